@@ -1,0 +1,48 @@
+import type { Evidence } from "./evidence.ts";
+import type { Digest, ReplicaId, SequenceNumber } from "./ids.ts";
+import type { LogRecord } from "./log-record.ts";
+import type { CommittedEntry, ReplicaFrame } from "./messages.ts";
+import type { Rejection } from "./rejection.ts";
+import type { DigestedCertifiedBatch } from "./verified.ts";
+
+/** The timers of a replica. Starting one that runs replaces it. */
+export type TimerName = "status" | "clock-wait" | "fetch";
+
+/**
+ * What a replica asks of the world. The runner performs effects in order. `persist` is a barrier: no send, execute or
+ * cut after it happens before the record is durable; only timers, evidence and rejections bypass it.
+ */
+export type Effect =
+  | { readonly type: "persist"; readonly record: LogRecord }
+  /** Put a committed batch into the history. Not a promise, so not a barrier. */
+  | { readonly type: "archive"; readonly seq: SequenceNumber; readonly entry: CommittedEntry }
+  /** Drop log records at or below `upTo`; the history keeps to its own limit. */
+  | { readonly type: "cut"; readonly upTo: SequenceNumber }
+  | { readonly type: "send"; readonly to: ReplicaId; readonly frame: ReplicaFrame }
+  /** To every other member of the current epoch. */
+  | { readonly type: "broadcast"; readonly frame: ReplicaFrame }
+  /** Read `first … last` from the history and send each as a `committed` frame; what is gone: `below-history`. */
+  | {
+      readonly type: "send-history";
+      readonly to: ReplicaId;
+      readonly first: SequenceNumber;
+      readonly last: SequenceNumber;
+    }
+  /** Execute this batch. `checkpoint`: afterwards make the state durable and come back with its root. */
+  | {
+      readonly type: "execute";
+      readonly seq: SequenceNumber;
+      readonly batch: DigestedCertifiedBatch;
+      readonly checkpoint: boolean;
+    }
+  | { readonly type: "start-timer"; readonly timer: TimerName; readonly token: number; readonly afterMs: number }
+  | { readonly type: "cancel-timer"; readonly timer: TimerName }
+  | { readonly type: "evidence"; readonly evidence: Evidence }
+  | { readonly type: "rejected"; readonly rejection: Rejection }
+  /** A client's request was not taken on; tell the client. */
+  | { readonly type: "refuse"; readonly requestDigest: Digest; readonly code: "overloaded" };
+
+/** Where components put effects. Append-only, so that no component sees or undoes another's. */
+export interface Outbox {
+  push(effect: Effect): void;
+}

@@ -1,0 +1,165 @@
+import { epochNumber, type PublicKey } from "./ids.ts";
+import { faultThreshold, type Member, type Membership, membershipOf } from "./membership.ts";
+
+/** The version of genesis documents, data folders, log records and hellos that this code speaks. */
+export const FORMAT_VERSION = 1;
+
+/** Upper bounds that every replica enforces alike. All are inclusive. */
+export interface Limits {
+  /** Requests in one batch. */
+  readonly batchRequestsMax: number;
+  /** Sum of the operation bytes of one batch. */
+  readonly batchBytesMax: number;
+  /** Operations in one request. */
+  readonly requestOperationsMax: number;
+  /** Sum of the operation bytes of one request. */
+  readonly requestBytesMax: number;
+  /** Bytes of one operation's result; a longer one is executed as `failed`. */
+  readonly resultBytesMax: number;
+  /** Open sessions in the cluster; beyond it the key that has most loses its oldest. */
+  readonly sessionsMax: number;
+  /** Open sessions and remembered nonces of one client key. */
+  readonly sessionsPerClientMax: number;
+  /** Request numbers of one session that are remembered with their replies, and may be outstanding. */
+  readonly sessionWindow: number;
+  /** V: how far above the executing number a registration's `lastValid` may lie. */
+  readonly registrationValidityMax: number;
+}
+
+/** Time-outs in milliseconds; part of genesis so that a cluster is reasoned about as one. */
+export interface Timeouts {
+  /** δ: how far the primary's clock may be ahead of a backup's before the backup waits. */
+  readonly clockToleranceMs: number;
+  /** Between two status messages of a replica that has work; an idle one sends every tenth. */
+  readonly statusIntervalMs: number;
+}
+
+/** m of these keys are needed for an administrative operation. */
+export interface AdminKeys {
+  readonly threshold: number;
+  readonly keys: readonly PublicKey[];
+}
+
+/** The public document a cluster starts from. Its digest is the cluster id; see `genesisPreimage`. */
+export interface Genesis {
+  readonly formatVersion: typeof FORMAT_VERSION;
+  /** A name for people; at most 64 characters. */
+  readonly name: string;
+  readonly faultModel: "byzantine";
+  readonly members: readonly Member[];
+  readonly admins: AdminKeys;
+  /** Who may open sessions: everyone with an admissible key, or just these. */
+  readonly clients: "open" | readonly PublicKey[];
+  /** K: a checkpoint every K sequence numbers. */
+  readonly checkpointInterval: number;
+  /** L: votes are accepted for L numbers above the low watermark; a multiple of K, at least 2K. */
+  readonly windowSize: number;
+  readonly limits: Limits;
+  readonly timeouts: Timeouts;
+}
+
+/** What a cluster gets unless its genesis says otherwise. */
+export const DEFAULT_LIMITS: Limits = {
+  batchRequestsMax: 512,
+  batchBytesMax: 2 * 1024 * 1024,
+  requestOperationsMax: 1024,
+  requestBytesMax: 1024 * 1024,
+  resultBytesMax: 1024 * 1024,
+  sessionsMax: 10_000,
+  sessionsPerClientMax: 256,
+  sessionWindow: 16,
+  registrationValidityMax: 100_000,
+};
+/** Inclusive bounds of each limit: `[least, greatest]`. A genesis outside of them is refused. */
+export const LIMITS_BOUNDS: Readonly<Record<keyof Limits, readonly [number, number]>> = {
+  batchRequestsMax: [1, 10_000],
+  batchBytesMax: [1024, 16 * 1024 * 1024],
+  requestOperationsMax: [1, 10_000],
+  requestBytesMax: [1024, 16 * 1024 * 1024],
+  resultBytesMax: [1024, 16 * 1024 * 1024],
+  sessionsMax: [1, 1_000_000],
+  sessionsPerClientMax: [1, 100_000],
+  sessionWindow: [1, 256],
+  registrationValidityMax: [16, 2 ** 40],
+};
+export const DEFAULT_TIMEOUTS: Timeouts = { clockToleranceMs: 5_000, statusIntervalMs: 200 };
+export const TIMEOUTS_BOUNDS: Readonly<Record<keyof Timeouts, readonly [number, number]>> = {
+  clockToleranceMs: [10, 3_600_000],
+  statusIntervalMs: [5, 60_000],
+};
+export const DEFAULT_CHECKPOINT_INTERVAL = 256;
+export const DEFAULT_WINDOW_SIZE = 1024;
+export const WINDOW_SIZE_MAX = 65_536;
+
+/** The membership of epoch 0. */
+export function genesisMembership(genesis: Genesis): Membership {
+  return membershipOf(epochNumber(0), genesis.members);
+}
+
+/** Why a genesis document cannot be: one sentence that says what is wrong and what was expected. */
+export class GenesisError extends Error {
+  readonly code = "genesis.inconsistent";
+
+  constructor(message: string) {
+    super(message);
+    this.name = "GenesisError";
+  }
+}
+
+/**
+ * Checks everything about a well-typed genesis but the admissibility of its keys, which needs curve arithmetic
+ * (`crypto`).
+ *
+ * @throws GenesisError naming the first thing that is wrong.
+ */
+export function checkGenesis(genesis: Genesis): void {
+  const refuse = (message: string): never => {
+    throw new GenesisError(message);
+  };
+  const n = genesis.members.length;
+  if (n < 4) refuse(`a Byzantine cluster needs at least 4 members, this genesis names ${n}`);
+  if (n > 64) refuse(`a cluster has at most 64 members, this genesis names ${n}`);
+  for (const field of ["id", "publicKey", "address"] as const) {
+    const twice = firstDuplicate(genesis.members.map((member) => member[field]));
+    if (twice !== undefined) refuse(`two members share the ${field} ${twice}; each needs its own`);
+  }
+  const { threshold, keys } = genesis.admins;
+  if (firstDuplicate(keys) !== undefined) refuse(`the admin key ${firstDuplicate(keys)} is listed twice`);
+  if (threshold < 1 || threshold > keys.length)
+    refuse(`the admin threshold is ${threshold}, expected 1 to ${keys.length}, the number of admin keys`);
+  if (genesis.clients !== "open" && firstDuplicate(genesis.clients) !== undefined)
+    refuse(`the client key ${firstDuplicate(genesis.clients)} is listed twice`);
+  const { checkpointInterval: k, windowSize: l } = genesis;
+  if (k < 1) refuse(`checkpointInterval is ${k}, expected at least 1`);
+  if (l < 2 * k || l % k !== 0)
+    refuse(`windowSize is ${l}, expected a multiple of checkpointInterval ${k}, at least ${2 * k}`);
+  if (l > WINDOW_SIZE_MAX) refuse(`windowSize is ${l}, expected at most ${WINDOW_SIZE_MAX}`);
+  checkBounds("limits", genesis.limits, LIMITS_BOUNDS, refuse);
+  checkBounds("timeouts", genesis.timeouts, TIMEOUTS_BOUNDS, refuse);
+  if (genesis.limits.requestBytesMax > genesis.limits.batchBytesMax)
+    refuse("limits.requestBytesMax is greater than limits.batchBytesMax: such a request could never be ordered");
+  if (faultThreshold(genesisMembership(genesis)) < 1) refuse("the cluster tolerates no fault");
+}
+
+function checkBounds<T extends object>(
+  section: string,
+  values: T,
+  bounds: Readonly<Record<keyof T, readonly [number, number]>>,
+  refuse: (message: string) => never,
+): void {
+  for (const field of Object.keys(bounds) as (keyof T & string)[]) {
+    const [least, greatest] = bounds[field];
+    const value: unknown = values[field];
+    if (typeof value !== "number" || !Number.isSafeInteger(value) || value < least || value > greatest)
+      refuse(`${section}.${field} is ${String(value)}, expected an integer from ${least} to ${greatest}`);
+  }
+}
+
+function firstDuplicate<T>(values: readonly T[]): T | undefined {
+  const seen = new Set<T>();
+  for (const value of values) {
+    if (seen.has(value)) return value;
+    seen.add(value);
+  }
+  return undefined;
+}

@@ -1,0 +1,23 @@
+/**
+ * The vocabulary that every part of Quorate shares: ids, membership and quorum sizes, messages, certificates, signing
+ * preimages, effects, log records and the ports to the world. No dependencies at all.
+ *
+ * @packageDocumentation
+ */
+export * from "./base.ts";
+export * from "./bytes.ts";
+export * from "./certificates.ts";
+export * from "./effects.ts";
+export * from "./evidence.ts";
+export * from "./genesis.ts";
+export * from "./ids.ts";
+export * from "./invariant.ts";
+export * from "./log-record.ts";
+export * from "./membership.ts";
+export * from "./messages.ts";
+export * from "./outputs.ts";
+export * from "./ports.ts";
+export * from "./preimage.ts";
+export * from "./rejection.ts";
+export * from "./request.ts";
+export * from "./verified.ts";

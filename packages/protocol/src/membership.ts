@@ -1,0 +1,64 @@
+import type { Epoch, PublicKey, ReplicaId, ViewNumber } from "./ids.ts";
+import { invariant } from "./invariant.ts";
+
+/** One replica of an epoch. */
+export interface Member {
+  readonly id: ReplicaId;
+  readonly publicKey: PublicKey;
+  /** Where peers and clients reach it: `host:port`, an IPv6 host in brackets. */
+  readonly address: string;
+}
+
+/** Who the replicas are in one epoch, in ascending order of id. Immutable; made by `membershipOf`. */
+export interface Membership {
+  readonly epoch: Epoch;
+  readonly members: readonly Member[];
+}
+
+/** The fewest members of a Byzantine cluster: `n = 3f+1` with `f = 1` (protocol rule 1.3). */
+export const MEMBERS_MIN = 4;
+/** The most members of a cluster. Certificates grow with n, and all-to-all voting with its square. */
+export const MEMBERS_MAX = 64;
+
+/**
+ * Puts members into their order.
+ *
+ * @throws InvariantViolation for fewer than four members or a duplicate id, key or address; `parseGenesis` refuses
+ * such a document before with a readable error.
+ */
+export function membershipOf(epoch: Epoch, members: readonly Member[]): Membership {
+  invariant(members.length >= MEMBERS_MIN && members.length <= MEMBERS_MAX, "membership.size", { n: members.length });
+  for (const field of ["id", "publicKey", "address"] as const)
+    invariant(new Set(members.map((m) => m[field])).size === members.length, "membership.duplicate", { field });
+  return { epoch, members: [...members].sort((a, b) => a.id - b.id) };
+}
+
+/** f: how many members may be faulty in any way (OSDI'99 §2). The one place where this is computed. */
+export function faultThreshold(membership: Membership): number {
+  return Math.floor((membership.members.length - 1) / 3);
+}
+
+/**
+ * q: the size of a quorum. Any two share at least f+1 members, hence a correct one, and q ≤ n-f, so that the correct
+ * members can always form one. Equals 2f+1 only when n = 3f+1; at n = 5 and 6 it is 4.
+ */
+export function quorumSize(membership: Membership): number {
+  return Math.ceil((membership.members.length + faultThreshold(membership) + 1) / 2);
+}
+
+/** f+1: the smallest set that holds a correct member. */
+export function weakQuorumSize(membership: Membership): number {
+  return faultThreshold(membership) + 1;
+}
+
+/** The primary of `view`: `members[(epoch + view) mod n]`. */
+export function primaryOf(membership: Membership, view: ViewNumber): ReplicaId {
+  const member = membership.members[(membership.epoch + view) % membership.members.length];
+  invariant(member !== undefined, "membership.empty");
+  return member.id;
+}
+
+/** The member with this id, or undefined for a stranger. */
+export function memberOf(membership: Membership, id: ReplicaId): Member | undefined {
+  return membership.members.find((member) => member.id === id);
+}

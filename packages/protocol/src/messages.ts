@@ -1,0 +1,105 @@
+import type { CheckpointCertificate, CommitCertificate } from "./certificates.ts";
+import type { Digest, Epoch, ReplicaId, SequenceNumber, ViewNumber } from "./ids.ts";
+import type { Batch, Request } from "./request.ts";
+
+/** The primary's proposal: `digest` is ordered at `seq` in `view`. The batch itself travels beside it. OSDI'99 §4.2. */
+export interface PrePrepare {
+  readonly type: "pre-prepare";
+  readonly epoch: Epoch;
+  readonly view: ViewNumber;
+  readonly seq: SequenceNumber;
+  readonly digest: Digest;
+}
+/** A backup's agreement to the proposal. OSDI'99 §4.2. */
+export interface Prepare {
+  readonly type: "prepare";
+  readonly epoch: Epoch;
+  readonly view: ViewNumber;
+  readonly seq: SequenceNumber;
+  readonly digest: Digest;
+}
+/** "I hold a prepared certificate, durably." OSDI'99 §4.2. */
+export interface Commit {
+  readonly type: "commit";
+  readonly epoch: Epoch;
+  readonly view: ViewNumber;
+  readonly seq: SequenceNumber;
+  readonly digest: Digest;
+}
+export type ThreePhaseMessage = PrePrepare | Prepare | Commit;
+
+/** "My durable state after executing `seq` has this root." OSDI'99 §4.3. */
+export interface Checkpoint {
+  readonly type: "checkpoint";
+  readonly epoch: Epoch;
+  readonly seq: SequenceNumber;
+  readonly stateRoot: Digest;
+}
+
+/** What a replica lacks of one sequence number, see `Status`. */
+export interface Lack {
+  readonly seq: SequenceNumber;
+  /** The pre-prepare (with its batch), enough prepares, enough commits. */
+  readonly prePrepare: boolean;
+  readonly prepares: boolean;
+  readonly commits: boolean;
+}
+/** Periodic: where the sender stands and what it lacks, so that nothing depends on a message arriving (TOCS'02 §5.2). */
+export interface Status {
+  readonly type: "status";
+  readonly epoch: Epoch;
+  readonly view: ViewNumber;
+  /** The last sequence number it has executed. */
+  readonly executed: SequenceNumber;
+  /** Its low watermark h. */
+  readonly stable: SequenceNumber;
+  /** The highest number for which it knows a pre-prepare. */
+  readonly accepted: SequenceNumber;
+  /** Numbers that have not moved since its previous status, ascending, at most `STATUS_LACKS_MAX`. */
+  readonly lacks: readonly Lack[];
+}
+/** Asks for the batch with this digest; answered by a `batch-body` frame. */
+export interface FetchBatch {
+  readonly type: "fetch-batch";
+  readonly epoch: Epoch;
+  readonly seq: SequenceNumber;
+  readonly digest: Digest;
+}
+/** Asks for committed batches with their certificates, `first … last`; answered by `committed` and `below-history`. */
+export interface FetchCommitted {
+  readonly type: "fetch-committed";
+  readonly epoch: Epoch;
+  readonly first: SequenceNumber;
+  readonly last: SequenceNumber;
+}
+
+/** What replicas sign and send to each other. */
+export type ReplicaMessage = PrePrepare | Prepare | Commit | Checkpoint | Status | FetchBatch | FetchCommitted;
+export type ReplicaMessageType = ReplicaMessage["type"];
+
+/** The most `lacks` a status carries. */
+export const STATUS_LACKS_MAX = 64;
+/** The most sequence numbers one `fetch-committed` asks for. */
+export const FETCH_COMMITTED_MAX = 64;
+
+/** A message, its sender and the sender's signature over `replicaMessagePreimage`. Proves nothing until verified. */
+export interface Envelope<M extends ReplicaMessage = ReplicaMessage> {
+  readonly from: ReplicaId;
+  readonly message: M;
+  readonly signature: Uint8Array;
+}
+
+/** A committed batch with what proves it to anyone: the unit of the history. */
+export interface CommittedEntry {
+  readonly batch: Batch;
+  readonly certificate: CommitCertificate;
+}
+
+/** What travels from replica to replica. The last three prove themselves (by digest or certificate): no signature of their own. */
+export type ReplicaFrame =
+  | { readonly type: "pre-prepare"; readonly envelope: Envelope<PrePrepare>; readonly batch: Batch }
+  | { readonly type: "signed"; readonly envelope: Envelope<Exclude<ReplicaMessage, PrePrepare>> }
+  | { readonly type: "request"; readonly request: Request }
+  | { readonly type: "batch-body"; readonly batch: Batch }
+  | { readonly type: "committed"; readonly entry: CommittedEntry }
+  | { readonly type: "below-history"; readonly checkpoint: CheckpointCertificate };

@@ -1,0 +1,108 @@
+import type { Digest, Epoch, ReplicaId, RequestNumber, SequenceNumber, SessionId, ViewNumber } from "./ids.ts";
+
+/**
+ * How one operation ended. `ok` and `failed` come from the service (`failed`: it threw, the state is as before it).
+ * The others are judgements on the whole request; such an output has exactly one result and no operation ran.
+ */
+export type ResultStatus =
+  | "ok"
+  | "failed"
+  | "number-reused"
+  | "too-old"
+  | "session-unknown"
+  | "client-not-admitted"
+  | "registration-expired"
+  | "registration-too-far"
+  | "registration-quota";
+
+/** The byte of each status in a result's preimage and on the wire; append only. */
+export const RESULT_STATUS_CODES: Readonly<Record<ResultStatus, number>> = {
+  ok: 0,
+  failed: 1,
+  "number-reused": 16,
+  "too-old": 17,
+  "session-unknown": 18,
+  "client-not-admitted": 19,
+  "registration-expired": 20,
+  "registration-too-far": 21,
+  "registration-quota": 22,
+};
+
+/** The result of one operation. */
+export interface OperationResult {
+  readonly status: ResultStatus;
+  /** What the service returned; for `failed` a UTF-8 message; for a registration the 32 bytes of the session id. */
+  readonly value: Uint8Array;
+}
+
+/** A leaf of a batch's outputs tree: one per request that had an output (protocol rule 5.1). */
+export interface OutputLeaf {
+  /** For a registration: the session it opened, or zeros when it was refused. */
+  readonly session: SessionId;
+  /** 0 for a registration. */
+  readonly number: RequestNumber;
+  readonly requestDigest: Digest;
+  /** Root of the Merkle tree over the request's operation results. */
+  readonly resultDigest: Digest;
+}
+
+/** What each replica signs once per executed batch. The same bytes at every correct replica: no view, no replica id. */
+export interface Statement {
+  readonly epoch: Epoch;
+  readonly seq: SequenceNumber;
+  /** Hash chain over all executed batches up to `seq`. */
+  readonly historyDigest: Digest;
+  /** Root of the Merkle tree over the batch's output leaves. */
+  readonly outputsRoot: Digest;
+}
+
+/** A Merkle path: the siblings from the leaf up, and where the leaf stands. */
+export interface MerklePath {
+  readonly index: number;
+  readonly size: number;
+  readonly siblings: readonly Digest[];
+}
+
+/** One replica's answer to one request: results, their path, and the signed statement it leads to. */
+export interface Reply {
+  readonly from: ReplicaId;
+  readonly statement: Statement;
+  /** Over `statementPreimage`. */
+  readonly signature: Uint8Array;
+  readonly session: SessionId;
+  readonly number: RequestNumber;
+  readonly requestDigest: Digest;
+  readonly results: readonly OperationResult[];
+  readonly path: MerklePath;
+  /** A hint, not signed for: the replica's view, so that clients find the primary. */
+  readonly view: ViewNumber;
+}
+
+/** f+1 signatures of distinct members over one statement, with one request's results and path: verifiable offline. */
+export interface Receipt {
+  readonly statement: Statement;
+  readonly signatures: readonly { readonly from: ReplicaId; readonly signature: Uint8Array }[];
+  readonly session: SessionId;
+  readonly number: RequestNumber;
+  readonly requestDigest: Digest;
+  readonly results: readonly OperationResult[];
+  readonly path: MerklePath;
+}
+
+/** Why a replica did not take a client's request on. A hint of one replica, believed by nobody. */
+export type RefusalCode = "overloaded" | "invalid" | "too-large";
+
+/** Frames from a client to a replica. */
+export type ClientFrame = { readonly type: "request"; readonly request: import("./request.ts").Request };
+
+/** Frames from a replica to a client. */
+export type ServerFrame =
+  | { readonly type: "reply"; readonly reply: Reply }
+  | { readonly type: "refused"; readonly requestDigest: Digest; readonly code: RefusalCode }
+  /** After the handshake and whenever the view changes: unsigned hints for a start. */
+  | {
+      readonly type: "welcome";
+      readonly epoch: Epoch;
+      readonly view: ViewNumber;
+      readonly executed: SequenceNumber;
+    };

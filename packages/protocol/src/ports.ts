@@ -1,0 +1,53 @@
+import type { Digest, PublicKey, ReplicaId } from "./ids.ts";
+import type { ReplicaMessage } from "./messages.ts";
+import type { Statement } from "./outputs.ts";
+import type { Unsigned } from "./preimage.ts";
+import type { OperationsRequest, RegistrationRequest } from "./request.ts";
+import type { VerifiedEnvelope, VerifiedRequest } from "./verified.ts";
+
+/** SHA-256, pure. */
+export interface Hasher {
+  /** The digest of `bytes` as lower-case hex. */
+  digest(bytes: Uint8Array): Digest;
+}
+
+/** A replica's key: synchronous, pure and deterministic, so that re-signing after a restart gives the same bytes. */
+export interface Signer {
+  readonly self: ReplicaId;
+  sign<M extends ReplicaMessage>(message: M): VerifiedEnvelope<M>;
+  /** 64 bytes over `statementPreimage`. */
+  signStatement(statement: Statement): Uint8Array;
+}
+
+/** A client's key. */
+export interface ClientSigner {
+  readonly publicKey: PublicKey;
+  signOperations(request: Omit<Unsigned<OperationsRequest>, "client" | "type">): VerifiedRequest;
+  signRegistration(request: Omit<Unsigned<RegistrationRequest>, "client" | "type">): VerifiedRequest;
+}
+
+/** One change of an ordered store; `undefined` deletes. */
+export interface Change {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array | undefined;
+}
+
+/** Reads of an ordered map from byte strings to byte strings, in `compareBytes` order. */
+export interface OrderedReader {
+  get(key: Uint8Array): Uint8Array | undefined;
+  /** Entries with `from ≤ key < to`, ascending; `to` undefined means to the end. Values must not be modified. */
+  range(from: Uint8Array, to: Uint8Array | undefined): Iterable<readonly [key: Uint8Array, value: Uint8Array]>;
+}
+
+/** An ordered map whose writes are atomic groups. Reads see all writes at once, durable or not. */
+export interface OrderedStore extends OrderedReader {
+  /** Applies all changes or, after a crash, none of them. Groups become durable in the order of their writes. */
+  write(changes: readonly Change[]): void;
+}
+
+/** One end of an authenticated, ordered, lossy stream of frames. */
+export interface Link {
+  /** Queues a frame; false when it was dropped because the queue is full or the link is down. Counts what it drops. */
+  send(frame: Uint8Array): boolean;
+  close(reason: string): void;
+}

@@ -1,0 +1,274 @@
+/**
+ * Every byte string that is signed or hashed, in one place (protocol rule 2.1). All are a domain tag of 16 bytes, then
+ * fixed-width big-endian fields; a list is its length, then its elements. `docs/wire.md` is this file in words.
+ */
+import { PreimageWriter, utf8 } from "./bytes.ts";
+import type { Genesis, Limits, Timeouts } from "./genesis.ts";
+import { LIMITS_BOUNDS, TIMEOUTS_BOUNDS } from "./genesis.ts";
+import type { ClusterId, Digest, PublicKey, ReplicaId, SequenceNumber, TimestampMs } from "./ids.ts";
+import { assertNever } from "./invariant.ts";
+import type { Checkpoint, FetchBatch, FetchCommitted, ReplicaMessage, Status, ThreePhaseMessage } from "./messages.ts";
+import { type OperationResult, type OutputLeaf, RESULT_STATUS_CODES, type Statement } from "./outputs.ts";
+import type { OperationsRequest, RegistrationRequest } from "./request.ts";
+
+/** The domain tags. A tag is never reused for another layout. */
+export const TAGS = {
+  message: "quorate-message",
+  request: "quorate-request",
+  registration: "quorate-register",
+  operations: "quorate-ops",
+  batch: "quorate-batch",
+  history: "quorate-history",
+  statement: "quorate-state",
+  outputLeaf: "quorate-output",
+  result: "quorate-result",
+  session: "quorate-session",
+  genesis: "quorate-genesis",
+  seed: "quorate-seed",
+  hello: "quorate-hello",
+} as const;
+
+/** The byte of each replica message type in its preimage and on the wire; append only. */
+export const MESSAGE_TYPE_CODES: Readonly<Record<ReplicaMessage["type"], number>> = {
+  "pre-prepare": 1,
+  prepare: 2,
+  commit: 3,
+  checkpoint: 4,
+  status: 5,
+  "fetch-batch": 6,
+  "fetch-committed": 7,
+};
+
+/** The part of an operations or registration request that its signature and digest cover. */
+export type Unsigned<T> = Omit<T, "signature">;
+
+const TAG = 16;
+const HASH = 32;
+const U32 = 4;
+const U64 = 8;
+
+/** What `from` signs for `message`: tag, cluster, type, epoch, sender, then the type's own fields. */
+export function replicaMessagePreimage(cluster: ClusterId, from: ReplicaId, message: ReplicaMessage): Uint8Array {
+  const start = (own: number): PreimageWriter =>
+    new PreimageWriter(TAG + HASH + 1 + U64 + U32 + own)
+      .tag(TAGS.message)
+      .hex32(cluster)
+      .u8(MESSAGE_TYPE_CODES[message.type])
+      .u64(message.epoch)
+      .u32(from);
+  switch (message.type) {
+    case "pre-prepare":
+    case "prepare":
+    case "commit":
+      return threePhaseFields(start(2 * U64 + HASH), message);
+    case "checkpoint":
+      return checkpointFields(start(U64 + HASH), message);
+    case "status":
+      return statusFields(start(4 * U64 + U32 + message.lacks.length * (U64 + 1)), message);
+    case "fetch-batch":
+      return fetchBatchFields(start(U64 + HASH), message);
+    case "fetch-committed":
+      return fetchCommittedFields(start(2 * U64), message);
+    default:
+      return assertNever(message);
+  }
+}
+
+function threePhaseFields(writer: PreimageWriter, m: ThreePhaseMessage): Uint8Array {
+  return writer.u64(m.view).u64(m.seq).hex32(m.digest).finish();
+}
+function checkpointFields(writer: PreimageWriter, m: Checkpoint): Uint8Array {
+  return writer.u64(m.seq).hex32(m.stateRoot).finish();
+}
+function statusFields(writer: PreimageWriter, m: Status): Uint8Array {
+  writer.u64(m.view).u64(m.executed).u64(m.stable).u64(m.accepted).u32(m.lacks.length);
+  for (const lack of m.lacks)
+    writer.u64(lack.seq).u8((lack.prePrepare ? 1 : 0) | (lack.prepares ? 2 : 0) | (lack.commits ? 4 : 0));
+  return writer.finish();
+}
+function fetchBatchFields(writer: PreimageWriter, m: FetchBatch): Uint8Array {
+  return writer.u64(m.seq).hex32(m.digest).finish();
+}
+function fetchCommittedFields(writer: PreimageWriter, m: FetchCommitted): Uint8Array {
+  return writer.u64(m.first).u64(m.last).finish();
+}
+
+/** Hashed to the `operationsDigest` of a request: count, then each operation with its length. */
+export function operationsPreimage(operations: readonly Uint8Array[]): Uint8Array {
+  let size = TAG + U32;
+  for (const operation of operations) size += U32 + operation.length;
+  const writer = new PreimageWriter(size).tag(TAGS.operations).u32(operations.length);
+  for (const operation of operations) writer.sized(operation);
+  return writer.finish();
+}
+
+/** What a client signs for its operations, and what is hashed to the request digest. */
+export function operationsRequestPreimage(
+  cluster: ClusterId,
+  request: Unsigned<OperationsRequest>,
+  operationsDigest: Digest,
+): Uint8Array {
+  return new PreimageWriter(TAG + 3 * HASH + U64 + HASH)
+    .tag(TAGS.request)
+    .hex32(cluster)
+    .hex32(request.client)
+    .hex32(request.session)
+    .u64(request.number)
+    .hex32(operationsDigest)
+    .finish();
+}
+
+/** What a client signs to open a session, and what is hashed to the request digest. */
+export function registrationRequestPreimage(cluster: ClusterId, request: Unsigned<RegistrationRequest>): Uint8Array {
+  return new PreimageWriter(TAG + 3 * HASH + U64)
+    .tag(TAGS.registration)
+    .hex32(cluster)
+    .hex32(request.client)
+    .hex32(request.nonce)
+    .u64(request.lastValid)
+    .finish();
+}
+
+/** Hashed to the batch digest: the time and the request digests in order. Nothing that execution sees lies outside. */
+export function batchPreimage(cluster: ClusterId, time: TimestampMs, requestDigests: readonly Digest[]): Uint8Array {
+  const writer = new PreimageWriter(TAG + HASH + U64 + U32 + requestDigests.length * HASH)
+    .tag(TAGS.batch)
+    .hex32(cluster)
+    .u64(time)
+    .u32(requestDigests.length);
+  for (const requestDigest of requestDigests) writer.hex32(requestDigest);
+  return writer.finish();
+}
+
+/** Hashed to the history digest at `seq`: one link of the chain over all executed batches. */
+export function historyPreimage(cluster: ClusterId, previous: Digest, seq: SequenceNumber, batch: Digest): Uint8Array {
+  return new PreimageWriter(TAG + HASH + HASH + U64 + HASH)
+    .tag(TAGS.history)
+    .hex32(cluster)
+    .hex32(previous)
+    .u64(seq)
+    .hex32(batch)
+    .finish();
+}
+
+/** Hashed to the agreed seed of batch `seq`: unpredictable before the history up to it is. */
+export function seedPreimage(cluster: ClusterId, historyDigest: Digest, seq: SequenceNumber): Uint8Array {
+  return new PreimageWriter(TAG + 2 * HASH + U64).tag(TAGS.seed).hex32(cluster).hex32(historyDigest).u64(seq).finish();
+}
+
+/** What each replica signs for an executed batch (protocol rule 5.1). */
+export function statementPreimage(cluster: ClusterId, s: Statement): Uint8Array {
+  return new PreimageWriter(TAG + HASH + 2 * U64 + 2 * HASH)
+    .tag(TAGS.statement)
+    .hex32(cluster)
+    .u64(s.epoch)
+    .u64(s.seq)
+    .hex32(s.historyDigest)
+    .hex32(s.outputsRoot)
+    .finish();
+}
+
+/** The content of a leaf of the outputs tree; hashed as a Merkle leaf. */
+export function outputLeafPreimage(leaf: OutputLeaf): Uint8Array {
+  return new PreimageWriter(TAG + 3 * HASH + U64)
+    .tag(TAGS.outputLeaf)
+    .hex32(leaf.session)
+    .u64(leaf.number)
+    .hex32(leaf.requestDigest)
+    .hex32(leaf.resultDigest)
+    .finish();
+}
+
+/** The content of a leaf of a request's results tree; hashed as a Merkle leaf. */
+export function resultPreimage(result: OperationResult): Uint8Array {
+  return new PreimageWriter(TAG + 1 + U32 + result.value.length)
+    .tag(TAGS.result)
+    .u8(RESULT_STATUS_CODES[result.status])
+    .sized(result.value)
+    .finish();
+}
+
+/** Hashed to the session id: (client key, nonce, sequence number, index in the batch), protocol rule 3.2. */
+export function sessionPreimage(
+  cluster: ClusterId,
+  client: PublicKey,
+  nonce: Digest,
+  seq: SequenceNumber,
+  index: number,
+): Uint8Array {
+  return new PreimageWriter(TAG + 3 * HASH + U64 + U32)
+    .tag(TAGS.session)
+    .hex32(cluster)
+    .hex32(client)
+    .hex32(nonce)
+    .u64(seq)
+    .u32(index)
+    .finish();
+}
+
+/** Who stands at one end of a link. */
+export type LinkIdentity =
+  | { readonly role: "replica"; readonly id: ReplicaId; readonly publicKey: PublicKey }
+  | { readonly role: "client"; readonly publicKey: PublicKey };
+
+/**
+ * What each end of a link signs to prove its key: cluster, both identities and roles, both nonces, own first. A relayed
+ * or reflected hello does not verify, for it names other ends (protocol: transport).
+ */
+export function helloPreimage(
+  cluster: ClusterId,
+  own: LinkIdentity,
+  ownNonce: Digest,
+  other: LinkIdentity,
+  otherNonce: Digest,
+): Uint8Array {
+  const writer = new PreimageWriter(TAG + U32 + HASH + 2 * (1 + U32 + 2 * HASH)).tag(TAGS.hello).u32(1).hex32(cluster);
+  for (const [end, nonce] of [
+    [own, ownNonce],
+    [other, otherNonce],
+  ] as const)
+    writer
+      .u8(end.role === "replica" ? 1 : 2)
+      .u32(end.role === "replica" ? end.id : 0)
+      .hex32(end.publicKey)
+      .hex32(nonce);
+  return writer.finish();
+}
+
+/** Hashed to the cluster id: every field of the genesis document, so that white space and key order do not matter. */
+export function genesisPreimage(genesis: Genesis): Uint8Array {
+  const name = utf8(genesis.name);
+  const members = genesis.members
+    .map((member) => ({ ...member, bytes: utf8(member.address) }))
+    .sort((a, b) => a.id - b.id);
+  const clients = genesis.clients === "open" ? undefined : [...genesis.clients].sort();
+  const admins = [...genesis.admins.keys].sort();
+  const limits = Object.keys(LIMITS_BOUNDS) as (keyof Limits)[];
+  const timeouts = Object.keys(TIMEOUTS_BOUNDS) as (keyof Timeouts)[];
+  const size =
+    TAG +
+    U32 +
+    (U32 + name.length) +
+    1 +
+    U32 +
+    members.reduce((sum, m) => sum + U32 + HASH + U32 + m.bytes.length, 0) +
+    U32 +
+    U32 +
+    admins.length * HASH +
+    1 +
+    U32 +
+    (clients?.length ?? 0) * HASH +
+    2 * U64 +
+    (limits.length + timeouts.length) * U64;
+  const writer = new PreimageWriter(size).tag(TAGS.genesis).u32(genesis.formatVersion).sized(name).u8(1);
+  writer.u32(members.length);
+  for (const member of members) writer.u32(member.id).hex32(member.publicKey).sized(member.bytes);
+  writer.u32(genesis.admins.threshold).u32(admins.length);
+  for (const key of admins) writer.hex32(key);
+  writer.u8(clients === undefined ? 0 : 1).u32(clients?.length ?? 0);
+  for (const key of clients ?? []) writer.hex32(key);
+  writer.u64(genesis.checkpointInterval).u64(genesis.windowSize);
+  for (const field of limits) writer.u64(genesis.limits[field]);
+  for (const field of timeouts) writer.u64(genesis.timeouts[field]);
+  return writer.finish();
+}

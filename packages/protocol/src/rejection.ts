@@ -1,0 +1,28 @@
+import type { Digest, Epoch, ReplicaId, SequenceNumber, ViewNumber } from "./ids.ts";
+
+/**
+ * Why a verified input was dropped. Never thrown: bad input from others is counted per sender and code, and changes
+ * nothing.
+ */
+export type Rejection = {
+  readonly from: ReplicaId | undefined;
+} & (
+  | { readonly code: "membership.stranger" }
+  | { readonly code: "epoch.other"; readonly epoch: Epoch }
+  | { readonly code: "view.past"; readonly view: ViewNumber }
+  | { readonly code: "view.too-far"; readonly view: ViewNumber }
+  | { readonly code: "window.below"; readonly seq: SequenceNumber }
+  | { readonly code: "window.above"; readonly seq: SequenceNumber }
+  | { readonly code: "pre-prepare.not-from-primary"; readonly seq: SequenceNumber }
+  | { readonly code: "pre-prepare.digest-mismatch"; readonly seq: SequenceNumber; readonly digest: Digest }
+  | { readonly code: "pre-prepare.empty-batch"; readonly seq: SequenceNumber }
+  | { readonly code: "prepare.from-primary"; readonly seq: SequenceNumber }
+  | { readonly code: "vote.conflicting"; readonly seq: SequenceNumber }
+  | { readonly code: "checkpoint.conflicting"; readonly seq: SequenceNumber }
+  | { readonly code: "checkpoint.too-far"; readonly seq: SequenceNumber }
+  | { readonly code: "backlog.full" }
+  | { readonly code: "request.queue-full" }
+  | { readonly code: "body.not-asked-for"; readonly digest: Digest }
+  | { readonly code: "committed.not-asked-for"; readonly seq: SequenceNumber }
+);
+export type RejectionCode = Rejection["code"];
