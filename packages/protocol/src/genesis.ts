@@ -1,5 +1,5 @@
 import { epochNumber, type PublicKey } from "./ids.ts";
-import { faultThreshold, type Member, type Membership, membershipOf } from "./membership.ts";
+import { MEMBERS_MAX, MEMBERS_MIN, type Member, type Membership, membershipOf } from "./membership.ts";
 
 /** The version of genesis documents, data folders, log records and hellos that this code speaks. */
 export const FORMAT_VERSION = 1;
@@ -113,39 +113,50 @@ export class GenesisError extends Error {
  * @throws GenesisError naming the first thing that is wrong.
  */
 export function checkGenesis(genesis: Genesis): void {
-  const refuse = (message: string): never => {
-    throw new GenesisError(message);
-  };
-  const n = genesis.members.length;
-  if (n < 4) refuse(`a Byzantine cluster needs at least 4 members, this genesis names ${n}`);
-  if (n > 64) refuse(`a cluster has at most 64 members, this genesis names ${n}`);
+  checkMembers(genesis.members);
+  checkKeys(genesis);
+  checkWindow(genesis);
+  checkBounds("limits", genesis.limits, LIMITS_BOUNDS);
+  checkBounds("timeouts", genesis.timeouts, TIMEOUTS_BOUNDS);
+  if (genesis.limits.requestBytesMax > genesis.limits.batchBytesMax)
+    refuse("limits.requestBytesMax is greater than limits.batchBytesMax: such a request could never be ordered");
+}
+
+function refuse(message: string): never {
+  throw new GenesisError(message);
+}
+
+function checkMembers(members: readonly Member[]): void {
+  const n = members.length;
+  if (n < MEMBERS_MIN || n > MEMBERS_MAX)
+    refuse(`a Byzantine cluster has ${MEMBERS_MIN} to ${MEMBERS_MAX} members, this genesis names ${n}`);
   for (const field of ["id", "publicKey", "address"] as const) {
-    const twice = firstDuplicate(genesis.members.map((member) => member[field]));
+    const twice = firstDuplicate(members.map((member) => member[field]));
     if (twice !== undefined) refuse(`two members share the ${field} ${twice}; each needs its own`);
   }
-  const { threshold, keys } = genesis.admins;
-  if (firstDuplicate(keys) !== undefined) refuse(`the admin key ${firstDuplicate(keys)} is listed twice`);
+}
+
+function checkKeys({ admins, clients }: Genesis): void {
+  const { threshold, keys } = admins;
+  const admin = firstDuplicate(keys);
+  if (admin !== undefined) refuse(`the admin key ${admin} is listed twice`);
   if (threshold < 1 || threshold > keys.length)
     refuse(`the admin threshold is ${threshold}, expected 1 to ${keys.length}, the number of admin keys`);
-  if (genesis.clients !== "open" && firstDuplicate(genesis.clients) !== undefined)
-    refuse(`the client key ${firstDuplicate(genesis.clients)} is listed twice`);
-  const { checkpointInterval: k, windowSize: l } = genesis;
+  const client = clients === "open" ? undefined : firstDuplicate(clients);
+  if (client !== undefined) refuse(`the client key ${client} is listed twice`);
+}
+
+function checkWindow({ checkpointInterval: k, windowSize: l }: Genesis): void {
   if (k < 1) refuse(`checkpointInterval is ${k}, expected at least 1`);
   if (l < 2 * k || l % k !== 0)
     refuse(`windowSize is ${l}, expected a multiple of checkpointInterval ${k}, at least ${2 * k}`);
   if (l > WINDOW_SIZE_MAX) refuse(`windowSize is ${l}, expected at most ${WINDOW_SIZE_MAX}`);
-  checkBounds("limits", genesis.limits, LIMITS_BOUNDS, refuse);
-  checkBounds("timeouts", genesis.timeouts, TIMEOUTS_BOUNDS, refuse);
-  if (genesis.limits.requestBytesMax > genesis.limits.batchBytesMax)
-    refuse("limits.requestBytesMax is greater than limits.batchBytesMax: such a request could never be ordered");
-  if (faultThreshold(genesisMembership(genesis)) < 1) refuse("the cluster tolerates no fault");
 }
 
 function checkBounds<T extends object>(
   section: string,
   values: T,
   bounds: Readonly<Record<keyof T, readonly [number, number]>>,
-  refuse: (message: string) => never,
 ): void {
   for (const field of Object.keys(bounds) as (keyof T & string)[]) {
     const [least, greatest] = bounds[field];
