@@ -20,4 +20,5 @@ export * from "./ports.ts";
 export * from "./preimage.ts";
 export * from "./rejection.ts";
 export * from "./request.ts";
+export * from "./standing.ts";
 export * from "./verified.ts";

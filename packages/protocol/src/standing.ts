@@ -1,0 +1,24 @@
+import type { Digest, RequestNumber, SessionId } from "./ids.ts";
+
+/**
+ * Where a request stands in the executed state of one replica; the state machine judges it, the queue of `pbft-core`
+ * acts on it. Registrations, and requests of sessions that this replica does not know, are `executable`: execution
+ * judges them (protocol rule 3.5).
+ */
+export type RequestStanding =
+  /** It would execute, or be refused with an output, right now. */
+  | { readonly type: "executable" }
+  /** Its session expects a lower number first (protocol rule 3.3). */
+  | { readonly type: "ahead"; readonly expected: RequestNumber }
+  /** It has its output, and the reply can be made from what is kept. */
+  | { readonly type: "answered" }
+  /** It has its output but the statement is gone: it is ordered once more for a new statement (protocol rule 3.6). */
+  | { readonly type: "answer-lost" };
+
+/** What executing a batch changed for the requests that wait. */
+export interface ExecutionProgress {
+  /** Digests of the batch's requests that have their output now. Those without (a number ahead) stay pending. */
+  readonly answered: readonly Digest[];
+  /** The sessions that the batch touched and the number each expects next. */
+  readonly sessions: readonly { readonly session: SessionId; readonly expected: RequestNumber }[];
+}
