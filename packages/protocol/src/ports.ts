@@ -1,9 +1,9 @@
-import type { Digest, PublicKey, ReplicaId } from "./ids.ts";
+import type { Digest, PublicKey, ReplicaId, TimestampMs } from "./ids.ts";
 import type { ReplicaMessage } from "./messages.ts";
 import type { Statement } from "./outputs.ts";
 import type { Unsigned } from "./preimage.ts";
 import type { OperationsRequest, RegistrationRequest } from "./request.ts";
-import type { VerifiedEnvelope, VerifiedRequest } from "./verified.ts";
+import type { VerifiedBatch, VerifiedEnvelope, VerifiedRequest } from "./verified.ts";
 
 /** SHA-256, pure. */
 export interface Hasher {
@@ -17,6 +17,11 @@ export interface Signer {
   sign<M extends ReplicaMessage>(message: M): VerifiedEnvelope<M>;
   /** 64 bytes over `statementPreimage`. */
   signStatement(statement: Statement): Uint8Array;
+}
+
+/** Puts verified requests together: the batch of verified parts is verified. Pure. */
+export interface BatchComposer {
+  compose(timestampMs: TimestampMs, requests: readonly VerifiedRequest[]): VerifiedBatch;
 }
 
 /** A client's key. */
