@@ -14,7 +14,10 @@ export interface Limits {
   readonly requestOperationsMax: number;
   /** Sum of the operation bytes of one request. */
   readonly requestBytesMax: number;
-  /** Bytes of one operation's result; a longer one is executed as `failed`. */
+  /**
+   * Sum of the `ok` result bytes of one request, and so of one result; an operation whose result would exceed what its
+   * predecessors in the request left is executed as `failed`.
+   */
   readonly resultBytesMax: number;
   /** Open sessions in the cluster; beyond it the key that has most loses its oldest. */
   readonly sessionsMax: number;

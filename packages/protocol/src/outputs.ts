@@ -28,6 +28,12 @@ export const RESULT_STATUS_CODES: Readonly<Record<ResultStatus, number>> = {
   "registration-quota": 22,
 };
 
+/**
+ * The most bytes of a `failed` result's message; a longer one is cut. With the rule that the `ok` results of one
+ * request sum to at most `resultBytesMax`, every reply fits a frame whose size is known beforehand.
+ */
+export const FAILURE_MESSAGE_BYTES_MAX = 256;
+
 /** The result of one operation. */
 export interface OperationResult {
   readonly status: ResultStatus;
