@@ -1,1 +1,8 @@
-export {};
+/**
+ * The normal case of PBFT (OSDI'99 §4.2): requests become batches, batches pass three phases over the window.
+ *
+ * @packageDocumentation
+ */
+export { Ordering, type OrderingOptions, type RestoredSlot } from "./ordering.ts";
+export { RequestQueue, type RequestQueueLimits } from "./request-queue.ts";
+export { type Decision, Slot, type VoteOutcome } from "./slot.ts";

@@ -1,4 +1,4 @@
-import type { Digest, RequestNumber, SessionId } from "./ids.ts";
+import type { Digest, PublicKey, RequestNumber, SessionId } from "./ids.ts";
 
 /**
  * Where a request stands in the executed state of one replica; the state machine judges it, the queue of `pbft-core`
@@ -15,10 +15,17 @@ export type RequestStanding =
   /** It has its output but the statement is gone: it is ordered once more for a new statement (protocol rule 3.6). */
   | { readonly type: "answer-lost" };
 
+/** Which number a session expects next. The client is its owner: nobody moves the queue of another's session. */
+export interface SessionProgress {
+  readonly client: PublicKey;
+  readonly session: SessionId;
+  readonly expected: RequestNumber;
+}
+
 /** What executing a batch changed for the requests that wait. */
 export interface ExecutionProgress {
   /** Digests of the batch's requests that have their output now. Those without (a number ahead) stay pending. */
   readonly answered: readonly Digest[];
   /** The sessions that the batch touched and the number each expects next. */
-  readonly sessions: readonly { readonly session: SessionId; readonly expected: RequestNumber }[];
+  readonly sessions: readonly SessionProgress[];
 }

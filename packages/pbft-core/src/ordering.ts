@@ -1,0 +1,460 @@
+import {
+  type Base,
+  type BatchComposer,
+  type Commit,
+  type CommittedEntry,
+  type DigestedRequest,
+  type ExecutionProgress,
+  faultThreshold,
+  invariant,
+  type Lack,
+  type Limits,
+  type Membership,
+  nextSequenceNumber,
+  type Outbox,
+  type PrePrepare,
+  type Prepare,
+  type PreparedCertificate,
+  primaryOf,
+  quorumSize,
+  type RejectionCode,
+  type ReplicaFrame,
+  type ReplicaId,
+  type RequestStanding,
+  type SequenceNumber,
+  type Signer,
+  STATUS_LACKS_MAX,
+  sequenceNumber,
+  type ThreePhaseMessage,
+  timestampMs,
+  type VerifiedBatch,
+  type VerifiedCommittedEntry,
+  type VerifiedEnvelope,
+  type VerifiedRequest,
+  type ViewNumber,
+} from "@quorate/protocol";
+import { RequestQueue, type RequestQueueLimits } from "./request-queue.ts";
+import { type Decision, Slot, type VoteOutcome } from "./slot.ts";
+
+/** How one replica orders; the bounds on batches come from genesis, the rest is local. */
+export interface OrderingOptions {
+  readonly signer: Signer;
+  readonly composer: BatchComposer;
+  /** L of genesis. */
+  readonly windowSize: number;
+  readonly limits: Pick<Limits, "batchRequestsMax" | "batchBytesMax">;
+  /** δ of genesis: how far ahead of the own clock a proposal's time may be. */
+  readonly clockToleranceMs: number;
+  /** How many proposed numbers may be undecided; what arrives meanwhile forms the next batch (protocol rule 4.6). */
+  readonly pipelineDepthMax: number;
+  readonly queue: RequestQueueLimits;
+}
+
+/** What the log held about numbers above the executed one, see `Ordering.restore`. */
+export interface RestoredSlot {
+  readonly prePrepare: VerifiedEnvelope<PrePrepare>;
+  readonly batch: VerifiedBatch;
+  /** The PREPAREs of a prepared certificate, when one was written. */
+  readonly prepares: readonly VerifiedEnvelope<Prepare>[] | undefined;
+}
+
+/** The normal case (OSDI'99 §4.2): three phases over the window (h, h+L] of the current view. */
+export class Ordering {
+  readonly #options: OrderingOptions;
+  readonly #queue: RequestQueue;
+  #membership: Membership;
+  #view: ViewNumber;
+  /** h: votes are accepted for (h, h+L]. */
+  #low: SequenceNumber;
+  /** The highest number that this replica, as primary, has proposed. */
+  #lastProposed: SequenceNumber;
+  /** All numbers up to this one were handed out for execution, in order. */
+  #lastDelivered: SequenceNumber;
+  #highestAccepted: SequenceNumber;
+  readonly #slots = new Map<SequenceNumber, Slot>();
+  /** Decided numbers above h; those above `lastDelivered` wait for their predecessors. */
+  readonly #decisions = new Map<SequenceNumber, Decision>();
+
+  constructor(options: OrderingOptions, base: Base, executed: SequenceNumber) {
+    invariant(options.pipelineDepthMax >= 1, "ordering.pipeline-depth", { depth: options.pipelineDepthMax });
+    invariant(executed >= base.stable.seq, "ordering.executed-below-stable", { executed, stable: base.stable.seq });
+    this.#options = options;
+    this.#queue = new RequestQueue(options.queue);
+    this.#membership = base.membership;
+    this.#view = base.view;
+    this.#low = base.stable.seq;
+    this.#lastProposed = executed;
+    this.#lastDelivered = executed;
+    this.#highestAccepted = executed;
+  }
+
+  get view(): ViewNumber {
+    return this.#view;
+  }
+  get lowWatermark(): SequenceNumber {
+    return this.#low;
+  }
+  get highWatermark(): SequenceNumber {
+    return sequenceNumber(this.#low + this.#options.windowSize);
+  }
+  get lastDelivered(): SequenceNumber {
+    return this.#lastDelivered;
+  }
+  /** The highest number for which a pre-prepare was accepted or sent. */
+  get highestAccepted(): SequenceNumber {
+    return this.#highestAccepted;
+  }
+  get pendingCount(): number {
+    return this.#queue.size;
+  }
+  get isPrimary(): boolean {
+    return this.primary === this.#options.signer.self;
+  }
+  get primary(): ReplicaId {
+    return primaryOf(this.#membership, this.#view);
+  }
+
+  /** Where a three-phase message stands relative to the view and the window; "future" ones may wait in the backlog. */
+  classify({ view, seq }: ThreePhaseMessage): "current" | "future" | RejectionCode {
+    if (view < this.#view) return "view.past";
+    if (view > this.#view) return "view.too-far";
+    if (seq <= this.#low) return "window.below";
+    return seq > this.highWatermark ? "future" : "current";
+  }
+
+  /**
+   * Whether a vote can change nothing any more, so that verifying it would be wasted (protocol rule 13.1). A vote for
+   * another digest than the decided one is never redundant: verified, it is evidence.
+   */
+  isRedundant(from: ReplicaId, message: ThreePhaseMessage): boolean {
+    const standing = this.classify(message);
+    if (standing !== "current") return standing !== "future";
+    const decided = this.#decisions.get(message.seq);
+    if (decided !== undefined && decided.batch.digest === message.digest) return true;
+    const slot = this.#slots.get(message.seq);
+    if (slot === undefined) return false;
+    switch (message.type) {
+      case "pre-prepare":
+        return slot.isAccepted && slot.digest === message.digest;
+      case "prepare":
+        return slot.isPrepared ? slot.digest === message.digest : isSame(slot.prepareOf(from), message);
+      case "commit":
+        return isSame(slot.commitOf(from), message);
+    }
+  }
+
+  onRequest(
+    request: VerifiedRequest,
+    standing: RequestStanding,
+    atMs: number,
+    out: Outbox,
+  ): "added" | "known" | "full" {
+    const outcome = this.#queue.add(request, standing);
+    if (outcome === "added") this.#propose(atMs, out);
+    return outcome;
+  }
+
+  /** A pre-prepare; `batch` is undefined when its body was missing or not what it should be (protocol rule 4.4). */
+  onPrePrepare(
+    envelope: VerifiedEnvelope<PrePrepare>,
+    batch: VerifiedBatch | undefined,
+    atMs: number,
+    out: Outbox,
+  ): Decision[] {
+    const { from, message } = envelope;
+    if (from !== this.primary) {
+      out.push({ type: "rejected", rejection: { code: "pre-prepare.not-from-primary", from, seq: message.seq } });
+      return [];
+    }
+    if (this.#lastDelivered >= message.seq) return [];
+    const slot = this.#slotAt(message.seq);
+    if (!this.#isCounted(slot.addPrePrepare(envelope), out) && slot.digest !== message.digest) return [];
+    if (batch === undefined) return this.#fetchBody(slot, out);
+    if (batch.digest !== message.digest) {
+      const { digest } = message;
+      out.push({
+        type: "rejected",
+        rejection: { code: "pre-prepare.digest-mismatch", from, seq: message.seq, digest },
+      });
+      return this.#fetchBody(slot, out);
+    }
+    slot.batch ??= batch;
+    return [...this.#accept(slot, atMs, out), ...this.#decide(slot, out)];
+  }
+
+  onPrepare(envelope: VerifiedEnvelope<Prepare>, atMs: number, out: Outbox): Decision[] {
+    const { from, message } = envelope;
+    if (from === this.primary) {
+      out.push({ type: "rejected", rejection: { code: "prepare.from-primary", from, seq: message.seq } });
+      return [];
+    }
+    if (this.#lastDelivered >= message.seq) return [];
+    const slot = this.#slotAt(message.seq);
+    if (!this.#isCounted(slot.addPrepare(envelope), out)) return [];
+    // f+1 PREPAREs end the wait for a proposal whose time is ahead of ours (protocol rule 4.7).
+    return [...this.#accept(slot, atMs, out), ...this.#prepared(slot, out)];
+  }
+
+  onCommit(envelope: VerifiedEnvelope<Commit>, out: Outbox): Decision[] {
+    if (this.#lastDelivered >= envelope.message.seq) return [];
+    const slot = this.#slotAt(envelope.message.seq);
+    if (!this.#isCounted(slot.addCommit(envelope), out)) return [];
+    return this.#decide(slot, out);
+  }
+
+  /** A body that was asked for by digest. False when nobody waits for it. */
+  onBatchBody(batch: VerifiedBatch, atMs: number, out: Outbox): Decision[] | undefined {
+    for (const slot of this.#slots.values()) {
+      if (slot.batch !== undefined || slot.seq <= this.#lastDelivered) continue;
+      const wanted = slot.digest === batch.digest || slot.commitQuorumDigest(this.#quorum) === batch.digest;
+      if (!wanted) continue;
+      slot.batch = batch;
+      return [...this.#accept(slot, atMs, out), ...this.#decide(slot, out)];
+    }
+    return undefined;
+  }
+
+  /** A decision of others with its certificate; valid in any view and not bound to the window (protocol rule 4.5). */
+  onCommitted(entry: VerifiedCommittedEntry, out: Outbox): Decision[] {
+    const { seq, digest } = entry.certificate;
+    if (seq <= this.#lastDelivered || this.#decisions.has(seq)) return [];
+    invariant(entry.batch.digest === digest, "ordering.certified-digest", { seq });
+    return this.#addDecision({ seq, batch: entry.batch, certificate: entry.certificate }, out);
+  }
+
+  /** The wait for a proposal's time may be over. */
+  onClockWait(atMs: number, out: Outbox): Decision[] {
+    const decisions: Decision[] = [];
+    for (const slot of this.#slots.values())
+      if (!slot.isAccepted && slot.batch !== undefined) decisions.push(...this.#accept(slot, atMs, out));
+    return decisions;
+  }
+
+  /** The batch at `seq` was executed here. */
+  onExecuted(
+    seq: SequenceNumber,
+    requests: readonly DigestedRequest[],
+    progress: ExecutionProgress,
+    atMs: number,
+    out: Outbox,
+  ): void {
+    this.#queue.onExecuted(seq, requests, progress);
+    this.#propose(atMs, out);
+  }
+
+  /** h moved up: slots and decisions at or below it go, and the window has room again (OSDI'99 §4.3). */
+  collectGarbage(stable: SequenceNumber, atMs: number, out: Outbox): void {
+    invariant(stable >= this.#low, "ordering.low-watermark-moved-back", { from: this.#low, to: stable });
+    invariant(stable <= this.#lastDelivered, "ordering.stable-above-delivered", { stable, at: this.#lastDelivered });
+    this.#low = stable;
+    for (const seq of this.#slots.keys()) if (seq <= stable) this.#slots.delete(seq);
+    for (const seq of this.#decisions.keys()) if (seq <= stable) this.#decisions.delete(seq);
+    this.#propose(atMs, out);
+  }
+
+  /** Puts back what the log holds, before anything is sent: the same votes as before the crash (protocol rule 8.2). */
+  restore(restored: readonly RestoredSlot[]): void {
+    for (const { prePrepare, batch, prepares } of restored) {
+      const { seq, view, epoch, digest } = prePrepare.message;
+      if (seq <= this.#low || view !== this.#view) continue;
+      const slot = this.#slotAt(seq);
+      slot.addPrePrepare(prePrepare);
+      slot.batch = batch;
+      slot.isAccepted = true;
+      this.#highestAccepted = sequenceNumber(Math.max(this.#highestAccepted, seq));
+      if (this.isPrimary) this.#lastProposed = sequenceNumber(Math.max(this.#lastProposed, seq));
+      else slot.addPrepare(this.#options.signer.sign({ type: "prepare", epoch, view, seq, digest }));
+      if (prepares === undefined) continue;
+      for (const prepare of prepares) slot.addPrepare(prepare);
+      slot.isPrepared = true;
+      slot.addCommit(this.#options.signer.sign({ type: "commit", epoch, view, seq, digest }));
+    }
+  }
+
+  /** What is missing of the numbers up to `upTo` that are not delivered, for a status message. */
+  lacks(upTo: SequenceNumber): Lack[] {
+    const lacks: Lack[] = [];
+    const last = Math.min(upTo, this.highWatermark, this.#lastDelivered + 4 * STATUS_LACKS_MAX);
+    for (let seq = this.#lastDelivered + 1; seq <= last && lacks.length < STATUS_LACKS_MAX; seq++) {
+      const at = sequenceNumber(seq);
+      if (this.#decisions.has(at)) continue;
+      const slot = this.#slots.get(at);
+      lacks.push({
+        seq: at,
+        prePrepare: slot?.isAccepted !== true,
+        prepares: slot?.isPrepared !== true,
+        commits: true,
+      });
+    }
+    return lacks;
+  }
+
+  /** The own messages, and the pre-prepare, that answer a peer's lack. Nothing is signed anew (protocol rule 8.2). */
+  framesFor(lack: Lack): ReplicaFrame[] {
+    const decision = this.#decisions.get(lack.seq);
+    if (decision !== undefined) return [{ type: "committed", entry: entryOf(decision) }];
+    const slot = this.#slots.get(lack.seq);
+    if (slot === undefined || !slot.isAccepted) return [];
+    const frames: ReplicaFrame[] = [];
+    const { self } = this.#options.signer;
+    if (lack.prePrepare && slot.prePrepare !== undefined && slot.batch !== undefined)
+      frames.push({ type: "pre-prepare", envelope: slot.prePrepare, batch: slot.batch.batch });
+    const prepare = slot.prepareOf(self);
+    if (lack.prepares && prepare !== undefined) frames.push({ type: "signed", envelope: prepare });
+    const commit = slot.commitOf(self);
+    if (lack.commits && commit !== undefined) frames.push({ type: "signed", envelope: commit });
+    return frames;
+  }
+
+  /** The batch with this digest at `seq`, if it is held: kept until a stable checkpoint passes (protocol rule 4.4). */
+  batchAt(seq: SequenceNumber, digest: string): VerifiedBatch["batch"] | undefined {
+    const decided = this.#decisions.get(seq)?.batch;
+    if (decided?.digest === digest) return decided.batch;
+    const { batch } = this.#slots.get(seq) ?? {};
+    return batch?.digest === digest ? batch.batch : undefined;
+  }
+
+  /** Bounds that hold whatever arrives: the mediator asks after each step. */
+  checkInvariants(): void {
+    const { windowSize } = this.#options;
+    invariant(this.#low <= this.#lastDelivered, "ordering.low-above-delivered", { h: this.#low });
+    invariant(this.#slots.size <= windowSize, "ordering.too-many-slots", { slots: this.#slots.size });
+    invariant(this.#lastProposed <= this.highWatermark, "ordering.proposed-above-window", { at: this.#lastProposed });
+  }
+
+  get #quorum(): number {
+    return quorumSize(this.#membership);
+  }
+
+  #slotAt(seq: SequenceNumber): Slot {
+    invariant(seq > this.#low && seq <= this.highWatermark, "ordering.slot-outside-window", { seq, h: this.#low });
+    let slot = this.#slots.get(seq);
+    if (slot === undefined) {
+      slot = new Slot(this.#view, seq);
+      this.#slots.set(seq, slot);
+    }
+    return slot;
+  }
+
+  #isCounted(outcome: VoteOutcome, out: Outbox): boolean {
+    if (outcome.type === "conflicting") {
+      const { from, message } = outcome.evidence.second;
+      out.push({ type: "evidence", evidence: outcome.evidence });
+      out.push({ type: "rejected", rejection: { code: "vote.conflicting", from, seq: message.seq } });
+    }
+    return outcome.type === "counted";
+  }
+
+  #fetchBody(slot: Slot, out: Outbox): Decision[] {
+    const digest = slot.digest;
+    if (slot.batch !== undefined || digest === undefined) return [];
+    const fetch = this.#options.signer.sign({
+      type: "fetch-batch",
+      epoch: this.#membership.epoch,
+      seq: slot.seq,
+      digest,
+    });
+    out.push({ type: "broadcast", frame: { type: "signed", envelope: fetch } });
+    return [];
+  }
+
+  /** Pre-prepares the slot: write first, then vote. Waits while the proposal's time is ahead (protocol rule 4.7). */
+  #accept(slot: Slot, atMs: number, out: Outbox): Decision[] {
+    const { prePrepare, batch } = slot;
+    if (slot.isAccepted || prePrepare === undefined || batch === undefined) return [];
+    if (batch.digest !== prePrepare.message.digest) return [];
+    const { epoch, view, seq, digest } = prePrepare.message;
+    if (batch.requests.length === 0) {
+      out.push({ type: "rejected", rejection: { code: "pre-prepare.empty-batch", from: prePrepare.from, seq } });
+      return [];
+    }
+    const aheadMs = batch.timestampMs - atMs - this.#options.clockToleranceMs;
+    if (aheadMs > 0 && slot.prepareCount(digest) <= faultThreshold(this.#membership)) {
+      out.push({ type: "start-timer", timer: "clock-wait", token: seq, afterMs: aheadMs });
+      return [];
+    }
+    slot.isAccepted = true;
+    this.#highestAccepted = sequenceNumber(Math.max(this.#highestAccepted, seq));
+    this.#queue.markProposed(seq, batch.requests);
+    out.push({ type: "persist", record: { type: "pre-prepared", envelope: prePrepare, batch: batch.batch } });
+    const prepare = this.#options.signer.sign({ type: "prepare", epoch, view, seq, digest });
+    slot.addPrepare(prepare);
+    out.push({ type: "broadcast", frame: { type: "signed", envelope: prepare } });
+    return this.#prepared(slot, out);
+  }
+
+  /** When prepared(d, v, n) became true: write the certificate, then COMMIT. */
+  #prepared(slot: Slot, out: Outbox): Decision[] {
+    if (slot.isPrepared || !slot.hasPrepareQuorum(this.#quorum)) return [];
+    slot.isPrepared = true;
+    const certificate: PreparedCertificate = slot.preparedCertificate(this.#quorum);
+    const { epoch, view, seq, digest } = certificate.prePrepare.message;
+    out.push({ type: "persist", record: { type: "prepared", certificate } });
+    const commit = this.#options.signer.sign({ type: "commit", epoch, view, seq, digest });
+    slot.addCommit(commit);
+    out.push({ type: "broadcast", frame: { type: "signed", envelope: commit } });
+    return this.#decide(slot, out);
+  }
+
+  /** committed-local: q COMMITs of one digest whose batch is held. */
+  #decide(slot: Slot, out: Outbox): Decision[] {
+    if (this.#decisions.has(slot.seq)) return [];
+    const digest = slot.commitQuorumDigest(this.#quorum);
+    if (digest === undefined) return [];
+    if (slot.batch?.digest !== digest) {
+      // Decided elsewhere on a batch that we do not hold: its entry comes with the next status exchange or by digest.
+      return slot.digest === digest ? this.#fetchBody(slot, out) : [];
+    }
+    const certificate = slot.commitCertificate(digest, this.#quorum);
+    return this.#addDecision({ seq: slot.seq, batch: slot.batch, certificate }, out);
+  }
+
+  #addDecision(decision: Decision, out: Outbox): Decision[] {
+    this.#decisions.set(decision.seq, decision);
+    out.push({ type: "archive", seq: decision.seq, entry: entryOf(decision) });
+    const delivered: Decision[] = [];
+    for (;;) {
+      const next = this.#decisions.get(nextSequenceNumber(this.#lastDelivered));
+      if (next === undefined) return delivered;
+      this.#lastDelivered = next.seq;
+      delivered.push(next);
+    }
+  }
+
+  /** Proposes while the pipeline has room: at once when it is idle, in batches when it is not (protocol rule 4.6). */
+  #propose(atMs: number, out: Outbox): void {
+    if (!this.isPrimary) return;
+    const { batchRequestsMax, batchBytesMax } = this.#options.limits;
+    this.#lastProposed = sequenceNumber(Math.max(this.#lastProposed, this.#lastDelivered));
+    while (this.#queue.readyCount > 0 && this.#lastProposed < this.highWatermark) {
+      if (this.#lastProposed - this.#lastDelivered >= this.#options.pipelineDepthMax) return;
+      const seq = nextSequenceNumber(this.#lastProposed);
+      const requests = this.#queue.take(seq, batchRequestsMax, batchBytesMax);
+      invariant(requests.length > 0, "ordering.empty-proposal", { seq });
+      this.#lastProposed = seq;
+      this.#proposeBatch(seq, this.#options.composer.compose(timestampMs(Math.floor(atMs)), requests), out);
+    }
+  }
+
+  #proposeBatch(seq: SequenceNumber, batch: VerifiedBatch, out: Outbox): void {
+    const { epoch } = this.#membership;
+    const { digest } = batch;
+    const prePrepare = this.#options.signer.sign({ type: "pre-prepare", epoch, view: this.#view, seq, digest });
+    const slot = this.#slotAt(seq);
+    invariant(slot.prePrepare === undefined, "ordering.proposed-twice", { seq });
+    slot.addPrePrepare(prePrepare);
+    slot.batch = batch;
+    slot.isAccepted = true;
+    this.#highestAccepted = sequenceNumber(Math.max(this.#highestAccepted, seq));
+    out.push({ type: "persist", record: { type: "pre-prepared", envelope: prePrepare, batch: batch.batch } });
+    out.push({ type: "broadcast", frame: { type: "pre-prepare", envelope: prePrepare, batch: batch.batch } });
+  }
+}
+
+function entryOf(decision: Decision): CommittedEntry {
+  return { batch: decision.batch.batch, certificate: decision.certificate };
+}
+
+function isSame(vote: VerifiedEnvelope<Prepare | Commit> | undefined, message: ThreePhaseMessage): boolean {
+  return vote !== undefined && vote.message.digest === message.digest;
+}

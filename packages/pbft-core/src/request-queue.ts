@@ -1,0 +1,217 @@
+import {
+  type Digest,
+  type DigestedRequest,
+  type ExecutionProgress,
+  invariant,
+  type OperationsRequest,
+  type PublicKey,
+  type RequestNumber,
+  type RequestStanding,
+  type SequenceNumber,
+  type SessionId,
+  type VerifiedRequest,
+} from "@quorate/protocol";
+
+/** Bounds of the queue of pending requests. One client cannot take another's share. */
+export interface RequestQueueLimits {
+  readonly pendingMax: number;
+  readonly pendingPerClientMax: number;
+  readonly pendingBytesMax: number;
+}
+
+interface Pending {
+  readonly request: VerifiedRequest;
+  readonly client: PublicKey;
+  readonly bytes: number;
+  /** The highest number that carries it and has not been executed. */
+  proposedAt: SequenceNumber | undefined;
+  ready: boolean;
+}
+
+interface SessionQueue {
+  /** The number that execution expects next, as far as this replica knows. */
+  expected: RequestNumber;
+  readonly byNumber: Map<RequestNumber, Pending>;
+}
+
+/**
+ * Requests that wait to be ordered. A session's requests become ready in the order of their numbers, so that a correct
+ * primary proposes them so (protocol rule 3.3); a request leaves only when its session has passed it.
+ */
+export class RequestQueue {
+  readonly #limits: RequestQueueLimits;
+  readonly #byDigest = new Map<Digest, Pending>();
+  readonly #sessions = new Map<string, SessionQueue>();
+  readonly #perClient = new Map<PublicKey, number>();
+  /** In order of arrival; a Set, so that removal is cheap. */
+  readonly #ready = new Set<Pending>();
+  #bytes = 0;
+
+  constructor(limits: RequestQueueLimits) {
+    this.#limits = limits;
+  }
+
+  get size(): number {
+    return this.#byDigest.size;
+  }
+  get readyCount(): number {
+    return this.#ready.size;
+  }
+
+  has(digest: Digest): boolean {
+    return this.#byDigest.has(digest);
+  }
+
+  /** Takes a request on. `known`: it, or another of its session and number, waits already. `full`: nothing changed. */
+  add(request: VerifiedRequest, standing: RequestStanding): "added" | "known" | "full" {
+    if (this.#byDigest.has(request.digest) || standing.type === "answered") return "known";
+    const operations = request.request.type === "operations" ? request.request : undefined;
+    if (
+      operations !== undefined &&
+      this.#sessions.get(sessionKey(operations.client, operations.session))?.byNumber.has(operations.number) === true
+    )
+      return "known";
+    const pending: Pending = {
+      request,
+      client: request.request.client,
+      bytes: sizeOf(request),
+      proposedAt: undefined,
+      ready: false,
+    };
+    if (!this.#makeRoomFor(pending)) return "full";
+    this.#byDigest.set(request.digest, pending);
+    this.#perClient.set(pending.client, (this.#perClient.get(pending.client) ?? 0) + 1);
+    this.#bytes += pending.bytes;
+    if (operations === undefined || standing.type === "answer-lost") this.#setReady(pending, true);
+    else this.#enterSession(operations, pending, standing);
+    return "added";
+  }
+
+  /** Takes ready requests for a batch at `seq`, oldest first, within both caps; at least one if any is ready. */
+  take(seq: SequenceNumber, requestsMax: number, bytesMax: number): VerifiedRequest[] {
+    const taken: VerifiedRequest[] = [];
+    let bytes = 0;
+    for (const pending of this.#ready) {
+      if (taken.length >= requestsMax || (taken.length > 0 && bytes + pending.bytes > bytesMax)) break;
+      taken.push(pending.request);
+      bytes += pending.bytes;
+      pending.proposedAt = seq;
+      this.#setReady(pending, false);
+    }
+    for (const request of taken) this.#promote(request);
+    return taken;
+  }
+
+  /** Someone else's proposal, or one from before a restart, carries these: they are not proposed again meanwhile. */
+  markProposed(seq: SequenceNumber, requests: readonly DigestedRequest[]): void {
+    for (const { digest } of requests) {
+      const pending = this.#byDigest.get(digest);
+      if (pending === undefined) continue;
+      if (pending.proposedAt === undefined || pending.proposedAt < seq) pending.proposedAt = seq;
+      this.#setReady(pending, false);
+    }
+  }
+
+  /** The batch at `seq` was executed: what has its output leaves; what had no effect waits for its turn again. */
+  onExecuted(seq: SequenceNumber, requests: readonly DigestedRequest[], progress: ExecutionProgress): void {
+    for (const digest of progress.answered) {
+      const pending = this.#byDigest.get(digest);
+      if (pending !== undefined) this.#remove(pending);
+    }
+    for (const { digest } of requests) {
+      const pending = this.#byDigest.get(digest);
+      if (pending?.proposedAt === undefined || pending.proposedAt > seq) continue;
+      pending.proposedAt = undefined;
+      if (pending.request.request.type === "registration") this.#setReady(pending, true);
+    }
+    for (const { client, session, expected } of progress.sessions) {
+      const queue = this.#sessions.get(sessionKey(client, session));
+      if (queue === undefined) continue;
+      queue.expected = expected;
+      for (const [number, pending] of queue.byNumber) if (number < expected) this.#remove(pending);
+      this.#promoteFrom(queue);
+    }
+  }
+
+  #enterSession(operations: OperationsRequest, pending: Pending, standing: RequestStanding): void {
+    const expected = standing.type === "ahead" ? standing.expected : operations.number;
+    const key = sessionKey(operations.client, operations.session);
+    let queue = this.#sessions.get(key);
+    if (queue === undefined) {
+      queue = { expected, byNumber: new Map() };
+      this.#sessions.set(key, queue);
+    } else if (standing.type === "executable" && operations.number !== queue.expected) {
+      // The executed state says that this number is judged right away: refused, or of a session it does not know.
+      queue.expected = operations.number > queue.expected ? operations.number : queue.expected;
+      if (operations.number < queue.expected) this.#setReady(pending, true);
+    }
+    queue.byNumber.set(operations.number, pending);
+    this.#promoteFrom(queue);
+  }
+
+  #promote(request: VerifiedRequest): void {
+    if (request.request.type !== "operations") return;
+    const queue = this.#sessions.get(sessionKey(request.request.client, request.request.session));
+    if (queue !== undefined) this.#promoteFrom(queue);
+  }
+
+  /** Makes the first number that is not proposed yet ready, and those that follow it without a gap. */
+  #promoteFrom(queue: SessionQueue): void {
+    for (let number = queue.expected; ; number = (number + 1) as RequestNumber) {
+      const pending = queue.byNumber.get(number);
+      if (pending === undefined) return;
+      if (pending.proposedAt === undefined) this.#setReady(pending, true);
+    }
+  }
+
+  #setReady(pending: Pending, ready: boolean): void {
+    if (pending.ready === ready) return;
+    pending.ready = ready;
+    if (ready) this.#ready.add(pending);
+    else this.#ready.delete(pending);
+  }
+
+  #remove(pending: Pending): void {
+    invariant(this.#byDigest.delete(pending.request.digest), "request-queue.remove-unknown");
+    this.#setReady(pending, false);
+    this.#bytes -= pending.bytes;
+    const left = (this.#perClient.get(pending.client) ?? 0) - 1;
+    if (left > 0) this.#perClient.set(pending.client, left);
+    else this.#perClient.delete(pending.client);
+    const { request } = pending.request;
+    if (request.type !== "operations") return;
+    const key = sessionKey(request.client, request.session);
+    const queue = this.#sessions.get(key);
+    if (queue?.byNumber.get(request.number) !== pending) return;
+    queue.byNumber.delete(request.number);
+    if (queue.byNumber.size === 0) this.#sessions.delete(key);
+  }
+
+  /** Requests whose turn may never come (a lower number is missing) give way first, the oldest of them at first. */
+  #makeRoomFor(pending: Pending): boolean {
+    if ((this.#perClient.get(pending.client) ?? 0) >= this.#limits.pendingPerClientMax) return false;
+    if (this.#hasRoomFor(pending)) return true;
+    for (const other of this.#byDigest.values()) {
+      if (other.ready || other.proposedAt !== undefined) continue;
+      this.#remove(other);
+      if (this.#hasRoomFor(pending)) return true;
+    }
+    return false;
+  }
+
+  #hasRoomFor(pending: Pending): boolean {
+    return this.#byDigest.size < this.#limits.pendingMax && this.#bytes + pending.bytes <= this.#limits.pendingBytesMax;
+  }
+}
+
+/** By owner too: a request under another client's session must not move that session's queue. */
+function sessionKey(client: PublicKey, session: SessionId): string {
+  return `${client}/${session}`;
+}
+
+function sizeOf({ request }: DigestedRequest): number {
+  if (request.type === "registration") return 1;
+  let bytes = 0;
+  for (const operation of request.operations) bytes += operation.length;
+  return bytes;
+}
