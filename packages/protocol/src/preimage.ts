@@ -25,6 +25,9 @@ export const TAGS = {
   session: "quorate-session",
   genesis: "quorate-genesis",
   seed: "quorate-seed",
+  operationSeed: "quorate-op-seed",
+  stateEntry: "quorate-entry",
+  stateRoot: "quorate-root",
   hello: "quorate-hello",
 } as const;
 
@@ -154,6 +157,30 @@ export function historyPreimage(cluster: ClusterId, previous: Digest, seq: Seque
 /** Hashed to the agreed seed of batch `seq`: unpredictable before the history up to it is. */
 export function seedPreimage(cluster: ClusterId, historyDigest: Digest, seq: SequenceNumber): Uint8Array {
   return new PreimageWriter(TAG + 2 * HASH + U64).tag(TAGS.seed).hex32(cluster).hex32(historyDigest).u64(seq).finish();
+}
+
+/** Hashed to the agreed seed of one operation: the batch's seed and the operation's place in the batch. */
+export function operationSeedPreimage(batchSeed: Digest, requestIndex: number, operationIndex: number): Uint8Array {
+  return new PreimageWriter(TAG + HASH + 2 * U32)
+    .tag(TAGS.operationSeed)
+    .hex32(batchSeed)
+    .u32(requestIndex)
+    .u32(operationIndex)
+    .finish();
+}
+
+/** Hashed to what one entry of the replicated state adds to the state's multiset hash. */
+export function stateEntryPreimage(key: Uint8Array, value: Uint8Array): Uint8Array {
+  return new PreimageWriter(TAG + U32 + key.length + U32 + value.length)
+    .tag(TAGS.stateEntry)
+    .sized(key)
+    .sized(value)
+    .finish();
+}
+
+/** Hashed to the state root that a CHECKPOINT names: the 32 bytes of the sum over all entries. */
+export function stateRootPreimage(cluster: ClusterId, sum: Uint8Array): Uint8Array {
+  return new PreimageWriter(TAG + HASH + sum.length).tag(TAGS.stateRoot).hex32(cluster).raw(sum).finish();
 }
 
 /** What each replica signs for an executed batch (protocol rule 5.1). */
