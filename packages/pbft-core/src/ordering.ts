@@ -1,8 +1,9 @@
 import {
   type Base,
+  type Batch,
   type BatchComposer,
   type Commit,
-  type CommittedEntry,
+  type Digest,
   type DigestedRequest,
   type ExecutionProgress,
   faultThreshold,
@@ -23,7 +24,6 @@ import {
   type RequestStanding,
   type SequenceNumber,
   type Signer,
-  STATUS_LACKS_MAX,
   sequenceNumber,
   type ThreePhaseMessage,
   timestampMs,
@@ -34,7 +34,8 @@ import {
   type ViewNumber,
 } from "@quorate/protocol";
 import { RequestQueue, type RequestQueueLimits } from "./request-queue.ts";
-import { type Decision, Slot, type VoteOutcome } from "./slot.ts";
+import type { Decision, Slot, VoteOutcome } from "./slot.ts";
+import { Window } from "./window.ts";
 
 /** How one replica orders; the bounds on batches come from genesis, the rest is local. */
 export interface OrderingOptions {
@@ -64,16 +65,10 @@ export class Ordering {
   readonly #queue: RequestQueue;
   #membership: Membership;
   #view: ViewNumber;
-  /** h: votes are accepted for (h, h+L]. */
-  #low: SequenceNumber;
   /** The highest number that this replica, as primary, has proposed. */
   #lastProposed: SequenceNumber;
-  /** All numbers up to this one were handed out for execution, in order. */
-  #lastDelivered: SequenceNumber;
   #highestAccepted: SequenceNumber;
-  readonly #slots = new Map<SequenceNumber, Slot>();
-  /** Decided numbers above h; those above `lastDelivered` wait for their predecessors. */
-  readonly #decisions = new Map<SequenceNumber, Decision>();
+  readonly #window: Window;
 
   constructor(options: OrderingOptions, base: Base, executed: SequenceNumber) {
     invariant(options.pipelineDepthMax >= 1, "ordering.pipeline-depth", { depth: options.pipelineDepthMax });
@@ -82,23 +77,22 @@ export class Ordering {
     this.#queue = new RequestQueue(options.queue);
     this.#membership = base.membership;
     this.#view = base.view;
-    this.#low = base.stable.seq;
     this.#lastProposed = executed;
-    this.#lastDelivered = executed;
     this.#highestAccepted = executed;
+    this.#window = new Window(options.windowSize, base.stable.seq, executed);
   }
 
   get view(): ViewNumber {
     return this.#view;
   }
   get lowWatermark(): SequenceNumber {
-    return this.#low;
+    return this.#window.low;
   }
   get highWatermark(): SequenceNumber {
-    return sequenceNumber(this.#low + this.#options.windowSize);
+    return this.#window.high;
   }
   get lastDelivered(): SequenceNumber {
-    return this.#lastDelivered;
+    return this.#window.lastDelivered;
   }
   /** The highest number for which a pre-prepare was accepted or sent. */
   get highestAccepted(): SequenceNumber {
@@ -118,8 +112,8 @@ export class Ordering {
   classify({ view, seq }: ThreePhaseMessage): "current" | "future" | RejectionCode {
     if (view < this.#view) return "view.past";
     if (view > this.#view) return "view.too-far";
-    if (seq <= this.#low) return "window.below";
-    return seq > this.highWatermark ? "future" : "current";
+    if (seq <= this.#window.low) return "window.below";
+    return seq > this.#window.high ? "future" : "current";
   }
 
   /**
@@ -129,10 +123,10 @@ export class Ordering {
   isRedundant(from: ReplicaId, message: ThreePhaseMessage): boolean {
     const standing = this.classify(message);
     if (standing !== "current") return standing !== "future";
-    const decided = this.#decisions.get(message.seq);
-    if (decided !== undefined && decided.batch.digest === message.digest) return true;
-    const slot = this.#slots.get(message.seq);
-    if (slot === undefined) return false;
+    if (this.#window.decisionAt(message.seq)?.batch.digest === message.digest) return true;
+    const slot = this.#window.find(message.seq);
+    if (slot === undefined) return message.seq <= this.#window.lastDelivered;
+    if (message.seq <= this.#window.lastDelivered && slot.digest === message.digest) return true;
     switch (message.type) {
       case "pre-prepare":
         return slot.isAccepted && slot.digest === message.digest;
@@ -166,9 +160,9 @@ export class Ordering {
       out.push({ type: "rejected", rejection: { code: "pre-prepare.not-from-primary", from, seq: message.seq } });
       return [];
     }
-    if (this.#lastDelivered >= message.seq) return [];
-    const slot = this.#slotAt(message.seq);
+    const slot = this.#window.slotAt(this.#view, message.seq);
     if (!this.#isCounted(slot.addPrePrepare(envelope), out) && slot.digest !== message.digest) return [];
+    if (this.#window.isDecided(message.seq)) return [];
     if (batch === undefined) return this.#fetchBody(slot, out);
     if (batch.digest !== message.digest) {
       const { digest } = message;
@@ -188,24 +182,22 @@ export class Ordering {
       out.push({ type: "rejected", rejection: { code: "prepare.from-primary", from, seq: message.seq } });
       return [];
     }
-    if (this.#lastDelivered >= message.seq) return [];
-    const slot = this.#slotAt(message.seq);
-    if (!this.#isCounted(slot.addPrepare(envelope), out)) return [];
+    const slot = this.#window.slotAt(this.#view, message.seq);
+    if (!this.#isCounted(slot.addPrepare(envelope), out) || this.#window.isDecided(message.seq)) return [];
     // f+1 PREPAREs end the wait for a proposal whose time is ahead of ours (protocol rule 4.7).
     return [...this.#accept(slot, atMs, out), ...this.#prepared(slot, out)];
   }
 
   onCommit(envelope: VerifiedEnvelope<Commit>, out: Outbox): Decision[] {
-    if (this.#lastDelivered >= envelope.message.seq) return [];
-    const slot = this.#slotAt(envelope.message.seq);
+    const slot = this.#window.slotAt(this.#view, envelope.message.seq);
     if (!this.#isCounted(slot.addCommit(envelope), out)) return [];
     return this.#decide(slot, out);
   }
 
   /** A body that was asked for by digest. False when nobody waits for it. */
   onBatchBody(batch: VerifiedBatch, atMs: number, out: Outbox): Decision[] | undefined {
-    for (const slot of this.#slots.values()) {
-      if (slot.batch !== undefined || slot.seq <= this.#lastDelivered) continue;
+    for (const slot of this.#window.undelivered()) {
+      if (slot.batch !== undefined) continue;
       const wanted = slot.digest === batch.digest || slot.commitQuorumDigest(this.#quorum) === batch.digest;
       if (!wanted) continue;
       slot.batch = batch;
@@ -217,7 +209,7 @@ export class Ordering {
   /** A decision of others with its certificate; valid in any view and not bound to the window (protocol rule 4.5). */
   onCommitted(entry: VerifiedCommittedEntry, out: Outbox): Decision[] {
     const { seq, digest } = entry.certificate;
-    if (seq <= this.#lastDelivered || this.#decisions.has(seq)) return [];
+    if (this.#window.isDecided(seq)) return [];
     invariant(entry.batch.digest === digest, "ordering.certified-digest", { seq });
     return this.#addDecision({ seq, batch: entry.batch, certificate: entry.certificate }, out);
   }
@@ -225,7 +217,7 @@ export class Ordering {
   /** The wait for a proposal's time may be over. */
   onClockWait(atMs: number, out: Outbox): Decision[] {
     const decisions: Decision[] = [];
-    for (const slot of this.#slots.values())
+    for (const slot of [...this.#window.undelivered()])
       if (!slot.isAccepted && slot.batch !== undefined) decisions.push(...this.#accept(slot, atMs, out));
     return decisions;
   }
@@ -244,11 +236,7 @@ export class Ordering {
 
   /** h moved up: slots and decisions at or below it go, and the window has room again (OSDI'99 §4.3). */
   collectGarbage(stable: SequenceNumber, atMs: number, out: Outbox): void {
-    invariant(stable >= this.#low, "ordering.low-watermark-moved-back", { from: this.#low, to: stable });
-    invariant(stable <= this.#lastDelivered, "ordering.stable-above-delivered", { stable, at: this.#lastDelivered });
-    this.#low = stable;
-    for (const seq of this.#slots.keys()) if (seq <= stable) this.#slots.delete(seq);
-    for (const seq of this.#decisions.keys()) if (seq <= stable) this.#decisions.delete(seq);
+    this.#window.collectGarbage(stable);
     this.#propose(atMs, out);
   }
 
@@ -256,10 +244,10 @@ export class Ordering {
   restore(restored: readonly RestoredSlot[]): void {
     for (const { prePrepare, batch, prepares } of restored) {
       const { seq, view, epoch, digest } = prePrepare.message;
-      if (seq <= this.#low || view !== this.#view) continue;
-      const slot = this.#slotAt(seq);
+      if (seq <= this.#window.low || view !== this.#view) continue;
+      const slot = this.#window.slotAt(view, seq);
       slot.addPrePrepare(prePrepare);
-      slot.batch = batch;
+      if (seq > this.#window.lastDelivered) slot.batch = batch;
       slot.isAccepted = true;
       this.#highestAccepted = sequenceNumber(Math.max(this.#highestAccepted, seq));
       if (this.isPrimary) this.#lastProposed = sequenceNumber(Math.max(this.#lastProposed, seq));
@@ -271,69 +259,32 @@ export class Ordering {
     }
   }
 
-  /** What is missing of the numbers up to `upTo` that are not delivered, for a status message. */
+  /** See `Window.lacks`. */
   lacks(upTo: SequenceNumber): Lack[] {
-    const lacks: Lack[] = [];
-    const last = Math.min(upTo, this.highWatermark, this.#lastDelivered + 4 * STATUS_LACKS_MAX);
-    for (let seq = this.#lastDelivered + 1; seq <= last && lacks.length < STATUS_LACKS_MAX; seq++) {
-      const at = sequenceNumber(seq);
-      if (this.#decisions.has(at)) continue;
-      const slot = this.#slots.get(at);
-      lacks.push({
-        seq: at,
-        prePrepare: slot?.isAccepted !== true,
-        prepares: slot?.isPrepared !== true,
-        commits: true,
-      });
-    }
-    return lacks;
+    return this.#window.lacks(upTo);
   }
 
-  /** The own messages, and the pre-prepare, that answer a peer's lack. Nothing is signed anew (protocol rule 8.2). */
+  /** See `Window.framesFor`. */
   framesFor(lack: Lack): ReplicaFrame[] {
-    const decision = this.#decisions.get(lack.seq);
-    if (decision !== undefined) return [{ type: "committed", entry: entryOf(decision) }];
-    const slot = this.#slots.get(lack.seq);
-    if (slot === undefined || !slot.isAccepted) return [];
-    const frames: ReplicaFrame[] = [];
-    const { self } = this.#options.signer;
-    if (lack.prePrepare && slot.prePrepare !== undefined && slot.batch !== undefined)
-      frames.push({ type: "pre-prepare", envelope: slot.prePrepare, batch: slot.batch.batch });
-    const prepare = slot.prepareOf(self);
-    if (lack.prepares && prepare !== undefined) frames.push({ type: "signed", envelope: prepare });
-    const commit = slot.commitOf(self);
-    if (lack.commits && commit !== undefined) frames.push({ type: "signed", envelope: commit });
-    return frames;
+    return this.#window.framesFor(lack, this.#options.signer.self);
   }
 
-  /** The batch with this digest at `seq`, if it is held: kept until a stable checkpoint passes (protocol rule 4.4). */
-  batchAt(seq: SequenceNumber, digest: string): VerifiedBatch["batch"] | undefined {
-    const decided = this.#decisions.get(seq)?.batch;
+  /** The batch with this digest at `seq` while it is in memory, that is until it is delivered. */
+  batchAt(seq: SequenceNumber, digest: Digest): Batch | undefined {
+    const decided = this.#window.decisionAt(seq)?.batch;
     if (decided?.digest === digest) return decided.batch;
-    const { batch } = this.#slots.get(seq) ?? {};
+    const batch = this.#window.find(seq)?.batch;
     return batch?.digest === digest ? batch.batch : undefined;
   }
 
   /** Bounds that hold whatever arrives: the mediator asks after each step. */
   checkInvariants(): void {
-    const { windowSize } = this.#options;
-    invariant(this.#low <= this.#lastDelivered, "ordering.low-above-delivered", { h: this.#low });
-    invariant(this.#slots.size <= windowSize, "ordering.too-many-slots", { slots: this.#slots.size });
+    this.#window.checkInvariants();
     invariant(this.#lastProposed <= this.highWatermark, "ordering.proposed-above-window", { at: this.#lastProposed });
   }
 
   get #quorum(): number {
     return quorumSize(this.#membership);
-  }
-
-  #slotAt(seq: SequenceNumber): Slot {
-    invariant(seq > this.#low && seq <= this.highWatermark, "ordering.slot-outside-window", { seq, h: this.#low });
-    let slot = this.#slots.get(seq);
-    if (slot === undefined) {
-      slot = new Slot(this.#view, seq);
-      this.#slots.set(seq, slot);
-    }
-    return slot;
   }
 
   #isCounted(outcome: VoteOutcome, out: Outbox): boolean {
@@ -398,7 +349,7 @@ export class Ordering {
 
   /** committed-local: q COMMITs of one digest whose batch is held. */
   #decide(slot: Slot, out: Outbox): Decision[] {
-    if (this.#decisions.has(slot.seq)) return [];
+    if (this.#window.isDecided(slot.seq)) return [];
     const digest = slot.commitQuorumDigest(this.#quorum);
     if (digest === undefined) return [];
     if (slot.batch?.digest !== digest) {
@@ -410,24 +361,21 @@ export class Ordering {
   }
 
   #addDecision(decision: Decision, out: Outbox): Decision[] {
-    this.#decisions.set(decision.seq, decision);
-    out.push({ type: "archive", seq: decision.seq, entry: entryOf(decision) });
-    const delivered: Decision[] = [];
-    for (;;) {
-      const next = this.#decisions.get(nextSequenceNumber(this.#lastDelivered));
-      if (next === undefined) return delivered;
-      this.#lastDelivered = next.seq;
-      delivered.push(next);
-    }
+    out.push({
+      type: "archive",
+      seq: decision.seq,
+      entry: { batch: decision.batch.batch, certificate: decision.certificate },
+    });
+    return this.#window.decide(decision);
   }
 
   /** Proposes while the pipeline has room: at once when it is idle, in batches when it is not (protocol rule 4.6). */
   #propose(atMs: number, out: Outbox): void {
     if (!this.isPrimary) return;
     const { batchRequestsMax, batchBytesMax } = this.#options.limits;
-    this.#lastProposed = sequenceNumber(Math.max(this.#lastProposed, this.#lastDelivered));
+    this.#lastProposed = sequenceNumber(Math.max(this.#lastProposed, this.#window.lastDelivered));
     while (this.#queue.readyCount > 0 && this.#lastProposed < this.highWatermark) {
-      if (this.#lastProposed - this.#lastDelivered >= this.#options.pipelineDepthMax) return;
+      if (this.#lastProposed - this.#window.lastDelivered >= this.#options.pipelineDepthMax) return;
       const seq = nextSequenceNumber(this.#lastProposed);
       const requests = this.#queue.take(seq, batchRequestsMax, batchBytesMax);
       invariant(requests.length > 0, "ordering.empty-proposal", { seq });
@@ -440,7 +388,7 @@ export class Ordering {
     const { epoch } = this.#membership;
     const { digest } = batch;
     const prePrepare = this.#options.signer.sign({ type: "pre-prepare", epoch, view: this.#view, seq, digest });
-    const slot = this.#slotAt(seq);
+    const slot = this.#window.slotAt(this.#view, seq);
     invariant(slot.prePrepare === undefined, "ordering.proposed-twice", { seq });
     slot.addPrePrepare(prePrepare);
     slot.batch = batch;
@@ -449,10 +397,6 @@ export class Ordering {
     out.push({ type: "persist", record: { type: "pre-prepared", envelope: prePrepare, batch: batch.batch } });
     out.push({ type: "broadcast", frame: { type: "pre-prepare", envelope: prePrepare, batch: batch.batch } });
   }
-}
-
-function entryOf(decision: Decision): CommittedEntry {
-  return { batch: decision.batch.batch, certificate: decision.certificate };
 }
 
 function isSame(vote: VerifiedEnvelope<Prepare | Commit> | undefined, message: ThreePhaseMessage): boolean {

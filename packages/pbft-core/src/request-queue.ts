@@ -9,6 +9,7 @@ import {
   type RequestStanding,
   type SequenceNumber,
   type SessionId,
+  type SessionProgress,
   type VerifiedRequest,
 } from "@quorate/protocol";
 
@@ -124,13 +125,15 @@ export class RequestQueue {
       pending.proposedAt = undefined;
       if (pending.request.request.type === "registration") this.#setReady(pending, true);
     }
-    for (const { client, session, expected } of progress.sessions) {
-      const queue = this.#sessions.get(sessionKey(client, session));
-      if (queue === undefined) continue;
-      queue.expected = expected;
-      for (const [number, pending] of queue.byNumber) if (number < expected) this.#remove(pending);
-      this.#promoteFrom(queue);
-    }
+    for (const session of progress.sessions) this.#passSession(session);
+  }
+
+  #passSession({ client, session, expected }: SessionProgress): void {
+    const queue = this.#sessions.get(sessionKey(client, session));
+    if (queue === undefined) return;
+    queue.expected = expected;
+    for (const [number, pending] of queue.byNumber) if (number < expected) this.#remove(pending);
+    this.#promoteFrom(queue);
   }
 
   #enterSession(operations: OperationsRequest, pending: Pending, standing: RequestStanding): void {
@@ -142,8 +145,8 @@ export class RequestQueue {
       this.#sessions.set(key, queue);
     } else if (standing.type === "executable" && operations.number !== queue.expected) {
       // The executed state says that this number is judged right away: refused, or of a session it does not know.
-      queue.expected = operations.number > queue.expected ? operations.number : queue.expected;
       if (operations.number < queue.expected) this.#setReady(pending, true);
+      else queue.expected = operations.number;
     }
     queue.byNumber.set(operations.number, pending);
     this.#promoteFrom(queue);

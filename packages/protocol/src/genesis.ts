@@ -64,9 +64,9 @@ export interface Genesis {
 /** What a cluster gets unless its genesis says otherwise. */
 export const DEFAULT_LIMITS: Limits = {
   batchRequestsMax: 512,
-  batchBytesMax: 2 * 1024 * 1024,
+  batchBytesMax: 1024 * 1024,
   requestOperationsMax: 1024,
-  requestBytesMax: 1024 * 1024,
+  requestBytesMax: 512 * 1024,
   resultBytesMax: 1024 * 1024,
   sessionsMax: 10_000,
   sessionsPerClientMax: 256,
@@ -90,8 +90,8 @@ export const TIMEOUTS_BOUNDS: Readonly<Record<keyof Timeouts, readonly [number, 
   clockToleranceMs: [10, 3_600_000],
   statusIntervalMs: [5, 60_000],
 };
-export const DEFAULT_CHECKPOINT_INTERVAL = 256;
-export const DEFAULT_WINDOW_SIZE = 1024;
+export const DEFAULT_CHECKPOINT_INTERVAL = 128;
+export const DEFAULT_WINDOW_SIZE = 512;
 export const WINDOW_SIZE_MAX = 65_536;
 
 /** The membership of epoch 0. */

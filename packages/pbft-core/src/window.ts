@@ -1,0 +1,134 @@
+import {
+  invariant,
+  type Lack,
+  nextSequenceNumber,
+  type ReplicaFrame,
+  type ReplicaId,
+  type SequenceNumber,
+  STATUS_LACKS_MAX,
+  sequenceNumber,
+  type ViewNumber,
+} from "@quorate/protocol";
+import { type Decision, Slot } from "./slot.ts";
+
+/**
+ * The log between the watermarks (OSDI'99 §4.2): a slot for each number of (h, h+L], and the decisions that wait for
+ * their predecessors. Slots stay until a stable checkpoint passes them; a batch leaves memory when it is delivered,
+ * for from then on the history serves it.
+ */
+export class Window {
+  readonly #size: number;
+  #low: SequenceNumber;
+  #lastDelivered: SequenceNumber;
+  readonly #slots = new Map<SequenceNumber, Slot>();
+  readonly #decisions = new Map<SequenceNumber, Decision>();
+
+  /** @param size L; at least one. */
+  constructor(size: number, low: SequenceNumber, delivered: SequenceNumber) {
+    this.#size = size;
+    this.#low = low;
+    this.#lastDelivered = delivered;
+  }
+
+  /** h. */
+  get low(): SequenceNumber {
+    return this.#low;
+  }
+  /** h + L. */
+  get high(): SequenceNumber {
+    return sequenceNumber(this.#low + this.#size);
+  }
+  /** All numbers up to this one were handed out for execution, in order. */
+  get lastDelivered(): SequenceNumber {
+    return this.#lastDelivered;
+  }
+
+  /** The slots that are not delivered, in no particular order. */
+  *undelivered(): Iterable<Slot> {
+    for (const slot of this.#slots.values()) if (slot.seq > this.#lastDelivered) yield slot;
+  }
+
+  find(seq: SequenceNumber): Slot | undefined {
+    return this.#slots.get(seq);
+  }
+
+  /** The slot of `seq`, made when there is none. The caller has checked that `seq` lies in the window. */
+  slotAt(view: ViewNumber, seq: SequenceNumber): Slot {
+    invariant(seq > this.#low && seq <= this.high, "window.outside", { seq, h: this.#low });
+    let slot = this.#slots.get(seq);
+    if (slot === undefined) {
+      slot = new Slot(view, seq);
+      this.#slots.set(seq, slot);
+    }
+    return slot;
+  }
+
+  isDecided(seq: SequenceNumber): boolean {
+    return seq <= this.#lastDelivered || this.#decisions.has(seq);
+  }
+  decisionAt(seq: SequenceNumber): Decision | undefined {
+    return this.#decisions.get(seq);
+  }
+
+  /** Adds a decision and returns those that are now next in order. */
+  decide(decision: Decision): Decision[] {
+    invariant(!this.isDecided(decision.seq), "window.decided-twice", { seq: decision.seq });
+    this.#decisions.set(decision.seq, decision);
+    const delivered: Decision[] = [];
+    for (;;) {
+      const next = this.#decisions.get(nextSequenceNumber(this.#lastDelivered));
+      if (next === undefined) return delivered;
+      this.#lastDelivered = next.seq;
+      this.#decisions.delete(next.seq);
+      const slot = this.#slots.get(next.seq);
+      if (slot !== undefined) slot.batch = undefined;
+      delivered.push(next);
+    }
+  }
+
+  /** h moves up to `stable`. */
+  collectGarbage(stable: SequenceNumber): void {
+    invariant(stable >= this.#low, "window.moved-back", { from: this.#low, to: stable });
+    invariant(stable <= this.#lastDelivered, "window.stable-above-delivered", { stable, at: this.#lastDelivered });
+    this.#low = stable;
+    for (const seq of this.#slots.keys()) if (seq <= stable) this.#slots.delete(seq);
+  }
+
+  /** What is missing of the numbers up to `upTo`, for a status message; at most `STATUS_LACKS_MAX` of them. */
+  lacks(upTo: SequenceNumber): Lack[] {
+    const lacks: Lack[] = [];
+    const last = Math.min(upTo, this.high);
+    for (let at = this.#lastDelivered + 1; at <= last && lacks.length < STATUS_LACKS_MAX; at++) {
+      const seq = sequenceNumber(at);
+      if (this.#decisions.has(seq)) continue;
+      const slot = this.#slots.get(seq);
+      lacks.push({ seq, prePrepare: slot?.isAccepted !== true, prepares: slot?.isPrepared !== true, commits: true });
+    }
+    return lacks;
+  }
+
+  /**
+   * What answers a peer's lack of a number that is not delivered here: the pre-prepare and the messages of `self`.
+   * Nothing is signed anew (protocol rule 8.2).
+   */
+  framesFor(lack: Lack, self: ReplicaId): ReplicaFrame[] {
+    const decision = this.#decisions.get(lack.seq);
+    if (decision !== undefined)
+      return [{ type: "committed", entry: { batch: decision.batch.batch, certificate: decision.certificate } }];
+    const slot = this.#slots.get(lack.seq);
+    if (slot === undefined || !slot.isAccepted) return [];
+    const frames: ReplicaFrame[] = [];
+    if (lack.prePrepare && slot.prePrepare !== undefined && slot.batch !== undefined)
+      frames.push({ type: "pre-prepare", envelope: slot.prePrepare, batch: slot.batch.batch });
+    const prepare = slot.prepareOf(self);
+    if (lack.prepares && prepare !== undefined) frames.push({ type: "signed", envelope: prepare });
+    const commit = slot.commitOf(self);
+    if (lack.commits && commit !== undefined) frames.push({ type: "signed", envelope: commit });
+    return frames;
+  }
+
+  checkInvariants(): void {
+    invariant(this.#low <= this.#lastDelivered, "window.low-above-delivered", { h: this.#low });
+    invariant(this.#slots.size <= this.#size, "window.too-many-slots", { slots: this.#slots.size });
+  }
+}
