@@ -1,1 +1,6 @@
-export {};
+/**
+ * What simulations and tests use in place of curves.
+ *
+ * @packageDocumentation
+ */
+export * from "./fake-backend.ts";

@@ -1,0 +1,77 @@
+import {
+  type Batch,
+  type ClusterId,
+  type Digest,
+  equalBytes,
+  type Hasher,
+  type Request,
+  type VerifiedBatch,
+  type VerifiedRequest,
+} from "@quorate/protocol";
+import { sealVerified } from "@quorate/protocol/verification";
+import { BoundedCache } from "./bounded-cache.ts";
+import { batchDigest, requestPreimage } from "./digests.ts";
+import type { SignatureBackend } from "./signature-backend.ts";
+
+/** What every verifier of signed values stands on. */
+export interface VerifierOptions {
+  readonly backend: SignatureBackend;
+  readonly hasher: Hasher;
+  readonly cluster: ClusterId;
+  /** Requests whose verdict is remembered. */
+  readonly requestsMax?: number;
+  /** Signed statements whose verdict is remembered. */
+  readonly statementsMax?: number;
+}
+
+/** Remembered requests unless the options say otherwise: some seconds of a busy cluster, about 200 bytes each. */
+export const VERIFIED_REQUESTS_MAX = 65_536;
+
+/** Verifies client signatures, once per request whether it comes alone, in a batch or both. */
+export class RequestVerifier {
+  readonly #backend: SignatureBackend;
+  readonly #hasher: Hasher;
+  readonly #cluster: ClusterId;
+  /**
+   * Request digest → the signature that was found valid for it. The digest covers the whole content, and only the very
+   * signature that was verified is vouched for: another one for the same content has to be verified itself. The request
+   * is not kept, so an entry is small whatever the client sent.
+   */
+  readonly #signatures: BoundedCache<Digest, Uint8Array>;
+
+  constructor({ backend, hasher, cluster, requestsMax = VERIFIED_REQUESTS_MAX }: VerifierOptions) {
+    this.#backend = backend;
+    this.#hasher = hasher;
+    this.#cluster = cluster;
+    this.#signatures = new BoundedCache(requestsMax);
+  }
+
+  verifyRequest(request: Request): VerifiedRequest | undefined {
+    const preimage = requestPreimage(this.#hasher, this.#cluster, request);
+    const digest = this.#hasher.digest(preimage);
+    const { client, signature } = request;
+    if (!this.#isRemembered(digest, signature)) {
+      if (!this.#backend.verify(client, preimage, signature)) return undefined;
+      this.#signatures.set(digest, Uint8Array.from(signature));
+    }
+    return sealVerified({ request, digest });
+  }
+
+  verifyBatch(batch: Batch): VerifiedBatch | undefined {
+    const requests: VerifiedRequest[] = [];
+    for (const request of batch.requests) {
+      const verified = this.verifyRequest(request);
+      if (verified === undefined) return undefined;
+      requests.push(verified);
+    }
+    const { timestampMs } = batch;
+    const digests = requests.map((request) => request.digest);
+    const digest = batchDigest(this.#hasher, this.#cluster, timestampMs, digests);
+    return sealVerified({ digest, timestampMs, requests, batch });
+  }
+
+  #isRemembered(digest: Digest, signature: Uint8Array): boolean {
+    const known = this.#signatures.get(digest);
+    return known !== undefined && equalBytes(known, signature);
+  }
+}

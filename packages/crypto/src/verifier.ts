@@ -1,0 +1,118 @@
+import {
+  type Batch,
+  type CheckpointCertificate,
+  type CommitCertificate,
+  type CommittedEntry,
+  type Envelope,
+  type Evidence,
+  InvariantViolation,
+  type Membership,
+  type PreparedCertificate,
+  type Receipt,
+  type ReplicaMessage,
+  type Reply,
+  type Request,
+  type VerifiedBatch,
+  type VerifiedCheckpointCertificate,
+  type VerifiedCommitCertificate,
+  type VerifiedCommittedEntry,
+  type VerifiedEnvelope,
+  type VerifiedPreparedCertificate,
+  type VerifiedReply,
+  type VerifiedRequest,
+} from "@quorate/protocol";
+import { OutputVerifier } from "./output-verifier.ts";
+import { RequestVerifier, type VerifierOptions } from "./request-verifier.ts";
+import { VoteVerifier } from "./vote-verifier.ts";
+
+/**
+ * The single maker of `Verified` values from what others sent. Everything here returns undefined (or false) for a value
+ * that proves nothing and never throws for one, whatever its fields hold. Memberships are those of the epoch in which
+ * the value was signed: a value of another epoch is refused.
+ */
+export class Verifier {
+  readonly #requests: RequestVerifier;
+  readonly #votes: VoteVerifier;
+  readonly #outputs: OutputVerifier;
+
+  constructor(options: VerifierOptions) {
+    this.#requests = new RequestVerifier(options);
+    this.#votes = new VoteVerifier(options);
+    this.#outputs = new OutputVerifier(options);
+  }
+
+  /** The client's key is admissible and signed this. A request seen before costs two hashes and no verification. */
+  verifyRequest(request: Request): VerifiedRequest | undefined {
+    return judge(() => this.#requests.verifyRequest(request));
+  }
+
+  /** Every request of the batch is verified. One bad request spoils the batch: what it proves is a digest over all. */
+  verifyBatch(batch: Batch): VerifiedBatch | undefined {
+    return judge(() => this.#requests.verifyBatch(batch));
+  }
+
+  /** A member signed this message. */
+  verifyEnvelope<M extends ReplicaMessage>(
+    envelope: Envelope<M>,
+    membership: Membership,
+  ): VerifiedEnvelope<M> | undefined {
+    return judge(() => this.#votes.verifyEnvelope(envelope, membership));
+  }
+
+  /** A quorum of distinct members signed this COMMIT (protocol rule 4.5). */
+  verifyCommitCertificate(
+    certificate: CommitCertificate,
+    membership: Membership,
+  ): VerifiedCommitCertificate | undefined {
+    return judge(() => this.#votes.verifyCommitCertificate(certificate, membership));
+  }
+
+  /** The primary signed the pre-prepare and q-1 distinct backups its PREPARE (OSDI'99 §4.2). */
+  verifyPreparedCertificate(
+    certificate: PreparedCertificate,
+    membership: Membership,
+  ): VerifiedPreparedCertificate | undefined {
+    return judge(() => this.#votes.verifyPreparedCertificate(certificate, membership));
+  }
+
+  /** A quorum signed this checkpoint. Genesis (seq 0) is known, not judged: it is always refused here. */
+  verifyCheckpointCertificate(
+    certificate: CheckpointCertificate,
+    membership: Membership,
+  ): VerifiedCheckpointCertificate | undefined {
+    return judge(() => this.#votes.verifyCheckpointCertificate(certificate, membership));
+  }
+
+  /** The certificate holds and names this batch; its requests' own signatures need not be valid (protocol rule 4.4). */
+  verifyCommittedEntry(entry: CommittedEntry, membership: Membership): VerifiedCommittedEntry | undefined {
+    return judge(() => this.#votes.verifyCommittedEntry(entry, membership));
+  }
+
+  /** A member signed both sides of a contradiction (protocol rule 13.2). */
+  verifyEvidence(evidence: Evidence, membership: Membership): boolean {
+    return judge(() => this.#votes.verifyEvidence(evidence, membership)) ?? false;
+  }
+
+  /** The results lead to a statement that the member signed. One reply proves nothing yet: f+1 make an output. */
+  verifyReply(reply: Reply, membership: Membership): VerifiedReply | undefined {
+    return judge(() => this.#outputs.verifyReply(reply, membership));
+  }
+
+  /** f+1 distinct members signed the statement, all signatures are valid, and the results lead to it (rule 5.2). */
+  verifyReceipt(receipt: Receipt, membership: Membership): boolean {
+    return judge(() => this.#outputs.verifyReceipt(receipt, membership)) ?? false;
+  }
+}
+
+/**
+ * What has no preimage (a counter that is none, a digest that is no hex) cannot have been signed: it is refused like any
+ * other value that proves nothing. Everything else that is thrown is our own bug and goes on.
+ */
+function judge<T>(verdict: () => T): T | undefined {
+  try {
+    return verdict();
+  } catch (error) {
+    if (error instanceof InvariantViolation && /^(preimage|bytes)\./.test(error.code)) return undefined;
+    throw error;
+  }
+}
