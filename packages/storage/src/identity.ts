@@ -1,0 +1,58 @@
+import { type ClusterId, isCounter, type ReplicaId } from "@quorate/protocol";
+import { PREFIX } from "./keyspace.ts";
+import { seal, unseal } from "./seal.ts";
+import { StorageError } from "./storage-error.ts";
+
+/** Whose store it is. */
+export interface StoreIdentity {
+  readonly cluster: ClusterId;
+  readonly replica: ReplicaId;
+}
+
+/** The version of what is written into a data folder; another one is refused. */
+export const STORE_FORMAT = 1;
+
+/** Where the identity lies. Its presence is the one-time mark of initialization (protocol rule 8.4). */
+export const META_KEY: Uint8Array = Uint8Array.of(PREFIX.meta);
+
+/** What the store says about itself, sealed. */
+export function encodeMeta(identity: StoreIdentity): Uint8Array {
+  const meta = { format: STORE_FORMAT, cluster: identity.cluster, replica: identity.replica, initialized: true };
+  return seal(META_KEY, Buffer.from(JSON.stringify(meta)));
+}
+
+/**
+ * Checks that a store is the one that is expected.
+ *
+ * @throws StorageError in one line: what was expected, what was found, what to do.
+ */
+export function checkMeta(path: string, stored: Uint8Array | undefined, expected: StoreIdentity): void {
+  if (stored === undefined) {
+    const advice = "its initialization was cut short or it was made by another program; remove it and initialize again";
+    throw new StorageError("storage.not-initialized", `${path} carries no mark of initialization: ${advice}`);
+  }
+  const bytes = unseal(META_KEY, stored);
+  if (bytes === undefined) {
+    const found = "the entry that says whose store it is does not match its checksum";
+    throw new StorageError("storage.damaged", `${path} is damaged: ${found}; treat the disk as lost`);
+  }
+  const { format, cluster, replica } = parseMeta(bytes);
+  if (format !== STORE_FORMAT) {
+    const what = `expected format ${STORE_FORMAT}, found ${String(format)}`;
+    throw new StorageError("storage.version", `${path}: ${what}; use the version of Quorate that wrote it`);
+  }
+  if (cluster !== expected.cluster || replica !== expected.replica) {
+    const wanted = `replica ${expected.replica} of cluster ${expected.cluster}`;
+    const found = `replica ${isCounter(replica) ? replica : "?"} of cluster ${String(cluster)}`;
+    const advice = "point it at this replica's own folder";
+    throw new StorageError(
+      "storage.foreign",
+      `${path}: expected the store of ${wanted}, found that of ${found}; ${advice}`,
+    );
+  }
+}
+
+function parseMeta(bytes: Uint8Array): { format?: unknown; cluster?: unknown; replica?: unknown } {
+  // The checksum held, so this is what a version of this program wrote.
+  return JSON.parse(Buffer.from(bytes).toString("utf8")) as { format?: unknown; cluster?: unknown; replica?: unknown };
+}

@@ -1,0 +1,59 @@
+import { type Change, compareBytes, invariant, type OrderedStore } from "@quorate/protocol";
+import { KEY_BYTES_MAX } from "./ports.ts";
+
+/** The one ordered map below a whole store; every part of the store has the keys that start with its prefix. */
+export type Keyspace = OrderedStore;
+
+/** The first byte of every key. Part of the format: never change one, never give one twice. */
+export const PREFIX = {
+  meta: 0x6d,
+  log: 0x6c,
+  logTally: 0x6b,
+  history: 0x68,
+  historyTally: 0x67,
+  local: 0x70,
+  state: 0x73,
+} as const;
+
+/** `bytes` behind a prefix. */
+export function prefixed(prefix: number, bytes: Uint8Array): Uint8Array {
+  const key = new Uint8Array(bytes.length + 1);
+  key[0] = prefix;
+  key.set(bytes, 1);
+  return key;
+}
+
+/** The part of a keyspace behind one prefix, as a store of its own. */
+export class Partition implements OrderedStore {
+  readonly #keyspace: Keyspace;
+  readonly #prefix: number;
+
+  constructor(keyspace: Keyspace, prefix: number) {
+    this.#keyspace = keyspace;
+    this.#prefix = prefix;
+  }
+
+  get(key: Uint8Array): Uint8Array | undefined {
+    return this.#keyspace.get(this.#key(key));
+  }
+
+  *range(from: Uint8Array, to: Uint8Array | undefined): Iterable<readonly [Uint8Array, Uint8Array]> {
+    if (to !== undefined && compareBytes(from, to) >= 0) return;
+    const end = to === undefined ? Uint8Array.of(this.#prefix + 1) : prefixed(this.#prefix, to);
+    for (const [key, value] of this.#keyspace.range(prefixed(this.#prefix, from), end)) yield [key.subarray(1), value];
+  }
+
+  write(changes: readonly Change[]): void {
+    this.#keyspace.write(this.place(changes));
+  }
+
+  /** The changes as the keyspace has them. */
+  place(changes: readonly Change[]): Change[] {
+    return changes.map(({ key, value }) => ({ key: this.#key(key), value }));
+  }
+
+  #key(key: Uint8Array): Uint8Array {
+    invariant(key.length <= KEY_BYTES_MAX, "storage.key-too-long", { length: key.length, max: KEY_BYTES_MAX });
+    return prefixed(this.#prefix, key);
+  }
+}

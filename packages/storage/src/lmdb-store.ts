@@ -1,0 +1,96 @@
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { open } from "lmdb";
+import { checkMeta, encodeMeta, META_KEY, type StoreIdentity } from "./identity.ts";
+import { KeyspaceStore } from "./keyspace-store.ts";
+import { type BytesDatabase, LmdbKeyspace } from "./lmdb-keyspace.ts";
+import { HISTORY_BYTES_MAX, type ReplicaStore } from "./ports.ts";
+import { StorageError } from "./storage-error.ts";
+
+/**
+ * When a flush is done: `sync`, when the disk has it; `async`, when the operating system has it, which a killed process
+ * survives and a power cut does not (protocol rule 8.6).
+ */
+export type Durability = "sync" | "async";
+
+/** How a store is opened. */
+export interface StoreOptions {
+  /** `sync` unless given. */
+  readonly durability?: Durability;
+  /** Bytes of history that `trim` leaves; `HISTORY_BYTES_MAX` unless given. */
+  readonly historyBytesMax?: number;
+}
+
+const DATABASE_FILE = "data.mdb";
+
+/**
+ * Makes the store of a replica, once, durably: the mark of initialization is its last write (protocol rule 8.4).
+ *
+ * @throws StorageError `storage.already-initialized` unless `path` is missing or an empty folder.
+ */
+export async function initializeStore(path: string, identity: StoreIdentity): Promise<void> {
+  if (existsSync(path) && readdirSync(path).length > 0) {
+    const advice = "open it, or choose another folder; a store is made only once in a replica's life";
+    throw new StorageError("storage.already-initialized", `${path} is already initialized or not empty: ${advice}`);
+  }
+  mkdirSync(path, { recursive: true, mode: 0o700 });
+  const database = openDatabase(path, "sync");
+  await database.put(Buffer.from(META_KEY), Buffer.from(encodeMeta(identity)));
+  await database.close();
+  for (const folder of [path, dirname(path)]) syncFolder(folder);
+}
+
+/**
+ * Opens the store that `initializeStore` made. One process at a time: take `lockFolder` first.
+ *
+ * @throws StorageError `storage.not-initialized` for a missing, empty or unfinished folder, `storage.foreign`,
+ * `storage.version` or `storage.damaged` for one that is not this replica's; nothing has been changed then.
+ */
+export function openStore(path: string, identity: StoreIdentity, options: StoreOptions = {}): ReplicaStore {
+  if (!existsSync(join(path, DATABASE_FILE))) {
+    const advice = "if this replica has never run, initialize it; if it has, its disk is lost, do not initialize again";
+    throw new StorageError("storage.not-initialized", `${path} holds no store: expected ${DATABASE_FILE}; ${advice}`);
+  }
+  const database = openDatabase(path, options.durability ?? "sync");
+  try {
+    checkMeta(path, database.getBinary(Buffer.from(META_KEY)), identity);
+    const keyspace = new LmdbKeyspace(database);
+    return new KeyspaceStore(keyspace, keyspace, options.historyBytesMax ?? HISTORY_BYTES_MAX);
+  } catch (error) {
+    void database.close();
+    throw error;
+  }
+}
+
+function openDatabase(path: string, durability: Durability): BytesDatabase {
+  try {
+    return open<Buffer, Buffer>(path, {
+      // Else a folder whose name has a dot is taken for a file.
+      noSubdir: false,
+      encoding: "binary",
+      keyEncoding: "binary",
+      compression: false,
+      useVersions: false,
+      cache: false,
+      // This package groups by itself: one batch, one transaction, written at once.
+      eventTurnBatching: false,
+      commitDelay: 0,
+      // Off, a commit is a sync and its failure rejects; on, a failed sync is never told, which suits only `async`.
+      overlappingSync: durability === "async",
+    });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    const advice = "point it at this replica's own folder, or treat the disk as lost";
+    throw new StorageError("storage.foreign", `${path}: expected an LMDB store, but: ${reason}; ${advice}`, error);
+  }
+}
+
+/** A new file survives a power cut only when its folder's entry is on the disk. */
+function syncFolder(path: string): void {
+  const folder = openSync(path, "r");
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
+}

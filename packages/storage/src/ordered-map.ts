@@ -1,0 +1,88 @@
+/** One entry; `value` undefined is a deletion that is remembered. */
+export interface OrderedEntry {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array | undefined;
+}
+
+/** The bytes as a string of the same order: JavaScript compares code units, and these are the bytes. */
+export function orderedText(key: Uint8Array): string {
+  return Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString("latin1");
+}
+
+/** Additions fewer than this are sorted in one by one. */
+const SPLICE_MAX = 16;
+
+/** A map from byte strings, ordered when a range is asked for and not before: most maps here are never ranged. */
+export class OrderedMap {
+  readonly #entries: Map<string, OrderedEntry>;
+  #sorted: string[] = [];
+  #unsorted: string[] = [];
+
+  /** Starts with `entries`, which become its own. */
+  constructor(entries: Map<string, OrderedEntry> = new Map()) {
+    this.#entries = entries;
+    this.#unsorted = [...entries.keys()];
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  get(text: string): OrderedEntry | undefined {
+    return this.#entries.get(text);
+  }
+
+  set(text: string, entry: OrderedEntry): void {
+    const before = this.#entries.size;
+    this.#entries.set(text, entry);
+    if (this.#entries.size > before) this.#unsorted.push(text);
+  }
+
+  delete(text: string): void {
+    if (!this.#entries.delete(text)) return;
+    this.#settle();
+    this.#sorted.splice(position(this.#sorted, text), 1);
+  }
+
+  values(): Iterable<OrderedEntry> {
+    return this.#entries.values();
+  }
+
+  /** The entries with `from ≤ key < to` as they are now; later changes do not show. */
+  range(from: string, to: string): OrderedEntry[] {
+    this.#settle();
+    const found: OrderedEntry[] = [];
+    for (let at = position(this.#sorted, from); at < this.#sorted.length; at++) {
+      const text = this.#sorted[at] as string;
+      if (text >= to) break;
+      found.push(this.#entries.get(text) as OrderedEntry);
+    }
+    return found;
+  }
+
+  #settle(): void {
+    if (this.#unsorted.length === 0) return;
+    if (this.#unsorted.length <= SPLICE_MAX) {
+      for (const text of this.#unsorted) this.#sorted.splice(position(this.#sorted, text), 0, text);
+    } else {
+      this.#sorted = this.#sorted.concat(this.#unsorted).sort(byCodeUnit);
+    }
+    this.#unsorted = [];
+  }
+}
+
+function byCodeUnit(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** Where `text` is or would be. */
+function position(sorted: readonly string[], text: string): number {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((sorted[middle] as string) < text) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

@@ -1,0 +1,76 @@
+import type { Change, OrderedStore, SequenceNumber } from "@quorate/protocol";
+import type { StorageError } from "./storage-error.ts";
+
+/** One record as it was appended. */
+export interface LogEntry {
+  readonly seq: SequenceNumber;
+  readonly record: Uint8Array;
+}
+
+/** The promises this replica has made (protocol rule 8.1), kept until a durable checkpoint covers them. */
+export interface DurableLog {
+  /** Adds a record; several may share a sequence number. It is a promise only after the next `flush` has called back. */
+  append(seq: SequenceNumber, record: Uint8Array): void;
+  /** Drops every record with a sequence number `≤ upTo`. */
+  cut(upTo: SequenceNumber): void;
+  /**
+   * All records, ascending by sequence number, then in the order of their appends. Consume it before the next turn.
+   *
+   * @throws StorageError `storage.damaged` for a record that is not what was appended, and when one has vanished.
+   */
+  entries(): Iterable<LogEntry>;
+}
+
+/** Committed batches below the log, kept by bytes for replicas that lag (protocol rule 9.3). */
+export interface History {
+  /** Stores the entry of `seq`, replacing an earlier one. */
+  put(seq: SequenceNumber, entry: Uint8Array): void;
+  /**
+   * The entry of `seq`; undefined if it was never put or has been trimmed.
+   *
+   * @throws StorageError `storage.damaged` if it is not what was put.
+   */
+  get(seq: SequenceNumber): Uint8Array | undefined;
+  /** The lowest sequence number held. */
+  readonly first: SequenceNumber | undefined;
+  /** The highest sequence number held. */
+  readonly last: SequenceNumber | undefined;
+  /** Bytes of all entries held. */
+  readonly bytes: number;
+  /** Drops the oldest entries with a number `< below` while more than the store's `historyBytesMax` bytes are held. */
+  trim(below: SequenceNumber): void;
+}
+
+/** Called once: with nothing when all is durable, or with the reason why it is not and never will be. */
+export type FlushDone = (failure: StorageError | undefined) => void;
+
+/**
+ * Everything one replica keeps, as one ordered stream of atomic write groups. Each call that writes is a group; after a
+ * crash a prefix of the stream is there, never a part of a group, and at least what the last successful flush covered.
+ * Reads see all writes at once. Bytes handed in or out must not be modified afterwards. Ranges must be consumed before
+ * the next turn of the event loop.
+ */
+export interface ReplicaStore {
+  readonly log: DurableLog;
+  readonly history: History;
+  /** The replicated state. Keys of at most `KEY_BYTES_MAX` bytes. */
+  readonly state: OrderedStore;
+  /** What this replica keeps for itself beside the state: its outputs, its stable certificate, its marks. */
+  readonly local: OrderedStore;
+  /** Writes to `state` and `local` in one group: applied number and state are one unit (protocol rule 8.3). */
+  writeAtomically(changes: { readonly state: readonly Change[]; readonly local: readonly Change[] }): void;
+  /**
+   * Calls back once everything written before this call is durable, or with the failure; never during the call. Flushes
+   * are grouped: calls while one is running share the next. A failed flush is final: every later one fails the same.
+   * Whoever writes without ever flushing makes the store hold what it wrote in memory.
+   */
+  flush(done: FlushDone): void;
+  /** Makes everything durable that is not, then lets go of the files. Nothing may be called afterwards but `flush`. */
+  close(): Promise<void>;
+}
+
+/** The longest key of `state` and `local`, in bytes: what LMDB holds less the prefix of this format. */
+export const KEY_BYTES_MAX = 1977;
+
+/** How many bytes of history are kept unless said otherwise (protocol rule 9.3). */
+export const HISTORY_BYTES_MAX: number = 256 * 1024 * 1024;
