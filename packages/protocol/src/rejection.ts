@@ -19,7 +19,7 @@ export type Rejection = {
   | { readonly code: "prepare.from-primary"; readonly seq: SequenceNumber }
   | { readonly code: "vote.conflicting"; readonly seq: SequenceNumber }
   | { readonly code: "checkpoint.conflicting"; readonly seq: SequenceNumber }
-  | { readonly code: "checkpoint.too-far"; readonly seq: SequenceNumber }
+  | { readonly code: "checkpoint.not-due"; readonly seq: SequenceNumber }
   | { readonly code: "backlog.full" }
   | { readonly code: "request.queue-full" }
   | { readonly code: "body.not-asked-for"; readonly digest: Digest }

@@ -1,0 +1,174 @@
+import {
+  type Base,
+  type Checkpoint,
+  type CheckpointCertificate,
+  type Digest,
+  invariant,
+  type Membership,
+  type Outbox,
+  quorumSize,
+  type ReplicaFrame,
+  type ReplicaId,
+  type SequenceNumber,
+  type Signer,
+  sequenceNumber,
+  type VerifiedCheckpointCertificate,
+  type VerifiedEnvelope,
+} from "@quorate/protocol";
+
+export interface CheckpointingOptions {
+  readonly signer: Signer;
+  /** K of genesis. */
+  readonly interval: number;
+  /** L of genesis. */
+  readonly windowSize: number;
+}
+
+/** Votes of one member are kept for this many numbers; a slow replica needs the newest. */
+const VOTES_PER_MEMBER_MAX = 8;
+
+/**
+ * Votes on state roots and the low watermark (OSDI'99 §4.3). A certificate alone moves nothing: h moves when the own
+ * durable state at its number has its root (protocol rule 9.1).
+ */
+export class Checkpointing {
+  readonly #options: CheckpointingOptions;
+  #membership: Membership;
+  #stable: CheckpointCertificate;
+  /** The highest certificate known; at or above `stable`. */
+  #certified: CheckpointCertificate;
+  /** Own votes above h. At most L/K and one: execution does not run further ahead. */
+  readonly #own = new Map<SequenceNumber, VerifiedEnvelope<Checkpoint>>();
+  readonly #votes = new Map<ReplicaId, Map<SequenceNumber, VerifiedEnvelope<Checkpoint>>>();
+
+  constructor(options: CheckpointingOptions, base: Base) {
+    const { interval, windowSize } = options;
+    invariant(windowSize >= 2 * interval && windowSize % interval === 0, "checkpoint.window", { interval, windowSize });
+    this.#options = options;
+    this.#membership = base.membership;
+    this.#stable = base.stable;
+    this.#certified = base.stable;
+  }
+
+  /** The stable checkpoint whose state is held; its number is h. */
+  get stable(): CheckpointCertificate {
+    return this.#stable;
+  }
+  /** The highest number with a certificate, whether its state is held or not. */
+  get certified(): CheckpointCertificate {
+    return this.#certified;
+  }
+
+  isDueAt(seq: SequenceNumber): boolean {
+    return seq % this.#options.interval === 0;
+  }
+
+  /**
+   * The own state after `seq` is durable and has this root: votes for it (protocol rule 8.3).
+   *
+   * @returns the new stable checkpoint, when h moves by it.
+   */
+  onStateDurable(seq: SequenceNumber, stateRoot: Digest, out: Outbox): CheckpointCertificate | undefined {
+    if (seq <= this.#stable.seq) return undefined;
+    const { epoch } = this.#membership;
+    const vote = this.#options.signer.sign({ type: "checkpoint", epoch, seq, stateRoot });
+    this.#own.set(seq, vote);
+    out.push({ type: "broadcast", frame: { type: "signed", envelope: vote } });
+    this.#record(vote);
+    this.#certify(seq);
+    return this.#advance();
+  }
+
+  /** @returns the new stable checkpoint, when h moves by this vote. */
+  onCheckpoint(envelope: VerifiedEnvelope<Checkpoint>, out: Outbox): CheckpointCertificate | undefined {
+    const { seq } = envelope.message;
+    const { from } = envelope;
+    if (seq <= this.#certified.seq) return undefined;
+    if (!this.isDueAt(seq)) {
+      out.push({ type: "rejected", rejection: { code: "checkpoint.not-due", from, seq } });
+      return undefined;
+    }
+    const first = this.#votes.get(from)?.get(seq);
+    if (first !== undefined && first.message.stateRoot !== envelope.message.stateRoot) {
+      out.push({ type: "evidence", evidence: { type: "equivocation", first, second: envelope } });
+      out.push({ type: "rejected", rejection: { code: "checkpoint.conflicting", from, seq } });
+      return undefined;
+    }
+    this.#record(envelope);
+    this.#certify(seq);
+    return this.#advance();
+  }
+
+  /** @returns the new stable checkpoint, when h moves by this certificate. */
+  onCertificate(certificate: VerifiedCheckpointCertificate): CheckpointCertificate | undefined {
+    if (certificate.seq <= this.#certified.seq) return undefined;
+    this.#adopt(certificate);
+    return this.#advance();
+  }
+
+  /** What helps a peer whose stable checkpoint is `theirs`: the certificate, or the own votes it may have missed. */
+  framesFor(theirs: SequenceNumber): ReplicaFrame[] {
+    if (theirs < this.#certified.seq && this.#certified.signatures.length > 0)
+      return [{ type: "stable-checkpoint", checkpoint: this.#certified }];
+    return [...this.#own.values()]
+      .filter((vote) => vote.message.seq > theirs)
+      .map((envelope) => ({ type: "signed", envelope }));
+  }
+
+  checkInvariants(): void {
+    invariant(this.#stable.seq <= this.#certified.seq, "checkpoint.stable-above-certified", { h: this.#stable.seq });
+    const most = this.#options.windowSize / this.#options.interval + 1;
+    invariant(this.#own.size <= most, "checkpoint.too-many-own-votes", { votes: this.#own.size, most });
+  }
+
+  /** Keeps a vote; of one member only the newest few, so that the far future costs nobody else anything. */
+  #record(vote: VerifiedEnvelope<Checkpoint>): void {
+    let votes = this.#votes.get(vote.from);
+    if (votes === undefined) {
+      votes = new Map();
+      this.#votes.set(vote.from, votes);
+    }
+    votes.set(vote.message.seq, vote);
+    if (votes.size > VOTES_PER_MEMBER_MAX) votes.delete(sequenceNumber(Math.min(...votes.keys())));
+  }
+
+  #certify(seq: SequenceNumber): void {
+    if (seq <= this.#certified.seq) return;
+    const votes = [...this.#votes.values()].flatMap((byNumber) => byNumber.get(seq) ?? []);
+    const quorum = quorumSize(this.#membership);
+    for (const { message } of votes) {
+      const matching = votes.filter((vote) => vote.message.stateRoot === message.stateRoot);
+      if (matching.length < quorum) continue;
+      const signatures = matching
+        .map(({ from, signature }) => ({ from, signature }))
+        .sort((a, b) => a.from - b.from)
+        .slice(0, quorum);
+      this.#adopt({ epoch: message.epoch, seq, stateRoot: message.stateRoot, signatures });
+      return;
+    }
+  }
+
+  #adopt(certificate: CheckpointCertificate): void {
+    this.#certified = certificate;
+    for (const [id, votes] of this.#votes) {
+      for (const seq of votes.keys()) if (seq <= certificate.seq) votes.delete(seq);
+      if (votes.size === 0) this.#votes.delete(id);
+    }
+  }
+
+  /** Moves h to the highest certificate whose state is held here, durably. */
+  #advance(): CheckpointCertificate | undefined {
+    const certificate = this.#certified;
+    const own = this.#own.get(certificate.seq);
+    if (certificate.seq <= this.#stable.seq || own === undefined) return undefined;
+    // A quorum vouches for another state than ours: f liars cannot, so ours is wrong, and nothing it says may count.
+    invariant(own.message.stateRoot === certificate.stateRoot, "checkpoint.own-state-diverged", {
+      seq: certificate.seq,
+      own: own.message.stateRoot,
+      certified: certificate.stateRoot,
+    });
+    this.#stable = certificate;
+    for (const seq of this.#own.keys()) if (seq <= certificate.seq) this.#own.delete(seq);
+    return certificate;
+  }
+}

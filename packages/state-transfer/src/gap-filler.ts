@@ -1,0 +1,122 @@
+import {
+  type Epoch,
+  FETCH_COMMITTED_MAX,
+  invariant,
+  type Outbox,
+  type ReplicaId,
+  type SequenceNumber,
+  type Signer,
+  sequenceNumber,
+} from "@quorate/protocol";
+
+export interface GapFillerOptions {
+  readonly signer: Signer;
+  readonly epoch: Epoch;
+  /** How long a donor may take before another is asked. */
+  readonly retryAfterMs: number;
+}
+
+interface Fetch {
+  readonly donor: ReplicaId;
+  readonly last: SequenceNumber;
+  readonly token: number;
+}
+
+/**
+ * Fills the gap between what is delivered here and what others have executed with committed batches and their
+ * certificates, from one donor after the other (protocol rules 4.5 and 9.3). Donors are not trusted: an entry proves
+ * itself, and a donor that is silent or lies costs one time-out.
+ */
+export class GapFiller {
+  readonly #options: GapFillerOptions;
+  /** What each member last said it has executed. Bounded by n: the caller knows members only. */
+  readonly #executedBy = new Map<ReplicaId, SequenceNumber>();
+  /** Members whose history no longer reaches down to us, and how far they had to look. */
+  readonly #tooShort = new Map<ReplicaId, SequenceNumber>();
+  #fetch: Fetch | undefined;
+  #token = 0;
+  /** Where delivery stood at the last status tick: only who did not move since then has a gap. */
+  #deliveredAtTick: SequenceNumber | undefined;
+  #lastDonor: ReplicaId | undefined;
+
+  constructor(options: GapFillerOptions) {
+    this.#options = options;
+  }
+
+  /** Everyone who could help has said that its history starts above the gap: only a state transfer can. */
+  isStranded(delivered: SequenceNumber): boolean {
+    const ahead = [...this.#executedBy].filter(([, executed]) => executed > delivered);
+    return ahead.length > 0 && ahead.every(([id]) => (this.#tooShort.get(id) ?? -1) >= delivered);
+  }
+
+  /** A member reports what it has executed; far behind, we ask at once. */
+  onStatus(from: ReplicaId, executed: SequenceNumber, delivered: SequenceNumber, out: Outbox): void {
+    this.#executedBy.set(from, executed);
+    if (executed > delivered + FETCH_COMMITTED_MAX) this.#start(delivered, out);
+  }
+
+  /** Once per status interval: a gap that did not close by itself since the last one is filled. */
+  onTick(delivered: SequenceNumber, out: Outbox): void {
+    const isStuck = this.#deliveredAtTick === delivered;
+    this.#deliveredAtTick = delivered;
+    if (isStuck) this.#start(delivered, out);
+  }
+
+  /** Whether an entry for `seq` was asked for, of anyone. */
+  isAwaited(seq: SequenceNumber): boolean {
+    return this.#fetch !== undefined && seq <= this.#fetch.last;
+  }
+
+  /** Delivery moved: when the asked range is complete, the next one is asked for. */
+  onDelivered(delivered: SequenceNumber, out: Outbox): void {
+    const fetch = this.#fetch;
+    if (fetch === undefined || delivered < fetch.last) return;
+    this.#stop(out);
+    const theirs = this.#executedBy.get(fetch.donor) ?? delivered;
+    if (theirs > delivered) this.#ask(fetch.donor, delivered, theirs, out);
+  }
+
+  /** The donor's history starts above the gap. */
+  onBelowHistory(from: ReplicaId, delivered: SequenceNumber, out: Outbox): void {
+    if (this.#fetch?.donor !== from) return;
+    this.#tooShort.set(from, delivered);
+    this.#stop(out);
+    this.#start(delivered, out);
+  }
+
+  /** The donor did not answer in time: another one. */
+  onTimeout(token: number, delivered: SequenceNumber, out: Outbox): void {
+    if (this.#fetch?.token !== token) return;
+    this.#fetch = undefined;
+    this.#start(delivered, out);
+  }
+
+  #start(delivered: SequenceNumber, out: Outbox): void {
+    if (this.#fetch !== undefined) return;
+    const donors = [...this.#executedBy]
+      .filter(([id, executed]) => executed > delivered && (this.#tooShort.get(id) ?? -1) < delivered)
+      .map(([id]) => id)
+      .sort((a, b) => a - b);
+    const donor = donors.find((id) => id > (this.#lastDonor ?? -1)) ?? donors[0];
+    if (donor === undefined) return;
+    this.#ask(donor, delivered, this.#executedBy.get(donor) ?? delivered, out);
+  }
+
+  #ask(donor: ReplicaId, delivered: SequenceNumber, theirs: SequenceNumber, out: Outbox): void {
+    invariant(theirs > delivered, "gap-filler.nothing-to-ask", { delivered, theirs });
+    const first = sequenceNumber(delivered + 1);
+    const last = sequenceNumber(Math.min(theirs, delivered + FETCH_COMMITTED_MAX));
+    this.#token += 1;
+    this.#fetch = { donor, last, token: this.#token };
+    this.#lastDonor = donor;
+    const { signer, epoch, retryAfterMs } = this.#options;
+    const envelope = signer.sign({ type: "fetch-committed", epoch, first, last });
+    out.push({ type: "send", to: donor, frame: { type: "signed", envelope } });
+    out.push({ type: "start-timer", timer: "fetch", token: this.#token, afterMs: retryAfterMs });
+  }
+
+  #stop(out: Outbox): void {
+    this.#fetch = undefined;
+    out.push({ type: "cancel-timer", timer: "fetch" });
+  }
+}

@@ -1,0 +1,35 @@
+import type { ReplicaId } from "@quorate/protocol";
+
+/** How much one peer may ask of us: `burst` answers at once, then one every `refillMs`. */
+export interface ServingBudgetOptions {
+  readonly burst: number;
+  readonly refillMs: number;
+}
+
+interface Bucket {
+  tokens: number;
+  atMs: number;
+}
+
+/** A token bucket per peer, so that one that asks for ever gets its share and no more (protocol rule 13.1). */
+export class ServingBudget {
+  readonly #options: ServingBudgetOptions;
+  /** Bounded by n: members only. */
+  readonly #buckets = new Map<ReplicaId, Bucket>();
+
+  constructor(options: ServingBudgetOptions) {
+    this.#options = options;
+  }
+
+  /** Whether `peer` may be served at `atMs`; if so, it is counted. */
+  take(peer: ReplicaId, atMs: number): boolean {
+    const { burst, refillMs } = this.#options;
+    const bucket = this.#buckets.get(peer) ?? { tokens: burst, atMs };
+    bucket.tokens = Math.min(burst, bucket.tokens + Math.max(0, atMs - bucket.atMs) / refillMs);
+    bucket.atMs = atMs;
+    this.#buckets.set(peer, bucket);
+    if (bucket.tokens < 1) return false;
+    bucket.tokens -= 1;
+    return true;
+  }
+}
