@@ -1,0 +1,143 @@
+import {
+  type CheckpointCertificate,
+  type ClientFrame,
+  type CommittedEntry,
+  type Evidence,
+  invariant,
+  type LogRecord,
+  type Receipt,
+  type ReplicaFrame,
+  type ServerFrame,
+} from "@quorate/protocol";
+import { Decoder } from "cbor-x/decode";
+import { Encoder } from "cbor-x/encode";
+import {
+  readCheckpointCertificate,
+  readCommittedEntry,
+  readEvidence,
+  writeCheckpointCertificate,
+  writeCommittedEntry,
+  writeEvidence,
+} from "./certificates.ts";
+import type { Decoded } from "./decode-error.ts";
+import type { Wire } from "./fields.ts";
+import {
+  readClientFrame,
+  readLogRecord,
+  readReplicaFrame,
+  readServerFrame,
+  writeClientFrame,
+  writeLogRecord,
+  writeReplicaFrame,
+  writeServerFrame,
+} from "./frames.ts";
+import { readReceipt, writeReceipt } from "./outputs.ts";
+import { preScan, type ScanLimits } from "./pre-scan.ts";
+import { Decoding, Tuple } from "./tuple.ts";
+import type { WireLimits } from "./wire-limits.ts";
+
+/**
+ * The wire of one cluster. Stateless: every call stands for itself, and one codec serves all links.
+ *
+ * Encoding gives bytes that nobody else holds, and throws `InvariantViolation` for a value that has no encoding: that
+ * is our own bug. Decoding never throws, and copies: nothing of the value is a view into the bytes, so a frame of
+ * megabytes is not kept alive by a digest, and its buffer may be used again.
+ */
+export interface Codec {
+  readonly limits: WireLimits;
+  encodeReplicaFrame(frame: ReplicaFrame): Uint8Array;
+  decodeReplicaFrame(bytes: Uint8Array): Decoded<ReplicaFrame>;
+  encodeClientFrame(frame: ClientFrame): Uint8Array;
+  decodeClientFrame(bytes: Uint8Array): Decoded<ClientFrame>;
+  encodeServerFrame(frame: ServerFrame): Uint8Array;
+  decodeServerFrame(bytes: Uint8Array): Decoded<ServerFrame>;
+  encodeLogRecord(record: LogRecord): Uint8Array;
+  decodeLogRecord(bytes: Uint8Array): Decoded<LogRecord>;
+  encodeCommittedEntry(entry: CommittedEntry): Uint8Array;
+  decodeCommittedEntry(bytes: Uint8Array): Decoded<CommittedEntry>;
+  encodeCheckpointCertificate(certificate: CheckpointCertificate): Uint8Array;
+  decodeCheckpointCertificate(bytes: Uint8Array): Decoded<CheckpointCertificate>;
+  encodeReceipt(receipt: Receipt): Uint8Array;
+  decodeReceipt(bytes: Uint8Array): Decoded<Receipt>;
+  encodeEvidence(evidence: Evidence): Uint8Array;
+  decodeEvidence(bytes: Uint8Array): Decoded<Evidence>;
+}
+
+/** Makes the codec of a cluster; `limits` come from `wireLimitsOf(genesis)`. */
+export function createCodec(limits: WireLimits): Codec {
+  const encode = (kind: string, scan: ScanLimits, wire: Wire): Uint8Array => encodeWire(kind, scan, wire);
+  const decode = <T>(
+    bytes: Uint8Array,
+    name: string,
+    scan: ScanLimits,
+    read: (tuple: Tuple) => T | undefined,
+  ): Decoded<T> => decodeWire(bytes, name, scan, limits, read);
+  return {
+    limits,
+    encodeReplicaFrame: (frame) => encode("replica-frame", limits.replicaFrame, writeReplicaFrame(frame)),
+    decodeReplicaFrame: (bytes) => decode(bytes, "frame", limits.replicaFrame, readReplicaFrame),
+    encodeClientFrame: (frame) => encode("client-frame", limits.clientFrame, writeClientFrame(frame)),
+    decodeClientFrame: (bytes) => decode(bytes, "frame", limits.clientFrame, readClientFrame),
+    encodeServerFrame: (frame) => encode("server-frame", limits.serverFrame, writeServerFrame(frame)),
+    decodeServerFrame: (bytes) => decode(bytes, "frame", limits.serverFrame, readServerFrame),
+    encodeLogRecord: (record) => encode("log-record", limits.logRecord, writeLogRecord(record)),
+    decodeLogRecord: (bytes) => decode(bytes, "record", limits.logRecord, readLogRecord),
+    encodeCommittedEntry: (entry) => encode("entry", limits.committedEntry, writeCommittedEntry(entry)),
+    decodeCommittedEntry: (bytes) => decode(bytes, "entry", limits.committedEntry, readCommittedEntry),
+    encodeCheckpointCertificate: (certificate) =>
+      encode("checkpoint", limits.checkpointCertificate, writeCheckpointCertificate(certificate)),
+    decodeCheckpointCertificate: (bytes) =>
+      decode(bytes, "checkpoint", limits.checkpointCertificate, readCheckpointCertificate),
+    encodeReceipt: (receipt) => encode("receipt", limits.receipt, writeReceipt(receipt)),
+    decodeReceipt: (bytes) => decode(bytes, "receipt", limits.receipt, readReceipt),
+    encodeEvidence: (evidence) => encode("evidence", limits.evidence, writeEvidence(evidence)),
+    decodeEvidence: (bytes) => decode(bytes, "evidence", limits.evidence, readEvidence),
+  };
+}
+
+// Nothing but arrays, byte strings and integers is ever written, so these settings only rule out what cbor-x would
+// otherwise add of its own: records, tags, floats for small numbers, shared references, packed strings.
+const SETTINGS = {
+  useRecords: false,
+  tagUint8Array: false,
+  variableMapSize: true,
+  copyBuffers: true,
+  structuredClone: false,
+  pack: false,
+  bundleStrings: false,
+  useFloat32: 0,
+  int64AsNumber: false,
+  useTag259ForMaps: false,
+} as const;
+const encoder = new Encoder(SETTINGS);
+const decoder = new Decoder(SETTINGS);
+
+function encodeWire(kind: string, scan: ScanLimits, wire: Wire): Uint8Array {
+  const bytes = encoder.encode(wire);
+  invariant(bytes.length <= scan.bytesMax, "codec.too-large", { kind, bytes: bytes.length, max: scan.bytesMax });
+  // The encoder writes into an arena that it uses again, and answers with a view of it.
+  return new Uint8Array(bytes);
+}
+
+function decodeWire<T>(
+  bytes: Uint8Array,
+  name: string,
+  scan: ScanLimits,
+  limits: WireLimits,
+  read: (tuple: Tuple) => T | undefined,
+): Decoded<T> {
+  const structural = preScan(bytes, scan);
+  if (structural !== undefined) return { ok: false, error: structural };
+  const decoding = new Decoding(limits);
+  const value = read(new Tuple(decoding, undefined, name, decodeScanned(bytes)));
+  const { error } = decoding;
+  if (error !== undefined) return { ok: false, error };
+  invariant(value !== undefined, "codec.reader-without-verdict", { name });
+  return { ok: true, value };
+}
+
+function decodeScanned(bytes: Uint8Array): unknown {
+  // A plain view of our own: the decoder slices with the species of its source, so that a Buffer would give Buffers,
+  // and it leaves a property on the object it is given.
+  return decoder.decode(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length));
+}

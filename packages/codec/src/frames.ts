@@ -1,0 +1,198 @@
+/** The frames of links and the records of the log: a type number, then what it carries. */
+import {
+  assertNever,
+  type ClientFrame,
+  type LogRecord,
+  type RefusalCode,
+  type ReplicaFrame,
+  type ServerFrame,
+} from "@quorate/protocol";
+import {
+  readCheckpointCertificate,
+  readCommittedEntry,
+  readPreparedCertificate,
+  writeCheckpointCertificate,
+  writeCommittedEntry,
+  writePreparedCertificate,
+} from "./certificates.ts";
+import { hex32, uint, type Wire } from "./fields.ts";
+import { readEnvelope, writeEnvelope } from "./messages.ts";
+import { readReply, writeReply } from "./outputs.ts";
+import { readBatch, readRequest, writeBatch, writeRequest } from "./requests.ts";
+import type { Tuple } from "./tuple.ts";
+
+/** The type numbers of frames between replicas; append only. */
+export const REPLICA_FRAME_CODES: Readonly<Record<ReplicaFrame["type"], number>> = {
+  "pre-prepare": 1,
+  signed: 2,
+  request: 3,
+  "batch-body": 4,
+  committed: 5,
+  "below-history": 6,
+  "stable-checkpoint": 7,
+};
+/** The type numbers of frames from a client; append only. */
+export const CLIENT_FRAME_CODES: Readonly<Record<ClientFrame["type"], number>> = { request: 1 };
+/** The type numbers of frames to a client; append only. */
+export const SERVER_FRAME_CODES: Readonly<Record<ServerFrame["type"], number>> = { reply: 1, refused: 2, welcome: 3 };
+/** The type numbers of log records; append only. */
+export const LOG_RECORD_CODES: Readonly<Record<LogRecord["type"], number>> = {
+  "pre-prepared": 1,
+  prepared: 2,
+  stable: 3,
+};
+/** The codes of refusals; append only. */
+export const REFUSAL_CODES: Readonly<Record<RefusalCode, number>> = { overloaded: 1, invalid: 2, "too-large": 3 };
+
+const SIGNED = ["prepare", "commit", "checkpoint", "status", "fetch-batch", "fetch-committed"] as const;
+
+/** The name that belongs to the number in place 0. */
+function typeOf<T extends string>(tuple: Tuple, names: ReadonlyMap<number, T>): T | undefined {
+  const code = tuple.uint(0, "type");
+  const name = names.get(code);
+  if (name === undefined) tuple.fault("unknown-type", "type", `one of ${[...names.values()].join(", ")}`, `${code}`);
+  return name;
+}
+function namesOf<T extends string>(codes: Readonly<Record<T, number>>): ReadonlyMap<number, T> {
+  return new Map((Object.keys(codes) as T[]).map((name) => [codes[name], name]));
+}
+const REPLICA_FRAMES = namesOf(REPLICA_FRAME_CODES);
+const CLIENT_FRAMES = namesOf(CLIENT_FRAME_CODES);
+const SERVER_FRAMES = namesOf(SERVER_FRAME_CODES);
+const LOG_RECORDS = namesOf(LOG_RECORD_CODES);
+const REFUSALS = namesOf(REFUSAL_CODES);
+
+export function writeReplicaFrame(frame: ReplicaFrame): Wire {
+  const type = REPLICA_FRAME_CODES[frame.type];
+  switch (frame.type) {
+    case "pre-prepare":
+      return [type, writeEnvelope(frame.envelope), writeBatch(frame.batch)];
+    case "signed":
+      return [type, writeEnvelope(frame.envelope)];
+    case "request":
+      return [type, writeRequest(frame.request)];
+    case "batch-body":
+      return [type, writeBatch(frame.batch)];
+    case "committed":
+      return [type, writeCommittedEntry(frame.entry)];
+    case "below-history":
+    case "stable-checkpoint":
+      return [type, writeCheckpointCertificate(frame.checkpoint)];
+    default:
+      return assertNever(frame);
+  }
+}
+
+export function readReplicaFrame(tuple: Tuple): ReplicaFrame | undefined {
+  const type = typeOf(tuple, REPLICA_FRAMES);
+  switch (type) {
+    case "pre-prepare":
+      tuple.shape(3);
+      return {
+        type,
+        envelope: readEnvelope(tuple.tuple(1, "envelope"), ["pre-prepare"]),
+        batch: readBatch(tuple.tuple(2, "batch")),
+      };
+    case "signed":
+      return { type, envelope: readEnvelope(tuple.shape(2).tuple(1, "envelope"), SIGNED) };
+    case "request":
+      return { type, request: readRequest(tuple.shape(2).tuple(1, "request")) };
+    case "batch-body":
+      return { type, batch: readBatch(tuple.shape(2).tuple(1, "batch")) };
+    case "committed":
+      return { type, entry: readCommittedEntry(tuple.shape(2).tuple(1, "entry")) };
+    case "below-history":
+    case "stable-checkpoint":
+      return { type, checkpoint: readCheckpointCertificate(tuple.shape(2).tuple(1, "checkpoint")) };
+    case undefined:
+      return undefined;
+    default:
+      return assertNever(type);
+  }
+}
+
+export function writeClientFrame(frame: ClientFrame): Wire {
+  return [CLIENT_FRAME_CODES[frame.type], writeRequest(frame.request)];
+}
+export function readClientFrame(tuple: Tuple): ClientFrame | undefined {
+  const type = typeOf(tuple, CLIENT_FRAMES);
+  return type && { type, request: readRequest(tuple.shape(2).tuple(1, "request")) };
+}
+
+export function writeServerFrame(frame: ServerFrame): Wire {
+  const type = SERVER_FRAME_CODES[frame.type];
+  switch (frame.type) {
+    case "reply":
+      return [type, writeReply(frame.reply)];
+    case "refused":
+      return [type, hex32(frame.requestDigest), REFUSAL_CODES[frame.code]];
+    case "welcome":
+      return [type, uint(frame.epoch), uint(frame.view), uint(frame.executed)];
+    default:
+      return assertNever(frame);
+  }
+}
+
+export function readServerFrame(tuple: Tuple): ServerFrame | undefined {
+  const type = typeOf(tuple, SERVER_FRAMES);
+  switch (type) {
+    case "reply":
+      return { type, reply: readReply(tuple.shape(2).tuple(1, "reply")) };
+    case "refused":
+      return { type, requestDigest: tuple.shape(3).hex32(1, "requestDigest"), code: readRefusalCode(tuple) };
+    case "welcome":
+      tuple.shape(4);
+      return {
+        type,
+        epoch: tuple.counter(1, "epoch"),
+        view: tuple.counter(2, "view"),
+        executed: tuple.counter(3, "executed"),
+      };
+    case undefined:
+      return undefined;
+    default:
+      return assertNever(type);
+  }
+}
+
+function readRefusalCode(tuple: Tuple): RefusalCode {
+  const number = tuple.uint(2, "code");
+  const code = REFUSALS.get(number);
+  if (code === undefined) tuple.fault("unknown-type", "code", "a refusal code", `${number}`);
+  return code ?? "invalid";
+}
+
+export function writeLogRecord(record: LogRecord): Wire {
+  const type = LOG_RECORD_CODES[record.type];
+  switch (record.type) {
+    case "pre-prepared":
+      return [type, writeEnvelope(record.envelope), writeBatch(record.batch)];
+    case "prepared":
+      return [type, writePreparedCertificate(record.certificate)];
+    case "stable":
+      return [type, writeCheckpointCertificate(record.checkpoint)];
+    default:
+      return assertNever(record);
+  }
+}
+
+export function readLogRecord(tuple: Tuple): LogRecord | undefined {
+  const type = typeOf(tuple, LOG_RECORDS);
+  switch (type) {
+    case "pre-prepared":
+      tuple.shape(3);
+      return {
+        type,
+        envelope: readEnvelope(tuple.tuple(1, "envelope"), ["pre-prepare"]),
+        batch: readBatch(tuple.tuple(2, "batch")),
+      };
+    case "prepared":
+      return { type, certificate: readPreparedCertificate(tuple.shape(2).tuple(1, "certificate")) };
+    case "stable":
+      return { type, checkpoint: readCheckpointCertificate(tuple.shape(2).tuple(1, "checkpoint")) };
+    case undefined:
+      return undefined;
+    default:
+      return assertNever(type);
+  }
+}

@@ -1,0 +1,87 @@
+/** Requests and batches on the wire. */
+import type { Batch, OperationsRequest, RegistrationRequest, Request } from "@quorate/protocol";
+import { hex32, plainBytes, signature, uint, type Wire } from "./fields.ts";
+import type { Tuple } from "./tuple.ts";
+
+/** The type numbers of requests; append only. */
+export const REQUEST_TYPE_CODES: Readonly<Record<Request["type"], number>> = { operations: 1, registration: 2 };
+
+export function writeRequest(request: Request): Wire {
+  const type = REQUEST_TYPE_CODES[request.type];
+  if (request.type === "registration")
+    return [type, hex32(request.client), hex32(request.nonce), uint(request.lastValid), signature(request.signature)];
+  return [
+    type,
+    hex32(request.client),
+    hex32(request.session),
+    uint(request.number),
+    request.operations.map(plainBytes),
+    signature(request.signature),
+  ];
+}
+
+export function readRequest(tuple: Tuple): Request {
+  return tuple.uint(0, "type") === REQUEST_TYPE_CODES.registration ? readRegistration(tuple) : readOperations(tuple);
+}
+
+function readRegistration(tuple: Tuple): RegistrationRequest {
+  tuple.shape(5);
+  return {
+    type: "registration",
+    client: tuple.hex32(1, "client"),
+    nonce: tuple.hex32(2, "nonce"),
+    lastValid: tuple.counter(3, "lastValid"),
+    signature: tuple.signature(4, "signature"),
+  };
+}
+
+function readOperations(tuple: Tuple): OperationsRequest {
+  tuple.typed(REQUEST_TYPE_CODES.operations, 6);
+  const { requestOperationsMax, requestBytesMax } = tuple.decoding.limits;
+  return {
+    type: "operations",
+    client: tuple.hex32(1, "client"),
+    session: tuple.hex32(2, "session"),
+    number: tuple.counter(3, "number"),
+    operations: readStrings(tuple.bounded(4, "operations", 1, requestOperationsMax), requestBytesMax),
+    signature: tuple.signature(5, "signature"),
+  };
+}
+
+function readStrings(list: Tuple, bytesMax: number): Uint8Array[] {
+  const strings: Uint8Array[] = [];
+  let sum = 0;
+  for (let i = 0; i < list.length; i++) {
+    const string = list.bytes(i, i);
+    sum += string.length;
+    strings.push(string);
+  }
+  if (sum > bytesMax) list.fault("too-many", "length", `at most ${bytesMax} bytes in all`, `${sum}`);
+  return strings;
+}
+
+export function writeBatch(batch: Batch): Wire {
+  return [uint(batch.timestampMs), batch.requests.map(writeRequest)];
+}
+
+export function readBatch(tuple: Tuple): Batch {
+  tuple.shape(2);
+  const { batchRequestsMax, batchBytesMax } = tuple.decoding.limits;
+  const batch: Batch = {
+    timestampMs: tuple.counter(0, "timestampMs"),
+    requests: tuple.list(1, "requests", batchRequestsMax, readRequest),
+  };
+  if (batch.requests.length === 0 && batch.timestampMs !== 0)
+    tuple.fault("inconsistent", "timestampMs", "0 in a batch without requests", `${batch.timestampMs}`);
+  const bytes = operationBytes(batch.requests);
+  if (bytes > batchBytesMax)
+    tuple.fault("too-many", "requests", `at most ${batchBytesMax} operation bytes`, `${bytes}`);
+  return batch;
+}
+
+function operationBytes(requests: readonly Request[]): number {
+  let bytes = 0;
+  for (const request of requests)
+    if (request.type === "operations") for (const operation of request.operations) bytes += operation.length;
+  return bytes;
+}

@@ -1,0 +1,131 @@
+import { FAILURE_MESSAGE_BYTES_MAX, type Genesis, MEMBERS_MAX, STATUS_LACKS_MAX } from "@quorate/protocol";
+import type { ScanLimits } from "./pre-scan.ts";
+
+/** The most siblings of a Merkle path: a tree has at most 2^31 leaves. */
+export const PATH_SIBLINGS_MAX = 31;
+/** The bounds of everything that is decoded, and so of everything that may be sent. All are inclusive. */
+export interface WireLimits {
+  /** Requests in one batch. */
+  readonly batchRequestsMax: number;
+  /** Sum of the operation bytes of one batch. */
+  readonly batchBytesMax: number;
+  /** Operations in one request, and results in one reply. */
+  readonly requestOperationsMax: number;
+  /** Sum of the operation bytes of one request. */
+  readonly requestBytesMax: number;
+  /** Bytes of one result. */
+  readonly resultBytesMax: number;
+  /** Sum of the result bytes of one reply: `resultBytesMax + requestOperationsMax · FAILURE_MESSAGE_BYTES_MAX`. */
+  readonly replyBytesMax: number;
+  /**
+   * Signatures of one certificate or receipt: `MEMBERS_MAX` rather than the members of genesis, because a cluster
+   * grows and its old logs must stay readable. Whether the signers are members is judged by the certificate's epoch.
+   */
+  readonly membersMax: number;
+  readonly replicaFrame: ScanLimits;
+  readonly clientFrame: ScanLimits;
+  readonly serverFrame: ScanLimits;
+  readonly logRecord: ScanLimits;
+  readonly committedEntry: ScanLimits;
+  readonly checkpointCertificate: ScanLimits;
+  readonly receipt: ScanLimits;
+  readonly evidence: ScanLimits;
+  /** The largest frame between replicas: what the transport allows a replica's link. */
+  readonly replicaFrameBytesMax: number;
+  /** The largest frame of a client. */
+  readonly clientFrameBytesMax: number;
+  /** The largest frame to a client. */
+  readonly serverFrameBytesMax: number;
+}
+
+/** The limits that follow from a genesis document: the formulas of `docs/wire.md`. */
+export function wireLimitsOf(genesis: Pick<Genesis, "limits">): WireLimits {
+  const { batchRequestsMax, batchBytesMax, requestOperationsMax, requestBytesMax, resultBytesMax } = genesis.limits;
+  const replyBytesMax = resultBytesMax + requestOperationsMax * FAILURE_MESSAGE_BYTES_MAX;
+  const request = requestCost(requestOperationsMax, requestBytesMax);
+  const batch = batchCost(genesis.limits);
+  const entry = tuple(UINT, batch, COMMIT_CERTIFICATE);
+  const prePrepare = tuple(UINT, ENVELOPE, batch);
+  const reply = replyCost(requestOperationsMax, replyBytesMax);
+  const replicaFrame = greatest(prePrepare, tuple(UINT, ENVELOPE), tuple(UINT, request), tuple(UINT, entry));
+  const clientFrame = tuple(UINT, request);
+  const serverFrame = tuple(UINT, reply);
+  return {
+    batchRequestsMax,
+    batchBytesMax,
+    requestOperationsMax,
+    requestBytesMax,
+    resultBytesMax,
+    replyBytesMax,
+    membersMax: MEMBERS_MAX,
+    replicaFrame,
+    clientFrame,
+    serverFrame,
+    logRecord: greatest(prePrepare, tuple(UINT, PREPARED_CERTIFICATE), tuple(UINT, CHECKPOINT_CERTIFICATE)),
+    committedEntry: entry,
+    checkpointCertificate: CHECKPOINT_CERTIFICATE,
+    receipt: tuple(reply, SIGNATURES),
+    evidence: tuple(UINT, ENVELOPE, ENVELOPE),
+    replicaFrameBytesMax: replicaFrame.bytesMax,
+    clientFrameBytesMax: clientFrame.bytesMax,
+    serverFrameBytesMax: serverFrame.bytesMax,
+  };
+}
+
+/** An array of a length that the shape fixes: its header is one byte, and no shape has 24 fields. */
+function tuple(...parts: readonly ScanLimits[]): ScanLimits {
+  return sum({ bytesMax: 1, itemsMax: 1 }, ...parts);
+}
+/** An array of at most `count` equal elements; the header of a list is five bytes at most. */
+function list(count: number, element: ScanLimits): ScanLimits {
+  return { bytesMax: 5 + count * element.bytesMax, itemsMax: 1 + count * element.itemsMax };
+}
+/**
+ * `count` byte strings of `bytes` in all, and the header of their list. A header is one byte, and never more than one
+ * further byte for each 24 of content.
+ */
+function strings(count: number, bytes: number): ScanLimits {
+  return { bytesMax: 5 + count + bytes + Math.floor(bytes / 24), itemsMax: 1 + count };
+}
+function sum(...parts: readonly ScanLimits[]): ScanLimits {
+  let bytesMax = 0;
+  let itemsMax = 0;
+  for (const part of parts) {
+    bytesMax += part.bytesMax;
+    itemsMax += part.itemsMax;
+  }
+  return { bytesMax, itemsMax };
+}
+function greatest(...parts: readonly ScanLimits[]): ScanLimits {
+  return {
+    bytesMax: Math.max(...parts.map((part) => part.bytesMax)),
+    itemsMax: Math.max(...parts.map((part) => part.itemsMax)),
+  };
+}
+
+const UINT: ScanLimits = { bytesMax: 9, itemsMax: 1 };
+const HASH: ScanLimits = { bytesMax: 34, itemsMax: 1 };
+const SIGNATURE: ScanLimits = { bytesMax: 66, itemsMax: 1 };
+const SIGNATURES = list(MEMBERS_MAX, tuple(UINT, SIGNATURE));
+const STATUS = tuple(UINT, UINT, UINT, UINT, UINT, UINT, list(STATUS_LACKS_MAX, tuple(UINT, UINT)));
+const ENVELOPE = tuple(UINT, SIGNATURE, STATUS);
+const PREPARED_CERTIFICATE = tuple(ENVELOPE, SIGNATURES);
+const COMMIT_CERTIFICATE = tuple(UINT, UINT, UINT, HASH, SIGNATURES);
+const CHECKPOINT_CERTIFICATE = tuple(UINT, UINT, UINT, HASH, SIGNATURES);
+
+function requestCost(operations: number, bytes: number): ScanLimits {
+  return tuple(UINT, HASH, HASH, UINT, strings(operations, bytes), SIGNATURE);
+}
+
+function batchCost(limits: Genesis["limits"]): ScanLimits {
+  const heads = list(limits.batchRequestsMax, requestCost(0, 0));
+  const operations = strings(limits.batchRequestsMax * limits.requestOperationsMax, limits.batchBytesMax);
+  return tuple(UINT, heads, operations);
+}
+
+function replyCost(results: number, bytes: number): ScanLimits {
+  const statement = tuple(UINT, UINT, HASH, HASH);
+  const path = tuple(UINT, UINT, list(PATH_SIBLINGS_MAX, HASH));
+  const result = sum(list(results, tuple(UINT)), strings(results, bytes));
+  return tuple(UINT, statement, SIGNATURE, HASH, UINT, HASH, result, path, UINT);
+}
