@@ -1,1 +1,20 @@
-export {};
+/**
+ * The client without I/O: sessions, packing of operations into signed requests, resending, the f+1 output filter and
+ * receipts. One synchronous state machine, events in, effects out; `connect` of the `quorate` package runs it over
+ * sockets.
+ *
+ * @packageDocumentation
+ */
+export { ClientCore, type ClientOccupancy } from "./client-core.ts";
+export type { ClientEffect, ClientEvent, ClientTimer } from "./events.ts";
+export { CLIENT_DEFAULTS, type ClientLimits, type ClientOptions } from "./options.ts";
+export {
+  type CallOutcome,
+  type ClientFailure,
+  type ClientFailureCode,
+  type FailureEffect,
+  type Refusal,
+  receiptOf,
+} from "./outcome.ts";
+export { REPLIES_PER_MEMBER_MAX } from "./output-filter.ts";
+export { REGISTRATION_ATTEMPTS_MAX } from "./registration.ts";

@@ -1,0 +1,36 @@
+import type { ClientEffect, ClientTimer } from "./events.ts";
+
+/** The longest that common runtimes can wait; a longer one rings early and is set again. */
+const AFTER_MAX_MS = 2 ** 31 - 1;
+
+/** One timer, kept at the earliest time at which something is due. It may ring early, never late. */
+export class Alarm {
+  readonly #timer: ClientTimer;
+  #token = 0;
+  #setForMs: number | undefined;
+
+  constructor(timer: ClientTimer) {
+    this.#timer = timer;
+  }
+
+  /** Whether this time-out is of the running timer and not of one that was replaced. */
+  rings(token: number): boolean {
+    if (this.#setForMs === undefined || token !== this.#token) return false;
+    this.#setForMs = undefined;
+    return true;
+  }
+
+  /** Sees to it that the timer runs until `dueMs` at the latest, or not at all. */
+  set(dueMs: number | undefined, nowMs: number, effects: ClientEffect[]): void {
+    if (dueMs === undefined) {
+      if (this.#setForMs !== undefined) effects.push({ type: "cancel-timer", timer: this.#timer });
+      this.#setForMs = undefined;
+      return;
+    }
+    if (this.#setForMs !== undefined && this.#setForMs <= dueMs) return;
+    const afterMs = Math.min(Math.max(1, dueMs - nowMs), AFTER_MAX_MS);
+    this.#setForMs = nowMs + afterMs;
+    this.#token++;
+    effects.push({ type: "start-timer", timer: this.#timer, token: this.#token, afterMs });
+  }
+}

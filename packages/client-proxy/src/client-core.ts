@@ -1,0 +1,355 @@
+import {
+  assertNever,
+  invariant,
+  type ReplicaId,
+  type Reply,
+  type RequestNumber,
+  type ResultStatus,
+  requestNumber,
+  type SessionId,
+  type VerifiedReply,
+  type VerifiedRequest,
+  weakQuorumSize,
+} from "@quorate/protocol";
+import { Alarm } from "./alarm.ts";
+import { type Call, CallTable } from "./call-table.ts";
+import type { ClientEffect, ClientEvent } from "./events.ts";
+import * as failures from "./failures.ts";
+import { OpenRequest } from "./open-request.ts";
+import { type ClientOptions, completeOptions } from "./options.ts";
+import type { ClientFailure } from "./outcome.ts";
+import type { AcceptedOutput } from "./output-filter.ts";
+import { decideRegistration, selectLastValid } from "./registration.ts";
+import { ReplicaHints } from "./replica-hints.ts";
+import { RequestTable } from "./request-table.ts";
+
+type SubmitEvent = Extract<ClientEvent, { type: "submit" }>;
+
+/** The one session of a client at a time (protocol rule 3.2). */
+type Session =
+  /** `wanted`: open one at once; else when a call waits for it. */
+  | { readonly type: "none"; readonly wanted: boolean }
+  | { readonly type: "opening" }
+  | { readonly type: "open"; readonly id: SessionId; readonly next: RequestNumber };
+
+/** How full a client is; for metrics and tests. Each has a bound that follows from the options. */
+export interface ClientOccupancy {
+  readonly waitingOperations: number;
+  readonly waitingBytes: number;
+  /** Calls on the way whose callers still wait. */
+  readonly sentOperations: number;
+  readonly requestsOutstanding: number;
+  readonly repliesHeld: number;
+}
+
+/**
+ * The client side of the protocol: opens a session, packs waiting operations into signed requests with contiguous
+ * numbers, sends them to the believed primary and, after silence, to all; believes what f+1 members signed
+ * (OSDI'99 §4.1; protocol rules 3 and 5). Deterministic: equal events, nonces and signatures give equal effects.
+ *
+ * A call that failed with effect `unknown` may have executed and may still execute: its request keeps its number and
+ * is sent on in the background, because no later request of the session executes before it.
+ */
+export class ClientCore {
+  readonly #options: Required<ClientOptions>;
+  readonly #weakQuorum: number;
+  readonly #hints: ReplicaHints;
+  readonly #calls = new CallTable();
+  readonly #requests: RequestTable;
+  readonly #resendAlarm = new Alarm("resend");
+  readonly #deadlineAlarm = new Alarm("deadline");
+  #session: Session = { type: "none", wanted: true };
+  #registrationAttempts = 0;
+  #closed = false;
+  #nowMs = 0;
+  #effects: ClientEffect[] = [];
+
+  /** @throws InvariantViolation for options that contradict each other. */
+  constructor(options: ClientOptions) {
+    this.#options = completeOptions(options);
+    this.#weakQuorum = weakQuorumSize(options.membership);
+    this.#hints = new ReplicaHints(options.membership);
+    this.#requests = new RequestTable(this.#options.requestsOutstandingMax);
+  }
+
+  get occupancy(): ClientOccupancy {
+    return {
+      waitingOperations: this.#calls.waiting,
+      waitingBytes: this.#calls.waitingBytes,
+      sentOperations: this.#calls.sent,
+      requestsOutstanding: this.#requests.size,
+      repliesHeld: this.#requests.values().reduce((sum, request) => sum + request.repliesHeld, 0),
+    };
+  }
+
+  /** Who is believed to be the primary: a hint, for people. */
+  get believedPrimary(): ReplicaId {
+    return this.#hints.primary;
+  }
+
+  /**
+   * Whether a reply could still matter: ask before its signature is verified (protocol rule 13.1). Most of the n
+   * replies to a request come after its f+1 and need no verification.
+   */
+  wants(reply: Pick<Reply, "session" | "number" | "requestDigest" | "from">): boolean {
+    return this.#hints.isMember(reply.from) && (this.#requests.answeredBy(reply)?.wants(reply.from) ?? false);
+  }
+
+  /** One event in, what is to be done about it out. */
+  step(event: ClientEvent): readonly ClientEffect[] {
+    return this.stepAll([event]);
+  }
+
+  /**
+   * Several events that are there at once, as one step. Operations submitted together travel together: a runner that
+   * gathers what its callers submit in one turn gets fewer and larger requests.
+   */
+  stepAll(events: readonly ClientEvent[]): readonly ClientEffect[] {
+    for (const event of events) {
+      this.#nowMs = Math.max(this.#nowMs, event.atMs);
+      this.#on(event);
+    }
+    if (!this.#closed) this.#advance();
+    this.#checkInvariants();
+    const effects = this.#effects;
+    this.#effects = [];
+    return effects;
+  }
+
+  #on(event: ClientEvent): void {
+    if (this.#closed && event.type !== "submit") return;
+    switch (event.type) {
+      case "submit":
+        return this.#onSubmit(event);
+      case "reply":
+        return this.#onReply(event.reply);
+      case "welcome":
+        return this.#onWelcome(event);
+      case "refused":
+        return this.#onRefused(event);
+      case "link-up":
+        return this.#onLinkUp(event.replica);
+      case "link-down":
+        return this.#hints.onLinkDown(event.replica);
+      case "timeout":
+        return event.timer === "resend" ? this.#onResendTimeout(event.token) : this.#onDeadline(event.token);
+      case "cancel":
+        return this.#onCancel(event.call);
+      case "close":
+        return this.#onClose();
+      default:
+        return assertNever(event);
+    }
+  }
+
+  #onSubmit({ call, operation, deadlineMs }: SubmitEvent): void {
+    const { limits, waitingOperationsMax, waitingBytesMax, defaultDeadlineMs } = this.#options;
+    const { waiting, waitingBytes } = this.#calls;
+    if (this.#closed) return this.#refuse(call, failures.closed("none"));
+    invariant(!this.#calls.has(call), "client.call-twice", { call });
+    if (operation.length > limits.requestBytesMax)
+      return this.#refuse(call, failures.operationTooLarge(operation.length, limits.requestBytesMax));
+    if (waiting >= waitingOperationsMax || waitingBytes + operation.length > waitingBytesMax)
+      return this.#refuse(call, failures.overloaded(waiting, waitingBytes));
+    const deadlineAtMs = this.#nowMs + (deadlineMs ?? defaultDeadlineMs);
+    this.#calls.add({ id: call, operation, deadlineAtMs });
+    this.#deadlineAlarm.set(deadlineAtMs, this.#nowMs, this.#effects);
+  }
+
+  #onReply(reply: VerifiedReply): void {
+    if (reply.statement.epoch !== this.#options.membership.epoch || !this.#hints.isMember(reply.from)) return;
+    this.#hints.onReply(reply.from, reply.view, reply.statement.seq);
+    const request = this.#requests.answeredBy(reply);
+    if (request === undefined) return;
+    const output = request.onReply(reply);
+    if (output !== undefined) this.#afterAccepted(request, output);
+    else if (request.isDivergent) this.#failAll(request.calls, failures.divergent(request, this.#weakQuorum));
+  }
+
+  #onWelcome({ from, epoch, view, executed }: Extract<ClientEvent, { type: "welcome" }>): void {
+    if (epoch !== this.#options.membership.epoch || !this.#hints.isMember(from)) return;
+    this.#hints.onWelcome(from, view, executed);
+    this.#onLinkUp(from);
+  }
+
+  #onRefused({ from, requestDigest, code }: Extract<ClientEvent, { type: "refused" }>): void {
+    if (this.#hints.isMember(from)) this.#requests.get(requestDigest)?.onRefused(from, code, this.#nowMs);
+  }
+
+  #onLinkUp(replica: ReplicaId): void {
+    if (!this.#hints.onLinkUp(replica)) return;
+    for (const request of this.#requests.values()) this.#send(request, replica);
+  }
+
+  #onResendTimeout(token: number): void {
+    if (!this.#resendAlarm.rings(token)) return;
+    for (const request of this.#requests.values()) {
+      if (request.resendAtMs > this.#nowMs) continue;
+      request.onResend(this.#nowMs, this.#options.resendAfterMaxMs);
+      request.sentInView = this.#hints.view;
+      for (const replica of this.#hints.linked) this.#send(request, replica);
+    }
+  }
+
+  #onDeadline(token: number): void {
+    if (!this.#deadlineAlarm.rings(token)) return;
+    for (const call of this.#calls.overdue(this.#nowMs)) {
+      const effect = this.#calls.isWaiting(call) ? "none" : "unknown";
+      const request = this.#requests.carrying(call) ?? this.#requests.lowest;
+      this.#fail(call, failures.noQuorum(request, this.#weakQuorum, effect));
+    }
+    this.#deadlineAlarm.set(this.#calls.earliestDeadline(), this.#nowMs, this.#effects);
+  }
+
+  #onCancel(call: number): void {
+    this.#fail(call, failures.cancelled(this.#calls.isWaiting(call) ? "none" : "unknown"));
+  }
+
+  #onClose(): void {
+    this.#closed = true;
+    for (const request of this.#requests.values()) this.#failAll(request.calls, failures.closed("unknown"));
+    for (const call of this.#calls.waitingIds()) this.#fail(call, failures.closed("none"));
+    this.#requests.clear();
+    this.#session = { type: "none", wanted: false };
+    this.#resendAlarm.set(undefined, this.#nowMs, this.#effects);
+    this.#deadlineAlarm.set(undefined, this.#nowMs, this.#effects);
+  }
+
+  #afterAccepted(request: OpenRequest, output: AcceptedOutput): void {
+    const { reply, receipt } = output;
+    this.#requests.delete(request);
+    if (receipt !== undefined) this.#hints.onProven(receipt.statement.seq);
+    if (request.session === undefined) return this.#afterRegistration(output);
+    const status = reply.results[0]?.status ?? "session-unknown";
+    if (status !== "ok" && status !== "failed") return this.#afterSessionLost(request, status);
+    for (const [index, { id }] of request.calls.entries()) {
+      const result = reply.results[index];
+      invariant(result !== undefined, "client.result-missing", { index });
+      if (!this.#calls.remove(id)) continue;
+      const outcome = { type: "result", result, seq: receipt?.statement.seq, index, receipt } as const;
+      this.#effects.push({ type: "settle", call: id, outcome });
+    }
+  }
+
+  #afterRegistration(output: AcceptedOutput): void {
+    const outcome = decideRegistration(output, this.#registrationAttempts);
+    if (outcome.type === "again") {
+      this.#session = { type: "none", wanted: true };
+      return;
+    }
+    this.#registrationAttempts = 0;
+    if (outcome.type === "opened") {
+      this.#session = { type: "open", id: outcome.session, next: requestNumber(1) };
+      return;
+    }
+    this.#session = { type: "none", wanted: false };
+    for (const call of this.#calls.waitingIds()) this.#fail(call, outcome.failure);
+  }
+
+  /**
+   * The cluster judged a request of this session without executing it. What is on the way has an unknown outcome and
+   * is never moved to another session; what waits was never part of this one (protocol rule 3.4).
+   */
+  #afterSessionLost(request: OpenRequest, reason: ResultStatus): void {
+    const own = reason === "client-not-admitted" ? failures.notAdmitted("unknown") : failures.sessionEvicted(reason);
+    this.#failAll(request.calls, own);
+    for (const { calls } of this.#requests.values()) this.#failAll(calls, failures.sessionEvicted(reason));
+    this.#requests.clear();
+    this.#session = { type: "none", wanted: false };
+  }
+
+  /** Levels, not edges: whatever happened, sends what may be sent and keeps the timers at what is due. */
+  #advance(): void {
+    this.#followPrimary();
+    if (this.#hints.isReady && this.#hints.linked.length > 0) {
+      if (this.#session.type === "none") this.#register(this.#session.wanted);
+      while (this.#session.type === "open" && this.#mayPack(this.#session.next)) this.#pack(this.#session);
+    }
+    this.#resendAlarm.set(this.#requests.earliestResend(), this.#nowMs, this.#effects);
+    if (this.#calls.waiting + this.#calls.sent === 0) this.#deadlineAlarm.set(undefined, this.#nowMs, this.#effects);
+  }
+
+  /** The view rises only as far as a correct member's, so a liar cannot have us send for ever. */
+  #followPrimary(): void {
+    const view = this.#hints.view;
+    for (const request of this.#requests.values()) {
+      if (request.sentInView >= view) continue;
+      request.sentInView = view;
+      this.#transmit(request);
+    }
+  }
+
+  #register(wanted: boolean): void {
+    if (!wanted && this.#calls.waiting === 0) return;
+    const { signer, limits, nextNonce } = this.#options;
+    const lastValid = selectLastValid(this.#hints.executed, limits.registrationValidityMax);
+    this.#session = { type: "opening" };
+    this.#registrationAttempts++;
+    this.#open(signer.signRegistration({ nonce: nextNonce(), lastValid }), [], requestNumber(0));
+  }
+
+  /**
+   * The first operation goes at once. While requests are on the way the next one waits until it is at least as large
+   * as all of them together: few large requests under load, for each costs every replica a signature.
+   */
+  #mayPack(next: RequestNumber): boolean {
+    const { limits } = this.#options;
+    const { lowest } = this.#requests;
+    if (this.#calls.waiting === 0 || this.#requests.isFull) return false;
+    if (lowest === undefined) return true;
+    if (next - lowest.number >= limits.sessionWindow) return false;
+    return this.#calls.fillsRequest(limits) || this.#calls.waiting >= this.#requests.operations;
+  }
+
+  #pack({ id, next }: Extract<Session, { type: "open" }>): void {
+    const calls = this.#calls.pack(this.#options.limits);
+    const operations = calls.map((call) => call.operation);
+    this.#session = { type: "open", id, next: requestNumber(next + 1) };
+    this.#open(this.#options.signer.signOperations({ session: id, number: next, operations }), calls, next);
+  }
+
+  #open(signed: VerifiedRequest, calls: readonly Call[], number: RequestNumber): void {
+    const { membership, resendAfterMs } = this.#options;
+    const sent = { atMs: this.#nowMs, view: this.#hints.view, resendAfterMs };
+    const request = new OpenRequest(signed, calls, sent, membership, number);
+    this.#requests.add(request);
+    this.#transmit(request);
+  }
+
+  #transmit(request: OpenRequest): void {
+    const { primary, linked } = this.#hints;
+    for (const replica of linked.includes(primary) ? [primary] : linked) this.#send(request, replica);
+  }
+
+  #send(request: OpenRequest, to: ReplicaId): void {
+    request.onSent(to);
+    this.#effects.push({ type: "send", to, frame: request.frame });
+  }
+
+  #failAll(calls: readonly Call[], failure: ClientFailure): void {
+    for (const { id } of calls) this.#fail(id, failure);
+  }
+
+  #fail(call: number, failure: ClientFailure): void {
+    if (this.#calls.remove(call)) this.#refuse(call, failure);
+  }
+
+  #refuse(call: number, failure: ClientFailure): void {
+    this.#effects.push({ type: "settle", call, outcome: { type: "failed", failure } });
+  }
+
+  #checkInvariants(): void {
+    const { waitingOperationsMax, waitingBytesMax, limits } = this.#options;
+    const { waiting, waitingBytes, sent } = this.#calls;
+    invariant(waiting <= waitingOperationsMax, "client.waiting-bound", { waiting });
+    invariant(waitingBytes <= waitingBytesMax, "client.waiting-bytes-bound", { waitingBytes });
+    invariant(sent <= this.#requests.operations, "client.sent-without-request", { sent });
+    if (this.#session.type === "none") invariant(this.#requests.size === 0, "client.request-without-session");
+    if (this.#session.type !== "open") return;
+    let previous = Math.max(0, this.#session.next - limits.sessionWindow - 1);
+    for (const { number } of this.#requests.values()) {
+      invariant(number > previous && number < this.#session.next, "client.number-order", { number, previous });
+      previous = number;
+    }
+  }
+}

@@ -1,0 +1,61 @@
+import type {
+  ClientFrame,
+  Digest,
+  Epoch,
+  RefusalCode,
+  ReplicaId,
+  SequenceNumber,
+  VerifiedReply,
+  ViewNumber,
+} from "@quorate/protocol";
+import type { CallOutcome } from "./outcome.ts";
+
+/** The timers of a client. Starting one that runs replaces it. */
+export type ClientTimer = "resend" | "deadline";
+
+/**
+ * What happens to a client. `atMs` is a clock of milliseconds that the runner keeps from going back; only differences
+ * matter.
+ */
+export type ClientEvent = { readonly atMs: number } & (
+  | {
+      /** One operation to be ordered. Its bytes must not change until the call is settled. */
+      readonly type: "submit";
+      /** The caller's name for it, echoed in `settle`; unique among the calls that are not settled. */
+      readonly call: number;
+      readonly operation: Uint8Array;
+      /** Milliseconds from now after which the call fails with `client.no-quorum`; `defaultDeadlineMs` if left out. */
+      readonly deadlineMs?: number;
+    }
+  /** A reply whose signature and path are verified, from the replica at the other end of the link it came by. */
+  | { readonly type: "reply"; readonly reply: VerifiedReply }
+  | {
+      readonly type: "welcome";
+      readonly from: ReplicaId;
+      readonly epoch: Epoch;
+      readonly view: ViewNumber;
+      readonly executed: SequenceNumber;
+    }
+  | {
+      readonly type: "refused";
+      readonly from: ReplicaId;
+      readonly requestDigest: Digest;
+      readonly code: RefusalCode;
+    }
+  | { readonly type: "link-up"; readonly replica: ReplicaId }
+  | { readonly type: "link-down"; readonly replica: ReplicaId }
+  | { readonly type: "timeout"; readonly timer: ClientTimer; readonly token: number }
+  /** The caller no longer waits. What was sent may execute all the same. */
+  | { readonly type: "cancel"; readonly call: number }
+  /** Settles every call; nothing is sent any more. */
+  | { readonly type: "close" }
+);
+
+/** What a client asks of the world. The runner performs effects in order. */
+export type ClientEffect =
+  /** The frame of one request is one object, however often it is sent, so the runner may keep its encoding by it. */
+  | { readonly type: "send"; readonly to: ReplicaId; readonly frame: ClientFrame }
+  | { readonly type: "start-timer"; readonly timer: ClientTimer; readonly token: number; readonly afterMs: number }
+  | { readonly type: "cancel-timer"; readonly timer: ClientTimer }
+  /** The end of a call; exactly one for each submit. */
+  | { readonly type: "settle"; readonly call: number; readonly outcome: CallOutcome };

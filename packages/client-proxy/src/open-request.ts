@@ -1,0 +1,126 @@
+import type {
+  ClientFrame,
+  Digest,
+  Membership,
+  RefusalCode,
+  ReplicaId,
+  Reply,
+  RequestNumber,
+  SessionId,
+  VerifiedReply,
+  VerifiedRequest,
+  ViewNumber,
+} from "@quorate/protocol";
+import { bytesToHex } from "@quorate/protocol";
+import type { Call } from "./call-table.ts";
+import type { Refusal } from "./outcome.ts";
+import { type AcceptedOutput, OutputFilter } from "./output-filter.ts";
+
+/**
+ * A request that was sent and has no accepted output yet. It occupies its number until it has: later numbers execute
+ * only after it, so it is sent again and again, the same bytes each time, also when none of its callers waits any more.
+ */
+export class OpenRequest {
+  /** Undefined for a registration, whose session is its output. */
+  readonly session: SessionId | undefined;
+  /** 0 for a registration. */
+  readonly number: RequestNumber;
+  readonly digest: Digest;
+  /** The one object that is sent each time. */
+  readonly frame: ClientFrame;
+  /** In the order of their operations; some may be settled. Empty for a registration. */
+  readonly calls: readonly Call[];
+  /** The highest view whose primary got it. */
+  sentInView: ViewNumber;
+  #resendAtMs: number;
+  #intervalMs: number;
+  #backOffLimitMs: number;
+  readonly #filter: OutputFilter;
+  readonly #refusals = new Map<ReplicaId, RefusalCode>();
+
+  constructor(
+    signed: VerifiedRequest,
+    calls: readonly Call[],
+    sent: { readonly atMs: number; readonly view: ViewNumber; readonly resendAfterMs: number },
+    membership: Membership,
+    number: RequestNumber,
+  ) {
+    this.session = signed.request.type === "operations" ? signed.request.session : undefined;
+    this.number = number;
+    this.digest = signed.digest;
+    this.frame = { type: "request", request: signed.request };
+    this.calls = calls;
+    this.sentInView = sent.view;
+    this.#intervalMs = sent.resendAfterMs;
+    this.#resendAtMs = sent.atMs + sent.resendAfterMs;
+    this.#backOffLimitMs = this.#resendAtMs + sent.resendAfterMs;
+    this.#filter = new OutputFilter(membership);
+  }
+
+  get resendAtMs(): number {
+    return this.#resendAtMs;
+  }
+  get replies(): readonly VerifiedReply[] {
+    return this.#filter.replies();
+  }
+  get repliesHeld(): number {
+    return this.#filter.held;
+  }
+  get isDivergent(): boolean {
+    return this.#filter.isDivergent();
+  }
+  /** What members said instead of an answer; the last word of each. */
+  get refusals(): readonly Refusal[] {
+    return [...this.#refusals].map(([from, code]) => ({ from, code }));
+  }
+
+  /** Whether a reply of this member could still matter. */
+  wants(from: ReplicaId): boolean {
+    return this.#filter.wants(from);
+  }
+
+  /** Counts a reply whose statement is of this epoch; one that cannot be an answer to this request counts nothing. */
+  onReply(reply: VerifiedReply): AcceptedOutput | undefined {
+    return this.#isAnswer(reply) ? this.#filter.offer(reply) : undefined;
+  }
+
+  /** It goes out to all again: doubles the silence until the next time. */
+  onResend(atMs: number, capMs: number): void {
+    this.#intervalMs = Math.min(this.#intervalMs * 2, capMs);
+    this.#resendAtMs = atMs + this.#intervalMs;
+    this.#backOffLimitMs = this.#resendAtMs + this.#intervalMs;
+  }
+
+  /** It was sent to this member, which may answer again. */
+  onSent(to: ReplicaId): void {
+    this.#filter.renew(to);
+  }
+
+  /** Notes a refusal. `overloaded` delays the next resend, at most to twice its interval whoever says so how often. */
+  onRefused(from: ReplicaId, code: RefusalCode, atMs: number): void {
+    this.#refusals.set(from, code);
+    if (code === "overloaded")
+      this.#resendAtMs = Math.max(this.#resendAtMs, Math.min(atMs + this.#intervalMs, this.#backOffLimitMs));
+  }
+
+  #isAnswer(reply: Reply): boolean {
+    const [first] = reply.results;
+    if (reply.requestDigest !== this.digest || reply.number !== this.number || first === undefined) return false;
+    const judged = reply.results.length === 1 && first.status !== "ok" && first.status !== "failed";
+    if (this.session === undefined) return judged || isOpening(reply);
+    return reply.session === this.session && (judged || this.#isExecution(reply));
+  }
+
+  #isExecution({ results }: Reply): boolean {
+    return (
+      results.length === this.calls.length &&
+      results.every((result) => result.status === "ok" || result.status === "failed")
+    );
+  }
+}
+
+/** The output of a registration that opened a session: one result, the session's id (protocol rule 3.2). */
+function isOpening({ results, session }: Reply): boolean {
+  const [opened] = results;
+  return results.length === 1 && opened?.status === "ok" && bytesToHex(opened.value) === session;
+}

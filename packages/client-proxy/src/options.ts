@@ -1,0 +1,67 @@
+import { type ClientSigner, type Digest, invariant, type Limits, type Membership } from "@quorate/protocol";
+
+/** The limits of genesis that a client keeps to. */
+export type ClientLimits = Pick<
+  Limits,
+  "requestOperationsMax" | "requestBytesMax" | "sessionWindow" | "registrationValidityMax"
+>;
+
+/** What a client core is made of. All that is left out has the value of `CLIENT_DEFAULTS`. */
+export interface ClientOptions {
+  readonly signer: ClientSigner;
+  /** Whose replies count; statements of any other epoch are ignored. */
+  readonly membership: Membership;
+  readonly limits: ClientLimits;
+  /** A fresh random nonce at each call, never one twice: the only randomness, and it comes from outside. */
+  readonly nextNonce: () => Digest;
+  /** Requests on the way at once; at most `limits.sessionWindow`, to which a greater default is lowered. */
+  readonly requestsOutstandingMax?: number;
+  /** Operations that wait to be packed; one more is refused with `client.overloaded`. */
+  readonly waitingOperationsMax?: number;
+  /** Their bytes in sum; at least `limits.requestBytesMax`, to which a smaller default is raised. */
+  readonly waitingBytesMax?: number;
+  /** Silence after which a request goes to all members; doubled each time up to `resendAfterMaxMs`. */
+  readonly resendAfterMs?: number;
+  readonly resendAfterMaxMs?: number;
+  /** For calls that name no deadline of their own. */
+  readonly defaultDeadlineMs?: number;
+}
+
+/** The options a user need not think about. */
+export const CLIENT_DEFAULTS: Required<Omit<ClientOptions, "signer" | "membership" | "limits" | "nextNonce">> = {
+  requestsOutstandingMax: 4,
+  waitingOperationsMax: 16_384,
+  waitingBytesMax: 64 * 1024 * 1024,
+  resendAfterMs: 500,
+  resendAfterMaxMs: 8_000,
+  defaultDeadlineMs: 30_000,
+};
+
+/**
+ * Fills in the defaults.
+ *
+ * @throws InvariantViolation for a number that is not a positive integer or does not fit the limits.
+ */
+export function completeOptions(options: ClientOptions): Required<ClientOptions> {
+  const { sessionWindow, requestBytesMax } = options.limits;
+  const complete: Required<ClientOptions> = {
+    ...CLIENT_DEFAULTS,
+    requestsOutstandingMax: Math.min(CLIENT_DEFAULTS.requestsOutstandingMax, sessionWindow),
+    waitingBytesMax: Math.max(CLIENT_DEFAULTS.waitingBytesMax, requestBytesMax),
+    ...options,
+  };
+  for (const name of Object.keys(CLIENT_DEFAULTS) as (keyof typeof CLIENT_DEFAULTS)[]) {
+    const value = complete[name];
+    invariant(Number.isSafeInteger(value) && value >= 1, "client.option", { name, value });
+  }
+  invariant(complete.requestsOutstandingMax <= sessionWindow, "client.outstanding-beyond-window", {
+    requestsOutstandingMax: complete.requestsOutstandingMax,
+    sessionWindow,
+  });
+  invariant(complete.waitingBytesMax >= requestBytesMax, "client.waiting-below-request", { requestBytesMax });
+  invariant(complete.resendAfterMs <= complete.resendAfterMaxMs, "client.resend-cap", {
+    resendAfterMs: complete.resendAfterMs,
+    resendAfterMaxMs: complete.resendAfterMaxMs,
+  });
+  return complete;
+}

@@ -1,0 +1,90 @@
+import {
+  type Membership,
+  memberOf,
+  primaryOf,
+  type ReplicaId,
+  type SequenceNumber,
+  sequenceNumber,
+  type ViewNumber,
+  viewNumber,
+  weakQuorumSize,
+} from "@quorate/protocol";
+
+/**
+ * What single replicas say about themselves, and what may be made of it. Nothing here is proven; it decides only where
+ * a request goes first and until when a registration is valid. The (f+1)-th highest report is never above the highest
+ * of a correct member, so f liars cannot push it up.
+ */
+export class ReplicaHints {
+  readonly #membership: Membership;
+  readonly #links = new Set<ReplicaId>();
+  readonly #views = new Map<ReplicaId, ViewNumber>();
+  readonly #executed = new Map<ReplicaId, SequenceNumber>();
+  #proven: SequenceNumber = sequenceNumber(0);
+
+  constructor(membership: Membership) {
+    this.#membership = membership;
+  }
+
+  /** Whether f+1 members have reported, so that one of them is correct. */
+  get isReady(): boolean {
+    return this.#executed.size >= weakQuorumSize(this.#membership);
+  }
+
+  /** Members that can be reached, ascending. */
+  get linked(): readonly ReplicaId[] {
+    return this.#membership.members.map((member) => member.id).filter((id) => this.#links.has(id));
+  }
+
+  /** The view that a correct member has reached, as far as f+1 reports tell; 0 before. */
+  get view(): ViewNumber {
+    return viewNumber(this.#weakQuorumth(this.#views));
+  }
+
+  /** Who is believed to be the primary. */
+  get primary(): ReplicaId {
+    return primaryOf(this.#membership, this.view);
+  }
+
+  /** A sequence number that a correct member has executed. */
+  get executed(): SequenceNumber {
+    return sequenceNumber(Math.max(this.#proven, this.#weakQuorumth(this.#executed)));
+  }
+
+  isMember(replica: ReplicaId): boolean {
+    return memberOf(this.#membership, replica) !== undefined;
+  }
+
+  /** @returns whether it was down. */
+  onLinkUp(replica: ReplicaId): boolean {
+    if (!this.isMember(replica) || this.#links.has(replica)) return false;
+    this.#links.add(replica);
+    return true;
+  }
+
+  onLinkDown(replica: ReplicaId): void {
+    this.#links.delete(replica);
+  }
+
+  /** A welcome: the newest of a member replaces what it said before. */
+  onWelcome(from: ReplicaId, view: ViewNumber, executed: SequenceNumber): void {
+    this.#views.set(from, view);
+    this.#executed.set(from, executed);
+  }
+
+  /** A reply tells the member's view and, by its statement, a number that it has executed. */
+  onReply(from: ReplicaId, view: ViewNumber, seq: SequenceNumber): void {
+    this.#views.set(from, view);
+    if (seq > (this.#executed.get(from) ?? -1)) this.#executed.set(from, seq);
+  }
+
+  /** f+1 members signed a statement for `seq`. */
+  onProven(seq: SequenceNumber): void {
+    if (seq > this.#proven) this.#proven = seq;
+  }
+
+  #weakQuorumth(reports: ReadonlyMap<ReplicaId, number>): number {
+    const descending = [...reports.values()].sort((a, b) => b - a);
+    return descending[weakQuorumSize(this.#membership) - 1] ?? 0;
+  }
+}
