@@ -8,14 +8,7 @@ const SEEDS_MAX = 256;
 const PUBLIC_KEYS_MAX = 16_384;
 const SECRET_KEY_SIZE = 64;
 
-/** The functions of `sodium-native` that are used here; it ships no types. All throw on a wrong length. */
-interface SodiumLibrary {
-  crypto_sign_seed_keypair(publicKey: Uint8Array, secretKey: Uint8Array, seed: Uint8Array): void;
-  crypto_sign_detached(signature: Uint8Array, message: Uint8Array, secretKey: Uint8Array): void;
-  /** Accepts longer signatures than 64 bytes: the length has to be checked before. */
-  crypto_sign_verify_detached(signature: Uint8Array, message: Uint8Array, publicKey: Uint8Array): boolean;
-  crypto_core_ed25519_is_valid_point(point: Uint8Array): boolean;
-}
+type SodiumLibrary = typeof import("sodium-native");
 
 /**
  * libsodium by way of the optional dependency `sodium-native`: the fastest.
@@ -30,10 +23,9 @@ export async function loadSodiumBackend(): Promise<SignatureBackend | undefined>
 }
 
 async function loadLibrary(): Promise<SodiumLibrary | undefined> {
-  const name: string = "sodium-native";
   try {
-    const module: { readonly default: SodiumLibrary } = await import(name);
-    return module.default;
+    const { default: library } = await import("sodium-native");
+    return library;
   } catch {
     return undefined;
   }
