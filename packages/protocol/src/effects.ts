@@ -1,3 +1,4 @@
+import type { CheckpointCertificate } from "./certificates.ts";
 import type { Evidence } from "./evidence.ts";
 import type { Digest, ReplicaId, SequenceNumber } from "./ids.ts";
 import type { LogRecord } from "./log-record.ts";
@@ -27,6 +28,8 @@ export type Effect =
       readonly to: ReplicaId;
       readonly first: SequenceNumber;
       readonly last: SequenceNumber;
+      /** What to answer with when `first` has left the history. */
+      readonly stable: CheckpointCertificate;
     }
   /** Execute this batch. `checkpoint`: afterwards make the state durable and come back with its root. */
   | {

@@ -1,1 +1,10 @@
-export {};
+/**
+ * The mediator: one `step` over the sub-protocols, the output gate before the world, and recovery from the log.
+ *
+ * @packageDocumentation
+ */
+export { BACKLOG_BATCHES_PER_SENDER_MAX, BACKLOG_PER_SENDER_MAX, Backlog, type EarlyMessage } from "./backlog.ts";
+export type { ReplicaEvent } from "./events.ts";
+export { OutputGate, type Released, type WriteNumber } from "./output-gate.ts";
+export { type RecoveredDisk, recover, type VerifiedLogRecord } from "./recovery.ts";
+export { type Recovery, Replica, type ReplicaOptions, type ReplicaStatus } from "./replica.ts";

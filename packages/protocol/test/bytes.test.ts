@@ -1,0 +1,115 @@
+import {
+  bytesToHex,
+  compareBytes,
+  equalBytes,
+  hexToBytes,
+  InvariantViolation,
+  PreimageWriter,
+  utf8,
+  writeHex,
+} from "@quorate/protocol";
+import { expect } from "chai";
+import fc from "fast-check";
+
+const byteString = fc.uint8Array({ maxLength: 64 });
+/** Strings without lone surrogates: every other string is not well-formed text. */
+const text = fc.string({ unit: "binary", maxLength: 40 });
+
+describe("Hex", () => {
+  it("is what Node makes of the same bytes", () => {
+    fc.assert(fc.property(byteString, (bytes) => bytesToHex(bytes) === Buffer.from(bytes).toString("hex")));
+  });
+
+  it("gives the bytes back", () => {
+    fc.assert(fc.property(byteString, (bytes) => equalBytes(hexToBytes(bytesToHex(bytes)), bytes)));
+  });
+
+  it("is refused when odd, in upper case or not hex at all", () => {
+    for (const hex of ["0", "AB", "0g", "é0", "00 0", "-1", "\u0130\u0130"])
+      expect(() => hexToBytes(hex), JSON.stringify(hex)).to.throw(InvariantViolation);
+  });
+
+  it("is written in place without touching its neighbours", () => {
+    const target = new Uint8Array(4).fill(0xee);
+
+    writeHex(target, 1, "0102");
+
+    expect([...target]).to.deep.equal([0xee, 1, 2, 0xee]);
+  });
+});
+
+describe("The order of byte strings", () => {
+  it("is the order of Node's Buffer", () => {
+    fc.assert(fc.property(byteString, byteString, (a, b) => Math.sign(compareBytes(a, b)) === Buffer.compare(a, b)));
+  });
+
+  it("puts a prefix first", () => {
+    expect(compareBytes(Uint8Array.of(1, 2), Uint8Array.of(1, 2, 0))).to.be.below(0);
+    expect(compareBytes(new Uint8Array(), Uint8Array.of(0))).to.be.below(0);
+  });
+
+  it("finds a string equal to its copy, and to nothing that differs in one bit", () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ minLength: 1, maxLength: 64 }), fc.nat(), (bytes, at) => {
+        const changed = Uint8Array.from(bytes);
+        changed[at % bytes.length]! ^= 1 << (at % 8);
+        expect(equalBytes(bytes, Uint8Array.from(bytes))).to.equal(true);
+        expect(equalBytes(bytes, changed)).to.equal(false);
+        expect(compareBytes(bytes, changed)).to.not.equal(0);
+      }),
+    );
+  });
+});
+
+describe("UTF-8", () => {
+  it("is what TextEncoder makes of any well-formed text", () => {
+    fc.assert(fc.property(text, (value) => equalBytes(utf8(value), new TextEncoder().encode(value))));
+  });
+
+  it("takes one to four bytes a character", () => {
+    expect(["a", "é", "€", "𝄞"].map((character) => utf8(character).length)).to.deep.equal([1, 2, 3, 4]);
+  });
+});
+
+describe("A preimage writer", () => {
+  it("writes counters big-endian, up to 2^53 - 1", () => {
+    const counter = fc.oneof(
+      fc.maxSafeNat(),
+      fc.constantFrom(0, 2 ** 31, 2 ** 32 - 1, 2 ** 32, Number.MAX_SAFE_INTEGER),
+    );
+    fc.assert(
+      fc.property(counter, (value) => {
+        const bytes = new PreimageWriter(8).u64(value).finish();
+        expect(new DataView(bytes.buffer).getBigUint64(0)).to.equal(BigInt(value));
+      }),
+    );
+  });
+
+  it("refuses what is not a counter", () => {
+    for (const value of [-1, 0.5, 2 ** 53, Number.NaN])
+      expect(() => new PreimageWriter(8).u64(value), String(value)).to.throw(InvariantViolation);
+  });
+
+  it("pads a tag to sixteen bytes and refuses a longer one", () => {
+    expect([...new PreimageWriter(16).tag("ab").finish()]).to.deep.equal([97, 98, ...new Array<number>(14).fill(0)]);
+    expect(() => new PreimageWriter(32).tag("seventeen letters")).to.throw(InvariantViolation);
+  });
+
+  it("refuses to finish before its size is reached", () => {
+    expect(() => new PreimageWriter(5).u32(1).finish()).to.throw(InvariantViolation, /preimage\.size/);
+  });
+
+  it("cannot write past its size", () => {
+    expect(() => new PreimageWriter(4).u32(1).u32(2)).to.throw();
+    expect(() => new PreimageWriter(4).raw(new Uint8Array(5))).to.throw();
+    expect(() => new PreimageWriter(4).hex32("00".repeat(32)).finish()).to.throw(InvariantViolation);
+    expect(() => new PreimageWriter(4).tag("four").finish()).to.throw(InvariantViolation);
+  });
+
+  it("separates neighbouring byte strings by their lengths", () => {
+    const both = (a: Uint8Array, b: Uint8Array): string =>
+      bytesToHex(new PreimageWriter(8 + a.length + b.length).sized(a).sized(b).finish());
+
+    expect(both(Uint8Array.of(1, 2), Uint8Array.of(3))).to.not.equal(both(Uint8Array.of(1), Uint8Array.of(2, 3)));
+  });
+});

@@ -1,0 +1,143 @@
+import {
+  checkGenesis,
+  DEFAULT_LIMITS,
+  DEFAULT_TIMEOUTS,
+  type Genesis,
+  GenesisError,
+  genesisMembership,
+  LIMITS_BOUNDS,
+  type Limits,
+  MEMBERS_MAX,
+  replicaId,
+  TIMEOUTS_BOUNDS,
+  type Timeouts,
+  WINDOW_SIZE_MAX,
+} from "@quorate/protocol";
+import { expect } from "chai";
+import { genesisWith, keyOf, membersOf, memberWith } from "./builders.ts";
+
+interface Refusal {
+  readonly what: string;
+  readonly changes: Partial<Genesis>;
+  /** What the message must name, so that its reader knows what to change. */
+  readonly says: RegExp;
+}
+
+const REFUSALS: readonly Refusal[] = [
+  { what: "three members", changes: { members: membersOf(3) }, says: /4 to 64 members.* names 3/ },
+  { what: "no members", changes: { members: [] }, says: /names 0/ },
+  {
+    what: "more members than a cluster may have",
+    changes: { members: membersOf(MEMBERS_MAX + 1) },
+    says: /names 65/,
+  },
+  {
+    what: "two members of one id",
+    changes: { members: [...membersOf(4), { ...memberWith(9), id: replicaId(2) }] },
+    says: /share the id 2/,
+  },
+  {
+    what: "two members of one key",
+    changes: { members: [...membersOf(4), { ...memberWith(9), publicKey: keyOf(0x1002) }] },
+    says: new RegExp(`share the publicKey ${keyOf(0x1002)}`),
+  },
+  {
+    what: "two members of one address",
+    changes: { members: [...membersOf(4), { ...memberWith(9), address: "10.0.0.2:4000" }] },
+    says: /share the address 10\.0\.0\.2:4000/,
+  },
+  {
+    what: "an admin key listed twice",
+    changes: { admins: { threshold: 1, keys: [keyOf(1), keyOf(1)] } },
+    says: /admin key .* twice/,
+  },
+  {
+    what: "an admin threshold of none",
+    changes: { admins: { threshold: 0, keys: [keyOf(1)] } },
+    says: /threshold is 0, expected 1 to 1/,
+  },
+  {
+    what: "an admin threshold above the number of keys",
+    changes: { admins: { threshold: 3, keys: [keyOf(1), keyOf(2)] } },
+    says: /threshold is 3, expected 1 to 2/,
+  },
+  { what: "no admin key", changes: { admins: { threshold: 1, keys: [] } }, says: /threshold is 1/ },
+  { what: "a client key listed twice", changes: { clients: [keyOf(5), keyOf(5)] }, says: /client key .* twice/ },
+  { what: "a checkpoint interval of none", changes: { checkpointInterval: 0 }, says: /checkpointInterval is 0/ },
+  {
+    what: "a window below two checkpoint intervals",
+    changes: { checkpointInterval: 64, windowSize: 64 },
+    says: /windowSize is 64, expected .* at least 128/,
+  },
+  {
+    what: "a window that is no multiple of the checkpoint interval",
+    changes: { checkpointInterval: 64, windowSize: 200 },
+    says: /windowSize is 200, expected a multiple of checkpointInterval 64/,
+  },
+  {
+    what: "a window beyond its limit",
+    changes: { checkpointInterval: 64, windowSize: WINDOW_SIZE_MAX + 64 },
+    says: /expected at most 65536/,
+  },
+  {
+    what: "a request that fits into no batch",
+    changes: { limits: { ...DEFAULT_LIMITS, requestBytesMax: 4096, batchBytesMax: 2048 } },
+    says: /requestBytesMax is greater than limits\.batchBytesMax/,
+  },
+];
+
+describe("A genesis document", () => {
+  it("with the defaults is accepted", () => {
+    expect(() => checkGenesis(genesisWith())).to.not.throw();
+  });
+
+  it("with a list of clients, the most members or the widest window is accepted", () => {
+    expect(() => checkGenesis(genesisWith({ clients: [keyOf(5), keyOf(6)] }))).to.not.throw();
+    expect(() => checkGenesis(genesisWith({ members: membersOf(MEMBERS_MAX) }))).to.not.throw();
+    expect(() => checkGenesis(genesisWith({ windowSize: WINDOW_SIZE_MAX }))).to.not.throw();
+  });
+
+  for (const { what, changes, says } of REFUSALS)
+    it(`is refused for ${what}, in a sentence that names it`, () => {
+      expect(() => checkGenesis(genesisWith(changes)))
+        .to.throw(GenesisError, says)
+        .with.property("code", "genesis.inconsistent");
+    });
+
+  for (const field of Object.keys(LIMITS_BOUNDS) as (keyof Limits)[])
+    it(`keeps limits.${field} within its bounds`, () => {
+      expectBounds(LIMITS_BOUNDS[field], `limits.${field}`, (value) => ({
+        // A batch as large as can be, so that the bound itself and not its relation to the batch is judged.
+        limits: {
+          ...DEFAULT_LIMITS,
+          ...(field === "batchBytesMax" ? { requestBytesMax: 1024 } : { batchBytesMax: 16 * 1024 * 1024 }),
+          [field]: value,
+        },
+      }));
+    });
+
+  for (const field of Object.keys(TIMEOUTS_BOUNDS) as (keyof Timeouts)[])
+    it(`keeps timeouts.${field} within its bounds`, () => {
+      expectBounds(TIMEOUTS_BOUNDS[field], `timeouts.${field}`, (value) => ({
+        timeouts: { ...DEFAULT_TIMEOUTS, [field]: value },
+      }));
+    });
+
+  it("begins epoch 0 with its members in order", () => {
+    const membership = genesisMembership(genesisWith({ members: membersOf(5).reverse() }));
+
+    expect(membership.epoch).to.equal(0);
+    expect(membership.members).to.deep.equal(membersOf(5));
+  });
+});
+
+function expectBounds(
+  [least, greatest]: readonly [number, number],
+  name: string,
+  changesOf: (value: number) => Partial<Genesis>,
+): void {
+  for (const value of [least, greatest])
+    expect(() => checkGenesis(genesisWith(changesOf(value))), `${name} = ${value}`).to.not.throw();
+  for (const value of [least - 1, greatest + 1, least + 0.5, Number.NaN, "1" as unknown as number])
+    expect(() => checkGenesis(genesisWith(changesOf(value))), `${name} = ${value}`).to.throw(GenesisError, name);
+}

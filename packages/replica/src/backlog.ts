@@ -1,0 +1,46 @@
+import type { ReplicaId, SequenceNumber, ThreePhaseMessage, VerifiedBatch, VerifiedEnvelope } from "@quorate/protocol";
+
+/** A three-phase message with the batch that came beside it, if one did. */
+export interface EarlyMessage {
+  readonly envelope: VerifiedEnvelope<ThreePhaseMessage>;
+  readonly batch: VerifiedBatch | undefined;
+}
+
+/** The most early messages kept of one sender; a burst of a few window steps. */
+export const BACKLOG_PER_SENDER_MAX = 256;
+/** The most of them that may carry a batch: these are the large ones. */
+export const BACKLOG_BATCHES_PER_SENDER_MAX = 16;
+
+/**
+ * Verified messages for numbers just above the window (protocol rule 4.3). A replica that is a little behind would
+ * otherwise lose votes for good. Bounded per sender, so that none can fill another's share.
+ */
+export class Backlog {
+  readonly #bySender = new Map<ReplicaId, EarlyMessage[]>();
+
+  /** False when the sender's share is full; the message is dropped. */
+  add(message: EarlyMessage): boolean {
+    const { from } = message.envelope;
+    const messages = this.#bySender.get(from) ?? [];
+    if (messages.length >= BACKLOG_PER_SENDER_MAX) return false;
+    const batches = messages.filter(({ batch }) => batch !== undefined).length;
+    if (message.batch !== undefined && batches >= BACKLOG_BATCHES_PER_SENDER_MAX) return false;
+    messages.push(message);
+    this.#bySender.set(from, messages);
+    return true;
+  }
+
+  /** Takes out everything at or below `highWatermark`, in order of sequence number, then of sender. */
+  release(highWatermark: SequenceNumber): EarlyMessage[] {
+    const released: EarlyMessage[] = [];
+    for (const [from, messages] of this.#bySender) {
+      const kept = messages.filter(({ envelope }) => envelope.message.seq > highWatermark);
+      released.push(...messages.filter(({ envelope }) => envelope.message.seq <= highWatermark));
+      if (kept.length > 0) this.#bySender.set(from, kept);
+      else this.#bySender.delete(from);
+    }
+    return released.sort(
+      (a, b) => a.envelope.message.seq - b.envelope.message.seq || a.envelope.from - b.envelope.from,
+    );
+  }
+}

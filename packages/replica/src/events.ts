@@ -1,0 +1,39 @@
+import type {
+  Digest,
+  ExecutionProgress,
+  ReplicaId,
+  RequestStanding,
+  SequenceNumber,
+  TimerName,
+  VerifiedBatch,
+  VerifiedCheckpointCertificate,
+  VerifiedCommittedEntry,
+  VerifiedEnvelope,
+  VerifiedRequest,
+} from "@quorate/protocol";
+
+/**
+ * Everything that can happen to a replica. `atMs` is wall-clock milliseconds that the runner keeps from going back; the
+ * replica has no other clock.
+ */
+export type ReplicaEvent = { readonly atMs: number } & (
+  | { readonly type: "start" }
+  /** A client's request, from the client or passed on by a replica, with the state machine's judgement of it. */
+  | { readonly type: "request"; readonly request: VerifiedRequest; readonly standing: RequestStanding }
+  /** `batch` comes beside a pre-prepare; undefined when its body did not verify. */
+  | { readonly type: "message"; readonly envelope: VerifiedEnvelope; readonly batch?: VerifiedBatch | undefined }
+  | { readonly type: "batch-body"; readonly from: ReplicaId; readonly batch: VerifiedBatch }
+  | { readonly type: "committed"; readonly from: ReplicaId; readonly entry: VerifiedCommittedEntry }
+  | {
+      readonly type: "certificate";
+      readonly from: ReplicaId;
+      readonly certificate: VerifiedCheckpointCertificate;
+      /** It came in answer to a fetch whose entries have left the peer's history. */
+      readonly isBelowHistory: boolean;
+    }
+  | { readonly type: "timeout"; readonly timer: TimerName; readonly token: number }
+  /** The state machine has executed `seq`. */
+  | { readonly type: "executed"; readonly seq: SequenceNumber; readonly progress: ExecutionProgress }
+  /** The state after executing `seq` is durable and has this root; only for numbers executed with `checkpoint`. */
+  | { readonly type: "state-durable"; readonly seq: SequenceNumber; readonly stateRoot: Digest }
+);

@@ -1,0 +1,68 @@
+import { type Effect, invariant, type LogRecord } from "@quorate/protocol";
+
+/** A durable write that effects wait for; counts up from 1. */
+export type WriteNumber = number;
+
+/** What a push releases: records to append to the log now, in order, and effects to perform now, in order. */
+export interface Released {
+  readonly writes: readonly LogRecord[];
+  readonly effects: readonly Exclude<Effect, { type: "persist" }>[];
+}
+
+type Waiting = { readonly effect: Exclude<Effect, { type: "persist" }>; readonly after: WriteNumber };
+
+/**
+ * Write, flush, then speak (protocol rule 8.1): keeps every effect that stands behind a write until that write is
+ * durable, in order. Timers, evidence and rejections say nothing to others and pass at once. The writes of many steps
+ * share one flush, and steps go on while it runs.
+ */
+export class OutputGate {
+  #written: WriteNumber = 0;
+  #durable: WriteNumber = 0;
+  #waiting: Waiting[] = [];
+
+  /** The number of the last write; give it to `onDurable` when the flush that covers it is done. */
+  get lastWrite(): WriteNumber {
+    return this.#written;
+  }
+  /** Effects that wait for a flush. */
+  get waitingCount(): number {
+    return this.#waiting.length;
+  }
+
+  /** Takes the effects of one step. */
+  push(effects: readonly Effect[]): Released {
+    const writes: LogRecord[] = [];
+    const released: Exclude<Effect, { type: "persist" }>[] = [];
+    for (const effect of effects) {
+      if (effect.type === "persist") {
+        this.#written += 1;
+        writes.push(effect.record);
+      } else if (this.#durable === this.#written || bypasses(effect)) released.push(effect);
+      else this.#waiting.push({ effect, after: this.#written });
+    }
+    return { writes, effects: released };
+  }
+
+  /** All writes up to `write` are durable: returns what may happen now. */
+  onDurable(write: WriteNumber): readonly Exclude<Effect, { type: "persist" }>[] {
+    invariant(write <= this.#written, "output-gate.durable-before-written", { write, written: this.#written });
+    this.#durable = Math.max(this.#durable, write);
+    const held = this.#waiting.findIndex(({ after }) => after > this.#durable);
+    const count = held === -1 ? this.#waiting.length : held;
+    return this.#waiting.splice(0, count).map(({ effect }) => effect);
+  }
+}
+
+function bypasses(effect: Effect): boolean {
+  switch (effect.type) {
+    case "start-timer":
+    case "cancel-timer":
+    case "evidence":
+    case "rejected":
+    case "refuse":
+      return true;
+    default:
+      return false;
+  }
+}

@@ -1,0 +1,397 @@
+import { Checkpointing } from "@quorate/checkpoint";
+import { type Decision, Ordering, type OrderingOptions, type RestoredSlot } from "@quorate/pbft-core";
+import {
+  assertNever,
+  type Base,
+  type Batch,
+  type CheckpointCertificate,
+  type DigestedCertifiedBatch,
+  type Effect,
+  type Envelope,
+  type FetchBatch,
+  invariant,
+  type Membership,
+  memberOf,
+  nextSequenceNumber,
+  type Rejection,
+  type ReplicaId,
+  type ReplicaMessage,
+  type SequenceNumber,
+  type Signer,
+  type Status,
+  sequenceNumber,
+  type ThreePhaseMessage,
+  type Verified,
+  type VerifiedCommittedEntry,
+  type VerifiedEnvelope,
+  type ViewNumber,
+} from "@quorate/protocol";
+import { GapFiller, ServingBudget } from "@quorate/state-transfer";
+import { Backlog, type EarlyMessage } from "./backlog.ts";
+import type { ReplicaEvent } from "./events.ts";
+
+export interface ReplicaOptions extends Omit<OrderingOptions, "signer" | "windowSize"> {
+  readonly signer: Signer;
+  /** K of genesis. */
+  readonly checkpointInterval: number;
+  /** L of genesis. */
+  readonly windowSize: number;
+  /** How often a replica that has work says where it stands. */
+  readonly statusIntervalMs: number;
+}
+
+/** What the disk held, verified again; see `recover`. */
+export interface Recovery {
+  /** The last number whose effects are in the state. */
+  readonly executed: SequenceNumber;
+  readonly slots: readonly RestoredSlot[];
+  /** Committed entries of the own history above `executed`. */
+  readonly committed: readonly VerifiedCommittedEntry[];
+}
+
+/** An idle replica sends its status at every so many ticks. */
+const IDLE_STATUS_TICKS = 10;
+
+/** Where a replica stands, for `status` and metrics. */
+export interface ReplicaStatus {
+  readonly view: ViewNumber;
+  readonly primary: ReplicaId;
+  readonly executed: SequenceNumber;
+  readonly lowWatermark: SequenceNumber;
+  readonly highWatermark: SequenceNumber;
+  readonly pendingRequests: number;
+  /** The gap to the others has left their histories. */
+  readonly isStranded: boolean;
+}
+
+/**
+ * One replica as a function: an event in, an ordered list of effects out, nothing else. It is the mediator of the
+ * sub-protocols: the one place where what one of them returns becomes a call on another.
+ */
+export class Replica {
+  readonly #options: ReplicaOptions;
+  readonly #membership: Membership;
+  readonly #ordering: Ordering;
+  readonly #checkpointing: Checkpointing;
+  readonly #gapFiller: GapFiller;
+  readonly #backlog = new Backlog();
+  readonly #statusBudget: ServingBudget;
+  readonly #fetchBudget: ServingBudget;
+  readonly #recovered: readonly VerifiedCommittedEntry[];
+  /** Handed out for execution and not yet executed. */
+  readonly #executing = new Map<SequenceNumber, DigestedCertifiedBatch>();
+  readonly #acceptedBy = new Map<ReplicaId, SequenceNumber>();
+  #executed: SequenceNumber;
+  #statusToken = 0;
+  #idleTicks = 0;
+  /** The highest number known at the previous status tick: what is missing up to there is late, not on its way. */
+  #knownAtTick: SequenceNumber;
+
+  constructor(options: ReplicaOptions, base: Base, recovery?: Recovery) {
+    this.#options = options;
+    this.#membership = base.membership;
+    this.#executed = recovery?.executed ?? base.stable.seq;
+    this.#knownAtTick = this.#executed;
+    const { signer, windowSize, checkpointInterval: interval, statusIntervalMs } = options;
+    this.#ordering = new Ordering(options, base, this.#executed);
+    this.#checkpointing = new Checkpointing({ signer, windowSize, interval }, base);
+    this.#gapFiller = new GapFiller({ signer, epoch: base.membership.epoch, retryAfterMs: 4 * statusIntervalMs });
+    this.#statusBudget = new ServingBudget({ burst: 4, refillMs: statusIntervalMs / 2 });
+    this.#fetchBudget = new ServingBudget({ burst: 8, refillMs: statusIntervalMs / 40 });
+    this.#recovered = recovery?.committed ?? [];
+    this.#ordering.restore(recovery?.slots ?? []);
+  }
+
+  get status(): ReplicaStatus {
+    return {
+      view: this.#ordering.view,
+      primary: this.#ordering.primary,
+      executed: this.#executed,
+      lowWatermark: this.#ordering.lowWatermark,
+      highWatermark: this.#ordering.highWatermark,
+      pendingRequests: this.#ordering.pendingCount,
+      isStranded: this.#gapFiller.isStranded(this.#ordering.lastDelivered),
+    };
+  }
+
+  /** Whether verifying this message would be wasted: it could change nothing (protocol rule 13.1). */
+  isRedundant(from: ReplicaId, message: ReplicaMessage): boolean {
+    if (message.epoch !== this.#membership.epoch || memberOf(this.#membership, from) === undefined) return true;
+    switch (message.type) {
+      case "pre-prepare":
+      case "prepare":
+      case "commit":
+        return this.#ordering.isRedundant(from, message);
+      case "checkpoint":
+        return message.seq <= this.#checkpointing.certified.seq;
+      default:
+        return false;
+    }
+  }
+
+  /** As `isRedundant`, for a committed entry. */
+  isEntryAwaited(seq: SequenceNumber): boolean {
+    const isNear = seq <= this.#ordering.highWatermark || this.#gapFiller.isAwaited(seq);
+    return seq > this.#ordering.lastDelivered && isNear;
+  }
+
+  /** As `isRedundant`, for a certificate of a checkpoint. */
+  isCertificateAwaited(seq: SequenceNumber): boolean {
+    return seq > this.#checkpointing.certified.seq;
+  }
+
+  /** @throws InvariantViolation when this replica's own code or state is wrong; the process must stop. */
+  step(event: ReplicaEvent): readonly Effect[] {
+    const out: Effect[] = [];
+    this.#dispatch(event, out);
+    this.#gapFiller.onDelivered(this.#ordering.lastDelivered, out);
+    this.#checkInvariants();
+    return out;
+  }
+
+  #dispatch(event: ReplicaEvent, out: Effect[]): void {
+    switch (event.type) {
+      case "start":
+        return this.#onStart(out);
+      case "request":
+        return this.#onRequest(event, out);
+      case "message":
+        return this.#onMessage(event, out);
+      case "batch-body":
+        return this.#onBatchBody(event, out);
+      case "committed":
+        return this.#onCommitted(event, out);
+      case "certificate":
+        if (event.isBelowHistory) this.#gapFiller.onBelowHistory(event.from, this.#ordering.lastDelivered, out);
+        return this.#afterCheckpoint(this.#checkpointing.onCertificate(event.certificate), event.atMs, out);
+      case "timeout":
+        return this.#onTimeout(event, out);
+      case "executed":
+        return this.#onExecuted(event, out);
+      case "state-durable":
+        return this.#afterCheckpoint(
+          this.#checkpointing.onStateDurable(event.seq, event.stateRoot, out),
+          event.atMs,
+          out,
+        );
+      default:
+        return assertNever(event);
+    }
+  }
+
+  /** After a restart the own votes go out again with the answers to the others' status: ask for them right away. */
+  #onStart(out: Effect[]): void {
+    for (const entry of this.#recovered) this.#afterOrdering(this.#ordering.onCommitted(entry, out), out);
+    this.#sendStatus(out);
+    this.#startStatusTimer(out);
+  }
+
+  #onRequest(event: Extract<ReplicaEvent, { type: "request" }>, out: Effect[]): void {
+    const { request, standing, atMs } = event;
+    const outcome = this.#ordering.onRequest(request, standing, atMs, out);
+    if (outcome === "full") {
+      out.push({ type: "rejected", rejection: { code: "request.queue-full", from: undefined } });
+      out.push({ type: "refuse", requestDigest: request.digest, code: "overloaded" });
+      return;
+    }
+    // A backup that hears of a request passes it on to the one who can order it.
+    if (!this.#ordering.isPrimary && standing.type !== "answered")
+      out.push({ type: "send", to: this.#ordering.primary, frame: { type: "request", request: request.request } });
+  }
+
+  #onMessage({ envelope, batch, atMs }: Extract<ReplicaEvent, { type: "message" }>, out: Effect[]): void {
+    const { from, message } = envelope;
+    if (memberOf(this.#membership, from) === undefined) return reject({ code: "membership.stranger", from }, out);
+    if (message.epoch !== this.#membership.epoch)
+      return reject({ code: "epoch.other", from, epoch: message.epoch }, out);
+    switch (message.type) {
+      case "pre-prepare":
+      case "prepare":
+      case "commit":
+        return this.#onThreePhase({ envelope: narrow(envelope, message), batch }, atMs, out);
+      case "checkpoint": {
+        const stable = this.#checkpointing.onCheckpoint(narrow(envelope, message), out);
+        return this.#afterCheckpoint(stable, atMs, out);
+      }
+      case "status":
+        return this.#onStatus(from, message, atMs, out);
+      case "fetch-batch":
+        return this.#onFetchBatch(from, message, atMs, out);
+      case "fetch-committed":
+        if (this.#fetchBudget.take(from, atMs)) this.#sendHistory(from, message.first, message.last, out);
+        return;
+      default:
+        return assertNever(message);
+    }
+  }
+
+  #onThreePhase(early: EarlyMessage, atMs: number, out: Effect[]): void {
+    const { from, message } = early.envelope;
+    const standing = this.#ordering.classify(message);
+    if (standing === "future") {
+      if (message.seq > this.#ordering.highWatermark + this.#options.windowSize)
+        return reject({ code: "window.above", from, seq: message.seq }, out);
+      if (!this.#backlog.add(early)) reject({ code: "backlog.full", from }, out);
+      return;
+    }
+    if (standing !== "current") return reject(rejectionOf(standing, from, message), out);
+    this.#afterOrdering(this.#order(early, atMs, out), out);
+  }
+
+  #order({ envelope, batch }: EarlyMessage, atMs: number, out: Effect[]): Decision[] {
+    switch (envelope.message.type) {
+      case "pre-prepare":
+        return this.#ordering.onPrePrepare(narrow(envelope, envelope.message), batch, atMs, out);
+      case "prepare":
+        return this.#ordering.onPrepare(narrow(envelope, envelope.message), atMs, out);
+      case "commit":
+        return this.#ordering.onCommit(narrow(envelope, envelope.message), out);
+    }
+  }
+
+  #onBatchBody(event: Extract<ReplicaEvent, { type: "batch-body" }>, out: Effect[]): void {
+    const decisions = this.#ordering.onBatchBody(event.batch, event.atMs, out);
+    if (decisions !== undefined) return this.#afterOrdering(decisions, out);
+    reject({ code: "body.not-asked-for", from: event.from, digest: event.batch.digest }, out);
+  }
+
+  #onCommitted(event: Extract<ReplicaEvent, { type: "committed" }>, out: Effect[]): void {
+    const { seq } = event.entry.certificate;
+    if (seq <= this.#ordering.lastDelivered) return;
+    if (!this.isEntryAwaited(seq)) return reject({ code: "committed.not-asked-for", from: event.from, seq }, out);
+    this.#afterOrdering(this.#ordering.onCommitted(event.entry, out), out);
+  }
+
+  #onExecuted(event: Extract<ReplicaEvent, { type: "executed" }>, out: Effect[]): void {
+    const { seq, progress, atMs } = event;
+    invariant(seq === this.#executed + 1, "replica.executed-out-of-order", { seq, executed: this.#executed });
+    const batch = this.#executing.get(seq);
+    invariant(batch !== undefined, "replica.executed-unasked", { seq });
+    this.#executing.delete(seq);
+    this.#executed = seq;
+    this.#ordering.onExecuted(seq, batch.requests, progress, atMs, out);
+  }
+
+  #onTimeout(event: Extract<ReplicaEvent, { type: "timeout" }>, out: Effect[]): void {
+    switch (event.timer) {
+      case "status":
+        if (event.token === this.#statusToken) this.#onStatusTick(out);
+        return;
+      case "clock-wait":
+        return this.#afterOrdering(this.#ordering.onClockWait(event.atMs, out), out);
+      case "fetch":
+        return this.#gapFiller.onTimeout(event.token, this.#ordering.lastDelivered, out);
+      default:
+        return assertNever(event.timer);
+    }
+  }
+
+  #onStatusTick(out: Effect[]): void {
+    const { lastDelivered } = this.#ordering;
+    const isStuck = this.#knownAtTick > lastDelivered || this.#ordering.pendingCount > 0;
+    this.#idleTicks = isStuck ? 0 : this.#idleTicks + 1;
+    if (isStuck || this.#idleTicks % IDLE_STATUS_TICKS === 0) this.#sendStatus(out);
+    this.#gapFiller.onTick(lastDelivered, out);
+    this.#knownAtTick = sequenceNumber(
+      Math.min(
+        Math.max(lastDelivered, this.#ordering.highestAccepted, ...this.#acceptedBy.values()),
+        this.#ordering.highWatermark,
+      ),
+    );
+    this.#startStatusTimer(out);
+  }
+
+  #startStatusTimer(out: Effect[]): void {
+    this.#statusToken += 1;
+    const afterMs = this.#options.statusIntervalMs;
+    out.push({ type: "start-timer", timer: "status", token: this.#statusToken, afterMs });
+  }
+
+  #sendStatus(out: Effect[]): void {
+    const status: Status = {
+      type: "status",
+      epoch: this.#membership.epoch,
+      view: this.#ordering.view,
+      executed: this.#executed,
+      stable: this.#checkpointing.stable.seq,
+      accepted: this.#ordering.highestAccepted,
+      lacks: this.#ordering.lacks(this.#knownAtTick),
+    };
+    out.push({ type: "broadcast", frame: { type: "signed", envelope: this.#options.signer.sign(status) } });
+  }
+
+  /** A peer says where it stands: what it lacks and we have goes to it, within its share (TOCS'02 §5.2). */
+  #onStatus(from: ReplicaId, status: Status, atMs: number, out: Effect[]): void {
+    if (!this.#statusBudget.take(from, atMs)) return;
+    this.#acceptedBy.set(from, status.accepted);
+    this.#gapFiller.onStatus(from, status.executed, this.#ordering.lastDelivered, out);
+    for (const frame of this.#checkpointing.framesFor(status.stable)) out.push({ type: "send", to: from, frame });
+    for (const lack of status.lacks) {
+      if (lack.seq <= this.#ordering.lastDelivered) this.#sendHistory(from, lack.seq, lack.seq, out);
+      else for (const frame of this.#ordering.framesFor(lack)) out.push({ type: "send", to: from, frame });
+    }
+  }
+
+  #onFetchBatch(from: ReplicaId, { seq, digest }: FetchBatch, atMs: number, out: Effect[]): void {
+    if (!this.#fetchBudget.take(from, atMs)) return;
+    const batch: Batch | undefined = this.#ordering.batchAt(seq, digest);
+    if (batch !== undefined) out.push({ type: "send", to: from, frame: { type: "batch-body", batch } });
+    else if (seq <= this.#ordering.lastDelivered) this.#sendHistory(from, seq, seq, out);
+  }
+
+  #sendHistory(to: ReplicaId, first: SequenceNumber, last: SequenceNumber, out: Effect[]): void {
+    const end = Math.min(last, this.#ordering.lastDelivered);
+    if (first > end || first === 0) return;
+    out.push({ type: "send-history", to, first, last: sequenceNumber(end), stable: this.#checkpointing.stable });
+  }
+
+  #afterOrdering(decisions: readonly Decision[], out: Effect[]): void {
+    for (const { seq, batch } of decisions) {
+      invariant(seq === this.#executed + this.#executing.size + 1, "replica.delivered-out-of-order", { seq });
+      this.#executing.set(seq, batch);
+      out.push({ type: "execute", seq, batch, checkpoint: this.#checkpointing.isDueAt(seq) });
+    }
+  }
+
+  /** h moved: the log below it goes, the window opens, and what waited for it is looked at again. */
+  #afterCheckpoint(stable: CheckpointCertificate | undefined, atMs: number, out: Effect[]): void {
+    if (stable === undefined) return;
+    out.push({ type: "persist", record: { type: "stable", checkpoint: stable } });
+    // The new "stable" record itself belongs to its number, and stays.
+    out.push({ type: "cut", upTo: sequenceNumber(stable.seq - 1) });
+    this.#ordering.collectGarbage(stable.seq, atMs, out);
+    for (const early of this.#backlog.release(this.#ordering.highWatermark)) this.#onThreePhase(early, atMs, out);
+  }
+
+  #checkInvariants(): void {
+    this.#ordering.checkInvariants();
+    this.#checkpointing.checkInvariants();
+    const { lastDelivered, lowWatermark } = this.#ordering;
+    invariant(lowWatermark === this.#checkpointing.stable.seq, "replica.two-low-watermarks", { h: lowWatermark });
+    invariant(lowWatermark <= this.#executed, "replica.stable-above-executed", { h: lowWatermark });
+    invariant(this.#executed <= lastDelivered, "replica.executed-above-delivered", { executed: this.#executed });
+    invariant(nextSequenceNumber(lastDelivered) - this.#executed - 1 === this.#executing.size, "replica.executing", {
+      executing: this.#executing.size,
+    });
+  }
+}
+
+function reject(rejection: Rejection, out: Effect[]): void {
+  out.push({ type: "rejected", rejection });
+}
+
+/** The discriminant of a message does not narrow the envelope around it; this says so once. */
+function narrow<M extends ReplicaMessage>(envelope: Verified<Envelope>, message: M): VerifiedEnvelope<M> {
+  invariant(envelope.message === message, "replica.narrow");
+  return envelope as Verified<Envelope & { readonly message: M }>;
+}
+
+function rejectionOf(code: string, from: ReplicaId, message: ThreePhaseMessage): Rejection {
+  switch (code) {
+    case "view.past":
+    case "view.too-far":
+      return { code, from, view: message.view };
+    default:
+      return { code: "window.below", from, seq: message.seq };
+  }
+}
