@@ -1,0 +1,71 @@
+import type { LinkIdentity } from "@quorate/protocol";
+import type { AuthenticatedLink } from "./authenticated-link.ts";
+import type { ListenerBounds } from "./door.ts";
+import { TransportError } from "./transport-error.ts";
+
+/** The links of one listener by who is at their other end: one of each replica, some of each client. */
+export class LinkRegister {
+  readonly #bounds: ListenerBounds;
+  readonly #links = new Map<string, AuthenticatedLink[]>();
+  #clientLinks = 0;
+  #replicaLinks = 0;
+
+  constructor(bounds: ListenerBounds) {
+    this.#bounds = bounds;
+  }
+
+  get clientLinks(): number {
+    return this.#clientLinks;
+  }
+  get replicaLinks(): number {
+    return this.#replicaLinks;
+  }
+
+  /** Why one more link of `peer` is too much; a link that replaces another never is. */
+  refusePlace(peer: LinkIdentity): TransportError | undefined {
+    if (peer.role === "replica" || this.#clientLinks < this.#bounds.clientLinksMax) return undefined;
+    if (this.#of(peer).length >= this.#bounds.linksPerClientMax) return undefined;
+    return new TransportError(
+      "link.client-links",
+      `this replica serves ${this.#bounds.clientLinksMax} clients already`,
+    );
+  }
+
+  /** Takes a link in; the oldest of the same identity goes first where it is one too many. */
+  add(link: AuthenticatedLink): void {
+    const places = link.peer.role === "replica" ? 1 : this.#bounds.linksPerClientMax;
+    const links = this.#of(link.peer);
+    while (links.length >= places) links[0]?.replace();
+    const now = this.#of(link.peer);
+    now.push(link);
+    this.#links.set(keyOf(link.peer), now);
+    this.#count(link.peer, 1);
+  }
+
+  /** The link is down. */
+  remove(link: AuthenticatedLink): void {
+    const links = this.#of(link.peer);
+    const at = links.indexOf(link);
+    if (at < 0) return;
+    links.splice(at, 1);
+    if (links.length === 0) this.#links.delete(keyOf(link.peer));
+    this.#count(link.peer, -1);
+  }
+
+  all(): AuthenticatedLink[] {
+    return [...this.#links.values()].flat();
+  }
+
+  #of(peer: LinkIdentity): AuthenticatedLink[] {
+    return this.#links.get(keyOf(peer)) ?? [];
+  }
+
+  #count(peer: LinkIdentity, change: number): void {
+    if (peer.role === "client") this.#clientLinks += change;
+    else this.#replicaLinks += change;
+  }
+}
+
+function keyOf(peer: LinkIdentity): string {
+  return peer.role === "replica" ? `replica ${peer.id}` : peer.publicKey;
+}
