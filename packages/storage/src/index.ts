@@ -5,6 +5,8 @@
  *
  * @packageDocumentation
  */
+
+export { type FolderLock, lockFolder } from "./folder-lock.ts";
 export { STORE_FORMAT, type StoreIdentity } from "./identity.ts";
 export { type Durability, initializeStore, openStore, type StoreOptions } from "./lmdb-store.ts";
 export * from "./ports.ts";

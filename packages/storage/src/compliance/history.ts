@@ -1,0 +1,92 @@
+import assert from "node:assert/strict";
+import { sequenceNumber } from "@quorate/protocol";
+import type { ReplicaStore } from "../ports.ts";
+import { bytes, flushed, type StoreSubject, type Suite, text } from "./subject.ts";
+
+/** What a history must do. */
+export function describeHistory({ describe, it }: Suite, subject: StoreSubject): void {
+  describe("the history", () => {
+    it("is empty at first", async () => {
+      const store = await subject.create({});
+
+      assert.deepEqual(bounds(store), [undefined, undefined, 0]);
+      assert.equal(store.history.get(sequenceNumber(1)), undefined);
+      await store.close();
+    });
+
+    it("gives an entry at once, after a flush and after a restart", async () => {
+      const store = await subject.create({});
+      put(store, 5, "five");
+      put(store, 6, "sixth");
+
+      assert.equal(get(store, 5), "five");
+      await flushed(store);
+      assert.equal(get(store, 5), "five");
+      const again = await subject.reopen(store);
+      assert.equal(get(again, 6), "sixth");
+      assert.equal(get(again, 7), undefined);
+      assert.deepEqual(bounds(again), [5, 6, 9]);
+      await again.close();
+    });
+
+    it("replaces the entry of a number and counts only the new one's bytes", async () => {
+      const store = await subject.create({});
+      put(store, 1, "long entry");
+      put(store, 2, "x");
+      put(store, 1, "short");
+
+      assert.equal(get(store, 1), "short");
+      assert.deepEqual(bounds(store), [1, 2, 6]);
+      await store.close();
+    });
+
+    it("trims the oldest entries until the rest fits, and none at or above the given number", async () => {
+      const store = await subject.create({ historyBytesMax: 25 });
+      for (let seq = 1; seq <= 6; seq++) put(store, seq, "0123456789");
+
+      store.history.trim(sequenceNumber(3));
+      assert.deepEqual(bounds(store), [3, 6, 40]);
+      store.history.trim(sequenceNumber(7));
+      assert.deepEqual(bounds(store), [5, 6, 20]);
+      assert.equal(get(store, 4), undefined);
+      const again = await subject.reopen(store);
+      assert.deepEqual(bounds(again), [5, 6, 20]);
+      assert.equal(get(again, 5), "0123456789");
+      await again.close();
+    });
+
+    it("trims nothing while all of it fits", async () => {
+      const store = await subject.create({ historyBytesMax: 20 });
+      put(store, 1, "0123456789");
+      put(store, 2, "0123456789");
+      store.history.trim(sequenceNumber(3));
+
+      assert.deepEqual(bounds(store), [1, 2, 20]);
+      await store.close();
+    });
+
+    it("can be trimmed to nothing and filled again", async () => {
+      const store = await subject.create({ historyBytesMax: 0 });
+      put(store, 1, "entry");
+      store.history.trim(sequenceNumber(2));
+      assert.deepEqual(bounds(store), [undefined, undefined, 0]);
+      put(store, 9, "later");
+
+      const again = await subject.reopen(store);
+      assert.deepEqual(bounds(again), [9, 9, 5]);
+      await again.close();
+    });
+  });
+}
+
+function put(store: ReplicaStore, seq: number, entry: string): void {
+  store.history.put(sequenceNumber(seq), bytes(entry));
+}
+
+function get(store: ReplicaStore, seq: number): string | undefined {
+  return text(store.history.get(sequenceNumber(seq)));
+}
+
+function bounds({ history }: ReplicaStore): unknown[] {
+  return [history.first, history.last, history.bytes];
+}

@@ -1,0 +1,68 @@
+import { randomBytes } from "node:crypto";
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { StorageError } from "./storage-error.ts";
+
+/** The right of one process to use a folder. */
+export interface FolderLock {
+  /** Gives it back; doing so twice is harmless. A process that is killed need not. */
+  release(): void;
+}
+
+/** `lock.<pid>.<start>.<random>`: the name is the whole content, so a lock file can never be half written. */
+const LOCK_NAME = /^lock\.(\d+)\.([0-9a-f-]+)\.[0-9a-f]+$/;
+
+/** The start of a process on a system that does not tell. */
+const START_UNKNOWN = "0";
+
+/**
+ * Takes a folder for this process alone; makes it if it is missing. A lock whose holder is dead is removed: the holder
+ * is known by pid and, on Linux, by its start time and the boot, so a reused pid is not mistaken for it. It does not see
+ * holders on other machines or in other pid namespaces.
+ *
+ * @throws StorageError `storage.locked`, naming the process. Two that start in the same instant may both be refused.
+ */
+export function lockFolder(path: string): FolderLock {
+  mkdirSync(path, { recursive: true, mode: 0o700 });
+  const own = `lock.${process.pid}.${startOf(process.pid) ?? START_UNKNOWN}.${randomBytes(6).toString("hex")}`;
+  const release = (): void => rmSync(join(path, own), { force: true });
+  // First the own mark, then a look at the others: of two contenders at least one sees the other, whatever the timing.
+  closeSync(openSync(join(path, own), "wx", 0o600));
+  for (const name of readdirSync(path)) {
+    const [, pid, start] = LOCK_NAME.exec(name) ?? [];
+    if (pid === undefined || name === own) continue;
+    if (isRunning(Number(pid), start ?? START_UNKNOWN)) {
+      release();
+      const advice = "stop that process or choose another folder";
+      throw new StorageError("storage.locked", `${path} is in use by process ${pid}: ${advice}`);
+    }
+    rmSync(join(path, name), { force: true });
+  }
+  return { release };
+}
+
+function isRunning(pid: number, start: string): boolean {
+  if (start !== START_UNKNOWN && startOf(process.pid) !== undefined) return startOf(pid) === start;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // Not ours to signal, but there.
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+/** Boot and start time of a running process; undefined if it is dead or the system does not tell. */
+function startOf(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+    // The second field is the program's name in parentheses and may itself contain both.
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    const [state, ticks] = [fields[0], fields[19]];
+    if (state === "Z" || state === "X" || ticks === undefined) return undefined;
+    const boot = readFileSync("/proc/sys/kernel/random/boot_id", "latin1").slice(0, 8);
+    return `${boot}-${BigInt(ticks).toString(16)}`;
+  } catch {
+    return undefined;
+  }
+}
