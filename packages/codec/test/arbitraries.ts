@@ -1,0 +1,132 @@
+import {
+  type Envelope,
+  FETCH_COMMITTED_MAX,
+  type LogRecord,
+  RESULT_STATUS_CODES,
+  type ReplicaFrame,
+  type ReplicaMessage,
+  type ServerFrame,
+  STATUS_LACKS_MAX,
+} from "@quorate/protocol";
+import fc from "fast-check";
+import type { Kind } from "./samples.ts";
+
+/** Counters with the edges of every width. */
+const counter: fc.Arbitrary<number> = fc.oneof(
+  fc.constantFrom(0, 1, 23, 24, 255, 256, 65_535, 65_536, 2 ** 32 - 1, 2 ** 32, 2 ** 53 - 1),
+  fc.maxSafeNat(),
+);
+const replica = fc.oneof(fc.nat(5), fc.nat(2 ** 31 - 1));
+const hash = fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) => Buffer.from(bytes).toString("hex"));
+const signature = fc.uint8Array({ minLength: 64, maxLength: 64 });
+const bytes = fc.oneof(fc.uint8Array({ maxLength: 30 }), fc.uint8Array({ maxLength: 300 }));
+
+const signatures = fc
+  .uniqueArray(fc.record({ from: replica, signature }), { selector: ({ from }) => from, maxLength: 8 })
+  .map((list) => list.sort((a, b) => a.from - b.from));
+
+const threePhase = <T extends string>(type: T) =>
+  fc.record({ type: fc.constant(type), epoch: counter, view: counter, seq: counter, digest: hash });
+const checkpoint = fc.record({ type: fc.constant("checkpoint"), epoch: counter, seq: counter, stateRoot: hash });
+const lack = fc.record({ seq: counter, prePrepare: fc.boolean(), prepares: fc.boolean(), commits: fc.boolean() });
+const status = fc.record({
+  type: fc.constant("status"),
+  epoch: counter,
+  view: counter,
+  executed: counter,
+  stable: counter,
+  accepted: counter,
+  lacks: fc
+    .uniqueArray(lack, { selector: ({ seq }) => seq, maxLength: STATUS_LACKS_MAX })
+    .map((list) => list.sort((a, b) => a.seq - b.seq)),
+});
+const fetchBatch = fc.record({ type: fc.constant("fetch-batch"), epoch: counter, seq: counter, digest: hash });
+const fetchCommitted = fc
+  .record({
+    first: fc.maxSafeNat().map((n) => Math.max(0, n - FETCH_COMMITTED_MAX)),
+    count: fc.integer({ min: 1, max: FETCH_COMMITTED_MAX }),
+    epoch: counter,
+  })
+  .map(({ first, count, epoch }) => ({ type: "fetch-committed", epoch, first, last: first + count - 1 }));
+
+const enveloped = (message: fc.Arbitrary<object>): fc.Arbitrary<Envelope> =>
+  fc.record({ from: replica, message, signature }) as unknown as fc.Arbitrary<Envelope>;
+const signedMessage = fc.oneof(
+  threePhase("prepare"),
+  threePhase("commit"),
+  checkpoint,
+  status,
+  fetchBatch,
+  fetchCommitted,
+) as unknown as fc.Arbitrary<ReplicaMessage>;
+const prePrepare = enveloped(threePhase("pre-prepare"));
+const contradicting = enveloped(
+  fc.oneof(threePhase("pre-prepare"), threePhase("prepare"), threePhase("commit"), checkpoint),
+);
+
+const request = fc.oneof(
+  fc.record({
+    type: fc.constant("operations"),
+    client: hash,
+    session: hash,
+    number: counter,
+    operations: fc.array(bytes, { minLength: 1, maxLength: 6 }),
+    signature,
+  }),
+  fc.record({ type: fc.constant("registration"), client: hash, nonce: hash, lastValid: counter, signature }),
+);
+const batch = fc.oneof(
+  { weight: 1, arbitrary: fc.constant({ timestampMs: 0, requests: [] }) },
+  {
+    weight: 9,
+    arbitrary: fc.record({ timestampMs: counter, requests: fc.array(request, { minLength: 1, maxLength: 5 }) }),
+  },
+);
+const commitCertificate = fc.record({ epoch: counter, view: counter, seq: counter, digest: hash, signatures });
+const checkpointCertificate = fc.record({ epoch: counter, seq: counter, stateRoot: hash, signatures });
+const entry = fc.record({ batch, certificate: commitCertificate });
+
+const results = fc.oneof(
+  fc.array(fc.record({ status: fc.constantFrom("ok", "failed"), value: bytes }), { minLength: 1, maxLength: 6 }),
+  fc.tuple(fc.record({ status: fc.constantFrom(...Object.keys(RESULT_STATUS_CODES)), value: bytes })),
+);
+const path = fc
+  .record({ size: fc.integer({ min: 1, max: 2 ** 31 }), at: fc.nat(), siblings: fc.array(hash, { maxLength: 31 }) })
+  .map(({ size, at, siblings }) => ({ index: at % size, size, siblings }));
+const statement = fc.record({ epoch: counter, seq: counter, historyDigest: hash, outputsRoot: hash });
+const answered = { statement, session: hash, number: counter, requestDigest: hash, results, path };
+
+const replicaFrame = fc.oneof(
+  fc.record({ type: fc.constant("pre-prepare"), envelope: prePrepare, batch }),
+  fc.record({ type: fc.constant("signed"), envelope: enveloped(signedMessage) }),
+  fc.record({ type: fc.constant("request"), request }),
+  fc.record({ type: fc.constant("batch-body"), batch }),
+  fc.record({ type: fc.constant("committed"), entry }),
+  fc.record({ type: fc.constantFrom("below-history", "stable-checkpoint"), checkpoint: checkpointCertificate }),
+) as unknown as fc.Arbitrary<ReplicaFrame>;
+const serverFrame = fc.oneof(
+  fc.record({ type: fc.constant("reply"), reply: fc.record({ ...answered, from: replica, signature, view: counter }) }),
+  fc.record({
+    type: fc.constant("refused"),
+    requestDigest: hash,
+    code: fc.constantFrom("overloaded", "invalid", "too-large"),
+  }),
+  fc.record({ type: fc.constant("welcome"), epoch: counter, view: counter, executed: counter }),
+) as unknown as fc.Arbitrary<ServerFrame>;
+const logRecord = fc.oneof(
+  fc.record({ type: fc.constant("pre-prepared"), envelope: prePrepare, batch }),
+  fc.record({ type: fc.constant("prepared"), certificate: fc.record({ prePrepare, prepares: signatures }) }),
+  fc.record({ type: fc.constant("stable"), checkpoint: checkpointCertificate }),
+) as unknown as fc.Arbitrary<LogRecord>;
+
+/** Any legal value of each kind. */
+export const VALUES: { readonly [K in Kind]: fc.Arbitrary<unknown> } = {
+  ReplicaFrame: replicaFrame,
+  ClientFrame: fc.record({ type: fc.constant("request"), request }),
+  ServerFrame: serverFrame,
+  LogRecord: logRecord,
+  CommittedEntry: entry,
+  CheckpointCertificate: checkpointCertificate,
+  Receipt: fc.record({ ...answered, signatures }),
+  Evidence: fc.record({ type: fc.constant("equivocation"), first: contradicting, second: contradicting }),
+};

@@ -1,0 +1,111 @@
+import { createCodec, wireLimitsOf } from "@quorate/codec";
+import { DEFAULT_LIMITS, InvariantViolation, replicaId } from "@quorate/protocol";
+import { expect } from "chai";
+import fc from "fast-check";
+import { VALUES } from "./arbitraries.ts";
+import { CODEC, MESSAGES, SAMPLE_LIST, SAMPLES, SHAPES } from "./samples.ts";
+
+describe("codec round trip", () => {
+  for (const { shape, name, value } of SAMPLE_LIST)
+    it(`gives back ${shape.kind} "${name}" and its bytes`, () => {
+      const bytes = shape.encode(value);
+
+      const decoded = shape.decode(bytes);
+
+      expect(decoded).to.deep.equal({ ok: true, value });
+      expect(shape.encode(decoded.ok && decoded.value)).to.deep.equal(bytes);
+    });
+
+  for (const shape of SHAPES)
+    it(`has one encoding for every ${shape.kind}`, () => {
+      fc.assert(
+        fc.property(VALUES[shape.kind], (value) => {
+          const bytes = shape.encode(value);
+          const decoded = shape.decode(bytes);
+          expect(decoded).to.deep.equal({ ok: true, value });
+          expect(shape.encode(decoded.ok && decoded.value)).to.deep.equal(bytes);
+        }),
+        { numRuns: 150, seed: 20_261 },
+      );
+    });
+
+  it("gives every sample different bytes within its kind", () => {
+    for (const shape of SHAPES) {
+      const values = Object.values(shape.samples);
+      const distinct = new Set(values.map((value) => Buffer.from(shape.encode(value)).toString("hex")));
+      // The table names `signed` by its frame type and again by its message type.
+      expect(distinct.size, shape.kind).to.equal(shape.kind === "ReplicaFrame" ? values.length - 1 : values.length);
+    }
+  });
+
+  it("hands out bytes that a later encoding does not overwrite", () => {
+    const first = CODEC.encodeReplicaFrame(SAMPLES.ReplicaFrame["pre-prepare"]!);
+    const copy = Uint8Array.from(first);
+
+    for (let i = 0; i < 100; i++) CODEC.encodeReplicaFrame(SAMPLES.ReplicaFrame.committed!);
+
+    expect(first).to.deep.equal(copy);
+    expect(first.buffer.byteLength).to.equal(first.length);
+  });
+
+  it("decodes values that neither alias nor keep the frame", () => {
+    const frame = Buffer.from(CODEC.encodeReplicaFrame(SAMPLES.ReplicaFrame["pre-prepare"]!));
+    const decoded = CODEC.decodeReplicaFrame(frame);
+    frame.fill(0);
+
+    expect(decoded).to.deep.equal({ ok: true, value: SAMPLES.ReplicaFrame["pre-prepare"] });
+    const signature = decoded.ok && decoded.value.type === "pre-prepare" && decoded.value.envelope.signature;
+    if (signature === false) throw new Error("not a pre-prepare");
+    expect(signature.buffer.byteLength).to.equal(64);
+    expect(signature.constructor).to.equal(Uint8Array);
+  });
+
+  it("decodes a frame in the middle of a larger buffer and leaves the buffer as it was", () => {
+    const frame = CODEC.encodeReplicaFrame(SAMPLES.ReplicaFrame.status!);
+    const large = new Uint8Array(frame.length + 20).fill(0xff);
+    large.set(frame, 10);
+    const view = large.subarray(10, 10 + frame.length);
+
+    expect(CODEC.decodeReplicaFrame(view)).to.deep.equal({ ok: true, value: SAMPLES.ReplicaFrame.status });
+    expect(Object.keys(view).filter((key) => Number.isNaN(Number(key)))).to.deep.equal([]);
+  });
+
+  it("encodes a Buffer as it encodes the same bytes", () => {
+    const envelope = { from: replicaId(2), message: MESSAGES.commit, signature: new Uint8Array(64).fill(9) };
+    const plain = CODEC.encodeReplicaFrame({ type: "signed", envelope });
+
+    const buffer = CODEC.encodeReplicaFrame({
+      type: "signed",
+      envelope: { ...envelope, signature: Buffer.alloc(64, 9) },
+    });
+
+    expect(buffer).to.deep.equal(plain);
+  });
+
+  it("stops the process over a value of ours that has no encoding", () => {
+    const good = { from: replicaId(1), message: MESSAGES.commit, signature: new Uint8Array(64) };
+    const bad: readonly object[] = [
+      { ...good, signature: new Uint8Array(63) },
+      { ...good, from: -1 },
+      { ...good, message: { ...MESSAGES.commit, seq: 1.5 } },
+      { ...good, message: { ...MESSAGES.commit, seq: -0 } },
+      { ...good, message: { ...MESSAGES.commit, seq: 2 ** 53 } },
+      { ...good, message: { ...MESSAGES.commit, digest: "00" } },
+      { ...good, message: { ...MESSAGES.commit, digest: "G".repeat(64) } },
+    ];
+    for (const envelope of bad)
+      expect(
+        () => CODEC.encodeReplicaFrame({ type: "signed", envelope: envelope as typeof good }),
+        JSON.stringify(envelope),
+      ).to.throw(InvariantViolation);
+  });
+
+  it("stops the process over a frame of ours that nobody would accept", () => {
+    const small = createCodec(
+      wireLimitsOf({ limits: { ...DEFAULT_LIMITS, requestBytesMax: 1024, requestOperationsMax: 1 } }),
+    );
+    const request = { ...SAMPLES.ClientFrame.request!.request, operations: [new Uint8Array(5000)] };
+
+    expect(() => small.encodeClientFrame({ type: "request", request } as never)).to.throw(/codec\.too-large/);
+  });
+});

@@ -1,0 +1,265 @@
+import { type Codec, createCodec, type Decoded, type WireLimits, wireLimitsOf } from "@quorate/codec";
+import {
+  type Batch,
+  type CheckpointCertificate,
+  type ClientFrame,
+  type CommitCertificate,
+  type CommittedEntry,
+  DEFAULT_LIMITS,
+  type Digest,
+  digest,
+  type Envelope,
+  type Evidence,
+  epochNumber,
+  type LogRecord,
+  type OperationResult,
+  type PrePrepare,
+  publicKey,
+  RESULT_STATUS_CODES,
+  type RefusalCode,
+  type ReplicaFrame,
+  type ReplicaMessage,
+  type ReplicaMessageType,
+  type Reply,
+  type Request,
+  type ResultStatus,
+  replicaId,
+  requestNumber,
+  type ServerFrame,
+  sequenceNumber,
+  sessionId,
+  timestampMs,
+  viewNumber,
+} from "@quorate/protocol";
+
+export const LIMITS: WireLimits = wireLimitsOf({ limits: DEFAULT_LIMITS });
+export const CODEC: Codec = createCodec(LIMITS);
+
+/** One value of every member of a union, by its type: the compiler refuses a table that lacks one. */
+type Each<U extends { readonly type: string }> = { readonly [T in U["type"]]: Extract<U, { readonly type: T }> };
+
+const hash = (byte: number): Digest => digest(byte.toString(16).padStart(2, "0").repeat(32));
+const signature = (byte: number): Uint8Array => new Uint8Array(64).fill(byte);
+const text = (value: string): Uint8Array => new TextEncoder().encode(value);
+
+/** Above 2^32, where cbor-x writes a number as a float unless it is told otherwise. */
+const LARGE = 2 ** 41 + 12_345;
+
+export const MESSAGES: Each<ReplicaMessage> = {
+  "pre-prepare": {
+    type: "pre-prepare",
+    epoch: epochNumber(0),
+    view: viewNumber(1),
+    seq: sequenceNumber(2 ** 32),
+    digest: hash(0x11),
+  },
+  prepare: {
+    type: "prepare",
+    epoch: epochNumber(23),
+    view: viewNumber(24),
+    seq: sequenceNumber(255),
+    digest: hash(0x12),
+  },
+  commit: {
+    type: "commit",
+    epoch: epochNumber(256),
+    view: viewNumber(65_535),
+    seq: sequenceNumber(65_536),
+    digest: hash(0x13),
+  },
+  checkpoint: {
+    type: "checkpoint",
+    epoch: epochNumber(0),
+    seq: sequenceNumber(2 ** 32 - 1),
+    stateRoot: hash(0x14),
+  },
+  status: {
+    type: "status",
+    epoch: epochNumber(1),
+    view: viewNumber(7),
+    executed: sequenceNumber(1000),
+    stable: sequenceNumber(768),
+    accepted: sequenceNumber(1003),
+    lacks: [
+      { seq: sequenceNumber(1001), prePrepare: true, prepares: false, commits: false },
+      { seq: sequenceNumber(1002), prePrepare: false, prepares: true, commits: true },
+      { seq: sequenceNumber(LARGE), prePrepare: true, prepares: true, commits: true },
+    ],
+  },
+  "fetch-batch": { type: "fetch-batch", epoch: epochNumber(2), seq: sequenceNumber(9), digest: hash(0x15) },
+  "fetch-committed": {
+    type: "fetch-committed",
+    epoch: epochNumber(Number.MAX_SAFE_INTEGER),
+    first: sequenceNumber(10),
+    last: sequenceNumber(73),
+  },
+};
+
+export const REQUESTS: Each<Request> = {
+  operations: {
+    type: "operations",
+    client: publicKey(hash(0x21)),
+    session: sessionId(hash(0x22)),
+    number: requestNumber(300),
+    operations: [text("put a 1"), new Uint8Array(0), text("__proto__"), new Uint8Array(30).fill(0xff)],
+    signature: signature(0x23),
+  },
+  registration: {
+    type: "registration",
+    client: publicKey(hash(0x24)),
+    nonce: hash(0x25),
+    lastValid: sequenceNumber(100_000),
+    signature: signature(0x26),
+  },
+};
+
+function enveloped<M extends ReplicaMessage>(message: M, from = 2): Envelope<M> {
+  return { from: replicaId(from), message, signature: signature(0x31) };
+}
+
+const BATCH: Batch = {
+  timestampMs: timestampMs(1_790_000_000_123),
+  requests: [REQUESTS.operations, REQUESTS.registration],
+};
+export const NULL_BATCH: Batch = { timestampMs: timestampMs(0), requests: [] };
+const SIGNATURES = [0, 1, 2 ** 31 - 1].map((from, i) => ({
+  from: replicaId(from),
+  signature: signature(0x41 + i),
+}));
+const COMMIT_CERTIFICATE: CommitCertificate = {
+  epoch: epochNumber(0),
+  view: viewNumber(3),
+  seq: sequenceNumber(77),
+  digest: hash(0x42),
+  signatures: SIGNATURES,
+};
+const ENTRY: CommittedEntry = { batch: BATCH, certificate: COMMIT_CERTIFICATE };
+const CHECKPOINT: CheckpointCertificate = {
+  epoch: epochNumber(0),
+  seq: sequenceNumber(256),
+  stateRoot: hash(0x43),
+  signatures: SIGNATURES,
+};
+
+type Signed = Exclude<ReplicaMessageType, "pre-prepare">;
+const SIGNED: { readonly [T in Signed]: Envelope<Extract<ReplicaMessage, { readonly type: T }>> } = {
+  prepare: enveloped(MESSAGES.prepare),
+  commit: enveloped(MESSAGES.commit, 0),
+  checkpoint: enveloped(MESSAGES.checkpoint, 2 ** 31 - 1),
+  status: enveloped(MESSAGES.status),
+  "fetch-batch": enveloped(MESSAGES["fetch-batch"]),
+  "fetch-committed": enveloped(MESSAGES["fetch-committed"]),
+};
+const PRE_PREPARE: Envelope<PrePrepare> = enveloped(MESSAGES["pre-prepare"]);
+
+const REPLICA_FRAMES: Each<ReplicaFrame> = {
+  "pre-prepare": { type: "pre-prepare", envelope: PRE_PREPARE, batch: BATCH },
+  signed: { type: "signed", envelope: SIGNED.prepare },
+  request: { type: "request", request: REQUESTS.operations },
+  "batch-body": { type: "batch-body", batch: BATCH },
+  committed: { type: "committed", entry: ENTRY },
+  "below-history": { type: "below-history", checkpoint: CHECKPOINT },
+  "stable-checkpoint": { type: "stable-checkpoint", checkpoint: { ...CHECKPOINT, signatures: [] } },
+};
+
+const statuses = Object.keys(RESULT_STATUS_CODES) as ResultStatus[];
+const RESULTS: readonly OperationResult[] = [
+  { status: "ok", value: text("1") },
+  { status: "failed", value: new Uint8Array(0) },
+];
+export const REPLY: Reply = {
+  from: replicaId(3),
+  statement: {
+    epoch: epochNumber(0),
+    seq: sequenceNumber(LARGE),
+    historyDigest: hash(0x51),
+    outputsRoot: hash(0x52),
+  },
+  signature: signature(0x53),
+  session: sessionId(hash(0x54)),
+  number: requestNumber(5),
+  requestDigest: hash(0x55),
+  results: RESULTS,
+  path: { index: 2, size: 5, siblings: [hash(0x56), hash(0x57)] },
+  view: viewNumber(1),
+};
+const SERVER_FRAMES: Each<ServerFrame> = {
+  reply: { type: "reply", reply: REPLY },
+  refused: { type: "refused", requestDigest: hash(0x61), code: "overloaded" },
+  welcome: { type: "welcome", epoch: epochNumber(0), view: viewNumber(4), executed: sequenceNumber(2 ** 53 - 1) },
+};
+const REFUSALS: { readonly [C in RefusalCode]: ServerFrame } = {
+  overloaded: { type: "refused", requestDigest: hash(0x62), code: "overloaded" },
+  invalid: { type: "refused", requestDigest: hash(0x63), code: "invalid" },
+  "too-large": { type: "refused", requestDigest: hash(0x64), code: "too-large" },
+};
+const CLIENT_FRAMES: Each<ClientFrame> = { request: { type: "request", request: REQUESTS.operations } };
+const LOG_RECORDS: Each<LogRecord> = {
+  "pre-prepared": { type: "pre-prepared", envelope: PRE_PREPARE, batch: BATCH },
+  prepared: { type: "prepared", certificate: { prePrepare: PRE_PREPARE, prepares: SIGNATURES } },
+  stable: { type: "stable", checkpoint: CHECKPOINT },
+};
+const { signature: _one, from: _from, view: _view, ...RECEIPT } = REPLY;
+const EVIDENCE: Evidence = {
+  type: "equivocation",
+  first: enveloped(MESSAGES.prepare),
+  second: enveloped({ ...MESSAGES.prepare, digest: hash(0x71) }),
+};
+
+/** What the codec encodes, as the names of its methods tell; and the type of each. */
+export type Kind = { [M in keyof Codec]: M extends `encode${infer K}` ? K : never }[keyof Codec];
+type ValueOf<K extends Kind> = Parameters<Codec[`encode${K}`]>[0];
+
+/** Every kind with at least one value of each of its types: a new method or type does not compile until it is here. */
+export const SAMPLES: { readonly [K in Kind]: { readonly [name: string]: ValueOf<K> } } = {
+  ReplicaFrame: {
+    ...REPLICA_FRAMES,
+    ...mapValues(SIGNED, (envelope): ReplicaFrame => ({ type: "signed", envelope })),
+    registration: { type: "request", request: REQUESTS.registration },
+    "null batch": { type: "batch-body", batch: NULL_BATCH },
+  } satisfies Each<ReplicaFrame> & { readonly [T in Signed]: ReplicaFrame } & { readonly [name: string]: ReplicaFrame },
+  ClientFrame: { ...CLIENT_FRAMES, registration: { type: "request", request: REQUESTS.registration } },
+  ServerFrame: {
+    ...SERVER_FRAMES,
+    ...mapValues(REFUSALS, (frame) => frame),
+    ...Object.fromEntries(
+      statuses.map((status): [string, ServerFrame] => [
+        status,
+        { type: "reply", reply: { ...REPLY, results: [{ status, value: text("why") }] } },
+      ]),
+    ),
+  },
+  LogRecord: LOG_RECORDS,
+  CommittedEntry: { entry: ENTRY },
+  CheckpointCertificate: { certificate: CHECKPOINT, genesis: { ...CHECKPOINT, signatures: [] } },
+  Receipt: { receipt: { ...RECEIPT, signatures: SIGNATURES } },
+  Evidence: {
+    equivocation: EVIDENCE,
+    "of checkpoints": {
+      type: "equivocation",
+      first: SIGNED.checkpoint,
+      second: enveloped({ ...MESSAGES.checkpoint, stateRoot: hash(0x72) }),
+    },
+  },
+};
+
+function mapValues<K extends string, A, B>(record: { readonly [P in K]: A }, f: (value: A) => B): { [P in K]: B } {
+  const entries = (Object.keys(record) as K[]).map((key) => [key, f(record[key])]);
+  return Object.fromEntries(entries) as { [P in K]: B };
+}
+
+/** One kind with its two directions, for tests that treat all alike. */
+export interface Shape {
+  readonly kind: Kind;
+  readonly samples: { readonly [name: string]: unknown };
+  encode(value: unknown): Uint8Array;
+  decode(bytes: Uint8Array): Decoded<unknown>;
+}
+export const SHAPES: readonly Shape[] = (Object.keys(SAMPLES) as Kind[]).map((kind) => ({
+  kind,
+  samples: SAMPLES[kind],
+  encode: (value) => (CODEC[`encode${kind}`] as (value: unknown) => Uint8Array)(value),
+  decode: (bytes) => CODEC[`decode${kind}`](bytes),
+}));
+export const SAMPLE_LIST: readonly { readonly shape: Shape; readonly name: string; readonly value: unknown }[] =
+  SHAPES.flatMap((shape) => Object.entries(shape.samples).map(([name, value]) => ({ shape, name, value })));
