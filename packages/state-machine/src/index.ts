@@ -1,1 +1,13 @@
-export {};
+/**
+ * The state machine: what a service is, and the execution of ordered batches on the replicated state, with sessions that
+ * execute each request once and outputs that each replica signs once per batch.
+ *
+ * @packageDocumentation
+ */
+export { SESSIONS_CACHED_MAX } from "./committed-sessions.ts";
+export * from "./execution-store.ts";
+export * from "./executor.ts";
+export { OUTPUTS_CACHED_MAX } from "./outputs.ts";
+export { GENESIS_HISTORY_DIGEST, genesisStateRoot, StateError } from "./rooted-state.ts";
+export * from "./service.ts";
+export { NONCES_FORGOTTEN_PER_BATCH_MAX, NONCES_PER_SESSION_MAX } from "./session-table.ts";

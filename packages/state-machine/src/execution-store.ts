@@ -1,0 +1,18 @@
+import type { Change, OrderedReader } from "@quorate/protocol";
+
+/** A group of changes that becomes durable as a whole or not at all (protocol rule 8.3). */
+export interface ExecutionChanges {
+  readonly state: readonly Change[];
+  readonly local: readonly Change[];
+}
+
+/**
+ * Where a replica keeps what execution made: the replicated state, equal at all correct replicas, and its own notes
+ * (signed outputs, the running hash). The storage package provides it.
+ */
+export interface ExecutionStore {
+  readonly state: OrderedReader;
+  readonly local: OrderedReader;
+  /** Applies both groups as one. Reads see it at once, durable or not. */
+  writeAtomically(changes: ExecutionChanges): void;
+}

@@ -1,0 +1,245 @@
+import { historyDigest, seedDigest } from "@quorate/crypto";
+import {
+  type ClusterId,
+  type Digest,
+  type DigestedCertifiedBatch,
+  type DigestedRequest,
+  type ExecutionProgress,
+  type Genesis,
+  type Hasher,
+  invariant,
+  type Membership,
+  type OperationsRequest,
+  type PublicKey,
+  type Reply,
+  type RequestStanding,
+  type SequenceNumber,
+  type Signer,
+  type Statement,
+  type TimestampMs,
+  timestampMs,
+} from "@quorate/protocol";
+import { CommittedSessions, isInWindow, readReply } from "./committed-sessions.ts";
+import type { ExecutionStore } from "./execution-store.ts";
+import type { KeptLeaf, Output } from "./output-record.ts";
+import { Outputs, treeOf } from "./outputs.ts";
+import { Overlay } from "./overlay.ts";
+import { encodeProgress, type Progress } from "./records.ts";
+import { RequestExecution, type RequestOutput } from "./request-execution.ts";
+import { RootedState } from "./rooted-state.ts";
+import type { Service } from "./service.ts";
+import { progressOf, SessionTable } from "./session-table.ts";
+import { PROGRESS_KEY } from "./state-keys.ts";
+
+/** What an `Executor` is made of. */
+export interface ExecutorOptions {
+  readonly service: Service;
+  readonly store: ExecutionStore;
+  readonly genesis: Genesis;
+  readonly cluster: ClusterId;
+  readonly membership: Membership;
+  readonly hasher: Hasher;
+  readonly signer: Signer;
+}
+
+/** A reply but for the view, which the replica adds when it sends. */
+export type ExecutedReply = Omit<Reply, "view">;
+
+/** What executing one batch brought. */
+export interface Execution {
+  readonly seq: SequenceNumber;
+  /** The agreed time of the batch. */
+  readonly timestampMs: TimestampMs;
+  readonly historyDigest: Digest;
+  readonly statement: Statement;
+  readonly progress: ExecutionProgress;
+  /** In the order of the batch, to be sent once the state is durable. */
+  readonly replies: readonly { readonly client: PublicKey; readonly reply: ExecutedReply }[];
+}
+
+const NO_SIGNATURE = new Uint8Array(0);
+
+/**
+ * Executes committed batches in order, once (protocol rules 3, 4.7 and 5.1). State, session table, progress and the
+ * outputs of a batch become one atomic group of its store (rule 8.3), and all that execution reads is in the replicated
+ * state, so an executor made over the same store goes on where the last one ended.
+ */
+export class Executor {
+  readonly #o: ExecutorOptions;
+  readonly #admitted: ReadonlySet<PublicKey> | undefined;
+  readonly #state: RootedState;
+  readonly #sessions: CommittedSessions;
+  readonly #outputs: Outputs;
+  #progress: Progress;
+
+  /**
+   * Goes on from what the store holds; an empty one is given the genesis state.
+   *
+   * @throws StateError for the state of another cluster, or one that does not read back.
+   */
+  constructor(options: ExecutorOptions) {
+    this.#o = options;
+    const { genesis, store, hasher, cluster } = options;
+    this.#admitted = genesis.clients === "open" ? undefined : new Set(genesis.clients);
+    this.#state = new RootedState(store, hasher, cluster);
+    this.#progress = this.#state.open();
+    this.#sessions = new CommittedSessions(store.state);
+    this.#outputs = new Outputs(store.local, hasher);
+  }
+
+  /** The last executed sequence number. */
+  get executed(): SequenceNumber {
+    return this.#progress.executed;
+  }
+  /** The hash chain over all executed batches. */
+  get historyDigest(): Digest {
+    return this.#progress.historyDigest;
+  }
+  /** The agreed time of the last executed batch. */
+  get timestampMs(): TimestampMs {
+    return this.#progress.timestampMs;
+  }
+
+  /**
+   * Executes the batch that follows. When it returns, everything is written, though not yet durable.
+   *
+   * @throws what the store throws when it fails: nothing of the batch was written, and the replica must stop.
+   */
+  execute(seq: SequenceNumber, batch: DigestedCertifiedBatch): Execution {
+    invariant(seq === this.executed + 1, "execution.order", { seq, executed: this.executed });
+    const { hasher, cluster, membership, store } = this.#o;
+    const history = historyDigest(hasher, cluster, this.historyDigest, seq, batch.digest);
+    const time = timestampMs(Math.max(this.timestampMs, batch.timestampMs));
+    const overlay = new Overlay(store.state);
+    const table = this.#tableFor(overlay, seq);
+    const outputs = this.#executeRequests(batch.requests, overlay, table, seq, time, history);
+
+    const leaves = outputs.map((output) => output.leaf);
+    const tree = treeOf(hasher, leaves);
+    const statement: Statement = { epoch: membership.epoch, seq, historyDigest: history, outputsRoot: tree.root };
+    const kept = this.#sign(statement, leaves);
+    const { sessions, nonces } = table;
+    const progress: Progress = { cluster, executed: seq, historyDigest: history, timestampMs: time, sessions, nonces };
+    overlay.put(PROGRESS_KEY, encodeProgress(progress));
+    this.#state.write(overlay, leaves.length > 0 ? [this.#outputs.changeFor(kept)] : []);
+
+    this.#progress = progress;
+    this.#sessions.adopt(table.changed);
+    if (leaves.length > 0) this.#outputs.adopt(kept, tree);
+    return {
+      seq,
+      timestampMs: time,
+      historyDigest: history,
+      statement,
+      progress: { answered: leaves.map((leaf) => leaf.requestDigest), sessions: progressOf(table.changed) },
+      replies: outputs.map(({ client, leaf, results }, index) => ({
+        client,
+        reply: this.#replyOf(kept, leaf, results, tree.path(index)),
+      })),
+    };
+  }
+
+  /** The reply to a request that was executed, made again; undefined unless its standing is `answered`. */
+  replyTo(request: DigestedRequest): ExecutedReply | undefined {
+    const place = this.#outputs.placeOf(request.digest);
+    if (place === undefined || this.standing(request).type !== "answered") return undefined;
+    const { output, tree } = this.#outputs.at(place.seq);
+    const leaf = output.leaves[place.index];
+    invariant(leaf?.requestDigest === request.digest, "outputs.place", { seq: place.seq, index: place.index });
+    const results =
+      place.inline ??
+      readReply(this.#o.store.state, leaf.session, leaf.number, this.#o.genesis.limits.sessionWindow).results;
+    return this.#replyOf(output, leaf, results, tree.path(place.index));
+  }
+
+  /** Where a request stands in the executed state. */
+  standing({ request, digest }: DigestedRequest): RequestStanding {
+    if (request.type === "operations") return this.#standingInSession(request, digest);
+    if (this.#outputs.placeOf(digest) !== undefined) return { type: "answered" };
+    return this.#state.isNonceRemembered(request.client, request.nonce)
+      ? { type: "answer-lost" }
+      : { type: "executable" };
+  }
+
+  /** Forgets the outputs at or below `stable`, the low watermark: their statements are not made again. */
+  collectBelow(stable: SequenceNumber): void {
+    const changes = this.#outputs.collect(stable);
+    if (changes.length > 0) this.#o.store.writeAtomically({ state: [], local: changes });
+  }
+
+  /** Identifies the whole replicated state as of `executed`, for CHECKPOINT messages; cheap. */
+  stateRoot(): Digest {
+    return this.#state.root();
+  }
+
+  /** Whether the kept state root is that of what the store really holds. Reads all of it. */
+  verifyStateRoot(): boolean {
+    return this.#state.verify();
+  }
+
+  #tableFor(overlay: Overlay, seq: SequenceNumber): SessionTable {
+    const { hasher, cluster, genesis } = this.#o;
+    const { sessions, nonces } = this.#progress;
+    const { limits } = genesis;
+    const committed = this.#sessions;
+    return new SessionTable({ committed, overlay, limits, hasher, cluster, seq, sessions, nonces });
+  }
+
+  #executeRequests(
+    requests: readonly DigestedRequest[],
+    overlay: Overlay,
+    table: SessionTable,
+    seq: SequenceNumber,
+    time: TimestampMs,
+    history: Digest,
+  ): readonly RequestOutput[] {
+    const { service, hasher, cluster, genesis } = this.#o;
+    const { limits } = genesis;
+    const batchSeed = seedDigest(hasher, cluster, history, seq);
+    const valueBytesMax = limits.requestBytesMax;
+    const surroundings = { service, overlay, hasher, seq, timestampMs: time, batchSeed, valueBytesMax };
+    const isAdmitted = (client: PublicKey): boolean => this.#admitted?.has(client) ?? true;
+    const execution = new RequestExecution({ table, surroundings, limits, hasher, isAdmitted });
+    table.forgetNonces();
+    const outputs = new Map<Digest, RequestOutput>();
+    requests.forEach((request, index) => {
+      // A primary may order a request twice in one batch: it has one output, and the first place counts.
+      if (outputs.has(request.digest)) return;
+      const output = execution.execute(request, index);
+      if (output !== undefined) outputs.set(request.digest, output);
+    });
+    table.finish();
+    return [...outputs.values()];
+  }
+
+  #sign(statement: Statement, leaves: readonly KeptLeaf[]): Output {
+    return { statement, signature: leaves.length > 0 ? this.#o.signer.signStatement(statement) : NO_SIGNATURE, leaves };
+  }
+
+  #replyOf(
+    { statement, signature }: Output,
+    { session, number, requestDigest }: KeptLeaf,
+    results: ExecutedReply["results"],
+    path: ExecutedReply["path"],
+  ): ExecutedReply {
+    return { from: this.#o.signer.self, statement, signature, session, number, requestDigest, results, path };
+  }
+
+  #standingInSession(request: OperationsRequest, digest: Digest): RequestStanding {
+    const { sessionWindow } = this.#o.genesis.limits;
+    const session = this.#sessions.find(request.session);
+    const place = this.#outputs.placeOf(digest);
+    if (session?.client === request.client) {
+      if (request.number > session.expected) return { type: "ahead", expected: session.expected };
+      if (request.number === session.expected) return { type: "executable" };
+      if (isInWindow(session, request.number, sessionWindow)) {
+        if (place !== undefined) return { type: "answered" };
+        const reply = readReply(this.#o.store.state, session.id, request.number, sessionWindow);
+        return { type: reply.requestDigest === digest ? "answer-lost" : "executable" };
+      }
+    }
+    // What would be refused now was answered if the refusal is kept. A kept output of an execution says nothing any
+    // more: its results have left the session's window.
+    return { type: place?.inline === undefined ? "executable" : "answered" };
+  }
+}

@@ -1,0 +1,111 @@
+import { resultDigestOf } from "@quorate/crypto";
+import {
+  type Digest,
+  type DigestedRequest,
+  type Hasher,
+  hexToBytes,
+  type Limits,
+  type OperationResult,
+  type OperationsRequest,
+  type PublicKey,
+  type RegistrationRequest,
+  type ResultStatus,
+  requestNumber,
+  sessionId,
+} from "@quorate/protocol";
+import { isInWindow, readReply } from "./committed-sessions.ts";
+import { type OperationSurroundings, runOperation } from "./operation.ts";
+import type { KeptLeaf } from "./output-record.ts";
+import type { CachedReply, Session } from "./records.ts";
+import type { SessionTable } from "./session-table.ts";
+
+/** A request's output: its leaf, and the results that the leaf stands for. */
+export interface RequestOutput {
+  readonly client: PublicKey;
+  readonly leaf: KeptLeaf;
+  readonly results: readonly OperationResult[];
+}
+
+/** What judging and executing the requests of one batch needs. */
+export interface RequestExecutionOptions {
+  readonly table: SessionTable;
+  readonly surroundings: OperationSurroundings;
+  readonly limits: Limits;
+  readonly hasher: Hasher;
+  readonly isAdmitted: (client: PublicKey) => boolean;
+}
+
+const NOTHING = new Uint8Array(0);
+const NO_SESSION = sessionId("0".repeat(64));
+const REGISTRATION_NUMBER = requestNumber(0);
+
+/** Judges and executes the requests of one batch in their order (protocol rules 3.2, 3.3 and 3.5). */
+export class RequestExecution {
+  readonly #o: RequestExecutionOptions;
+
+  constructor(options: RequestExecutionOptions) {
+    this.#o = options;
+  }
+
+  /** The output of the request at `index`; undefined for a number ahead of its session, which has no effect. */
+  execute({ request, digest }: DigestedRequest, index: number): RequestOutput | undefined {
+    return request.type === "registration"
+      ? this.#register(request, digest, index)
+      : this.#operate(request, digest, index);
+  }
+
+  #register(request: RegistrationRequest, requestDigest: Digest, index: number): RequestOutput {
+    const { table, hasher, isAdmitted } = this.#o;
+    const { client } = request;
+    const outcome = isAdmitted(client) ? table.register(request, index) : { status: "client-not-admitted" as const };
+    const isOpen = outcome.status === "ok";
+    const results = [{ status: outcome.status, value: isOpen ? hexToBytes(outcome.session) : NOTHING }];
+    const session = isOpen ? outcome.session : NO_SESSION;
+    const resultDigest = resultDigestOf(hasher, results);
+    const leaf = { session, number: REGISTRATION_NUMBER, requestDigest, resultDigest, inline: results };
+    return { client, leaf, results };
+  }
+
+  #operate(request: OperationsRequest, requestDigest: Digest, index: number): RequestOutput | undefined {
+    const { table, limits, surroundings, isAdmitted } = this.#o;
+    const { client, number } = request;
+    if (!isAdmitted(client)) return this.#refuse(request, requestDigest, "client-not-admitted");
+    const session = table.find(request.session);
+    if (session?.client !== client) return this.#refuse(request, requestDigest, "session-unknown");
+    if (number > session.expected) return undefined;
+    if (number === session.expected) return this.#run(session, request, requestDigest, index);
+    if (!isInWindow(session, number, limits.sessionWindow)) return this.#refuse(request, requestDigest, "too-old");
+    const reply = readReply(surroundings.overlay, session.id, number, limits.sessionWindow);
+    return reply.requestDigest === requestDigest
+      ? executed(request, reply)
+      : this.#refuse(request, requestDigest, "number-reused");
+  }
+
+  #run(session: Session, request: OperationsRequest, requestDigest: Digest, index: number): RequestOutput | undefined {
+    const { table, limits, hasher, surroundings } = this.#o;
+    const results: OperationResult[] = [];
+    let bytesLeft = limits.resultBytesMax;
+    request.operations.forEach((operation, operationIndex) => {
+      const place = { client: request.client, requestIndex: index, operationIndex };
+      const result = runOperation(surroundings, place, operation, bytesLeft);
+      if (result.status === "ok") bytesLeft -= result.value.length;
+      results.push(result);
+    });
+    const resultDigest = resultDigestOf(hasher, results);
+    const reply: CachedReply = { number: request.number, requestDigest, resultDigest, results };
+    table.advance(session, reply);
+    return executed(request, reply);
+  }
+
+  #refuse(request: OperationsRequest, requestDigest: Digest, status: ResultStatus): RequestOutput {
+    const { client, session, number } = request;
+    const results = [{ status, value: NOTHING }];
+    const resultDigest = resultDigestOf(this.#o.hasher, results);
+    return { client, leaf: { session, number, requestDigest, resultDigest, inline: results }, results };
+  }
+}
+
+function executed({ client, session }: OperationsRequest, reply: CachedReply): RequestOutput {
+  const { number, requestDigest, resultDigest, results } = reply;
+  return { client, leaf: { session, number, requestDigest, resultDigest, inline: undefined }, results };
+}

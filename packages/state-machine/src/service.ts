@@ -1,0 +1,62 @@
+import type { Digest, PublicKey, SequenceNumber, TimestampMs } from "@quorate/protocol";
+
+/** Reads of a service's part of the replicated state. What is returned is the caller's own copy. */
+export interface StateReader {
+  get(key: Uint8Array): Uint8Array | undefined;
+  /**
+   * Entries with `from ≤ key < to` in ascending order of bytes; `to` undefined means to the end. Writes made while it is
+   * read are seen at keys that it has not passed yet.
+   */
+  range(from: Uint8Array, to: Uint8Array | undefined): Iterable<readonly [key: Uint8Array, value: Uint8Array]>;
+}
+
+/**
+ * A service's part of the replicated state. It belongs to one operation: what the operation wrote is undone when it
+ * throws, and nothing may be used after it has returned.
+ *
+ * Every method throws a `StateAccessError` for a key longer than `STATE_KEY_BYTES_MAX`, a value longer than the
+ * genesis limit `requestBytesMax`, more than `OPERATION_CHANGES_MAX` changes in one operation, or use after the end.
+ */
+export interface StateStore extends StateReader {
+  put(key: Uint8Array, value: Uint8Array): void;
+  delete(key: Uint8Array): void;
+}
+
+/** What an operation may know about its surroundings: the same at every replica (protocol rule 4.7). */
+export interface ExecutionContext {
+  readonly seq: SequenceNumber;
+  /** The agreed time. Never goes back; equal for all operations of a batch. */
+  readonly timestampMs: TimestampMs;
+  /** Agreed randomness, another for each operation. The primary can influence it by what it orders: no lottery. */
+  readonly seed: Digest;
+  /** The key that signed the request. */
+  readonly client: PublicKey;
+}
+
+/**
+ * A replicated service. `execute` must be a function of its arguments alone: no clock, randomness, I/O, or memory of its
+ * own, and recursion bounded, for where a stack ends differs between machines.
+ *
+ * An operation that throws is *executed as failed*: the state is as before it and the result is the message of the
+ * error, cut at `FAILURE_MESSAGE_BYTES_MAX`. Errors of the language itself (`TypeError`, `RangeError`, …) give only their
+ * name, because their wording differs between engines.
+ */
+export interface Service {
+  execute(operation: Uint8Array, state: StateStore, context: ExecutionContext): Uint8Array;
+}
+
+/** The longest key of a service, in bytes. */
+export const STATE_KEY_BYTES_MAX = 1024;
+/** The most puts and deletes of one operation. */
+export const OPERATION_CHANGES_MAX = 65_536;
+
+/** A service broke a rule of `StateStore`. Uncaught, it fails the operation and nothing else. */
+export class StateAccessError extends Error {
+  readonly code: "state.key-too-long" | "state.value-too-long" | "state.too-many-changes" | "state.closed";
+
+  constructor(code: StateAccessError["code"], message: string) {
+    super(message);
+    this.name = "StateAccessError";
+    this.code = code;
+  }
+}

@@ -1,0 +1,95 @@
+/**
+ * The layout of the replicated state: one ordered map, its parts told apart by the first byte of the key. Counters are
+ * eight bytes big-endian, so that their order is the order of bytes.
+ */
+import { type Digest, PreimageWriter, type PublicKey, type SessionId } from "@quorate/protocol";
+
+const PART = {
+  application: 0x01,
+  progress: 0x02,
+  session: 0x03,
+  reply: 0x04,
+  nonce: 0x05,
+  nonceExpiry: 0x06,
+  client: 0x07,
+  clientBySessions: 0x08,
+  sessionByUse: 0x09,
+} as const;
+
+/** Where the service's keys start. */
+export const APPLICATION_START: Uint8Array = Uint8Array.of(PART.application);
+/** The first key after the service's. */
+export const APPLICATION_END: Uint8Array = Uint8Array.of(PART.application + 1);
+/** How far execution has come: one record. */
+export const PROGRESS_KEY: Uint8Array = Uint8Array.of(PART.progress);
+
+const UINT32_MAX = 0xffff_ffff;
+
+export function applicationKey(key: Uint8Array): Uint8Array {
+  const whole = new Uint8Array(1 + key.length);
+  whole[0] = PART.application;
+  whole.set(key, 1);
+  return whole;
+}
+
+export function sessionKey(session: SessionId): Uint8Array {
+  return new PreimageWriter(33).u8(PART.session).hex32(session).finish();
+}
+
+/** The reply to one number of a session: the numbers of a window share its slots in turn. */
+export function replyKey(session: SessionId, slot: number): Uint8Array {
+  return new PreimageWriter(34).u8(PART.reply).hex32(session).u8(slot).finish();
+}
+
+export function nonceKey(client: PublicKey, nonce: Digest): Uint8Array {
+  return new PreimageWriter(65).u8(PART.nonce).hex32(client).hex32(nonce).finish();
+}
+
+/** In the order in which nonces may be forgotten. */
+export function nonceExpiryKey(lastValid: number, client: PublicKey, nonce: Digest): Uint8Array {
+  return new PreimageWriter(73).u8(PART.nonceExpiry).u64(lastValid).hex32(client).hex32(nonce).finish();
+}
+
+/** All nonces whose validity ended before `seq`: `[from, to)`. */
+export function expiredNonces(seq: number): readonly [from: Uint8Array, to: Uint8Array] {
+  return [Uint8Array.of(PART.nonceExpiry), new PreimageWriter(9).u8(PART.nonceExpiry).u64(seq).finish()];
+}
+
+/** Client and nonce of a `nonceExpiryKey`. */
+export function nonceOfExpiryKey(key: Uint8Array): Uint8Array {
+  return key.slice(9);
+}
+
+export function nonceKeyOf(clientAndNonce: Uint8Array): Uint8Array {
+  return new PreimageWriter(65).u8(PART.nonce).raw(clientAndNonce).finish();
+}
+
+export function clientKey(client: PublicKey): Uint8Array {
+  return new PreimageWriter(33).u8(PART.client).hex32(client).finish();
+}
+
+/** The client with most open sessions comes first; of equals the least key. */
+export function clientBySessionsKey(sessions: number, client: PublicKey): Uint8Array {
+  return new PreimageWriter(37)
+    .u8(PART.clientBySessions)
+    .u32(UINT32_MAX - sessions)
+    .hex32(client)
+    .finish();
+}
+
+export const CLIENTS_BY_SESSIONS: readonly [from: Uint8Array, to: Uint8Array] = [
+  Uint8Array.of(PART.clientBySessions),
+  Uint8Array.of(PART.clientBySessions + 1),
+];
+
+/** A client's sessions, the least recently used first; `usedAt` may lag behind the session's last use. */
+export function sessionByUseKey(client: PublicKey, usedAt: number, session: SessionId): Uint8Array {
+  return new PreimageWriter(73).u8(PART.sessionByUse).hex32(client).u64(usedAt).hex32(session).finish();
+}
+
+/** All of a client's `sessionByUseKey`s: `[from, to)`. */
+export function sessionsOfClient(client: PublicKey): readonly [from: Uint8Array, to: Uint8Array] {
+  const from = new PreimageWriter(33).u8(PART.sessionByUse).hex32(client).finish();
+  const to = new PreimageWriter(74).u8(PART.sessionByUse).hex32(client).raw(new Uint8Array(41).fill(0xff)).finish();
+  return [from, to];
+}

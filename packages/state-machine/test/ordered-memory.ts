@@ -1,0 +1,45 @@
+import { bytesToHex, type Change, compareBytes, hexToBytes, type OrderedReader } from "@quorate/protocol";
+import type { ExecutionChanges, ExecutionStore } from "@quorate/state-machine";
+
+/** The plainest ordered map there is. */
+export class OrderedMemory implements OrderedReader {
+  readonly entries = new Map<string, Uint8Array>();
+
+  get(key: Uint8Array): Uint8Array | undefined {
+    return this.entries.get(bytesToHex(key));
+  }
+  *range(from: Uint8Array, to: Uint8Array | undefined): Generator<readonly [Uint8Array, Uint8Array]> {
+    const keys = [...this.entries.keys()].map(hexToBytes).sort(compareBytes);
+    for (const key of keys) {
+      const value = this.get(key);
+      if (value === undefined || compareBytes(key, from) < 0) continue;
+      if (to !== undefined && compareBytes(key, to) >= 0) return;
+      yield [key, value];
+    }
+  }
+  write(changes: readonly Change[]): void {
+    for (const { key, value } of changes) {
+      if (value === undefined) this.entries.delete(bytesToHex(key));
+      else this.entries.set(bytesToHex(key), value);
+    }
+  }
+}
+
+/** A store in memory whose next read or write can be made to fail. */
+export class MemoryStore implements ExecutionStore {
+  readonly state = new OrderedMemory();
+  readonly local = new OrderedMemory();
+
+  writeAtomically({ state, local }: ExecutionChanges): void {
+    this.state.write(state);
+    this.local.write(local);
+  }
+
+  /** What a crash leaves behind when everything written was durable. */
+  copy(): MemoryStore {
+    const copy = new MemoryStore();
+    for (const [key, value] of this.state.entries) copy.state.entries.set(key, value.slice());
+    for (const [key, value] of this.local.entries) copy.local.entries.set(key, value.slice());
+    return copy;
+  }
+}
