@@ -35,7 +35,7 @@ const RAW: Record<string, (vector: EdgeVector) => boolean> = {
 };
 const library = await import("sodium-native").catch(() => undefined);
 if (library !== undefined)
-  RAW["sodium"] = (v) => library.default.crypto_sign_verify_detached(v.signature, v.message, v.publicKey);
+  RAW.sodium = (v) => library.default.crypto_sign_verify_detached(v.signature, v.message, v.publicKey);
 
 describe("the validity rule", () => {
   for (const backend of BACKENDS)
