@@ -99,7 +99,11 @@ export class LmdbKeyspace implements Keyspace, Disk {
         this.#committing = new OrderedMap();
         finish(undefined);
       },
-      (error: unknown) => finish(flushFailed(error)),
+      (error: unknown) => {
+        // lmdb tells the reason in a second promise, which would end the process as an unhandled rejection.
+        const reason = (error as { readonly commitError?: Promise<never> }).commitError ?? Promise.reject(error);
+        reason.catch((cause: unknown) => finish(flushFailed(cause)));
+      },
     );
   }
 

@@ -1,4 +1,4 @@
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { open } from "lmdb";
 import { checkMeta, encodeMeta, META_KEY, type StoreIdentity } from "./identity.ts";
@@ -47,7 +47,8 @@ export async function initializeStore(path: string, identity: StoreIdentity): Pr
  * `storage.version` or `storage.damaged` for one that is not this replica's; nothing has been changed then.
  */
 export function openStore(path: string, identity: StoreIdentity, options: StoreOptions = {}): ReplicaStore {
-  if (!existsSync(join(path, DATABASE_FILE))) {
+  const file = statSync(join(path, DATABASE_FILE), { throwIfNoEntry: false });
+  if (file === undefined || file.size === 0) {
     const advice = "if this replica has never run, initialize it; if it has, its disk is lost, do not initialize again";
     throw new StorageError("storage.not-initialized", `${path} holds no store: expected ${DATABASE_FILE}; ${advice}`);
   }

@@ -2,7 +2,8 @@ import { join } from "node:path";
 import { initializeStore, openStore, type ReplicaStore, type StoreOptions } from "@quorate/storage";
 import { type StoreSubject, storeCompliance } from "@quorate/storage/compliance";
 import { createMemoryStore, type MemoryStore } from "@quorate/storage/memory";
-import { IDENTITY, temporaryFolder } from "./temporary-folder.ts";
+import { IDENTITY } from "./identity.ts";
+import { temporaryFolder } from "./temporary-folder.ts";
 
 const folder = temporaryFolder();
 

@@ -1,10 +1,8 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { clusterId, replicaId } from "@quorate/protocol";
-import { openStore, type ReplicaStore, type StoreIdentity, type StoreOptions } from "@quorate/storage";
-
-export const IDENTITY: StoreIdentity = { cluster: clusterId("ab".repeat(32)), replica: replicaId(2) };
+import { openStore, type ReplicaStore, type StoreOptions } from "@quorate/storage";
+import { IDENTITY } from "./identity.ts";
 
 /** A folder that is gone when the current suite is. */
 export function temporaryFolder(): () => string {
