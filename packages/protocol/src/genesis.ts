@@ -1,4 +1,4 @@
-import { epochNumber, type PublicKey } from "./ids.ts";
+import { epochNumber, isCounter, type PublicKey } from "./ids.ts";
 import { MEMBERS_MAX, MEMBERS_MIN, type Member, type Membership, membershipOf } from "./membership.ts";
 
 /** The version of genesis documents, data folders, log records and hellos that this code speaks. */
@@ -46,7 +46,7 @@ export interface AdminKeys {
 /** The public document a cluster starts from. Its digest is the cluster id; see `genesisPreimage`. */
 export interface Genesis {
   readonly formatVersion: typeof FORMAT_VERSION;
-  /** A name for people; at most 64 characters. */
+  /** A name for people; at most `NAME_LENGTH_MAX` UTF-16 units. */
   readonly name: string;
   readonly faultModel: "byzantine";
   readonly members: readonly Member[];
@@ -93,6 +93,8 @@ export const TIMEOUTS_BOUNDS: Readonly<Record<keyof Timeouts, readonly [number, 
 export const DEFAULT_CHECKPOINT_INTERVAL = 128;
 export const DEFAULT_WINDOW_SIZE = 512;
 export const WINDOW_SIZE_MAX = 65_536;
+/** The most UTF-16 units of a cluster's name. */
+export const NAME_LENGTH_MAX = 64;
 
 /** The membership of epoch 0. */
 export function genesisMembership(genesis: Genesis): Membership {
@@ -116,6 +118,7 @@ export class GenesisError extends Error {
  * @throws GenesisError naming the first thing that is wrong.
  */
 export function checkGenesis(genesis: Genesis): void {
+  checkName(genesis.name);
   checkMembers(genesis.members);
   checkKeys(genesis);
   checkWindow(genesis);
@@ -127,6 +130,11 @@ export function checkGenesis(genesis: Genesis): void {
 
 function refuse(message: string): never {
   throw new GenesisError(message);
+}
+
+function checkName(name: string): void {
+  if (name.length > NAME_LENGTH_MAX)
+    refuse(`the name has ${name.length} characters, expected at most ${NAME_LENGTH_MAX}`);
 }
 
 function checkMembers(members: readonly Member[]): void {
@@ -143,15 +151,15 @@ function checkKeys({ admins, clients }: Genesis): void {
   const { threshold, keys } = admins;
   const admin = firstDuplicate(keys);
   if (admin !== undefined) refuse(`the admin key ${admin} is listed twice`);
-  if (threshold < 1 || threshold > keys.length)
+  if (!isCounter(threshold) || threshold < 1 || threshold > keys.length)
     refuse(`the admin threshold is ${threshold}, expected 1 to ${keys.length}, the number of admin keys`);
   const client = clients === "open" ? undefined : firstDuplicate(clients);
   if (client !== undefined) refuse(`the client key ${client} is listed twice`);
 }
 
 function checkWindow({ checkpointInterval: k, windowSize: l }: Genesis): void {
-  if (k < 1) refuse(`checkpointInterval is ${k}, expected at least 1`);
-  if (l < 2 * k || l % k !== 0)
+  if (!isCounter(k) || k < 1) refuse(`checkpointInterval is ${k}, expected an integer of at least 1`);
+  if (!isCounter(l) || l < 2 * k || l % k !== 0)
     refuse(`windowSize is ${l}, expected a multiple of checkpointInterval ${k}, at least ${2 * k}`);
   if (l > WINDOW_SIZE_MAX) refuse(`windowSize is ${l}, expected at most ${WINDOW_SIZE_MAX}`);
 }
