@@ -63,6 +63,11 @@ const REFUSALS: readonly Refusal[] = [
   },
   { what: "no admin key", changes: { admins: { threshold: 1, keys: [] } }, says: /threshold is 1/ },
   { what: "a client key listed twice", changes: { clients: [keyOf(5), keyOf(5)] }, says: /client key .* twice/ },
+  { what: "half an admin", changes: { admins: { threshold: 1.5, keys: [keyOf(1), keyOf(2)] } }, says: /is 1\.5/ },
+  { what: "a threshold that is no number", changes: { admins: { threshold: NaN, keys: [keyOf(1)] } }, says: /is NaN/ },
+  { what: "a name beyond its limit", changes: { name: "x".repeat(65) }, says: /name has 65 characters/ },
+  { what: "half a checkpoint interval", changes: { checkpointInterval: 1.5, windowSize: 3 }, says: /is 1\.5/ },
+  { what: "an endless window", changes: { checkpointInterval: 1, windowSize: Infinity }, says: /is Infinity/ },
   { what: "a checkpoint interval of none", changes: { checkpointInterval: 0 }, says: /checkpointInterval is 0/ },
   {
     what: "a window below two checkpoint intervals",
@@ -92,7 +97,7 @@ describe("A genesis document", () => {
   });
 
   it("with a list of clients, the most members or the widest window is accepted", () => {
-    expect(() => checkGenesis(genesisWith({ clients: [keyOf(5), keyOf(6)] }))).to.not.throw();
+    expect(() => checkGenesis(genesisWith({ clients: [keyOf(5), keyOf(6)], name: "x".repeat(64) }))).to.not.throw();
     expect(() => checkGenesis(genesisWith({ members: membersOf(MEMBERS_MAX) }))).to.not.throw();
     expect(() => checkGenesis(genesisWith({ windowSize: WINDOW_SIZE_MAX }))).to.not.throw();
   });

@@ -1,0 +1,424 @@
+import {
+  batchPreimage,
+  DEFAULT_LIMITS,
+  DEFAULT_TIMEOUTS,
+  epochNumber,
+  genesisPreimage,
+  helloPreimage,
+  historyPreimage,
+  LIMITS_BOUNDS,
+  operationSeedPreimage,
+  operationsPreimage,
+  operationsRequestPreimage,
+  outputLeafPreimage,
+  type ReplicaMessage,
+  registrationRequestPreimage,
+  replicaId,
+  replicaMessagePreimage,
+  requestNumber,
+  resultPreimage,
+  seedPreimage,
+  sequenceNumber,
+  sessionPreimage,
+  stateEntryPreimage,
+  statementPreimage,
+  stateRootPreimage,
+  TIMEOUTS_BOUNDS,
+  timestampMs,
+  viewNumber,
+} from "@quorate/protocol";
+import { clusterOf, digestOf, genesisWith, keyOf, membersOf, memberWith, sessionOf } from "./builders.ts";
+
+/** One kind of preimage: its size in bytes counted by hand from the wire's description, and one change a field. */
+export interface Sample {
+  readonly name: string;
+  readonly tag: string;
+  readonly bytes: Uint8Array;
+  readonly size: number;
+  readonly changes: Readonly<Record<string, Uint8Array>>;
+}
+
+const CLUSTER = clusterOf(1);
+const GREATEST = Number.MAX_SAFE_INTEGER;
+const bytes = (...values: readonly number[]): Uint8Array => Uint8Array.from(values);
+
+/** A change of each field on its own, and of each counter in its lowest bit and to the greatest there is. */
+export const SAMPLES: readonly Sample[] = [
+  ...replicaMessages(),
+  ...requests(),
+  ...digests(),
+  ...outputs(),
+  ...state(),
+  hello(),
+  genesis(),
+];
+
+function sampleOf<T>(
+  name: string,
+  tag: string,
+  size: number,
+  preimageOf: (value: T) => Uint8Array,
+  base: T,
+  changes: Readonly<Record<string, T>>,
+): Sample {
+  return {
+    name,
+    tag,
+    size,
+    bytes: preimageOf(base),
+    changes: Object.fromEntries(Object.entries(changes).map(([field, value]) => [field, preimageOf(value)])),
+  };
+}
+
+function replicaMessages(): Sample[] {
+  interface Signed<M> {
+    readonly cluster: typeof CLUSTER;
+    readonly from: number;
+    readonly message: M;
+  }
+  const header = 16 + 32 + 1 + 8 + 4;
+  const sample = <M extends ReplicaMessage>(own: number, message: M, changes: Readonly<Record<string, Partial<M>>>) => {
+    const base: Signed<M> = { cluster: CLUSTER, from: 1, message };
+    return sampleOf<Signed<M>>(
+      message.type,
+      "quorate-message",
+      header + own,
+      (s) => replicaMessagePreimage(s.cluster, replicaId(s.from), s.message),
+      base,
+      {
+        cluster: { ...base, cluster: clusterOf(2) },
+        from: { ...base, from: 2 },
+        "greatest from": { ...base, from: 2 ** 31 - 1 },
+        epoch: { ...base, message: { ...message, epoch: epochNumber(1) } },
+        "greatest epoch": { ...base, message: { ...message, epoch: epochNumber(GREATEST) } },
+        ...Object.fromEntries(
+          Object.entries(changes).map(([field, change]) => [field, { ...base, message: { ...message, ...change } }]),
+        ),
+      },
+    );
+  };
+  const place = { epoch: epochNumber(0), view: viewNumber(3), seq: sequenceNumber(7), digest: digestOf(9) };
+  const placeChanges = {
+    view: { view: viewNumber(2) },
+    "greatest view": { view: viewNumber(GREATEST) },
+    seq: { seq: sequenceNumber(6) },
+    "greatest seq": { seq: sequenceNumber(GREATEST) },
+    digest: { digest: digestOf(10) },
+  };
+  const lack = { seq: sequenceNumber(8), prePrepare: false, prepares: false, commits: false };
+  const { view: _, digest, ...numbered } = place;
+  return [
+    sample(48, { type: "pre-prepare", ...place }, placeChanges),
+    sample(48, { type: "prepare", ...place }, placeChanges),
+    sample(48, { type: "commit", ...place }, placeChanges),
+    sample(
+      40,
+      { type: "checkpoint", ...numbered, stateRoot: digest },
+      { seq: { seq: sequenceNumber(6) }, stateRoot: { stateRoot: digestOf(10) } },
+    ),
+    sample(
+      4 * 8 + 4 + 9,
+      {
+        type: "status",
+        epoch: place.epoch,
+        view: place.view,
+        executed: sequenceNumber(20),
+        stable: sequenceNumber(16),
+        accepted: sequenceNumber(24),
+        lacks: [lack],
+      },
+      {
+        view: { view: viewNumber(2) },
+        executed: { executed: sequenceNumber(21) },
+        stable: { stable: sequenceNumber(17) },
+        accepted: { accepted: sequenceNumber(25) },
+        "no lacks": { lacks: [] },
+        "more lacks": { lacks: [lack, { ...lack, seq: sequenceNumber(9) }] },
+        "lack seq": { lacks: [{ ...lack, seq: sequenceNumber(9) }] },
+        "lack pre-prepare": { lacks: [{ ...lack, prePrepare: true }] },
+        "lack prepares": { lacks: [{ ...lack, prepares: true }] },
+        "lack commits": { lacks: [{ ...lack, commits: true }] },
+      },
+    ),
+    sample(
+      40,
+      { type: "fetch-batch", ...numbered, digest },
+      { seq: { seq: sequenceNumber(6) }, digest: { digest: digestOf(10) } },
+    ),
+    sample(
+      16,
+      { type: "fetch-committed", epoch: place.epoch, first: sequenceNumber(3), last: sequenceNumber(5) },
+      { first: { first: sequenceNumber(4) }, last: { last: sequenceNumber(6) } },
+    ),
+  ];
+}
+
+function requests(): Sample[] {
+  const operations = {
+    cluster: CLUSTER,
+    client: keyOf(3),
+    session: sessionOf(4),
+    number: requestNumber(5),
+    digest: digestOf(6),
+  };
+  const registration = { cluster: CLUSTER, client: keyOf(3), nonce: digestOf(4), lastValid: sequenceNumber(5) };
+  return [
+    sampleOf(
+      "operations request",
+      "quorate-request",
+      16 + 32 + 32 + 32 + 8 + 32,
+      (r) => operationsRequestPreimage(r.cluster, { type: "operations", operations: [], ...r }, r.digest),
+      operations,
+      {
+        cluster: { ...operations, cluster: clusterOf(2) },
+        client: { ...operations, client: keyOf(7) },
+        session: { ...operations, session: sessionOf(7) },
+        number: { ...operations, number: requestNumber(6) },
+        "greatest number": { ...operations, number: requestNumber(GREATEST) },
+        operations: { ...operations, digest: digestOf(7) },
+      },
+    ),
+    sampleOf(
+      "registration request",
+      "quorate-register",
+      16 + 32 + 32 + 32 + 8,
+      (r) => registrationRequestPreimage(r.cluster, { type: "registration", ...r }),
+      registration,
+      {
+        cluster: { ...registration, cluster: clusterOf(2) },
+        client: { ...registration, client: keyOf(7) },
+        nonce: { ...registration, nonce: digestOf(7) },
+        lastValid: { ...registration, lastValid: sequenceNumber(6) },
+      },
+    ),
+    sampleOf("operations", "quorate-ops", 16 + 4 + (4 + 2) + (4 + 1), operationsPreimage, [bytes(1, 2), bytes(3)], {
+      "one byte": [bytes(1, 2), bytes(4)],
+      "another border": [bytes(1), bytes(2, 3)],
+      "another order": [bytes(3), bytes(1, 2)],
+      "an empty one more": [bytes(1, 2), bytes(3), bytes()],
+      "one less": [bytes(1, 2)],
+      none: [],
+    }),
+  ];
+}
+
+function digests(): Sample[] {
+  const batch = { cluster: CLUSTER, time: timestampMs(1_000), requests: [digestOf(3), digestOf(4)] };
+  const history = { cluster: CLUSTER, previous: digestOf(3), seq: sequenceNumber(4), batch: digestOf(5) };
+  const seed = { cluster: CLUSTER, history: digestOf(3), seq: sequenceNumber(4) };
+  const session = { cluster: CLUSTER, client: keyOf(3), nonce: digestOf(4), seq: sequenceNumber(5), index: 6 };
+  return [
+    sampleOf(
+      "batch",
+      "quorate-batch",
+      16 + 32 + 8 + 4 + 64,
+      (b) => batchPreimage(b.cluster, b.time, b.requests),
+      batch,
+      {
+        cluster: { ...batch, cluster: clusterOf(2) },
+        time: { ...batch, time: timestampMs(1_001) },
+        "another request": { ...batch, requests: [digestOf(3), digestOf(5)] },
+        "another order": { ...batch, requests: [digestOf(4), digestOf(3)] },
+        "one less": { ...batch, requests: [digestOf(3)] },
+        none: { ...batch, requests: [] },
+      },
+    ),
+    sampleOf(
+      "history",
+      "quorate-history",
+      16 + 32 + 32 + 8 + 32,
+      (h) => historyPreimage(h.cluster, h.previous, h.seq, h.batch),
+      history,
+      {
+        cluster: { ...history, cluster: clusterOf(2) },
+        previous: { ...history, previous: digestOf(6) },
+        seq: { ...history, seq: sequenceNumber(5) },
+        batch: { ...history, batch: digestOf(6) },
+        "the digests swapped": { ...history, previous: history.batch, batch: history.previous },
+      },
+    ),
+    sampleOf("seed", "quorate-seed", 16 + 32 + 32 + 8, (s) => seedPreimage(s.cluster, s.history, s.seq), seed, {
+      cluster: { ...seed, cluster: clusterOf(2) },
+      history: { ...seed, history: digestOf(6) },
+      seq: { ...seed, seq: sequenceNumber(5) },
+    }),
+    sampleOf(
+      "session",
+      "quorate-session",
+      16 + 32 + 32 + 32 + 8 + 4,
+      (s) => sessionPreimage(s.cluster, s.client, s.nonce, s.seq, s.index),
+      session,
+      {
+        cluster: { ...session, cluster: clusterOf(2) },
+        client: { ...session, client: keyOf(7) },
+        nonce: { ...session, nonce: digestOf(7) },
+        seq: { ...session, seq: sequenceNumber(6) },
+        index: { ...session, index: 7 },
+      },
+    ),
+  ];
+}
+
+function outputs(): Sample[] {
+  const statement = {
+    epoch: epochNumber(2),
+    seq: sequenceNumber(3),
+    historyDigest: digestOf(4),
+    outputsRoot: digestOf(5),
+  };
+  const leaf = {
+    session: sessionOf(2),
+    number: requestNumber(3),
+    requestDigest: digestOf(4),
+    resultDigest: digestOf(5),
+  };
+  const result = { status: "ok" as const, value: bytes(1, 2, 3) };
+  const stated = { cluster: CLUSTER, statement };
+  return [
+    sampleOf(
+      "statement",
+      "quorate-state",
+      16 + 32 + 8 + 8 + 32 + 32,
+      (s) => statementPreimage(s.cluster, s.statement),
+      stated,
+      {
+        cluster: { ...stated, cluster: clusterOf(2) },
+        epoch: { ...stated, statement: { ...statement, epoch: epochNumber(3) } },
+        seq: { ...stated, statement: { ...statement, seq: sequenceNumber(4) } },
+        historyDigest: { ...stated, statement: { ...statement, historyDigest: digestOf(6) } },
+        outputsRoot: { ...stated, statement: { ...statement, outputsRoot: digestOf(6) } },
+      },
+    ),
+    sampleOf("output leaf", "quorate-output", 16 + 32 + 8 + 32 + 32, outputLeafPreimage, leaf, {
+      session: { ...leaf, session: sessionOf(6) },
+      number: { ...leaf, number: requestNumber(4) },
+      requestDigest: { ...leaf, requestDigest: digestOf(6) },
+      resultDigest: { ...leaf, resultDigest: digestOf(6) },
+    }),
+    sampleOf<{ status: "ok" | "failed" | "session-unknown"; value: Uint8Array }>(
+      "result",
+      "quorate-result",
+      16 + 1 + 4 + 3,
+      resultPreimage,
+      result,
+      {
+        failed: { ...result, status: "failed" },
+        "session unknown": { ...result, status: "session-unknown" },
+        value: { ...result, value: bytes(1, 2, 4) },
+        "a shorter value": { ...result, value: bytes(1, 2) },
+        "no value": { ...result, value: bytes() },
+      },
+    ),
+  ];
+}
+
+function state(): Sample[] {
+  const seed = { batch: digestOf(3), request: 4, operation: 5 };
+  const entry = { key: bytes(1, 2), value: bytes(3) };
+  const sum = { cluster: CLUSTER, sum: new Uint8Array(32).fill(7) };
+  return [
+    sampleOf(
+      "operation seed",
+      "quorate-op-seed",
+      16 + 32 + 4 + 4,
+      (s) => operationSeedPreimage(s.batch, s.request, s.operation),
+      seed,
+      {
+        batch: { ...seed, batch: digestOf(6) },
+        request: { ...seed, request: 6 },
+        operation: { ...seed, operation: 6 },
+        "the places swapped": { ...seed, request: 5, operation: 4 },
+      },
+    ),
+    sampleOf("state entry", "quorate-entry", 16 + (4 + 2) + (4 + 1), (e) => stateEntryPreimage(e.key, e.value), entry, {
+      key: { ...entry, key: bytes(1, 4) },
+      value: { ...entry, value: bytes(4) },
+      "another border": { key: bytes(1), value: bytes(2, 3) },
+      "no value": { ...entry, value: bytes() },
+    }),
+    sampleOf("state root", "quorate-root", 16 + 32 + 32, (r) => stateRootPreimage(r.cluster, r.sum), sum, {
+      cluster: { ...sum, cluster: clusterOf(2) },
+      sum: { ...sum, sum: new Uint8Array(32).fill(8) },
+    }),
+  ];
+}
+
+function hello(): Sample {
+  const base = {
+    cluster: CLUSTER,
+    own: { role: "replica", id: replicaId(1), publicKey: keyOf(2) },
+    ownNonce: digestOf(3),
+    other: { role: "replica", id: replicaId(4), publicKey: keyOf(5) },
+    otherNonce: digestOf(6),
+  } as const;
+  type Hello = {
+    cluster: typeof CLUSTER;
+    own: Parameters<typeof helloPreimage>[1];
+    ownNonce: typeof base.ownNonce;
+    other: Parameters<typeof helloPreimage>[3];
+    otherNonce: typeof base.otherNonce;
+  };
+  return sampleOf<Hello>(
+    "hello",
+    "quorate-hello",
+    16 + 4 + 32 + 2 * (1 + 4 + 32 + 32),
+    (h) => helloPreimage(h.cluster, h.own, h.ownNonce, h.other, h.otherNonce),
+    base,
+    {
+      cluster: { ...base, cluster: clusterOf(2) },
+      "own id": { ...base, own: { ...base.own, id: replicaId(9) } },
+      "own key": { ...base, own: { ...base.own, publicKey: keyOf(9) } },
+      "own role": { ...base, own: { role: "client", publicKey: keyOf(2) } },
+      "own nonce": { ...base, ownNonce: digestOf(9) },
+      "other id": { ...base, other: { ...base.other, id: replicaId(9) } },
+      "other key": { ...base, other: { ...base.other, publicKey: keyOf(9) } },
+      "other role": { ...base, other: { role: "client", publicKey: keyOf(5) } },
+      "other nonce": { ...base, otherNonce: digestOf(9) },
+      reflected: { ...base, own: base.other, ownNonce: base.otherNonce, other: base.own, otherNonce: base.ownNonce },
+    },
+  );
+}
+
+function genesis(): Sample {
+  const base = genesisWith();
+  const members = membersOf(4);
+  const [first, ...rest] = members;
+  const numbers = {
+    ...Object.fromEntries(
+      (Object.keys(LIMITS_BOUNDS) as (keyof typeof LIMITS_BOUNDS)[]).map((field) => [
+        `limits.${field}`,
+        { ...base, limits: { ...DEFAULT_LIMITS, [field]: DEFAULT_LIMITS[field] + 1 } },
+      ]),
+    ),
+    ...Object.fromEntries(
+      (Object.keys(TIMEOUTS_BOUNDS) as (keyof typeof TIMEOUTS_BOUNDS)[]).map((field) => [
+        `timeouts.${field}`,
+        { ...base, timeouts: { ...DEFAULT_TIMEOUTS, [field]: DEFAULT_TIMEOUTS[field] + 1 } },
+      ]),
+    ),
+  };
+  const member = 4 + 32 + 4 + "10.0.0.0:4000".length;
+  const limitsAndTimeouts = Object.keys(LIMITS_BOUNDS).length + Object.keys(TIMEOUTS_BOUNDS).length;
+  return sampleOf(
+    "genesis",
+    "quorate-genesis",
+    16 + 4 + (4 + 12) + 1 + (4 + 4 * member) + (4 + 4 + 3 * 32) + (1 + 4) + 8 + 8 + limitsAndTimeouts * 8,
+    genesisPreimage,
+    base,
+    {
+      ...numbers,
+      name: { ...base, name: "Test cluster" },
+      "a member more": { ...base, members: [...members, memberWith(4)] },
+      "a member's id": { ...base, members: [{ ...first!, id: replicaId(9) }, ...rest] },
+      "a member's key": { ...base, members: [{ ...first!, publicKey: keyOf(9) }, ...rest] },
+      "a member's address": { ...base, members: [{ ...first!, address: "10.0.0.9:4000" }, ...rest] },
+      "admin threshold": { ...base, admins: { ...base.admins, threshold: 3 } },
+      "admin keys": { ...base, admins: { ...base.admins, keys: [keyOf(1), keyOf(2)] } },
+      "no client": { ...base, clients: [] },
+      "one client": { ...base, clients: [keyOf(5)] },
+      "two clients": { ...base, clients: [keyOf(5), keyOf(6)] },
+      checkpointInterval: { ...base, checkpointInterval: 32 },
+      windowSize: { ...base, windowSize: 512 },
+    },
+  );
+}

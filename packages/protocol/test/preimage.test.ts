@@ -1,0 +1,128 @@
+import {
+  bytesToHex,
+  genesisPreimage,
+  InvariantViolation,
+  MESSAGE_TYPE_CODES,
+  RESULT_STATUS_CODES,
+  replicaId,
+  replicaMessagePreimage,
+  TAGS,
+} from "@quorate/protocol";
+import { expect } from "chai";
+import fc from "fast-check";
+import { clusterOf, digestOf, genesisWith, keyOf, membersOf } from "./builders.ts";
+import { SAMPLES } from "./preimage-samples.ts";
+
+describe("The preimage", () => {
+  for (const { name, tag, bytes, size, changes } of SAMPLES) {
+    it(`of ${name} begins with its tag and has the size of its fields`, () => {
+      expect(bytes.length).to.equal(size);
+      expect(bytesToHex(bytes.subarray(0, 16))).to.equal(Buffer.from(tag.padEnd(16, "\0")).toString("hex"));
+    });
+
+    it(`of ${name} changes with every field, each time to something else`, () => {
+      const seen = new Map([[bytesToHex(bytes), "the original"]]);
+      for (const [field, changed] of Object.entries(changes)) {
+        const hex = bytesToHex(changed);
+        expect(seen.get(hex), `${field} and`).to.equal(undefined);
+        seen.set(hex, field);
+      }
+    });
+  }
+
+  it("has a sample for every tag and every message type", () => {
+    expect(new Set(SAMPLES.map((sample) => sample.tag))).to.deep.equal(new Set(Object.values(TAGS)));
+    expect(SAMPLES.map((sample) => sample.name)).to.include.members(Object.keys(MESSAGE_TYPE_CODES));
+  });
+
+  it("of one type is never that of another, nor a beginning of it", () => {
+    for (const a of SAMPLES)
+      for (const b of SAMPLES)
+        if (a !== b) {
+          const [whole, start] = [bytesToHex(b.bytes), bytesToHex(a.bytes)];
+          expect(whole.startsWith(start), `${a.name} in ${b.name}`).to.equal(false);
+        }
+  });
+
+  it("differs between the three votes with the same fields in the byte of the type alone", () => {
+    const [prePrepare, prepare, commit] = ["pre-prepare", "prepare", "commit"].map(
+      (name) => SAMPLES.find((sample) => sample.name === name)!.bytes,
+    );
+    const differing = (a: Uint8Array, b: Uint8Array): number[] => [...a.keys()].filter((at) => a[at] !== b[at]);
+
+    expect(differing(prePrepare!, prepare!)).to.deep.equal([48]);
+    expect(differing(prepare!, commit!)).to.deep.equal([48]);
+  });
+
+  it("of a message is refused for a counter that is none, whatever the type system was told", () => {
+    for (const seq of [-1, 0.5, 2 ** 53, Number.NaN])
+      expect(
+        () =>
+          replicaMessagePreimage(clusterOf(1), replicaId(1), {
+            type: "checkpoint",
+            epoch: 0,
+            seq,
+            stateRoot: digestOf(1),
+          } as never),
+        String(seq),
+      ).to.throw(InvariantViolation);
+  });
+});
+
+describe("Domain tags and codes", () => {
+  it("are ASCII of at most 16 characters, and no two are the same", () => {
+    const tags = Object.values(TAGS);
+
+    for (const tag of tags) expect(tag).to.match(/^quorate-[a-z-]{3,8}$/);
+    expect(new Set(tags).size).to.equal(tags.length);
+  });
+
+  it("of messages and results are distinct bytes", () => {
+    for (const codes of [Object.values(MESSAGE_TYPE_CODES), Object.values(RESULT_STATUS_CODES)]) {
+      expect(new Set(codes).size).to.equal(codes.length);
+      for (const code of codes) expect(Number.isInteger(code) && code >= 0 && code < 256, String(code)).to.equal(true);
+    }
+  });
+});
+
+describe("The preimage of a genesis document", () => {
+  it("does not depend on the order in which members, admins and clients are written", () => {
+    const members = membersOf(7);
+    const keys = [1, 2, 3, 4].map(keyOf);
+    const clients = [11, 12, 13].map(keyOf);
+    const hexOf = (m: typeof members, a: typeof keys, c: typeof clients): string =>
+      bytesToHex(genesisPreimage(genesisWith({ members: m, admins: { threshold: 2, keys: a }, clients: c })));
+    const expected = hexOf(members, keys, clients);
+
+    fc.assert(
+      fc.property(shuffled(members), shuffled(keys), shuffled(clients), (m, a, c) => hexOf(m, a, c) === expected),
+    );
+  });
+
+  it("does not depend on the order of the document's own fields", () => {
+    const genesis = genesisWith();
+    const reversed = Object.fromEntries(Object.entries(genesis).reverse()) as typeof genesis;
+    const limits = Object.fromEntries(Object.entries(genesis.limits).reverse()) as typeof genesis.limits;
+
+    expect(bytesToHex(genesisPreimage({ ...reversed, limits }))).to.equal(bytesToHex(genesisPreimage(genesis)));
+  });
+
+  it("leaves the document as it is", () => {
+    const genesis = genesisWith({ members: membersOf(4).reverse(), clients: [keyOf(9), keyOf(8)] });
+    const before = JSON.stringify(genesis);
+
+    genesisPreimage(genesis);
+
+    expect(JSON.stringify(genesis)).to.equal(before);
+  });
+
+  it("has a name of any characters in it by its UTF-8", () => {
+    const size = (name: string): number => genesisPreimage(genesisWith({ name })).length;
+
+    expect(size("é€𝄞") - size("")).to.equal(2 + 3 + 4);
+  });
+});
+
+function shuffled<T>(values: readonly T[]): fc.Arbitrary<T[]> {
+  return fc.shuffledSubarray([...values], { minLength: values.length });
+}
