@@ -282,9 +282,10 @@ export class ClientCore {
   #register(wanted: boolean): void {
     if (!wanted && this.#calls.waiting === 0) return;
     const { signer, limits, nextNonce } = this.#options;
-    const lastValid = selectLastValid(this.#hints.executed, limits.registrationValidityMax);
     this.#session = { type: "opening" };
     this.#registrationAttempts++;
+    const { executed } = this.#hints;
+    const lastValid = selectLastValid(executed, limits.registrationValidityMax, this.#registrationAttempts);
     this.#open(signer.signRegistration({ nonce: nextNonce(), lastValid }), [], requestNumber(0));
   }
 

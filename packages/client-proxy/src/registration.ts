@@ -14,9 +14,21 @@ export type RegistrationOutcome =
   | { readonly type: "again"; readonly reason: ResultStatus }
   | { readonly type: "refused"; readonly failure: ClientFailure };
 
-/** Half of what the cluster allows: as far from "too far" as from "expired" (protocol rule 3.2). */
-export function selectLastValid(executed: SequenceNumber, registrationValidityMax: number): SequenceNumber {
-  return sequenceNumber(Math.min(executed + Math.floor(registrationValidityMax / 2), Number.MAX_SAFE_INTEGER));
+/** How many sequence numbers the first attempt is valid for. */
+const VALIDITY_FIRST = 256;
+
+/**
+ * Until when a registration shall be valid. The cluster remembers its nonce that long, against the key's quota of
+ * sessions (protocol rule 3.2), and a command-line client opens a session for each command: so it starts short, and
+ * doubles with each attempt (from 1) up to half of what the cluster allows, as far from "too far" as from "expired".
+ */
+export function selectLastValid(
+  executed: SequenceNumber,
+  registrationValidityMax: number,
+  attempt: number,
+): SequenceNumber {
+  const validity = Math.min(VALIDITY_FIRST * 2 ** (attempt - 1), Math.floor(registrationValidityMax / 2));
+  return sequenceNumber(Math.min(executed + validity, Number.MAX_SAFE_INTEGER));
 }
 
 /** Judges the accepted output of a registration. `attempt` counts from 1. */

@@ -1,0 +1,174 @@
+import { createHash } from "node:crypto";
+import {
+  bytesToHex,
+  type ClientSigner,
+  clusterId,
+  type Digest,
+  digest,
+  epochNumber,
+  hexToBytes,
+  type Membership,
+  membershipOf,
+  type OperationResult,
+  operationsPreimage,
+  operationsRequestPreimage,
+  type PublicKey,
+  publicKey,
+  type ReplicaId,
+  type Reply,
+  type Request,
+  type RequestNumber,
+  registrationRequestPreimage,
+  replicaId,
+  requestNumber,
+  type SequenceNumber,
+  type SessionId,
+  sequenceNumber,
+  sessionId,
+  type VerifiedReply,
+  viewNumber,
+} from "@quorate/protocol";
+import { sealVerified } from "@quorate/protocol/verification";
+
+const CLUSTER = clusterId("cc".repeat(32));
+const SIGNATURE = new Uint8Array(64);
+export const NO_SESSION: SessionId = sessionId("00".repeat(32));
+
+export function sha256(bytes: Uint8Array | string): Digest {
+  return digest(createHash("sha256").update(bytes).digest("hex"));
+}
+
+export function requestDigestOf(request: Request): Digest {
+  return sha256(
+    request.type === "registration"
+      ? registrationRequestPreimage(CLUSTER, request)
+      : operationsRequestPreimage(CLUSTER, request, sha256(operationsPreimage(request.operations))),
+  );
+}
+
+/** Signs nothing: the core never looks at a signature. */
+export class FakeSigner implements ClientSigner {
+  readonly publicKey: PublicKey = publicKey("aa".repeat(32));
+
+  signOperations(r: Parameters<ClientSigner["signOperations"]>[0]): ReturnType<ClientSigner["signOperations"]> {
+    return this.#seal({ type: "operations", client: this.publicKey, ...r, signature: SIGNATURE });
+  }
+  signRegistration(r: Parameters<ClientSigner["signRegistration"]>[0]): ReturnType<ClientSigner["signRegistration"]> {
+    return this.#seal({ type: "registration", client: this.publicKey, ...r, signature: SIGNATURE });
+  }
+  #seal(request: Request): ReturnType<ClientSigner["signOperations"]> {
+    return sealVerified({ request, digest: requestDigestOf(request) });
+  }
+}
+
+export function membershipOfSize(n: number, epoch = 0): Membership {
+  const members = Array.from({ length: n }, (_, id) => ({
+    id: replicaId(id),
+    publicKey: publicKey(id.toString(16).padStart(64, "b")),
+    address: `host:${id}`,
+  }));
+  return membershipOf(epochNumber(epoch), members);
+}
+
+/** What the correct members of a cluster agree on about one request. */
+export interface Executed {
+  readonly seq: SequenceNumber;
+  readonly session: SessionId;
+  readonly number: RequestNumber;
+  readonly requestDigest: Digest;
+  readonly results: readonly OperationResult[];
+}
+
+export function ok(value: Uint8Array): OperationResult {
+  return { status: "ok", value };
+}
+
+/** The reply of one member; the statement's digests follow from the place and the results. */
+export function replyOf(
+  from: ReplicaId,
+  executed: Executed,
+  lie: { view?: number; epoch?: number } = {},
+): VerifiedReply {
+  const { seq, ...leaf } = executed;
+  const content = leaf.results.map((result) => result.status + bytesToHex(result.value)).join();
+  const reply: Reply = {
+    from,
+    statement: {
+      epoch: epochNumber(lie.epoch ?? 0),
+      seq,
+      historyDigest: sha256(`history ${seq}`),
+      outputsRoot: sha256(`${seq} ${leaf.session} ${leaf.number} ${leaf.requestDigest} ${content}`),
+    },
+    signature: new Uint8Array(64).fill(from),
+    ...leaf,
+    path: { index: 0, size: 1, siblings: [] },
+    view: viewNumber(lie.view ?? 0),
+  };
+  return sealVerified(reply);
+}
+
+/** What all correct members do: executes in order, once; operations echo. */
+export class FakeExecution {
+  #seq = 0;
+  readonly #expected = new Map<SessionId, number>();
+  readonly #executed = new Map<Digest, Executed>();
+  /** Every operation that ran, in order, as hex. */
+  readonly log: string[] = [];
+
+  get seq(): number {
+    return this.#seq;
+  }
+  skip(numbers: number): void {
+    this.#seq += numbers;
+  }
+  evict(): void {
+    this.#expected.clear();
+    this.#executed.clear();
+  }
+
+  /** Undefined for a number ahead, which has no output. */
+  execute(request: Request): Executed | undefined {
+    const requestDigest = requestDigestOf(request);
+    const known = this.#executed.get(requestDigest);
+    if (known !== undefined) return known;
+    const seq = sequenceNumber(++this.#seq);
+    const executed =
+      request.type === "registration"
+        ? this.#register(seq, requestDigest, request.lastValid)
+        : this.#run(seq, requestDigest, request);
+    if (executed !== undefined) this.#executed.set(requestDigest, executed);
+    return executed;
+  }
+
+  /** As after protocol rule 3.6: the cached output at a later number. */
+  again(executed: Executed): Executed {
+    return { ...executed, seq: sequenceNumber(++this.#seq) };
+  }
+
+  #register(seq: SequenceNumber, requestDigest: Digest, lastValid: number): Executed {
+    const number = requestNumber(0);
+    if (lastValid < seq) {
+      const results = [{ status: "registration-expired", value: new Uint8Array(0) }] as const;
+      return { seq, session: NO_SESSION, number, requestDigest, results };
+    }
+    const session = sessionId(sha256(`session ${seq}`));
+    this.#expected.set(session, 1);
+    return { seq, session, number, requestDigest, results: [ok(hexToBytes(session))] };
+  }
+
+  #run(
+    seq: SequenceNumber,
+    requestDigest: Digest,
+    { session, number, operations }: Extract<Request, { type: "operations" }>,
+  ): Executed | undefined {
+    const expected = this.#expected.get(session);
+    if (expected === undefined) {
+      const results = [{ status: "session-unknown", value: new Uint8Array(0) }] as const;
+      return { seq, session, number, requestDigest, results };
+    }
+    if (number !== expected) return undefined;
+    this.#expected.set(session, number + 1);
+    for (const operation of operations) this.log.push(bytesToHex(operation));
+    return { seq, session, number, requestDigest, results: operations.map(ok) };
+  }
+}
