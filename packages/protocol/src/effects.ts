@@ -1,6 +1,6 @@
 import type { CheckpointCertificate } from "./certificates.ts";
 import type { Evidence } from "./evidence.ts";
-import type { Digest, ReplicaId, SequenceNumber } from "./ids.ts";
+import type { Digest, PublicKey, ReplicaId, SequenceNumber } from "./ids.ts";
 import type { LogRecord } from "./log-record.ts";
 import type { CommittedEntry, ReplicaFrame } from "./messages.ts";
 import type { Rejection } from "./rejection.ts";
@@ -43,7 +43,12 @@ export type Effect =
   | { readonly type: "evidence"; readonly evidence: Evidence }
   | { readonly type: "rejected"; readonly rejection: Rejection }
   /** A client's request was not taken on; tell the client. */
-  | { readonly type: "refuse"; readonly requestDigest: Digest; readonly code: "overloaded" };
+  | {
+      readonly type: "refuse";
+      readonly client: PublicKey;
+      readonly requestDigest: Digest;
+      readonly code: "overloaded";
+    };
 
 /** Where components put effects. Append-only, so that no component sees or undoes another's. */
 export interface Outbox {

@@ -191,7 +191,7 @@ export class Replica {
     const outcome = this.#ordering.onRequest(request, standing, atMs, out);
     if (outcome === "full") {
       out.push({ type: "rejected", rejection: { code: "request.queue-full", from: undefined } });
-      out.push({ type: "refuse", requestDigest: request.digest, code: "overloaded" });
+      out.push({ type: "refuse", client: request.request.client, requestDigest: request.digest, code: "overloaded" });
       return;
     }
     // A backup that hears of a request passes it on to the one who can order it.

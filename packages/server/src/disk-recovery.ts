@@ -1,0 +1,98 @@
+import type { Codec, Decoded } from "@quorate/codec";
+import type { Verifier } from "@quorate/crypto";
+import {
+  assertNever,
+  type LogRecord,
+  type Membership,
+  nextSequenceNumber,
+  type PreparedCertificate,
+  type SequenceNumber,
+  type VerifiedCommittedEntry,
+  type VerifiedEnvelope,
+} from "@quorate/protocol";
+import type { RecoveredDisk, VerifiedLogRecord } from "@quorate/replica";
+import type { ReplicaStore } from "@quorate/storage";
+
+/** The own disk holds what this replica cannot have written: damage, another format, or somebody else's data. */
+export class RecoveryError extends Error {
+  readonly code = "recovery.unreadable";
+
+  constructor(message: string) {
+    super(message);
+    this.name = "RecoveryError";
+  }
+}
+
+/**
+ * Reads what the disk holds, as strictly as what others send: every signature is verified again.
+ *
+ * @throws RecoveryError or StorageError when anything is not what was written.
+ */
+export function readDisk(
+  store: Pick<ReplicaStore, "log" | "history">,
+  codec: Codec,
+  verifier: Verifier,
+  membership: Membership,
+  executed: SequenceNumber,
+): RecoveredDisk {
+  const records: VerifiedLogRecord[] = [];
+  for (const { seq, record } of store.log.entries()) {
+    const value = decodedOrThrow(codec.decodeLogRecord(record), `log record ${seq}`);
+    const verified = verifyRecord(value, verifier, membership);
+    if (verified === undefined)
+      throw new RecoveryError(`log record ${seq} (${value.type}) has a signature that is not valid`);
+    records.push(verified);
+  }
+  const committed: VerifiedCommittedEntry[] = [];
+  for (let seq = nextSequenceNumber(executed); ; seq = nextSequenceNumber(seq)) {
+    const bytes = store.history.get(seq);
+    if (bytes === undefined) break;
+    const entry = decodedOrThrow(codec.decodeCommittedEntry(bytes), `history entry ${seq}`);
+    const verified = verifier.verifyCommittedEntry(entry, membership);
+    if (verified === undefined) throw new RecoveryError(`history entry ${seq} has a certificate that is not valid`);
+    committed.push(verified);
+  }
+  return { records, executed, committed };
+}
+
+function decodedOrThrow<T>(decoded: Decoded<T>, what: string): T {
+  if (decoded.ok) return decoded.value;
+  throw new RecoveryError(`${what} does not decode: ${JSON.stringify(decoded.error)}`);
+}
+
+function verifyRecord(record: LogRecord, verifier: Verifier, membership: Membership): VerifiedLogRecord | undefined {
+  switch (record.type) {
+    case "stable": {
+      const checkpoint = verifier.verifyCheckpointCertificate(record.checkpoint, membership);
+      return checkpoint && { type: "stable", checkpoint };
+    }
+    case "pre-prepared": {
+      const envelope = verifier.verifyEnvelope(record.envelope, membership);
+      const batch = verifier.verifyBatch(record.batch);
+      return envelope && batch && { type: "pre-prepared", envelope, batch };
+    }
+    case "prepared": {
+      const prepares = preparesOf(record.certificate, verifier, membership);
+      return prepares && { type: "prepared", seq: record.certificate.prePrepare.message.seq, prepares };
+    }
+    default:
+      return assertNever(record);
+  }
+}
+
+/** The PREPAREs that the certificate stands for, each verified. */
+function preparesOf(
+  certificate: PreparedCertificate,
+  verifier: Verifier,
+  membership: Membership,
+): VerifiedEnvelope<{ type: "prepare" } & Omit<PreparedCertificate["prePrepare"]["message"], "type">>[] | undefined {
+  const { epoch, view, seq, digest } = certificate.prePrepare.message;
+  const prepares = [];
+  for (const { from, signature } of certificate.prepares) {
+    const message = { type: "prepare", epoch, view, seq, digest } as const;
+    const envelope = verifier.verifyEnvelope({ from, message, signature }, membership);
+    if (envelope === undefined) return undefined;
+    prepares.push(envelope);
+  }
+  return prepares;
+}

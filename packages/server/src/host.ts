@@ -1,0 +1,10 @@
+/**
+ * The replica without sockets, disks or clocks: a host over ports, for the simulator and for embedding.
+ *
+ * @packageDocumentation
+ */
+export * from "./disk-recovery.ts";
+export * from "./evidence-shelf.ts";
+export * from "./ingress.ts";
+export * from "./ports.ts";
+export * from "./replica-host.ts";

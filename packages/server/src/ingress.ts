@@ -1,0 +1,137 @@
+import type { Verifier } from "@quorate/crypto";
+import {
+  assertNever,
+  type Batch,
+  type DigestedRequest,
+  type Envelope,
+  type Membership,
+  type PrePrepare,
+  type PublicKey,
+  type ReplicaFrame,
+  type ReplicaId,
+  type Request,
+  type RequestStanding,
+  type VerifiedRequest,
+} from "@quorate/protocol";
+import type { Replica, ReplicaEvent } from "@quorate/replica";
+import type { IngressRejection } from "./ports.ts";
+
+/** An event without its time: the host adds it. */
+export type UntimedEvent = ReplicaEvent extends infer E ? (E extends ReplicaEvent ? Omit<E, "atMs"> : never) : never;
+
+export interface IngressOptions {
+  readonly verifier: Verifier;
+  readonly membership: Membership;
+  /** Asked for cheap judgements before any signature is looked at. */
+  readonly replica: Pick<Replica, "isRedundant" | "isEntryAwaited" | "isCertificateAwaited">;
+  /** The state machine's judgement of a request. */
+  readonly standingOf: (request: DigestedRequest) => RequestStanding;
+  readonly reject: (rejection: IngressRejection) => void;
+}
+
+/**
+ * From decoded frames to verified events: cheap checks first, then signatures (protocol rule 13.1). Nothing that did
+ * not pass here can reach `Replica.step`; the types see to it.
+ */
+export class Ingress {
+  readonly #options: IngressOptions;
+
+  constructor(options: IngressOptions) {
+    this.#options = options;
+  }
+
+  /** A frame from the replica at the other end of an authenticated link. */
+  fromReplica(peer: ReplicaId, frame: ReplicaFrame): UntimedEvent | undefined {
+    switch (frame.type) {
+      case "pre-prepare":
+        return this.#prePrepare(peer, frame.envelope, frame.batch);
+      case "signed":
+        return this.#signed(peer, frame.envelope);
+      case "request":
+        return this.#request(frame.request, peer);
+      case "batch-body":
+        return this.#batchBody(peer, frame.batch);
+      case "committed":
+        return this.#committed(peer, frame);
+      case "stable-checkpoint":
+      case "below-history":
+        return this.#certificate(peer, frame);
+      default:
+        return assertNever(frame);
+    }
+  }
+
+  /**
+   * A client's request over the client's own link, verified; undefined for another's request or a bad signature: that
+   * client is not a correct one.
+   */
+  verifyFromClient(client: PublicKey, request: Request): VerifiedRequest | undefined {
+    if (request.client !== client) return this.#refuse(client, "ingress.foreign-request");
+    const verified = this.#options.verifier.verifyRequest(request);
+    return verified ?? this.#refuse(client, "ingress.bad-signature");
+  }
+
+  #prePrepare(peer: ReplicaId, envelope: Envelope<PrePrepare>, body: Batch): UntimedEvent | undefined {
+    const { replica, verifier, membership } = this.#options;
+    // Anyone may pass a pre-prepare on: a lost one must not depend on its sender alone.
+    if (replica.isRedundant(envelope.from, envelope.message)) return this.#refuse(peer, "ingress.redundant");
+    const verified = verifier.verifyEnvelope(envelope, membership);
+    if (verified === undefined) return this.#refuse(peer, "ingress.bad-signature");
+    const batch = verifier.verifyBatch(body);
+    // A body whose signatures fail is a missing body (protocol rule 4.4): the proposal itself may still be decided.
+    if (batch === undefined) this.#refuse(envelope.from, "ingress.bad-batch");
+    return { type: "message", envelope: verified, batch };
+  }
+
+  #signed(peer: ReplicaId, envelope: Envelope): UntimedEvent | undefined {
+    const { replica, verifier, membership } = this.#options;
+    if (envelope.from !== peer) return this.#refuse(peer, "ingress.foreign-vote");
+    if (replica.isRedundant(peer, envelope.message)) return this.#refuse(peer, "ingress.redundant");
+    const verified = verifier.verifyEnvelope(envelope, membership);
+    return verified === undefined
+      ? this.#refuse(peer, "ingress.bad-signature")
+      : { type: "message", envelope: verified };
+  }
+
+  #request(request: Request, peer: ReplicaId): UntimedEvent | undefined {
+    const verified = this.#options.verifier.verifyRequest(request);
+    if (verified === undefined) return this.#refuse(peer, "ingress.bad-signature");
+    return { type: "request", request: verified, standing: this.#options.standingOf(verified) };
+  }
+
+  #batchBody(peer: ReplicaId, body: Batch): UntimedEvent | undefined {
+    const batch = this.#options.verifier.verifyBatch(body);
+    return batch === undefined ? this.#refuse(peer, "ingress.bad-batch") : { type: "batch-body", from: peer, batch };
+  }
+
+  #committed(peer: ReplicaId, frame: Extract<ReplicaFrame, { type: "committed" }>): UntimedEvent | undefined {
+    const { replica, verifier, membership } = this.#options;
+    if (!replica.isEntryAwaited(frame.entry.certificate.seq)) return this.#refuse(peer, "ingress.redundant");
+    const entry = verifier.verifyCommittedEntry(frame.entry, membership);
+    return entry === undefined
+      ? this.#refuse(peer, "ingress.bad-certificate")
+      : { type: "committed", from: peer, entry };
+  }
+
+  #certificate(
+    peer: ReplicaId,
+    { type, checkpoint }: Extract<ReplicaFrame, { type: "stable-checkpoint" | "below-history" }>,
+  ): UntimedEvent | undefined {
+    const { replica, verifier, membership } = this.#options;
+    const isBelowHistory = type === "below-history";
+    if (!isBelowHistory && !replica.isCertificateAwaited(checkpoint.seq))
+      return this.#refuse(peer, "ingress.redundant");
+    const certificate = verifier.verifyCheckpointCertificate(checkpoint, membership);
+    return certificate === undefined
+      ? this.#refuse(peer, "ingress.bad-certificate")
+      : { type: "certificate", from: peer, certificate, isBelowHistory };
+  }
+
+  #refuse(
+    from: ReplicaId | PublicKey,
+    code: Extract<IngressRejection, { from: ReplicaId | PublicKey }>["code"],
+  ): undefined {
+    this.#options.reject({ from, code } as IngressRejection);
+    return undefined;
+  }
+}

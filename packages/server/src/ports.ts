@@ -1,0 +1,58 @@
+import type {
+  Evidence,
+  PublicKey,
+  Rejection,
+  ReplicaFrame,
+  ReplicaId,
+  ServerFrame,
+  TimerName,
+} from "@quorate/protocol";
+
+/** The world around a `ReplicaHost`, real or simulated. Nothing here calls back before it returns. */
+export interface HostPorts {
+  /** Wall-clock milliseconds; the host keeps them from going back. */
+  nowMs(): number;
+  /** Best effort: what is lost is asked for again. */
+  sendToReplica(to: ReplicaId, frame: ReplicaFrame): void;
+  /** To every replica of `to`; the frame is the same object, so it needs to be encoded once. */
+  sendToReplicas(to: readonly ReplicaId[], frame: ReplicaFrame): void;
+  /** To every link of this client; nothing happens when there is none. */
+  sendToClient(client: PublicKey, frame: ServerFrame): void;
+  /** Starts a timer, replacing the one of this name; `fire` is called once, later, unless it is replaced or cancelled. */
+  startTimer(timer: TimerName, afterMs: number, fire: () => void): void;
+  cancelTimer(timer: TimerName): void;
+}
+
+/** What the host tells about itself; for logs, metrics and checkers. */
+export interface HostObserver {
+  /** A batch was executed. */
+  onExecuted?(executed: ExecutedBatch): void;
+  /** The low watermark moved. */
+  onStable?(seq: number): void;
+  onEvidence?(evidence: Evidence): void;
+  onRejection?(rejection: IngressRejection): void;
+  /** The replica cannot go on: a broken invariant or a failed flush. Called once; nothing happens afterwards. */
+  onFatal(error: Error): void;
+}
+
+/** For observers: what one batch was. */
+export interface ExecutedBatch {
+  readonly seq: number;
+  readonly batchDigest: string;
+  readonly historyDigest: string;
+  readonly requests: number;
+}
+
+/** Input that was dropped before or in `step`, counted by code. */
+export type IngressRejection =
+  | Rejection
+  | {
+      readonly from: ReplicaId | PublicKey;
+      readonly code:
+        | "ingress.bad-signature"
+        | "ingress.bad-batch"
+        | "ingress.bad-certificate"
+        | "ingress.foreign-vote"
+        | "ingress.foreign-request"
+        | "ingress.redundant";
+    };

@@ -1,0 +1,378 @@
+import type { Codec } from "@quorate/codec";
+import type { Verifier } from "@quorate/crypto";
+import {
+  assertNever,
+  type BatchComposer,
+  type CheckpointCertificate,
+  type ClientFrame,
+  type ClusterId,
+  type Effect,
+  type Genesis,
+  genesisMembership,
+  type Hasher,
+  invariant,
+  type Membership,
+  type PublicKey,
+  type ReplicaFrame,
+  type ReplicaId,
+  type Request,
+  type SequenceNumber,
+  type ServerFrame,
+  type Signer,
+  sequenceNumber,
+  sequenceNumberOf,
+  type VerifiedRequest,
+  viewNumber,
+} from "@quorate/protocol";
+import { OutputGate, type Released, Replica, type ReplicaStatus, recover } from "@quorate/replica";
+import { type Execution, Executor, type Service } from "@quorate/state-machine";
+import type { ReplicaStore } from "@quorate/storage";
+import { readCheckpointMark, writeCheckpointMark } from "./checkpoint-mark.ts";
+import { readDisk } from "./disk-recovery.ts";
+import { EvidenceShelf } from "./evidence-shelf.ts";
+import { Ingress, type UntimedEvent } from "./ingress.ts";
+import type { HostObserver, HostPorts, IngressRejection } from "./ports.ts";
+
+/** How one replica runs; everything that all replicas share comes from genesis. */
+export interface HostOptions {
+  readonly genesis: Genesis;
+  readonly cluster: ClusterId;
+  readonly service: Service;
+  readonly store: ReplicaStore;
+  readonly signer: Signer;
+  readonly verifier: Verifier;
+  readonly hasher: Hasher;
+  readonly composer: BatchComposer;
+  readonly codec: Codec;
+  readonly ports: HostPorts;
+  readonly observer: HostObserver;
+  readonly settings?: Partial<HostSettings>;
+}
+
+/** Local settings; correctness does not depend on them, and replicas may differ. */
+export interface HostSettings {
+  /** Undecided proposals of a primary at once. */
+  readonly pipelineDepthMax: number;
+  readonly pendingRequestsMax: number;
+  readonly pendingRequestsPerClientMax: number;
+  readonly pendingBytesMax: number;
+}
+
+export const DEFAULT_HOST_SETTINGS: HostSettings = {
+  pipelineDepthMax: 4,
+  pendingRequestsMax: 16_384,
+  pendingRequestsPerClientMax: 1_024,
+  pendingBytesMax: 64 * 1024 * 1024,
+};
+
+type Performed = Exclude<Effect, { type: "persist" }>;
+
+/**
+ * Runs one `Replica` over ports: verifies what comes in, performs what comes out behind the output gate, executes, and
+ * answers clients. Synchronous; production and the simulator differ only in the ports, the store and the scheme of
+ * signatures.
+ */
+export class ReplicaHost {
+  readonly #options: HostOptions;
+  readonly #membership: Membership;
+  readonly #others: readonly ReplicaId[];
+  readonly #replica: Replica;
+  readonly #gate = new OutputGate();
+  readonly #executor: Executor;
+  readonly #ingress: Ingress;
+  readonly #evidence: EvidenceShelf;
+  readonly #events: UntimedEvent[] = [];
+  #isDraining = false;
+  #isFlushing = false;
+  #isDead = false;
+  #lastMs = 0;
+  /** Events of one turn come one by one, but writes of a whole burst share a flush: see `#flush`. */
+  #flushedWrite = 0;
+
+  /**
+   * Recovers from what the store holds.
+   *
+   * @throws RecoveryError or StorageError when the disk holds what this replica cannot have written.
+   */
+  constructor(options: HostOptions) {
+    const { genesis, store, codec, verifier, signer, observer } = options;
+    this.#options = options;
+    this.#membership = genesisMembership(genesis);
+    this.#others = this.#membership.members.map(({ id }) => id).filter((id) => id !== signer.self);
+    this.#executor = new Executor({ ...options, membership: this.#membership });
+    this.#evidence = new EvidenceShelf(store.local, codec, options.hasher);
+    const disk = readDisk(store, codec, verifier, this.#membership, this.#executor.executed);
+    const genesisBase = {
+      stable: this.#genesisCheckpoint(),
+      membership: this.#membership,
+      view: viewNumber(0),
+    };
+    const { base, recovery } = recover(genesisBase, disk);
+    this.#replica = new Replica(this.#replicaOptions(), base, recovery);
+    this.#ingress = new Ingress({
+      verifier,
+      membership: this.#membership,
+      replica: this.#replica,
+      standingOf: (request) => this.#executor.standing(request),
+      reject: (rejection: IngressRejection) => observer.onRejection?.(rejection),
+    });
+  }
+
+  get status(): ReplicaStatus {
+    return this.#replica.status;
+  }
+  /** For audits and tests: the digest of the replicated state and of the history after the last executed batch. */
+  get stateDigests(): { readonly stateRoot: string; readonly historyDigest: string } {
+    return { stateRoot: this.#executor.stateRoot(), historyDigest: this.#executor.historyDigest };
+  }
+  get evidenceCount(): number {
+    return this.#evidence.count;
+  }
+
+  /** To be called once, when frames can be sent. */
+  start(): void {
+    this.#step({ type: "start" });
+    this.#revoteLastCheckpoint();
+  }
+
+  /** A decoded frame from the replica at the other end of an authenticated link. */
+  onReplicaFrame(peer: ReplicaId, frame: ReplicaFrame): void {
+    if (this.#isDead) return;
+    this.#guard(() => {
+      const event = this.#ingress.fromReplica(peer, frame);
+      if (event !== undefined) this.#step(event);
+    });
+  }
+
+  /**
+   * A decoded frame from a client over its own authenticated link.
+   *
+   * @returns false when no correct client sends such a thing: the link is to be closed (protocol rule 13.1).
+   */
+  onClientFrame(client: PublicKey, frame: ClientFrame): boolean {
+    if (this.#isDead) return true;
+    let isCorrect = true;
+    this.#guard(() => {
+      isCorrect = this.#onClientRequest(client, frame.request);
+    });
+    return isCorrect;
+  }
+
+  /** What a client is told when its link is up: hints for a start. */
+  welcome(): ServerFrame {
+    const { view, executed } = this.#replica.status;
+    return { type: "welcome", epoch: this.#membership.epoch, view, executed };
+  }
+
+  /** Nothing happens any more; what was not flushed is not spoken. */
+  stop(): void {
+    this.#isDead = true;
+  }
+
+  #onClientRequest(client: PublicKey, request: Request): boolean {
+    const verified = this.#ingress.verifyFromClient(client, request);
+    if (verified === undefined) return false;
+    const standing = this.#executor.standing(verified);
+    if (standing.type === "answered" && this.#answerAgain(client, verified)) return true;
+    this.#step({ type: "request", request: verified, standing });
+    return true;
+  }
+
+  /** Makes the reply of an executed request again from what is kept. */
+  #answerAgain(client: PublicKey, request: VerifiedRequest): boolean {
+    const reply = this.#executor.replyTo(request);
+    if (reply === undefined) return false;
+    const { view } = this.#replica.status;
+    this.#options.ports.sendToClient(client, { type: "reply", reply: { ...reply, view } });
+    return true;
+  }
+
+  /** Steps, and performs what may happen now; events that this brings about follow in order, never inside one another. */
+  #step(event: UntimedEvent): void {
+    this.#events.push(event);
+    if (this.#isDraining || this.#isDead) return;
+    this.#isDraining = true;
+    this.#guard(() => {
+      for (let next = this.#events.shift(); next !== undefined; next = this.#events.shift()) this.#stepOne(next);
+      this.#flush();
+    });
+    this.#isDraining = false;
+  }
+
+  #stepOne(event: UntimedEvent): void {
+    const effects = this.#replica.step({ ...event, atMs: this.#now() });
+    this.#perform(this.#gate.push(effects));
+  }
+
+  #perform({ writes, effects }: Released): void {
+    const { store, codec } = this.#options;
+    for (const record of writes) store.log.append(sequenceNumberOf(record), codec.encodeLogRecord(record));
+    for (const effect of effects) this.#performOne(effect);
+  }
+
+  /** One flush at a time; what is written while it runs shares the next one. */
+  #flush(): void {
+    const write = this.#gate.lastWrite;
+    if (this.#isFlushing || this.#flushedWrite === write) return;
+    this.#isFlushing = true;
+    this.#options.store.flush((failure) => {
+      this.#isFlushing = false;
+      if (this.#isDead) return;
+      if (failure !== undefined) return this.#die(failure);
+      this.#flushedWrite = write;
+      this.#guard(() => {
+        this.#isDraining = true;
+        for (const effect of this.#gate.onDurable(write)) this.#performOne(effect);
+        for (let next = this.#events.shift(); next !== undefined; next = this.#events.shift()) this.#stepOne(next);
+        this.#isDraining = false;
+        this.#flush();
+      });
+    });
+  }
+
+  #performOne(effect: Performed): void {
+    const { ports, store, codec, observer } = this.#options;
+    switch (effect.type) {
+      case "send":
+        return ports.sendToReplica(effect.to, effect.frame);
+      case "broadcast":
+        return ports.sendToReplicas(this.#others, effect.frame);
+      case "execute":
+        return this.#execute(effect);
+      case "archive":
+        return store.history.put(effect.seq, codec.encodeCommittedEntry(effect.entry));
+      case "send-history":
+        return this.#sendHistory(effect);
+      case "cut":
+        return this.#cut(effect.upTo);
+      case "start-timer":
+        return ports.startTimer(effect.timer, effect.afterMs, () =>
+          this.#step({ type: "timeout", timer: effect.timer, token: effect.token }),
+        );
+      case "cancel-timer":
+        return ports.cancelTimer(effect.timer);
+      case "evidence":
+        this.#evidence.keep(effect.evidence);
+        return observer.onEvidence?.(effect.evidence);
+      case "rejected":
+        return observer.onRejection?.(effect.rejection);
+      case "refuse":
+        return this.#refuse(effect);
+      default:
+        return assertNever(effect);
+    }
+  }
+
+  #execute({ seq, batch, checkpoint }: Extract<Effect, { type: "execute" }>): void {
+    const { observer, ports } = this.#options;
+    const execution: Execution = this.#executor.execute(seq, batch);
+    const { view } = this.#replica.status;
+    for (const { client, reply } of execution.replies)
+      ports.sendToClient(client, { type: "reply", reply: { ...reply, view } });
+    observer.onExecuted?.({
+      seq,
+      batchDigest: batch.digest,
+      historyDigest: execution.historyDigest,
+      requests: batch.requests.length,
+    });
+    if (checkpoint) this.#makeDurable(seq);
+    this.#events.push({ type: "executed", seq, progress: execution.progress });
+  }
+
+  /** A CHECKPOINT is signed only when the own state at its number is durable (protocol rule 8.3). */
+  #makeDurable(seq: SequenceNumber): void {
+    const { store } = this.#options;
+    const stateRoot = this.#executor.stateRoot();
+    writeCheckpointMark(store.local, { seq, stateRoot });
+    store.flush((failure) => {
+      if (this.#isDead) return;
+      if (failure !== undefined) return this.#die(failure);
+      this.#step({ type: "state-durable", seq, stateRoot });
+    });
+  }
+
+  /** A restart between a checkpoint and its certificate: the vote is cast again, the same bytes (protocol rule 8.2). */
+  #revoteLastCheckpoint(): void {
+    const last = readCheckpointMark(this.#options.store.local);
+    if (last !== undefined && last.seq > this.#replica.status.lowWatermark)
+      this.#step({ type: "state-durable", seq: last.seq, stateRoot: last.stateRoot });
+  }
+
+  #cut(upTo: SequenceNumber): void {
+    const { store, observer } = this.#options;
+    store.log.cut(upTo);
+    const stable = sequenceNumber(upTo + 1);
+    store.history.trim(stable);
+    this.#executor.collectBelow(stable);
+    observer.onStable?.(stable);
+  }
+
+  #sendHistory({ to, first, last, stable }: Extract<Effect, { type: "send-history" }>): void {
+    const { store, ports, codec } = this.#options;
+    for (let seq = first; seq <= last; seq = sequenceNumber(seq + 1)) {
+      const bytes = store.history.get(seq);
+      if (bytes === undefined) {
+        if (stable.seq >= seq) ports.sendToReplica(to, { type: "below-history", checkpoint: stable });
+        return;
+      }
+      const decoded = codec.decodeCommittedEntry(bytes);
+      invariant(decoded.ok, "host.history-does-not-decode", { seq });
+      ports.sendToReplica(to, { type: "committed", entry: decoded.value });
+    }
+  }
+
+  #refuse({ client, requestDigest, code }: Extract<Effect, { type: "refuse" }>): void {
+    this.#options.ports.sendToClient(client, { type: "refused", requestDigest, code });
+  }
+
+  #now(): number {
+    this.#lastMs = Math.max(this.#lastMs, Math.floor(this.#options.ports.nowMs()));
+    return this.#lastMs;
+  }
+
+  #genesisCheckpoint(): CheckpointCertificate {
+    const { cluster } = this.#options;
+    // Genesis is known, not judged; its "root" is the cluster id, which covers the whole document.
+    return {
+      epoch: this.#membership.epoch,
+      seq: sequenceNumber(0),
+      stateRoot: cluster as string as CheckpointCertificate["stateRoot"],
+      signatures: [],
+    };
+  }
+
+  #replicaOptions(): ConstructorParameters<typeof Replica>[0] {
+    const { genesis, signer, composer } = this.#options;
+    const settings = { ...DEFAULT_HOST_SETTINGS, ...this.#options.settings };
+    return {
+      signer,
+      composer,
+      checkpointInterval: genesis.checkpointInterval,
+      windowSize: genesis.windowSize,
+      limits: genesis.limits,
+      clockToleranceMs: genesis.timeouts.clockToleranceMs,
+      statusIntervalMs: genesis.timeouts.statusIntervalMs,
+      pipelineDepthMax: settings.pipelineDepthMax,
+      queue: {
+        pendingMax: settings.pendingRequestsMax,
+        pendingPerClientMax: settings.pendingRequestsPerClientMax,
+        pendingBytesMax: settings.pendingBytesMax,
+      },
+    };
+  }
+
+  /** Whatever is thrown here is our own bug or our own disk: the replica stops, and says nothing more. */
+  #guard(action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      this.#die(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  #die(error: Error): void {
+    if (this.#isDead) return;
+    this.#isDead = true;
+    this.#options.observer.onFatal(error);
+  }
+}
