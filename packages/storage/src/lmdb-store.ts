@@ -1,4 +1,4 @@
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, statSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { open } from "lmdb";
 import { checkMeta, encodeMeta, META_KEY, type StoreIdentity } from "./identity.ts";
@@ -22,6 +22,12 @@ export interface StoreOptions {
 }
 
 const DATABASE_FILE = "data.mdb";
+/** Fixed, because LMDB would take the machine's and `checkFile` must know. */
+const PAGE_BYTES = 4096;
+const META_PAGES_BYTES = 2 * PAGE_BYTES;
+/** Where LMDB 1.0 has its magic number in both meta pages. */
+const MAGIC_OFFSET = 24;
+const MAGIC = 0xbe_ef_c0_de;
 
 /**
  * Makes the store of a replica, once, durably: the mark of initialization is its last write (protocol rule 8.4).
@@ -47,11 +53,7 @@ export async function initializeStore(path: string, identity: StoreIdentity): Pr
  * `storage.version` or `storage.damaged` for one that is not this replica's; nothing has been changed then.
  */
 export function openStore(path: string, identity: StoreIdentity, options: StoreOptions = {}): ReplicaStore {
-  const file = statSync(join(path, DATABASE_FILE), { throwIfNoEntry: false });
-  if (file === undefined || file.size === 0) {
-    const advice = "if this replica has never run, initialize it; if it has, its disk is lost, do not initialize again";
-    throw new StorageError("storage.not-initialized", `${path} holds no store: expected ${DATABASE_FILE}; ${advice}`);
-  }
+  checkFile(path);
   const database = openDatabase(path, options.durability ?? "sync");
   try {
     checkMeta(path, database.getBinary(Buffer.from(META_KEY)), identity);
@@ -68,6 +70,7 @@ function openDatabase(path: string, durability: Durability): BytesDatabase {
     return open<Buffer, Buffer>(path, {
       // Else a folder whose name has a dot is taken for a file.
       noSubdir: false,
+      pageSize: PAGE_BYTES,
       encoding: "binary",
       keyEncoding: "binary",
       compression: false,
@@ -83,6 +86,24 @@ function openDatabase(path: string, durability: Durability): BytesDatabase {
     const reason = error instanceof Error ? error.message : String(error);
     const advice = "point it at this replica's own folder, or treat the disk as lost";
     throw new StorageError("storage.foreign", `${path}: expected an LMDB store, but: ${reason}; ${advice}`, error);
+  }
+}
+
+/** LMDB trusts its file and takes the process down with one that is not its own, so a look at it comes first. */
+function checkFile(path: string): void {
+  const file = join(path, DATABASE_FILE);
+  if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) === 0) {
+    const advice = "if this replica has never run, initialize it; if it has, its disk is lost, do not initialize again";
+    throw new StorageError("storage.not-initialized", `${path} holds no store: expected ${DATABASE_FILE}; ${advice}`);
+  }
+  const head = Buffer.alloc(META_PAGES_BYTES);
+  const descriptor = openSync(file, "r");
+  const length = readSync(descriptor, head, 0, META_PAGES_BYTES, 0);
+  closeSync(descriptor);
+  const [first, second] = [head.readUInt32LE(MAGIC_OFFSET), head.readUInt32LE(PAGE_BYTES + MAGIC_OFFSET)];
+  if (length < META_PAGES_BYTES || first !== MAGIC || second !== MAGIC) {
+    const advice = "point it at this replica's own folder, or treat the disk as lost";
+    throw new StorageError("storage.foreign", `${path}: expected an LMDB store, found another file; ${advice}`);
   }
 }
 

@@ -1,0 +1,174 @@
+import { copyFileSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { clusterId, replicaId, sequenceNumber } from "@quorate/protocol";
+import { initializeStore, openStore, type ReplicaStore, StorageError } from "@quorate/storage";
+import { expect } from "chai";
+import { open, type RootDatabase } from "lmdb";
+import { IDENTITY } from "./identity.ts";
+import { openIn, temporaryFolder } from "./temporary-folder.ts";
+
+const folder = temporaryFolder();
+
+async function made(): Promise<string> {
+  const path = join(folder(), "store.of.replica");
+  await initializeStore(path, IDENTITY);
+  return path;
+}
+
+async function filled(): Promise<string> {
+  const path = await made();
+  const store = openIn(path);
+  for (const seq of [1, 2, 2, 3]) store.log.append(sequenceNumber(seq), Buffer.from(`record of ${seq}`));
+  for (const seq of [1, 2, 3]) store.history.put(sequenceNumber(seq), Buffer.from(`batch ${seq}`));
+  await store.close();
+  return path;
+}
+
+/** Changes a store behind its back. */
+async function tamper(path: string, change: (database: RootDatabase<Buffer, Buffer>) => unknown): Promise<void> {
+  const database = open<Buffer, Buffer>(path, { noSubdir: false, encoding: "binary", keyEncoding: "binary" });
+  await change(database);
+  await database.close();
+}
+
+function keysOf(database: RootDatabase<Buffer, Buffer>, prefix: string): Buffer[] {
+  const start = Buffer.from(prefix);
+  return [...database.getKeys({ start, end: Buffer.from([start[0]! + 1]) })];
+}
+
+function failureOf(action: () => unknown): StorageError {
+  try {
+    action();
+  } catch (error) {
+    if (error instanceof StorageError) return error;
+    throw error;
+  }
+  throw new Error("expected a StorageError, nothing was thrown");
+}
+
+function expectFailure(action: () => unknown, code: string, ...said: string[]): void {
+  const failure = failureOf(action);
+  expect(failure.code).to.equal(code);
+  expect(failure.message).to.not.include("\n");
+  for (const part of said) expect(failure.message).to.include(part);
+}
+
+async function withStore(path: string, use: (store: ReplicaStore) => void): Promise<void> {
+  const store = openIn(path);
+  use(store);
+  await store.close();
+}
+
+describe("A damaged store", () => {
+  it("is found in every byte of every log record and in the record's place", async () => {
+    for (const at of [0, 3, 4, 10, 14]) {
+      const path = await filled();
+      await tamper(path, (database) => {
+        const key = keysOf(database, "l")[2]!;
+        const value = Buffer.from(database.getBinary(key)!);
+        value[at]! ^= 1;
+        return database.put(key, value);
+      });
+
+      await withStore(path, ({ log }) => {
+        expectFailure(() => [...log.entries()], "storage.damaged", "sequence number 2");
+      });
+    }
+  });
+
+  it("is found when two records have changed places", async () => {
+    const path = await filled();
+    await tamper(path, async (database) => {
+      const [first, second] = keysOf(database, "l");
+      const value = Buffer.from(database.getBinary(first!)!);
+      await database.put(first!, Buffer.from(database.getBinary(second!)!));
+      await database.put(second!, value);
+    });
+
+    await withStore(path, ({ log }) => expectFailure(() => [...log.entries()], "storage.damaged", "sequence number 1"));
+  });
+
+  it("is found when a log record, all of them or their tally has vanished", async () => {
+    const lost: ((database: RootDatabase<Buffer, Buffer>) => Promise<unknown>)[] = [
+      (database) => database.remove(keysOf(database, "l")[3]!),
+      (database) => Promise.all(keysOf(database, "l").map((key) => database.remove(key))),
+      (database) => database.remove(Buffer.from("k")),
+    ];
+    for (const change of lost) {
+      const path = await filled();
+      await tamper(path, change);
+
+      await withStore(path, ({ log }) => expectFailure(() => [...log.entries()], "storage.damaged", "the log's tally"));
+    }
+  });
+
+  it("is found in a history entry, and the others are still served", async () => {
+    const path = await filled();
+    await tamper(path, (database) => database.put(keysOf(database, "h")[1]!, Buffer.from("nonsense")));
+
+    await withStore(path, ({ history }) => {
+      expectFailure(() => history.get(sequenceNumber(2)), "storage.damaged", "history entry of sequence number 2");
+      expect(Buffer.from(history.get(sequenceNumber(3))!).toString()).to.equal("batch 3");
+    });
+  });
+
+  it("is not opened when the entry that says whose it is does not hold", async () => {
+    const path = await filled();
+    await tamper(path, (database) => database.put(Buffer.from("m"), Buffer.from("nonsense")));
+
+    expectFailure(() => openIn(path), "storage.damaged", path);
+  });
+});
+
+describe("A data folder", () => {
+  it("is made once", async () => {
+    const path = await made();
+    const before = readdirSync(path);
+
+    const failure = await initializeStore(path, IDENTITY).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    expect((failure as StorageError).code).to.equal("storage.already-initialized");
+    expect((failure as StorageError).message)
+      .to.include("already initialized")
+      .and.include(path);
+    expect(readdirSync(path)).to.deep.equal(before);
+  });
+
+  it("is refused when it is missing, empty or holds an empty file, and left as it was", () => {
+    const empty = folder();
+    expectFailure(() => openIn(join(empty, "missing")), "storage.not-initialized", "missing", "initialize");
+    expectFailure(() => openIn(empty), "storage.not-initialized", empty);
+    expect(readdirSync(empty)).to.deep.equal([]);
+    writeFileSync(join(empty, "data.mdb"), "");
+    expectFailure(() => openIn(empty), "storage.not-initialized");
+  });
+
+  it("is refused when its making was cut short before the mark", async () => {
+    const path = folder();
+    await tamper(path, (database) => database.put(Buffer.from("x"), Buffer.from("y")));
+
+    expectFailure(() => openIn(path), "storage.not-initialized", "no mark of initialization");
+  });
+
+  it("is refused when it belongs to another replica or another cluster", async () => {
+    const path = await made();
+    const copy = folder();
+    copyFileSync(join(path, "data.mdb"), join(copy, "data.mdb"));
+
+    const otherReplica = { ...IDENTITY, replica: replicaId(3) };
+    expectFailure(() => openStore(copy, otherReplica), "storage.foreign", "replica 3", "replica 2", "own folder");
+    const otherCluster = { ...IDENTITY, cluster: clusterId("cd".repeat(32)) };
+    expectFailure(() => openStore(copy, otherCluster), "storage.foreign", "abab", "cdcd");
+    await withStore(copy, ({ log }) => expect([...log.entries()]).to.deep.equal([]));
+  });
+
+  it("is refused when another program wrote its file", () => {
+    const path = join(folder(), "store");
+    mkdirSync(path);
+    writeFileSync(join(path, "data.mdb"), "these are not pages\n".repeat(1000));
+
+    expectFailure(() => openIn(path), "storage.foreign", path, "own folder");
+  });
+});
