@@ -4,6 +4,7 @@
  *
  * @packageDocumentation
  */
+export { createBatchComposer } from "./batch-composer.ts";
 export * from "./digests.ts";
 export * from "./genesis-keys.ts";
 export * from "./merkle.ts";
