@@ -14,5 +14,7 @@ export * from "./identity.ts";
 export * from "./limits.ts";
 export * from "./link.ts";
 export * from "./listen.ts";
+export { LoopbackNetwork } from "./loopback.ts";
 export * from "./persistent-link.ts";
+export type { ListenerSnapshot, ReceptionOptions, RefusalReason } from "./reception.ts";
 export * from "./transport-error.ts";
