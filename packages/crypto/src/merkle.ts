@@ -66,6 +66,9 @@ export function merklePath(hasher: Hasher, contents: readonly Uint8Array[], inde
  * The root that `content` at the end of `path` leads to. The shape of a tree follows from its size, so a path has
  * exactly one right number of siblings.
  *
+ * What is proven is that the content is a leaf. As in the RFC, a root does not name the size of its tree, so who does not
+ * know the size from elsewhere must take index and size for hints: a leaf's content says itself what it is.
+ *
  * @returns undefined for a path that no tree has: index ≥ size, size > 2^31, too few or too many siblings.
  */
 export function rootFromPath(hasher: Hasher, content: Uint8Array, path: MerklePath): Digest | undefined {

@@ -154,6 +154,14 @@ describe("a Merkle path", () => {
     }
   });
 
+  it("does not prove the size of the tree, which only has to have such a place", () => {
+    const tree = new MerkleTree(hasher, numbered(3));
+    const path = tree.path(1);
+
+    expect(rootFromPath(hasher, numbered(3)[1]!, { ...path, size: 4 })).to.equal(tree.root);
+    expect(rootFromPath(hasher, numbered(3)[1]!, { ...path, size: 2 })).to.equal(undefined);
+  });
+
   it("may stand in a tree of the greatest size", () => {
     const siblings = Array<Digest>(31).fill(hasher.digest(Uint8Array.of()));
     const path = { index: MERKLE_SIZE_MAX - 1, size: MERKLE_SIZE_MAX, siblings };
