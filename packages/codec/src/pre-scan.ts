@@ -9,6 +9,8 @@ export interface ScanLimits {
   readonly bytesMax: number;
   /** Integers, strings and arrays together: each becomes an object, and most take but one byte on the wire. */
   readonly itemsMax: number;
+  /** The elements of one array. */
+  readonly elementsMax: number;
 }
 
 /**
@@ -20,7 +22,7 @@ export interface ScanLimits {
 export function preScan(bytes: Uint8Array, limits: ScanLimits): DecodeError | undefined {
   if (bytes.length > limits.bytesMax)
     return { code: "too-large", path: "@0", expected: `at most ${limits.bytesMax} bytes`, got: `${bytes.length}` };
-  return new Scan(bytes, limits.itemsMax).run();
+  return new Scan(bytes, limits).run();
 }
 
 const UINT = 0;
@@ -40,14 +42,14 @@ const FORBIDDEN: readonly (string | undefined)[] = [
 
 class Scan {
   readonly #bytes: Uint8Array;
-  readonly #itemsMax: number;
+  readonly #limits: ScanLimits;
   #at = 0;
   #items = 0;
   #error: DecodeError | undefined;
 
-  constructor(bytes: Uint8Array, itemsMax: number) {
+  constructor(bytes: Uint8Array, limits: ScanLimits) {
     this.#bytes = bytes;
-    this.#itemsMax = itemsMax;
+    this.#limits = limits;
   }
 
   run(): DecodeError | undefined {
@@ -77,7 +79,8 @@ class Scan {
 
   /** Reads one header, and the content of a string; the number of elements of an array, -1 for anything else. */
   #item(): number {
-    if (++this.#items > this.#itemsMax) return this.#fault("too-large", `at most ${this.#itemsMax} items`, "one more");
+    const { itemsMax, elementsMax } = this.#limits;
+    if (++this.#items > itemsMax) return this.#fault("too-large", `at most ${itemsMax} items`, "one more");
     const initial = this.#bytes[this.#at];
     if (initial === undefined) return this.#fault("truncated", "an item", "the end of the frame");
     const major = initial >> 5;
@@ -90,7 +93,10 @@ class Scan {
     // Every element takes a byte at least, so this bounds arrays as well as strings.
     if (argument > this.#bytes.length - this.#at)
       return this.#fault("truncated", `${argument} more bytes or elements`, `${this.#bytes.length - this.#at} bytes`);
-    if (major === ARRAY) return argument;
+    if (major === ARRAY)
+      return argument > elementsMax
+        ? this.#fault("too-many", `at most ${elementsMax} elements`, `${argument}`)
+        : argument;
     if (major === TEXT && !isUtf8(this.#bytes, this.#at, this.#at + argument))
       return this.#fault("invalid-utf8", "well-formed UTF-8", "other bytes");
     if (major === BYTES || major === TEXT) this.#at += argument;

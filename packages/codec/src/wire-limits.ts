@@ -74,38 +74,42 @@ export function wireLimitsOf(genesis: Pick<Genesis, "limits">): WireLimits {
 
 /** An array of a length that the shape fixes: its header is one byte, and no shape has 24 fields. */
 function tuple(...parts: readonly ScanLimits[]): ScanLimits {
-  return sum({ bytesMax: 1, itemsMax: 1 }, ...parts);
+  return sum({ bytesMax: 1, itemsMax: 1, elementsMax: parts.length }, ...parts);
 }
 /** An array of at most `count` equal elements; the header of a list is five bytes at most. */
 function list(count: number, element: ScanLimits): ScanLimits {
-  return { bytesMax: 5 + count * element.bytesMax, itemsMax: 1 + count * element.itemsMax };
+  const elementsMax = Math.max(count, element.elementsMax);
+  return { bytesMax: 5 + count * element.bytesMax, itemsMax: 1 + count * element.itemsMax, elementsMax };
 }
 /**
  * `count` byte strings of `bytes` in all, and the header of their list. A header is one byte, and never more than one
  * further byte for each 24 of content.
  */
 function strings(count: number, bytes: number): ScanLimits {
-  return { bytesMax: 5 + count + bytes + Math.floor(bytes / 24), itemsMax: 1 + count };
+  return { bytesMax: 5 + count + bytes + Math.floor(bytes / 24), itemsMax: 1 + count, elementsMax: count };
 }
 function sum(...parts: readonly ScanLimits[]): ScanLimits {
   let bytesMax = 0;
   let itemsMax = 0;
+  let elementsMax = 0;
   for (const part of parts) {
     bytesMax += part.bytesMax;
     itemsMax += part.itemsMax;
+    elementsMax = Math.max(elementsMax, part.elementsMax);
   }
-  return { bytesMax, itemsMax };
+  return { bytesMax, itemsMax, elementsMax };
 }
 function greatest(...parts: readonly ScanLimits[]): ScanLimits {
   return {
     bytesMax: Math.max(...parts.map((part) => part.bytesMax)),
     itemsMax: Math.max(...parts.map((part) => part.itemsMax)),
+    elementsMax: Math.max(...parts.map((part) => part.elementsMax)),
   };
 }
 
-const UINT: ScanLimits = { bytesMax: 9, itemsMax: 1 };
-const HASH: ScanLimits = { bytesMax: 34, itemsMax: 1 };
-const SIGNATURE: ScanLimits = { bytesMax: 66, itemsMax: 1 };
+const UINT: ScanLimits = { bytesMax: 9, itemsMax: 1, elementsMax: 0 };
+const HASH: ScanLimits = { bytesMax: 34, itemsMax: 1, elementsMax: 0 };
+const SIGNATURE: ScanLimits = { bytesMax: 66, itemsMax: 1, elementsMax: 0 };
 const SIGNATURES = list(MEMBERS_MAX, tuple(UINT, SIGNATURE));
 const STATUS = tuple(UINT, UINT, UINT, UINT, UINT, UINT, list(STATUS_LACKS_MAX, tuple(UINT, UINT)));
 const ENVELOPE = tuple(UINT, SIGNATURE, STATUS);
@@ -120,7 +124,8 @@ function requestCost(operations: number, bytes: number): ScanLimits {
 function batchCost(limits: Genesis["limits"]): ScanLimits {
   const heads = list(limits.batchRequestsMax, requestCost(0, 0));
   const operations = strings(limits.batchRequestsMax * limits.requestOperationsMax, limits.batchBytesMax);
-  return tuple(UINT, heads, operations);
+  // They are spread over the requests: no list holds more than one request's.
+  return tuple(UINT, heads, { ...operations, elementsMax: limits.requestOperationsMax });
 }
 
 function replyCost(results: number, bytes: number): ScanLimits {

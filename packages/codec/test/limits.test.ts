@@ -1,0 +1,195 @@
+import { type Codec, createCodec, wireLimitsOf } from "@quorate/codec";
+import {
+  DEFAULT_LIMITS,
+  digest,
+  epochNumber,
+  type Limits,
+  publicKey,
+  type ReplicaFrame,
+  type Request,
+  replicaId,
+  requestNumber,
+  type ServerFrame,
+  sequenceNumber,
+  sessionId,
+  timestampMs,
+  viewNumber,
+} from "@quorate/protocol";
+import { expect } from "chai";
+import { header } from "./cbor-bytes.ts";
+
+const COUNTER = Number.MAX_SAFE_INTEGER;
+const HASH = digest("ff".repeat(32));
+const SIGNATURE = new Uint8Array(64).fill(0xff);
+const SIGNATURES = Array.from({ length: 64 }, (_, i) => ({ from: replicaId(2 ** 31 - 64 + i), signature: SIGNATURE }));
+
+function request(operations: readonly Uint8Array[]): Request {
+  return {
+    type: "operations",
+    client: publicKey(HASH),
+    session: sessionId(HASH),
+    number: requestNumber(COUNTER),
+    operations,
+    signature: SIGNATURE,
+  };
+}
+
+/** A committed frame with everything at its limit: `batchBytesMax` in as many operations as are legal. */
+function largestFrame(limits: Limits, operations: number): ReplicaFrame {
+  const size = Math.floor(limits.batchBytesMax / operations);
+  const perRequest = Math.ceil(operations / limits.batchRequestsMax);
+  const requests = Array.from({ length: limits.batchRequestsMax }, () =>
+    request(Array.from({ length: perRequest }, () => new Uint8Array(size).fill(0xa5))),
+  );
+  return {
+    type: "committed",
+    entry: {
+      batch: { timestampMs: timestampMs(COUNTER), requests },
+      certificate: {
+        epoch: epochNumber(COUNTER),
+        view: viewNumber(COUNTER),
+        seq: sequenceNumber(COUNTER),
+        digest: HASH,
+        signatures: SIGNATURES,
+      },
+    },
+  };
+}
+
+/** The fastest of three, so that a busy machine fails nobody; the bounds are for complexity, not for speed. */
+function millisecondsOf(run: () => unknown): number {
+  let best = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < 3; i++) {
+    const start = performance.now();
+    run();
+    best = Math.min(best, performance.now() - start);
+  }
+  return best;
+}
+
+const FOUR_MEGABYTES: Limits = { ...DEFAULT_LIMITS, batchBytesMax: 4 << 20, requestBytesMax: 4 << 20 };
+
+describe("codec limits", () => {
+  it("computes the sizes that docs/wire.md states for the default limits", () => {
+    const limits = wireLimitsOf({ limits: DEFAULT_LIMITS });
+
+    expect(limits.replicaFrameBytesMax).to.equal(1_702_421);
+    expect(limits.clientFrameBytesMax).to.equal(547_325);
+    expect(limits.serverFrameBytesMax).to.equal(1_377_944);
+  });
+
+  it("leaves room for the largest frame of every division of the bytes", () => {
+    for (const limits of [DEFAULT_LIMITS, FOUR_MEGABYTES]) {
+      const codec = createCodec(wireLimitsOf({ limits }));
+      for (const operations of [512, 512 * 7, 512 * 85, 512 * 1024]) {
+        const bytes = codec.encodeReplicaFrame(largestFrame(limits, operations));
+        expect(codec.decodeReplicaFrame(bytes).ok, `${operations} operations`).to.equal(true);
+      }
+    }
+  });
+
+  it("leaves room for the largest request and the largest reply", () => {
+    const codec = createCodec(wireLimitsOf({ limits: DEFAULT_LIMITS }));
+    const { requestOperationsMax, requestBytesMax, resultBytesMax } = DEFAULT_LIMITS;
+    for (const count of [1, 2, requestOperationsMax]) {
+      const size = requestBytesMax / count;
+      const bytes = codec.encodeClientFrame({ type: "request", request: request(split(count, size)) });
+      expect(codec.decodeClientFrame(bytes).ok, `${count} operations`).to.equal(true);
+    }
+    const bytes = codec.encodeServerFrame(
+      reply([new Uint8Array(resultBytesMax), ...split(requestOperationsMax - 1, 256)]),
+    );
+    expect(codec.decodeServerFrame(bytes).ok).to.equal(true);
+  });
+
+  it("is not much larger than the largest frame", () => {
+    const { replicaFrameBytesMax, clientFrameBytesMax, serverFrameBytesMax } = wireLimitsOf({ limits: DEFAULT_LIMITS });
+
+    expect(replicaFrameBytesMax).to.be.lessThan(DEFAULT_LIMITS.batchBytesMax * 1.7);
+    expect(clientFrameBytesMax).to.be.lessThan(DEFAULT_LIMITS.requestBytesMax * 1.1);
+    expect(serverFrameBytesMax).to.be.lessThan(DEFAULT_LIMITS.resultBytesMax * 1.4);
+  });
+
+  it("encodes and decodes the largest legal frames in bounded time", () => {
+    const codec = createCodec(wireLimitsOf({ limits: FOUR_MEGABYTES }));
+
+    for (const [operations, boundMs] of [
+      [512, 500],
+      [512 * 1024, 3000],
+    ] as const) {
+      const frame = largestFrame(FOUR_MEGABYTES, operations);
+      const bytes = codec.encodeReplicaFrame(frame);
+      expect(bytes.length).to.be.greaterThan(4 << 20);
+
+      expect(millisecondsOf(() => codec.decodeReplicaFrame(bytes))).to.be.lessThan(boundMs);
+      expect(millisecondsOf(() => codec.encodeReplicaFrame(frame))).to.be.lessThan(boundMs);
+    }
+  });
+
+  it("refuses the nastiest illegal frames in bounded time", () => {
+    const { replicaFrameBytesMax: size } = wireLimitsOf({ limits: FOUR_MEGABYTES });
+    const codec = createCodec(wireLimitsOf({ limits: FOUR_MEGABYTES }));
+    const nasty: Readonly<Record<string, Uint8Array>> = {
+      "nested arrays": new Uint8Array(size).fill(0x81),
+      "nested tags": new Uint8Array(size).fill(0xc1),
+      "empty arrays": listOf(500_000, [0x80]),
+      "empty strings in place of requests": frameOf(codec, listOf(500_000, [0x40])),
+      "wrong operations": frameOf(codec, listOf(500_000, [0x00])),
+      "a long text": Uint8Array.from([...header(3, size - 5), ...new Uint8Array(size - 5).fill(0x61)]),
+      "one byte too many": new Uint8Array(size + 1),
+      "the largest frame but for its last byte": codec
+        .encodeReplicaFrame(largestFrame(FOUR_MEGABYTES, 512 * 1024))
+        .slice(0, -1),
+    };
+    for (const [name, bytes] of Object.entries(nasty)) {
+      expect(codec.decodeReplicaFrame(bytes).ok, name).to.equal(false);
+      expect(
+        millisecondsOf(() => codec.decodeReplicaFrame(bytes)),
+        name,
+      ).to.be.lessThan(500);
+    }
+  });
+});
+
+function split(count: number, size: number): Uint8Array[] {
+  return Array.from({ length: count }, () => new Uint8Array(size));
+}
+
+function reply(values: readonly Uint8Array[]): ServerFrame {
+  return {
+    type: "reply",
+    reply: {
+      from: replicaId(2 ** 31 - 1),
+      statement: {
+        epoch: epochNumber(COUNTER),
+        seq: sequenceNumber(COUNTER),
+        historyDigest: HASH,
+        outputsRoot: HASH,
+      },
+      signature: SIGNATURE,
+      session: sessionId(HASH),
+      number: requestNumber(COUNTER),
+      requestDigest: HASH,
+      results: values.map((value) => ({ status: "ok", value })),
+      path: { index: 2 ** 31 - 1, size: 2 ** 31, siblings: new Array(31).fill(HASH) },
+      view: viewNumber(COUNTER),
+    },
+  };
+}
+
+function listOf(count: number, item: readonly number[]): Uint8Array {
+  const head = header(4, count);
+  const bytes = new Uint8Array(head.length + count * item.length);
+  bytes.set(head);
+  for (let i = 0; i < count; i++) bytes.set(item, head.length + i * item.length);
+  return bytes;
+}
+
+/** A batch-body frame with this in place of the requests. */
+function frameOf(codec: Codec, requests: Uint8Array): Uint8Array {
+  const empty = codec.encodeReplicaFrame({ type: "batch-body", batch: { timestampMs: timestampMs(0), requests: [] } });
+  const bytes = new Uint8Array(empty.length - 1 + requests.length);
+  bytes.set(empty.subarray(0, -1));
+  bytes.set(requests, empty.length - 1);
+  return bytes;
+}

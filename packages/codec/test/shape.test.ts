@@ -1,0 +1,341 @@
+import { createCodec, type DecodeError, wireLimitsOf } from "@quorate/codec";
+import { DEFAULT_LIMITS } from "@quorate/protocol";
+import * as cborg from "cborg";
+import { expect } from "chai";
+import { CODEC, SAMPLE_LIST, SAMPLES, SHAPES, type Shape } from "./samples.ts";
+
+type Path = readonly number[];
+
+/** The sample as nested arrays, to be changed and encoded again without the codec. */
+const wireOf = (shape: Shape, value: unknown): unknown[] => cborg.decode(shape.encode(value));
+
+function changed(wire: unknown, path: Path, change: (old: unknown) => unknown): unknown {
+  const [at, ...rest] = path;
+  if (at === undefined) return change(wire);
+  if (!Array.isArray(wire)) throw new Error(`no array at ${path}`);
+  return wire.with(at, changed(wire[at], rest, change));
+}
+
+function* pathsOf(wire: unknown, at: Path = []): Generator<Path> {
+  yield at;
+  if (Array.isArray(wire)) for (const [i, element] of wire.entries()) yield* pathsOf(element, [...at, i]);
+}
+
+const shorter = (old: unknown): unknown => (Array.isArray(old) ? old.slice(0, -1) : old);
+const longer = (old: unknown): unknown => (Array.isArray(old) ? [...old, 0] : old);
+
+/** A list may lose an element and still be legal; then the shorter list is what its bytes say. */
+function expectRefusalOrTheSameBytes(shape: Shape, wire: unknown): DecodeError | undefined {
+  const input = Uint8Array.from(cborg.encode(wire));
+  const decoded = shape.decode(input);
+  if (!decoded.ok) return decoded.error;
+  expect(shape.encode(decoded.value)).to.deep.equal(input);
+  return undefined;
+}
+
+function errorOf(shape: Shape, wire: unknown): DecodeError | undefined {
+  const decoded = shape.decode(cborg.encode(wire));
+  return decoded.ok ? undefined : decoded.error;
+}
+const shapeOf = (kind: Shape["kind"]): Shape => SHAPES.find((shape) => shape.kind === kind)!;
+
+const hash = (byte: number): Uint8Array => new Uint8Array(32).fill(byte);
+const signature = new Uint8Array(64);
+const kindOf = (value: unknown): string =>
+  value instanceof Uint8Array ? "bytes" : Array.isArray(value) ? "array" : typeof value;
+const OF_EACH_KIND: readonly unknown[] = [7, "text", "__proto__", Uint8Array.of(1), [], [[1]]];
+
+describe("codec shapes", () => {
+  for (const { shape, name, value } of SAMPLE_LIST)
+    it(`refuses ${shape.kind} "${name}" with any field of another type`, () => {
+      const wire = wireOf(shape, value);
+
+      for (const path of pathsOf(wire))
+        changed(wire, path, (old) => {
+          for (const other of OF_EACH_KIND) {
+            if (kindOf(other) === kindOf(old)) continue;
+            const error = errorOf(
+              shape,
+              changed(wire, path, () => other),
+            );
+            expect(error, `${path}: ${String(other)}`).to.not.equal(undefined);
+            // A type that another field decides (a type number, a count) may be named by that field.
+            expect(error!.code).to.be.oneOf(["wrong-type", "wrong-length", "unknown-type", "inconsistent"]);
+            expect(error!.path).to.match(/^[a-zA-Z0-9.-]+$/);
+          }
+          return old;
+        });
+    });
+
+  for (const { shape, name, value } of SAMPLE_LIST)
+    it(`refuses ${shape.kind} "${name}" with a field too few or too many in any fixed place`, () => {
+      const wire = wireOf(shape, value);
+
+      for (const path of pathsOf(wire)) {
+        expectRefusalOrTheSameBytes(shape, changed(wire, path, shorter));
+        const error = expectRefusalOrTheSameBytes(shape, changed(wire, path, longer));
+        if (error !== undefined) expect(error.code).to.be.oneOf(["wrong-length", "wrong-type", "inconsistent"]);
+      }
+    });
+
+  interface Refusal {
+    readonly kind: Shape["kind"];
+    readonly sample: string;
+    readonly path: Path;
+    readonly to: (old: unknown) => unknown;
+    readonly error: Pick<DecodeError, "code" | "path">;
+  }
+  const refusals: Readonly<Record<string, Refusal>> = {
+    "a frame type of the future": {
+      kind: "ReplicaFrame",
+      sample: "signed",
+      path: [0],
+      to: () => 99,
+      error: { code: "unknown-type", path: "frame.type" },
+    },
+    "a message type of the future": {
+      kind: "ReplicaFrame",
+      sample: "prepare",
+      path: [1, 2, 0],
+      to: () => 99,
+      error: { code: "unknown-type", path: "frame.envelope.message.type" },
+    },
+    "a pre-prepare without its batch": {
+      kind: "ReplicaFrame",
+      sample: "prepare",
+      path: [1, 2, 0],
+      to: () => 1,
+      error: { code: "unknown-type", path: "frame.envelope.message.type" },
+    },
+    "a prepare with a batch": {
+      kind: "ReplicaFrame",
+      sample: "pre-prepare",
+      path: [1, 2, 0],
+      to: () => 2,
+      error: { code: "unknown-type", path: "frame.envelope.message.type" },
+    },
+    "evidence of a status": {
+      kind: "Evidence",
+      sample: "equivocation",
+      path: [1, 2, 0],
+      to: () => 5,
+      error: { code: "unknown-type", path: "evidence.first.message.type" },
+    },
+    "a sender above the greatest id": {
+      kind: "ReplicaFrame",
+      sample: "prepare",
+      path: [1, 0],
+      to: () => 2 ** 31,
+      error: { code: "out-of-range", path: "frame.envelope.from" },
+    },
+    "a signature of 63 bytes": {
+      kind: "ReplicaFrame",
+      sample: "prepare",
+      path: [1, 1],
+      to: () => new Uint8Array(63),
+      error: { code: "wrong-length", path: "frame.envelope.signature" },
+    },
+    "a signature of 65 bytes": {
+      kind: "ClientFrame",
+      sample: "request",
+      path: [1, 5],
+      to: () => new Uint8Array(65),
+      error: { code: "wrong-length", path: "frame.request.signature" },
+    },
+    "a digest of 31 bytes": {
+      kind: "ReplicaFrame",
+      sample: "prepare",
+      path: [1, 2, 4],
+      to: () => new Uint8Array(31),
+      error: { code: "wrong-length", path: "frame.envelope.message.digest" },
+    },
+    "a request without operations": {
+      kind: "ClientFrame",
+      sample: "request",
+      path: [1, 4],
+      to: () => [],
+      error: { code: "wrong-length", path: "frame.request.operations" },
+    },
+    "a time without requests": {
+      kind: "ReplicaFrame",
+      sample: "null batch",
+      path: [1, 0],
+      to: () => 1,
+      error: { code: "inconsistent", path: "frame.batch.timestampMs" },
+    },
+    "lacks that do not ascend": {
+      kind: "ReplicaFrame",
+      sample: "status",
+      path: [1, 2, 6],
+      to: (old) => (old as unknown[]).toReversed(),
+      error: { code: "not-ascending", path: "frame.envelope.message.lacks" },
+    },
+    "a lack given twice": {
+      kind: "ReplicaFrame",
+      sample: "status",
+      path: [1, 2, 6],
+      to: () => [
+        [5, 1],
+        [5, 2],
+      ],
+      error: { code: "not-ascending", path: "frame.envelope.message.lacks" },
+    },
+    "a lack of an unknown thing": {
+      kind: "ReplicaFrame",
+      sample: "status",
+      path: [1, 2, 6, 0, 1],
+      to: () => 8,
+      error: { code: "out-of-range", path: "frame.envelope.message.lacks.0.mask" },
+    },
+    "65 lacks": {
+      kind: "ReplicaFrame",
+      sample: "status",
+      path: [1, 2, 6],
+      to: () => Array.from({ length: 65 }, (_, i) => [i, 1]),
+      error: { code: "too-many", path: "frame.envelope.message.lacks" },
+    },
+    "a fetch that ends before it starts": {
+      kind: "ReplicaFrame",
+      sample: "fetch-committed",
+      path: [1, 2, 3],
+      to: () => 9,
+      error: { code: "inconsistent", path: "frame.envelope.message.last" },
+    },
+    "a fetch of 65 numbers": {
+      kind: "ReplicaFrame",
+      sample: "fetch-committed",
+      path: [1, 2, 3],
+      to: () => 74,
+      error: { code: "inconsistent", path: "frame.envelope.message.last" },
+    },
+    "a certificate with a signer twice": {
+      kind: "CheckpointCertificate",
+      sample: "certificate",
+      path: [4, 1, 0],
+      to: () => 0,
+      error: { code: "not-ascending", path: "checkpoint.signatures" },
+    },
+    "a certificate of 65 signers": {
+      kind: "CommittedEntry",
+      sample: "entry",
+      path: [2, 4],
+      to: () => Array.from({ length: 65 }, (_, i) => [i, signature]),
+      error: { code: "too-many", path: "entry.certificate.signatures" },
+    },
+    "prepares out of order in a record": {
+      kind: "LogRecord",
+      sample: "prepared",
+      path: [1, 1],
+      to: (old) => (old as unknown[]).toReversed(),
+      error: { code: "not-ascending", path: "record.certificate.prepares" },
+    },
+    "a reply without results": {
+      kind: "ServerFrame",
+      sample: "reply",
+      path: [1, 6],
+      to: () => [],
+      error: { code: "wrong-length", path: "frame.reply.results" },
+    },
+    "a result status of the future": {
+      kind: "ServerFrame",
+      sample: "reply",
+      path: [1, 6, 1, 0],
+      to: () => 15,
+      error: { code: "unknown-type", path: "frame.reply.results.1.status" },
+    },
+    "a judgement beside another result": {
+      kind: "ServerFrame",
+      sample: "reply",
+      path: [1, 6, 1, 0],
+      to: () => 16,
+      error: { code: "inconsistent", path: "frame.reply.results" },
+    },
+    "a leaf outside of its tree": {
+      kind: "ServerFrame",
+      sample: "reply",
+      path: [1, 7, 0],
+      to: () => 5,
+      error: { code: "inconsistent", path: "frame.reply.path.index" },
+    },
+    "a path of 32 siblings": {
+      kind: "Receipt",
+      sample: "receipt",
+      path: [7, 2],
+      to: () => new Array(32).fill(hash(1)),
+      error: { code: "too-many", path: "receipt.path.siblings" },
+    },
+    "a sibling of 33 bytes": {
+      kind: "Receipt",
+      sample: "receipt",
+      path: [7, 2, 1],
+      to: () => new Uint8Array(33),
+      error: { code: "wrong-length", path: "receipt.path.siblings.1" },
+    },
+    "a refusal of the future": {
+      kind: "ServerFrame",
+      sample: "refused",
+      path: [2],
+      to: () => 4,
+      error: { code: "unknown-type", path: "frame.code" },
+    },
+    "a layout of the future": {
+      kind: "Receipt",
+      sample: "receipt",
+      path: [0],
+      to: () => 2,
+      error: { code: "unknown-type", path: "receipt.type" },
+    },
+  };
+  for (const [name, { kind, sample, path, to, error }] of Object.entries(refusals))
+    it(`refuses ${name}`, () => {
+      const shape = shapeOf(kind);
+      const wire = changed(wireOf(shape, shape.samples[sample]), path, to);
+
+      const { code, path: where } = errorOf(shape, wire)!;
+
+      expect({ code, path: where }).to.deep.equal(error);
+    });
+
+  it("refuses what is too much for this cluster and legal in another", () => {
+    const limits = wireLimitsOf({
+      limits: {
+        ...DEFAULT_LIMITS,
+        batchRequestsMax: 2,
+        batchBytesMax: 20,
+        requestOperationsMax: 3,
+        requestBytesMax: 12,
+        resultBytesMax: 4,
+      },
+    });
+    const codec = createCodec(limits);
+    const operations = (...sizes: number[]): unknown => [
+      1,
+      hash(1),
+      hash(2),
+      1,
+      sizes.map((n) => new Uint8Array(n)),
+      signature,
+    ];
+    const body = (...requests: unknown[]): unknown => [4, [9, requests]];
+    const codeOf = (wire: unknown): string => {
+      const decoded = codec.decodeReplicaFrame(cborg.encode(wire));
+      return decoded.ok ? "accepted" : `${decoded.error.code} ${decoded.error.path}`;
+    };
+
+    expect(codeOf(body(operations(4, 4, 4), operations(8)))).to.equal("accepted");
+    expect(codeOf(body(operations(4, 4, 5)))).to.equal("too-many frame.batch.requests.0.operations.length");
+    expect(codeOf(body(operations(1, 1, 1, 1)))).to.equal("too-many frame.batch.requests.0.operations");
+    expect(codeOf(body(operations(12), operations(9)))).to.equal("too-many frame.batch.requests");
+    expect(codeOf(body(operations(1), operations(1), operations(1)))).to.equal("too-many frame.batch.requests");
+    const reply = SAMPLES.ServerFrame.reply!;
+    const wire = changed(cborg.decode(CODEC.encodeServerFrame(reply)), [1, 6], () => [[0, new Uint8Array(5)]]);
+    expect(codec.decodeServerFrame(cborg.encode(wire))).to.deep.include({ ok: false });
+  });
+
+  it("decodes nothing but the kind it was asked for", () => {
+    const bytes = CODEC.encodeLogRecord(SAMPLES.LogRecord.stable!);
+
+    expect(CODEC.decodeReplicaFrame(bytes).ok).to.equal(false);
+    expect(CODEC.decodeReceipt(bytes).ok).to.equal(false);
+  });
+});
