@@ -3,7 +3,7 @@ import type { ExecutionChanges, ExecutionStore } from "@quorate/state-machine";
 
 /** The plainest ordered map there is. */
 export class OrderedMemory implements OrderedReader {
-  readonly entries = new Map<string, Uint8Array>();
+  readonly entries: Map<string, Uint8Array> = new Map<string, Uint8Array>();
 
   get(key: Uint8Array): Uint8Array | undefined {
     return this.entries.get(bytesToHex(key));
@@ -27,8 +27,8 @@ export class OrderedMemory implements OrderedReader {
 
 /** A store in memory whose next read or write can be made to fail. */
 export class MemoryStore implements ExecutionStore {
-  readonly state = new OrderedMemory();
-  readonly local = new OrderedMemory();
+  readonly state: OrderedMemory = new OrderedMemory();
+  readonly local: OrderedMemory = new OrderedMemory();
 
   writeAtomically({ state, local }: ExecutionChanges): void {
     this.state.write(state);

@@ -1,0 +1,177 @@
+import { clusterIdOf, createClientSigner, createNobleHasher, createReplicaSigner, digestBatch } from "@quorate/crypto";
+import { createFakeBackend } from "@quorate/crypto/testing";
+import {
+  type ClusterId,
+  DEFAULT_LIMITS,
+  DEFAULT_TIMEOUTS,
+  type Digest,
+  type DigestedCertifiedBatch,
+  type DigestedRequest,
+  digest,
+  FORMAT_VERSION,
+  type Genesis,
+  genesisMembership,
+  type Hasher,
+  type Limits,
+  type PublicKey,
+  replicaId,
+  requestNumber,
+  type SessionId,
+  sequenceNumber,
+  timestampMs,
+} from "@quorate/protocol";
+import {
+  type ExecutedReply,
+  type Execution,
+  type ExecutionStore,
+  Executor,
+  type Service,
+} from "@quorate/state-machine";
+import { MemoryStore } from "./ordered-memory.ts";
+
+export const hasher: Hasher = createNobleHasher();
+const backend = createFakeBackend(hasher);
+
+/** 32 bytes that spell a number. */
+export function seedOf(n: number): Uint8Array {
+  const seed = new Uint8Array(32).fill(7);
+  new DataView(seed.buffer).setUint32(0, n);
+  return seed;
+}
+
+export function textOf(bytes: Uint8Array): string {
+  return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+}
+export function bytesOf(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
+
+/** Appends each operation to what `log` holds and returns the whole; `!text` throws after having written. */
+export const appender: Service = {
+  execute: (operation, state) => {
+    const key = bytesOf("log");
+    const log = textOf(state.get(key) ?? bytesOf("")) + textOf(operation);
+    state.put(key, bytesOf(log));
+    if (log.endsWith("!")) throw new Error(`refused after ${log}`);
+    return bytesOf(log);
+  },
+};
+
+export interface ClusterOptions {
+  readonly limits?: Partial<Limits>;
+  readonly clients?: Genesis["clients"];
+  readonly service?: Service;
+  readonly name?: string;
+}
+
+/** One replica's executor with what its tests need: clients that sign, batches, and a restart. */
+export class Fixture {
+  readonly genesis: Genesis;
+  readonly cluster: ClusterId;
+  readonly service: Service;
+  store: MemoryStore = new MemoryStore();
+  executor: Executor;
+
+  constructor(options: ClusterOptions = {}) {
+    this.genesis = {
+      formatVersion: FORMAT_VERSION,
+      name: options.name ?? "test",
+      faultModel: "byzantine",
+      members: [0, 1, 2, 3].map((id) => ({
+        id: replicaId(id),
+        publicKey: backend.publicKeyOf(seedOf(id)),
+        address: `127.0.0.1:${7000 + id}`,
+      })),
+      admins: { threshold: 1, keys: [backend.publicKeyOf(seedOf(99))] },
+      clients: options.clients ?? "open",
+      checkpointInterval: 16,
+      windowSize: 64,
+      limits: { ...DEFAULT_LIMITS, ...options.limits },
+      timeouts: DEFAULT_TIMEOUTS,
+    };
+    this.cluster = clusterIdOf(hasher, this.genesis);
+    this.service = options.service ?? appender;
+    this.executor = this.executorOver(this.store);
+  }
+
+  executorOver(store: ExecutionStore, id = 0): Executor {
+    return new Executor({
+      service: this.service,
+      store,
+      genesis: this.genesis,
+      cluster: this.cluster,
+      membership: genesisMembership(this.genesis),
+      hasher,
+      signer: createReplicaSigner({ backend, seed: seedOf(id), self: replicaId(id), cluster: this.cluster }),
+    });
+  }
+
+  /** A new executor over what the old one wrote. */
+  restart(): void {
+    this.store = this.store.copy();
+    this.executor = this.executorOver(this.store);
+  }
+
+  client(n: number): Client {
+    return new Client(this.cluster, n);
+  }
+
+  batch(requests: readonly DigestedRequest[], atMs = 1000): DigestedCertifiedBatch {
+    const batch = { timestampMs: timestampMs(atMs), requests: requests.map(({ request }) => request) };
+    return digestBatch(hasher, this.cluster, batch);
+  }
+
+  /** Executes the next batch. */
+  run(...requests: readonly DigestedRequest[]): Execution {
+    return this.executor.execute(sequenceNumber(this.executor.executed + 1), this.batch(requests));
+  }
+
+  /** Executes null batches up to `seq`. */
+  idleTo(seq: number): void {
+    while (this.executor.executed < seq)
+      this.executor.execute(sequenceNumber(this.executor.executed + 1), this.batch([], 0));
+  }
+
+  /** Opens a session for a client. */
+  open(client: Client, nonce?: number): SessionId {
+    const { replies } = this.run(client.register(nonce ?? 0, this.executor.executed + 50));
+    return replies[0]!.reply.session;
+  }
+}
+
+/** A client that signs what it is told to. */
+export class Client {
+  readonly key: PublicKey;
+  readonly #signer: ReturnType<typeof createClientSigner>;
+
+  constructor(cluster: ClusterId, n: number) {
+    this.#signer = createClientSigner({ backend, hasher, seed: seedOf(1000 + n), cluster });
+    this.key = this.#signer.publicKey;
+  }
+
+  register(nonce: number, lastValid: number): DigestedRequest {
+    return this.#signer.signRegistration({ nonce: nonceOf(nonce), lastValid: sequenceNumber(lastValid) });
+  }
+
+  operate(session: SessionId, number: number, ...operations: readonly string[]): DigestedRequest {
+    return this.#signer.signOperations({
+      session,
+      number: requestNumber(number),
+      operations: operations.map(bytesOf),
+    });
+  }
+}
+
+function nonceOf(n: number): Digest {
+  return digest(n.toString(16).padStart(64, "0"));
+}
+
+/** The results of the only reply, as `status value`. */
+export function resultsOf(execution: Execution): readonly string[] {
+  if (execution.replies.length !== 1) throw new Error(`expected one reply, got ${execution.replies.length}`);
+  return shown(execution.replies[0]!.reply);
+}
+
+export function shown({ results }: Pick<ExecutedReply, "results">): readonly string[] {
+  return results.map(({ status, value }) => (value.length === 0 ? status : `${status} ${textOf(value)}`));
+}
