@@ -20,7 +20,7 @@ export class KeyspaceHistory implements History {
     this.#keyspace = keyspace;
     this.#bytesMax = bytesMax;
     this.#first = this.#firstFrom(0);
-    if (this.#first !== undefined) this.#readTally();
+    this.#readTally();
   }
 
   get first(): SequenceNumber | undefined {
@@ -90,11 +90,13 @@ export class KeyspaceHistory implements History {
 
   #readTally(): void {
     const stored = this.#keyspace.get(TALLY_KEY);
+    if (stored === undefined && this.#first === undefined) return;
     const tally = stored === undefined ? undefined : unseal(TALLY_KEY, stored);
     if (tally === undefined) throw damaged("the history's tally", "it is missing or its checksum differs");
     const bytes = Buffer.from(tally.buffer, tally.byteOffset, tally.byteLength);
     this.#bytes = Number(bytes.readBigUInt64BE(0));
-    this.#last = sequenceNumber(Number(bytes.readBigUInt64BE(8)));
+    if (this.#first !== undefined) this.#last = sequenceNumber(Number(bytes.readBigUInt64BE(8)));
+    else if (this.#bytes !== 0) throw damaged("the history", `${this.#bytes} bytes were written, no entry is there`);
   }
 }
 

@@ -1,5 +1,6 @@
 import { copyFileSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { crc32 } from "node:zlib";
 import { clusterId, replicaId, sequenceNumber } from "@quorate/protocol";
 import { initializeStore, openStore, type ReplicaStore, StorageError } from "@quorate/storage";
 import { expect } from "chai";
@@ -112,6 +113,19 @@ describe("A damaged store", () => {
     });
   });
 
+  it("is not opened when the whole history or its tally has vanished", async () => {
+    const lost: ((database: RootDatabase<Buffer, Buffer>) => Promise<unknown>)[] = [
+      (database) => Promise.all(keysOf(database, "h").map((key) => database.remove(key))),
+      (database) => database.remove(Buffer.from("g")),
+    ];
+    for (const change of lost) {
+      const path = await filled();
+      await tamper(path, change);
+
+      expectFailure(() => openIn(path), "storage.damaged", "the history");
+    }
+  });
+
   it("is not opened when the entry that says whose it is does not hold", async () => {
     const path = await filled();
     await tamper(path, (database) => database.put(Buffer.from("m"), Buffer.from("nonsense")));
@@ -162,6 +176,17 @@ describe("A data folder", () => {
     const otherCluster = { ...IDENTITY, cluster: clusterId("cd".repeat(32)) };
     expectFailure(() => openStore(copy, otherCluster), "storage.foreign", "abab", "cdcd");
     await withStore(copy, ({ log }) => expect([...log.entries()]).to.deep.equal([]));
+  });
+
+  it("is refused when another version of the format wrote it", async () => {
+    const path = await made();
+    const meta = Buffer.from(JSON.stringify({ format: 2, cluster: IDENTITY.cluster, replica: IDENTITY.replica }));
+    const sealed = Buffer.alloc(4 + meta.length);
+    sealed.writeUInt32BE(crc32(meta, crc32("m")));
+    meta.copy(sealed, 4);
+    await tamper(path, (database) => database.put(Buffer.from("m"), sealed));
+
+    expectFailure(() => openIn(path), "storage.version", "expected format 1, found 2");
   });
 
   it("is refused when another program wrote its file", () => {
