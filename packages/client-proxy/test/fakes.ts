@@ -38,12 +38,19 @@ export function sha256(bytes: Uint8Array | string): Digest {
   return digest(createHash("sha256").update(bytes).digest("hex"));
 }
 
+const digests = new WeakMap<Request, Digest>();
+
 export function requestDigestOf(request: Request): Digest {
-  return sha256(
-    request.type === "registration"
-      ? registrationRequestPreimage(CLUSTER, request)
-      : operationsRequestPreimage(CLUSTER, request, sha256(operationsPreimage(request.operations))),
-  );
+  let known = digests.get(request);
+  if (known === undefined) {
+    known = sha256(
+      request.type === "registration"
+        ? registrationRequestPreimage(CLUSTER, request)
+        : operationsRequestPreimage(CLUSTER, request, sha256(operationsPreimage(request.operations))),
+    );
+    digests.set(request, known);
+  }
+  return known;
 }
 
 /** Signs nothing: the core never looks at a signature. */

@@ -1,5 +1,11 @@
 import { REPLIES_PER_MEMBER_MAX, receiptOf } from "@quorate/client-proxy";
-import { type OperationResult, type Receipt, sequenceNumber, type VerifiedReply } from "@quorate/protocol";
+import {
+  type OperationResult,
+  type Receipt,
+  type ReplicaId,
+  sequenceNumber,
+  type VerifiedReply,
+} from "@quorate/protocol";
 import { expect } from "chai";
 import fc from "fast-check";
 import { ClientRig } from "./client-rig.ts";
@@ -50,13 +56,11 @@ describe("The output filter", () => {
       fc.property(scenario, ({ n, liars, lies, order }) => {
         const rig = ClientRig.open(n);
         const executed = sendOne(rig);
-        const replies: VerifiedReply[] = [];
-        for (const id of rig.ids) {
-          if (!liars.includes(id)) replies.push(replyOf(id, executed));
-          else
-            for (const { results, later, view } of lies)
-              replies.push(replyOf(id, { ...executed, results, seq: sequenceNumber(executed.seq + later) }, { view }));
-        }
+        const lying = (id: ReplicaId): VerifiedReply[] =>
+          lies.map(({ results, later, view }) =>
+            replyOf(id, { ...executed, results, seq: sequenceNumber(executed.seq + later) }, { view }),
+          );
+        const replies = rig.ids.flatMap((id) => (liars.includes(id) ? lying(id) : [replyOf(id, executed)]));
         const shuffled = replies.map((reply, i) => [order[i]!, reply] as const).sort(([a], [b]) => a - b);
 
         for (const [, reply] of shuffled) rig.reply(reply);

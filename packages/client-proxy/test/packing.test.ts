@@ -31,17 +31,20 @@ describe("Packing", () => {
   it("keeps 100 outstanding operations in few requests when each answer brings the next operation", () => {
     const rig = ClientRig.open();
     const total = 10_000;
+    const outstanding = 100;
     let next = 1;
-    let settled = 0;
     let requests = 0;
-    while (next <= 100) rig.submit(next++);
-    for (let sent = rig.takeSent(); sent.length > 0; sent = rig.takeSent()) {
+    const submitFreed = (): void => {
+      while (next <= total && next - 1 - rig.outcomes.size < outstanding) rig.submit(next++);
+    };
+
+    submitFreed();
+    for (let sent = rig.takeSent(); sent.length > 0; sent = rig.takeSent())
       for (const { request } of sent) {
         requests++;
         rig.answer(request);
-        for (; settled < rig.outcomes.size; settled++) if (next <= total) rig.submit(next++);
+        submitFreed();
       }
-    }
 
     expect(rig.outcomes.size).to.equal(total);
     expect(total / requests).to.be.greaterThan(20);
@@ -59,7 +62,7 @@ describe("Packing", () => {
       }
 
     expect(numbers).to.deep.equal(numbers.map((_, i) => i + 1));
-    expect(rig.execution.log).to.deep.equal(calls(200).map((call) => call.toString(16).padStart(2, "0") + "00"));
+    expect(rig.execution.log).to.deep.equal(calls(200).map((call) => `${call.toString(16).padStart(2, "0")}00`));
     for (const call of calls(200)) expect(rig.result(call).result.value[0], `call ${call}`).to.equal(call);
   });
 
