@@ -94,7 +94,11 @@ describe("The test command", function () {
   it("does not run, and deletes, what was compiled from a deleted source", () => {
     plantTest(copy, "one.test", PASSES);
     write(copy, "packages/planted/dist-test/gone.test.js", FAILS);
-    write(copy, "tsconfig.json", JSON.stringify({ files: ["fine.ts"], compilerOptions: { noEmit: true } }));
+    write(
+      copy,
+      "tsconfig.json",
+      JSON.stringify({ files: ["fine.ts"], compilerOptions: { noEmit: true, types: [], skipLibCheck: true } }),
+    );
     write(copy, "fine.ts", "export {};");
 
     expect(runTests(copy, "unit").lastLine).to.equal("1 passed, 0 failed");
@@ -105,7 +109,11 @@ describe("The test command", function () {
 
   it("stops after a build that fails, and still prints the closing line", () => {
     plantTest(copy, "one.test", PASSES);
-    write(copy, "tsconfig.json", JSON.stringify({ files: ["broken.ts"], compilerOptions: { noEmit: true } }));
+    write(
+      copy,
+      "tsconfig.json",
+      JSON.stringify({ files: ["broken.ts"], compilerOptions: { noEmit: true, types: [], skipLibCheck: true } }),
+    );
     write(copy, "broken.ts", "const broken: number = 'text';");
 
     const { lastLine, code, output } = runTests(copy, "build", "unit");
