@@ -1,1 +1,399 @@
-export {};
+/**
+ * What every transport must do, as cases for any test runner: `for (const { title, run } of complianceCases(transport))
+ * it(title, run)`.
+ *
+ * @packageDocumentation
+ */
+import { type ClusterId, equalBytes, invariant, type LinkIdentity } from "@quorate/protocol";
+import type { AddressedDialOptions } from "./dial.ts";
+import type { Endpoint } from "./identity.ts";
+import { type Address, formatAddress, type LinkLimits, REPLICA_LINK_LIMITS } from "./limits.ts";
+import type { FramedLink } from "./link.ts";
+import type { Listener, ListenOptions } from "./listen.ts";
+import type { PersistentLink } from "./persistent-link.ts";
+import type { TransportError, TransportErrorCode } from "./transport-error.ts";
+
+/** The transport to be judged, and keys to judge it with. */
+export interface TransportUnderTest {
+  listen(options: ListenOptions): Promise<Listener>;
+  dial(options: AddressedDialOptions): PersistentLink;
+  /** Where its listeners may be. */
+  readonly host: string;
+  readonly cluster: ClusterId;
+  /** Fresh credentials of a replica with this id, or of a client. */
+  endpoint(replicaId: number | "client", cluster?: ClusterId): Endpoint;
+}
+
+export interface ComplianceCase {
+  readonly title: string;
+  run(): Promise<void>;
+}
+
+/** One listener and those who dial it; `close` ends them all. */
+export class Scene {
+  readonly transport: TransportUnderTest;
+  readonly server: Endpoint;
+  readonly #listeners: Listener[] = [];
+  readonly #dialers: PersistentLink[] = [];
+
+  constructor(transport: TransportUnderTest) {
+    this.transport = transport;
+    this.server = transport.endpoint(2);
+  }
+
+  /** Listens as `server`; everything that happens goes to the returned log. */
+  async listen(
+    members: readonly Endpoint[],
+    options: Partial<ListenOptions> = {},
+  ): Promise<{
+    listener: Listener;
+    links: EventLog<FramedLink>;
+    frames: EventLog<Uint8Array>;
+    downs: EventLog<TransportError>;
+  }> {
+    const links = new EventLog<FramedLink>();
+    const frames = new EventLog<Uint8Array>();
+    const downs = new EventLog<TransportError>();
+    const listener = await this.transport.listen({
+      address: { host: this.transport.host, port: 0 },
+      endpoint: this.server,
+      membershipKeyOf: (id) =>
+        members
+          .map((member) => member.credentials.identity)
+          .find((member) => member.role === "replica" && member.id === id)?.publicKey,
+      onLink: (_peer, link) => {
+        links.add(link);
+        return { onFrame: (frame) => frames.add(frame.slice()), onDown: (reason) => downs.add(reason) };
+      },
+      ...options,
+    });
+    this.#listeners.push(listener);
+    return { listener, links, frames, downs };
+  }
+
+  /** Dials `server` as `endpoint`. */
+  dial(
+    endpoint: Endpoint,
+    address: Address,
+    options: Partial<AddressedDialOptions> = {},
+  ): {
+    link: PersistentLink;
+    ups: EventLog<FramedLink>;
+    frames: EventLog<Uint8Array>;
+    downs: EventLog<TransportError>;
+  } {
+    const ups = new EventLog<FramedLink>();
+    const frames = new EventLog<Uint8Array>();
+    const downs = new EventLog<TransportError>();
+    const link = this.transport.dial({
+      address: formatAddress(address),
+      endpoint,
+      expected: this.server.credentials.identity,
+      limits: REPLICA_LINK_LIMITS,
+      backOff: { firstMs: 5, longestMs: 40 },
+      onUp: (up) => ups.add(up),
+      onFrame: (frame) => frames.add(frame.slice()),
+      onDown: (reason) => downs.add(reason),
+      ...options,
+    });
+    this.#dialers.push(link);
+    return { link, ups, frames, downs };
+  }
+
+  async close(): Promise<void> {
+    for (const dialer of this.#dialers) dialer.close("the scene is over");
+    await Promise.all(this.#listeners.map((listener) => listener.close("the scene is over")));
+  }
+}
+
+/** What happened so far, and a way to wait for the next of it without a clock. */
+export class EventLog<T> {
+  readonly events: T[] = [];
+  #waiting: { readonly count: number; resolve(): void }[] = [];
+
+  add(event: T): void {
+    this.events.push(event);
+    const ready = this.#waiting.filter(({ count }) => count <= this.events.length);
+    this.#waiting = this.#waiting.filter(({ count }) => count > this.events.length);
+    for (const { resolve } of ready) resolve();
+  }
+
+  /** Waits until the `number`-th event (from 1) has happened, and gives it. */
+  async nth(number: number): Promise<T> {
+    if (this.events.length < number)
+      await new Promise<void>((resolve) => this.#waiting.push({ count: number, resolve }));
+    const event = this.events[number - 1];
+    invariant(event !== undefined, "compliance.event");
+    return event;
+  }
+}
+
+/** All cases, each with a scene of its own. */
+export function complianceCases(transport: TransportUnderTest): readonly ComplianceCase[] {
+  const cases: readonly (readonly [string, (scene: Scene) => Promise<void>])[] = [
+    ["proves both ends of a link between replicas to each other", provesReplicas],
+    ["proves a client to a replica and the replica to the client", provesClient],
+    ["delivers frames of all sizes whole, unchanged and in order, both ways", deliversFrames],
+    ["tells the dialer why it is refused, with a typed one-line error", refusesStrangers],
+    ["never takes a replica for another one than it dialed", refusesOtherReplica],
+    ["refuses to send a frame above the limit, and counts it", refusesLargeFrames],
+    ["drops and counts what does not fit into the queue of a replica link", dropsWhenFull],
+    ["closes a client link whose queue is full", closesWhenFull],
+    ["lets a newer link of the same replica take the place of the older", replacesOlder],
+    ["holds as many links of one client key as the bound says", boundsLinksOfOneClient],
+    ["holds as many client links as the bound says, and still takes replicas", boundsClientLinks],
+    ["tells the other end why a link was closed", tellsCloseReason],
+    ["counts what is sent while there is no link", countsWhileDown],
+    ["comes back when the listener does", reconnects],
+    ["refuses an address that is taken", refusesTakenAddress],
+  ];
+  return cases.map(([title, test]) => ({
+    title,
+    run: async () => {
+      const scene = new Scene(transport);
+      try {
+        await test(scene);
+      } finally {
+        await scene.close();
+      }
+    },
+  }));
+}
+
+function check(condition: boolean, expected: string, facts: Readonly<Record<string, unknown>> = {}): void {
+  invariant(condition, `compliance: expected ${expected}`, facts);
+}
+
+async function provesReplicas(scene: Scene): Promise<void> {
+  const dialer = scene.transport.endpoint(1);
+  const { listener, links } = await scene.listen([dialer]);
+  const { ups, link } = scene.dial(dialer, listener.address);
+  const [far, near] = [await links.nth(1), await ups.nth(1)];
+  checkPeer(far.peer, dialer.credentials.identity);
+  checkPeer(near.peer, scene.server.credentials.identity);
+  check(link.isUp, "the dialed link to be up");
+  check(listener.snapshot().replicaLinks === 1, "one replica link", { ...listener.snapshot() });
+}
+
+async function provesClient(scene: Scene): Promise<void> {
+  const client = scene.transport.endpoint("client");
+  const { listener, links } = await scene.listen([]);
+  const { ups } = scene.dial(client, listener.address);
+  const [far, near] = [await links.nth(1), await ups.nth(1)];
+  checkPeer(far.peer, client.credentials.identity);
+  checkPeer(near.peer, scene.server.credentials.identity);
+  check(listener.snapshot().clientLinks === 1 && listener.snapshot().strangers === 0, "one client link, no stranger");
+}
+
+function checkPeer(actual: LinkIdentity, expected: LinkIdentity): void {
+  check(JSON.stringify(actual) === JSON.stringify(expected), "the peer's own identity", { actual, expected });
+}
+
+const SIZES = [1, 2, 125, 126, 127, 200, 65_535, 65_536, 65_537, 1_000_000];
+
+async function deliversFrames(scene: Scene): Promise<void> {
+  const dialer = scene.transport.endpoint(1);
+  const { listener, links, frames: atListener } = await scene.listen([dialer]);
+  const { ups, frames: atDialer } = scene.dial(dialer, listener.address);
+  const [far, near] = [await links.nth(1), await ups.nth(1)];
+  const sent = SIZES.map((size, index) => Uint8Array.from({ length: size }, (_, at) => (at * 31 + index) & 255));
+  for (const frame of sent) {
+    check(near.send(frame), "the dialer's frame to be taken");
+    check(far.send(frame), "the listener's frame to be taken");
+  }
+  await Promise.all([atListener.nth(sent.length), atDialer.nth(sent.length)]);
+  for (const [index, frame] of sent.entries())
+    for (const received of [atListener.events[index], atDialer.events[index]])
+      check(received !== undefined && equalBytes(received, frame), "the frame as it was sent", { index });
+  const bytes = SIZES.reduce((sum, size) => sum + size, 0);
+  const { framesIn, framesOut, bytesIn, bytesOut } = far.snapshot();
+  check(framesIn === SIZES.length && framesOut === SIZES.length, "all frames counted", { framesIn, framesOut });
+  check(bytesIn === bytes && bytesOut === bytes, "all bytes counted", { bytesIn, bytesOut, bytes });
+}
+
+async function refusesStrangers(scene: Scene): Promise<void> {
+  const { transport } = scene;
+  const member = transport.endpoint(1);
+  const outcast = transport.endpoint("client");
+  const { listener } = await scene.listen([member], {
+    isClientAdmitted: (key) => key !== outcast.credentials.identity.publicKey,
+  });
+  const other = `${"f".repeat(63)}0` as ClusterId;
+  const badSigner: Endpoint = {
+    ...member,
+    credentials: { ...member.credentials, sign: () => new Uint8Array(64).fill(1) },
+  };
+  const strangers: readonly (readonly [Endpoint, TransportErrorCode])[] = [
+    [transport.endpoint(1, other), "hello.wrong-cluster"],
+    [transport.endpoint(7), "hello.unknown-replica"],
+    [transport.endpoint(1), "hello.wrong-key"],
+    [outcast, "hello.not-admitted"],
+    [badSigner, "hello.bad-proof"],
+    [scene.server, "hello.reflected"],
+  ];
+  for (const [endpoint, code] of strangers) {
+    const { link, ups, downs } = scene.dial(endpoint, listener.address);
+    const error = await downs.nth(1);
+    link.close("seen enough");
+    check(error.code === code, code, { code: error.code, message: error.message });
+    check(ups.events.length === 0, "no link for a stranger", { code });
+    check(error.message.length > 20 && !error.message.includes("\n"), "a message of one line", { ...error });
+    check((listener.snapshot().refused[code] ?? 0) >= 1, "the refusal counted", { code });
+  }
+  check(listener.snapshot().replicaLinks + listener.snapshot().clientLinks === 0, "no link at all");
+}
+
+async function refusesOtherReplica(scene: Scene): Promise<void> {
+  const dialer = scene.transport.endpoint(1);
+  const { listener } = await scene.listen([dialer]);
+  const elsewhere = scene.transport.endpoint(3).credentials.identity;
+  const wrongKey = scene.transport.endpoint(2).credentials.identity;
+  const first = scene.dial(dialer, listener.address, { expected: elsewhere });
+  check((await first.downs.nth(1)).code === "hello.wrong-peer", "hello.wrong-peer", { ...first.downs.events[0] });
+  first.link.close("seen enough");
+  const second = scene.dial(dialer, listener.address, { expected: wrongKey });
+  check((await second.downs.nth(1)).code === "hello.wrong-key", "hello.wrong-key", { ...second.downs.events[0] });
+  check(first.ups.events.length + second.ups.events.length === 0, "no link to another replica");
+}
+
+async function refusesLargeFrames(scene: Scene): Promise<void> {
+  const dialer = scene.transport.endpoint(1);
+  const { listener, frames } = await scene.listen([dialer]);
+  const limits: LinkLimits = { ...REPLICA_LINK_LIMITS, frameBytesMax: 1_000 };
+  const { ups } = scene.dial(dialer, listener.address, { limits });
+  const link = await ups.nth(1);
+  check(!link.send(new Uint8Array(1_001)), "a frame above the limit to be refused");
+  check(link.send(new Uint8Array(1_000)), "a frame at the limit to be taken");
+  check((await frames.nth(1)).length === 1_000, "the frame at the limit to arrive alone");
+  check(link.snapshot().dropped.tooLarge === 1, "one frame counted as too large", { ...link.snapshot().dropped });
+}
+
+const NARROW: LinkLimits = { frameBytesMax: 65_536, queuedBytesMax: 200_000, whenQueueFull: "drop" };
+
+/** Sends more in one turn than the queue holds: no reader, however fast, can take any of it meanwhile. */
+function overfill(link: FramedLink): number {
+  let taken = 0;
+  for (let i = 0; i < 10; i++) if (link.send(new Uint8Array(65_536).fill(i + 1))) taken++;
+  return taken;
+}
+
+async function dropsWhenFull(scene: Scene): Promise<void> {
+  const dialer = scene.transport.endpoint(1);
+  const { listener, frames } = await scene.listen([dialer]);
+  const { ups } = scene.dial(dialer, listener.address, { limits: NARROW });
+  const link = await ups.nth(1);
+  const taken = overfill(link);
+  check(taken === 3, "three frames of 64 KiB to fit into 200,000 bytes", { taken });
+  check(link.snapshot().dropped.queueFull === 7, "seven frames counted", { ...link.snapshot().dropped });
+  await frames.nth(3);
+  check(link.send(new Uint8Array(5).fill(99)), "a frame to be taken once the queue is empty again");
+  check((await frames.nth(4))[0] === 99, "the next frame after the dropped ones", { first: frames.events[3]?.[0] });
+}
+
+async function closesWhenFull(scene: Scene): Promise<void> {
+  const client = scene.transport.endpoint("client");
+  const clientLimits: LinkLimits = { ...NARROW, whenQueueFull: "close" };
+  const { listener, links, downs } = await scene.listen([], { clientLimits });
+  scene.dial(client, listener.address);
+  const link = await links.nth(1);
+  const taken = overfill(link);
+  check(taken === 3, "three frames to be taken before the close", { taken });
+  check((await downs.nth(1)).code === "link.slow-receiver", "link.slow-receiver", { ...downs.events[0] });
+  check(link.snapshot().dropped.down === 6, "frames after the close counted", { ...link.snapshot().dropped });
+}
+
+async function replacesOlder(scene: Scene): Promise<void> {
+  const dialer = scene.transport.endpoint(1);
+  const { listener, links, downs, frames } = await scene.listen([dialer]);
+  const older = scene.dial(dialer, listener.address, { onDown: (reason) => onOlderDown(reason) });
+  const olderDowns = new EventLog<TransportError>();
+  const onOlderDown = (reason: TransportError): void => {
+    older.link.close("replaced");
+    olderDowns.add(reason);
+  };
+  await Promise.all([older.ups.nth(1), links.nth(1)]);
+  const newer = scene.dial(dialer, listener.address);
+  const [near, far] = [await newer.ups.nth(1), await links.nth(2)];
+  check((await downs.nth(1)).code === "link.replaced", "the listener's older end to be replaced");
+  check((await olderDowns.nth(1)).code === "link.replaced", "the dialer to learn that it was replaced");
+  check(listener.snapshot().replicaLinks === 1, "one link of this replica", { ...listener.snapshot() });
+  check(!(await links.nth(1)).send(new Uint8Array(1)), "nothing to go out on the older link");
+  near.send(new Uint8Array(3));
+  check((await frames.nth(1)).length === 3 && far.snapshot().framesIn === 1, "the newer link to work");
+}
+
+async function boundsLinksOfOneClient(scene: Scene): Promise<void> {
+  const client = scene.transport.endpoint("client");
+  const { listener, links, downs } = await scene.listen([], { bounds: { linksPerClientMax: 2 } });
+  const slow = { backOff: { firstMs: 60_000, longestMs: 60_000 } };
+  for (let i = 1; i <= 3; i++) {
+    scene.dial(client, listener.address, slow);
+    await links.nth(i);
+  }
+  check((await downs.nth(1)).code === "link.replaced", "the oldest to go");
+  check(listener.snapshot().clientLinks === 2, "two links of this client", { ...listener.snapshot() });
+  check(!(await links.nth(1)).send(new Uint8Array(1)), "the first link to be down");
+}
+
+async function boundsClientLinks(scene: Scene): Promise<void> {
+  const replica = scene.transport.endpoint(1);
+  const { listener, links } = await scene.listen([replica], { bounds: { clientLinksMax: 1 } });
+  scene.dial(scene.transport.endpoint("client"), listener.address);
+  await links.nth(1);
+  const second = scene.dial(scene.transport.endpoint("client"), listener.address);
+  check((await second.downs.nth(1)).code === "link.client-links", "link.client-links", { ...second.downs.events[0] });
+  second.link.close("seen enough");
+  const { ups } = scene.dial(replica, listener.address);
+  await Promise.all([ups.nth(1), links.nth(2)]);
+  check(listener.snapshot().replicaLinks === 1, "the replica's link beside the client's");
+}
+
+async function tellsCloseReason(scene: Scene): Promise<void> {
+  const dialer = scene.transport.endpoint(1);
+  const { listener, links, downs } = await scene.listen([dialer]);
+  const dialed = scene.dial(dialer, listener.address);
+  await dialed.ups.nth(1);
+  (await links.nth(1)).close("the floor is being cleaned");
+  const error = await dialed.downs.nth(1);
+  check(error.code === "link.closed" && error.message.includes("floor is being cleaned"), "the reason", { ...error });
+  await links.nth(2);
+  dialed.link.close("going home");
+  check(dialed.downs.events[1]?.message === "going home", "onDown at once for the end that closes");
+  const far = await downs.nth(2);
+  check(far.code === "link.closed" && far.message.includes("going home"), "the reason at the listener", { ...far });
+  check(!dialed.link.send(new Uint8Array(1)), "nothing to be sent after close");
+}
+
+async function countsWhileDown(scene: Scene): Promise<void> {
+  const dialer = scene.transport.endpoint(1);
+  const { listener } = await scene.listen([dialer]);
+  await listener.close("not there");
+  const { link, downs } = scene.dial(dialer, listener.address);
+  check(!link.send(new Uint8Array(1)), "nothing to be sent without a link");
+  check(link.droppedDown === 1 && !link.isUp && link.snapshot() === undefined, "the frame counted");
+  check((await downs.nth(1)).code === "dial.refused", "dial.refused", { ...downs.events[0] });
+}
+
+async function reconnects(scene: Scene): Promise<void> {
+  const dialer = scene.transport.endpoint(1);
+  const first = await scene.listen([dialer]);
+  const { link, ups, frames, downs } = scene.dial(dialer, first.listener.address);
+  await ups.nth(1);
+  await first.listener.close("restarting");
+  await downs.nth(2);
+  const second = await scene.listen([dialer], { address: first.listener.address });
+  await Promise.all([ups.nth(2), second.links.nth(1)]);
+  check(link.isUp && link.send(new Uint8Array(4)), "the same dialer to be up again");
+  check((await second.frames.nth(1)).length === 4, "its frame to arrive");
+  (await second.links.nth(1)).send(new Uint8Array(6));
+  check((await frames.nth(1)).length === 6, "the listener's frame to arrive");
+}
+
+async function refusesTakenAddress(scene: Scene): Promise<void> {
+  const { listener } = await scene.listen([]);
+  const error = await scene.listen([], { address: listener.address }).then(
+    () => undefined,
+    (reason: TransportError) => reason,
+  );
+  check(error?.code === "listen.address-in-use", "listen.address-in-use", { ...error });
+}
