@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { bootOf } from "./boot.ts";
 import { StorageError } from "./storage-error.ts";
 
 /** The right of one process to use a folder. */
@@ -60,8 +61,8 @@ function startOf(pid: number): string | undefined {
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     const [state, ticks] = [fields[0], fields[19]];
     if (state === "Z" || state === "X" || ticks === undefined) return undefined;
-    const boot = readFileSync("/proc/sys/kernel/random/boot_id", "latin1").slice(0, 8);
-    return `${boot}-${BigInt(ticks).toString(16)}`;
+    const boot = bootOf()?.slice(0, 8);
+    return boot === undefined ? undefined : `${boot}-${BigInt(ticks).toString(16)}`;
   } catch {
     return undefined;
   }

@@ -16,7 +16,7 @@ export const PREFIX = {
 } as const;
 
 /** `bytes` behind a prefix. */
-export function prefixed(prefix: number, bytes: Uint8Array): Uint8Array {
+function prefixed(prefix: number, bytes: Uint8Array): Uint8Array {
   const key = new Uint8Array(bytes.length + 1);
   key[0] = prefix;
   key.set(bytes, 1);

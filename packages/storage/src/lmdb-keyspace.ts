@@ -11,7 +11,7 @@ import { StorageError } from "./storage-error.ts";
 export type BytesDatabase = RootDatabase<Buffer, Buffer>;
 
 /** Writes that nobody flushes are committed when they amount to this many bytes. */
-export const UNFLUSHED_BYTES_MAX: number = 8 * 1024 * 1024;
+const UNFLUSHED_BYTES_MAX: number = 8 * 1024 * 1024;
 
 const IGNORE: FlushDone = () => {};
 
@@ -23,6 +23,7 @@ const IGNORE: FlushDone = () => {};
 export class LmdbKeyspace implements Keyspace, Disk {
   readonly #database: BytesDatabase;
   readonly #flush: GroupedFlush;
+  readonly #afterClose: () => void;
   /** Written, not yet handed to LMDB. With `#committing` bounded by what is written while one flush runs. */
   #pending = new OrderedMap();
   #pendingBytes = 0;
@@ -30,8 +31,9 @@ export class LmdbKeyspace implements Keyspace, Disk {
   #committing = new OrderedMap();
   #closing: Promise<void> | undefined;
 
-  constructor(database: BytesDatabase) {
+  constructor(database: BytesDatabase, afterClose: () => void) {
     this.#database = database;
+    this.#afterClose = afterClose;
     // The check phase follows all I/O callbacks of a turn: their writes share the transaction.
     const timing = { gather: setImmediate, later: setImmediate };
     this.#flush = new GroupedFlush(timing, (finish) => this.#commit(finish));
@@ -72,9 +74,9 @@ export class LmdbKeyspace implements Keyspace, Disk {
 
   close(): Promise<void> {
     // The last flush covers all writes; nothing can be written after it has begun.
-    this.#closing ??= new Promise<void>((resolve) => this.#flush.flush(() => resolve())).then(() =>
-      this.#database.close(),
-    );
+    this.#closing ??= new Promise<void>((resolve) => this.#flush.flush(() => resolve()))
+      .then(() => this.#database.close())
+      .then(this.#afterClose);
     return this.#closing;
   }
 

@@ -1,4 +1,4 @@
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readSync, statSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { open } from "lmdb";
 import { checkMeta, encodeMeta, META_KEY, type StoreIdentity } from "./identity.ts";
@@ -6,10 +6,11 @@ import { KeyspaceStore } from "./keyspace-store.ts";
 import { type BytesDatabase, LmdbKeyspace } from "./lmdb-keyspace.ts";
 import { HISTORY_BYTES_MAX, type ReplicaStore } from "./ports.ts";
 import { StorageError } from "./storage-error.ts";
+import { markUnsynced, recoverUnsynced, settleUnsynced, syncPath } from "./unsynced-mark.ts";
 
 /**
- * When a flush is done: `sync`, when the disk has it; `async`, when the operating system has it, which a killed process
- * survives and a power cut does not (protocol rule 8.6).
+ * When a flush is done: `sync`, when the disk has it; `async`, when the operating system has it. A killed process loses
+ * nothing either way; after a power cut an `async` store is refused as a lost disk (protocol rules 8.4, 8.6).
  */
 export type Durability = "sync" | "async";
 
@@ -43,21 +44,25 @@ export async function initializeStore(path: string, identity: StoreIdentity): Pr
   const database = openDatabase(path, "sync");
   await database.put(Buffer.from(META_KEY), Buffer.from(encodeMeta(identity)));
   await database.close();
-  for (const folder of [path, dirname(path)]) syncFolder(folder);
+  for (const folder of [path, dirname(path)]) syncPath(folder);
 }
 
 /**
  * Opens the store that `initializeStore` made. One process at a time: take `lockFolder` first.
  *
  * @throws StorageError `storage.not-initialized` for a missing, empty or unfinished folder, `storage.foreign`,
- * `storage.version` or `storage.damaged` for one that is not this replica's; nothing has been changed then.
+ * `storage.version` or `storage.damaged` for one that is not this replica's or cannot be trusted.
  */
 export function openStore(path: string, identity: StoreIdentity, options: StoreOptions = {}): ReplicaStore {
   checkFile(path);
-  const database = openDatabase(path, options.durability ?? "sync");
+  const durability = options.durability ?? "sync";
+  recoverUnsynced(path, DATABASE_FILE);
+  const database = openDatabase(path, durability);
   try {
     checkMeta(path, database.getBinary(Buffer.from(META_KEY)), identity);
-    const keyspace = new LmdbKeyspace(database);
+    if (durability === "async") markUnsynced(path);
+    const afterClose = durability === "async" ? (): void => settleUnsynced(path, DATABASE_FILE) : (): void => {};
+    const keyspace = new LmdbKeyspace(database, afterClose);
     return new KeyspaceStore(keyspace, keyspace, options.historyBytesMax ?? HISTORY_BYTES_MAX);
   } catch (error) {
     void database.close();
@@ -79,8 +84,9 @@ function openDatabase(path: string, durability: Durability): BytesDatabase {
       // This package groups by itself: one batch, one transaction, written at once.
       eventTurnBatching: false,
       commitDelay: 0,
-      // Off, a commit is a sync and its failure rejects; on, a failed sync is never told, which suits only `async`.
-      overlappingSync: durability === "async",
+      // On, a failed sync is never told: lmdb prints it and `flushed` stays pending. Off, the commit itself syncs.
+      overlappingSync: false,
+      noSync: durability === "async",
     });
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
@@ -104,15 +110,5 @@ function checkFile(path: string): void {
   if (length < META_PAGES_BYTES || first !== MAGIC || second !== MAGIC) {
     const advice = "point it at this replica's own folder, or treat the disk as lost";
     throw new StorageError("storage.foreign", `${path}: expected an LMDB store, found another file; ${advice}`);
-  }
-}
-
-/** A new file survives a power cut only when its folder's entry is on the disk. */
-function syncFolder(path: string): void {
-  const folder = openSync(path, "r");
-  try {
-    fsyncSync(folder);
-  } finally {
-    closeSync(folder);
   }
 }

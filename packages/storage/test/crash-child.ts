@@ -4,11 +4,11 @@ import { sequenceNumber } from "@quorate/protocol";
 import { openStore, type ReplicaStore } from "@quorate/storage";
 import { IDENTITY } from "./identity.ts";
 
-const [path = "", recordBytes = "400"] = process.argv.slice(2);
+const [path = "", recordBytes = "400", durability] = process.argv.slice(2);
 const IN_FLIGHT = 8;
 const KEPT = 500;
 
-const store = openStore(path, IDENTITY);
+const store = openStore(path, IDENTITY, { durability: durability === "async" ? "async" : "sync" });
 let written = Number(Buffer.from(store.local.get(Buffer.from("applied")) ?? "0").toString());
 for (const { seq } of store.log.entries()) written = Math.max(written, seq);
 for (let i = 0; i < IN_FLIGHT; i++) writeNext(store);

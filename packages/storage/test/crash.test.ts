@@ -14,22 +14,26 @@ const CHILD = fileURLToPath(new URL("crash-child.js", import.meta.url));
 describe("A process that writes, flushes and dies", () => {
   const folder = temporaryFolder();
 
-  it("leaves everything it acknowledged, in whole groups, however often it is killed", async () => {
-    const path = join(folder(), "store");
-    await initializeStore(path, IDENTITY);
-    let acknowledgedBefore = 0;
+  for (const durability of ["sync", "async"]) {
+    it(`leaves everything it acknowledged (${durability}), in whole groups, however often it is killed`, async () => {
+      const path = join(folder(), "store");
+      await initializeStore(path, IDENTITY);
+      let acknowledgedBefore = 0;
 
-    for (const acknowledgements of [1, 30, 700, 5, 311]) {
-      const child = spawn(process.execPath, [CHILD, path], { stdio: ["ignore", "pipe", "inherit"] });
-      const acknowledged = await killAfter(child, acknowledgements);
+      for (const acknowledgements of [1, 30, 700, 5, 311]) {
+        const child = spawn(process.execPath, [CHILD, path, "400", durability], {
+          stdio: ["ignore", "pipe", "inherit"],
+        });
+        const acknowledged = await killAfter(child, acknowledgements);
 
-      expect(acknowledged).to.be.above(acknowledgedBefore);
-      const store = openIn(path);
-      expectWhole(store, acknowledged);
-      await store.close();
-      acknowledgedBefore = acknowledged;
-    }
-  });
+        expect(acknowledged).to.be.above(acknowledgedBefore);
+        const store = openIn(path);
+        expectWhole(store, acknowledged);
+        await store.close();
+        acknowledgedBefore = acknowledged;
+      }
+    });
+  }
 
   it("hears of a failed flush, for good, and leaves what was acknowledged before", async function () {
     if (process.platform === "win32") this.skip();

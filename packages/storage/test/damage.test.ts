@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { clusterId, replicaId, sequenceNumber } from "@quorate/protocol";
@@ -131,6 +131,42 @@ describe("A damaged store", () => {
     await tamper(path, (database) => database.put(Buffer.from("m"), Buffer.from("nonsense")));
 
     expectFailure(() => openIn(path), "storage.damaged", path);
+  });
+});
+
+describe("A store that is written without syncs", () => {
+  const mark = (path: string): string => join(path, "unsynced");
+
+  it("carries a mark until it is closed in order", async () => {
+    const path = await made();
+    const store = openIn(path, { durability: "async" });
+    store.log.append(sequenceNumber(1), Buffer.from("r"));
+
+    expect(existsSync(mark(path))).to.equal(true);
+    await store.close();
+    expect(existsSync(mark(path))).to.equal(false);
+    await withStore(path, ({ log }) => expect([...log.entries()]).to.have.length(1));
+    expect(existsSync(mark(path))).to.equal(false);
+  });
+
+  it("is opened again when only its process died", async () => {
+    const path = await filled();
+    const store = openIn(path, { durability: "async" });
+    const boot = readFileSync(mark(path));
+    await store.close();
+    writeFileSync(mark(path), boot);
+
+    await withStore(path, ({ log }) => expect([...log.entries()]).to.have.length(4));
+    expect(existsSync(mark(path))).to.equal(false);
+  });
+
+  it("is refused as lost, in every mode, when the machine went down", async () => {
+    const path = await filled();
+    writeFileSync(mark(path), "another boot");
+
+    for (const durability of ["sync", "async"] as const) {
+      expectFailure(() => openIn(path, { durability }), "storage.damaged", "machine went down", "lost");
+    }
   });
 });
 

@@ -1,0 +1,51 @@
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { bootOf } from "./boot.ts";
+import { StorageError } from "./storage-error.ts";
+
+/**
+ * The file beside a store that is written without syncs, as long as it is. It holds the name of the machine's boot: the
+ * operating system keeps what a killed process wrote, but when the machine itself went down, no byte of the store can be
+ * trusted any more, and without the mark nobody would know (protocol rule 8.4).
+ */
+const MARK_FILE = "unsynced";
+
+/**
+ * Refuses a store whose machine went down before it was synced; syncs one whose process did. On systems without a boot
+ * id the two cannot be told apart, and the store is taken.
+ *
+ * @throws StorageError `storage.damaged`.
+ */
+export function recoverUnsynced(path: string, databaseFile: string): void {
+  const mark = join(path, MARK_FILE);
+  if (!existsSync(mark)) return;
+  const boot = readFileSync(mark, "latin1");
+  if (boot !== (bootOf() ?? "")) {
+    const found = "the machine went down while it was written with durability async";
+    throw new StorageError("storage.damaged", `${path} has lost writes: ${found}; treat the disk as lost`);
+  }
+  settleUnsynced(path, databaseFile);
+}
+
+/** Says, durably, that the store is written without syncs from now on. */
+export function markUnsynced(path: string): void {
+  writeFileSync(join(path, MARK_FILE), bootOf() ?? "", { mode: 0o600, flush: true });
+  syncPath(path);
+}
+
+/** Makes all of the store durable and takes the mark away. */
+export function settleUnsynced(path: string, databaseFile: string): void {
+  syncPath(join(path, databaseFile));
+  rmSync(join(path, MARK_FILE), { force: true });
+  syncPath(path);
+}
+
+/** Makes a file's content or a folder's entries durable: a new file survives a power cut only with its folder. */
+export function syncPath(path: string): void {
+  const descriptor = openSync(path, "r");
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
