@@ -1,1 +1,19 @@
-export {};
+/**
+ * A replica as a process: the data folder, sockets, disk and clock around one `ReplicaHost`.
+ *
+ * @packageDocumentation
+ */
+export { ConfigurationError, type ConfigurationErrorCode } from "./configuration-error.ts";
+export { type KeyFile, parseGenesis, parseKeyFile, type ReplicaConfig, readDocument } from "./documents.ts";
+export * from "./host.ts";
+export {
+  type InitOptions,
+  initReplicaFolder,
+  keyFileOf,
+  type ReplicaFolder,
+  readGenesis,
+  readReplicaFolder,
+  writeOnce,
+} from "./replica-folder.ts";
+export type { PeerStatus } from "./replica-links.ts";
+export { type ProcessStatus, type RunningReplica, type StartOptions, startReplica } from "./replica-process.ts";

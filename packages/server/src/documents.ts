@@ -1,0 +1,180 @@
+import { readFileSync } from "node:fs";
+import {
+  checkGenesis,
+  FORMAT_VERSION,
+  type Genesis,
+  GenesisError,
+  LIMITS_BOUNDS,
+  publicKey,
+  REPLICA_ID_MAX,
+  replicaId,
+  TIMEOUTS_BOUNDS,
+} from "@quorate/protocol";
+import { parseAddress, TransportError } from "@quorate/transport";
+import Type, { type TObject, type TSchema } from "typebox";
+import { Compile } from "typebox/compile";
+import { ConfigurationError } from "./configuration-error.ts";
+
+const Key: TSchema = Type.String({ pattern: "^[0-9a-f]{64}$" });
+const Counter = (maximum: number): TSchema => Type.Integer({ minimum: 0, maximum });
+const Closed = { additionalProperties: false } as const;
+
+function counters(bounds: Readonly<Record<string, readonly [number, number]>>): TObject {
+  const fields = Object.entries(bounds).map(([name, [minimum, maximum]]) => [name, Type.Integer({ minimum, maximum })]);
+  return Type.Object(Object.fromEntries(fields), Closed);
+}
+
+const GenesisDocument = Type.Object(
+  {
+    formatVersion: Type.Literal(FORMAT_VERSION),
+    name: Type.String({ minLength: 1, maxLength: 64 }),
+    faultModel: Type.Literal("byzantine"),
+    members: Type.Array(
+      Type.Object({ id: Counter(REPLICA_ID_MAX), publicKey: Key, address: Type.String({ maxLength: 260 }) }, Closed),
+    ),
+    admins: Type.Object({ threshold: Counter(1000), keys: Type.Array(Key, { maxItems: 1000 }) }, Closed),
+    clients: Type.Union([Type.Literal("open"), Type.Array(Key, { maxItems: 100_000 })]),
+    checkpointInterval: Counter(2 ** 31),
+    windowSize: Counter(2 ** 31),
+    limits: counters(LIMITS_BOUNDS),
+    timeouts: counters(TIMEOUTS_BOUNDS),
+  },
+  Closed,
+);
+
+const ReplicaConfiguration = Type.Object(
+  {
+    formatVersion: Type.Literal(FORMAT_VERSION),
+    /** This replica's id in genesis. */
+    replica: Counter(REPLICA_ID_MAX),
+    /** Where to listen for replicas and clients. */
+    listen: Type.String({ maxLength: 260 }),
+    /** Where to answer `quorate status`; on the loopback interface unless the operator has reasons. */
+    admin: Type.String({ maxLength: 260 }),
+    durability: Type.Union([Type.Literal("sync"), Type.Literal("async")]),
+    /** Bytes of committed batches kept for replicas that lag. */
+    historyBytesMax: Type.Integer({ minimum: 1024 * 1024, maximum: 2 ** 40 }),
+  },
+  Closed,
+);
+
+const KeyDocument = Type.Object(
+  { formatVersion: Type.Literal(FORMAT_VERSION), type: Type.Literal("ed25519"), publicKey: Key, seed: Key },
+  Closed,
+);
+
+/** The local configuration of one replica, `replica.json` in its data folder. */
+export interface ReplicaConfig {
+  readonly formatVersion: typeof FORMAT_VERSION;
+  readonly replica: number;
+  readonly listen: string;
+  readonly admin: string;
+  readonly durability: "sync" | "async";
+  readonly historyBytesMax: number;
+}
+
+/** A key pair on disk. The seed is the secret. */
+export interface KeyFile {
+  readonly formatVersion: typeof FORMAT_VERSION;
+  readonly type: "ed25519";
+  readonly publicKey: string;
+  readonly seed: string;
+}
+
+const genesisValidator = Compile(GenesisDocument);
+const configValidator = Compile(ReplicaConfiguration);
+const keyValidator = Compile(KeyDocument);
+
+/**
+ * Reads a genesis document. Whether its keys are admissible is for `checkGenesisKeys` of crypto.
+ *
+ * @throws ConfigurationError naming `source` and the first thing that is wrong.
+ */
+export function parseGenesis(text: string, source: string): Genesis {
+  const value = parseJson(text, source);
+  checkVersion(value, source);
+  checkShape(genesisValidator, value, source);
+  const document = value as Genesis;
+  const genesis: Genesis = {
+    ...document,
+    members: document.members.map((member) => ({
+      id: replicaId(member.id),
+      publicKey: publicKey(member.publicKey),
+      address: member.address,
+    })),
+  };
+  try {
+    checkGenesis(genesis);
+    for (const { address } of genesis.members) parseAddress(address);
+  } catch (error) {
+    if (error instanceof GenesisError || error instanceof TransportError)
+      throw new ConfigurationError("configuration.inconsistent", `${source}: ${error.message}`);
+    throw error;
+  }
+  return genesis;
+}
+
+/** @throws ConfigurationError naming `source` and the first thing that is wrong. */
+export function parseReplicaConfig(text: string, source: string): ReplicaConfig {
+  const value = parseJson(text, source);
+  checkVersion(value, source);
+  checkShape(configValidator, value, source);
+  return value as ReplicaConfig;
+}
+
+/** @throws ConfigurationError naming `source` and the first thing that is wrong; never what the file holds. */
+export function parseKeyFile(text: string, source: string): KeyFile {
+  const value = parseJson(text, source);
+  checkVersion(value, source);
+  checkShape(keyValidator, value, source);
+  return value as KeyFile;
+}
+
+/**
+ * Reads a file that the operator named.
+ *
+ * @throws ConfigurationError `configuration.missing` or `configuration.unreadable`.
+ */
+export function readDocument(path: string, what: string, advice: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT") throw new ConfigurationError("configuration.missing", `no ${what} at ${path}: ${advice}`);
+    throw new ConfigurationError("configuration.unreadable", `cannot read the ${what} at ${path} (${code}): ${advice}`);
+  }
+}
+
+function parseJson(text: string, source: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // The parser's own message quotes the text, which may be a secret.
+    throw new ConfigurationError("configuration.malformed", `${source} is not JSON; restore it or make it again`);
+  }
+}
+
+function checkVersion(value: unknown, source: string): void {
+  const version: unknown =
+    typeof value === "object" && value !== null && "formatVersion" in value && value.formatVersion;
+  if (typeof version === "number" && version !== FORMAT_VERSION)
+    throw new ConfigurationError(
+      "configuration.version",
+      `${source} has format version ${version}, this program speaks ${FORMAT_VERSION}; use the version that wrote it`,
+    );
+}
+
+function checkShape(validator: ReturnType<typeof Compile>, value: unknown, source: string): void {
+  if (validator.Check(value)) return;
+  const errors = [...validator.Errors(value)];
+  // The deepest complaint is the most telling one: "members/2/id" says more than "members".
+  const [error] = errors.sort((a, b) => depth(b.instancePath) - depth(a.instancePath));
+  const extra = errors.find(({ keyword }) => keyword === "additionalProperties" || keyword === "boolean");
+  const where = (extra ?? error)?.instancePath.replaceAll("/", ".").replace(/^\./, "") || "the document";
+  const what = extra === undefined ? error?.message : "is not a field of this document";
+  throw new ConfigurationError("configuration.malformed", `${source}: ${where} ${what}; correct it or make it again`);
+}
+
+function depth(path: string): number {
+  return path.split("/").length;
+}

@@ -1,0 +1,197 @@
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { checkGenesisKeys, clusterIdOf, type SignatureBackend } from "@quorate/crypto";
+import {
+  bytesToHex,
+  type ClusterId,
+  FORMAT_VERSION,
+  type Genesis,
+  GenesisError,
+  genesisMembership,
+  type Hasher,
+  hexToBytes,
+  type Member,
+  memberOf,
+  type ReplicaId,
+  replicaId,
+} from "@quorate/protocol";
+import { HISTORY_BYTES_MAX, initializeStore } from "@quorate/storage";
+import { formatAddress, parseAddress } from "@quorate/transport";
+import { ConfigurationError } from "./configuration-error.ts";
+import {
+  type KeyFile,
+  parseGenesis,
+  parseKeyFile,
+  parseReplicaConfig,
+  type ReplicaConfig,
+  readDocument,
+} from "./documents.ts";
+
+/** What a data folder holds: `genesis.json`, `replica.json`, `key.json` (mode 0600) and `store/`. */
+export interface ReplicaFolder {
+  readonly path: string;
+  readonly storePath: string;
+  readonly genesis: Genesis;
+  readonly cluster: ClusterId;
+  readonly config: ReplicaConfig;
+  readonly self: Member;
+  /** 32 secret bytes. */
+  readonly seed: Uint8Array;
+}
+
+/** How to make a data folder. */
+export interface InitOptions {
+  readonly path: string;
+  /** The text of the genesis document, and where it came from. */
+  readonly genesis: { readonly text: string; readonly source: string };
+  readonly key: KeyFile;
+  /** Which member this is; found by the key when left out. */
+  readonly replica?: number;
+  /** Where to listen; the address in genesis unless given. */
+  readonly listen?: string;
+  /** Where to answer `status`; the loopback address and the listening port + 1000 unless given. */
+  readonly admin?: string;
+  readonly durability?: "sync" | "async";
+  readonly backend: SignatureBackend;
+  readonly hasher: Hasher;
+}
+
+/**
+ * Makes the data folder of a replica, once.
+ *
+ * @throws ConfigurationError when the folder exists, or key, id and genesis do not belong together.
+ */
+export async function initReplicaFolder(options: InitOptions): Promise<ReplicaFolder> {
+  const { path, key, backend, hasher } = options;
+  const genesis = readGenesis(options.genesis.text, options.genesis.source, backend);
+  const self = selfIn(genesis, options);
+  if (existsSync(join(path, "replica.json")))
+    throw new ConfigurationError(
+      "configuration.exists",
+      `${path} is a data folder already: start it, or choose another folder; a data folder is made only once`,
+    );
+  const listen = formatAddress(parseAddress(options.listen ?? self.address));
+  const admin = formatAddress(parseAddress(options.admin ?? defaultAdmin(listen)));
+  const config: ReplicaConfig = {
+    formatVersion: FORMAT_VERSION,
+    replica: self.id,
+    listen,
+    admin,
+    durability: options.durability ?? "sync",
+    historyBytesMax: HISTORY_BYTES_MAX,
+  };
+  mkdirSync(path, { recursive: true, mode: 0o700 });
+  const cluster = clusterIdOf(hasher, genesis);
+  writeOnce(join(path, "genesis.json"), `${JSON.stringify(genesis, null, 2)}\n`, 0o644);
+  writeOnce(join(path, "key.json"), `${JSON.stringify(key, null, 2)}\n`, 0o600);
+  await initializeStore(join(path, "store"), { cluster, replica: self.id });
+  // Last: its presence says that the folder is whole.
+  writeOnce(join(path, "replica.json"), `${JSON.stringify(config, null, 2)}\n`, 0o644);
+  return readReplicaFolder(path, backend, hasher);
+}
+
+/**
+ * Reads a data folder and checks that its parts belong together.
+ *
+ * @throws ConfigurationError in one line.
+ */
+export function readReplicaFolder(path: string, backend: SignatureBackend, hasher: Hasher): ReplicaFolder {
+  const file = (name: string): string => join(path, name);
+  const advice = "make the data folder with `quorate init --genesis FILE --data DIR`";
+  const config = parseReplicaConfig(
+    readDocument(file("replica.json"), "replica configuration", advice),
+    file("replica.json"),
+  );
+  const genesis = readGenesis(
+    readDocument(file("genesis.json"), "genesis document", advice),
+    file("genesis.json"),
+    backend,
+  );
+  const key = parseKeyFile(readDocument(file("key.json"), "private key", advice), file("key.json"));
+  const self = selfIn(genesis, { key, replica: config.replica, backend });
+  const cluster = clusterIdOf(hasher, genesis);
+  return { path, storePath: file("store"), genesis, cluster, config, self, seed: hexToBytes(key.seed) };
+}
+
+/**
+ * Parses a genesis document and checks its keys.
+ *
+ * @throws ConfigurationError in one line.
+ */
+export function readGenesis(text: string, source: string, backend: SignatureBackend): Genesis {
+  const genesis = parseGenesis(text, source);
+  try {
+    checkGenesisKeys(backend, genesis);
+  } catch (error) {
+    if (error instanceof GenesisError)
+      throw new ConfigurationError("configuration.inconsistent", `${source}: ${error.message}`);
+    throw error;
+  }
+  return genesis;
+}
+
+/** The key file of a seed. */
+export function keyFileOf(backend: SignatureBackend, seed: Uint8Array): KeyFile {
+  return {
+    formatVersion: FORMAT_VERSION,
+    type: "ed25519",
+    publicKey: backend.publicKeyOf(seed),
+    seed: bytesToHex(seed),
+  };
+}
+
+/** Writes a new file and makes it durable; an existing one is never overwritten. */
+export function writeOnce(path: string, text: string, mode: number): void {
+  try {
+    const file = openSync(path, "wx", mode);
+    try {
+      writeSync(file, text);
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST")
+      throw new ConfigurationError("configuration.exists", `${path} exists already; it is not overwritten`);
+    throw new ConfigurationError("configuration.unreadable", `cannot write ${path} (${code}); check the folder`);
+  }
+}
+
+function selfIn(
+  genesis: Genesis,
+  { key, replica, backend }: { key: KeyFile; replica?: number; backend: SignatureBackend },
+): Member {
+  if (backend.publicKeyOf(hexToBytes(key.seed)) !== key.publicKey)
+    throw new ConfigurationError(
+      "configuration.wrong-key",
+      "the private key does not belong to the public key beside it; restore the key file or make a new key",
+    );
+  const membership = genesisMembership(genesis);
+  const byKey = membership.members.find((member) => member.publicKey === key.publicKey);
+  const id: ReplicaId | undefined = replica === undefined ? byKey?.id : replicaId(replica);
+  if (id === undefined)
+    throw new ConfigurationError(
+      "configuration.wrong-key",
+      `no member of this genesis has the key ${key.publicKey}; use the key that was given to \`quorate genesis\``,
+    );
+  const self = memberOf(membership, id);
+  if (self === undefined)
+    throw new ConfigurationError(
+      "configuration.foreign",
+      `replica ${id} is not a member of this genesis (members: ${membership.members.map((m) => m.id).join(", ")})`,
+    );
+  if (self.publicKey !== key.publicKey)
+    throw new ConfigurationError(
+      "configuration.wrong-key",
+      `replica ${id} has key ${self.publicKey} in genesis, the private key belongs to ${key.publicKey}`,
+    );
+  return self;
+}
+
+function defaultAdmin(listen: string): string {
+  const { port } = parseAddress(listen);
+  const admin = port + 1000;
+  if (port > 0 && admin <= 65_535) return `127.0.0.1:${admin}`;
+  throw new ConfigurationError("configuration.inconsistent", `choose an admin address: none follows from ${listen}`);
+}

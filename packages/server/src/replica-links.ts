@@ -1,0 +1,206 @@
+import type { Codec } from "@quorate/codec";
+import {
+  type ClientFrame,
+  type Membership,
+  memberOf,
+  type PublicKey,
+  type ReplicaFrame,
+  type ReplicaId,
+  type ServerFrame,
+} from "@quorate/protocol";
+import {
+  CLIENT_LINK_LIMITS,
+  dial,
+  type Endpoint,
+  type FramedLink,
+  type LinkHandlers,
+  type Listener,
+  listen,
+  type PersistentLink,
+  parseAddress,
+  REPLICA_LINK_LIMITS,
+  type TransportError,
+} from "@quorate/transport";
+import type { Logger } from "pino";
+
+/** What the links bring. */
+export interface LinkEvents {
+  onReplicaFrame(peer: ReplicaId, frame: ReplicaFrame): void;
+  /** @returns false when the client is to be disconnected. */
+  onClientFrame(client: PublicKey, frame: ClientFrame): boolean;
+  /** What a client is told first. */
+  welcome(): ServerFrame;
+}
+
+export interface ReplicaLinksOptions {
+  readonly self: ReplicaId;
+  readonly membership: Membership;
+  readonly listen: string;
+  readonly endpoint: Endpoint;
+  readonly codec: Codec;
+  /** Who may connect as a client; undefined: everyone with an admissible key. */
+  readonly isClientAdmitted: ((client: PublicKey) => boolean) | undefined;
+  readonly events: LinkEvents;
+  readonly log: Logger;
+}
+
+/** Whether a peer can be reached now. */
+export interface PeerStatus {
+  readonly replica: ReplicaId;
+  readonly isConnected: boolean;
+  readonly queuedBytes: number;
+  readonly droppedFrames: number;
+}
+
+/**
+ * All links of a replica: one with each other member (the lower id dials the higher) and those of clients. Turns frames
+ * into bytes and back; a frame that does not decode closes the link it came by, and nothing else.
+ */
+export class ReplicaLinks {
+  readonly #options: ReplicaLinksOptions;
+  readonly #dialed = new Map<ReplicaId, PersistentLink>();
+  readonly #accepted = new Map<ReplicaId, FramedLink>();
+  readonly #clients = new Map<PublicKey, Set<FramedLink>>();
+  #listener: Listener | undefined;
+
+  constructor(options: ReplicaLinksOptions) {
+    this.#options = options;
+  }
+
+  get clientCount(): number {
+    return this.#clients.size;
+  }
+
+  get peers(): PeerStatus[] {
+    const { self, membership } = this.#options;
+    return membership.members
+      .filter(({ id }) => id !== self)
+      .map(({ id }) => {
+        const dialed = this.#dialed.get(id);
+        const snapshot = dialed === undefined ? this.#accepted.get(id)?.snapshot() : dialed.snapshot();
+        const { queueFull = 0, tooLarge = 0, down = 0 } = snapshot?.dropped ?? {};
+        return {
+          replica: id,
+          isConnected: snapshot !== undefined,
+          queuedBytes: snapshot?.queuedBytes ?? 0,
+          droppedFrames: queueFull + tooLarge + down + (dialed?.droppedDown ?? 0),
+        };
+      });
+  }
+
+  /**
+   * Listens, then dials.
+   *
+   * @throws TransportError `listen.*` when the address cannot be had.
+   */
+  async open(): Promise<void> {
+    const { self, membership, endpoint, codec, isClientAdmitted, log } = this.#options;
+    this.#listener = await listen({
+      address: parseAddress(this.#options.listen),
+      endpoint,
+      replicaLimits: { ...REPLICA_LINK_LIMITS, frameBytesMax: codec.limits.replicaFrame.bytesMax },
+      clientLimits: {
+        ...CLIENT_LINK_LIMITS,
+        frameBytesMax: Math.max(codec.limits.clientFrame.bytesMax, codec.limits.serverFrame.bytesMax),
+      },
+      membershipKeyOf: (id) => (id === self ? undefined : memberOf(membership, id)?.publicKey),
+      ...(isClientAdmitted && { isClientAdmitted }),
+      onLink: (_peer, link) =>
+        link.peer.role === "replica" ? this.#onReplica(link, link.peer.id) : this.#onClient(link),
+      onRefused: (error, remoteAddress) => log.debug({ code: error.code, remoteAddress }, error.message),
+    });
+    for (const { id, address } of membership.members) if (id > self) this.#dial(id, address);
+  }
+
+  sendToReplica(to: ReplicaId, frame: ReplicaFrame): void {
+    this.#linkTo(to)?.send(this.#options.codec.encodeReplicaFrame(frame));
+  }
+
+  /** Encodes once for all. */
+  sendToReplicas(to: readonly ReplicaId[], frame: ReplicaFrame): void {
+    const bytes = this.#options.codec.encodeReplicaFrame(frame);
+    for (const id of to) this.#linkTo(id)?.send(bytes);
+  }
+
+  sendToClient(client: PublicKey, frame: ServerFrame): void {
+    const links = this.#clients.get(client);
+    if (links === undefined) return;
+    const bytes = this.#options.codec.encodeServerFrame(frame);
+    for (const link of links) link.send(bytes);
+  }
+
+  async close(reason: string): Promise<void> {
+    for (const link of this.#dialed.values()) link.close(reason);
+    await this.#listener?.close(reason);
+  }
+
+  #linkTo(id: ReplicaId): { send(frame: Uint8Array): boolean } | undefined {
+    return this.#dialed.get(id) ?? this.#accepted.get(id);
+  }
+
+  #dial(id: ReplicaId, address: string): void {
+    const { endpoint, codec, membership, log } = this.#options;
+    const publicKey = memberOf(membership, id)?.publicKey;
+    if (publicKey === undefined) return;
+    let lastReason = "";
+    const link = dial({
+      address,
+      expected: { role: "replica", id, publicKey },
+      endpoint,
+      limits: { ...REPLICA_LINK_LIMITS, frameBytesMax: codec.limits.replicaFrame.bytesMax },
+      onUp: () => {
+        lastReason = "";
+        log.info({ peer: id }, "link up");
+      },
+      onFrame: (bytes) => this.#onReplicaBytes(id, bytes, (reason) => link.close(reason)),
+      onDown: (reason) => {
+        // A peer that stays away is told of once, not at every attempt.
+        if (reason.code !== lastReason) log.info({ peer: id, code: reason.code }, reason.message);
+        lastReason = reason.code;
+      },
+    });
+    this.#dialed.set(id, link);
+  }
+
+  #onReplica(link: FramedLink, id: ReplicaId): LinkHandlers {
+    const { log } = this.#options;
+    this.#accepted.set(id, link);
+    log.info({ peer: id }, "link up");
+    return {
+      onFrame: (bytes) => this.#onReplicaBytes(id, bytes, (reason) => link.close(reason)),
+      onDown: (reason: TransportError) => {
+        if (this.#accepted.get(id) === link) this.#accepted.delete(id);
+        log.info({ peer: id, code: reason.code }, reason.message);
+      },
+    };
+  }
+
+  #onReplicaBytes(id: ReplicaId, bytes: Uint8Array, close: (reason: string) => void): void {
+    const { codec, events, log } = this.#options;
+    const decoded = codec.decodeReplicaFrame(bytes);
+    if (decoded.ok) return events.onReplicaFrame(id, decoded.value);
+    log.warn({ peer: id, error: decoded.error }, "a frame of a replica does not decode");
+    close("malformed frame");
+  }
+
+  #onClient(link: FramedLink): LinkHandlers {
+    const { codec, events, log } = this.#options;
+    const client = link.peer.publicKey;
+    const links = this.#clients.get(client) ?? new Set();
+    links.add(link);
+    this.#clients.set(client, links);
+    link.send(codec.encodeServerFrame(events.welcome()));
+    return {
+      onFrame: (bytes) => {
+        const decoded = codec.decodeClientFrame(bytes);
+        if (decoded.ok && events.onClientFrame(client, decoded.value)) return;
+        log.debug({ client, error: decoded.ok ? "ingress" : decoded.error }, "a client sent what no correct one sends");
+        link.close(decoded.ok ? "invalid request" : "malformed frame");
+      },
+      onDown: () => {
+        links.delete(link);
+        if (links.size === 0 && this.#clients.get(client) === links) this.#clients.delete(client);
+      },
+    };
+  }
+}

@@ -1,0 +1,252 @@
+import { randomBytes } from "node:crypto";
+import { createCodec, wireLimitsOf } from "@quorate/codec";
+import { createBatchComposer, createReplicaSigner, type SignatureBackend, Verifier } from "@quorate/crypto";
+import {
+  genesisMembership,
+  type Hasher,
+  type PublicKey,
+  primaryOf,
+  type ReplicaId,
+  type TimerName,
+} from "@quorate/protocol";
+import type { Service } from "@quorate/state-machine";
+import { lockFolder, openStore, type ReplicaStore } from "@quorate/storage";
+import type { Endpoint } from "@quorate/transport";
+import type { Logger } from "pino";
+import { AdminEndpoint } from "./admin-endpoint.ts";
+import type { HostPorts, IngressRejection } from "./ports.ts";
+import type { ReplicaFolder } from "./replica-folder.ts";
+import { type HostSettings, ReplicaHost } from "./replica-host.ts";
+import { type PeerStatus, ReplicaLinks } from "./replica-links.ts";
+
+/** How to run a replica on its data folder. */
+export interface StartOptions {
+  readonly folder: ReplicaFolder;
+  readonly service: Service;
+  readonly backend: SignatureBackend;
+  readonly hasher: Hasher;
+  readonly log: Logger;
+  readonly settings?: Partial<HostSettings>;
+  /** Called once when the replica cannot go on. It has spoken its last; the process is to end with an error. */
+  readonly onFatal: (error: Error) => void;
+}
+
+/** What `quorate status` shows of one replica. */
+export interface ProcessStatus {
+  readonly replica: ReplicaId;
+  readonly pid: number;
+  readonly role: "primary" | "backup";
+  readonly epoch: number;
+  readonly view: number;
+  readonly primary: ReplicaId;
+  readonly executed: number;
+  readonly lowWatermark: number;
+  readonly highWatermark: number;
+  readonly pendingRequests: number;
+  readonly isStranded: boolean;
+  readonly peers: readonly PeerStatus[];
+  readonly clients: number;
+  readonly uptimeMs: number;
+  readonly durability: string;
+  readonly signatures: string;
+  readonly stateRoot: string;
+  readonly historyDigest: string;
+  readonly evidence: number;
+  /** Dropped inputs by reason. */
+  readonly rejections: Readonly<Record<string, number>>;
+}
+
+/** A replica that runs in this process. */
+export interface RunningReplica {
+  readonly status: ProcessStatus;
+  /** Stops cleanly: what was promised is durable, and the folder is free afterwards. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Runs a replica: takes the folder's lock, recovers, listens, dials, orders.
+ *
+ * @throws ConfigurationError, StorageError, RecoveryError or TransportError in one line; nothing is left running then.
+ */
+export async function startReplica(options: StartOptions): Promise<RunningReplica> {
+  const { folder, log } = options;
+  const lock = lockFolder(folder.path);
+  let process: ReplicaProcess | undefined;
+  let store: ReplicaStore | undefined;
+  try {
+    const { cluster, self, config } = folder;
+    store = openStore(folder.storePath, { cluster, replica: self.id }, config);
+    process = new ReplicaProcess(options, store, () => lock.release());
+    await process.open();
+    return process;
+  } catch (error) {
+    log.debug({ error }, "start failed");
+    if (process !== undefined) await process.stop();
+    else {
+      await store?.close();
+      lock.release();
+    }
+    throw error;
+  }
+}
+
+class ReplicaProcess implements RunningReplica {
+  readonly #options: StartOptions;
+  readonly #store: ReplicaStore;
+  readonly #releaseLock: () => void;
+  readonly #links: ReplicaLinks;
+  readonly #host: ReplicaHost;
+  readonly #admin = new AdminEndpoint(() => this.status);
+  readonly #timers = new Map<TimerName, NodeJS.Timeout>();
+  readonly #rejections = new Map<string, number>();
+  readonly #startedMs = Date.now();
+  #stopped: Promise<void> | undefined;
+
+  constructor(options: StartOptions, store: ReplicaStore, releaseLock: () => void) {
+    this.#options = options;
+    this.#store = store;
+    this.#releaseLock = releaseLock;
+    const { folder, backend, hasher, service } = options;
+    const { genesis, cluster, self, seed } = folder;
+    const codec = createCodec(wireLimitsOf(genesis));
+    this.#links = new ReplicaLinks({
+      self: self.id,
+      membership: genesisMembership(genesis),
+      listen: folder.config.listen,
+      endpoint: this.#endpoint(),
+      codec,
+      isClientAdmitted: admissionOf(genesis.clients),
+      log: options.log,
+      events: {
+        onReplicaFrame: (peer, frame) => this.#host.onReplicaFrame(peer, frame),
+        onClientFrame: (client, frame) => this.#host.onClientFrame(client, frame),
+        welcome: () => this.#host.welcome(),
+      },
+    });
+    this.#host = new ReplicaHost({
+      genesis,
+      cluster,
+      service,
+      store,
+      signer: createReplicaSigner({ backend, seed, self: self.id, cluster }),
+      verifier: new Verifier({ backend, hasher, cluster }),
+      hasher,
+      composer: createBatchComposer(hasher, cluster),
+      codec,
+      ports: this.#ports(),
+      observer: {
+        onStable: (seq) => options.log.debug({ seq }, "stable checkpoint"),
+        onEvidence: (evidence) => options.log.warn({ from: evidence.first.from }, "equivocation: evidence kept"),
+        onRejection: (rejection) => this.#onRejection(rejection),
+        onFatal: (error) => this.#onFatal(error),
+      },
+      ...(options.settings && { settings: options.settings }),
+    });
+  }
+
+  get status(): ProcessStatus {
+    const { folder, backend } = this.#options;
+    const status = this.#host.status;
+    const { epoch } = genesisMembership(folder.genesis);
+    return {
+      replica: folder.self.id,
+      pid: globalThis.process.pid,
+      role: status.primary === folder.self.id ? "primary" : "backup",
+      epoch,
+      ...status,
+      peers: this.#links.peers,
+      clients: this.#links.clientCount,
+      uptimeMs: Date.now() - this.#startedMs,
+      durability: folder.config.durability,
+      signatures: backend.name,
+      ...this.#host.stateDigests,
+      evidence: this.#host.evidenceCount,
+      rejections: Object.fromEntries([...this.#rejections].sort(([a], [b]) => (a < b ? -1 : 1))),
+    };
+  }
+
+  async open(): Promise<void> {
+    const { folder, backend, log } = this.#options;
+    const { config, genesis, cluster, self } = folder;
+    await this.#admin.open(config.admin);
+    await this.#links.open();
+    log.info(
+      {
+        replica: self.id,
+        cluster,
+        members: genesis.members.length,
+        listen: config.listen,
+        advertise: self.address,
+        admin: config.admin,
+        durability: config.durability,
+        signatures: backend.name,
+        primary: primaryOf(genesisMembership(genesis), this.#host.status.view),
+        executed: this.#host.status.executed,
+      },
+      "replica started",
+    );
+    this.#host.start();
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
+    this.#host.stop();
+    for (const timer of this.#timers.values()) clearTimeout(timer);
+    await this.#links.close("replica stops");
+    await this.#admin.close();
+    await this.#store.close();
+    this.#releaseLock();
+  }
+
+  #endpoint(): Endpoint {
+    const { folder, backend } = this.#options;
+    const { self, seed, cluster } = folder;
+    return {
+      cluster,
+      credentials: {
+        identity: { role: "replica", id: self.id, publicKey: self.publicKey },
+        sign: (preimage) => backend.sign(seed, preimage),
+        verify: (publicKey, preimage, signature) => backend.verify(publicKey, preimage, signature),
+        isAdmissible: (publicKey) => backend.isAdmissible(publicKey),
+      },
+      randomBytes: (length) => randomBytes(length),
+    };
+  }
+
+  #ports(): HostPorts {
+    return {
+      nowMs: () => Date.now(),
+      sendToReplica: (to, frame) => this.#links.sendToReplica(to, frame),
+      sendToReplicas: (to, frame) => this.#links.sendToReplicas(to, frame),
+      sendToClient: (client, frame) => this.#links.sendToClient(client, frame),
+      startTimer: (timer, afterMs, fire) => {
+        clearTimeout(this.#timers.get(timer));
+        this.#timers.set(timer, setTimeout(fire, afterMs));
+      },
+      cancelTimer: (timer) => {
+        clearTimeout(this.#timers.get(timer));
+        this.#timers.delete(timer);
+      },
+    };
+  }
+
+  #onRejection(rejection: IngressRejection): void {
+    this.#rejections.set(rejection.code, (this.#rejections.get(rejection.code) ?? 0) + 1);
+    this.#options.log.debug(rejection, "input dropped");
+  }
+
+  #onFatal(error: Error): void {
+    this.#options.log.fatal({ err: error }, "this replica cannot go on");
+    this.#options.onFatal(error);
+  }
+}
+
+function admissionOf(clients: "open" | readonly PublicKey[]): ((client: PublicKey) => boolean) | undefined {
+  if (clients === "open") return undefined;
+  const admitted = new Set(clients);
+  return (client) => admitted.has(client);
+}
