@@ -16,7 +16,7 @@ export class BoundedCache<K, V> {
     this.#generationMax = Math.floor(entriesMax / 2);
   }
 
-  /** How many entries it holds now, at most `entriesMax`. */
+  /** How many entries it holds now, one in both generations counted twice; at most `entriesMax`. */
   get size(): number {
     return this.#young.size + this.#old.size;
   }
@@ -25,10 +25,7 @@ export class BoundedCache<K, V> {
     const young = this.#young.get(key);
     if (young !== undefined) return young;
     const old = this.#old.get(key);
-    if (old !== undefined) {
-      this.#old.delete(key);
-      this.set(key, old);
-    }
+    if (old !== undefined) this.set(key, old);
     return old;
   }
 
@@ -37,7 +34,6 @@ export class BoundedCache<K, V> {
       this.#old = this.#young;
       this.#young = new Map();
     }
-    this.#old.delete(key);
     this.#young.set(key, value);
   }
 }

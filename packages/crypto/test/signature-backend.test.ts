@@ -6,7 +6,7 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { type RawEd25519, underValidityRule } from "../dist/signature-backend.js";
 import { BACKENDS } from "./backends.ts";
-import { concat, EDGE_VECTORS } from "./edge-vectors.ts";
+import { concat, EDGE_VECTORS, type EdgeVector, littleEndian } from "./edge-vectors.ts";
 
 const anySeed = fc.uint8Array({ minLength: 32, maxLength: 32 });
 const anyMessage = fc.uint8Array({ maxLength: 200 });
@@ -32,6 +32,15 @@ const RFC_8032: readonly (readonly [string, string, string, string])[] = [
     "6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac18ff9b538d16f290ae67f760984dc6594a7c15e9716ed28dc027beceea1ec40a",
   ],
 ];
+
+/** A library that accepts whatever it is asked. */
+const ACCEPTING: RawEd25519 = {
+  name: "noble",
+  publicKeyOf: () => "" as PublicKey,
+  sign: () => new Uint8Array(64),
+  verifyCofactorless: () => true,
+  isTorsionFree: () => true,
+};
 
 describe("a signature back end", () => {
   for (const backend of BACKENDS)
@@ -85,12 +94,44 @@ describe("a signature back end", () => {
     });
   }
 
+  it("refuses by the bytes alone whatever a library might come to accept", () => {
+    const accepting = underValidityRule(ACCEPTING);
+    const judge = ({ publicKey, message, signature }: EdgeVector): boolean =>
+      accepting.verify(bytesToHex(publicKey) as PublicKey, message, signature);
+    const byBytes =
+      /^(S |R is the identity|R = .·T8|R of small order|A = .·T8|A of small order|the all-zero|.* bytes$|an empty)/;
+    const refused = EDGE_VECTORS.filter(({ title }) => byBytes.test(title));
+
+    expect(refused).to.have.lengthOf.at.least(30);
+    for (const vector of refused) expect(judge(vector), vector.title).to.equal(false);
+    expect(judge(EDGE_VECTORS.find(({ valid }) => valid)!)).to.equal(true);
+  });
+
+  it("accepts S just below L and refuses L itself", () => {
+    const accepting = underValidityRule(ACCEPTING);
+    const { publicKey, signature } = EDGE_VECTORS.find(({ valid }) => valid)!;
+    const withS = (s: bigint): boolean =>
+      accepting.verify(
+        bytesToHex(publicKey) as PublicKey,
+        new Uint8Array(0),
+        concat(signature.subarray(0, 32), littleEndian(s)),
+      );
+    const order = 2n ** 252n + 27742317777372353535851937790883648493n;
+
+    expect([0n, 1n, order - 1n, order, order + 1n, 2n ** 256n - 1n].map(withS)).to.deep.equal([
+      true,
+      true,
+      true,
+      false,
+      false,
+      false,
+    ]);
+  });
+
   it("takes a library that throws for one that refuses, and asks about a key once", () => {
     let asked = 0;
     const throwing: RawEd25519 = {
-      name: "noble",
-      publicKeyOf: () => "" as PublicKey,
-      sign: () => new Uint8Array(64),
+      ...ACCEPTING,
       verifyCofactorless: () => {
         throw new Error("out of order");
       },

@@ -1,9 +1,11 @@
+import { outputLeafOf, outputsRootOf } from "@quorate/crypto";
 import { InvariantViolation, membershipOf, type Reply, type sequenceNumber, viewNumber } from "@quorate/protocol";
 import { expect } from "chai";
 import { alterationsOf } from "./alterations.ts";
 import {
   epoch1,
   genesis,
+  hasher,
   membership,
   newVerifier,
   otherCluster,
@@ -75,6 +77,27 @@ describe("a verified reply", () => {
       expect(verifier.verifyReply({ ...reply, signature: altered }, membership), path).to.equal(undefined);
   });
 
+  it("does not follow a signature that is changed after it was verified", () => {
+    const verifier = newVerifier();
+    const reply = replyOf(2);
+    const signature = Uint8Array.from(reply.signature);
+    verifier.verifyReply({ ...reply, signature }, membership);
+
+    signature[0]! ^= 1;
+
+    expect(verifier.verifyReply({ ...reply, signature }, membership)).to.equal(undefined);
+  });
+
+  it("has a result, even where a member signed for none", () => {
+    const none = outputsOf();
+    const leaf = outputLeafOf(hasher, { ...none.output, results: [] });
+    const statement = { ...none.statement, outputsRoot: outputsRootOf(hasher, [leaf]) };
+    const path = { index: 0, size: 1, siblings: [] };
+    const outputs = { statement, output: { ...none.output, results: [], path } };
+
+    expect(newVerifier().verifyReply(replyOf(2, outputs), membership)).to.equal(undefined);
+  });
+
   it("is forgotten beyond the bound", () => {
     const verifier = newVerifier({ statementsMax: 4 });
     verifier.verifyReply(replyOf(2), membership);
@@ -107,7 +130,7 @@ describe("a verified receipt", () => {
   });
 
   it("does not take too few, one member twice, or a stranger among them", () => {
-    for (const ids of [[], [1], [1, 1], [1, 7], [0, 1, 7]])
+    for (const ids of [[], [1], [1, 1], [1, 7], [0, 1, 1], [0, 1, 7]])
       expect(verifier.verifyReceipt(receiptOf(ids), membership), `${ids}`).to.equal(false);
   });
 

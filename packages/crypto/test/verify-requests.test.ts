@@ -1,4 +1,4 @@
-import { batchDigest, digestBatch, requestDigest } from "@quorate/crypto";
+import { batchDigest, createBatchComposer, digestBatch, requestDigest } from "@quorate/crypto";
 import { type OperationsRequest, type PublicKey, type Request, sequenceNumber, timestampMs } from "@quorate/protocol";
 import { expect } from "chai";
 import { alterationsOf } from "./alterations.ts";
@@ -149,6 +149,13 @@ describe("a verified batch", () => {
       const requests = batch.requests.with(bad, { ...batch.requests[bad]!, signature: new Uint8Array(64) });
       expect(newVerifier().verifyBatch({ ...batch, requests }), `${bad}`).to.equal(undefined);
     }
+  });
+
+  it("is the same whether composed of verified requests or verified as a whole", () => {
+    const requests = [operationsOf(1, "a"), registrationOf("nonce")];
+    const composed = createBatchComposer(hasher, cluster).compose(batch.timestampMs, requests);
+
+    expect(composed).to.deep.equal(newVerifier().verifyBatch(batchOf(...requests)));
   });
 
   it("may be the null batch, whose digest is fixed", () => {
