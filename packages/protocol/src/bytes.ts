@@ -44,6 +44,24 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && compareBytes(a, b) === 0;
 }
 
+/** Preimages up to `POOLED_BYTES_MAX` share buffers of this size: an allocation of its own costs more than the hash. */
+const POOL_BYTES = 8192;
+const POOLED_BYTES_MAX = 512;
+let pool = new DataView(new ArrayBuffer(POOL_BYTES));
+let poolUsed = 0;
+
+/** `size` zero bytes that nobody else has or will get. */
+function reserve(size: number): { readonly view: DataView<ArrayBuffer>; readonly start: number } {
+  if (size > POOLED_BYTES_MAX) return { view: new DataView(new ArrayBuffer(size)), start: 0 };
+  if (poolUsed + size > POOL_BYTES) {
+    pool = new DataView(new ArrayBuffer(POOL_BYTES));
+    poolUsed = 0;
+  }
+  const start = poolUsed;
+  poolUsed += size;
+  return { view: pool, start };
+}
+
 /**
  * Writes a preimage: fixed-width fields, big-endian, into a buffer of a size known beforehand.
  * `finish` asserts that the size was right, so a field can neither be forgotten nor added silently.
@@ -51,11 +69,14 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
 export class PreimageWriter {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
+  readonly #start: number;
   #at = 0;
 
   constructor(size: number) {
-    this.#bytes = new Uint8Array(size);
-    this.#view = new DataView(this.#bytes.buffer);
+    const { view, start } = reserve(size);
+    this.#bytes = new Uint8Array(view.buffer, start, size);
+    this.#view = view;
+    this.#start = start;
   }
 
   /** A domain tag of at most 16 ASCII characters, zero-padded to 16 bytes. */
@@ -66,20 +87,20 @@ export class PreimageWriter {
     return this;
   }
   u8(value: number): this {
-    this.#view.setUint8(this.#at, value);
+    this.#view.setUint8(this.#start + this.#at, value);
     this.#at += 1;
     return this;
   }
   u32(value: number): this {
-    this.#view.setUint32(this.#at, value);
+    this.#view.setUint32(this.#start + this.#at, value);
     this.#at += 4;
     return this;
   }
   /** A counter below 2^53 in eight bytes. */
   u64(value: number): this {
     invariant(Number.isSafeInteger(value) && value >= 0, "preimage.counter", { value });
-    this.#view.setUint32(this.#at, Math.floor(value / 0x1_0000_0000));
-    this.#view.setUint32(this.#at + 4, value >>> 0);
+    this.#view.setUint32(this.#start + this.#at, Math.floor(value / 0x1_0000_0000));
+    this.#view.setUint32(this.#start + this.#at + 4, value >>> 0);
     this.#at += 8;
     return this;
   }
