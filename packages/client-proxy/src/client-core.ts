@@ -218,7 +218,6 @@ export class ClientCore {
   #afterAccepted(request: OpenRequest, output: AcceptedOutput): void {
     const { reply, receipt } = output;
     this.#requests.delete(request);
-    if (receipt !== undefined) this.#hints.onProven(receipt.statement.seq);
     if (request.session === undefined) return this.#afterRegistration(output);
     const status = reply.results[0]?.status ?? "session-unknown";
     if (status !== "ok" && status !== "failed") return this.#afterSessionLost(request, status);

@@ -42,6 +42,8 @@ export function sessionEvicted(reason: ResultStatus): ClientFailure {
 export function noQuorum(request: OpenRequest | undefined, weakQuorum: number, effect: FailureEffect): ClientFailure {
   const replies = request?.replies ?? [];
   const refusals = request?.refusals ?? [];
+  const refused = refusals.map(({ from, code }) => `replica ${from} refused it as ${code}`);
+  const said = [`${replies.length} replies`, ...refused].join(", ");
   const next =
     effect === "none"
       ? "the operation was never sent"
@@ -51,7 +53,7 @@ export function noQuorum(request: OpenRequest | undefined, weakQuorum: number, e
     effect,
     replies,
     refusals,
-    message: `no ${weakQuorum} members agreed on a result in time (${replies.length} replies, ${refusals.length} refusals); ${next}`,
+    message: `no ${weakQuorum} members agreed on a result in time (${said}); ${next}`,
   };
 }
 

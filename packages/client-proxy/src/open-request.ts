@@ -79,7 +79,10 @@ export class OpenRequest {
     return this.#filter.wants(from);
   }
 
-  /** Counts a reply whose statement is of this epoch; one that cannot be an answer to this request counts nothing. */
+  /**
+   * Counts a reply of a member of this epoch that names this request (see `RequestTable.answeredBy`). One whose results
+   * cannot answer it, in number or kind, counts nothing.
+   */
   onReply(reply: VerifiedReply): AcceptedOutput | undefined {
     return this.#isAnswer(reply) ? this.#filter.offer(reply) : undefined;
   }
@@ -105,10 +108,9 @@ export class OpenRequest {
 
   #isAnswer(reply: Reply): boolean {
     const [first] = reply.results;
-    if (reply.requestDigest !== this.digest || reply.number !== this.number || first === undefined) return false;
-    const judged = reply.results.length === 1 && first.status !== "ok" && first.status !== "failed";
-    if (this.session === undefined) return judged || isOpening(reply);
-    return reply.session === this.session && (judged || this.#isExecution(reply));
+    if (first === undefined) return false;
+    const isJudgement = reply.results.length === 1 && first.status !== "ok" && first.status !== "failed";
+    return isJudgement || (this.session === undefined ? isOpening(reply) : this.#isExecution(reply));
   }
 
   #isExecution({ results }: Reply): boolean {

@@ -91,14 +91,10 @@ export class OutputFilter {
 
   #judge(reply: VerifiedReply): AcceptedOutput | undefined {
     const needed = weakQuorumSize(this.#membership);
-    const matching = this.#supporters(reply, isSameLeaf);
-    if (matching.length < needed) return undefined;
-    // Any f+1 that share a statement will do: the reply that came last need not be under it.
-    for (const candidate of matching) {
-      const signers = this.#supporters(candidate, isSameOutput);
-      if (signers.length >= needed) return { reply: candidate, receipt: receiptFrom(candidate, signers, needed) };
-    }
-    return { reply, receipt: undefined };
+    if (this.#supporters(reply, isSameLeaf).length < needed) return undefined;
+    // Before this reply fewer than f+1 agreed, so a statement that f+1 share can only be this one's.
+    const signers = this.#supporters(reply, isSameOutput);
+    return { reply, receipt: signers.length < needed ? undefined : receiptFrom(reply, signers, needed) };
   }
 
   /** For each member that agrees with `reply` in the sense of `agrees`, the first of its replies that does. */

@@ -20,7 +20,9 @@ export class ReplicaHints {
   readonly #links = new Set<ReplicaId>();
   readonly #views = new Map<ReplicaId, ViewNumber>();
   readonly #executed = new Map<ReplicaId, SequenceNumber>();
-  #proven: SequenceNumber = sequenceNumber(0);
+  /** Looked at in every step, so made when it changes. */
+  #linked: readonly ReplicaId[] = [];
+  #view: ViewNumber = viewNumber(0);
 
   constructor(membership: Membership) {
     this.#membership = membership;
@@ -33,12 +35,12 @@ export class ReplicaHints {
 
   /** Members that can be reached, ascending. */
   get linked(): readonly ReplicaId[] {
-    return this.#membership.members.map((member) => member.id).filter((id) => this.#links.has(id));
+    return this.#linked;
   }
 
   /** The view that a correct member has reached, as far as f+1 reports tell; 0 before. */
   get view(): ViewNumber {
-    return viewNumber(this.#weakQuorumth(this.#views));
+    return this.#view;
   }
 
   /** Who is believed to be the primary. */
@@ -46,9 +48,9 @@ export class ReplicaHints {
     return primaryOf(this.#membership, this.view);
   }
 
-  /** A sequence number that a correct member has executed. */
+  /** A sequence number that a correct member has executed, as far as f+1 reports tell; 0 before. */
   get executed(): SequenceNumber {
-    return sequenceNumber(Math.max(this.#proven, this.#weakQuorumth(this.#executed)));
+    return sequenceNumber(this.#weakQuorumth(this.#executed));
   }
 
   isMember(replica: ReplicaId): boolean {
@@ -59,28 +61,35 @@ export class ReplicaHints {
   onLinkUp(replica: ReplicaId): boolean {
     if (!this.isMember(replica) || this.#links.has(replica)) return false;
     this.#links.add(replica);
+    this.#listLinked();
     return true;
   }
 
   onLinkDown(replica: ReplicaId): void {
     this.#links.delete(replica);
+    this.#listLinked();
   }
 
   /** A welcome: the newest of a member replaces what it said before. */
   onWelcome(from: ReplicaId, view: ViewNumber, executed: SequenceNumber): void {
-    this.#views.set(from, view);
+    this.#onView(from, view);
     this.#executed.set(from, executed);
   }
 
   /** A reply tells the member's view and, by its statement, a number that it has executed. */
   onReply(from: ReplicaId, view: ViewNumber, seq: SequenceNumber): void {
-    this.#views.set(from, view);
+    this.#onView(from, view);
     if (seq > (this.#executed.get(from) ?? -1)) this.#executed.set(from, seq);
   }
 
-  /** f+1 members signed a statement for `seq`. */
-  onProven(seq: SequenceNumber): void {
-    if (seq > this.#proven) this.#proven = seq;
+  #onView(from: ReplicaId, view: ViewNumber): void {
+    if (this.#views.get(from) === view) return;
+    this.#views.set(from, view);
+    this.#view = viewNumber(this.#weakQuorumth(this.#views));
+  }
+
+  #listLinked(): void {
+    this.#linked = this.#membership.members.map((member) => member.id).filter((id) => this.#links.has(id));
   }
 
   #weakQuorumth(reports: ReadonlyMap<ReplicaId, number>): number {

@@ -17,6 +17,8 @@ describe("A client core", () => {
       for (const name of Object.keys(most) as (keyof typeof most)[]) most[name] = Math.max(most[name], occupancy[name]);
     }
 
+    // Each operation of the walk has two bytes.
+    expect(core.occupancy.waitingBytes).to.equal(2 * core.occupancy.waitingOperations);
     expect(most.waitingOperations).to.equal(waitingOperationsMax);
     expect(most.requestsOutstanding).to.equal(requestsOutstandingMax);
     expect(most.sentOperations).to.be.at.most(requestsOutstandingMax * requestOperationsMax);
@@ -29,7 +31,7 @@ describe("A client core", () => {
       "client.session-evicted",
       "client.cancelled",
     ]);
-  });
+  }).timeout(0);
 
   it("gives the same effects for the same events", () => {
     const walk = (seed: number): string => {

@@ -42,6 +42,7 @@ describe("A failing call", () => {
     if (failure.code !== "client.no-quorum") throw new Error(failure.code);
     expect(failure.effect).to.equal("unknown");
     expect(failure.replies.map(({ from }) => from)).to.deep.equal([3]);
+    expect(failure.message).to.include("1 replies, replica 1 refused it as invalid");
     expect(failure.refusals).to.deep.equal([{ from: 1, code: "invalid" }]);
   });
 

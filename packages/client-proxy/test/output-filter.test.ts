@@ -151,6 +151,43 @@ describe("The output filter", () => {
     expect(receiptOf(rig.outcomes.get(1)!)?.statement.seq).to.equal(again.seq);
   });
 
+  for (const field of ["seq", "historyDigest", "outputsRoot"] as const)
+    it(`makes no receipt of statements that differ in ${field} alone`, () => {
+      const rig = ClientRig.open();
+      const executed = sendOne(rig);
+      const one = replyOf(rig.ids[0]!, executed);
+      const other = replyOf(rig.ids[1]!, { ...executed, seq: sequenceNumber(executed.seq + 1) });
+      const statement = { ...one.statement, [field]: other.statement[field] };
+
+      rig.reply(one);
+      rig.reply({ ...replyOf(rig.ids[1]!, executed), statement });
+
+      expect(rig.result(1).receipt).to.equal(undefined);
+    });
+
+  it("sorts the signatures of a receipt by member, in whatever order they came", () => {
+    const rig = ClientRig.open(7);
+    const executed = sendOne(rig);
+
+    for (const id of [5, 2, 4]) rig.reply(replyOf(rig.ids[id]!, executed));
+
+    const { receipt } = rig.result(1);
+    expect(receipt?.signatures.map(({ from }) => from)).to.deep.equal([2, 4, 5]);
+    expect(receipt?.signatures.map(({ signature }) => signature[0])).to.deep.equal([2, 4, 5]);
+  });
+
+  it("keeps a bounded number of replies of one member over any number of resends", () => {
+    const rig = ClientRig.open(4, { resendAfterMs: 10, resendAfterMaxMs: 10 });
+    const executed = sendOne(rig);
+
+    for (let i = 0; i < 100; i++) {
+      rig.reply(replyOf(rig.ids[3]!, { ...executed, seq: sequenceNumber(executed.seq + i) }));
+      rig.pass(10);
+    }
+
+    expect(rig.core.occupancy.repliesHeld).to.equal(REPLIES_PER_MEMBER_MAX);
+  });
+
   it("wants only replies that can still matter", () => {
     const rig = ClientRig.open();
     const executed = sendOne(rig);

@@ -43,6 +43,16 @@ describe("Sending", () => {
     expect(rig.timers.size).to.equal(0);
   });
 
+  it("does not set a timer again that rings early enough", () => {
+    const rig = ClientRig.open();
+    rig.submit(1);
+    rig.nowMs += 5;
+
+    const effects = rig.run({ type: "submit", call: 2, operation: Uint8Array.of(2) });
+
+    expect(effects.map(({ type }) => type)).to.deep.equal(["send"]);
+  });
+
   it("ignores a time-out of a timer that was replaced or cancelled", () => {
     const rig = ClientRig.open();
     rig.submit(1);
@@ -53,8 +63,12 @@ describe("Sending", () => {
     rig.run({ type: "timeout", timer: "resend", token });
     rig.submit(2);
     rig.takeSent();
-    rig.run({ type: "timeout", timer: "resend", token }, { type: "timeout", timer: "deadline", token: token + 99 });
+    const effects = rig.run(
+      { type: "timeout", timer: "resend", token },
+      { type: "timeout", timer: "deadline", token: token + 99 },
+    );
 
+    expect(effects).to.be.empty;
     expect(rig.takeSent()).to.be.empty;
   });
 

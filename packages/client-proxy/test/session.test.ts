@@ -103,6 +103,22 @@ describe("The session", () => {
     expect(attempts).to.equal(REGISTRATION_ATTEMPTS_MAX);
     expect(rig.failure(1)).to.include({ code: "client.registration-refused", reason: "registration-expired" });
     expect(rig.failure(1).effect).to.equal("none");
+    rig.submit(2);
+    expect(takeRegistration(rig).lastValid - rig.execution.seq, "short again").to.be.below(validity / 2);
+  });
+
+  it("does not open by results that name another session, or by refusals that differ", () => {
+    const rig = new ClientRig();
+    for (const id of rig.ids.slice(0, 2)) rig.welcome(id);
+    const executed = rig.execution.execute(takeRegistration(rig))!;
+    const results = [{ status: "registration-expired", value: new Uint8Array(0) }] as const;
+
+    for (const id of rig.ids) rig.reply(replyOf(id, { ...executed, session: NO_SESSION }));
+    expect(rig.core.occupancy.repliesHeld).to.equal(0);
+    rig.reply(replyOf(rig.ids[0]!, { ...executed, results }));
+    rig.reply(replyOf(rig.ids[1]!, { ...executed, results, session: NO_SESSION }));
+
+    expect(rig.takeSent()).to.be.empty;
   });
 
   for (const [status, code] of [
