@@ -64,6 +64,11 @@ class KeyspaceStoreInMemory extends KeyspaceStore implements MemoryStore {
   }
 }
 
+interface PlacedChange {
+  readonly text: string;
+  readonly entry: OrderedEntry;
+}
+
 class DiskInMemory implements Keyspace, Disk, MemoryDisk {
   readonly #options: MemoryStoreOptions;
   readonly #durable: Map<string, OrderedEntry>;
@@ -71,7 +76,7 @@ class DiskInMemory implements Keyspace, Disk, MemoryDisk {
   readonly #completions: (() => void)[] = [];
   readonly #flush: GroupedFlush;
   /** Groups in the order of their writes; a crash loses them. Bounded by what the owner writes without flushing. */
-  #unflushed: (readonly Change[])[] = [];
+  #unflushed: (readonly PlacedChange[])[] = [];
   #failNext = false;
   #crashed = false;
   #closed = false;
@@ -105,11 +110,12 @@ class DiskInMemory implements Keyspace, Disk, MemoryDisk {
 
   write(changes: readonly Change[]): void {
     invariant(!this.#closed && !this.#crashed, "storage.written-after-close");
-    for (const { key, value } of changes) {
-      if (value === undefined) this.#current.delete(orderedText(key));
-      else this.#current.set(orderedText(key), { key, value });
+    const group = changes.map((entry) => ({ text: orderedText(entry.key), entry }));
+    for (const { text, entry } of group) {
+      if (entry.value === undefined) this.#current.delete(text);
+      else this.#current.set(text, entry);
     }
-    this.#unflushed.push(changes);
+    this.#unflushed.push(group);
   }
 
   flush(done: FlushDone): void {
@@ -137,7 +143,8 @@ class DiskInMemory implements Keyspace, Disk, MemoryDisk {
 
   crash(groupsKept = 0): MemoryStore {
     invariant(groupsKept <= this.#unflushed.length, "storage.groups-kept", { groupsKept });
-    if (!this.#crashed) this.#keep(groupsKept);
+    invariant(!this.#crashed, "storage.crashed-twice");
+    this.#keep(groupsKept);
     this.#crashed = true;
     this.#completions.length = 0;
     return openMemory(this.#durable, this.#options);
@@ -165,9 +172,9 @@ class DiskInMemory implements Keyspace, Disk, MemoryDisk {
 
   /** Makes the first groups durable. */
   #keep(groups: number): void {
-    for (const { key, value } of this.#unflushed.splice(0, groups).flat()) {
-      if (value === undefined) this.#durable.delete(orderedText(key));
-      else this.#durable.set(orderedText(key), { key, value });
+    for (const { text, entry } of this.#unflushed.splice(0, groups).flat()) {
+      if (entry.value === undefined) this.#durable.delete(text);
+      else this.#durable.set(text, entry);
     }
   }
 }

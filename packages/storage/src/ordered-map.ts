@@ -12,11 +12,16 @@ export function orderedText(key: Uint8Array): string {
 /** Additions fewer than this are sorted in one by one. */
 const SPLICE_MAX = 16;
 
+/** So many deletions wait for their sweep, beside as many as there are entries. */
+const UNSWEPT_MAX = 1024;
+
 /** A map from byte strings, ordered when a range is asked for and not before: most maps here are never ranged. */
 export class OrderedMap {
   readonly #entries: Map<string, OrderedEntry>;
   #sorted: string[] = [];
   #unsorted: string[] = [];
+  /** Gone from the map and still among the sorted or unsorted: swept when they are as many as what is left. */
+  readonly #deleted = new Set<string>();
 
   /** Starts with `entries`, which become its own. */
   constructor(entries: Map<string, OrderedEntry> = new Map()) {
@@ -35,13 +40,12 @@ export class OrderedMap {
   set(text: string, entry: OrderedEntry): void {
     const before = this.#entries.size;
     this.#entries.set(text, entry);
-    if (this.#entries.size > before) this.#unsorted.push(text);
+    if (this.#entries.size > before && !this.#deleted.delete(text)) this.#unsorted.push(text);
   }
 
   delete(text: string): void {
-    if (!this.#entries.delete(text)) return;
-    this.#settle();
-    this.#sorted.splice(position(this.#sorted, text), 1);
+    if (this.#entries.delete(text)) this.#deleted.add(text);
+    if (this.#deleted.size > this.#entries.size + UNSWEPT_MAX) this.#settle();
   }
 
   values(): Iterable<OrderedEntry> {
@@ -55,17 +59,25 @@ export class OrderedMap {
     for (let at = position(this.#sorted, from); at < this.#sorted.length; at++) {
       const text = this.#sorted[at] as string;
       if (text >= to) break;
-      found.push(this.#entries.get(text) as OrderedEntry);
+      const entry = this.#entries.get(text);
+      if (entry !== undefined) found.push(entry);
     }
     return found;
   }
 
   #settle(): void {
-    if (this.#unsorted.length === 0) return;
+    if (this.#unsorted.length > 0) this.#sortIn();
+    if (this.#deleted.size <= this.#entries.size) return;
+    this.#sorted = this.#sorted.filter((text) => this.#entries.has(text));
+    this.#deleted.clear();
+  }
+
+  #sortIn(): void {
     if (this.#unsorted.length <= SPLICE_MAX) {
       for (const text of this.#unsorted) this.#sorted.splice(position(this.#sorted, text), 0, text);
     } else {
-      this.#sorted = this.#sorted.concat(this.#unsorted).sort(byCodeUnit);
+      // Two sorted runs, which the sort merges without sorting again.
+      this.#sorted = this.#sorted.concat(this.#unsorted.sort(byCodeUnit)).sort(byCodeUnit);
     }
     this.#unsorted = [];
   }
