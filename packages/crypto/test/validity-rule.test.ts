@@ -105,7 +105,9 @@ describe("ed25519 libraries without the rule", () => {
   const verdictsOf = (vector: EdgeVector): Record<string, boolean> =>
     Object.fromEntries(Object.entries(RAW).map(([name, judge]) => [name, attempt(() => judge(vector))]));
 
-  for (const vector of EDGE_VECTORS.filter(({ disputed }) => disputed))
+  /** Of libraries here, only libsodium refuses this one; some versions of Node do too. */
+  const needsSodium = ({ title }: EdgeVector): boolean => title === "R is the identity";
+  for (const vector of EDGE_VECTORS.filter((v) => v.disputed && (library !== undefined || !needsSodium(v))))
     it(`disagree on ${vector.title}`, () => {
       const verdicts = verdictsOf(vector);
 
