@@ -128,16 +128,26 @@ function decodeWire<T>(
 ): Decoded<T> {
   const structural = preScan(bytes, scan);
   if (structural !== undefined) return { ok: false, error: structural };
+  const scanned = decodeScanned(bytes);
+  if (!scanned.ok) return scanned;
   const decoding = new Decoding(limits);
-  const value = read(new Tuple(decoding, undefined, name, decodeScanned(bytes)));
+  const value = read(new Tuple(decoding, undefined, name, scanned.value));
   const { error } = decoding;
   if (error !== undefined) return { ok: false, error };
   invariant(value !== undefined, "codec.reader-without-verdict", { name });
   return { ok: true, value };
 }
 
-function decodeScanned(bytes: Uint8Array): unknown {
+function decodeScanned(bytes: Uint8Array): Decoded<unknown> {
   // A plain view of our own: the decoder slices with the species of its source, so that a Buffer would give Buffers,
   // and it leaves a property on the object it is given.
-  return decoder.decode(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length));
+  const source = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+  try {
+    return { ok: true, value: decoder.decode(source) };
+  } catch (thrown) {
+    // It takes whatever the pre-scan takes, unless another part of the process lowers its process-wide limits. Then
+    // one frame is refused: foreign bytes must not end a process on the way through a foreign library.
+    const got = thrown instanceof Error ? thrown.message : String(thrown);
+    return { ok: false, error: { code: "undecodable", path: "@0", expected: "what passed the pre-scan", got } };
+  }
 }
