@@ -21,7 +21,7 @@ import type { VerifierOptions } from "./request-verifier.ts";
 import type { SignatureBackend } from "./signature-backend.ts";
 
 /** Remembered statements unless the options say otherwise. */
-export const VERIFIED_STATEMENTS_MAX = 16_384;
+const VERIFIED_STATEMENTS_MAX = 16_384;
 
 /** Verifies what replicas sign towards clients: one statement per batch, which all replies of that batch lead to. */
 export class OutputVerifier {

@@ -25,7 +25,7 @@ export interface VerifierOptions {
 }
 
 /** Remembered requests unless the options say otherwise: some seconds of a busy cluster, about 200 bytes each. */
-export const VERIFIED_REQUESTS_MAX = 65_536;
+const VERIFIED_REQUESTS_MAX = 65_536;
 
 /** Verifies client signatures, once per request whether it comes alone, in a batch or both. */
 export class RequestVerifier {
