@@ -1,1 +1,51 @@
-export {};
+/**
+ * The client for browsers: the same core, links and rule of validity, without anything of Node.
+ *
+ * @packageDocumentation
+ */
+import { clusterIdOf, createClientSigner, createNobleBackend, createNobleHasher, generateSeed } from "@quorate/crypto";
+import { checkGenesis, type Genesis } from "@quorate/protocol";
+import { type BrowserWebSocketConstructor, dialWebSocket } from "@quorate/transport/client";
+import { type ClientSettings, QuorateClient } from "./client.ts";
+
+export * from "./client.ts";
+export * from "./kv-client.ts";
+
+/** How to reach a cluster from a browser. */
+export interface BrowserConnectOptions {
+  /** The genesis document. It is all that a client has to trust. */
+  readonly genesis: Genesis;
+  /** 32 secret bytes of the client's key; a fresh key unless given. */
+  readonly seed?: Uint8Array;
+  /** `wss:` where the replicas stand behind TLS; `ws:` unless given. */
+  readonly scheme?: "ws:" | "wss:";
+  readonly settings?: ClientSettings;
+}
+
+/**
+ * Connects to a cluster.
+ *
+ * @throws GenesisError for an inconsistent genesis document.
+ */
+export function connect(options: BrowserConnectOptions): QuorateClient {
+  const { genesis, scheme = "ws:", settings } = options;
+  checkGenesis(genesis);
+  const backend = createNobleBackend();
+  const hasher = createNobleHasher();
+  const randomBytes = (length: number): Uint8Array => globalThis.crypto.getRandomValues(new Uint8Array(length));
+  const cluster = clusterIdOf(hasher, genesis);
+  const seed = options.seed ?? generateSeed(randomBytes(32));
+  const signer = createClientSigner({ backend, hasher, seed, cluster });
+  const webSocket = (globalThis as { WebSocket?: BrowserWebSocketConstructor }).WebSocket;
+  if (webSocket === undefined) throw new Error("this platform has no WebSocket; in Node, use `connect` of `quorate`");
+  return new QuorateClient(
+    { genesis, cluster, signer, seed, ...(settings && { settings }) },
+    {
+      backend,
+      hasher,
+      randomBytes,
+      nowMs: () => performance.now(),
+      dial: ({ address }, dialOptions) => dialWebSocket({ ...dialOptions, webSocket, url: `${scheme}//${address}/` }),
+    },
+  );
+}

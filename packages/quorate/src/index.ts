@@ -1,1 +1,21 @@
-export {};
+/**
+ * Quorate: Byzantine-fault-tolerant state machine replication. Write a deterministic `Service`, run it on `3f+1`
+ * replicas with `startReplica`, and call it through `connect`.
+ *
+ * @packageDocumentation
+ */
+export * from "@quorate/kv";
+export {
+  ConfigurationError,
+  initReplicaFolder,
+  type ProcessStatus,
+  type RunningReplica,
+  readGenesis,
+  readReplicaFolder,
+  type StartOptions,
+  startReplica,
+} from "@quorate/server";
+export type { ExecutionContext, Service, StateReader, StateStore } from "@quorate/state-machine";
+export * from "./client.ts";
+export { type ConnectOptions, connect } from "./connect.ts";
+export * from "./kv-client.ts";

@@ -1,0 +1,52 @@
+import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { clusterIdOf, createClientSigner, generateSeed, type SignatureBackend } from "@quorate/crypto";
+import { chooseBackend, createNodeHasher } from "@quorate/crypto/node";
+import type { Genesis } from "@quorate/protocol";
+import { readGenesis } from "@quorate/server";
+import { dial } from "@quorate/transport";
+import { type ClientSettings, QuorateClient } from "./client.ts";
+
+/** How to reach a cluster from Node. */
+export interface ConnectOptions {
+  /** The genesis document: parsed, or the path of its file. It is all that a client has to trust. */
+  readonly genesis: Genesis | string;
+  /** 32 secret bytes of the client's key; a fresh key unless given. Clusters with a list of clients need a listed one. */
+  readonly seed?: Uint8Array;
+  readonly settings?: ClientSettings;
+}
+
+/**
+ * Connects to a cluster. Links are made in the background and remade for ever; calls wait for them.
+ *
+ * @throws ConfigurationError when the genesis document cannot be read (the promise rejects).
+ *
+ * @example
+ * ```ts
+ * const client = await connect({ genesis: ".quorate/genesis.json" });
+ * const { result } = await client.execute(encodeKvOperation({ type: "get", key }));
+ * client.close();
+ * ```
+ */
+export async function connect(options: ConnectOptions): Promise<QuorateClient> {
+  const backend = await chooseBackend();
+  const hasher = createNodeHasher();
+  const genesis = genesisOf(options.genesis, backend);
+  const cluster = clusterIdOf(hasher, genesis);
+  const seed = options.seed ?? generateSeed(randomBytes(32));
+  const signer = createClientSigner({ backend, hasher, seed, cluster });
+  return new QuorateClient(
+    { genesis, cluster, signer, seed, ...(options.settings && { settings: options.settings }) },
+    {
+      backend,
+      hasher,
+      randomBytes: (length) => randomBytes(length),
+      nowMs: () => performance.now(),
+      dial: ({ address }, dialOptions) => dial({ ...dialOptions, address }),
+    },
+  );
+}
+
+function genesisOf(genesis: Genesis | string, backend: SignatureBackend): Genesis {
+  return typeof genesis === "string" ? readGenesis(readFileSync(genesis, "utf8"), genesis, backend) : genesis;
+}

@@ -1,0 +1,94 @@
+import {
+  decodeKvResult,
+  encodeKvOperation,
+  type KvEntry,
+  type KvOperation,
+  type KvResult,
+  prefixRange,
+} from "@quorate/kv";
+import { type CallOptions, type QuorateClient, QuorateError } from "./client.ts";
+
+/** A key or a value: bytes, or text that is taken as UTF-8. */
+export type KvBytes = Uint8Array | string;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: false });
+
+/** The most entries one `range` call brings. */
+export const RANGE_LIMIT_DEFAULT = 100;
+
+/**
+ * The replicated key-value store, typed. Every method rejects with a `QuorateError`: `client.operation-failed` when the
+ * service refused the operation, another code when there is no agreed result.
+ */
+export class KvClient {
+  readonly #client: QuorateClient;
+
+  constructor(client: QuorateClient) {
+    this.#client = client;
+  }
+
+  /** The value at `key`, undefined if there is none. Linearizable: ordered like a write. */
+  async get(key: KvBytes, options?: CallOptions): Promise<Uint8Array | undefined> {
+    return (await this.#run({ type: "get", key: bytesOf(key) }, options)).value;
+  }
+  /** As `get`, as text. */
+  async getText(key: KvBytes, options?: CallOptions): Promise<string | undefined> {
+    const value = await this.get(key, options);
+    return value === undefined ? undefined : decoder.decode(value);
+  }
+  /** Sets `key`; resolves to whether there was a value before. */
+  async put(key: KvBytes, value: KvBytes, options?: CallOptions): Promise<boolean> {
+    return (await this.#run({ type: "put", key: bytesOf(key), value: bytesOf(value) }, options)).replaced;
+  }
+  /** Removes `key`; resolves to whether there was a value. */
+  async delete(key: KvBytes, options?: CallOptions): Promise<boolean> {
+    return (await this.#run({ type: "delete", key: bytesOf(key) }, options)).deleted;
+  }
+  /** Sets `key` to `next` if it is `expected`; undefined stands for absent on either side. */
+  compareAndSwap(
+    key: KvBytes,
+    expected: KvBytes | undefined,
+    next: KvBytes | undefined,
+    options?: CallOptions,
+  ): Promise<KvResult<{ type: "compare-and-swap" }>> {
+    const operation = { type: "compare-and-swap", key: bytesOf(key) } as const;
+    return this.#run({ ...operation, expected: optionalBytes(expected), next: optionalBytes(next) }, options);
+  }
+  /** Adds `by` to the number at `key`, which counts as 0 when absent; resolves to the sum. */
+  async increment(key: KvBytes, by: bigint | number = 1n, options?: CallOptions): Promise<bigint> {
+    return (await this.#run({ type: "increment", key: bytesOf(key), by: BigInt(by) }, options)).value;
+  }
+  /** Entries with `from ≤ key < to` in byte order; `next` is where it goes on. */
+  range(
+    from: KvBytes,
+    to: KvBytes | undefined,
+    limit: number = RANGE_LIMIT_DEFAULT,
+    options?: CallOptions,
+  ): Promise<KvResult<{ type: "range" }>> {
+    return this.#run({ type: "range", from: bytesOf(from), to: optionalBytes(to), limit }, options);
+  }
+  /** All entries whose key starts with `prefix`, page by page. Each page is a snapshot, the whole is not. */
+  async *scan(prefix: KvBytes, pageSize: number = RANGE_LIMIT_DEFAULT): AsyncIterable<KvEntry> {
+    const { from, to } = prefixRange(bytesOf(prefix));
+    for (let at: Uint8Array | undefined = from; at !== undefined; ) {
+      const page: KvResult<{ type: "range" }> = await this.range(at, to, pageSize);
+      yield* page.entries;
+      at = page.next;
+    }
+  }
+
+  async #run<O extends KvOperation>(operation: O, options?: CallOptions): Promise<KvResult<O>> {
+    const { result } = await this.#client.execute(encodeKvOperation(operation), options);
+    if (result.status === "ok") return decodeKvResult(operation, result.value);
+    throw new QuorateError("client.operation-failed", decoder.decode(result.value));
+  }
+}
+
+function bytesOf(text: KvBytes): Uint8Array {
+  return typeof text === "string" ? encoder.encode(text) : text;
+}
+
+function optionalBytes(text: KvBytes | undefined): Uint8Array | undefined {
+  return text === undefined ? undefined : bytesOf(text);
+}
