@@ -37,6 +37,13 @@ function keysOf(database: RootDatabase<Buffer, Buffer>, prefix: string): Buffer[
   return [...database.getKeys({ start, end: Buffer.from([start[0]! + 1]) })];
 }
 
+/** The format's own seal, written down a second time: it must not change unnoticed. */
+function sealed(key: Buffer, bytes: Buffer): Buffer {
+  const seal = Buffer.alloc(4);
+  seal.writeUInt32BE(crc32(bytes, crc32(key)));
+  return Buffer.concat([seal, bytes]);
+}
+
 function failureOf(action: () => unknown): StorageError {
   try {
     action();
@@ -89,11 +96,16 @@ describe("A damaged store", () => {
     await withStore(path, ({ log }) => expectFailure(() => [...log.entries()], "storage.damaged", "sequence number 1"));
   });
 
-  it("is found when a log record, all of them or their tally has vanished", async () => {
+  it("is found when a log record, all of them or their tally has vanished, or an older one is back", async () => {
     const lost: ((database: RootDatabase<Buffer, Buffer>) => Promise<unknown>)[] = [
       (database) => database.remove(keysOf(database, "l")[3]!),
       (database) => Promise.all(keysOf(database, "l").map((key) => database.remove(key))),
       (database) => database.remove(Buffer.from("k")),
+      async (database) => {
+        await database.remove(keysOf(database, "l")[3]!);
+        const stale = Buffer.from("l\0\0\0\0\0\0\0\x09\0\0\0\0\0\x01", "latin1");
+        await database.put(stale, sealed(stale, Buffer.from("an older promise")));
+      },
     ];
     for (const change of lost) {
       const path = await filled();
@@ -217,10 +229,8 @@ describe("A data folder", () => {
   it("is refused when another version of the format wrote it", async () => {
     const path = await made();
     const meta = Buffer.from(JSON.stringify({ format: 2, cluster: IDENTITY.cluster, replica: IDENTITY.replica }));
-    const sealed = Buffer.alloc(4 + meta.length);
-    sealed.writeUInt32BE(crc32(meta, crc32("m")));
-    meta.copy(sealed, 4);
-    await tamper(path, (database) => database.put(Buffer.from("m"), sealed));
+    const key = Buffer.from("m");
+    await tamper(path, (database) => database.put(key, sealed(key, meta)));
 
     expectFailure(() => openIn(path), "storage.version", "expected format 1, found 2");
   });

@@ -132,12 +132,17 @@ async function run(store: ReplicaStore, model: Model, one: Step): Promise<void> 
   } else if (one.type === "range") expectSame(store.state, model, one.from, one.to);
   else if (one.type === "begin-flush") store.flush(() => {});
   else if (one.type === "await-flush") await flush(store);
-  else await new Promise(setImmediate);
+  else {
+    // Here a flush that has begun is being committed: neither waiting nor readable from LMDB.
+    await new Promise(setImmediate);
+    expectSame(store.state, model, new Uint8Array(0), undefined);
+  }
 }
 
 function expectSame(store: OrderedStore, model: Model, from: Uint8Array, to: Uint8Array | undefined): void {
   const shown = (entries: Iterable<readonly [Uint8Array, Uint8Array]>): string[] =>
     [...entries].map(([held, bytes]) => `${hex(held)}=${hex(bytes)}`);
+  for (const [held, bytes] of model.range(from, to)) expect(hex(store.get(held))).to.equal(hex(bytes));
   expect(shown(store.range(from, to))).to.deep.equal(shown(model.range(from, to)));
 }
 
