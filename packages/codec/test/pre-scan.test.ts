@@ -51,6 +51,7 @@ describe("pre-scan", () => {
     "a text that claims 2^31 bytes": [header(3, 2 ** 31), "truncated"],
     "an array that claims 2^32-1 elements": [header(4, 2 ** 32 - 1), "truncated"],
     "an array that lacks its last element": [array(uint(1)).concat([]).with(0, 0x82), "truncated"],
+    "a byte string one byte short": [bytes([1, 2, 3]).slice(0, -1), "truncated"],
     "half a header": [[0x1b, 0, 0], "truncated"],
     "-1": [[0x20], "forbidden-type"],
     "-2^64": [header(1, 2n ** 64n - 1n), "forbidden-type"],

@@ -327,9 +327,23 @@ describe("codec shapes", () => {
     expect(codeOf(body(operations(1, 1, 1, 1)))).to.equal("too-many frame.batch.requests.0.operations");
     expect(codeOf(body(operations(12), operations(9)))).to.equal("too-many frame.batch.requests");
     expect(codeOf(body(operations(1), operations(1), operations(1)))).to.equal("too-many frame.batch.requests");
-    const reply = SAMPLES.ServerFrame.reply!;
-    const wire = changed(cborg.decode(CODEC.encodeServerFrame(reply)), [1, 6], () => [[0, new Uint8Array(5)]]);
-    expect(codec.decodeServerFrame(cborg.encode(wire))).to.deep.include({ ok: false });
+  });
+
+  it("refuses results that are too long, one by one or together", () => {
+    const limits = { ...DEFAULT_LIMITS, requestOperationsMax: 3, resultBytesMax: 1000 };
+    const codec = createCodec(wireLimitsOf({ limits }));
+    const wire = cborg.decode(CODEC.encodeServerFrame(SAMPLES.ServerFrame.reply!));
+    const verdictOn = (...sizes: number[]): string => {
+      const results = sizes.map((size) => [0, new Uint8Array(size)]);
+      const decoded = codec.decodeServerFrame(cborg.encode(changed(wire, [1, 6], () => results)));
+      return decoded.ok ? "accepted" : `${decoded.error.code} ${decoded.error.path}`;
+    };
+
+    expect(verdictOn(1000, 256, 256)).to.equal("accepted");
+    expect(verdictOn(1001)).to.equal("too-many frame.reply.results.0.value");
+    expect(verdictOn(1000, 768)).to.equal("accepted");
+    expect(verdictOn(1000, 769)).to.equal("too-many frame.reply.results");
+    expect(verdictOn(1, 1, 1, 1)).to.equal("too-many frame.reply.results");
   });
 
   it("decodes nothing but the kind it was asked for", () => {
