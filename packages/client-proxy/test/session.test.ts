@@ -114,7 +114,7 @@ describe("The session", () => {
     const results = [{ status: "registration-expired", value: new Uint8Array(0) }] as const;
 
     for (const id of rig.ids) rig.reply(replyOf(id, { ...executed, session: NO_SESSION }));
-    expect(rig.core.occupancy.repliesHeld).to.equal(0);
+    expect(rig.core.occupancy.requestsOutstanding, "still waits for an answer").to.equal(1);
     rig.reply(replyOf(rig.ids[0]!, { ...executed, results }));
     rig.reply(replyOf(rig.ids[1]!, { ...executed, results, session: NO_SESSION }));
 
