@@ -44,71 +44,45 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && compareBytes(a, b) === 0;
 }
 
-/** Preimages up to `POOLED_BYTES_MAX` share buffers of this size: an allocation of its own costs more than the hash. */
-const POOL_BYTES = 8192;
-const POOLED_BYTES_MAX = 512;
-let pool = new DataView(new ArrayBuffer(POOL_BYTES));
-let poolUsed = 0;
-
-/** `size` zero bytes that nobody else has or will get. */
-function reserve(size: number): { readonly view: DataView<ArrayBuffer>; readonly start: number } {
-  if (size > POOLED_BYTES_MAX) return { view: new DataView(new ArrayBuffer(size)), start: 0 };
-  if (poolUsed + size > POOL_BYTES) {
-    pool = new DataView(new ArrayBuffer(POOL_BYTES));
-    poolUsed = 0;
-  }
-  const start = poolUsed;
-  poolUsed += size;
-  return { view: pool, start };
-}
-
 /**
  * Writes a preimage: fixed-width fields, big-endian, into a buffer of a size known beforehand.
  * `finish` asserts that the size was right, so a field can neither be forgotten nor added silently.
  */
 export class PreimageWriter {
   readonly #bytes: Uint8Array;
-  readonly #view: DataView;
-  readonly #start: number;
   #at = 0;
 
   constructor(size: number) {
-    const { view, start } = reserve(size);
-    this.#bytes = new Uint8Array(view.buffer, start, size);
-    this.#view = view;
-    this.#start = start;
+    this.#bytes = new Uint8Array(size);
   }
 
   /** A domain tag of at most 16 ASCII characters, zero-padded to 16 bytes. */
   tag(tag: string): this {
     invariant(tag.length <= 16, "preimage.tag-too-long", { tag });
-    for (let i = 0; i < tag.length; i++) this.#bytes[this.#at + i] = tag.charCodeAt(i);
-    this.#at += 16;
+    const at = this.#claim(16);
+    for (let i = 0; i < tag.length; i++) this.#bytes[at + i] = tag.charCodeAt(i);
     return this;
   }
   u8(value: number): this {
-    this.#view.setUint8(this.#start + this.#at, value);
-    this.#at += 1;
+    this.#bytes[this.#claim(1)] = value;
     return this;
   }
   u32(value: number): this {
-    this.#view.setUint32(this.#start + this.#at, value);
-    this.#at += 4;
+    this.#writeU32(this.#claim(4), value);
     return this;
   }
   /** A counter below 2^53 in eight bytes. */
   u64(value: number): this {
     invariant(Number.isSafeInteger(value) && value >= 0, "preimage.counter", { value });
-    this.#view.setUint32(this.#start + this.#at, Math.floor(value / 0x1_0000_0000));
-    this.#view.setUint32(this.#start + this.#at + 4, value >>> 0);
-    this.#at += 8;
+    const at = this.#claim(8);
+    this.#writeU32(at, Math.floor(value / 0x1_0000_0000));
+    this.#writeU32(at + 4, value >>> 0);
     return this;
   }
   /** 32 bytes given as hex. */
   hex32(hex: string): this {
     invariant(hex.length === 64, "preimage.hex32", { length: hex.length });
-    writeHex(this.#bytes, this.#at, hex);
-    this.#at += 32;
+    writeHex(this.#bytes, this.#claim(32), hex);
     return this;
   }
   /** A four-byte length, then the bytes. */
@@ -116,13 +90,28 @@ export class PreimageWriter {
     return this.u32(bytes.length).raw(bytes);
   }
   raw(bytes: Uint8Array): this {
-    this.#bytes.set(bytes, this.#at);
-    this.#at += bytes.length;
+    this.#bytes.set(bytes, this.#claim(bytes.length));
     return this;
   }
   finish(): Uint8Array {
     invariant(this.#at === this.#bytes.length, "preimage.size", { written: this.#at, size: this.#bytes.length });
     return this.#bytes;
+  }
+
+  /** Where the next field of `count` bytes starts. */
+  #claim(count: number): number {
+    const at = this.#at;
+    this.#at += count;
+    invariant(this.#at <= this.#bytes.length, "preimage.size", { written: this.#at, size: this.#bytes.length });
+    return at;
+  }
+
+  // Byte by byte: a DataView for each preimage costs more than it saves.
+  #writeU32(at: number, value: number): void {
+    this.#bytes[at] = value >>> 24;
+    this.#bytes[at + 1] = value >>> 16;
+    this.#bytes[at + 2] = value >>> 8;
+    this.#bytes[at + 3] = value;
   }
 }
 
