@@ -80,7 +80,7 @@ describe("A preimage writer", () => {
     fc.assert(
       fc.property(counter, (value) => {
         const bytes = new PreimageWriter(8).u64(value).finish();
-        expect(new DataView(bytes.buffer).getBigUint64(0)).to.equal(BigInt(value));
+        expect(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0)).to.equal(BigInt(value));
       }),
     );
   });
@@ -99,11 +99,29 @@ describe("A preimage writer", () => {
     expect(() => new PreimageWriter(5).u32(1).finish()).to.throw(InvariantViolation, /preimage\.size/);
   });
 
-  it("cannot write past its size", () => {
-    expect(() => new PreimageWriter(4).u32(1).u32(2)).to.throw();
-    expect(() => new PreimageWriter(4).raw(new Uint8Array(5))).to.throw();
+  it("never finishes what was written past its size", () => {
+    expect(() => new PreimageWriter(4).u32(1).u8(2).finish()).to.throw();
+    expect(() => new PreimageWriter(4).u32(1).u32(2).finish()).to.throw();
+    expect(() => new PreimageWriter(4).u64(1).finish()).to.throw();
+    expect(() => new PreimageWriter(4).raw(new Uint8Array(5)).finish()).to.throw();
+    expect(() => new PreimageWriter(4).sized(new Uint8Array(1)).finish()).to.throw();
     expect(() => new PreimageWriter(4).hex32("00".repeat(32)).finish()).to.throw(InvariantViolation);
     expect(() => new PreimageWriter(4).tag("four").finish()).to.throw(InvariantViolation);
+  });
+
+  it("gives bytes that later preimages leave alone, zero where a tag is padded", () => {
+    const first = new PreimageWriter(20).tag("first").u32(7).finish();
+    const before = bytesToHex(first);
+
+    for (let i = 0; i < 2_000; i++)
+      new PreimageWriter(40)
+        .u64(2 ** 53 - 1)
+        .hex32("ff".repeat(32))
+        .finish();
+    const second = new PreimageWriter(20).tag("first").u32(7).finish();
+
+    expect(bytesToHex(first)).to.equal(before);
+    expect(bytesToHex(second)).to.equal(before);
   });
 
   it("separates neighbouring byte strings by their lengths", () => {
