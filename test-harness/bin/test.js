@@ -28,7 +28,10 @@ const packageCheck = (name) => tool("test-harness/bin/check-packages.js", name);
 
 /** Names of the checks of the lint stage with the command of each; all run, whatever the others say. */
 const CHECKS = [
-  ["format and lint (biome)", tool(bin("@biomejs/biome", "bin/biome"), "ci", ".")],
+  [
+    "format and lint (biome)",
+    tool(bin("@biomejs/biome", "bin/biome"), "ci", `--colors=${process.stdout.isTTY ? "force" : "off"}`, "."),
+  ],
   [
     "import rules (dependency-cruiser)",
     tool(
