@@ -1,11 +1,14 @@
 import { bytesToHex, type Change, compareBytes, hexToBytes, type OrderedReader } from "@quorate/protocol";
 import type { ExecutionChanges, ExecutionStore } from "@quorate/state-machine";
 
-/** The plainest ordered map there is. */
+/** The plainest ordered map there is. Its reads fail while it is told to. */
 export class OrderedMemory implements OrderedReader {
   readonly entries: Map<string, Uint8Array> = new Map<string, Uint8Array>();
 
+  isFailing = false;
+
   get(key: Uint8Array): Uint8Array | undefined {
+    if (this.isFailing) throw new Error("the disk is gone");
     return this.entries.get(bytesToHex(key));
   }
   *range(from: Uint8Array, to: Uint8Array | undefined): Generator<readonly [Uint8Array, Uint8Array]> {
@@ -25,7 +28,7 @@ export class OrderedMemory implements OrderedReader {
   }
 }
 
-/** A store in memory whose next read or write can be made to fail. */
+/** A store in memory. */
 export class MemoryStore implements ExecutionStore {
   readonly state: OrderedMemory = new OrderedMemory();
   readonly local: OrderedMemory = new OrderedMemory();

@@ -1,0 +1,265 @@
+import { bytesToHex, DEFAULT_LIMITS } from "@quorate/protocol";
+import {
+  OPERATION_CHANGES_MAX,
+  type Service,
+  STATE_KEY_BYTES_MAX,
+  StateAccessError,
+  StateError,
+  type StateStore,
+} from "@quorate/state-machine";
+import { expect } from "chai";
+import fc from "fast-check";
+import { bytesOf, Fixture, resultsOf, textOf } from "./cluster.ts";
+import type { MemoryStore } from "./ordered-memory.ts";
+
+const VALUE_BYTES_MAX = DEFAULT_LIMITS.requestBytesMax;
+
+/** A service whose operations are the functions of a test, by their place. */
+function scripted(...steps: readonly ((state: StateStore) => string | undefined)[]): Service {
+  return { execute: (operation, state) => bytesOf(steps[Number(textOf(operation))]?.(state) ?? "") };
+}
+
+/** Runs each step as an operation of its own, all in one request. */
+function runSteps(...steps: readonly ((state: StateStore) => string | undefined)[]): readonly string[] {
+  const fixture = new Fixture({ service: scripted(...steps) });
+  const alice = fixture.client(1);
+  const results = resultsOf(fixture.run(alice.operate(fixture.open(alice), 1, ...steps.map((_, i) => String(i)))));
+  expect(fixture.executor.verifyStateRoot()).to.equal(true);
+  return results;
+}
+
+describe("the state that a service sees", () => {
+  it("is what earlier operations of the request wrote, in the order of bytes", () => {
+    const results = runSteps(
+      (state) => {
+        for (const key of ["b", "a", "c", "aa"]) state.put(bytesOf(key), bytesOf(key.toUpperCase()));
+        state.delete(bytesOf("b"));
+        return undefined;
+      },
+      (state) => [...state.range(bytesOf(""), undefined)].map(([k, v]) => `${textOf(k)}=${textOf(v)}`).join(),
+      (state) => [...state.range(bytesOf("a"), bytesOf("c"))].map(([k]) => textOf(k)).join(),
+      (state) => [...state.range(bytesOf("c"), bytesOf("a"))].map(([k]) => textOf(k)).join(),
+      (state) => String(state.get(bytesOf("b"))),
+    );
+
+    expect(results).to.deep.equal(["ok", "ok a=A,aa=AA,c=C", "ok a,aa", "ok", "ok undefined"]);
+  });
+
+  it("is copied each way, so that bytes changed later change nothing", () => {
+    const results = runSteps(
+      (state) => {
+        const key = bytesOf("k");
+        const value = bytesOf("v");
+        state.put(key, value);
+        key.fill(0);
+        value.fill(0);
+        return undefined;
+      },
+      (state) => {
+        state.get(bytesOf("k"))!.fill(0);
+        for (const [key, value] of state.range(bytesOf(""), undefined)) {
+          key.fill(0);
+          value.fill(0);
+        }
+        return textOf(state.get(bytesOf("k"))!);
+      },
+    );
+
+    expect(results[1]).to.equal("ok v");
+  });
+
+  it("cannot be used after the operation", () => {
+    let kept: StateStore | undefined;
+    let iterator: Iterator<unknown> | undefined;
+    runSteps((state) => {
+      state.put(bytesOf("a"), bytesOf("1"));
+      state.put(bytesOf("b"), bytesOf("2"));
+      kept = state;
+      iterator = state.range(bytesOf(""), undefined)[Symbol.iterator]();
+      iterator.next();
+      return undefined;
+    });
+
+    for (const use of [
+      () => kept!.get(bytesOf("a")),
+      () => kept!.put(bytesOf("a"), bytesOf("3")),
+      () => kept!.delete(bytesOf("a")),
+      () => [...kept!.range(bytesOf(""), undefined)],
+      () => iterator!.next(),
+    ])
+      expect(use).to.throw(StateAccessError, "had ended");
+  });
+
+  it("takes keys and values up to their bounds and no longer ones", () => {
+    const results = runSteps(
+      (state) => {
+        state.put(new Uint8Array(STATE_KEY_BYTES_MAX), new Uint8Array(VALUE_BYTES_MAX));
+        return undefined;
+      },
+      (state) => {
+        state.put(new Uint8Array(STATE_KEY_BYTES_MAX + 1), new Uint8Array(0));
+        return undefined;
+      },
+      (state) => {
+        state.put(new Uint8Array(1), new Uint8Array(VALUE_BYTES_MAX + 1));
+        return undefined;
+      },
+      (state) => String(state.get(new Uint8Array(STATE_KEY_BYTES_MAX + 1))),
+    );
+
+    expect(results).to.deep.equal([
+      "ok",
+      "failed a key has 1025 bytes, at most 1024 are allowed",
+      `failed a value has ${VALUE_BYTES_MAX + 1} bytes, at most ${VALUE_BYTES_MAX} are allowed`,
+      "failed a key has 1025 bytes, at most 1024 are allowed",
+    ]);
+  });
+
+  it("takes a bounded number of changes from one operation", () => {
+    const change = (state: StateStore, count: number): undefined => {
+      for (let i = 0; i < count; i++) state.put(bytesOf("k"), bytesOf(String(i)));
+      return undefined;
+    };
+
+    const results = runSteps(
+      (state) => change(state, OPERATION_CHANGES_MAX),
+      (state) => change(state, OPERATION_CHANGES_MAX + 1),
+      (state) => textOf(state.get(bytesOf("k"))!),
+    );
+
+    expect(results[1]).to.match(/^failed one operation may change at most 65536 keys/);
+    expect(results[2]).to.equal(`ok ${OPERATION_CHANGES_MAX - 1}`);
+  });
+
+  it("shows a range the changes made ahead of it while it is read", () => {
+    const onKey: Record<string, (state: StateStore) => void> = {
+      b: (state) => {
+        for (const added of ["a", "c"]) state.put(bytesOf(added), bytesOf("new"));
+      },
+      c: (state) => state.delete(bytesOf("d")),
+    };
+
+    const results = runSteps((state) => {
+      for (const key of ["b", "d"]) state.put(bytesOf(key), bytesOf("old"));
+      const seen: string[] = [];
+      for (const [key] of state.range(bytesOf("a"), undefined)) {
+        seen.push(textOf(key));
+        onKey[textOf(key)]?.(state);
+      }
+      return seen.join();
+    });
+
+    expect(results).to.deep.equal(["ok b,c"]);
+  });
+
+  it("is that of a plain map, whatever operations and batches wrote it, and failures undo", () => {
+    const key = fc.constantFrom("a", "aa", "ab", "b", "c");
+    const step = fc.record({ key, value: fc.option(fc.constantFrom("1", "2", "3"), { nil: undefined }) });
+    const operation = fc.record({ steps: fc.array(step, { maxLength: 5 }), fails: fc.boolean() });
+    fc.assert(
+      fc.property(fc.array(fc.array(operation, { minLength: 1, maxLength: 4 }), { maxLength: 5 }), (batches) => {
+        let model = new Map<string, string>();
+        const apply = ({ key, value }: { key: string; value: string | undefined }, state: StateStore): void => {
+          if (value === undefined) {
+            state.delete(bytesOf(key));
+            model.delete(key);
+          } else {
+            state.put(bytesOf(key), bytesOf(value));
+            model.set(key, value);
+          }
+        };
+        const compare = (state: StateStore): void => {
+          const found = [...state.range(bytesOf("a"), bytesOf("c"))].map(([k, v]) => [textOf(k), textOf(v)]);
+          const expected = [...model].filter(([k]) => k < "c").sort();
+          if (JSON.stringify(found) !== JSON.stringify(expected)) mismatches.push({ found, expected });
+        };
+        const execute = (bytes: Uint8Array, state: StateStore): Uint8Array => {
+          const [i, j] = textOf(bytes).split(" ").map(Number) as [number, number];
+          const { steps, fails } = batches[i]![j]!;
+          const before = new Map(model);
+          for (const step of steps) apply(step, state);
+          compare(state);
+          if (!fails) return bytesOf("");
+          model = before;
+          throw new Error("on purpose");
+        };
+        const fixture = new Fixture({ service: { execute } });
+        const mismatches: unknown[] = [];
+        const alice = fixture.client(1);
+        const a = fixture.open(alice);
+        batches.forEach((operations, i) => {
+          fixture.run(alice.operate(a, i + 1, ...operations.map((_, j) => `${i} ${j}`)));
+        });
+
+        expect(mismatches).to.deep.equal([]);
+        const stored = [...fixture.store.state.entries]
+          .filter(([key]) => key.startsWith("01"))
+          .map(([key, value]) => [key.slice(2), textOf(value)])
+          .sort();
+        expect(stored).to.deep.equal([...model].map(([k, v]) => [bytesToHex(bytesOf(k)), v]).sort());
+        expect(fixture.executor.verifyStateRoot()).to.equal(true);
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
+
+describe("the store underneath", () => {
+  it("is not an operation's failure when it fails, even if the service catches its error", () => {
+    for (const catches of [false, true]) {
+      const service: Service = {
+        execute: (_operation, state) => {
+          fixture.store.state.isFailing = true;
+          try {
+            state.get(bytesOf("k"));
+          } catch (error) {
+            if (!catches) throw error;
+          }
+          return bytesOf("fine");
+        },
+      };
+      const fixture = new Fixture({ service });
+      const alice = fixture.client(1);
+      const a = fixture.open(alice);
+      const root = fixture.executor.stateRoot();
+
+      expect(() => fixture.run(alice.operate(a, 1, "x")), `catches: ${catches}`).to.throw("the disk is gone");
+
+      fixture.store.state.isFailing = false;
+      expect(fixture.executor.executed).to.equal(1);
+      expect(fixture.executor.stateRoot()).to.equal(root);
+      expect(fixture.executor.verifyStateRoot()).to.equal(true);
+    }
+  });
+
+  it("is refused when it holds the state of another cluster", () => {
+    const other = new Fixture({ name: "other" });
+    const fixture = new Fixture();
+
+    expect(() => fixture.executorOver(other.store)).to.throw(StateError, `belongs to cluster ${other.cluster}`);
+  });
+
+  it("is refused when a part of the state is missing", () => {
+    for (const damage of [
+      (store: MemoryStore) => store.local.entries.clear(),
+      (store: MemoryStore) => store.state.entries.clear(),
+      (store: MemoryStore) => store.state.entries.delete("02"),
+    ]) {
+      const fixture = new Fixture();
+      fixture.open(fixture.client(1));
+      const store = fixture.store.copy();
+      damage(store);
+
+      expect(() => fixture.executorOver(store)).to.throw(StateError, "in part only");
+    }
+  });
+
+  it("is found out by the check of the root when a byte of it changed", () => {
+    const fixture = new Fixture();
+    const alice = fixture.client(1);
+    fixture.run(alice.operate(fixture.open(alice), 1, "x"));
+    fixture.store.state.entries.set(`01${bytesToHex(bytesOf("log"))}`, bytesOf("y"));
+
+    expect(fixture.executor.verifyStateRoot()).to.equal(false);
+  });
+});
