@@ -16,6 +16,8 @@ export interface AuthenticatedLinkOptions {
   readonly echoesProbes: boolean;
 }
 
+/** With more than this in the queue neither probes nor answers to probes are added to it. */
+const PROBE_QUEUE_BYTES_MAX = 64 * 1024;
 const EMPTY = new Uint8Array(0);
 
 /** The link after the handshake: bounded sending, heartbeat, counters. */
@@ -105,7 +107,7 @@ export class AuthenticatedLink implements FramedLink, FrameSocketHandlers {
     if (this.#isDown) return;
     if (frame.length === 0) {
       this.onControl();
-      if (this.#options.echoesProbes && !this.#isDown) this.#socket.send(EMPTY);
+      if (this.#options.echoesProbes && !this.#isDown && this.#isPromptlyRead) this.#socket.send(EMPTY);
       return;
     }
     this.#framesIn++;
@@ -120,6 +122,11 @@ export class AuthenticatedLink implements FramedLink, FrameSocketHandlers {
 
   onEnd(error: TransportError): void {
     this.#down(error);
+  }
+
+  /** A probe behind a long queue would not arrive in time, and for a peer that never reads they would pile up. */
+  get #isPromptlyRead(): boolean {
+    return this.#socket.queuedBytes < PROBE_QUEUE_BYTES_MAX;
   }
 
   #armHeartbeat(): void {
@@ -138,8 +145,7 @@ export class AuthenticatedLink implements FramedLink, FrameSocketHandlers {
         "link.heartbeat",
         `nothing heard of ${describeIdentity(this.peer)} in ${missedHeartbeatsMax} intervals of ${heartbeatMs} ms`,
       );
-    // A probe behind a full queue would neither arrive in time nor be bounded.
-    if (this.#socket.queuedBytes < this.#options.limits.queuedBytesMax) this.#socket.probe();
+    if (this.#isPromptlyRead) this.#socket.probe();
     this.#armHeartbeat();
   }
 

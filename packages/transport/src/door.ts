@@ -6,6 +6,8 @@ export interface ListenerBounds {
   readonly unauthenticatedMax: number;
   /** Connections from one IPv4 address or one IPv6 network of 64 bits, proven or not. */
   readonly connectionsPerAddressMax: number;
+  /** New connections of one such address in a second: each may cost a signature to verify. */
+  readonly connectionsPerAddressPerSecondMax: number;
   /** Links of clients. */
   readonly clientLinksMax: number;
   /** Links of one client key; one more, and its oldest is closed. */
@@ -14,9 +16,13 @@ export interface ListenerBounds {
 export const DEFAULT_LISTENER_BOUNDS: ListenerBounds = {
   unauthenticatedMax: 256,
   connectionsPerAddressMax: 1_024,
+  connectionsPerAddressPerSecondMax: 512,
   clientLinksMax: 4_096,
   linksPerClientMax: 16,
 };
+
+/** Addresses whose arrivals of this second are remembered; with more of them the count starts again early. */
+const ARRIVING_ADDRESSES_MAX = 10_000;
 
 /** One connection at the door. */
 export interface Visit {
@@ -30,6 +36,8 @@ export interface Visit {
 export class Door {
   readonly #bounds: ListenerBounds;
   readonly #perAddress = new Map<string, number>();
+  /** Connections per address since the last `onSecond`. */
+  readonly #arrivals = new Map<string, number>();
   /** Oldest first. */
   readonly #strangers = new Map<Visit, (error: TransportError) => void>();
 
@@ -42,13 +50,13 @@ export class Door {
   }
 
   /**
-   * Lets a connection in, or not: undefined when its address has too many. When there are too many strangers the
+   * Lets a connection in, or not: undefined when its address has too many, or too many a second. When there are too many strangers the
    * oldest goes, for an honest handshake takes milliseconds and a held-open one seconds.
    */
   enter(remoteAddress: string, cut: (error: TransportError) => void): Visit | undefined {
     const address = addressKey(remoteAddress);
     const count = this.#perAddress.get(address) ?? 0;
-    if (count >= this.#bounds.connectionsPerAddressMax) return undefined;
+    if (count >= this.#bounds.connectionsPerAddressMax || !this.#isInRate(address)) return undefined;
     this.#perAddress.set(address, count + 1);
     if (this.#strangers.size >= this.#bounds.unauthenticatedMax) this.#cutOldest();
     let isIn = true;
@@ -62,6 +70,19 @@ export class Door {
     };
     this.#strangers.set(visit, cut);
     return visit;
+  }
+
+  /** To be called every second. */
+  onSecond(): void {
+    this.#arrivals.clear();
+  }
+
+  #isInRate(address: string): boolean {
+    const arrivals = (this.#arrivals.get(address) ?? 0) + 1;
+    if (arrivals > this.#bounds.connectionsPerAddressPerSecondMax) return false;
+    if (this.#arrivals.size >= ARRIVING_ADDRESSES_MAX) this.#arrivals.clear();
+    this.#arrivals.set(address, arrivals);
+    return true;
   }
 
   #cutOldest(): void {

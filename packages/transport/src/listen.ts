@@ -46,6 +46,7 @@ class WebSocketListener implements Listener {
   readonly #door: Door;
   /** Every open connection with its way out. */
   readonly #guests = new Map<Socket, Guest>();
+  #second: NodeJS.Timeout | undefined;
   #connections = 0;
   #address: Address;
 
@@ -93,6 +94,7 @@ class WebSocketListener implements Listener {
         );
         const bound = this.#server.address() as AddressInfo;
         this.#address = { host: bound.address, port: bound.port };
+        this.#second = setInterval(() => this.#door.onSecond(), 1_000);
         resolve();
       });
     });
@@ -104,6 +106,7 @@ class WebSocketListener implements Listener {
 
   close(reason: string): Promise<void> {
     return new Promise((resolve) => {
+      clearInterval(this.#second);
       this.#server.close(() => resolve());
       for (const link of this.#reception.links.all()) link.close(reason);
       for (const guest of this.#guests.values()) guest.cut(new TransportError("link.closed", reason));

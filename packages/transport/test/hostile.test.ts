@@ -262,8 +262,36 @@ describe("a listener under attack", () => {
     await expectStillServing(listener);
   });
 
+  it("slows a storm of reconnects of one address down, even of a member", async () => {
+    const { listener } = await serve({ timings: PATIENT, bounds: { connectionsPerAddressPerSecondMax: 5 } });
+    let upCount = 0;
+    const allUp = new Promise<void>((resolve) => {
+      const link = dial({
+        address: formatAddress(listener.address),
+        endpoint: alice,
+        expected: bob.credentials.identity,
+        limits: REPLICA_LINK_LIMITS,
+        backOff: { firstMs: 2, longestMs: 2 },
+        onUp: (up) => {
+          if (++upCount === 8) resolve(link.close("seen enough"));
+          else up.close("again");
+        },
+        onFrame: () => undefined,
+      });
+    });
+
+    await allUp;
+
+    const { connections, refused } = listener.snapshot();
+    expect(refused.address).to.equal(connections - 8);
+    expect(refused.address).to.be.greaterThan(0);
+  });
+
   it("lets the oldest stranger go for the newest, so that a thousand silent connects do not lock members out", async () => {
-    const { listener, refused } = await serve({ timings: PATIENT, bounds: { unauthenticatedMax: 10 } });
+    const { listener, refused } = await serve({
+      timings: PATIENT,
+      bounds: { unauthenticatedMax: 10, connectionsPerAddressPerSecondMax: 10_000 },
+    });
     // In waves that fit into the kernel's backlog.
     for (let wave = 0; wave < 10; wave++)
       await Promise.all(Array.from({ length: 100 }, () => new RawPeer(listener.address).connected()));
