@@ -2,6 +2,12 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
 /**
+ * Not `npm ci`: it refuses a lock file that lacks an optional binary of some other platform, and which of them a
+ * registry mirror serves differs. Versions and hashes of the lock file bind this just as well; `--no-save` leaves it be.
+ */
+export const INSTALL_ARGUMENTS = ["install", "--no-save", "--include=dev", "--no-audit", "--no-fund"];
+
+/**
  * Whether `node_modules` holds what `package-lock.json` asks for, judged by the record npm keeps of what it installed.
  * Contents are compared, not times: a fresh checkout touches every file.
  *

@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { isInstalled } from "./install-state.js";
+import { INSTALL_ARGUMENTS, isInstalled } from "./install-state.js";
 import { endCommands, runCommand } from "./run-command.js";
 import { compiledTests, pruneOutputs, root } from "./workspace.js";
 
@@ -114,10 +114,7 @@ async function install() {
     console.log("node_modules is what package-lock.json asks for.");
     return { passed: 1, failed: 0 };
   }
-  // Not `npm ci`: it refuses a lock file that lacks an optional binary of some other platform, and which of them a
-  // registry mirror serves differs. Versions and hashes of the lock file bind this just as well; `--no-save` leaves it be.
-  const args = ["install", "--no-save", "--include=dev", "--no-audit", "--no-fund"];
-  return run("npm", args, LIMIT_SECONDS.install);
+  return run("npm", INSTALL_ARGUMENTS, LIMIT_SECONDS.install);
 }
 
 async function build() {

@@ -1,0 +1,20 @@
+import { InvalidArgumentError } from "commander";
+
+/** Parses a non-negative integer. */
+export function integer(text: string): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) throw new InvalidArgumentError("expected a whole number.");
+  return value;
+}
+
+/** Parses a TCP port. */
+export function port(text: string): number {
+  const value = integer(text);
+  if (value < 1 || value > 65_535) throw new InvalidArgumentError("expected a port from 1 to 65535.");
+  return value;
+}
+
+/** Gathers a repeated option. */
+export function collect(text: string, before: readonly string[]): string[] {
+  return [...before, text];
+}

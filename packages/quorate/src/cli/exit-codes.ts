@@ -1,0 +1,18 @@
+/** What the command's exit code tells a script. Documented in the operator's guide; append only. */
+export const EXIT: Readonly<
+  Record<"ok" | "failed" | "usage" | "noResult" | "absent" | "refused" | "degraded", number>
+> = {
+  ok: 0,
+  /** Configuration, files, ports: the message says what to do. */
+  failed: 1,
+  /** The command line itself. */
+  usage: 2,
+  /** No agreed result in time; the outcome may be unknown. */
+  noResult: 3,
+  /** The key has no value. */
+  absent: 4,
+  /** The service refused the operation, or a compare-and-swap did not swap. */
+  refused: 5,
+  /** `status`: some replica is down. */
+  degraded: 6,
+};

@@ -1,0 +1,60 @@
+import { chooseBackend, createNodeHasher } from "@quorate/crypto/node";
+import { initReplicaFolder, parseKeyFile, readDocument } from "@quorate/server";
+import { type Command, Option } from "commander";
+import { integer } from "./arguments.ts";
+import { printJson, printLine } from "./terminal.ts";
+
+interface InitFlags {
+  readonly genesis: string;
+  readonly key: string;
+  readonly data: string;
+  readonly replica?: number;
+  readonly listen?: string;
+  readonly admin?: string;
+  readonly durability: "sync" | "async";
+  readonly json?: true;
+}
+
+/** `quorate init`: makes the data folder of one replica, once. */
+export function addInitCommand(program: Command): void {
+  program
+    .command("init")
+    .description("make the data folder of one replica, once")
+    .requiredOption("--genesis <file>", "the cluster's genesis document")
+    .requiredOption("--key <file>", "this replica's key pair, made by `quorate keygen`; it is copied with mode 0600")
+    .requiredOption("--data <dir>", "the data folder to make")
+    .option("--replica <id>", "which member this is; found by the key unless given", integer)
+    .option("--listen <host:port>", "where to listen; the address in genesis unless given")
+    .option("--admin <host:port>", "where to answer `quorate status`; 127.0.0.1 and the port + 1000 unless given")
+    .addOption(
+      new Option("--durability <mode>", "sync: flushed before spoken; async: may lose promises with the power")
+        .choices(["sync", "async"])
+        .default("sync"),
+    )
+    .option("--json", "print JSON")
+    .addHelpText(
+      "after",
+      "\nExample:\n  quorate init --genesis genesis.json --key replica-0.key.json --data /var/lib/quorate",
+    )
+    .action(async (flags: InitFlags) => {
+      const key = parseKeyFile(readDocument(flags.key, "key file", "make one with `quorate keygen`"), flags.key);
+      const text = readDocument(flags.genesis, "genesis document", "make one with `quorate genesis`");
+      const folder = await initReplicaFolder({
+        path: flags.data,
+        genesis: { text, source: flags.genesis },
+        key,
+        durability: flags.durability,
+        ...(flags.replica !== undefined && { replica: flags.replica }),
+        ...(flags.listen !== undefined && { listen: flags.listen }),
+        ...(flags.admin !== undefined && { admin: flags.admin }),
+        backend: await chooseBackend(),
+        hasher: createNodeHasher(),
+      });
+      const { config, cluster, path } = folder;
+      if (flags.json === true) printJson({ data: path, cluster, ...config });
+      else
+        printLine(
+          `replica ${config.replica} of cluster ${cluster}: data folder ${path} made, listens on ${config.listen}`,
+        );
+    });
+}

@@ -1,0 +1,145 @@
+import { join } from "node:path";
+import { hexToBytes } from "@quorate/protocol";
+import { parseKeyFile, readDocument } from "@quorate/server";
+import { type Command, InvalidArgumentError } from "commander";
+import { connect } from "../connect.ts";
+import { KvClient, RANGE_LIMIT_DEFAULT } from "../kv-client.ts";
+import { integer } from "./arguments.ts";
+import { DEFAULT_DATA } from "./cluster-command.ts";
+import { EXIT } from "./exit-codes.ts";
+import { printJson, printLine } from "./terminal.ts";
+
+interface ConnectionFlags {
+  readonly data: string;
+  readonly genesis?: string;
+  readonly key?: string;
+  readonly deadline: number;
+  readonly json?: true;
+}
+
+const DEADLINE_MS = 10_000;
+const decoder = new TextDecoder();
+
+/** `quorate kv …`: the replicated key-value store from the command line. */
+export function addKvCommand(program: Command): void {
+  const kv = program
+    .command("kv")
+    .description("read and write the replicated key-value store; keys and values are UTF-8 text");
+  leaf(kv, "get <key>", "print the value at a key; exit code 4 if there is none", "quorate kv get greeting").action(
+    (key: string, flags: ConnectionFlags) =>
+      withStore(flags, async (store) => {
+        const value = await store.getText(key);
+        if (flags.json === true) printJson({ key, value: value ?? null });
+        else if (value !== undefined) printLine(value);
+        return value === undefined ? EXIT.absent : EXIT.ok;
+      }),
+  );
+  leaf(kv, "put <key> <value>", "set a key", "quorate kv put greeting hello").action(
+    (key: string, value: string, flags: ConnectionFlags) =>
+      withStore(flags, async (store) => {
+        const replaced = await store.put(key, value);
+        if (flags.json === true) printJson({ key, replaced });
+        else printLine(replaced ? "replaced" : "created");
+        return EXIT.ok;
+      }),
+  );
+  leaf(kv, "delete <key>", "remove a key; exit code 4 if there was none", "quorate kv delete greeting").action(
+    (key: string, flags: ConnectionFlags) =>
+      withStore(flags, async (store) => {
+        const deleted = await store.delete(key);
+        if (flags.json === true) printJson({ key, deleted });
+        else printLine(deleted ? "deleted" : "absent");
+        return deleted ? EXIT.ok : EXIT.absent;
+      }),
+  );
+  addCompareAndSwap(kv);
+  leaf(
+    kv,
+    "incr <key> [by]",
+    "add to a whole number (1 unless given); prints the sum",
+    "quorate kv incr visits -- -5",
+  ).action((key: string, by: string | undefined, flags: ConnectionFlags) =>
+    withStore(flags, async (store) => {
+      const value = await store.increment(key, wholeNumber(by ?? "1"));
+      if (flags.json === true) printJson({ key, value });
+      else printLine(`${value}`);
+      return EXIT.ok;
+    }),
+  );
+  addRange(kv);
+}
+
+function addCompareAndSwap(kv: Command): void {
+  const example = "quorate kv cas greeting --expect hello --next goodbye";
+  leaf(kv, "cas <key>", "compare and swap; exit code 5 if the value was another", example)
+    .option("--expect <value>", "what must be there (left out: nothing)")
+    .option("--next <value>", "what to put there (left out: remove it)")
+    .action((key: string, flags: ConnectionFlags & { readonly expect?: string; readonly next?: string }) =>
+      withStore(flags, async (store) => {
+        const { swapped, current } = await store.compareAndSwap(key, flags.expect, flags.next);
+        printSwap(key, swapped, current === undefined ? null : decoder.decode(current), flags.json === true);
+        return swapped ? EXIT.ok : EXIT.refused;
+      }),
+    );
+}
+
+function printSwap(key: string, swapped: boolean, value: string | null, json: boolean): void {
+  if (json) return printJson({ key, swapped, value });
+  printLine(`${swapped ? "swapped" : "not swapped"}${value === null ? "" : `: ${value}`}`);
+}
+
+function addRange(kv: Command): void {
+  const example = "quorate kv range user/a user/b --limit 10";
+  leaf(kv, "range [from] [to]", "print entries with from <= key < to in order, tab-separated", example)
+    .option("--limit <n>", "at most so many entries", integer, RANGE_LIMIT_DEFAULT)
+    .action((from: string | undefined, to: string | undefined, flags: ConnectionFlags & { readonly limit: number }) =>
+      withStore(flags, async (store) => {
+        const { entries, next } = await store.range(from ?? "", to, flags.limit);
+        const texts = entries.map(({ key, value }) => ({ key: decoder.decode(key), value: decoder.decode(value) }));
+        if (flags.json === true) printJson({ entries: texts, next: next === undefined ? null : decoder.decode(next) });
+        else for (const { key, value } of texts) printLine(`${key}\t${value}`);
+        return EXIT.ok;
+      }),
+    );
+}
+
+function leaf(kv: Command, usage: string, description: string, example: string): Command {
+  return kv
+    .command(usage)
+    .description(description)
+    .option("--data <dir>", "the folder of a local cluster", DEFAULT_DATA)
+    .option("--genesis <file>", "the genesis document of the cluster, instead of --data")
+    .option("--key <file>", "the client's key pair; a fresh one unless given")
+    .option("--deadline <ms>", "give up after so long", integer, DEADLINE_MS)
+    .option("--json", "print JSON")
+    .addHelpText("after", `\nExample:\n  ${example}`);
+}
+
+async function withStore(flags: ConnectionFlags, use: (store: KvClient) => Promise<number>): Promise<void> {
+  const advice = "start a cluster with `npm start`, or name its document with --genesis";
+  const genesis = flags.genesis ?? join(flags.data, "genesis.json");
+  // Read here for the message; connect parses it.
+  readDocument(genesis, "genesis document", advice);
+  const client = await connect({
+    genesis,
+    settings: { defaultDeadlineMs: Math.max(1, flags.deadline) },
+    ...(flags.key !== undefined && { seed: seedOf(flags.key) }),
+  });
+  try {
+    process.exitCode = await use(new KvClient(client));
+  } finally {
+    client.close();
+  }
+}
+
+function seedOf(path: string): Uint8Array {
+  return hexToBytes(parseKeyFile(readDocument(path, "key file", "make one with `quorate keygen`"), path).seed);
+}
+
+function wholeNumber(text: string): bigint {
+  try {
+    return BigInt(text);
+  } catch {
+    throw new InvalidArgumentError(`expected a whole number, got ${text}`);
+  }
+}

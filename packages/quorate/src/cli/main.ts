@@ -1,0 +1,49 @@
+import { readFileSync } from "node:fs";
+import { Command, CommanderError } from "commander";
+import { addClusterCommand } from "./cluster-command.ts";
+import { EXIT } from "./exit-codes.ts";
+import { addGenesisCommand } from "./genesis-command.ts";
+import { addInitCommand } from "./init-command.ts";
+import { addKeygenCommand } from "./keygen-command.ts";
+import { addKvCommand } from "./kv-command.ts";
+import { addStartCommand } from "./start-command.ts";
+import { addStatusCommand } from "./status-command.ts";
+import { reportError } from "./terminal.ts";
+
+/**
+ * Runs the `quorate` command.
+ *
+ * @param args without the program's own name.
+ * @returns the exit code.
+ */
+export async function runCommand(args: readonly string[]): Promise<number> {
+  const program = new Command("quorate");
+  program.exitOverride().description("Byzantine-fault-tolerant state machine replication").version(ownVersion());
+  addClusterCommand(program);
+  addStatusCommand(program);
+  addKvCommand(program);
+  addKeygenCommand(program);
+  addGenesisCommand(program);
+  addInitCommand(program);
+  addStartCommand(program);
+  program.addHelpText("after", "\nExample:\n  npm start\n  npx quorate kv put greeting hello");
+  applyToAll(program, (command) => command.exitOverride().showHelpAfterError("(--help shows what is possible)"));
+  try {
+    await program.parseAsync([...args], { from: "user" });
+    return Number(process.exitCode ?? EXIT.ok);
+  } catch (error) {
+    // Commander has printed its own complaint or help.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    return reportError(error);
+  }
+}
+
+function applyToAll(command: Command, apply: (command: Command) => void): void {
+  apply(command);
+  for (const child of command.commands) applyToAll(child, apply);
+}
+
+function ownVersion(): string {
+  const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+  return String(version);
+}

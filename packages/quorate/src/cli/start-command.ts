@@ -1,0 +1,82 @@
+import { chooseBackend, createNodeHasher } from "@quorate/crypto/node";
+import { kvService } from "@quorate/kv";
+import { ConfigurationError, type ReplicaFolder, readReplicaFolder, startReplica } from "@quorate/server";
+import { formatAddress, parseAddress } from "@quorate/transport";
+import { type Command, Option } from "commander";
+import { EXIT } from "./exit-codes.ts";
+import { createLogger, LOG_LEVELS, type LogLevel } from "./logger.ts";
+import { reportError } from "./terminal.ts";
+
+interface StartFlags {
+  readonly data: string;
+  readonly listen?: string;
+  readonly advertise?: string;
+  readonly logLevel: LogLevel;
+}
+
+/** What a replica tells the process that started it over IPC. */
+export type StartMessage = { readonly type: "ready" } | { readonly type: "failed"; readonly message: string };
+
+/** `quorate start`: runs one replica with the key-value service until it is told to stop. */
+export function addStartCommand(program: Command): void {
+  program
+    .command("start")
+    .description("run one replica with the key-value service, until SIGINT or SIGTERM")
+    .requiredOption("--data <dir>", "the data folder, made by `quorate init`")
+    .option("--listen <host:port>", "listen here instead of where the data folder says")
+    .option("--advertise <host:port>", "what others dial; checked against genesis, which is where they read it")
+    .addOption(
+      new Option("--log-level <level>", "how much to log to standard error").choices(LOG_LEVELS).default("info"),
+    )
+    .addHelpText("after", "\nExample:\n  quorate start --data /var/lib/quorate --listen '[::]:7000' --log-level info")
+    .action(async (flags: StartFlags) => {
+      try {
+        process.exitCode = await runReplica(flags);
+      } catch (error) {
+        tellParent({ type: "failed", message: error instanceof Error ? error.message : String(error) });
+        process.exitCode = reportError(error);
+      } finally {
+        // The channel to the parent would keep the process alive.
+        process.disconnect?.();
+      }
+    });
+}
+
+async function runReplica(flags: StartFlags): Promise<number> {
+  const backend = await chooseBackend();
+  const hasher = createNodeHasher();
+  const folder = withFlags(readReplicaFolder(flags.data, backend, hasher), flags);
+  const log = createLogger(flags.logLevel, { replica: folder.self.id });
+  let end: (exitCode: number) => void = () => undefined;
+  const ended = new Promise<number>((resolve) => {
+    end = resolve;
+  });
+  const onFatal = (error: Error): void => {
+    process.stderr.write(`quorate: replica ${folder.self.id} stops: ${error.message}\n`);
+    end(EXIT.failed);
+  };
+  // Before the start, so that a signal at any time ends the replica cleanly.
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => end(EXIT.ok));
+  // A replica that was started by `quorate cluster` does not outlive it.
+  process.on("disconnect", () => end(EXIT.ok));
+  const replica = await startReplica({ folder, service: kvService(), backend, hasher, log, onFatal });
+  tellParent({ type: "ready" });
+  const exitCode = await ended;
+  await replica.stop();
+  log.info({ exitCode }, "replica stopped");
+  return exitCode;
+}
+
+function withFlags(folder: ReplicaFolder, { listen, advertise }: StartFlags): ReplicaFolder {
+  if (advertise !== undefined && formatAddress(parseAddress(advertise)) !== folder.self.address)
+    throw new ConfigurationError(
+      "configuration.inconsistent",
+      `genesis says that replica ${folder.self.id} is at ${folder.self.address}, not at ${advertise}; others dial what genesis says`,
+    );
+  if (listen === undefined) return folder;
+  return { ...folder, config: { ...folder.config, listen: formatAddress(parseAddress(listen)) } };
+}
+
+function tellParent(message: StartMessage): void {
+  process.send?.(message);
+}

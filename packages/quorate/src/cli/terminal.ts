@@ -1,0 +1,62 @@
+import { ConfigurationError, RecoveryError } from "@quorate/server";
+import { StorageError } from "@quorate/storage";
+import { TransportError } from "@quorate/transport";
+import Table from "cli-table3";
+import { QuorateError } from "../client.ts";
+import { EXIT } from "./exit-codes.ts";
+
+/** Prints a value for programs: one line of JSON; bigints as decimal text, bytes as UTF-8 text. */
+export function printJson(value: unknown): void {
+  process.stdout.write(`${JSON.stringify(value, (_key, field) => (typeof field === "bigint" ? `${field}` : field))}\n`);
+}
+
+export function printLine(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+/** Prints rows for people, without lines between them. */
+export function printTable(head: readonly string[], rows: readonly (readonly string[])[]): void {
+  const table = new Table({
+    head: [...head],
+    style: { head: [], border: [], "padding-left": 0, "padding-right": 2 },
+    chars: {
+      top: "",
+      "top-mid": "",
+      "top-left": "",
+      "top-right": "",
+      bottom: "",
+      "bottom-mid": "",
+      "bottom-left": "",
+      "bottom-right": "",
+      left: "",
+      "left-mid": "",
+      mid: "",
+      "mid-mid": "",
+      right: "",
+      "right-mid": "",
+      middle: "",
+    },
+  });
+  for (const row of rows) table.push([...row]);
+  printLine(table.toString());
+}
+
+/** Prints an error in one line to standard error and returns the exit code that goes with it. */
+export function reportError(error: unknown): number {
+  const message = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`quorate: ${message.replace(/\s*\n\s*/g, " ")}\n`);
+  if (isExpected(error)) return error instanceof QuorateError ? exitCodeOf(error) : EXIT.failed;
+  // Ours: the stack helps whoever reports it.
+  if (error instanceof Error && error.stack !== undefined) process.stderr.write(`${error.stack}\n`);
+  return EXIT.failed;
+}
+
+function isExpected(error: unknown): boolean {
+  return [ConfigurationError, RecoveryError, StorageError, TransportError, QuorateError].some(
+    (kind) => error instanceof kind,
+  );
+}
+
+function exitCodeOf(error: QuorateError): number {
+  return error.code === "client.operation-failed" ? EXIT.refused : EXIT.noResult;
+}
