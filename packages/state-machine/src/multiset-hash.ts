@@ -1,6 +1,8 @@
 import { type Digest, type Hasher, stateEntryPreimage } from "@quorate/protocol";
 
 const WORDS = 8;
+const DIGIT_0 = 48;
+const LETTER_A = 97;
 
 /**
  * A hash of a set of entries that can be kept up with each change: the sum of the entries' digests modulo 2^256. Equal
@@ -48,8 +50,13 @@ export class MultisetHash {
   }
 }
 
-/** The `i`-th word of a digest, the least significant first. */
+/** The `i`-th word of a digest, the least significant first. Digit by digit: this runs for every change of every batch. */
 function wordOf(digest: Digest, i: number): number {
-  const at = 8 * (WORDS - 1 - i);
-  return Number.parseInt(digest.slice(at, at + 8), 16);
+  const start = 8 * (WORDS - 1 - i);
+  let word = 0;
+  for (let at = start; at < start + 8; at++) {
+    const code = digest.charCodeAt(at);
+    word = (word << 4) | (code < LETTER_A ? code - DIGIT_0 : code - LETTER_A + 10);
+  }
+  return word >>> 0;
 }

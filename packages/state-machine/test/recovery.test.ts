@@ -1,8 +1,15 @@
-import { type DigestedCertifiedBatch, type DigestedRequest, sequenceNumber } from "@quorate/protocol";
+import {
+  type DigestedCertifiedBatch,
+  type DigestedRequest,
+  hexToBytes,
+  sequenceNumber,
+  stateEntryPreimage,
+  stateRootPreimage,
+} from "@quorate/protocol";
 import type { Execution } from "@quorate/state-machine";
 import { expect } from "chai";
 import fc from "fast-check";
-import { Fixture, seedOf, shown } from "./cluster.ts";
+import { Fixture, hasher, seedOf, shown } from "./cluster.ts";
 
 /** A log that opens sessions, evicts one, fails, retries, reuses and jumps ahead. */
 function eventfulLog(): { readonly fixture: () => Fixture; readonly batches: readonly DigestedCertifiedBatch[] } {
@@ -133,6 +140,24 @@ describe("recovery and replay", () => {
 
     expect(fixture.executor.stateRoot()).to.equal(root);
     expect(fixture.executor.verifyStateRoot()).to.equal(true);
+  });
+});
+
+describe("the state root", () => {
+  it("is the digest of the sum of all entries' digests modulo 2^256", () => {
+    const { fixture, batches } = eventfulLog();
+    const { executor, store, cluster } = fixture();
+    batches.forEach((batch, i) => {
+      executor.execute(sequenceNumber(i + 1), batch);
+    });
+
+    let sum = 0n;
+    for (const [key, value] of store.state.entries)
+      sum += BigInt(`0x${hasher.digest(stateEntryPreimage(hexToBytes(key), value))}`);
+    const bytes = hexToBytes((sum % 2n ** 256n).toString(16).padStart(64, "0"));
+
+    expect(sum > 2n ** 256n, "it wrapped").to.equal(true);
+    expect(executor.stateRoot()).to.equal(hasher.digest(stateRootPreimage(cluster, bytes)));
   });
 });
 
