@@ -1,1 +1,23 @@
-export {};
+/**
+ * The deterministic simulator: the production replica host and client core over a seeded network, disks and a virtual
+ * clock, with faults, Byzantine replicas and checkers. Equal seeds give equal runs.
+ *
+ * @packageDocumentation
+ */
+export * from "./byzantine.ts";
+export * from "./checkers/agreement.ts";
+export * from "./checkers/checker.ts";
+export * from "./checkers/durability.ts";
+export * from "./checkers/exactly-once.ts";
+export * from "./checkers/promises.ts";
+export * from "./checkers/state-equality.ts";
+export * from "./checkers/validity.ts";
+export * from "./checkers/watermarks.ts";
+export * from "./failure.ts";
+export * from "./marks.ts";
+export * from "./options.ts";
+export * from "./plant.ts";
+export * from "./prng.ts";
+export * from "./simulation.ts";
+export * from "./swarm.ts";
+export * from "./virtual-clock.ts";

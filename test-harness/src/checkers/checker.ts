@@ -1,0 +1,61 @@
+import type { CallOutcome } from "@quorate/client-proxy";
+import type { CommittedEntry, Evidence, ReplicaFrame, ReplicaId, Reply } from "@quorate/protocol";
+import type { ReplicaStatus } from "@quorate/replica";
+import type { ExecutedBatch } from "@quorate/server/host";
+import type { ExecutedOperation } from "../recording-service.ts";
+
+/** A batch as one correct replica executed it. */
+export interface ExecutionStep extends ExecutedBatch {
+  readonly replica: ReplicaId;
+  /** Of the state right after it. */
+  readonly stateRoot: string;
+  /** What really ran, in order. */
+  readonly operations: readonly ExecutedOperation[];
+}
+
+/** How a run ended, when everything was quiet. */
+export interface Ending {
+  /** The correct replicas. */
+  readonly replicas: readonly {
+    readonly id: ReplicaId;
+    readonly status: ReplicaStatus;
+    readonly stateRoot: string;
+    readonly historyDigest: string;
+  }[];
+  /** All that was decided, from 1, as the disk of a correct replica has it. */
+  readonly history: readonly CommittedEntry[];
+  /** What an ordered read of each counter gave, at the very end. */
+  readonly counters: readonly bigint[];
+}
+
+/** Watches a whole run from outside. Hears of correct replicas and clients only. @throws Violation. */
+export interface Checker {
+  /** A replica has recovered from its disk and is about to start. */
+  onRecovered?(replica: ReplicaId, status: ReplicaStatus): void;
+  /** After each event. */
+  onStatus?(replica: ReplicaId, status: ReplicaStatus): void;
+  onStable?(replica: ReplicaId, seq: number): void;
+  onExecuted?(step: ExecutionStep): void;
+  onSent?(from: ReplicaId, frame: ReplicaFrame): void;
+  onReply?(from: ReplicaId, reply: Reply): void;
+  onEvidence?(by: ReplicaId, evidence: Evidence): void;
+  onSubmitted?(client: number, call: number, operation: Uint8Array): void;
+  onSettled?(client: number, call: number, outcome: CallOutcome): void;
+  atEnd?(ending: Ending): void;
+}
+
+/** A property that must always hold did not. */
+export class Violation extends Error {
+  readonly property: string;
+
+  constructor(property: string, facts: Readonly<Record<string, unknown>>) {
+    super(`${property}: ${JSON.stringify(facts, (_key, value) => (typeof value === "bigint" ? `${value}` : value))}`);
+    this.name = "Violation";
+    this.property = property;
+  }
+}
+
+/** @throws Violation unless `condition`. */
+export function demand(condition: boolean, property: string, facts: Readonly<Record<string, unknown>>): void {
+  if (!condition) throw new Violation(property, facts);
+}

@@ -1,0 +1,51 @@
+import type { Evidence, ReplicaFrame, ReplicaId, ReplicaMessage, Reply } from "@quorate/protocol";
+import { type Checker, demand } from "./checker.ts";
+
+/**
+ * Promises: in all its life, over all its crashes, a correct replica signs one digest for one place of one phase, one
+ * root for one checkpoint and one statement for one number; so nobody has evidence against it.
+ */
+export class PromisesChecker implements Checker {
+  readonly #isCorrect: (replica: ReplicaId) => boolean;
+  readonly #signed = new Map<string, string>();
+
+  constructor(isCorrect: (replica: ReplicaId) => boolean) {
+    this.#isCorrect = isCorrect;
+  }
+
+  onSent(_from: ReplicaId, frame: ReplicaFrame): void {
+    if (frame.type !== "pre-prepare" && frame.type !== "signed") return;
+    const { from, message } = frame.envelope;
+    const promise = promiseOf(message);
+    if (promise !== undefined && this.#isCorrect(from)) this.#keep(`${from} ${promise.place}`, promise.content);
+  }
+
+  onReply(from: ReplicaId, { statement }: Reply): void {
+    const { epoch, seq, historyDigest, outputsRoot } = statement;
+    this.#keep(`${from} statement e${epoch} n${seq}`, `${historyDigest} ${outputsRoot}`);
+  }
+
+  onEvidence(by: ReplicaId, { first, second }: Evidence): void {
+    const accused = first.from;
+    demand(!this.#isCorrect(accused), "promises.false-accusation", { by, accused, first, second });
+  }
+
+  #keep(place: string, content: string): void {
+    const before = this.#signed.get(place);
+    demand(before === undefined || before === content, "promises.equivocation", { place, before, content });
+    this.#signed.set(place, content);
+  }
+}
+
+function promiseOf(message: ReplicaMessage): { readonly place: string; readonly content: string } | undefined {
+  switch (message.type) {
+    case "pre-prepare":
+    case "prepare":
+    case "commit":
+      return { place: `${message.type} v${message.view} n${message.seq}`, content: message.digest };
+    case "checkpoint":
+      return { place: `checkpoint n${message.seq}`, content: message.stateRoot };
+    default:
+      return undefined;
+  }
+}

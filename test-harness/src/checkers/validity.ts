@@ -1,0 +1,53 @@
+import type { Verifier } from "@quorate/crypto";
+import { bytesToHex, type CommittedEntry, type PublicKey, type Request } from "@quorate/protocol";
+import { parseNamedOperation } from "../recording-service.ts";
+import { type Checker, demand, type Ending, type ExecutionStep } from "./checker.ts";
+
+/**
+ * Validity, and the order of sessions: everything in the history was signed by a client of the cluster; and what ran is
+ * what a reader of the history alone says should have run: of each session the numbers 1, 2, 3, … each once.
+ */
+export class ValidityChecker implements Checker {
+  readonly #verifier: Verifier;
+  readonly #clients: ReadonlyMap<PublicKey, number>;
+  readonly #ran = new Map<number, string>();
+  readonly #submitted = new Map<string, string>();
+
+  constructor(verifier: Verifier, clients: ReadonlyMap<PublicKey, number>) {
+    this.#verifier = verifier;
+    this.#clients = clients;
+  }
+
+  onSubmitted(client: number, call: number, operation: Uint8Array): void {
+    this.#submitted.set(`${client}/${call}`, bytesToHex(operation));
+  }
+
+  onExecuted({ seq, operations }: ExecutionStep): void {
+    this.#ran.set(seq, operations.map(({ client, call }) => `${client}/${call}`).join());
+  }
+
+  atEnd({ history }: Ending): void {
+    const expected = new Map<string, number>();
+    for (const { batch, certificate } of history) {
+      const due = batch.requests.flatMap((request) => this.#callsOf(request, certificate, expected));
+      const ran = this.#ran.get(certificate.seq);
+      demand(ran === due.join(), "validity.ran", { seq: certificate.seq, ran, due });
+    }
+  }
+
+  /** What this request makes run, and what its session expects after it. */
+  #callsOf(request: Request, { seq }: CommittedEntry["certificate"], expected: Map<string, number>): readonly string[] {
+    const client = this.#clients.get(request.client);
+    demand(client !== undefined, "validity.stranger", { seq, client: request.client });
+    demand(this.#verifier.verifyRequest(request) !== undefined, "validity.signature", { seq, client });
+    if (request.type === "registration" || request.number !== (expected.get(request.session) ?? 1)) return [];
+    expected.set(request.session, request.number + 1);
+    return request.operations.map((named) => {
+      const { name, operation } = parseNamedOperation(named);
+      const call = `${name.client}/${name.call}`;
+      demand(name.client === client, "validity.owner", { seq, call, client });
+      demand(this.#submitted.get(call) === bytesToHex(operation), "validity.operation", { seq, call });
+      return call;
+    });
+  }
+}

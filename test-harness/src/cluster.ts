@@ -1,0 +1,71 @@
+import { type Codec, createCodec, wireLimitsOf } from "@quorate/codec";
+import { clusterIdOf, type SignatureBackend } from "@quorate/crypto";
+import { createNodeBackend, createNodeHasher } from "@quorate/crypto/node";
+import { createFakeBackend } from "@quorate/crypto/testing";
+import {
+  type ClusterId,
+  checkGenesis,
+  DEFAULT_LIMITS,
+  FORMAT_VERSION,
+  type Genesis,
+  genesisMembership,
+  type Hasher,
+  type Membership,
+  replicaId,
+} from "@quorate/protocol";
+import type { SimulationOptions } from "./options.ts";
+import type { Prng } from "./prng.ts";
+
+/** What all replicas and clients of a simulated cluster share, and the secrets of each. */
+export interface SimulatedCluster {
+  readonly genesis: Genesis;
+  readonly cluster: ClusterId;
+  readonly membership: Membership;
+  readonly backend: SignatureBackend;
+  readonly hasher: Hasher;
+  readonly codec: Codec;
+  /** By replica id. */
+  readonly replicaSeeds: readonly Uint8Array[];
+  readonly clientSeeds: readonly Uint8Array[];
+}
+
+/** A genesis document and keys for it. */
+export function createCluster(options: SimulationOptions, prng: Prng): SimulatedCluster {
+  const hasher = createNodeHasher();
+  const backend = options.scheme === "fake" ? createFakeBackend(hasher) : createNodeBackend();
+  const replicaSeeds = Array.from({ length: options.replicas }, () => prng.bytes(32));
+  const clientSeeds = Array.from({ length: options.clients }, () => prng.bytes(32));
+  const members = replicaSeeds.map((seed, id) => ({
+    id: replicaId(id),
+    publicKey: backend.publicKeyOf(seed),
+    address: `replica-${id}:7000`,
+  }));
+  const genesis: Genesis = {
+    formatVersion: FORMAT_VERSION,
+    name: `seed ${options.seed}`,
+    faultModel: "byzantine",
+    members,
+    admins: { threshold: 1, keys: [backend.publicKeyOf(prng.bytes(32))] },
+    clients: "open",
+    checkpointInterval: options.checkpointInterval,
+    windowSize: options.windowSize,
+    limits: {
+      ...DEFAULT_LIMITS,
+      batchRequestsMax: options.batchRequestsMax,
+      requestOperationsMax: options.requestOperationsMax,
+      sessionWindow: options.sessionWindow,
+    },
+    timeouts: { clockToleranceMs: options.clockToleranceMs, statusIntervalMs: options.statusIntervalMs },
+  };
+  checkGenesis(genesis);
+  return {
+    genesis,
+    cluster: clusterIdOf(hasher, genesis),
+    membership: genesisMembership(genesis),
+    backend,
+    hasher,
+    codec: createCodec(wireLimitsOf(genesis)),
+    replicaSeeds,
+    clientSeeds,
+  };
+}

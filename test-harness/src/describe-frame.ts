@@ -1,0 +1,49 @@
+import type { ClientFrame, ReplicaFrame, ReplicaMessage, ServerFrame } from "@quorate/protocol";
+
+/** One line for a frame, for traces: its type, its place and the start of its digest. */
+export function describeFrame(frame: ReplicaFrame | ClientFrame | ServerFrame): string {
+  switch (frame.type) {
+    case "pre-prepare":
+    case "signed":
+      return describeMessage(frame.envelope.message);
+    case "request":
+      return frame.request.type === "operations"
+        ? `request ${short(frame.request.session)}#${frame.request.number}`
+        : `request registration ${short(frame.request.nonce)}`;
+    case "batch-body":
+      return `batch-body t${frame.batch.timestampMs} of ${frame.batch.requests.length}`;
+    case "committed":
+      return `committed n${frame.entry.certificate.seq} ${short(frame.entry.certificate.digest)}`;
+    case "stable-checkpoint":
+    case "below-history":
+      return `${frame.type} n${frame.checkpoint.seq} ${short(frame.checkpoint.stateRoot)}`;
+    case "reply":
+      return `reply n${frame.reply.statement.seq} ${short(frame.reply.session)}#${frame.reply.number}`;
+    case "refused":
+      return `refused ${short(frame.requestDigest)} ${frame.code}`;
+    case "welcome":
+      return `welcome v${frame.view} e${frame.executed}`;
+  }
+}
+
+function describeMessage(message: ReplicaMessage): string {
+  switch (message.type) {
+    case "pre-prepare":
+    case "prepare":
+    case "commit":
+      return `${message.type} v${message.view} n${message.seq} ${short(message.digest)}`;
+    case "checkpoint":
+      return `checkpoint n${message.seq} ${short(message.stateRoot)}`;
+    case "status":
+      return `status e${message.executed} h${message.stable} a${message.accepted} lacks ${message.lacks.length}`;
+    case "fetch-batch":
+      return `fetch-batch n${message.seq} ${short(message.digest)}`;
+    case "fetch-committed":
+      return `fetch-committed n${message.first}-${message.last}`;
+  }
+}
+
+/** The first digits of a digest: enough to tell two apart in one run. */
+function short(digest: string): string {
+  return digest.slice(0, 8);
+}

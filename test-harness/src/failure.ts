@@ -1,0 +1,36 @@
+import type { SimulationOptions } from "./options.ts";
+
+/** Where a run was when it failed. */
+export interface FailureSite {
+  readonly options: SimulationOptions;
+  readonly atMs: number;
+  /** One line for each replica and client. */
+  readonly status: readonly string[];
+  /** The last lines of the trace. */
+  readonly trace: readonly string[];
+}
+
+/** A simulated run in which something that must hold did not: all that is needed to repeat and to read it. */
+export class SimulationFailure extends Error {
+  readonly seed: number;
+
+  constructor(cause: unknown, { options, atMs, status, trace }: FailureSite) {
+    const reason = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
+    super(
+      [
+        `seed ${options.seed} failed at ${atMs.toFixed(3)} ms: ${reason}`,
+        "",
+        ...status.map((line) => `  ${line}`),
+        "",
+        `options ${JSON.stringify(options)}`,
+        "",
+        ...trace.map((line) => `  ${line}`),
+        "",
+        `repeat: npm run simulate -- --seed ${options.seed}`,
+      ].join("\n"),
+      { cause },
+    );
+    this.name = "SimulationFailure";
+    this.seed = options.seed;
+  }
+}

@@ -1,0 +1,176 @@
+import {
+  type CallOutcome,
+  ClientCore,
+  type ClientEffect,
+  type ClientEvent,
+  type ClientTimer,
+} from "@quorate/client-proxy";
+import { createClientSigner, Verifier } from "@quorate/crypto";
+import { bytesToHex, type ClientFrame, digest, type PublicKey, replicaId, type ServerFrame } from "@quorate/protocol";
+import { describeFrame } from "./describe-frame.ts";
+import type { SimulationOptions } from "./options.ts";
+import type { Plant } from "./plant.ts";
+import type { Prng } from "./prng.ts";
+import { nameOperation } from "./recording-service.ts";
+import type { Scheduled } from "./virtual-clock.ts";
+import type { Arrival } from "./wire.ts";
+import type { World } from "./world.ts";
+
+type Untimed<E> = E extends ClientEvent ? Omit<E, "atMs"> : never;
+
+/** A call's patience; far beyond the end of any run unless given. */
+const DEADLINE_MS = 600_000;
+
+/** A production `ClientCore` over simulated links and clock, with one session. */
+export class SimulatedClient {
+  readonly index: number;
+  readonly end: string;
+  readonly publicKey: PublicKey;
+  readonly #world: World;
+  readonly #core: ClientCore;
+  readonly #verifier: Verifier;
+  readonly #timers = new Map<ClientTimer, Scheduled>();
+  /** Frames sent, to tell the first time from the next. */
+  readonly #sent = new WeakMap<ClientFrame, Set<number>>();
+  readonly #outcomes = new Map<number, CallOutcome>();
+  readonly #plant: Plant;
+  #calls = 0;
+
+  constructor(world: World, index: number, options: SimulationOptions, prng: Prng, plant: Plant) {
+    const { backend, hasher, cluster, clientSeeds, membership, genesis } = world.cluster;
+    this.index = index;
+    this.end = `c${index}`;
+    this.#world = world;
+    this.#plant = plant;
+    const seed = clientSeeds[index] ?? new Uint8Array(0);
+    const signer = createClientSigner({ backend, hasher, cluster, seed });
+    this.publicKey = signer.publicKey;
+    this.#verifier = new Verifier({ backend, hasher, cluster, requestsMax: 16, statementsMax: 64 });
+    const nonces = prng.fork("nonces");
+    this.#core = new ClientCore({
+      signer,
+      membership,
+      limits: genesis.limits,
+      nextNonce: () => digest(bytesToHex(nonces.bytes(32))),
+      requestsOutstandingMax: options.requestsOutstandingMax,
+      resendAfterMs: options.resendAfterMs,
+      resendAfterMaxMs: 4 * options.resendAfterMs,
+    });
+  }
+
+  /** Whether all calls are settled, and nothing of this client is on its way any more. */
+  get isQuiet(): boolean {
+    const { waitingOperations, requestsOutstanding } = this.#core.occupancy;
+    return this.#outcomes.size === this.#calls && waitingOperations === 0 && requestsOutstanding === 0;
+  }
+  /** One line for reports. */
+  get status(): string {
+    const { waitingOperations, sentOperations, requestsOutstanding } = this.#core.occupancy;
+    const settled = `${this.#outcomes.size} of ${this.#calls} settled`;
+    return `${this.end} ${settled}, ${waitingOperations} wait, ${sentOperations} sent in ${requestsOutstanding} requests`;
+  }
+
+  outcomeOf(call: number): CallOutcome | undefined {
+    return this.#outcomes.get(call);
+  }
+
+  /** Hands an operation to the core. Returns the number of the call. */
+  submit(operation: Uint8Array, deadlineMs: number = DEADLINE_MS): number {
+    const call = this.#calls++;
+    this.#world.note(`${this.end} submits ${call}`);
+    for (const checker of this.#world.checkers) checker.onSubmitted?.(this.index, call, operation);
+    const named = nameOperation({ client: this.index, call }, operation);
+    this.#step({ type: "submit", call, operation: named, deadlineMs });
+    return call;
+  }
+
+  cancel(call: number): void {
+    this.#step({ type: "cancel", call });
+  }
+
+  onLink(replica: number, isUp: boolean): void {
+    this.#world.note(`${this.end} link to r${replica} ${isUp ? "up" : "down"}`);
+    this.#step({ type: isUp ? "link-up" : "link-down", replica: replicaId(replica) });
+  }
+
+  onServerFrame(from: number, arrival: Arrival<ServerFrame>): void {
+    const frame = arrival();
+    this.#world.note(`${this.end} < r${from} ${describeFrame(frame)}`);
+    switch (frame.type) {
+      case "welcome": {
+        const { epoch, view, executed } = frame;
+        return this.#step({ type: "welcome", from: replicaId(from), epoch, view, executed });
+      }
+      case "refused": {
+        const { requestDigest, code } = frame;
+        return this.#step({ type: "refused", from: replicaId(from), requestDigest, code });
+      }
+      case "reply":
+        return this.#onReply(from, frame.reply);
+    }
+  }
+
+  #onReply(from: number, reply: Extract<ServerFrame, { type: "reply" }>["reply"]): void {
+    if (reply.from !== from || !this.#core.wants(reply)) return this.#world.marks.add("client: reply not needed");
+    const verified = this.#verifier.verifyReply(reply, this.#world.cluster.membership);
+    if (verified === undefined) return this.#world.marks.add("client: reply refused");
+    for (const counted of this.#plant.replies?.(verified) ?? [verified]) this.#step({ type: "reply", reply: counted });
+  }
+
+  #step(event: Untimed<ClientEvent>): void {
+    // Like a runner's, its clock has whole milliseconds.
+    const effects = this.#core.step({ ...event, atMs: Math.floor(this.#world.clock.nowMs) } as ClientEvent);
+    for (const effect of effects) this.#perform(effect);
+  }
+
+  #perform(effect: ClientEffect): void {
+    switch (effect.type) {
+      case "send":
+        return this.#send(effect.to, effect.frame);
+      case "start-timer": {
+        const { timer, token } = effect;
+        this.#timers.get(timer)?.cancel();
+        const fire = (): void => this.#step({ type: "timeout", timer, token });
+        this.#timers.set(timer, this.#world.clock.after(effect.afterMs, fire));
+        return;
+      }
+      case "cancel-timer":
+        return this.#timers.get(effect.timer)?.cancel();
+      case "settle":
+        return this.#settle(effect.call, effect.outcome);
+    }
+  }
+
+  #send(to: number, frame: ClientFrame): void {
+    const { network, wire, receive, marks } = this.#world;
+    this.#world.note(`${this.end} > r${to} ${describeFrame(frame)}`);
+    const receivers = this.#sent.get(frame) ?? new Set();
+    if (receivers.has(to)) marks.add("client: request sent again");
+    else if (receivers.size > 0) marks.add("client: request sent to another");
+    receivers.add(to);
+    this.#sent.set(frame, receivers);
+    const arrival = wire.clientFrame(frame);
+    network.send(this.end, `r${to}`, () => receive.clientFrame(to, this.index, arrival));
+  }
+
+  #settle(call: number, outcome: CallOutcome): void {
+    const { marks, checkers } = this.#world;
+    const kind =
+      outcome.type === "result" ? outcome.result.status : `${outcome.failure.code} ${outcome.failure.effect}`;
+    this.#world.note(`${this.end} settled ${call} ${kind}`);
+    marks.add(`settled: ${kind}`);
+    if (outcome.type === "result" && outcome.receipt !== undefined) this.#verifyReceipt(call, outcome.receipt);
+    if (this.#outcomes.has(call)) this.#world.fail(new Error(`${this.end} settled call ${call} twice`));
+    this.#outcomes.set(call, outcome);
+    try {
+      for (const checker of checkers) checker.onSettled?.(this.index, call, outcome);
+    } catch (violation) {
+      this.#world.fail(violation);
+    }
+  }
+
+  #verifyReceipt(call: number, receipt: Parameters<Verifier["verifyReceipt"]>[0]): void {
+    if (!this.#verifier.verifyReceipt(receipt, this.#world.cluster.membership))
+      this.#world.fail(new Error(`${this.end}: the receipt of call ${call} does not verify`));
+  }
+}

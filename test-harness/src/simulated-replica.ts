@@ -1,0 +1,279 @@
+import { createBatchComposer, createReplicaSigner, Verifier } from "@quorate/crypto";
+import { kvService } from "@quorate/kv";
+import {
+  type ClientFrame,
+  type PublicKey,
+  type ReplicaFrame,
+  type ReplicaId,
+  replicaId,
+  type ServerFrame,
+  type Signer,
+  type TimerName,
+} from "@quorate/protocol";
+import {
+  type ExecutedBatch,
+  type HostObserver,
+  type HostPorts,
+  type HostSettings,
+  type IngressRejection,
+  ReplicaHost,
+} from "@quorate/server/host";
+import { type ByzantineActor, type ByzantineBehaviour, createByzantineActor } from "./byzantine.ts";
+import type { Checker } from "./checkers/checker.ts";
+import { describeFrame } from "./describe-frame.ts";
+import type { Plant } from "./plant.ts";
+import type { Prng } from "./prng.ts";
+import { type ExecutedOperation, recordingService } from "./recording-service.ts";
+import { type DiskFaults, SimulatedDisk } from "./simulated-disk.ts";
+import type { Scheduled } from "./virtual-clock.ts";
+import type { Arrival } from "./wire.ts";
+import { EPOCH_MS, type World } from "./world.ts";
+
+/** One replica of a simulation. */
+export interface SimulatedReplicaOptions {
+  readonly id: number;
+  readonly prng: Prng;
+  readonly settings: Partial<HostSettings>;
+  readonly clockSkewMs: number;
+  readonly disk: DiskFaults;
+  readonly byzantine: ByzantineBehaviour | undefined;
+  /** Planted bugs, for tests of the checkers. */
+  readonly plant: Plant;
+}
+
+/** A production `ReplicaHost` over simulated links, disk and clock, which can crash and come back. */
+export class SimulatedReplica {
+  readonly id: ReplicaId;
+  readonly end: string;
+  readonly isCorrect: boolean;
+  readonly #world: World;
+  readonly #options: SimulatedReplicaOptions;
+  readonly #signer: Signer;
+  readonly #disk: SimulatedDisk;
+  readonly #actor: ByzantineActor | undefined;
+  readonly #clients: ReadonlyMap<PublicKey, number>;
+  readonly #timers = new Map<TimerName, Scheduled>();
+  #host: ReplicaHost | undefined;
+  #operations: ExecutedOperation[] = [];
+  #replied = new Set<string>();
+  #isFlushDoomed = false;
+  #isStopped = false;
+
+  constructor(world: World, options: SimulatedReplicaOptions) {
+    const { cluster, clock, marks } = world;
+    this.id = replicaId(options.id);
+    this.end = `r${options.id}`;
+    this.isCorrect = options.byzantine === undefined;
+    this.#world = world;
+    this.#options = options;
+    const seed = cluster.replicaSeeds[options.id] ?? new Uint8Array(0);
+    this.#signer = createReplicaSigner({ backend: cluster.backend, seed, self: this.id, cluster: cluster.cluster });
+    const { recoveredStore } = options.plant;
+    this.#disk = new SimulatedDisk(clock, options.prng.fork("disk"), options.disk, marks, recoveredStore);
+    const tools = { signer: this.#signer, hasher: cluster.hasher, prng: options.prng.fork("byzantine") };
+    this.#actor = options.byzantine && createByzantineActor(options.byzantine, tools);
+    this.#clients = new Map(cluster.clientSeeds.map((client, i) => [cluster.backend.publicKeyOf(client), i]));
+  }
+
+  /** Undefined while it is down. */
+  get host(): ReplicaHost | undefined {
+    return this.#host;
+  }
+  /** Whether a failed flush has stopped it; only a restart helps. */
+  get isStopped(): boolean {
+    return this.#isStopped;
+  }
+  /** The disk as it is now. */
+  get store(): SimulatedDisk["store"] {
+    return this.#disk.store;
+  }
+
+  /** Starts, or comes back with what the disk holds. */
+  start(): void {
+    const { cluster, hasher, codec, backend, genesis } = this.#world.cluster;
+    this.#operations = [];
+    this.#replied = new Set();
+    const host = new ReplicaHost({
+      genesis,
+      cluster,
+      hasher,
+      codec,
+      service: recordingService(kvService(), (executed) => this.#operations.push(executed)),
+      store: this.#disk.store,
+      signer: this.#signer,
+      verifier: new Verifier({ backend, hasher, cluster, requestsMax: 1024, statementsMax: 64 }),
+      composer: createBatchComposer(hasher, cluster),
+      ports: this.#ports(),
+      observer: this.#observer(),
+      settings: this.#options.settings,
+    });
+    this.#host = host;
+    this.#world.note(`${this.end} up at e${host.status.executed} h${host.status.lowWatermark}`);
+    this.#tell((checker) => checker.onRecovered?.(this.id, host.status));
+    if (host.status.executed > 0) this.#world.marks.add("replica: recovered with state");
+    host.start();
+    this.#check();
+  }
+
+  /** Power cut. */
+  crash(): void {
+    this.#host?.stop();
+    this.#host = undefined;
+    this.#isFlushDoomed = false;
+    this.#isStopped = false;
+    for (const timer of this.#timers.values()) timer.cancel();
+    this.#timers.clear();
+    this.#world.network.crash(this.end);
+    this.#disk.crash();
+    this.#world.note(`${this.end} down`);
+  }
+
+  /** From now on its disk refuses to flush, and the replica is to stop at the first try. */
+  failDisk(): void {
+    this.#isFlushDoomed = true;
+    this.#disk.failNextFlush();
+  }
+
+  onReplicaFrame(from: number, arrival: Arrival<ReplicaFrame>): void {
+    const host = this.#host;
+    if (host === undefined) return;
+    const frame = arrival();
+    this.#world.note(`${this.end} < r${from} ${describeFrame(frame)}`);
+    this.#markArrival(host, frame);
+    host.onReplicaFrame(replicaId(from), frame);
+    this.#check();
+  }
+
+  onClientFrame(client: number, key: PublicKey, arrival: Arrival<ClientFrame>): void {
+    const host = this.#host;
+    if (host === undefined) return;
+    const frame = arrival();
+    this.#world.note(`${this.end} < c${client} ${describeFrame(frame)}`);
+    if (!host.onClientFrame(key, frame)) this.#world.fail(new Error(`${this.end} refused a correct client's frame`));
+    this.#check();
+  }
+
+  #ports(): HostPorts {
+    const { clock } = this.#world;
+    return {
+      nowMs: () => EPOCH_MS + clock.nowMs + this.#options.clockSkewMs,
+      sendToReplica: (to, frame) => {
+        const type = frame.type === "signed" ? frame.envelope.message.type : frame.type;
+        this.#world.marks.add(`sent to one: ${type}`);
+        this.#sendAll([to], frame);
+      },
+      sendToReplicas: (to, frame) => this.#sendAll(to, frame),
+      sendToClient: (client, frame) => this.#sendToClient(client, frame),
+      startTimer: (timer, afterMs, fire) => {
+        this.#world.marks.add(`timer: ${timer}`);
+        this.#timers.get(timer)?.cancel();
+        this.#timers.set(
+          timer,
+          clock.after(afterMs, () => this.#fire(timer, fire)),
+        );
+      },
+      cancelTimer: (timer) => {
+        this.#timers.get(timer)?.cancel();
+        this.#timers.delete(timer);
+      },
+    };
+  }
+
+  #fire(timer: TimerName, fire: () => void): void {
+    this.#timers.delete(timer);
+    this.#world.note(`${this.end} timer ${timer}`);
+    fire();
+    this.#check();
+  }
+
+  #sendAll(to: readonly ReplicaId[], frame: ReplicaFrame): void {
+    this.#world.note(`${this.end} > ${to.map((id) => `r${id}`).join()} ${describeFrame(frame)}`);
+    this.#tell((checker) => checker.onSent?.(this.id, frame));
+    for (const id of to)
+      for (const sent of this.#actor?.toReplica(id, frame) ?? [frame]) this.#sendOne(id, sent, sent !== frame);
+  }
+
+  #sendOne(to: ReplicaId, frame: ReplicaFrame, isRewritten: boolean): void {
+    const { network, wire, receive, marks } = this.#world;
+    if (isRewritten) marks.add(`byzantine: ${this.#options.byzantine} frame`);
+    const arrival = wire.replicaFrame(frame);
+    network.send(this.end, `r${to}`, () => receive.replicaFrame(to, this.id, arrival));
+  }
+
+  #sendToClient(key: PublicKey, frame: ServerFrame): void {
+    const { network, wire, receive, marks } = this.#world;
+    const client = this.#clients.get(key);
+    if (client === undefined) return;
+    this.#world.note(`${this.end} > c${client} ${describeFrame(frame)}`);
+    if (frame.type === "refused") marks.add(`refused: ${frame.code}`);
+    if (frame.type === "reply") {
+      if (this.#replied.has(frame.reply.requestDigest)) marks.add("reply: made again");
+      this.#replied.add(frame.reply.requestDigest);
+      this.#tell((checker) => checker.onReply?.(this.id, frame.reply));
+    }
+    for (const sent of this.#actor?.toClient(frame) ?? [frame]) {
+      if (sent !== frame) marks.add(`byzantine: ${this.#options.byzantine} reply`);
+      const arrival = wire.serverFrame(sent);
+      network.send(this.end, `c${client}`, () => receive.serverFrame(client, this.id, arrival));
+    }
+  }
+
+  #observer(): HostObserver {
+    const { marks, note } = this.#world;
+    const onExecuted = (batch: ExecutedBatch): void => this.#onExecuted(batch);
+    return {
+      onExecuted: this.#options.plant.onExecuted?.(onExecuted) ?? onExecuted,
+      onStable: (seq) => {
+        marks.add("checkpoint: stable");
+        note(`${this.end} stable n${seq}`);
+        this.#tell((checker) => checker.onStable?.(this.id, seq));
+      },
+      onEvidence: (evidence) => {
+        marks.add("evidence");
+        this.#tell((checker) => checker.onEvidence?.(this.id, evidence));
+      },
+      onRejection: (rejection: IngressRejection) => marks.add(`rejected: ${rejection.code}`),
+      onFatal: (error) => this.#onFatal(error),
+    };
+  }
+
+  #onExecuted(batch: ExecutedBatch): void {
+    const host = this.#host;
+    const operations = this.#operations;
+    this.#operations = [];
+    if (host === undefined) return;
+    const { stateRoot } = host.stateDigests;
+    this.#world.note(`${this.end} executed n${batch.seq} ${batch.batchDigest.slice(0, 8)} ${stateRoot.slice(0, 8)}`);
+    if (operations.some((operation) => operation.result === undefined)) this.#world.marks.add("operation: threw");
+    this.#tell((checker) => checker.onExecuted?.({ ...batch, replica: this.id, stateRoot, operations }));
+  }
+
+  #onFatal(error: Error): void {
+    if (!this.#isFlushDoomed) return this.#world.fail(error);
+    this.#isStopped = true;
+    this.#world.marks.add("disk: flush failed");
+    this.#world.note(`${this.end} stopped: ${error.message}`);
+  }
+
+  #markArrival(host: ReplicaHost, frame: ReplicaFrame): void {
+    if (frame.type !== "pre-prepare" && frame.type !== "signed") return;
+    const { message } = frame.envelope;
+    if ("digest" in message && message.seq > host.status.highWatermark)
+      this.#world.marks.add("backlog: message above the window");
+  }
+
+  #check(): void {
+    const status = this.#host?.status;
+    if (status !== undefined) this.#tell((checker) => checker.onStatus?.(this.id, status));
+  }
+
+  /** What a Byzantine replica does inside is nobody's business. */
+  #tell(report: (checker: Checker) => void): void {
+    if (!this.isCorrect) return;
+    try {
+      for (const checker of this.#world.checkers) report(checker);
+    } catch (violation) {
+      this.#world.fail(violation);
+    }
+  }
+}

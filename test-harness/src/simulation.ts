@@ -1,0 +1,284 @@
+import { Verifier } from "@quorate/crypto";
+import { decodeKvResult } from "@quorate/kv";
+import { type CommittedEntry, type Genesis, invariant, sequenceNumber } from "@quorate/protocol";
+import { AgreementChecker } from "./checkers/agreement.ts";
+import type { Checker } from "./checkers/checker.ts";
+import { DurabilityChecker } from "./checkers/durability.ts";
+import { ExactlyOnceChecker } from "./checkers/exactly-once.ts";
+import { PromisesChecker } from "./checkers/promises.ts";
+import { StateEqualityChecker } from "./checkers/state-equality.ts";
+import { ValidityChecker } from "./checkers/validity.ts";
+import { WatermarksChecker } from "./checkers/watermarks.ts";
+import { createCluster, type SimulatedCluster } from "./cluster.ts";
+import { SimulationFailure } from "./failure.ts";
+import { FaultInjector } from "./fault-injector.ts";
+import { Marks } from "./marks.ts";
+import { Network } from "./network.ts";
+import type { SimulationOptions } from "./options.ts";
+import type { Plant } from "./plant.ts";
+import { Prng } from "./prng.ts";
+import { SimulatedClient } from "./simulated-client.ts";
+import { SimulatedReplica } from "./simulated-replica.ts";
+import { Trace } from "./trace.ts";
+import { VirtualClock } from "./virtual-clock.ts";
+import { createCodecWire, createValueWire } from "./wire.ts";
+import { COUNTERS, drawOperation, readCounter } from "./workload.ts";
+import type { World } from "./world.ts";
+
+/** Virtual time within which all must be quiet once faults have ended. */
+const LIVENESS_MS = 60_000;
+/** Virtual time between two looks at whether all is quiet. */
+const SLICE_MS = 50;
+/** Far more than any run takes: one that gets here goes in circles. */
+const STEPS_MAX = 2_000_000;
+
+/** What a run that kept all its promises tells. */
+export interface SimulationReport {
+  readonly seed: number;
+  readonly traceHash: string;
+  readonly marks: Marks;
+  /** Tasks of the virtual clock that ran. */
+  readonly steps: number;
+  readonly virtualMs: number;
+  /** Batches in the history at the end. */
+  readonly batches: number;
+  readonly operations: number;
+}
+
+/**
+ * A whole cluster with its clients on one thread and one virtual clock. All of it is production code but links, disk,
+ * clock and, mostly, the scheme of signatures. First a phase of faults, in which nothing wrong may happen; then faults
+ * end, and all that is right must happen, within a bound.
+ */
+export class Simulation {
+  readonly #options: SimulationOptions;
+  readonly #prng: Prng;
+  readonly #cluster: SimulatedCluster;
+  readonly #world: World;
+  readonly #replicas: readonly SimulatedReplica[];
+  readonly #clients: readonly SimulatedClient[];
+  readonly #faults: FaultInjector;
+  #failure: unknown;
+
+  /** @param plant bugs to build in, for tests of the checkers themselves. */
+  constructor(options: SimulationOptions, plant: Plant = {}) {
+    this.#options = options;
+    this.#prng = new Prng(`simulation/${options.seed}`);
+    this.#cluster = createCluster(options, this.#prng.fork("keys"));
+    this.#world = this.#createWorld();
+    const skews = this.#prng.fork("skew");
+    this.#replicas = Array.from({ length: options.replicas }, (_, id) => {
+      const prng = this.#prng.fork(`replica/${id}`);
+      const settings = {
+        pipelineDepthMax: options.pipelineDepthMax,
+        pendingRequestsMax: options.pendingRequestsMax,
+      };
+      const clockSkewMs = Math.floor(skews.between(-options.clockSkewMs, options.clockSkewMs));
+      const byzantine = options.byzantine.find(({ replica }) => replica === id)?.behaviour;
+      const { disk } = options;
+      return new SimulatedReplica(this.#world, { id, prng, settings, clockSkewMs, disk, byzantine, plant });
+    });
+    this.#clients = Array.from({ length: options.clients }, (_, index) => {
+      const prng = this.#prng.fork(`client/${index}`);
+      return new SimulatedClient(this.#world, index, options, prng, plant);
+    });
+    this.#faults = new FaultInjector(this.#world, this.#replicas, {
+      onReplicaUp: (replica) => this.#connect(replica),
+      onReplicaDown: (replica) => {
+        for (const client of this.#clients) client.onLink(replica.id, false);
+      },
+    });
+  }
+
+  /** Runs to the end. @throws SimulationFailure when anything that must hold does not. */
+  run(): SimulationReport {
+    const { clock, marks, trace } = this.#world;
+    try {
+      this.#faults.start();
+      this.#faults.plan(this.#options.faults);
+      this.#planWorkload();
+      this.#advance(this.#options.safetyMs);
+      this.#faults.heal();
+      this.#untilQuiet("after the faults");
+      const counters = this.#readCounters();
+      const history = this.#end(counters);
+      const operations = this.#options.clients * this.#options.operations;
+      const { seed } = this.#options;
+      const traceHash = trace.digest();
+      return { seed, traceHash, marks, steps: clock.ran, virtualMs: clock.nowMs, batches: history.length, operations };
+    } catch (cause) {
+      throw new SimulationFailure(this.#failure ?? cause, {
+        options: this.#options,
+        atMs: clock.nowMs,
+        status: this.#status(),
+        trace: trace.last(),
+      });
+    }
+  }
+
+  #createWorld(): World {
+    const { options, cluster, prng } = { options: this.#options, cluster: this.#cluster, prng: this.#prng };
+    const clock = new VirtualClock();
+    const marks = new Marks();
+    const trace = new Trace();
+    return {
+      cluster,
+      clock,
+      marks,
+      trace,
+      network: new Network(clock, prng.fork("network"), options.network, marks),
+      wire: options.scheme === "fake" ? createValueWire() : createCodecWire(cluster.codec),
+      checkers: this.#createCheckers(cluster.genesis),
+      note: (line) => trace.add(`${clock.nowMs.toFixed(3)} ${line}`),
+      fail: (error) => {
+        this.#failure ??= error;
+      },
+      receive: {
+        replicaFrame: (to, from, frame) => this.#replicas[to]?.onReplicaFrame(from, frame),
+        clientFrame: (to, client, frame) => {
+          const key = this.#clients[client]?.publicKey;
+          if (key !== undefined) this.#replicas[to]?.onClientFrame(client, key, frame);
+        },
+        serverFrame: (client, from, frame) => this.#clients[client]?.onServerFrame(from, frame),
+      },
+    };
+  }
+
+  #createCheckers({ checkpointInterval, windowSize }: Genesis): readonly Checker[] {
+    const { backend, hasher, cluster, clientSeeds } = this.#cluster;
+    const clients = new Map(clientSeeds.map((seed, index) => [backend.publicKeyOf(seed), index]));
+    const byzantine = new Set(this.#options.byzantine.map(({ replica }) => replica));
+    return [
+      new AgreementChecker(),
+      new StateEqualityChecker(),
+      new PromisesChecker((replica) => !byzantine.has(replica)),
+      new WatermarksChecker(checkpointInterval, windowSize),
+      new ExactlyOnceChecker(),
+      new DurabilityChecker(),
+      new ValidityChecker(new Verifier({ backend, hasher, cluster }), clients),
+    ];
+  }
+
+  /** A replica came up: each client's link to it does too, and the replica says where it stands. */
+  #connect(replica: SimulatedReplica): void {
+    const { network, receive } = this.#world;
+    for (const client of this.#clients)
+      network.sendReliably(replica.end, client.end, () => {
+        const frame = replica.host?.welcome();
+        if (frame === undefined) return;
+        client.onLink(replica.id, true);
+        receive.serverFrame(client.index, replica.id, () => frame);
+      });
+  }
+
+  /** The calls of each client, spread over the phase of faults and a little beyond. */
+  #planWorkload(): void {
+    const { operations, safetyMs, impatience } = this.#options;
+    const { clock } = this.#world;
+    for (const client of this.#clients) {
+      const prng = this.#prng.fork(`workload/${client.index}`);
+      for (let planned = 0; planned < operations; ) {
+        const burst = Math.min(prng.pick([1, 1, 2, 5]), operations - planned);
+        const calls = Array.from({ length: burst }, () => drawOperation(prng));
+        const isImpatient = prng.chance(impatience);
+        const patienceMs = prng.between(5, 400);
+        const cancels = prng.chance(0.3);
+        planned += burst;
+        clock.after(prng.between(0, safetyMs * 1.1), () => {
+          for (const operation of calls) {
+            if (!isImpatient) client.submit(operation);
+            else if (cancels) this.#cancelLater(client, client.submit(operation), patienceMs);
+            else client.submit(operation, Math.ceil(patienceMs));
+          }
+        });
+      }
+    }
+  }
+
+  #cancelLater(client: SimulatedClient, call: number, afterMs: number): void {
+    this.#world.clock.after(afterMs, () => {
+      if (client.outcomeOf(call) === undefined) client.cancel(call);
+    });
+  }
+
+  #advance(ms: number): void {
+    const { clock } = this.#world;
+    const untilMs = clock.nowMs + ms;
+    while (clock.runNext(untilMs)) {
+      if (this.#failure !== undefined) throw this.#failure;
+      invariant(clock.ran < STEPS_MAX, "simulation.goes-in-circles", { steps: clock.ran });
+    }
+  }
+
+  /** Liveness: every call settles, and all correct replicas come to stand at one place, within the bound. */
+  #untilQuiet(phase: string): void {
+    const { clock } = this.#world;
+    const deadlineMs = clock.nowMs + LIVENESS_MS;
+    // All calls have been made by then.
+    this.#advance(this.#options.safetyMs * 0.1);
+    while (!this.#isQuiet()) {
+      if (clock.nowMs >= deadlineMs) throw new Error(`liveness: not quiet ${LIVENESS_MS} ms ${phase}`);
+      this.#advance(SLICE_MS);
+    }
+  }
+
+  #isQuiet(): boolean {
+    if (!this.#clients.every((client) => client.isQuiet)) return false;
+    const places = this.#correct().map(({ host }) => `${host?.status.executed} ${host?.status.lowWatermark}`);
+    const { executed = 0, lowWatermark = 0 } = this.#correct()[0]?.host?.status ?? {};
+    const isCheckpointStable = executed - lowWatermark < this.#options.checkpointInterval;
+    return isCheckpointStable && new Set(places).size === 1;
+  }
+
+  #correct(): readonly SimulatedReplica[] {
+    return this.#replicas.filter((replica) => replica.isCorrect);
+  }
+
+  /** Ordered reads by the first client. */
+  #readCounters(): readonly bigint[] {
+    const client = this.#clients[0];
+    invariant(client !== undefined, "simulation.no-client");
+    const calls = Array.from({ length: COUNTERS }, (_, counter) => client.submit(readCounter(counter)));
+    this.#untilQuiet("after the last reads");
+    return calls.map((call) => {
+      const outcome = client.outcomeOf(call);
+      invariant(outcome?.type === "result" && outcome.result.status === "ok", "simulation.read", { call });
+      const { value } = decodeKvResult({ type: "get" }, outcome.result.value);
+      return BigInt(value === undefined ? 0 : String.fromCharCode(...value));
+    });
+  }
+
+  #end(counters: readonly bigint[]): readonly CommittedEntry[] {
+    const history = this.#history();
+    const replicas = this.#correct().map(({ id, host }) => {
+      invariant(host !== undefined, "simulation.down-at-the-end", { id });
+      return { id, status: host.status, ...host.stateDigests };
+    });
+    for (const checker of this.#world.checkers) checker.atEnd?.({ replicas, history, counters });
+    return history;
+  }
+
+  #history(): readonly CommittedEntry[] {
+    const { store, host } = this.#correct()[0] ?? {};
+    invariant(store !== undefined && host !== undefined, "simulation.nobody-correct");
+    return Array.from({ length: host.status.executed }, (_, i) => {
+      const bytes = store.history.get(sequenceNumber(i + 1));
+      invariant(bytes !== undefined, "simulation.history-gap", { seq: i + 1 });
+      const decoded = this.#cluster.codec.decodeCommittedEntry(bytes);
+      invariant(decoded.ok, "simulation.history-does-not-decode", { seq: i + 1 });
+      return decoded.value;
+    });
+  }
+
+  #status(): readonly string[] {
+    const replicas = this.#replicas.map(({ id, host, isCorrect }) => {
+      if (host === undefined) return `${id} down`;
+      const { status } = host;
+      const role = status.primary === id ? "primary" : "backup";
+      const kind = isCorrect ? role : `${role}, Byzantine`;
+      const place = `v${status.view} h${status.lowWatermark} e${status.executed} H${status.highWatermark}`;
+      return `${id} ${kind} ${place} pending ${status.pendingRequests}${status.isStranded ? " stranded" : ""}`;
+    });
+    return [...replicas, ...this.#clients.map((client) => client.status)];
+  }
+}

@@ -1,0 +1,96 @@
+import { BYZANTINE_BEHAVIOURS } from "./byzantine.ts";
+import type { Fault, SimulationOptions } from "./options.ts";
+import { Prng } from "./prng.ts";
+
+/** Every so many seeds one runs real signatures and the wire codec. */
+const REAL_SCHEME_EVERY = 20;
+
+/**
+ * What a seed means: each draws its own sizes, rates and faults, so that a campaign visits corners that no single
+ * choice of rates would (swarm testing). Each has loss, reordering and a restart of a backup.
+ */
+export function optionsForSeed(seed: number): SimulationOptions {
+  const prng = new Prng(`swarm/${seed}`);
+  const scheme = seed % REAL_SCHEME_EVERY === REAL_SCHEME_EVERY - 1 ? "real" : "fake";
+  const replicas = prng.pick([4, 4, 4, 4, 4, 5, 7]);
+  const checkpointInterval = prng.pick([4, 4, 6, 8, 16]);
+  const sessionWindow = prng.pick([1, 2, 4, 8]);
+  const safetyMs = prng.integer(1200, 2500);
+  return {
+    seed,
+    replicas,
+    clients: prng.integer(1, 6),
+    operations: prng.integer(15, 30),
+    scheme,
+    checkpointInterval,
+    windowSize: checkpointInterval * prng.integer(2, 4),
+    pipelineDepthMax: prng.integer(1, 8),
+    batchRequestsMax: prng.pick([1, 2, 4, 16]),
+    requestOperationsMax: prng.pick([1, 3, 8]),
+    sessionWindow,
+    requestsOutstandingMax: prng.integer(1, sessionWindow),
+    pendingRequestsMax: prng.pick([2, 4, 64, 1024]),
+    statusIntervalMs: prng.pick([20, 50, 100]),
+    clockToleranceMs: prng.pick([10, 20, 5000]),
+    clockSkewMs: prng.pick([0, 10, 60]),
+    resendAfterMs: prng.pick([60, 150, 400]),
+    impatience: prng.pick([0, 0.05, 0.2]),
+    network: {
+      lossMax: prng.pick([0.02, 0.1, 0.2, 0.3]),
+      duplicate: prng.pick([0, 0.02, 0.1]),
+      straggle: prng.pick([0.01, 0.05, 0.2]),
+      straggleMs: prng.pick([20, 100, 400]),
+      delayMs: prng.pick([
+        [0.2, 1],
+        [1, 10],
+        [2, 40],
+      ]),
+      jitterMs: prng.pick([1, 5, 20]),
+    },
+    disk: {
+      flushMs: prng.pick([
+        [0.1, 0.5],
+        [1, 6],
+        [5, 30],
+      ]),
+      slow: prng.pick([0, 0.02]),
+      slowMs: 150,
+    },
+    safetyMs,
+    faults: faultsFor(prng.fork("faults"), replicas, safetyMs),
+    byzantine: byzantineFor(prng.fork("byzantine"), replicas),
+  };
+}
+
+function faultsFor(prng: Prng, replicas: number, safetyMs: number): readonly Fault[] {
+  const all = Array.from({ length: replicas }, (_, id) => id);
+  const moment = (): number => prng.integer(50, safetyMs - 100);
+  const downMs = (): number => prng.pick([1, 30, 200, 700]);
+  const backup = (): number => prng.integer(1, replicas - 1);
+  const faults: Fault[] = [{ type: "crash", atMs: moment(), replicas: [backup()], downMs: downMs() }];
+  for (let more = prng.integer(0, 2); more > 0; more--)
+    faults.push({ type: "crash", atMs: moment(), replicas: [prng.integer(0, replicas - 1)], downMs: downMs() });
+  if (prng.chance(0.25)) faults.push({ type: "crash", atMs: moment(), replicas: all, downMs: downMs() });
+  if (prng.chance(0.25)) {
+    const some = all.filter(() => prng.chance(0.5));
+    faults.push({ type: "crash", atMs: moment(), replicas: some, downMs: downMs() });
+  }
+  for (let cuts = prng.integer(0, 2); cuts > 0; cuts--) {
+    const direction = prng.pick<"in" | "out" | "both">(["in", "out", "both"]);
+    const forMs = prng.pick([50, 300, 1000]);
+    faults.push({ type: "cut", atMs: moment(), replica: prng.integer(0, replicas - 1), direction, forMs });
+  }
+  if (prng.chance(0.15))
+    faults.push({ type: "flush-failure", atMs: moment(), replica: prng.integer(0, replicas - 1), downMs: downMs() });
+  return faults.sort((a, b) => a.atMs - b.atMs);
+}
+
+/** At most f of them, and never the primary of view 0: until views change, nobody could replace it. */
+function byzantineFor(prng: Prng, replicas: number): SimulationOptions["byzantine"] {
+  if (!prng.chance(0.35)) return [];
+  const most = Math.floor((replicas - 1) / 3);
+  const first = prng.integer(1, replicas - 1);
+  const count = prng.integer(1, most);
+  const ids = Array.from({ length: count }, (_, i) => 1 + ((first - 1 + i) % (replicas - 1)));
+  return ids.map((replica) => ({ replica, behaviour: prng.pick(BYZANTINE_BEHAVIOURS) }));
+}

@@ -1,0 +1,55 @@
+import { decodeKvOperation, encodeKvOperation, type KvOperation } from "@quorate/kv";
+import { utf8 } from "@quorate/protocol";
+import type { Prng } from "./prng.ts";
+
+/** Counters that all clients increment and nothing else touches. */
+export const COUNTERS = 3;
+
+/** The key of a counter. */
+export function counterKey(counter: number): Uint8Array {
+  return utf8(`counter/${counter}`);
+}
+
+/** A read of a counter. */
+export function readCounter(counter: number): Uint8Array {
+  return encodeKvOperation({ type: "get", key: counterKey(counter) });
+}
+
+/** One operation: half of them increments of the shared counters, the others meet on a few keys. */
+export function drawOperation(prng: Prng): Uint8Array {
+  return encodeKvOperation(prng.chance(0.5) ? drawIncrement(prng) : drawOther(prng));
+}
+
+/** Which counter an operation increments, if any, and by how much. */
+export function parseOperation(operation: Uint8Array): { readonly counter: number | undefined; readonly by: bigint } {
+  const parsed = decodeKvOperation(operation);
+  if (parsed.type !== "increment") return { counter: undefined, by: 0n };
+  const key = String.fromCharCode(...parsed.key);
+  const counter = Array.from({ length: COUNTERS }, (_, i) => i).find((i) => key === `counter/${i}`);
+  return { counter, by: parsed.by };
+}
+
+function drawIncrement(prng: Prng): KvOperation {
+  return { type: "increment", key: counterKey(prng.integer(0, COUNTERS - 1)), by: BigInt(prng.integer(1, 9)) };
+}
+
+function drawOther(prng: Prng): KvOperation {
+  const key = utf8(`key/${prng.integer(0, 4)}`);
+  const value = utf8(`value ${prng.integer(0, 9)}`);
+  switch (prng.integer(0, 6)) {
+    case 0:
+    case 1:
+      return { type: "put", key, value };
+    case 2:
+      return { type: "delete", key };
+    case 3:
+      return { type: "compare-and-swap", key, expected: prng.chance(0.5) ? value : undefined, next: value };
+    case 4:
+      return { type: "range", from: utf8("key/"), to: utf8("key0"), limit: 3 };
+    // Fails where the key holds text: an operation that throws is executed too.
+    case 5:
+      return { type: "increment", key, by: 1n };
+    default:
+      return { type: "get", key };
+  }
+}

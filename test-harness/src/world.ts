@@ -1,0 +1,32 @@
+import type { ClientFrame, ReplicaFrame, ServerFrame } from "@quorate/protocol";
+import type { Checker } from "./checkers/checker.ts";
+import type { SimulatedCluster } from "./cluster.ts";
+import type { Marks } from "./marks.ts";
+import type { Network } from "./network.ts";
+import type { Trace } from "./trace.ts";
+import type { VirtualClock } from "./virtual-clock.ts";
+import type { Arrival, Wire } from "./wire.ts";
+
+/** What replicas and clients of one simulation live in. */
+export interface World {
+  readonly cluster: SimulatedCluster;
+  readonly clock: VirtualClock;
+  readonly network: Network;
+  readonly wire: Wire;
+  readonly marks: Marks;
+  readonly trace: Trace;
+  readonly checkers: readonly Checker[];
+  /** Adds a line to the trace, with the time. */
+  note(line: string): void;
+  /** The run has failed; the first error counts. */
+  fail(error: unknown): void;
+  /** The receiving ends. */
+  readonly receive: {
+    replicaFrame(to: number, from: number, frame: Arrival<ReplicaFrame>): void;
+    clientFrame(to: number, client: number, frame: Arrival<ClientFrame>): void;
+    serverFrame(client: number, from: number, frame: Arrival<ServerFrame>): void;
+  };
+}
+
+/** Virtual milliseconds since the start are wall-clock milliseconds since this. */
+export const EPOCH_MS = 1_700_000_000_000;
