@@ -47,7 +47,7 @@ export function bytesOf(text: string): Uint8Array {
 }
 
 /** Appends each operation to what `log` holds and returns the whole; `!text` throws after having written. */
-export const appender: Service = {
+const appender: Service = {
   execute: (operation, state) => {
     const key = bytesOf("log");
     const log = textOf(state.get(key) ?? bytesOf("")) + textOf(operation);
