@@ -37,7 +37,10 @@ export class Checkpointing {
   #stable: CheckpointCertificate;
   /** The highest certificate known; at or above `stable`. */
   #certified: CheckpointCertificate;
-  /** Own votes above h. At most L/K and one: execution does not run further ahead. */
+  /**
+   * Own votes above h, the newest L/K and one. Filling a gap executes beyond the window, but whoever voted for the
+   * number that was executed last had a stable checkpoint at most L below it: an older own vote is needed no more.
+   */
   readonly #own = new Map<SequenceNumber, VerifiedEnvelope<Checkpoint>>();
   readonly #votes = new Map<ReplicaId, Map<SequenceNumber, VerifiedEnvelope<Checkpoint>>>();
 
@@ -73,6 +76,7 @@ export class Checkpointing {
     const { epoch } = this.#membership;
     const vote = this.#options.signer.sign({ type: "checkpoint", epoch, seq, stateRoot });
     this.#own.set(seq, vote);
+    if (this.#own.size > this.#ownVotesMax) this.#own.delete(sequenceNumber(Math.min(...this.#own.keys())));
     out.push({ type: "broadcast", frame: { type: "signed", envelope: vote } });
     this.#record(vote);
     this.#certify(seq);
@@ -117,8 +121,12 @@ export class Checkpointing {
 
   checkInvariants(): void {
     invariant(this.#stable.seq <= this.#certified.seq, "checkpoint.stable-above-certified", { h: this.#stable.seq });
-    const most = this.#options.windowSize / this.#options.interval + 1;
+    const most = this.#ownVotesMax;
     invariant(this.#own.size <= most, "checkpoint.too-many-own-votes", { votes: this.#own.size, most });
+  }
+
+  get #ownVotesMax(): number {
+    return this.#options.windowSize / this.#options.interval + 1;
   }
 
   /** Keeps a vote; of one member only the newest few, so that the far future costs nobody else anything. */
