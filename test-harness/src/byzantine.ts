@@ -30,6 +30,8 @@ export const BYZANTINE_BEHAVIOURS = [
 
 /** Rewrites what a replica sends. */
 export interface ByzantineActor {
+  /** What it was sent. */
+  fromReplica(frame: ReplicaFrame): void;
   toReplica(to: ReplicaId, frame: ReplicaFrame): readonly ReplicaFrame[];
   toClient(frame: ServerFrame): readonly ServerFrame[];
 }
@@ -42,16 +44,20 @@ export interface ByzantineTools {
 }
 
 export function createByzantineActor(behaviour: ByzantineBehaviour, tools: ByzantineTools): ByzantineActor {
-  const honest: ByzantineActor = { toReplica: (_to, frame) => [frame], toClient: (frame) => [frame] };
+  const honest: ByzantineActor = {
+    fromReplica: () => undefined,
+    toReplica: (_to, frame) => [frame],
+    toClient: (frame) => [frame],
+  };
   switch (behaviour) {
     case "silent":
-      return { toReplica: () => [], toClient: () => [] };
+      return { ...honest, toReplica: () => [], toClient: () => [] };
     case "wrong-replies":
       return { ...honest, toClient: (frame) => [wrongReply(frame, tools)] };
     case "wrong-votes":
       return { ...honest, toReplica: (_to, frame) => wrongVotes(frame, tools) };
     case "corrupt-bodies":
-      return { ...honest, toReplica: (_to, frame) => [corruptBody(frame, tools)] };
+      return corruptBodies(honest, tools);
     case "wrong-checkpoints":
       return { ...honest, toReplica: (_to, frame) => [wrongCheckpoint(frame, tools)] };
   }
@@ -79,6 +85,22 @@ function wrongVotes(frame: ReplicaFrame, { signer, prng }: ByzantineTools): read
   };
   // Sometimes both: whoever gets the two has evidence.
   return prng.chance(0.3) ? [wrong, frame] : [wrong];
+}
+
+/** Corrupts the batches that it passes on, and passes on each proposal, as if it had been asked. */
+function corruptBodies(honest: ByzantineActor, tools: ByzantineTools): ByzantineActor {
+  let proposal: ReplicaFrame | undefined;
+  return {
+    ...honest,
+    fromReplica: (frame) => {
+      if (frame.type === "pre-prepare") proposal = frame;
+    },
+    toReplica: (_to, frame) => {
+      const isVote = frame.type === "signed" && frame.envelope.message.type === "prepare";
+      if (!isVote || proposal === undefined) return [corruptBody(frame, tools)];
+      return [corruptBody(proposal, tools), frame];
+    },
+  };
 }
 
 function corruptBody(frame: ReplicaFrame, { prng }: ByzantineTools): ReplicaFrame {

@@ -3,8 +3,9 @@ import type { LinkFaults } from "./network.ts";
 import type { DiskFaults } from "./simulated-disk.ts";
 
 /** One planned fault of the safety phase; replicas by their ids. */
-export type Fault = { readonly atMs: number } & /** Power cut of all of them at once; each comes back after `downMs`. */
-(
+export type Fault = {
+  readonly atMs: number;
+} /** Power cut of all of them at once; each comes back after `downMs`. */ & (
   | { readonly type: "crash"; readonly replicas: readonly number[]; readonly downMs: number }
   /** Cut off from everyone, in one direction or both. */
   | {

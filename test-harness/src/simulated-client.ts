@@ -142,13 +142,14 @@ export class SimulatedClient {
   }
 
   #send(to: number, frame: ClientFrame): void {
-    const { network, wire, receive, marks } = this.#world;
+    const { network, wire, receive, marks, checkers } = this.#world;
     this.#world.note(`${this.end} > r${to} ${describeFrame(frame)}`);
     const receivers = this.#sent.get(frame) ?? new Set();
     if (receivers.has(to)) marks.add("client: request sent again");
     else if (receivers.size > 0) marks.add("client: request sent to another");
     receivers.add(to);
     this.#sent.set(frame, receivers);
+    if (receivers.size === 1) for (const checker of checkers) checker.onRequest?.(this.index, frame.request);
     const arrival = wire.clientFrame(frame);
     network.send(this.end, `r${to}`, () => receive.clientFrame(to, this.index, arrival));
   }

@@ -140,6 +140,7 @@ export class SimulatedReplica {
     const frame = arrival();
     this.#world.note(`${this.end} < r${from} ${describeFrame(frame)}`);
     this.#markArrival(host, frame);
+    this.#actor?.fromReplica(frame);
     host.onReplicaFrame(replicaId(from), frame);
     this.#check();
   }
@@ -157,11 +158,7 @@ export class SimulatedReplica {
     const { clock } = this.#world;
     return {
       nowMs: () => EPOCH_MS + clock.nowMs + this.#options.clockSkewMs,
-      sendToReplica: (to, frame) => {
-        const type = frame.type === "signed" ? frame.envelope.message.type : frame.type;
-        this.#world.marks.add(`sent to one: ${type}`);
-        this.#sendAll([to], frame);
-      },
+      sendToReplica: (to, frame) => this.#sendAll([to], frame),
       sendToReplicas: (to, frame) => this.#sendAll(to, frame),
       sendToClient: (client, frame) => this.#sendToClient(client, frame),
       startTimer: (timer, afterMs, fire) => {
@@ -187,6 +184,8 @@ export class SimulatedReplica {
   }
 
   #sendAll(to: readonly ReplicaId[], frame: ReplicaFrame): void {
+    const type = frame.type === "signed" ? frame.envelope.message.type : frame.type;
+    this.#world.marks.add(`sent to ${to.length === 1 ? "one" : "all"}: ${type}`);
     this.#world.note(`${this.end} > ${to.map((id) => `r${id}`).join()} ${describeFrame(frame)}`);
     this.#tell((checker) => checker.onSent?.(this.id, frame));
     for (const id of to)
@@ -256,6 +255,7 @@ export class SimulatedReplica {
   }
 
   #markArrival(host: ReplicaHost, frame: ReplicaFrame): void {
+    if (frame.type === "batch-body") this.#world.marks.add("batch body arrived");
     if (frame.type !== "pre-prepare" && frame.type !== "signed") return;
     const { message } = frame.envelope;
     if ("digest" in message && message.seq > host.status.highWatermark)

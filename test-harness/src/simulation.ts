@@ -1,4 +1,3 @@
-import { Verifier } from "@quorate/crypto";
 import { decodeKvResult } from "@quorate/kv";
 import { type CommittedEntry, type Genesis, invariant, sequenceNumber } from "@quorate/protocol";
 import { AgreementChecker } from "./checkers/agreement.ts";
@@ -155,7 +154,7 @@ export class Simulation {
       new WatermarksChecker(checkpointInterval, windowSize),
       new ExactlyOnceChecker(),
       new DurabilityChecker(),
-      new ValidityChecker(new Verifier({ backend, hasher, cluster }), clients),
+      new ValidityChecker(hasher, cluster, clients),
     ];
   }
 

@@ -1,5 +1,5 @@
 import type { CallOutcome } from "@quorate/client-proxy";
-import type { CommittedEntry, Evidence, ReplicaFrame, ReplicaId, Reply } from "@quorate/protocol";
+import type { CommittedEntry, Evidence, ReplicaFrame, ReplicaId, Reply, Request } from "@quorate/protocol";
 import type { ReplicaStatus } from "@quorate/replica";
 import type { ExecutedBatch } from "@quorate/server/host";
 import type { ExecutedOperation } from "../recording-service.ts";
@@ -39,6 +39,8 @@ export interface Checker {
   onSent?(from: ReplicaId, frame: ReplicaFrame): void;
   onReply?(from: ReplicaId, reply: Reply): void;
   onEvidence?(by: ReplicaId, evidence: Evidence): void;
+  /** A client sends a request, perhaps again. */
+  onRequest?(client: number, request: Request): void;
   onSubmitted?(client: number, call: number, operation: Uint8Array): void;
   onSettled?(client: number, call: number, outcome: CallOutcome): void;
   atEnd?(ending: Ending): void;

@@ -1,5 +1,13 @@
-import type { Verifier } from "@quorate/crypto";
-import { bytesToHex, type CommittedEntry, type PublicKey, type Request } from "@quorate/protocol";
+import { requestDigest } from "@quorate/crypto";
+import {
+  bytesToHex,
+  type ClusterId,
+  type CommittedEntry,
+  type Digest,
+  type Hasher,
+  type PublicKey,
+  type Request,
+} from "@quorate/protocol";
 import { parseNamedOperation } from "../recording-service.ts";
 import { type Checker, demand, type Ending, type ExecutionStep } from "./checker.ts";
 
@@ -8,14 +16,22 @@ import { type Checker, demand, type Ending, type ExecutionStep } from "./checker
  * what a reader of the history alone says should have run: of each session the numbers 1, 2, 3, … each once.
  */
 export class ValidityChecker implements Checker {
-  readonly #verifier: Verifier;
+  readonly #hasher: Hasher;
+  readonly #cluster: ClusterId;
   readonly #clients: ReadonlyMap<PublicKey, number>;
+  /** Of all that clients have signed. A history may hold other signatures: a certificate vouches for the digest only. */
+  readonly #signed = new Set<Digest>();
   readonly #ran = new Map<number, string>();
   readonly #submitted = new Map<string, string>();
 
-  constructor(verifier: Verifier, clients: ReadonlyMap<PublicKey, number>) {
-    this.#verifier = verifier;
+  constructor(hasher: Hasher, cluster: ClusterId, clients: ReadonlyMap<PublicKey, number>) {
+    this.#hasher = hasher;
+    this.#cluster = cluster;
     this.#clients = clients;
+  }
+
+  onRequest(_client: number, request: Request): void {
+    this.#signed.add(requestDigest(this.#hasher, this.#cluster, request));
   }
 
   onSubmitted(client: number, call: number, operation: Uint8Array): void {
@@ -39,7 +55,8 @@ export class ValidityChecker implements Checker {
   #callsOf(request: Request, { seq }: CommittedEntry["certificate"], expected: Map<string, number>): readonly string[] {
     const client = this.#clients.get(request.client);
     demand(client !== undefined, "validity.stranger", { seq, client: request.client });
-    demand(this.#verifier.verifyRequest(request) !== undefined, "validity.signature", { seq, client });
+    const digest = requestDigest(this.#hasher, this.#cluster, request);
+    demand(this.#signed.has(digest), "validity.never-signed", { seq, client, digest });
     if (request.type === "registration" || request.number !== (expected.get(request.session) ?? 1)) return [];
     expected.set(request.session, request.number + 1);
     return request.operations.map((named) => {
