@@ -40,7 +40,7 @@ export class FaultInjector {
     this.#world.network.heal();
     for (const replica of this.#replicas) {
       // One that a failed flush has stopped looks up from outside.
-      if (replica.isStopped) this.#down(replica);
+      if (replica.isDiskFailing) this.#down(replica);
       if (replica.host === undefined) this.#up(replica);
     }
   }

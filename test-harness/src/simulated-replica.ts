@@ -57,7 +57,6 @@ export class SimulatedReplica {
   #operations: ExecutedOperation[] = [];
   #replied = new Set<string>();
   #isFlushDoomed = false;
-  #isStopped = false;
 
   constructor(world: World, options: SimulatedReplicaOptions) {
     const { cluster, clock, marks } = world;
@@ -79,9 +78,9 @@ export class SimulatedReplica {
   get host(): ReplicaHost | undefined {
     return this.#host;
   }
-  /** Whether a failed flush has stopped it; only a restart helps. */
-  get isStopped(): boolean {
-    return this.#isStopped;
+  /** Whether its disk fails, and so stops it or has stopped it; only a restart helps. */
+  get isDiskFailing(): boolean {
+    return this.#isFlushDoomed;
   }
   /** The disk as it is now. */
   get store(): SimulatedDisk["store"] {
@@ -120,7 +119,6 @@ export class SimulatedReplica {
     this.#host?.stop();
     this.#host = undefined;
     this.#isFlushDoomed = false;
-    this.#isStopped = false;
     for (const timer of this.#timers.values()) timer.cancel();
     this.#timers.clear();
     this.#world.network.crash(this.end);
@@ -249,7 +247,6 @@ export class SimulatedReplica {
 
   #onFatal(error: Error): void {
     if (!this.#isFlushDoomed) return this.#world.fail(error);
-    this.#isStopped = true;
     this.#world.marks.add("disk: flush failed");
     this.#world.note(`${this.end} stopped: ${error.message}`);
   }

@@ -84,7 +84,8 @@ export class Simulation {
     this.#faults = new FaultInjector(this.#world, this.#replicas, {
       onReplicaUp: (replica) => this.#connect(replica),
       onReplicaDown: (replica) => {
-        for (const client of this.#clients) client.onLink(replica.id, false);
+        // One that is back already is noticed when it links up again.
+        if (replica.host === undefined) for (const client of this.#clients) client.onLink(replica.id, false);
       },
     });
   }
@@ -165,6 +166,7 @@ export class Simulation {
       network.sendReliably(replica.end, client.end, () => {
         const frame = replica.host?.welcome();
         if (frame === undefined) return;
+        client.onLink(replica.id, false);
         client.onLink(replica.id, true);
         receive.serverFrame(client.index, replica.id, () => frame);
       });
