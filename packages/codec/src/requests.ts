@@ -66,17 +66,26 @@ export function writeBatch(batch: Batch): Wire {
 
 export function readBatch(tuple: Tuple): Batch {
   tuple.shape(2);
-  const { batchRequestsMax, batchBytesMax } = tuple.decoding.limits;
+  const { batchRequestsMax, batchBytesMax, batchOperationsMax } = tuple.decoding.limits;
   const batch: Batch = {
     timestampMs: tuple.counter(0, "timestampMs"),
     requests: tuple.list(1, "requests", batchRequestsMax, readRequest),
   };
   if (batch.requests.length === 0 && batch.timestampMs !== 0)
     tuple.fault("inconsistent", "timestampMs", "0 in a batch without requests", `${batch.timestampMs}`);
+  const operations = operationCount(batch.requests);
+  if (operations > batchOperationsMax)
+    tuple.fault("too-many", "requests", `at most ${batchOperationsMax} operations`, `${operations}`);
   const bytes = operationBytes(batch.requests);
   if (bytes > batchBytesMax)
     tuple.fault("too-many", "requests", `at most ${batchBytesMax} operation bytes`, `${bytes}`);
   return batch;
+}
+
+function operationCount(requests: readonly Request[]): number {
+  let count = 0;
+  for (const request of requests) if (request.type === "operations") count += request.operations.length;
+  return count;
 }
 
 function operationBytes(requests: readonly Request[]): number {

@@ -9,6 +9,8 @@ export interface WireLimits {
   readonly batchRequestsMax: number;
   /** Sum of the operation bytes of one batch. */
   readonly batchBytesMax: number;
+  /** Operations of one batch. */
+  readonly batchOperationsMax: number;
   /** Operations in one request, and results in one reply. */
   readonly requestOperationsMax: number;
   /** Sum of the operation bytes of one request. */
@@ -40,7 +42,8 @@ export interface WireLimits {
 
 /** The limits that follow from a genesis document: the formulas of `docs/wire.md`. */
 export function wireLimitsOf(genesis: Pick<Genesis, "limits">): WireLimits {
-  const { batchRequestsMax, batchBytesMax, requestOperationsMax, requestBytesMax, resultBytesMax } = genesis.limits;
+  const { batchRequestsMax, batchBytesMax, batchOperationsMax } = genesis.limits;
+  const { requestOperationsMax, requestBytesMax, resultBytesMax } = genesis.limits;
   const replyBytesMax = resultBytesMax + requestOperationsMax * FAILURE_MESSAGE_BYTES_MAX;
   const request = requestCost(requestOperationsMax, requestBytesMax);
   const batch = batchCost(genesis.limits);
@@ -53,6 +56,7 @@ export function wireLimitsOf(genesis: Pick<Genesis, "limits">): WireLimits {
   return {
     batchRequestsMax,
     batchBytesMax,
+    batchOperationsMax,
     requestOperationsMax,
     requestBytesMax,
     resultBytesMax,
@@ -123,7 +127,7 @@ function requestCost(operations: number, bytes: number): ScanLimits {
 
 function batchCost(limits: Genesis["limits"]): ScanLimits {
   const heads = list(limits.batchRequestsMax, requestCost(0, 0));
-  const operations = strings(limits.batchRequestsMax * limits.requestOperationsMax, limits.batchBytesMax);
+  const operations = strings(limits.batchOperationsMax, limits.batchBytesMax);
   // They are spread over the requests: no list holds more than one request's.
   return tuple(UINT, heads, { ...operations, elementsMax: limits.requestOperationsMax });
 }

@@ -73,7 +73,7 @@ describe("codec limits", () => {
   it("computes the sizes that docs/wire.md states for the default limits", () => {
     const limits = wireLimitsOf({ limits: DEFAULT_LIMITS });
 
-    expect(limits.replicaFrameBytesMax).to.equal(1_702_421);
+    expect(limits.replicaFrameBytesMax).to.equal(1_194_517);
     expect(limits.clientFrameBytesMax).to.equal(547_325);
     expect(limits.serverFrameBytesMax).to.equal(1_377_944);
   });
@@ -81,7 +81,7 @@ describe("codec limits", () => {
   it("leaves room for the largest frame of every division of the bytes", () => {
     for (const limits of [DEFAULT_LIMITS, FOUR_MEGABYTES]) {
       const codec = createCodec(wireLimitsOf({ limits }));
-      for (const operations of [512, 512 * 7, 512 * 85, 512 * 1024]) {
+      for (const operations of [512, 512 * 7, limits.batchOperationsMax]) {
         const bytes = codec.encodeReplicaFrame(largestFrame(limits, operations));
         expect(codec.decodeReplicaFrame(bytes).ok, `${operations} operations`).to.equal(true);
       }
@@ -115,7 +115,7 @@ describe("codec limits", () => {
 
     for (const [operations, boundMs] of [
       [512, 500],
-      [512 * 1024, 3000],
+      [FOUR_MEGABYTES.batchOperationsMax, 3000],
     ] as const) {
       const frame = largestFrame(FOUR_MEGABYTES, operations);
       const bytes = codec.encodeReplicaFrame(frame);
@@ -138,7 +138,7 @@ describe("codec limits", () => {
       "a long text": Uint8Array.from([...header(3, size - 5), ...new Uint8Array(size - 5).fill(0x61)]),
       "one byte too many": new Uint8Array(size + 1),
       "the largest frame but for its last byte": codec
-        .encodeReplicaFrame(largestFrame(FOUR_MEGABYTES, 512 * 1024))
+        .encodeReplicaFrame(largestFrame(FOUR_MEGABYTES, FOUR_MEGABYTES.batchOperationsMax))
         .slice(0, -1),
     };
     for (const [name, bytes] of Object.entries(nasty)) {

@@ -302,6 +302,7 @@ describe("codec shapes", () => {
         ...DEFAULT_LIMITS,
         batchRequestsMax: 2,
         batchBytesMax: 20,
+        batchOperationsMax: 5,
         requestOperationsMax: 3,
         requestBytesMax: 12,
         resultBytesMax: 4,
@@ -325,6 +326,8 @@ describe("codec shapes", () => {
     expect(codeOf(body(operations(4, 4, 4), operations(8)))).to.equal("accepted");
     expect(codeOf(body(operations(4, 4, 5)))).to.equal("too-many frame.batch.requests.0.operations.length");
     expect(codeOf(body(operations(1, 1, 1, 1)))).to.equal("too-many frame.batch.requests.0.operations");
+    expect(codeOf(body(operations(1, 1, 1), operations(1, 1)))).to.equal("accepted");
+    expect(codeOf(body(operations(1, 1, 1), operations(1, 1, 1)))).to.equal("too-many frame.batch.requests");
     expect(codeOf(body(operations(12), operations(9)))).to.equal("too-many frame.batch.requests");
     expect(codeOf(body(operations(1), operations(1), operations(1)))).to.equal("too-many frame.batch.requests");
   });

@@ -4,6 +4,6 @@
  * @packageDocumentation
  */
 export { Ordering, type OrderingOptions, type RestoredSlot } from "./ordering.ts";
-export { RequestQueue, type RequestQueueLimits } from "./request-queue.ts";
+export { type BatchLimits, RequestQueue, type RequestQueueLimits } from "./request-queue.ts";
 export { type Decision, Slot, type VoteOutcome } from "./slot.ts";
 export { Window } from "./window.ts";

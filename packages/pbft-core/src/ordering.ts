@@ -9,7 +9,6 @@ import {
   faultThreshold,
   invariant,
   type Lack,
-  type Limits,
   type Membership,
   nextSequenceNumber,
   type Outbox,
@@ -33,7 +32,7 @@ import {
   type VerifiedRequest,
   type ViewNumber,
 } from "@quorate/protocol";
-import { RequestQueue, type RequestQueueLimits } from "./request-queue.ts";
+import { type BatchLimits, RequestQueue, type RequestQueueLimits } from "./request-queue.ts";
 import type { Decision, Slot, VoteOutcome } from "./slot.ts";
 import { Window } from "./window.ts";
 
@@ -43,7 +42,7 @@ export interface OrderingOptions {
   readonly composer: BatchComposer;
   /** L of genesis. */
   readonly windowSize: number;
-  readonly limits: Pick<Limits, "batchRequestsMax" | "batchBytesMax">;
+  readonly limits: BatchLimits;
   /** δ of genesis: how far ahead of the own clock a proposal's time may be. */
   readonly clockToleranceMs: number;
   /** How many proposed numbers may be undecided; what arrives meanwhile forms the next batch (protocol rule 4.6). */
@@ -372,12 +371,11 @@ export class Ordering {
   /** Proposes while the pipeline has room: at once when it is idle, in batches when it is not (protocol rule 4.6). */
   #propose(atMs: number, out: Outbox): void {
     if (!this.isPrimary) return;
-    const { batchRequestsMax, batchBytesMax } = this.#options.limits;
     this.#lastProposed = sequenceNumber(Math.max(this.#lastProposed, this.#window.lastDelivered));
     while (this.#queue.readyCount > 0 && this.#lastProposed < this.highWatermark) {
       if (this.#lastProposed - this.#window.lastDelivered >= this.#options.pipelineDepthMax) return;
       const seq = nextSequenceNumber(this.#lastProposed);
-      const requests = this.#queue.take(seq, batchRequestsMax, batchBytesMax);
+      const requests = this.#queue.take(seq, this.#options.limits);
       invariant(requests.length > 0, "ordering.empty-proposal", { seq });
       this.#lastProposed = seq;
       this.#proposeBatch(seq, this.#options.composer.compose(timestampMs(Math.floor(atMs)), requests), out);

@@ -3,6 +3,7 @@ import {
   type DigestedRequest,
   type ExecutionProgress,
   invariant,
+  type Limits,
   type OperationsRequest,
   type PublicKey,
   type RequestNumber,
@@ -19,6 +20,9 @@ export interface RequestQueueLimits {
   readonly pendingPerClientMax: number;
   readonly pendingBytesMax: number;
 }
+
+/** The caps on one batch, of genesis. */
+export type BatchLimits = Pick<Limits, "batchRequestsMax" | "batchBytesMax" | "batchOperationsMax">;
 
 interface Pending {
   readonly request: VerifiedRequest;
@@ -88,14 +92,17 @@ export class RequestQueue {
     return "added";
   }
 
-  /** Takes ready requests for a batch at `seq`, oldest first, within both caps; at least one if any is ready. */
-  take(seq: SequenceNumber, requestsMax: number, bytesMax: number): VerifiedRequest[] {
+  /** Takes ready requests for a batch at `seq`, oldest first, within all caps; at least one if any is ready. */
+  take(seq: SequenceNumber, limits: BatchLimits): VerifiedRequest[] {
     const taken: VerifiedRequest[] = [];
     let bytes = 0;
+    let operations = 0;
     for (const pending of this.#ready) {
-      if (taken.length >= requestsMax || (taken.length > 0 && bytes + pending.bytes > bytesMax)) break;
-      taken.push(pending.request);
       bytes += pending.bytes;
+      operations += operationsOf(pending.request);
+      const isFull = bytes > limits.batchBytesMax || operations > limits.batchOperationsMax;
+      if (taken.length >= limits.batchRequestsMax || (taken.length > 0 && isFull)) break;
+      taken.push(pending.request);
       pending.proposedAt = seq;
       this.#setReady(pending, false);
     }
@@ -210,6 +217,10 @@ export class RequestQueue {
 /** By owner too: a request under another client's session must not move that session's queue. */
 function sessionKey(client: PublicKey, session: SessionId): string {
   return `${client}/${session}`;
+}
+
+function operationsOf({ request }: DigestedRequest): number {
+  return request.type === "operations" ? request.operations.length : 0;
 }
 
 function sizeOf({ request }: DigestedRequest): number {

@@ -10,6 +10,8 @@ export interface Limits {
   readonly batchRequestsMax: number;
   /** Sum of the operation bytes of one batch. */
   readonly batchBytesMax: number;
+  /** Operations of one batch in all its requests: empty ones cost time, too. */
+  readonly batchOperationsMax: number;
   /** Operations in one request. */
   readonly requestOperationsMax: number;
   /** Sum of the operation bytes of one request. */
@@ -65,6 +67,7 @@ export interface Genesis {
 export const DEFAULT_LIMITS: Limits = {
   batchRequestsMax: 512,
   batchBytesMax: 1024 * 1024,
+  batchOperationsMax: 16_384,
   requestOperationsMax: 1024,
   requestBytesMax: 512 * 1024,
   resultBytesMax: 1024 * 1024,
@@ -77,6 +80,7 @@ export const DEFAULT_LIMITS: Limits = {
 export const LIMITS_BOUNDS: Readonly<Record<keyof Limits, readonly [number, number]>> = {
   batchRequestsMax: [1, 10_000],
   batchBytesMax: [1024, 16 * 1024 * 1024],
+  batchOperationsMax: [1, 1_000_000],
   requestOperationsMax: [1, 10_000],
   requestBytesMax: [1024, 16 * 1024 * 1024],
   resultBytesMax: [1024, 16 * 1024 * 1024],
@@ -126,6 +130,10 @@ export function checkGenesis(genesis: Genesis): void {
   checkBounds("timeouts", genesis.timeouts, TIMEOUTS_BOUNDS);
   if (genesis.limits.requestBytesMax > genesis.limits.batchBytesMax)
     refuse("limits.requestBytesMax is greater than limits.batchBytesMax: such a request could never be ordered");
+  if (genesis.limits.requestOperationsMax > genesis.limits.batchOperationsMax)
+    refuse(
+      "limits.requestOperationsMax is greater than limits.batchOperationsMax: such a request could never be ordered",
+    );
 }
 
 function refuse(message: string): never {

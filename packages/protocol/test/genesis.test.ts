@@ -89,6 +89,11 @@ const REFUSALS: readonly Refusal[] = [
     changes: { limits: { ...DEFAULT_LIMITS, requestBytesMax: 4096, batchBytesMax: 2048 } },
     says: /requestBytesMax is greater than limits\.batchBytesMax/,
   },
+  {
+    what: "a request with more operations than a batch",
+    changes: { limits: { ...DEFAULT_LIMITS, requestOperationsMax: 65, batchOperationsMax: 64 } },
+    says: /requestOperationsMax is greater than limits\.batchOperationsMax/,
+  },
 ];
 
 describe("A genesis document", () => {
@@ -116,6 +121,7 @@ describe("A genesis document", () => {
         limits: {
           ...DEFAULT_LIMITS,
           ...(field === "batchBytesMax" ? { requestBytesMax: 1024 } : { batchBytesMax: 16 * 1024 * 1024 }),
+          ...(field === "batchOperationsMax" ? { requestOperationsMax: 1 } : { batchOperationsMax: 1_000_000 }),
           [field]: value,
         },
       }));
