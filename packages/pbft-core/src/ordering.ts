@@ -297,7 +297,9 @@ export class Ordering {
 
   #fetchBody(slot: Slot, out: Outbox): Decision[] {
     const digest = slot.digest;
-    if (slot.batch !== undefined || digest === undefined) return [];
+    // Once: a primary that repeats its proposal without a body must not make us repeat the question to everyone.
+    if (slot.batch !== undefined || digest === undefined || slot.isBodyAskedFor) return [];
+    slot.isBodyAskedFor = true;
     const fetch = this.#options.signer.sign({
       type: "fetch-batch",
       epoch: this.#membership.epoch,

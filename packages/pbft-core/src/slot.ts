@@ -31,6 +31,8 @@ export class Slot {
   prePrepare: VerifiedEnvelope<PrePrepare> | undefined;
   /** The batch with the pre-prepare's digest, once it is held and verified. */
   batch: VerifiedBatch | undefined;
+  /** The batch was asked for by digest; if the answer is lost, the next status says that it is lacking. */
+  isBodyAskedFor = false;
   /** Pre-prepared here: written to the log, own vote cast. */
   isAccepted = false;
   /** The prepared certificate was written to the log and the own COMMIT cast. */
