@@ -2,8 +2,8 @@ import type { CheckpointCertificate } from "./certificates.ts";
 import type { Evidence } from "./evidence.ts";
 import type { Digest, PublicKey, ReplicaId, SequenceNumber } from "./ids.ts";
 import type { LogRecord } from "./log-record.ts";
-import type { CommittedEntry, ReplicaFrame } from "./messages.ts";
 import type { Rejection } from "./rejection.ts";
+import type { CommittedEntry, ReplicaFrame } from "./replica-frame.ts";
 import type { DigestedCertifiedBatch } from "./verified.ts";
 
 /** The timers of a replica. Starting one that runs replaces it. */

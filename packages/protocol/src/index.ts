@@ -19,6 +19,7 @@ export * from "./outputs.ts";
 export * from "./ports.ts";
 export * from "./preimage.ts";
 export * from "./rejection.ts";
+export * from "./replica-frame.ts";
 export * from "./request.ts";
 export * from "./standing.ts";
 export * from "./verified.ts";
