@@ -5,6 +5,7 @@
  * @packageDocumentation
  */
 export * from "./byzantine.ts";
+export * from "./campaign.ts";
 export * from "./checkers/agreement.ts";
 export * from "./checkers/checker.ts";
 export * from "./checkers/durability.ts";
@@ -18,6 +19,7 @@ export * from "./marks.ts";
 export * from "./options.ts";
 export * from "./plant.ts";
 export * from "./prng.ts";
+export * from "./processes/index.ts";
 export * from "./simulation.ts";
 export * from "./swarm.ts";
 export * from "./virtual-clock.ts";
