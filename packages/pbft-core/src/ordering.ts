@@ -126,6 +126,7 @@ export class Ordering {
     const slot = this.#window.find(message.seq);
     if (slot === undefined) return message.seq <= this.#window.lastDelivered;
     if (message.seq <= this.#window.lastDelivered && slot.digest === message.digest) return true;
+    if (slot.isConvicted(from)) return this.#isHeard(slot, from, message);
     switch (message.type) {
       case "pre-prepare":
         return slot.isAccepted && slot.digest === message.digest;
@@ -134,6 +135,11 @@ export class Ordering {
       case "commit":
         return isSame(slot.commitOf(from), message);
     }
+  }
+
+  /** Whether a batch with this digest is missing: looked at before the signatures of a body that came. */
+  isBodyAwaited(digest: Digest): boolean {
+    return this.#slotWaitingFor(digest) !== undefined;
   }
 
   onRequest(
@@ -195,14 +201,10 @@ export class Ordering {
 
   /** A body that was asked for by digest. False when nobody waits for it. */
   onBatchBody(batch: VerifiedBatch, atMs: number, out: Outbox): Decision[] | undefined {
-    for (const slot of this.#window.undelivered()) {
-      if (slot.batch !== undefined) continue;
-      const wanted = slot.digest === batch.digest || slot.commitQuorumDigest(this.#quorum) === batch.digest;
-      if (!wanted) continue;
-      slot.batch = batch;
-      return [...this.#accept(slot, atMs, out), ...this.#decide(slot, out)];
-    }
-    return undefined;
+    const slot = this.#slotWaitingFor(batch.digest);
+    if (slot === undefined) return undefined;
+    slot.batch = batch;
+    return [...this.#accept(slot, atMs, out), ...this.#decide(slot, out)];
   }
 
   /** A decision of others with its certificate; valid in any view and not bound to the window (protocol rule 4.5). */
@@ -284,6 +286,26 @@ export class Ordering {
 
   get #quorum(): number {
     return quorumSize(this.#membership);
+  }
+
+  #slotWaitingFor(digest: Digest): Slot | undefined {
+    for (const slot of this.#window.undelivered()) {
+      if (slot.batch !== undefined) continue;
+      if (slot.digest === digest || slot.commitQuorumDigest(this.#quorum) === digest) return slot;
+    }
+    return undefined;
+  }
+
+  /** Whether the sender's own message of this type is there already, with whatever digest. */
+  #isHeard(slot: Slot, from: ReplicaId, { type }: ThreePhaseMessage): boolean {
+    switch (type) {
+      case "pre-prepare":
+        return slot.isAccepted;
+      case "prepare":
+        return slot.prepareOf(from) !== undefined;
+      case "commit":
+        return slot.commitOf(from) !== undefined;
+    }
   }
 
   #isCounted(outcome: VoteOutcome, out: Outbox): boolean {

@@ -37,6 +37,8 @@ export class Slot {
   isAccepted = false;
   /** The prepared certificate was written to the log and the own COMMIT cast. */
   isPrepared = false;
+  /** Members whose equivocation at this number is on record; more of it proves nothing new. */
+  readonly #convicted = new Set<ReplicaId>();
   readonly #prepares = new Map<ReplicaId, VerifiedEnvelope<Prepare>>();
   readonly #commits = new Map<ReplicaId, VerifiedEnvelope<Commit>>();
 
@@ -55,15 +57,19 @@ export class Slot {
       this.prePrepare = envelope;
       return { type: "counted" };
     }
-    return repeatedOrConflicting(first, envelope);
+    return this.#repeatedOrConflicting(first, envelope);
   }
 
   addPrepare(envelope: VerifiedEnvelope<Prepare>): VoteOutcome {
-    return addVote(this.#prepares, envelope);
+    return this.#addVote(this.#prepares, envelope);
   }
 
   addCommit(envelope: VerifiedEnvelope<Commit>): VoteOutcome {
-    return addVote(this.#commits, envelope);
+    return this.#addVote(this.#commits, envelope);
+  }
+
+  isConvicted(id: ReplicaId): boolean {
+    return this.#convicted.has(id);
   }
 
   prepareOf(id: ReplicaId): VerifiedEnvelope<Prepare> | undefined {
@@ -110,6 +116,26 @@ export class Slot {
       signatures: signaturesFor(this.#commits, digest, quorum),
     };
   }
+
+  #addVote<M extends Prepare | Commit>(
+    votes: Map<ReplicaId, VerifiedEnvelope<M>>,
+    envelope: VerifiedEnvelope<M>,
+  ): VoteOutcome {
+    const first = votes.get(envelope.from);
+    if (first !== undefined) return this.#repeatedOrConflicting(first, envelope);
+    votes.set(envelope.from, envelope);
+    return { type: "counted" };
+  }
+
+  #repeatedOrConflicting(
+    first: Envelope<PrePrepare | Prepare | Commit>,
+    second: Envelope<PrePrepare | Prepare | Commit>,
+  ): VoteOutcome {
+    // By content: one sender can make many valid signatures for one message (protocol rule 2.3).
+    if (first.message.digest === second.message.digest) return { type: "repeated" };
+    this.#convicted.add(second.from);
+    return { type: "conflicting", evidence: { type: "equivocation", first, second } };
+  }
 }
 
 /** A number that is decided: its batch and the certificate that proves it. */
@@ -117,27 +143,6 @@ export interface Decision {
   readonly seq: SequenceNumber;
   readonly batch: DigestedCertifiedBatch;
   readonly certificate: CommitCertificate;
-}
-
-function addVote<M extends Prepare | Commit>(
-  votes: Map<ReplicaId, VerifiedEnvelope<M>>,
-  envelope: VerifiedEnvelope<M>,
-): VoteOutcome {
-  const first = votes.get(envelope.from);
-  if (first === undefined) {
-    votes.set(envelope.from, envelope);
-    return { type: "counted" };
-  }
-  return repeatedOrConflicting(first, envelope);
-}
-
-function repeatedOrConflicting(
-  first: Envelope<PrePrepare | Prepare | Commit>,
-  second: Envelope<PrePrepare | Prepare | Commit>,
-): VoteOutcome {
-  // By content: one sender can make many valid signatures for one message (protocol rule 2.3).
-  if (first.message.digest === second.message.digest) return { type: "repeated" };
-  return { type: "conflicting", evidence: { type: "equivocation", first, second } };
 }
 
 function countMatching(votes: ReadonlyMap<ReplicaId, Envelope<Prepare | Commit>>, digest: Digest): number {

@@ -5,6 +5,7 @@ import {
   type Base,
   type Batch,
   type CheckpointCertificate,
+  type Digest,
   type DigestedCertifiedBatch,
   type Effect,
   type Envelope,
@@ -133,6 +134,11 @@ export class Replica {
   isEntryAwaited(seq: SequenceNumber): boolean {
     const isNear = seq <= this.#ordering.highWatermark || this.#gapFiller.isAwaited(seq);
     return seq > this.#ordering.lastDelivered && isNear;
+  }
+
+  /** As `isRedundant`, for the body of a batch with this digest. */
+  isBodyAwaited(digest: Digest): boolean {
+    return this.#ordering.isBodyAwaited(digest);
   }
 
   /** As `isRedundant`, for a certificate of a checkpoint. */

@@ -2,6 +2,7 @@ import type { Verifier } from "@quorate/crypto";
 import {
   assertNever,
   type Batch,
+  type Digest,
   type DigestedRequest,
   type Envelope,
   type Membership,
@@ -9,11 +10,13 @@ import {
   type PublicKey,
   type ReplicaFrame,
   type ReplicaId,
+  type ReplicaMessage,
   type Request,
   type RequestStanding,
   type VerifiedRequest,
 } from "@quorate/protocol";
 import type { Replica, ReplicaEvent } from "@quorate/replica";
+import { ServingBudget } from "@quorate/state-transfer";
 import type { IngressRejection } from "./ports.ts";
 
 /** An event without its time: the host adds it. */
@@ -23,7 +26,10 @@ export interface IngressOptions {
   readonly verifier: Verifier;
   readonly membership: Membership;
   /** Asked for cheap judgements before any signature is looked at. */
-  readonly replica: Pick<Replica, "isRedundant" | "isEntryAwaited" | "isCertificateAwaited">;
+  readonly replica: Pick<Replica, "isRedundant" | "isEntryAwaited" | "isCertificateAwaited" | "isBodyAwaited">;
+  /** The digest of a batch, without a look at its signatures. */
+  readonly digestOf: (batch: Batch) => Digest;
+  readonly nowMs: () => number;
   /** The state machine's judgement of a request. */
   readonly standingOf: (request: DigestedRequest) => RequestStanding;
   readonly reject: (rejection: IngressRejection) => void;
@@ -35,6 +41,8 @@ export interface IngressOptions {
  */
 export class Ingress {
   readonly #options: IngressOptions;
+  /** Questions and reports cost a signature each and nothing limits their number: each member has its share. */
+  readonly #questions = new ServingBudget({ burst: 64, refillMs: 5 });
 
   constructor(options: IngressOptions) {
     this.#options = options;
@@ -87,6 +95,8 @@ export class Ingress {
     const { replica, verifier, membership } = this.#options;
     if (envelope.from !== peer) return this.#refuse(peer, "ingress.foreign-vote");
     if (replica.isRedundant(peer, envelope.message)) return this.#refuse(peer, "ingress.redundant");
+    if (!isVote(envelope.message) && !this.#questions.take(peer, this.#options.nowMs()))
+      return this.#refuse(peer, "ingress.over-budget");
     const verified = verifier.verifyEnvelope(envelope, membership);
     return verified === undefined
       ? this.#refuse(peer, "ingress.bad-signature")
@@ -100,7 +110,9 @@ export class Ingress {
   }
 
   #batchBody(peer: ReplicaId, body: Batch): UntimedEvent | undefined {
-    const batch = this.#options.verifier.verifyBatch(body);
+    const { replica, verifier, digestOf } = this.#options;
+    if (!replica.isBodyAwaited(digestOf(body))) return this.#refuse(peer, "ingress.redundant");
+    const batch = verifier.verifyBatch(body);
     return batch === undefined ? this.#refuse(peer, "ingress.bad-batch") : { type: "batch-body", from: peer, batch };
   }
 
@@ -134,4 +146,8 @@ export class Ingress {
     this.#options.reject({ from, code } as IngressRejection);
     return undefined;
   }
+}
+
+function isVote({ type }: ReplicaMessage): boolean {
+  return type === "pre-prepare" || type === "prepare" || type === "commit";
 }

@@ -54,5 +54,6 @@ export type IngressRejection =
         | "ingress.bad-certificate"
         | "ingress.foreign-vote"
         | "ingress.foreign-request"
+        | "ingress.over-budget"
         | "ingress.redundant";
     };

@@ -1,5 +1,5 @@
 import type { Codec } from "@quorate/codec";
-import type { Verifier } from "@quorate/crypto";
+import { digestBatch, type Verifier } from "@quorate/crypto";
 import {
   assertNever,
   type BatchComposer,
@@ -65,6 +65,14 @@ export const DEFAULT_HOST_SETTINGS: HostSettings = {
   pendingBytesMax: 64 * 1024 * 1024,
 };
 
+/** What a correct replica has checked before it sends or passes on. */
+const JUNK: ReadonlySet<IngressRejection["code"]> = new Set([
+  "ingress.bad-signature",
+  "ingress.bad-batch",
+  "ingress.bad-certificate",
+  "ingress.foreign-vote",
+]);
+
 type Performed = Exclude<Effect, { type: "persist" }>;
 
 /**
@@ -85,6 +93,8 @@ export class ReplicaHost {
   #isDraining = false;
   #isFlushing = false;
   #isDead = false;
+  /** The frame at hand cannot come from a correct replica. */
+  #isJunk = false;
   #lastMs = 0;
   /** Events of one turn come one by one, but writes of a whole burst share a flush: see `#flush`. */
   #flushedWrite = 0;
@@ -95,7 +105,7 @@ export class ReplicaHost {
    * @throws RecoveryError or StorageError when the disk holds what this replica cannot have written.
    */
   constructor(options: HostOptions) {
-    const { genesis, store, codec, verifier, signer, observer } = options;
+    const { genesis, store, codec, verifier, signer } = options;
     this.#options = options;
     this.#membership = genesisMembership(genesis);
     this.#others = this.#membership.members.map(({ id }) => id).filter((id) => id !== signer.self);
@@ -113,8 +123,10 @@ export class ReplicaHost {
       verifier,
       membership: this.#membership,
       replica: this.#replica,
+      digestOf: (batch) => digestBatch(options.hasher, options.cluster, batch).digest,
+      nowMs: () => this.#now(),
       standingOf: (request) => this.#executor.standing(request),
-      reject: (rejection: IngressRejection) => observer.onRejection?.(rejection),
+      reject: (rejection: IngressRejection) => this.#onIngressRejection(rejection),
     });
   }
 
@@ -135,13 +147,20 @@ export class ReplicaHost {
     this.#revoteLastCheckpoint();
   }
 
-  /** A decoded frame from the replica at the other end of an authenticated link. */
-  onReplicaFrame(peer: ReplicaId, frame: ReplicaFrame): void {
-    if (this.#isDead) return;
+  /**
+   * A decoded frame from the replica at the other end of an authenticated link.
+   *
+   * @returns false when no correct replica sends such a thing: the link is to be cut, so that junk costs its sender a
+   * new handshake (protocol rule 13.1).
+   */
+  onReplicaFrame(peer: ReplicaId, frame: ReplicaFrame): boolean {
+    if (this.#isDead) return true;
+    this.#isJunk = false;
     this.#guard(() => {
       const event = this.#ingress.fromReplica(peer, frame);
       if (event !== undefined) this.#step(event);
     });
+    return !this.#isJunk;
   }
 
   /**
@@ -176,6 +195,11 @@ export class ReplicaHost {
     if (standing.type === "answered" && this.#answerAgain(client, verified)) return true;
     this.#step({ type: "request", request: verified, standing });
     return true;
+  }
+
+  #onIngressRejection(rejection: IngressRejection): void {
+    if (JUNK.has(rejection.code)) this.#isJunk = true;
+    this.#options.observer.onRejection?.(rejection);
   }
 
   /** Makes the reply of an executed request again from what is kept. */

@@ -25,7 +25,8 @@ import type { Logger } from "pino";
 
 /** What the links bring. */
 export interface LinkEvents {
-  onReplicaFrame(peer: ReplicaId, frame: ReplicaFrame): void;
+  /** @returns false when the link is to be cut. */
+  onReplicaFrame(peer: ReplicaId, frame: ReplicaFrame): boolean;
   /** @returns false when the client is to be disconnected. */
   onClientFrame(client: PublicKey, frame: ClientFrame): boolean;
   /** What a client is told first. */
@@ -143,16 +144,19 @@ export class ReplicaLinks {
     const publicKey = memberOf(membership, id)?.publicKey;
     if (publicKey === undefined) return;
     let lastReason = "";
+    let current: FramedLink | undefined;
     const link = dial({
       address,
       expected: { role: "replica", id, publicKey },
       endpoint,
       limits: { ...REPLICA_LINK_LIMITS, frameBytesMax: codec.limits.replicaFrame.bytesMax },
-      onUp: () => {
+      onUp: (up) => {
+        current = up;
         lastReason = "";
         log.info({ peer: id }, "link up");
       },
-      onFrame: (bytes) => this.#onReplicaBytes(id, bytes, (reason) => link.close(reason)),
+      // Only the link of now: the next one is dialed after a pause that grows.
+      onFrame: (bytes) => this.#onReplicaBytes(id, bytes, (reason) => current?.close(reason)),
       onDown: (reason) => {
         // A peer that stays away is told of once, not at every attempt.
         if (reason.code !== lastReason) log.info({ peer: id, code: reason.code }, reason.message);
@@ -178,9 +182,9 @@ export class ReplicaLinks {
   #onReplicaBytes(id: ReplicaId, bytes: Uint8Array, close: (reason: string) => void): void {
     const { codec, events, log } = this.#options;
     const decoded = codec.decodeReplicaFrame(bytes);
-    if (decoded.ok) return events.onReplicaFrame(id, decoded.value);
-    log.warn({ peer: id, error: decoded.error }, "a frame of a replica does not decode");
-    close("malformed frame");
+    if (decoded.ok && events.onReplicaFrame(id, decoded.value)) return;
+    log.warn({ peer: id, error: decoded.ok ? "ingress" : decoded.error }, "a replica sent what no correct one sends");
+    close(decoded.ok ? "invalid frame" : "malformed frame");
   }
 
   #onClient(link: FramedLink): LinkHandlers {

@@ -1,0 +1,224 @@
+import { createBatchComposer, createClientSigner, createReplicaSigner, Verifier } from "@quorate/crypto";
+import { createNodeHasher } from "@quorate/crypto/node";
+import { createFakeBackend } from "@quorate/crypto/testing";
+import {
+  type Batch,
+  type BatchComposer,
+  type Checkpoint,
+  type ClientSigner,
+  type Commit,
+  type CommitCertificate,
+  clusterId,
+  type Digest,
+  type Effect,
+  epochNumber,
+  type Membership,
+  membershipOf,
+  type PrePrepare,
+  type Prepare,
+  publicKey,
+  type ReplicaFrame,
+  replicaId,
+  requestNumber,
+  type Signer,
+  sequenceNumber,
+  sessionId,
+  timestampMs,
+  type VerifiedBatch,
+  type VerifiedCommittedEntry,
+  type VerifiedEnvelope,
+  type VerifiedRequest,
+  viewNumber,
+} from "@quorate/protocol";
+import { type Decision, Ordering, type OrderingOptions } from "@quorate/pbft-core";
+
+const hasher = createNodeHasher();
+const backend = createFakeBackend(hasher);
+const text = (value: string): Uint8Array => new TextEncoder().encode(value);
+export const digestOf = (label: string): Digest => hasher.digest(text(label));
+const cluster = clusterId(digestOf("cluster"));
+const seedOf = (label: string): Uint8Array => Buffer.from(digestOf(label), "hex");
+
+export const epoch = epochNumber(0);
+export const view0 = viewNumber(0);
+export const seqOf = sequenceNumber;
+export const composer: BatchComposer = createBatchComposer(hasher, cluster);
+
+/** `n` replicas with ids 0 … n-1; replica 0 is the primary of view 0. */
+export function membersOf(n = 4): Membership {
+  const members = Array.from({ length: n }, (_, id) => ({
+    id: replicaId(id),
+    publicKey: publicKey(backend.publicKeyOf(seedOf(`replica ${id}`))),
+    address: `127.0.0.1:${7000 + id}`,
+  }));
+  return membershipOf(epoch, members);
+}
+
+export function signerOf(id: number): Signer {
+  return createReplicaSigner({ backend, seed: seedOf(`replica ${id}`), self: replicaId(id), cluster });
+}
+
+export function clientOf(label = "client"): ClientSigner {
+  return createClientSigner({ backend, hasher, seed: seedOf(label), cluster });
+}
+
+/** The request of one client and session; the session is named by a label. */
+export function requestOf(
+  number: number,
+  { client = "client", session = "session", operations = [`operation ${number}`] }: RequestParts = {},
+): VerifiedRequest {
+  return clientOf(client).signOperations({
+    session: sessionId(digestOf(session)),
+    number: requestNumber(number),
+    operations: operations.map(text),
+  });
+}
+export interface RequestParts {
+  readonly client?: string;
+  readonly session?: string;
+  readonly operations?: readonly string[];
+}
+
+export function registrationOf(nonce: string, client = "client"): VerifiedRequest {
+  return clientOf(client).signRegistration({ nonce: digestOf(nonce), lastValid: seqOf(100) });
+}
+
+export function batchOf(label = "a", atMs = 1_000): VerifiedBatch {
+  return composer.compose(timestampMs(atMs), [requestOf(1, { session: label })]);
+}
+
+/** What replicas sign, by name. */
+export function prePrepareOf(digest: Digest, seq = 1, from = 0): VerifiedEnvelope<PrePrepare> {
+  return signerOf(from).sign({ type: "pre-prepare", epoch, view: view0, seq: seqOf(seq), digest });
+}
+export function prepareOf(from: number, digest: Digest, seq = 1): VerifiedEnvelope<Prepare> {
+  return signerOf(from).sign({ type: "prepare", epoch, view: view0, seq: seqOf(seq), digest });
+}
+export function commitOf(from: number, digest: Digest, seq = 1): VerifiedEnvelope<Commit> {
+  return signerOf(from).sign({ type: "commit", epoch, view: view0, seq: seqOf(seq), digest });
+}
+export function checkpointOf(from: number, root: string, seq: number): VerifiedEnvelope<Checkpoint> {
+  return signerOf(from).sign({ type: "checkpoint", epoch, seq: seqOf(seq), stateRoot: digestOf(root) });
+}
+
+/** A batch decided by replicas 0, 1 and 2 of four. */
+export function entryOf(seq: number, batch: VerifiedBatch): VerifiedCommittedEntry {
+  const certificate: CommitCertificate = {
+    epoch,
+    view: view0,
+    seq: seqOf(seq),
+    digest: batch.digest,
+    signatures: [0, 1, 2].map((id) => ({
+      from: replicaId(id),
+      signature: commitOf(id, batch.digest, seq).signature,
+    })),
+  };
+  const entry = verifier.verifyCommittedEntry({ batch: batch.batch, certificate }, membersOf());
+  if (entry === undefined) throw new Error("the builder's own entry does not verify");
+  return entry;
+}
+export const verifier: Verifier = new Verifier({ backend, hasher, cluster });
+
+export interface SceneOptions {
+  readonly self?: number;
+  readonly n?: number;
+  readonly stable?: number;
+  readonly executed?: number;
+  readonly options?: Partial<Omit<OrderingOptions, "signer" | "composer">>;
+}
+
+/** One `Ordering` whose messages come from replicas played by the test, and what it did so far. */
+export class Scene {
+  readonly ordering: Ordering;
+  readonly effects: Effect[] = [];
+  readonly decisions: Decision[] = [];
+  nowMs = 1_000;
+
+  constructor({ self = 1, n = 4, stable = 0, executed = stable, options = {} }: SceneOptions = {}) {
+    const base = {
+      stable: { epoch, seq: seqOf(stable), stateRoot: digestOf("genesis"), signatures: [] },
+      membership: membersOf(n),
+      view: view0,
+    };
+    this.ordering = new Ordering(
+      {
+        signer: signerOf(self),
+        composer,
+        windowSize: 16,
+        limits: { batchRequestsMax: 4, batchBytesMax: 1024, batchOperationsMax: 64 },
+        clockToleranceMs: 100,
+        pipelineDepthMax: 2,
+        queue: { pendingMax: 64, pendingPerClientMax: 64, pendingBytesMax: 65_536 },
+        ...options,
+      },
+      base,
+      seqOf(executed),
+    );
+  }
+
+  prePrepare(batch: VerifiedBatch, seq = 1, body: VerifiedBatch | undefined = batch): this {
+    return this.take(this.ordering.onPrePrepare(prePrepareOf(batch.digest, seq), body, this.nowMs, this.out));
+  }
+  /** The proposal comes without a body that verifies. */
+  prePrepareAlone(batch: VerifiedBatch, seq = 1): this {
+    return this.take(this.ordering.onPrePrepare(prePrepareOf(batch.digest, seq), undefined, this.nowMs, this.out));
+  }
+  prepares(from: readonly number[], digest: Digest, seq = 1): this {
+    for (const id of from) this.take(this.ordering.onPrepare(prepareOf(id, digest, seq), this.nowMs, this.out));
+    return this;
+  }
+  commits(from: readonly number[], digest: Digest, seq = 1): this {
+    for (const id of from) this.take(this.ordering.onCommit(commitOf(id, digest, seq), this.out));
+    return this;
+  }
+  request(request: VerifiedRequest): "added" | "known" | "full" {
+    return this.ordering.onRequest(request, { type: "executable" }, this.nowMs, this.out);
+  }
+  take(decisions: readonly Decision[]): this {
+    this.decisions.push(...decisions);
+    this.ordering.checkInvariants();
+    return this;
+  }
+
+  get out(): Effect[] {
+    return this.effects;
+  }
+  /** Effects of one type since the last `forget`. */
+  of<T extends Effect["type"]>(type: T): Extract<Effect, { type: T }>[] {
+    return this.effects.filter((effect): effect is Extract<Effect, { type: T }> => effect.type === type);
+  }
+  /** What was said to all: message types of signed frames, in order. */
+  get spoken(): string[] {
+    return this.of("broadcast").map(({ frame }) => typeOf(frame));
+  }
+  /** Writes and broadcasts in their order. */
+  get order(): string[] {
+    return this.effects.flatMap((effect) => {
+      if (effect.type === "persist") return [`write ${effect.record.type}`];
+      return effect.type === "broadcast" ? [`say ${typeOf(effect.frame)}`] : [];
+    });
+  }
+  get rejections(): string[] {
+    return this.of("rejected").map(({ rejection }) => rejection.code);
+  }
+  get delivered(): number[] {
+    return this.decisions.map(({ seq }) => seq);
+  }
+  forget(): this {
+    this.effects.length = 0;
+    return this;
+  }
+}
+
+/** The batches that a primary has proposed, as they went out. */
+export function proposalsIn(effects: readonly Effect[]): { readonly seq: number; readonly batch: Batch }[] {
+  return effects.flatMap((effect) =>
+    effect.type === "broadcast" && effect.frame.type === "pre-prepare"
+      ? [{ seq: effect.frame.envelope.message.seq, batch: effect.frame.batch }]
+      : [],
+  );
+}
+
+function typeOf(frame: ReplicaFrame): string {
+  return frame.type === "signed" ? frame.envelope.message.type : frame.type;
+}
