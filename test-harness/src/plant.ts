@@ -1,13 +1,21 @@
-import type { VerifiedReply } from "@quorate/protocol";
+import type { ReplicaFrame, VerifiedReply } from "@quorate/protocol";
 import type { HostObserver } from "@quorate/server/host";
+import type { Service } from "@quorate/state-machine";
+import type { ReplicaStore } from "@quorate/storage";
 import type { MemoryStore } from "@quorate/storage/memory";
 
 /** Bugs that a test builds into a simulation around the production code, to see that a checker finds them. */
 export interface Plant {
-  /** What is left of a store after a crash; `crashed` is what should be. */
-  readonly recoveredStore?: (crashed: MemoryStore) => MemoryStore;
+  /** What is left of a store after a crash; `crashed` is what should be, `createEmpty` makes one without anything. */
+  readonly recoveredStore?: (crashed: MemoryStore, createEmpty: () => MemoryStore) => MemoryStore;
+  /** The store that a replica sees; `later` runs a task after the current one. */
+  readonly store?: (store: ReplicaStore, later: (task: () => void) => void) => ReplicaStore;
+  /** The service of one replica. */
+  readonly service?: (service: Service, replica: number) => Service;
   /** What a replica's observers hear of an execution. */
   readonly onExecuted?: (tell: NonNullable<HostObserver["onExecuted"]>) => NonNullable<HostObserver["onExecuted"]>;
+  /** Frames that replicas never send. */
+  readonly withholds?: (frame: ReplicaFrame) => boolean;
   /** What a client makes of one reply. */
   readonly replies?: (reply: VerifiedReply) => readonly VerifiedReply[];
 }

@@ -1,6 +1,7 @@
 import type { ReplicaStore } from "@quorate/storage";
 import { createMemoryStore, type MemoryStore } from "@quorate/storage/memory";
 import type { Marks } from "./marks.ts";
+import type { Plant } from "./plant.ts";
 import type { Prng } from "./prng.ts";
 import type { VirtualClock } from "./virtual-clock.ts";
 
@@ -17,7 +18,8 @@ export interface DiskFaults {
 export class SimulatedDisk {
   readonly #prng: Prng;
   readonly #marks: Marks;
-  readonly #recovered: (crashed: MemoryStore) => MemoryStore;
+  readonly #recovered: NonNullable<Plant["recoveredStore"]>;
+  readonly #createEmpty: () => MemoryStore;
   #store: MemoryStore;
 
   /** @param recovered what is left after a crash, for tests that plant a bad disk. */
@@ -26,24 +28,24 @@ export class SimulatedDisk {
     prng: Prng,
     faults: DiskFaults,
     marks: Marks,
-    recovered: (crashed: MemoryStore) => MemoryStore = (crashed) => crashed,
+    recovered: NonNullable<Plant["recoveredStore"]> = (crashed) => crashed,
   ) {
     this.#recovered = recovered;
     this.#prng = prng;
     this.#marks = marks;
     let dueMs = 0;
-    this.#store = createMemoryStore({
-      schedule: (complete) => {
-        let takesMs = prng.between(...faults.flushMs);
-        if (prng.chance(faults.slow)) {
-          marks.add("disk: slow flush");
-          takesMs += faults.slowMs;
-        }
-        // In the order given, whatever each one takes.
-        dueMs = Math.max(dueMs, clock.nowMs + takesMs);
-        clock.after(dueMs - clock.nowMs, complete);
-      },
-    });
+    const schedule = (complete: () => void): void => {
+      let takesMs = prng.between(...faults.flushMs);
+      if (prng.chance(faults.slow)) {
+        marks.add("disk: slow flush");
+        takesMs += faults.slowMs;
+      }
+      // In the order given, whatever each one takes.
+      dueMs = Math.max(dueMs, clock.nowMs + takesMs);
+      clock.after(dueMs - clock.nowMs, complete);
+    };
+    this.#createEmpty = () => createMemoryStore({ schedule });
+    this.#store = this.#createEmpty();
   }
 
   get store(): ReplicaStore {
@@ -56,7 +58,7 @@ export class SimulatedDisk {
     const kept = this.#prng.chance(0.3) ? this.#prng.integer(0, unflushedGroups) : 0;
     if (kept < unflushedGroups) this.#marks.add("disk: unflushed writes lost");
     if (kept > 0) this.#marks.add("disk: unflushed writes kept");
-    this.#store = this.#recovered(this.#store.disk.crash(kept));
+    this.#store = this.#recovered(this.#store.disk.crash(kept), this.#createEmpty);
   }
 
   /** The next flush fails, and with it the disk until the replica restarts. */

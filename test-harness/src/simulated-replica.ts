@@ -89,16 +89,19 @@ export class SimulatedReplica {
 
   /** Starts, or comes back with what the disk holds. */
   start(): void {
-    const { cluster, hasher, codec, backend, genesis } = this.#world.cluster;
+    const { clock, cluster: shared } = this.#world;
+    const { cluster, hasher, codec, backend, genesis } = shared;
     this.#operations = [];
     this.#replied = new Set();
+    const { service: bent, store } = this.#options.plant;
+    const service = recordingService(kvService(), (executed) => this.#operations.push(executed));
     const host = new ReplicaHost({
       genesis,
       cluster,
       hasher,
       codec,
-      service: recordingService(kvService(), (executed) => this.#operations.push(executed)),
-      store: this.#disk.store,
+      service: bent?.(service, this.id) ?? service,
+      store: store?.(this.#disk.store, (task) => clock.after(0, task)) ?? this.#disk.store,
       signer: this.#signer,
       verifier: new Verifier({ backend, hasher, cluster, requestsMax: 1024, statementsMax: 64 }),
       composer: createBatchComposer(hasher, cluster),
@@ -182,17 +185,20 @@ export class SimulatedReplica {
   }
 
   #sendAll(to: readonly ReplicaId[], frame: ReplicaFrame): void {
+    if (this.#options.plant.withholds?.(frame) === true) return;
     const type = frame.type === "signed" ? frame.envelope.message.type : frame.type;
     this.#world.marks.add(`sent to ${to.length === 1 ? "one" : "all"}: ${type}`);
     this.#world.note(`${this.end} > ${to.map((id) => `r${id}`).join()} ${describeFrame(frame)}`);
     this.#tell((checker) => checker.onSent?.(this.id, frame));
-    for (const id of to)
-      for (const sent of this.#actor?.toReplica(id, frame) ?? [frame]) this.#sendOne(id, sent, sent !== frame);
+    for (const id of to) {
+      const sent = this.#actor?.toReplica(id, frame) ?? [frame];
+      if (sent.length !== 1 || sent[0] !== frame) this.#world.marks.add(`byzantine: ${this.#options.byzantine} frame`);
+      for (const one of sent) this.#sendOne(id, one);
+    }
   }
 
-  #sendOne(to: ReplicaId, frame: ReplicaFrame, isRewritten: boolean): void {
-    const { network, wire, receive, marks } = this.#world;
-    if (isRewritten) marks.add(`byzantine: ${this.#options.byzantine} frame`);
+  #sendOne(to: ReplicaId, frame: ReplicaFrame): void {
+    const { network, wire, receive } = this.#world;
     const arrival = wire.replicaFrame(frame);
     network.send(this.end, `r${to}`, () => receive.replicaFrame(to, this.id, arrival));
   }

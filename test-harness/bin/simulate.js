@@ -1,0 +1,108 @@
+/**
+ * Simulated clusters under faults, by seed: `npm run simulate`. Needs a build.
+ */
+import { parseArgs } from "node:util";
+
+const HELP = `Usage: npm run simulate -- [--seeds FIRST..LAST] [--seed N]... [--json] [--help]
+
+Runs whole clusters on a virtual clock with seeded faults, and checks what must always hold.
+
+  --seeds FIRST..LAST  these seeds, both included; 0..199 if nothing is said
+  --seed N             this seed; may be repeated
+  --json               one JSON object at the end instead of text
+  --help               this text
+
+Ends with 1 if a seed fails, or if something that should happen never did in 200 seeds or more.
+
+Examples: npm run simulate -- --seeds 0..1999
+          npm run simulate -- --seed 42`;
+
+const { values: options } = parseArgs({
+  options: {
+    seeds: { type: "string", default: "0..199" },
+    seed: { type: "string", multiple: true },
+    json: { type: "boolean", default: false },
+    help: { type: "boolean", default: false },
+  },
+});
+if (options.help) {
+  console.log(HELP);
+  process.exit(0);
+}
+const harness = await import("../dist/index.js").catch((error) => {
+  if (error.code !== "ERR_MODULE_NOT_FOUND") throw error;
+  console.error("There is nothing to run yet: npm run build first.");
+  process.exit(2);
+});
+
+const startedAt = performance.now();
+const campaign = new harness.Campaign();
+const hashes = {};
+for (const seed of seeds(options)) runSeed(seed);
+const { tally } = campaign;
+const missing =
+  tally.seeds >= harness.MARKS_AFTER_SEEDS && tally.failures.length === 0
+    ? tally.marks.missing(harness.EXPECTED_MARKS)
+    : [];
+if (options.json) printJson();
+else printText();
+process.exitCode = tally.failures.length > 0 || missing.length > 0 ? 1 : 0;
+
+function seeds({ seeds: range, seed: single }) {
+  if (single !== undefined) return single.map(parseSeed);
+  const match = /^(\d+)\.\.(\d+)$/.exec(range);
+  if (match === null || Number(match[1]) > Number(match[2])) refuse(`--seeds is "${range}", expected FIRST..LAST`);
+  const first = parseSeed(match[1]);
+  return Array.from({ length: parseSeed(match[2]) - first + 1 }, (_, i) => first + i);
+}
+
+function parseSeed(text) {
+  const seed = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(seed)) refuse(`"${text}" is not a seed, expected a number from 0`);
+  return seed;
+}
+
+function refuse(message) {
+  console.error(`${message}\n\n${HELP}`);
+  process.exit(2);
+}
+
+function runSeed(seed) {
+  try {
+    const report = campaign.run(seed);
+    hashes[seed] = report.traceHash;
+    if (options.seed !== undefined && !options.json)
+      console.log(`seed ${seed} passed: ${report.batches} batches, ${report.steps} steps, trace ${report.traceHash}`);
+  } catch (failure) {
+    if (!options.json) console.error(`\n${failure.message}\n`);
+  }
+  const { seeds: done, failures } = campaign.tally;
+  if (!options.json && done % 50 === 0) console.log(`${done} seeds, ${failures.length} failed, ${rate(done)} a second`);
+}
+
+function rate(count) {
+  return Number((count / ((performance.now() - startedAt) / 1000)).toPrecision(3));
+}
+
+function printJson() {
+  console.log(
+    JSON.stringify({
+      seeds: tally.seeds,
+      failed: tally.failures.map(({ seed, message }) => ({ seed, message })),
+      seedsPerSecond: rate(tally.seeds),
+      stepsPerSecond: rate(tally.steps),
+      operations: tally.operations,
+      marks: Object.fromEntries(tally.marks.entries()),
+      missing,
+      traceHashes: hashes,
+    }),
+  );
+}
+
+function printText() {
+  console.log("\nHow often it happened:");
+  for (const [mark, count] of tally.marks.entries()) console.log(`${String(count).padStart(10)}  ${mark}`);
+  for (const mark of missing) console.log(`     NEVER  ${mark}`);
+  const speed = `${rate(tally.seeds)} seeds and ${rate(tally.steps)} steps a second`;
+  console.log(`\n${tally.seeds} seeds, ${tally.failures.length} failed; ${tally.operations} operations; ${speed}`);
+}

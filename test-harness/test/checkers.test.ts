@@ -1,0 +1,246 @@
+import type { CallOutcome } from "@quorate/client-proxy";
+import { encodeKvOperation } from "@quorate/kv";
+import { type Evidence, type ReplicaFrame, replicaId, sequenceNumber, utf8 } from "@quorate/protocol";
+import type { ReplicaStatus } from "@quorate/replica";
+import {
+  AgreementChecker,
+  DurabilityChecker,
+  type Ending,
+  ExactlyOnceChecker,
+  type ExecutionStep,
+  PromisesChecker,
+  StateEqualityChecker,
+  Violation,
+  WatermarksChecker,
+} from "@quorate/test-harness";
+import { expect } from "chai";
+
+const R0 = replicaId(0);
+const R1 = replicaId(1);
+const INCREMENT = encodeKvOperation({ type: "increment", key: utf8("counter/0"), by: 2n });
+const QUIET: Ending = { replicas: [], history: [], counters: [] };
+
+describe("The agreement checker", () => {
+  it("accepts equal histories, also again after a crash", () => {
+    const checker = new AgreementChecker();
+    for (const replica of [R0, R1]) for (const seq of [1, 2]) checker.onExecuted(step({ replica, seq }));
+
+    checker.onRecovered(R1, status({ executed: 1 }));
+    checker.onExecuted(step({ replica: R1, seq: 2 }));
+
+    violation(undefined, () => checker.atEnd({ ...QUIET, replicas: [ended(R0, 2), ended(R1, 2)] }));
+  });
+
+  it("finds another batch, another history, a gap, a repeat, and a replica that ends elsewhere", () => {
+    const checker = new AgreementChecker();
+    checker.onExecuted(step({ replica: R0, seq: 1 }));
+    const other = (change: Partial<ExecutionStep>) => () =>
+      checker.onExecuted(step({ replica: R1, seq: 1, ...change }));
+
+    violation("agreement.batch", other({ batchDigest: "other" }));
+    checker.onRecovered(R1, status({ executed: 0 }));
+    violation("agreement.history", other({ historyDigest: "other" }));
+    violation("agreement.order", other({ seq: 3 }));
+    violation("agreement.order", () => checker.onExecuted(step({ replica: R0, seq: 1 })));
+    violation("agreement.recovered-ahead", () => checker.onRecovered(R0, status({ executed: 2 })));
+    violation("agreement.end", () => checker.atEnd({ ...QUIET, replicas: [ended(R0, 0)] }));
+  });
+});
+
+describe("The state checker", () => {
+  it("finds another root and another result of the same batch", () => {
+    const checker = new StateEqualityChecker();
+    checker.onExecuted(step({ replica: R0, seq: 1 }));
+    const operations = [{ client: 0, call: 0, seq: sequenceNumber(1), result: Uint8Array.of(9) }];
+
+    violation("state.root", () => checker.onExecuted(step({ replica: R1, seq: 1, stateRoot: "other" })));
+    violation("state.operations", () => checker.onExecuted(step({ replica: R1, seq: 1, operations })));
+    violation(undefined, () => checker.onExecuted(step({ replica: R1, seq: 1 })));
+    violation("state.end", () => checker.atEnd({ ...QUIET, replicas: [{ ...ended(R0, 1), stateRoot: "other" }] }));
+  });
+});
+
+describe("The exactly-once checker", () => {
+  const ran = (checker: ExactlyOnceChecker, seq: number, ...calls: number[]): void => {
+    const operations = calls.map((call) => ({ client: 0, call, seq: sequenceNumber(seq), result: Uint8Array.of(1) }));
+    checker.onExecuted(step({ replica: R0, seq, operations }));
+  };
+  const submitted = (calls: number): ExactlyOnceChecker => {
+    const checker = new ExactlyOnceChecker();
+    for (let call = 0; call < calls; call++) checker.onSubmitted(0, call, INCREMENT);
+    return checker;
+  };
+
+  it("accepts each call once, in order, and counters that add up", () => {
+    const checker = submitted(3);
+    ran(checker, 1, 0, 1);
+    ran(checker, 2, 2);
+
+    violation(undefined, () => checker.atEnd({ ...QUIET, counters: [6n, 0n, 0n] }));
+  });
+
+  it("finds a call that ran twice, out of order, or was never made", () => {
+    const checker = submitted(3);
+    ran(checker, 1, 1);
+
+    violation("once.twice", () => ran(checker, 2, 1));
+    violation("once.order", () => ran(checker, 3, 0));
+    violation("once.never-submitted", () => ran(checker, 4, 7));
+  });
+
+  it("finds counters that do not add up, and calls that vanished", () => {
+    const checker = submitted(2);
+    ran(checker, 1, 0);
+
+    violation("once.vanished", () => checker.atEnd(QUIET));
+    ran(checker, 2, 1);
+    violation("once.counter", () => checker.atEnd({ ...QUIET, counters: [2n] }));
+    violation("once.counter", () => checker.atEnd({ ...QUIET, counters: [6n] }));
+  });
+
+  it("finds an effect of a call that failed without one, and none of one that succeeded", () => {
+    const without = submitted(1);
+    without.onSettled(0, 0, failed("none"));
+    ran(without, 1, 0);
+    const never = submitted(1);
+    never.onSettled(0, 0, result(1));
+
+    violation("once.ran-without-effect", () => without.atEnd(QUIET));
+    violation("once.never-ran", () => never.atEnd(QUIET));
+  });
+});
+
+describe("The durability checker", () => {
+  const operations = [{ client: 0, call: 0, seq: sequenceNumber(5), result: Uint8Array.of(1) }];
+
+  it("finds a result that nobody computed, another one, and a number before it ran", () => {
+    const checker = new DurabilityChecker();
+    violation("durability.accepted-before-it-ran", () => checker.onSettled(0, 0, result(1)));
+    checker.onExecuted(step({ replica: R0, seq: 5, operations }));
+
+    violation("durability.wrong-result", () => checker.onSettled(0, 0, result(2)));
+    violation("durability.wrong-number", () => checker.onSettled(0, 0, result(1, 4)));
+    violation(undefined, () => checker.onSettled(0, 0, result(1, 5)));
+  });
+
+  it("finds a replica, and a history, that ends before what a client accepted", () => {
+    const checker = new DurabilityChecker();
+    checker.onExecuted(step({ replica: R0, seq: 5, operations }));
+    checker.onSettled(0, 0, result(1, 5));
+
+    violation("durability.lost", () => checker.atEnd({ ...QUIET, replicas: [ended(R0, 4)] }));
+    violation("durability.history-lost", () => checker.atEnd({ ...QUIET, replicas: [ended(R0, 5)] }));
+  });
+});
+
+describe("The promises checker", () => {
+  const checker = (): PromisesChecker => new PromisesChecker((replica) => replica !== R1);
+  const commit = (from: typeof R0, digest: string): ReplicaFrame =>
+    ({
+      type: "signed",
+      envelope: { from, message: { type: "commit", epoch: 0, view: 0, seq: 3, digest }, signature: new Uint8Array(64) },
+    }) as unknown as ReplicaFrame;
+
+  it("finds two digests for one place, but lets the Byzantine be", () => {
+    const promises = checker();
+    promises.onSent(R0, commit(R0, "a"));
+
+    violation(undefined, () => promises.onSent(R0, commit(R0, "a")));
+    violation("promises.equivocation", () => promises.onSent(R0, commit(R0, "b")));
+    promises.onSent(R1, commit(R1, "a"));
+    violation(undefined, () => promises.onSent(R1, commit(R1, "b")));
+  });
+
+  it("finds evidence against a correct replica", () => {
+    const against = (from: typeof R0): Evidence => {
+      const { envelope } = commit(from, "a") as Extract<ReplicaFrame, { type: "signed" }>;
+      return { type: "equivocation", first: envelope, second: envelope } as Evidence;
+    };
+
+    violation("promises.false-accusation", () => checker().onEvidence(R1, against(R0)));
+    violation(undefined, () => checker().onEvidence(R0, against(R1)));
+  });
+});
+
+describe("The watermarks checker", () => {
+  it("finds watermarks that go back, stand between checkpoints, or above what is executed", () => {
+    const checker = new WatermarksChecker(4, 8);
+    checker.onStatus(R0, status({ executed: 5, lowWatermark: 4 }));
+
+    violation("watermarks.back", () => checker.onStatus(R0, status({ executed: 5, lowWatermark: 0 })));
+    violation("watermarks.no-checkpoint", () => checker.onStatus(R0, status({ executed: 6, lowWatermark: 6 })));
+    violation("watermarks.above-executed", () => checker.onStatus(R1, status({ executed: 3, lowWatermark: 4 })));
+    violation("watermarks.window", () =>
+      checker.onStatus(replicaId(2), { ...status({ executed: 0 }), highWatermark: seq(9) }),
+    );
+  });
+
+  it("lets a crash take h back to the last cut of the log, and no further", () => {
+    const checker = new WatermarksChecker(4, 8);
+    checker.onStable(R0, 4);
+    checker.onStatus(R0, status({ executed: 8, lowWatermark: 8 }));
+
+    violation(undefined, () => checker.onRecovered(R0, status({ executed: 4, lowWatermark: 4 })));
+    violation("watermarks.lost", () => checker.onRecovered(R0, status({ executed: 4, lowWatermark: 0 })));
+    violation("watermarks.cut-twice", () => checker.onStable(R0, 4));
+  });
+
+  it("demands that what is due is stable at the end", () => {
+    const checker = new WatermarksChecker(4, 8);
+    const at = (executed: number, lowWatermark: number): Ending => ({
+      ...QUIET,
+      replicas: [{ ...ended(R0, executed), status: status({ executed, lowWatermark }) }],
+    });
+
+    violation("watermarks.not-stable", () => checker.atEnd(at(9, 4)));
+    violation(undefined, () => checker.atEnd(at(11, 8)));
+  });
+});
+
+/** Runs `act` and expects that violation, or none. */
+function violation(property: string | undefined, act: () => void): void {
+  let found: string | undefined;
+  try {
+    act();
+  } catch (error) {
+    if (!(error instanceof Violation)) throw error;
+    found = error.property;
+  }
+  expect(found).to.equal(property);
+}
+
+function seq(value: number): ReplicaStatus["highWatermark"] {
+  return sequenceNumber(value);
+}
+
+function step(change: Omit<Partial<ExecutionStep>, "seq"> & Pick<ExecutionStep, "replica" | "seq">): ExecutionStep {
+  const digests = { batchDigest: `batch ${change.seq}`, historyDigest: `history ${change.seq}` };
+  return { ...digests, requests: 1, stateRoot: `root ${change.seq}`, operations: [], ...change };
+}
+
+function status({ executed, lowWatermark = 0 }: { executed: number; lowWatermark?: number }): ReplicaStatus {
+  return {
+    view: 0 as ReplicaStatus["view"],
+    primary: R0,
+    executed: seq(executed),
+    lowWatermark: seq(lowWatermark),
+    highWatermark: seq(lowWatermark + 8),
+    pendingRequests: 0,
+    isStranded: false,
+  };
+}
+
+function ended(id: typeof R0, executed: number): Ending["replicas"][number] {
+  const digests = { stateRoot: `root ${executed}`, historyDigest: `history ${executed}` };
+  return { id, status: status({ executed }), ...digests };
+}
+
+function result(byte: number, at?: number): CallOutcome {
+  const value = { status: "ok", value: Uint8Array.of(byte) } as const;
+  const place = at === undefined ? undefined : sequenceNumber(at);
+  return { type: "result", result: value, seq: place, index: 0, receipt: undefined };
+}
+
+function failed(effect: "none" | "unknown"): CallOutcome {
+  return { type: "failed", failure: { code: "client.cancelled", message: "", effect } };
+}

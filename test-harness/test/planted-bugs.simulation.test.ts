@@ -1,0 +1,137 @@
+import { type ReplicaId, replicaId, type VerifiedReply } from "@quorate/protocol";
+import type { HostObserver } from "@quorate/server/host";
+import type { Service } from "@quorate/state-machine";
+import {
+  optionsForSeed,
+  type Plant,
+  Simulation,
+  SimulationFailure,
+  type SimulationOptions,
+} from "@quorate/test-harness";
+import { expect } from "chai";
+
+/** A bug may need luck to show: one of so many seeds must find it. */
+const SEEDS = 40;
+const POWER_CUTS: Partial<SimulationOptions> = {
+  faults: [400, 800, 1100].map((atMs) => ({ type: "crash", atMs, replicas: [0, 1, 2, 3], downMs: 20 })),
+  replicas: 4,
+  byzantine: [],
+};
+
+describe("A planted bug is found:", () => {
+  it("a disk that loses what it had flushed", () => {
+    expectFound(/promises\.equivocation|watermarks\.lost/, POWER_CUTS, {
+      recoveredStore: (_crashed, createEmpty) => createEmpty(),
+    });
+  });
+
+  it("a replica that speaks before its writes are durable", () => {
+    expectFound(/promises\.equivocation|agreement\.|watermarks\.lost/, POWER_CUTS, {
+      store: (store, later) => ({
+        log: store.log,
+        history: store.history,
+        state: store.state,
+        local: store.local,
+        writeAtomically: (changes) => store.writeAtomically(changes),
+        close: () => store.close(),
+        flush: (done) => {
+          store.flush(() => undefined);
+          later(() => done(undefined));
+        },
+      }),
+    });
+  });
+
+  it("a replica that executes a batch twice", () => {
+    expectFound(
+      /agreement\.order/,
+      {},
+      {
+        onExecuted: tellTwice,
+      },
+    );
+  });
+
+  it("a state machine that runs an operation twice", () => {
+    const twice = (service: Service): Service => ({
+      execute: (operation, state, context) => {
+        if (context.seq === 5) service.execute(operation, state, context);
+        return service.execute(operation, state, context);
+      },
+    });
+
+    expectFound(/once\.twice/, {}, { service: twice });
+  });
+
+  it("a service that does not do the same everywhere", () => {
+    const own = (service: Service, replica: number): Service => ({
+      execute: (operation, state, context) => {
+        if (replica === 2) state.put(Uint8Array.of(1), Uint8Array.of(2));
+        return service.execute(operation, state, context);
+      },
+    });
+
+    expectFound(/state\.root/, { replicas: 4, byzantine: [] }, { service: own });
+  });
+
+  it("a client that believes a single replica", () => {
+    const n = 4;
+    // As if everyone had signed what one has.
+    const believe = (reply: VerifiedReply): VerifiedReply[] =>
+      Array.from({ length: n }, (_, id) => ({ ...reply, from: replicaId(id) as ReplicaId }) as VerifiedReply);
+
+    expectFound(
+      /durability\.|the receipt of call \d+ does not verify/,
+      { replicas: n, byzantine: [{ replica: 1, behaviour: "wrong-replies" }] },
+      { replies: believe },
+    );
+  });
+
+  it("replicas that never say what they lack", () => {
+    expectFound(
+      /liveness/,
+      { replicas: 4 },
+      { withholds: (frame) => frame.type === "signed" && frame.envelope.message.type === "status" },
+    );
+  });
+});
+
+describe("The report of a failed run", () => {
+  it("says where everyone stood, what happened last, and how to repeat it", () => {
+    const failure = firstFailure({}, { onExecuted: tellTwice });
+
+    expect(failure?.seed).to.equal(0);
+    expect(failure?.message).to.match(/^seed 0 failed at \d+\.\d{3} ms: Violation: agreement\.order/);
+    expect(failure?.message).to.match(/\n {2}1 backup v0 h0 e\d H\d+ pending \d+\n/);
+    expect(failure?.message).to.match(/\noptions \{"seed":0,/);
+    expect(failure?.message).to.match(/ r\d executed n1 [0-9a-f]{8} /);
+    expect(failure?.message).to.match(/\nrepeat: npm run simulate -- --seed 0$/);
+  });
+});
+
+function tellTwice(tell: NonNullable<HostObserver["onExecuted"]>): typeof tell {
+  return (batch) => {
+    tell(batch);
+    tell(batch);
+  };
+}
+
+/** Expects that one of the first seeds fails with such a message, and none with another. */
+function expectFound(pattern: RegExp, change: Partial<SimulationOptions>, plant: Plant): void {
+  const message = firstFailure(change, plant)?.message;
+
+  expect(message, "no seed failed").to.not.equal(undefined);
+  expect(message?.split("\n")[0]).to.match(pattern);
+}
+
+function firstFailure(change: Partial<SimulationOptions>, plant: Plant): SimulationFailure | undefined {
+  for (let seed = 0; seed < SEEDS; seed++) {
+    try {
+      new Simulation({ ...optionsForSeed(seed), ...change }, plant).run();
+    } catch (error) {
+      if (error instanceof SimulationFailure) return error;
+      throw error;
+    }
+  }
+  return undefined;
+}
