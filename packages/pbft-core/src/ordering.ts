@@ -58,6 +58,9 @@ export interface RestoredSlot {
   readonly prepares: readonly VerifiedEnvelope<Prepare>[] | undefined;
 }
 
+/** The longest single wait for a proposal's time; then it is looked at again. Timers have a limit of their own. */
+const CLOCK_WAIT_MS_MAX = 60_000;
+
 /** The normal case (OSDI'99 §4.2): three phases over the window (h, h+L] of the current view. */
 export class Ordering {
   readonly #options: OrderingOptions;
@@ -68,6 +71,8 @@ export class Ordering {
   #lastProposed: SequenceNumber;
   #highestAccepted: SequenceNumber;
   readonly #window: Window;
+  /** When the clock-wait timer is due, while it runs. */
+  #clockWaitDueMs: number | undefined;
 
   constructor(options: OrderingOptions, base: Base, executed: SequenceNumber) {
     invariant(options.pipelineDepthMax >= 1, "ordering.pipeline-depth", { depth: options.pipelineDepthMax });
@@ -217,6 +222,7 @@ export class Ordering {
 
   /** The wait for a proposal's time may be over. */
   onClockWait(atMs: number, out: Outbox): Decision[] {
+    this.#clockWaitDueMs = undefined;
     const decisions: Decision[] = [];
     for (const slot of [...this.#window.undelivered()])
       if (!slot.isAccepted && slot.batch !== undefined) decisions.push(...this.#accept(slot, atMs, out));
@@ -344,7 +350,7 @@ export class Ordering {
     }
     const aheadMs = batch.timestampMs - atMs - this.#options.clockToleranceMs;
     if (aheadMs > 0 && slot.prepareCount(digest) <= faultThreshold(this.#membership)) {
-      out.push({ type: "start-timer", timer: "clock-wait", token: seq, afterMs: aheadMs });
+      this.#awaitClock(atMs + aheadMs, atMs, out);
       return [];
     }
     slot.isAccepted = true;
@@ -355,6 +361,14 @@ export class Ordering {
     slot.addPrepare(prepare);
     out.push({ type: "broadcast", frame: { type: "signed", envelope: prepare } });
     return this.#prepared(slot, out);
+  }
+
+  /** One timer serves all proposals that wait: it runs for the earliest of them. */
+  #awaitClock(dueMs: number, atMs: number, out: Outbox): void {
+    if (this.#clockWaitDueMs !== undefined && this.#clockWaitDueMs <= dueMs) return;
+    this.#clockWaitDueMs = Math.min(dueMs, atMs + CLOCK_WAIT_MS_MAX);
+    const afterMs = this.#clockWaitDueMs - atMs;
+    out.push({ type: "start-timer", timer: "clock-wait", token: this.#clockWaitDueMs, afterMs });
   }
 
   /** When prepared(d, v, n) became true: write the certificate, then COMMIT. */
