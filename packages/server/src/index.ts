@@ -15,5 +15,5 @@ export {
   readReplicaFolder,
   writeOnce,
 } from "./replica-folder.ts";
-export type { PeerStatus } from "./replica-links.ts";
+export { type LinkEvents, type PeerStatus, ReplicaLinks, type ReplicaLinksOptions } from "./replica-links.ts";
 export { type ProcessStatus, type RunningReplica, type StartOptions, startReplica } from "./replica-process.ts";

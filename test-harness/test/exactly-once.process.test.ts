@@ -1,0 +1,136 @@
+import { ProcessCluster, RunningCommand, type TestClient } from "@quorate/test-harness";
+import { expect } from "chai";
+import { Ledger, seededRandom } from "./process-load.ts";
+
+const FULL = process.env.QUORATE_FULL === "1";
+const DEADLINE_MS = 60_000;
+
+describe("a cluster of four real processes", function () {
+  this.timeout(FULL ? 1_200_000 : 120_000);
+  afterEach(async () => {
+    await ProcessCluster.closeAll();
+    await RunningCommand.killAll();
+  });
+
+  it("executes each of 10,000 operations of 50 clients once, and all replicas reach the same state", async () => {
+    const [clientCount, laneCount, perClient, counters] = [50, 4, FULL ? 2_000 : 200, 10];
+    const cluster = await ProcessCluster.start();
+    const ledger = new Ledger();
+    // Clients of an odd index send again long before an answer can come: the cluster sees most requests several times.
+    const clients = await Promise.all(
+      Array.from({ length: clientCount }, (_, i) =>
+        cluster.connect(i % 2 === 1 ? { settings: { resendAfterMs: 5 } } : {}),
+      ),
+    );
+
+    const lane = async ({ store }: TestClient, client: number, first: number): Promise<void> => {
+      for (let i = first; i < perClient; i += laneCount)
+        if (i % 4 === 3) await ledger.put(store, `put/${client}/${i}`, `${i}`, DEADLINE_MS);
+        else await ledger.increment(store, `counter/${(client + i) % counters}`, DEADLINE_MS);
+    };
+    await Promise.all(
+      clients.flatMap((client, i) => Array.from({ length: laneCount }, (_, first) => lane(client, i, first))),
+    );
+
+    expect(ledger.acknowledged).to.equal(clientCount * perClient);
+    // Each sum was returned to exactly one increment: none was executed twice, none was lost.
+    for (const [counter, sums] of ledger.sums)
+      expect([...sums].sort(ascending), counter).to.deep.equal(sums.map((_, i) => BigInt(i + 1)));
+    const [{ store }] = clients as [TestClient];
+    for (const [counter, sums] of ledger.sums)
+      expect(await store.increment(counter, 0n), counter).to.equal(BigInt(sums.length));
+    await expectWritten(store, ledger);
+    await expectSameState(cluster);
+  });
+
+  it("keeps every acknowledged write, and none twice, through kill -9 of all replicas under load", async () => {
+    const random = seededRandom(0x5eed);
+    const rounds = FULL ? 30 : 4;
+    const cluster = await ProcessCluster.start({ checkpointInterval: 16, windowSize: 64 });
+    const ledger = new Ledger();
+
+    for (let round = 0; round < rounds; round++) {
+      const clients = await Promise.all(Array.from({ length: 8 }, () => cluster.connect()));
+      const leavers = clients.slice(0, 4);
+      let isOver = false;
+      const lanes = clients.map(async ({ store }, client) => {
+        for (let i = 0; !isOver; i++)
+          if (i % 2 === 1) await ledger.put(store, `put/${round}/${client}/${i}`, `${i}`, DEADLINE_MS);
+          else await ledger.increment(store, `counter/${i % 3}`, DEADLINE_MS);
+      });
+      await ledger.reached(ledger.acknowledged + 20 + Math.floor(random() * 400));
+      await cluster.kill();
+      isOver = true;
+      // Half of the clients die with the cluster: what they had sent has an outcome that nobody will be told.
+      for (const { client } of leavers) client.close();
+      await cluster.startAll();
+      await Promise.all(lanes);
+    }
+
+    const { store } = await cluster.connect();
+    for (const [counter, sums] of ledger.sums) {
+      const total = Number(await store.increment(counter, 0n));
+      expect(new Set(sums).size, `${counter}: sums are unique`).to.equal(sums.length);
+      expect(total, counter).to.be.at.least(sums.length);
+      expect(total, counter).to.be.at.most(sums.length + (ledger.unknown.get(counter) ?? 0));
+    }
+    await expectWritten(store, ledger);
+    await expectSameState(cluster);
+  });
+
+  it("goes on when a backup is killed under load, and takes it back", async () => {
+    const cluster = await ProcessCluster.start({ checkpointInterval: 16, windowSize: 64 });
+    const ledger = new Ledger();
+    const { store } = await cluster.connect();
+
+    const load = incrementAll(ledger, store, 200);
+    await ledger.reached(50);
+    await cluster.kill([2]);
+    await ledger.reached(150);
+    await cluster.start(2);
+    await load;
+
+    expect(await store.increment("counter", 0n)).to.equal(200n);
+    await expectSameState(cluster);
+  });
+
+  it("waits for a killed primary, and every call completes once when it is back", async () => {
+    const cluster = await ProcessCluster.start({ checkpointInterval: 16, windowSize: 64 });
+    const ledger = new Ledger();
+    const { store } = await cluster.connect();
+
+    const load = incrementAll(ledger, store, 200);
+    await ledger.reached(80);
+    await cluster.kill([0]);
+    await cluster.start(0);
+    await load;
+
+    expect(ledger.sums.get("counter")).to.deep.equal(Array.from({ length: 200 }, (_, i) => BigInt(i + 1)));
+    await expectSameState(cluster);
+  });
+});
+
+function ascending(a: bigint, b: bigint): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** One after the other, so that the sums are 1, 2, 3, … if each is executed once. */
+async function incrementAll(ledger: Ledger, store: TestClient["store"], count: number): Promise<void> {
+  for (let i = 0; i < count; i++)
+    expect(await ledger.increment(store, "counter", DEADLINE_MS), `increment ${i} has a result`).to.equal(true);
+}
+
+async function expectWritten(store: TestClient["store"], { written }: Ledger): Promise<void> {
+  const decoder = new TextDecoder();
+  const found = new Map<string, string>();
+  for await (const { key, value } of store.scan("put/", 500)) found.set(decoder.decode(key), decoder.decode(value));
+  expect(written.size).to.be.greaterThan(0);
+  for (const [key, value] of written) expect(found.get(key), key).to.equal(value);
+}
+
+async function expectSameState(cluster: ProcessCluster): Promise<void> {
+  const statuses = await cluster.settled();
+  expect(new Set(statuses.map(({ executed }) => executed)).size).to.equal(1);
+  expect(new Set(statuses.map(({ stateRoot }) => stateRoot)).size, "state roots").to.equal(1);
+  expect(new Set(statuses.map(({ historyDigest }) => historyDigest)).size, "history digests").to.equal(1);
+}

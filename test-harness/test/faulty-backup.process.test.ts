@@ -1,0 +1,108 @@
+import { fileURLToPath } from "node:url";
+import { ProcessCluster, RunningCommand } from "@quorate/test-harness";
+import { expect } from "chai";
+import type { KvClient } from "quorate";
+
+const LYING_REPLICA = fileURLToPath(new URL("./lying-replica-child.js", import.meta.url));
+/** What the lying replica counts. */
+interface Lies {
+  readonly results: number;
+  readonly votes: number;
+  readonly checkpoints: number;
+  readonly executed: number;
+}
+
+const INTERVAL = 8;
+/** More than two checkpoint intervals, more than the window, and far less than the history holds. */
+const OPERATIONS = 5 * INTERVAL;
+
+describe("a cluster with one faulty backup", function () {
+  this.timeout(120_000);
+  let cluster: ProcessCluster;
+  let store: KvClient;
+  beforeEach(async () => {
+    cluster = await ProcessCluster.start({ checkpointInterval: INTERVAL, windowSize: 2 * INTERVAL });
+    store = (await cluster.connect()).store;
+  });
+  afterEach(async () => {
+    await ProcessCluster.closeAll();
+    await RunningCommand.killAll();
+  });
+
+  it("answers while the backup is paused, which catches up by itself when it goes on", async () => {
+    expect(await increments(store, 1)).to.equal(1n);
+    cluster.process(3).signal("SIGSTOP");
+    expect(await increments(store, OPERATIONS)).to.equal(BigInt(1 + OPERATIONS));
+    await expectAhead([0, 1, 2]);
+
+    cluster.process(3).signal("SIGCONT");
+
+    await expectSameState();
+  });
+
+  it("answers while the backup is dead, which catches up by itself when it is started again", async () => {
+    expect(await increments(store, 1)).to.equal(1n);
+    await cluster.kill([2]);
+    expect(await increments(store, OPERATIONS)).to.equal(BigInt(1 + OPERATIONS));
+    await expectAhead([0, 1, 3]);
+
+    await cluster.start(2);
+
+    await expectSameState();
+    expect(await increments(store, 1)).to.equal(BigInt(2 + OPERATIONS));
+  });
+
+  it("takes a new client while the backup is dead", async () => {
+    await cluster.kill([1]);
+
+    const late = await cluster.connect();
+
+    expect(await increments(late.store, 1)).to.equal(1n);
+  });
+
+  it("answers truly while the backup signs wrong results, wrong votes and wrong checkpoints", async () => {
+    await cluster.kill([1]);
+    await cluster.startWith(1, process.execPath, [LYING_REPLICA, cluster.folder(1).path]);
+    const { store: fresh } = await cluster.connect();
+
+    expect(await fresh.put("greeting", "hello")).to.equal(false);
+    expect(await fresh.getText("greeting")).to.equal("hello");
+    expect(await increments(fresh, OPERATIONS)).to.equal(BigInt(OPERATIONS));
+    expect(await fresh.getText("greeting")).to.equal("hello");
+
+    const [first] = await cluster.settled([0, 2, 3]);
+    const lies = await liesAt(1, Number(first?.executed));
+    expect(lies.results, "wrong results, validly signed").to.be.at.least(OPERATIONS);
+    expect(lies.votes, "votes for what was never proposed").to.be.at.least(INTERVAL);
+    expect(lies.checkpoints, "votes for states that nobody has").to.be.at.least(2);
+    await expectSameState([0, 2, 3]);
+    expect(first?.lowWatermark, "checkpoints are stable without the liar").to.be.at.least(OPERATIONS - INTERVAL);
+  });
+
+  /** Asks the liar until it has executed as much as the others: it is told of everything, a little later. */
+  async function liesAt(id: number, executed: number): Promise<Lies> {
+    for (;;) {
+      cluster.process(id).send({ type: "tell" });
+      const lies = (await cluster.process(id).message("lies")) as unknown as Lies;
+      if (lies.executed >= executed) return lies;
+    }
+  }
+
+  /** The others have gone on by more than two checkpoint intervals and forgotten the log below. */
+  async function expectAhead(ids: readonly number[]): Promise<void> {
+    await cluster.until((statuses) => statuses.every(({ lowWatermark }) => lowWatermark > 2 * INTERVAL), { ids });
+  }
+
+  async function expectSameState(ids?: readonly number[]): Promise<void> {
+    const statuses = await cluster.settled(ids);
+    expect(new Set(statuses.map(({ stateRoot }) => stateRoot)).size, "state roots").to.equal(1);
+    expect(new Set(statuses.map(({ historyDigest }) => historyDigest)).size, "history digests").to.equal(1);
+  }
+});
+
+/** One by one, so that each has a sequence number of its own; answers with the last sum. */
+async function increments(store: KvClient, count: number): Promise<bigint> {
+  let sum = 0n;
+  for (let i = 0; i < count; i++) sum = await store.increment("counter");
+  return sum;
+}

@@ -1,0 +1,118 @@
+/**
+ * A Byzantine replica as a process: the production host and links, but whatever it tells clients is wrong, and so is
+ * what it votes for, all under valid signatures of its own. Usage: `node lying-replica-child.js DATA`.
+ */
+import { randomBytes } from "node:crypto";
+import { createCodec, wireLimitsOf } from "@quorate/codec";
+import { createBatchComposer, createReplicaSigner, outputLeafOf, outputsRootOf, Verifier } from "@quorate/crypto";
+import { chooseBackend, createNodeHasher } from "@quorate/crypto/node";
+import { kvService } from "@quorate/kv";
+import {
+  type Digest,
+  digest,
+  genesisMembership,
+  type ReplicaFrame,
+  type Reply,
+  type TimerName,
+} from "@quorate/protocol";
+import { ReplicaHost, ReplicaLinks, readReplicaFolder } from "@quorate/server";
+import { openStore } from "@quorate/storage";
+import { pino } from "pino";
+
+const backend = await chooseBackend();
+const hasher = createNodeHasher();
+const folder = readReplicaFolder(process.argv[2] ?? "", backend, hasher);
+const { genesis, cluster, self, seed, config } = folder;
+const membership = genesisMembership(genesis);
+const codec = createCodec(wireLimitsOf(genesis));
+const signer = createReplicaSigner({ backend, seed, self: self.id, cluster });
+const verifier = new Verifier({ backend, hasher, cluster });
+const lies = { results: 0, votes: 0, checkpoints: 0 };
+
+/** Another result than the true one, under a valid signature and a valid path: only f+1 others can tell. */
+function lyingReply(reply: Reply): Reply {
+  const results = reply.results.map(({ value, ...result }) => ({ ...result, value: value.map((byte) => byte ^ 1) }));
+  const leaf = outputLeafOf(hasher, { ...reply, results });
+  const statement = { ...reply.statement, outputsRoot: outputsRootOf(hasher, [leaf]) };
+  const path = { index: 0, size: 1, siblings: [] };
+  const lie = { ...reply, results, statement, path, signature: signer.signStatement(statement) };
+  if (verifier.verifyReply(lie, membership) !== undefined) lies.results++;
+  return lie;
+}
+
+function flipped(honestDigest: Digest): Digest {
+  return digest(honestDigest.replace(/^./, (first) => (first === "0" ? "1" : "0")));
+}
+
+/** Votes for what was never proposed and for states that nobody has, and properly signs that it does. */
+function lyingFrame(frame: ReplicaFrame): ReplicaFrame {
+  if (frame.type !== "signed") return frame;
+  const { message } = frame.envelope;
+  if (message.type === "prepare" || message.type === "commit") {
+    lies.votes++;
+    return { type: "signed", envelope: signer.sign({ ...message, digest: flipped(message.digest) }) };
+  }
+  if (message.type !== "checkpoint") return frame;
+  lies.checkpoints++;
+  return { type: "signed", envelope: signer.sign({ ...message, stateRoot: flipped(message.stateRoot) }) };
+}
+
+const timers = new Map<TimerName, NodeJS.Timeout>();
+const links: ReplicaLinks = new ReplicaLinks({
+  self: self.id,
+  membership,
+  listen: config.listen,
+  endpoint: {
+    cluster,
+    credentials: {
+      identity: { role: "replica", id: self.id, publicKey: self.publicKey },
+      sign: (preimage) => backend.sign(seed, preimage),
+      verify: (publicKey, preimage, signature) => backend.verify(publicKey, preimage, signature),
+      isAdmissible: (publicKey) => backend.isAdmissible(publicKey),
+    },
+    randomBytes: (length) => randomBytes(length),
+  },
+  codec,
+  isClientAdmitted: undefined,
+  log: pino({ level: "silent" }),
+  events: {
+    onReplicaFrame: (peer, frame) => host.onReplicaFrame(peer, frame),
+    onClientFrame: (client, frame) => host.onClientFrame(client, frame),
+    welcome: () => host.welcome(),
+  },
+});
+const host: ReplicaHost = new ReplicaHost({
+  genesis,
+  cluster,
+  service: kvService(),
+  store: openStore(folder.storePath, { cluster, replica: self.id }, config),
+  signer,
+  verifier,
+  hasher,
+  composer: createBatchComposer(hasher, cluster),
+  codec,
+  ports: {
+    nowMs: () => Date.now(),
+    sendToReplica: (to, frame) => links.sendToReplica(to, lyingFrame(frame)),
+    sendToReplicas: (to, frame) => links.sendToReplicas(to, lyingFrame(frame)),
+    sendToClient: (client, frame) =>
+      links.sendToClient(client, frame.type === "reply" ? { ...frame, reply: lyingReply(frame.reply) } : frame),
+    startTimer: (timer, afterMs, fire) => {
+      clearTimeout(timers.get(timer));
+      timers.set(timer, setTimeout(fire, afterMs));
+    },
+    cancelTimer: (timer) => clearTimeout(timers.get(timer)),
+  },
+  observer: {
+    onFatal: (error) => {
+      process.stderr.write(`the lying replica cannot go on: ${error.stack}\n`);
+      process.exit(1);
+    },
+  },
+});
+
+process.on("message", () => process.send?.({ type: "lies", ...lies, executed: host.status.executed }));
+process.on("disconnect", () => process.exit(0));
+await links.open();
+host.start();
+process.send?.({ type: "ready" });
