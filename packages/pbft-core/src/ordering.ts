@@ -6,7 +6,6 @@ import {
   type Digest,
   type DigestedRequest,
   type ExecutionProgress,
-  faultThreshold,
   invariant,
   type Lack,
   type Membership,
@@ -31,7 +30,9 @@ import {
   type VerifiedEnvelope,
   type VerifiedRequest,
   type ViewNumber,
+  weakQuorumSize,
 } from "@quorate/protocol";
+import { ClockWait } from "./clock-wait.ts";
 import { type BatchLimits, RequestQueue, type RequestQueueLimits } from "./request-queue.ts";
 import type { Decision, Slot, VoteOutcome } from "./slot.ts";
 import { Window } from "./window.ts";
@@ -58,9 +59,6 @@ export interface RestoredSlot {
   readonly prepares: readonly VerifiedEnvelope<Prepare>[] | undefined;
 }
 
-/** The longest single wait for a proposal's time; then it is looked at again. Timers have a limit of their own. */
-const CLOCK_WAIT_MS_MAX = 60_000;
-
 /** The normal case (OSDI'99 §4.2): three phases over the window (h, h+L] of the current view. */
 export class Ordering {
   readonly #options: OrderingOptions;
@@ -71,8 +69,7 @@ export class Ordering {
   #lastProposed: SequenceNumber;
   #highestAccepted: SequenceNumber;
   readonly #window: Window;
-  /** When the clock-wait timer is due, while it runs. */
-  #clockWaitDueMs: number | undefined;
+  readonly #clockWait: ClockWait;
 
   constructor(options: OrderingOptions, base: Base, executed: SequenceNumber) {
     invariant(options.pipelineDepthMax >= 1, "ordering.pipeline-depth", { depth: options.pipelineDepthMax });
@@ -83,6 +80,7 @@ export class Ordering {
     this.#view = base.view;
     this.#lastProposed = executed;
     this.#highestAccepted = executed;
+    this.#clockWait = new ClockWait(options.clockToleranceMs);
     this.#window = new Window(options.windowSize, base.stable.seq, executed);
   }
 
@@ -131,15 +129,7 @@ export class Ordering {
     const slot = this.#window.find(message.seq);
     if (slot === undefined) return message.seq <= this.#window.lastDelivered;
     if (message.seq <= this.#window.lastDelivered && slot.digest === message.digest) return true;
-    if (slot.isConvicted(from)) return this.#isHeard(slot, from, message);
-    switch (message.type) {
-      case "pre-prepare":
-        return slot.isAccepted && slot.digest === message.digest;
-      case "prepare":
-        return slot.isPrepared ? slot.digest === message.digest : isSame(slot.prepareOf(from), message);
-      case "commit":
-        return isSame(slot.commitOf(from), message);
-    }
+    return slot.isRedundant(from, message);
   }
 
   /** Whether a batch with this digest is missing: looked at before the signatures of a body that came. */
@@ -222,7 +212,7 @@ export class Ordering {
 
   /** The wait for a proposal's time may be over. */
   onClockWait(atMs: number, out: Outbox): Decision[] {
-    this.#clockWaitDueMs = undefined;
+    this.#clockWait.onTimeout();
     const decisions: Decision[] = [];
     for (const slot of [...this.#window.undelivered()])
       if (!slot.isAccepted && slot.batch !== undefined) decisions.push(...this.#accept(slot, atMs, out));
@@ -302,18 +292,6 @@ export class Ordering {
     return undefined;
   }
 
-  /** Whether the sender's own message of this type is there already, with whatever digest. */
-  #isHeard(slot: Slot, from: ReplicaId, { type }: ThreePhaseMessage): boolean {
-    switch (type) {
-      case "pre-prepare":
-        return slot.isAccepted;
-      case "prepare":
-        return slot.prepareOf(from) !== undefined;
-      case "commit":
-        return slot.commitOf(from) !== undefined;
-    }
-  }
-
   #isCounted(outcome: VoteOutcome, out: Outbox): boolean {
     if (outcome.type === "conflicting") {
       const { from, message } = outcome.evidence.second;
@@ -348,11 +326,9 @@ export class Ordering {
       out.push({ type: "rejected", rejection: { code: "pre-prepare.empty-batch", from: prePrepare.from, seq } });
       return [];
     }
-    const aheadMs = batch.timestampMs - atMs - this.#options.clockToleranceMs;
-    if (aheadMs > 0 && slot.prepareCount(digest) <= faultThreshold(this.#membership)) {
-      this.#awaitClock(atMs + aheadMs, atMs, out);
-      return [];
-    }
+    // f+1 PREPAREs hold one of a correct replica, whose clock did not find the proposal too far ahead.
+    const isVouchedFor = slot.prepareCount(digest) >= weakQuorumSize(this.#membership);
+    if (!isVouchedFor && this.#clockWait.mustWait(batch.timestampMs, atMs, out)) return [];
     slot.isAccepted = true;
     this.#highestAccepted = sequenceNumber(Math.max(this.#highestAccepted, seq));
     this.#queue.markProposed(seq, batch.requests);
@@ -361,14 +337,6 @@ export class Ordering {
     slot.addPrepare(prepare);
     out.push({ type: "broadcast", frame: { type: "signed", envelope: prepare } });
     return this.#prepared(slot, out);
-  }
-
-  /** One timer serves all proposals that wait: it runs for the earliest of them. */
-  #awaitClock(dueMs: number, atMs: number, out: Outbox): void {
-    if (this.#clockWaitDueMs !== undefined && this.#clockWaitDueMs <= dueMs) return;
-    this.#clockWaitDueMs = Math.min(dueMs, atMs + CLOCK_WAIT_MS_MAX);
-    const afterMs = this.#clockWaitDueMs - atMs;
-    out.push({ type: "start-timer", timer: "clock-wait", token: this.#clockWaitDueMs, afterMs });
   }
 
   /** When prepared(d, v, n) became true: write the certificate, then COMMIT. */
@@ -433,8 +401,4 @@ export class Ordering {
     out.push({ type: "persist", record: { type: "pre-prepared", envelope: prePrepare, batch: batch.batch } });
     out.push({ type: "broadcast", frame: { type: "pre-prepare", envelope: prePrepare, batch: batch.batch } });
   }
-}
-
-function isSame(vote: VerifiedEnvelope<Prepare | Commit> | undefined, message: ThreePhaseMessage): boolean {
-  return vote !== undefined && vote.message.digest === message.digest;
 }

@@ -12,6 +12,7 @@ import {
   type PreparedCertificate,
   type ReplicaId,
   type SequenceNumber,
+  type ThreePhaseMessage,
   type VerifiedBatch,
   type VerifiedEnvelope,
   type ViewNumber,
@@ -68,8 +69,15 @@ export class Slot {
     return this.#addVote(this.#commits, envelope);
   }
 
-  isConvicted(id: ReplicaId): boolean {
-    return this.#convicted.has(id);
+  /**
+   * Whether this message of `from` can change nothing here: it is there already, or its kind is complete for this digest.
+   * A vote for another digest is not redundant, for verified it is evidence, until its sender is convicted.
+   */
+  isRedundant(from: ReplicaId, { type, digest }: ThreePhaseMessage): boolean {
+    const isComplete = type === "pre-prepare" ? this.isAccepted : type === "prepare" && this.isPrepared;
+    if (isComplete && digest === this.digest) return true;
+    const own = this.#ownMessage(from, type);
+    return own !== undefined && (own.message.digest === digest ? type !== "pre-prepare" : this.#convicted.has(from));
   }
 
   prepareOf(id: ReplicaId): VerifiedEnvelope<Prepare> | undefined {
@@ -115,6 +123,17 @@ export class Slot {
       digest,
       signatures: signaturesFor(this.#commits, digest, quorum),
     };
+  }
+
+  #ownMessage(from: ReplicaId, type: ThreePhaseMessage["type"]): Envelope<ThreePhaseMessage> | undefined {
+    switch (type) {
+      case "pre-prepare":
+        return this.prePrepare;
+      case "prepare":
+        return this.#prepares.get(from);
+      case "commit":
+        return this.#commits.get(from);
+    }
   }
 
   #addVote<M extends Prepare | Commit>(
