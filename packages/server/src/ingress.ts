@@ -87,7 +87,8 @@ export class Ingress {
     if (verified === undefined) return this.#refuse(peer, "ingress.bad-signature");
     const batch = verifier.verifyBatch(body);
     // A body whose signatures fail is a missing body (protocol rule 4.4): the proposal itself may still be decided.
-    if (batch === undefined) this.#refuse(envelope.from, "ingress.bad-batch");
+    // Whoever passed it on is to blame: the proposal's signature does not cover the body.
+    if (batch === undefined) this.#refuse(peer, "ingress.bad-batch");
     return { type: "message", envelope: verified, batch };
   }
 
