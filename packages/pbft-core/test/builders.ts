@@ -1,6 +1,7 @@
 import { createBatchComposer, createClientSigner, createReplicaSigner, Verifier } from "@quorate/crypto";
 import { createNodeHasher } from "@quorate/crypto/node";
 import { createFakeBackend } from "@quorate/crypto/testing";
+import { type Decision, Ordering, type OrderingOptions } from "@quorate/pbft-core";
 import {
   type Batch,
   type BatchComposer,
@@ -11,6 +12,7 @@ import {
   clusterId,
   type Digest,
   type Effect,
+  type Epoch,
   epochNumber,
   type Membership,
   membershipOf,
@@ -20,6 +22,7 @@ import {
   type ReplicaFrame,
   replicaId,
   requestNumber,
+  type SequenceNumber,
   type Signer,
   sequenceNumber,
   sessionId,
@@ -28,9 +31,9 @@ import {
   type VerifiedCommittedEntry,
   type VerifiedEnvelope,
   type VerifiedRequest,
+  type ViewNumber,
   viewNumber,
 } from "@quorate/protocol";
-import { type Decision, Ordering, type OrderingOptions } from "@quorate/pbft-core";
 
 const hasher = createNodeHasher();
 const backend = createFakeBackend(hasher);
@@ -39,9 +42,9 @@ export const digestOf = (label: string): Digest => hasher.digest(text(label));
 const cluster = clusterId(digestOf("cluster"));
 const seedOf = (label: string): Uint8Array => Buffer.from(digestOf(label), "hex");
 
-export const epoch = epochNumber(0);
-export const view0 = viewNumber(0);
-export const seqOf = sequenceNumber;
+export const epoch: Epoch = epochNumber(0);
+export const view0: ViewNumber = viewNumber(0);
+export const seqOf: (value: number) => SequenceNumber = sequenceNumber;
 export const composer: BatchComposer = createBatchComposer(hasher, cluster);
 
 /** `n` replicas with ids 0 … n-1; replica 0 is the primary of view 0. */
