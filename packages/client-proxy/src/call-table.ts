@@ -61,6 +61,15 @@ export class CallTable {
     return packed;
   }
 
+  /** Puts calls that were sent and did not run back in front of those that wait; the settled ones are left out. */
+  postpone(calls: readonly Call[]): void {
+    const postponed = calls.filter(({ id }) => this.#sent.delete(id));
+    const waiting = [...this.#waiting.values()];
+    this.#waiting.clear();
+    for (const call of [...postponed, ...waiting]) this.#waiting.set(call.id, call);
+    for (const { operation } of postponed) this.#waitingBytes += operation.length;
+  }
+
   /** Forgets a call; false if it is settled already. */
   remove(id: number): boolean {
     const waiting = this.#waiting.get(id);

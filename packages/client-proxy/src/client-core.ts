@@ -1,6 +1,8 @@
 import {
   assertNever,
   invariant,
+  type OperationResult,
+  type Receipt,
   type ReplicaId,
   type Reply,
   type RequestNumber,
@@ -221,13 +223,20 @@ export class ClientCore {
     if (request.session === undefined) return this.#afterRegistration(output);
     const status = reply.results[0]?.status ?? "session-unknown";
     if (status !== "ok" && status !== "failed") return this.#afterSessionLost(request, status);
-    for (const [index, { id }] of request.calls.entries()) {
+    const postponed: Call[] = [];
+    for (const [index, call] of request.calls.entries()) {
       const result = reply.results[index];
       invariant(result !== undefined, "client.result-missing", { index });
-      if (!this.#calls.remove(id)) continue;
-      const outcome = { type: "result", result, seq: receipt?.statement.seq, index, receipt } as const;
-      this.#effects.push({ type: "settle", call: id, outcome });
+      if (result.status === "postponed") postponed.push(call);
+      else this.#settle(call, result, index, receipt);
     }
+    this.#calls.postpone(postponed);
+  }
+
+  #settle({ id }: Call, result: OperationResult, index: number, receipt: Receipt | undefined): void {
+    if (!this.#calls.remove(id)) return;
+    const outcome = { type: "result", result, seq: receipt?.statement.seq, index, receipt } as const;
+    this.#effects.push({ type: "settle", call: id, outcome });
   }
 
   #afterRegistration(output: AcceptedOutput): void {
@@ -341,8 +350,12 @@ export class ClientCore {
   #checkInvariants(): void {
     const { waitingOperationsMax, waitingBytesMax, limits } = this.#options;
     const { waiting, waitingBytes, sent } = this.#calls;
-    invariant(waiting <= waitingOperationsMax, "client.waiting-bound", { waiting });
-    invariant(waitingBytes <= waitingBytesMax, "client.waiting-bytes-bound", { waitingBytes });
+    // What was postponed comes on top: at most as much as was on the way.
+    const { requestsOutstandingMax } = this.#options;
+    const operationsMax = waitingOperationsMax + requestsOutstandingMax * limits.requestOperationsMax;
+    invariant(waiting <= operationsMax, "client.waiting-bound", { waiting });
+    const bytesMax = waitingBytesMax + requestsOutstandingMax * limits.requestBytesMax;
+    invariant(waitingBytes <= bytesMax, "client.waiting-bytes-bound", { waitingBytes });
     invariant(sent <= this.#requests.operations, "client.sent-without-request", { sent });
     if (this.#session.type === "none") invariant(this.#requests.size === 0, "client.request-without-session");
     if (this.#session.type !== "open") return;

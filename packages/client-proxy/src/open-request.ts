@@ -6,6 +6,7 @@ import type {
   ReplicaId,
   Reply,
   RequestNumber,
+  ResultStatus,
   SessionId,
   VerifiedReply,
   VerifiedRequest,
@@ -109,17 +110,19 @@ export class OpenRequest {
   #isAnswer(reply: Reply): boolean {
     const [first] = reply.results;
     if (first === undefined) return false;
-    const isJudgement = reply.results.length === 1 && first.status !== "ok" && first.status !== "failed";
+    const isJudgement = reply.results.length === 1 && !EXECUTED.has(first.status) && first.status !== "postponed";
     return isJudgement || (this.session === undefined ? isOpening(reply) : this.#isExecution(reply));
   }
 
   #isExecution({ results }: Reply): boolean {
-    return (
-      results.length === this.calls.length &&
-      results.every((result) => result.status === "ok" || result.status === "failed")
-    );
+    if (results.length !== this.calls.length) return false;
+    // Executed ones, at least the first; what the reply had no room for comes after them.
+    const ran = results.findIndex(({ status }) => !EXECUTED.has(status));
+    return ran === -1 || (ran > 0 && results.slice(ran).every(({ status }) => status === "postponed"));
   }
 }
+
+const EXECUTED: ReadonlySet<ResultStatus> = new Set(["ok", "failed"]);
 
 /** The output of a registration that opened a session: one result, the session's id (protocol rule 3.2). */
 function isOpening({ results, session }: Reply): boolean {

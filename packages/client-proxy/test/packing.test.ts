@@ -1,6 +1,7 @@
 import { DEFAULT_LIMITS } from "@quorate/protocol";
 import { expect } from "chai";
 import { ClientRig, operationsOf } from "./client-rig.ts";
+import { replyOf } from "./fakes.ts";
 
 const calls = (count: number): number[] => Array.from({ length: count }, (_, i) => i + 1);
 
@@ -26,6 +27,38 @@ describe("Packing", () => {
     const sent = rig.takeSent();
     expect(sent).to.have.length(1);
     expect(operationsOf(sent[0]!)).to.have.length(100);
+  });
+
+  it("submits again, in order, what a full reply postponed, and settles the rest", () => {
+    const rig = ClientRig.open();
+    rig.execution.resultsMax = 3;
+
+    rig.run(...calls(10).map((call) => ({ type: "submit", call, operation: Uint8Array.of(call) }) as const));
+    rig.answer(rig.takeSent()[0]!.request);
+    const settledFirst = [...rig.outcomes.keys()];
+    rig.run({ type: "cancel", call: 5 });
+    rig.answerAll();
+
+    expect(settledFirst).to.deep.equal([1, 2, 3]);
+    expect(rig.execution.log).to.deep.equal(["01", "02", "03", "04", "05", "06", "07", "08", "09", "0a"]);
+    for (const call of [4, 6, 10]) expect(rig.result(call).result.status, `call ${call}`).to.equal("ok");
+    expect(rig.core.occupancy).to.include({ waitingOperations: 0, waitingBytes: 0, sentOperations: 0 });
+  });
+
+  it("believes no output whose first operation is postponed, or with a result after a postponed one", () => {
+    const rig = ClientRig.open();
+    const empty = new Uint8Array(0);
+    rig.run(...calls(3).map((call) => ({ type: "submit", call, operation: Uint8Array.of(call) }) as const));
+    const executed = rig.execution.execute(rig.takeSent()[0]!.request)!;
+
+    for (const statuses of [
+      ["postponed", "postponed", "postponed"],
+      ["ok", "postponed", "ok"],
+    ] as const)
+      for (const id of rig.ids)
+        rig.reply(replyOf(id, { ...executed, results: statuses.map((status) => ({ status, value: empty })) }));
+
+    expect(rig.outcomes.size).to.equal(0);
   });
 
   it("keeps 100 outstanding operations in few requests when each answer brings the next operation", () => {

@@ -2,11 +2,14 @@ import type { Digest, Epoch, ReplicaId, RequestNumber, SequenceNumber, SessionId
 
 /**
  * How one operation ended. `ok` and `failed` come from the service (`failed`: it threw, the state is as before it).
+ * `postponed`: the results before it filled the request's reply; neither it nor any operation after it in the request
+ * ran, and the client submits them again. The first operation of a request is never postponed.
  * The others are judgements on the whole request; such an output has exactly one result and no operation ran.
  */
 export type ResultStatus =
   | "ok"
   | "failed"
+  | "postponed"
   | "number-reused"
   | "too-old"
   | "session-unknown"
@@ -19,6 +22,7 @@ export type ResultStatus =
 export const RESULT_STATUS_CODES: Readonly<Record<ResultStatus, number>> = {
   ok: 0,
   failed: 1,
+  postponed: 2,
   "number-reused": 16,
   "too-old": 17,
   "session-unknown": 18,

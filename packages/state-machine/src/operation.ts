@@ -53,8 +53,15 @@ class OperationContext implements ExecutionContext {
   }
 }
 
+/** What is left of the bytes that the `ok` results of one request share. */
+export interface ResultBudget {
+  readonly bytesLeft: number;
+  readonly bytesMax: number;
+}
+
 /**
- * Runs one operation on the state. It has its effect and an `ok` result, or no effect at all and a `failed` one.
+ * Runs one operation on the state. It has its effect and an `ok` result, or no effect at all: `failed`, or `postponed`
+ * when its result would fit into a reply of its own but not into what is left of this one.
  *
  * @throws what the store threw, if it failed underneath: that is no property of the operation, which other replicas
  * will have executed.
@@ -63,7 +70,7 @@ export function runOperation(
   surroundings: OperationSurroundings,
   place: OperationPlace,
   operation: Uint8Array,
-  resultBytesLeft: number,
+  budget: ResultBudget,
 ): OperationResult {
   const { service, overlay } = surroundings;
   const mark = overlay.mark();
@@ -72,20 +79,24 @@ export function runOperation(
   try {
     // A copy each way: what the service does to its bytes later must not reach the batch or the reply.
     const value: unknown = service.execute(operation.slice(), state, new OperationContext(surroundings, place));
-    result = judgeValue(value, resultBytesLeft);
+    result = judgeValue(value, budget);
   } catch (error) {
     result = failed(failureMessage(error));
   }
   state.close();
   if (overlay.failure !== undefined) throw overlay.failure.cause;
-  if (result.status === "failed") overlay.rollback(mark);
+  if (result.status !== "ok") overlay.rollback(mark);
   return result;
 }
 
-function judgeValue(value: unknown, resultBytesLeft: number): OperationResult {
+/** The result of an operation that did not run because the reply was full. */
+export const POSTPONED: OperationResult = { status: "postponed", value: new Uint8Array(0) };
+
+function judgeValue(value: unknown, { bytesLeft, bytesMax }: ResultBudget): OperationResult {
   if (!(value instanceof Uint8Array)) return failed("the service returned something that is not a Uint8Array");
-  if (value.length > resultBytesLeft)
-    return failed(`the result has ${value.length} bytes, of those allowed for its request ${resultBytesLeft} are left`);
+  if (value.length > bytesMax)
+    return failed(`the result has ${value.length} bytes, at most ${bytesMax} are allowed; ask for less at once`);
+  if (value.length > bytesLeft) return POSTPONED;
   return { status: "ok", value: Uint8Array.from(value) };
 }
 

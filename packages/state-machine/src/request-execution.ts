@@ -14,7 +14,7 @@ import {
   sessionId,
 } from "@quorate/protocol";
 import { isInWindow, readReply } from "./committed-sessions.ts";
-import { type OperationSurroundings, runOperation } from "./operation.ts";
+import { type OperationSurroundings, POSTPONED, runOperation } from "./operation.ts";
 import type { KeptLeaf } from "./output-record.ts";
 import type { CachedReply, Session } from "./records.ts";
 import type { SessionTable } from "./session-table.ts";
@@ -84,11 +84,15 @@ export class RequestExecution {
   #run(session: Session, request: OperationsRequest, requestDigest: Digest, index: number): RequestOutput | undefined {
     const { table, limits, hasher, surroundings } = this.#o;
     const results: OperationResult[] = [];
-    let bytesLeft = limits.resultBytesMax;
+    const bytesMax = limits.resultBytesMax;
+    let bytesLeft = bytesMax;
+    let isFull = false;
     request.operations.forEach((operation, operationIndex) => {
       const place = { client: request.client, requestIndex: index, operationIndex };
-      const result = runOperation(surroundings, place, operation, bytesLeft);
+      const result = isFull ? POSTPONED : runOperation(surroundings, place, operation, { bytesLeft, bytesMax });
       if (result.status === "ok") bytesLeft -= result.value.length;
+      // One client's operations execute in the order issued: nothing overtakes a postponed one within its request.
+      if (result.status === "postponed") isFull = true;
       results.push(result);
     });
     const resultDigest = resultDigestOf(hasher, results);

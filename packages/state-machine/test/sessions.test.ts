@@ -255,15 +255,15 @@ describe("failing operations", () => {
     });
   }
 
-  it("include those whose result exceeds what their request has left", () => {
+  it("include those whose result no reply can hold; what a full reply has no room for is postponed with all after it", () => {
     const service = { execute: (operation: Uint8Array): Uint8Array => new Uint8Array(Number(textOf(operation))) };
     const fixture = new Fixture({ service, limits: { resultBytesMax: 1024 } });
     const alice = fixture.client(1);
 
-    const { replies } = fixture.run(alice.operate(fixture.open(alice), 1, "1000", "25", "24", "1"));
+    const { replies } = fixture.run(alice.operate(fixture.open(alice), 1, "1025", "1000", "25", "24"));
 
     const { results } = replies[0]!.reply;
-    expect(results.map(({ status }) => status)).to.deep.equal(["ok", "failed", "ok", "failed"]);
-    expect(textOf(results[1]!.value)).to.match(/25 bytes.* 24 are left/);
+    expect(results.map(({ status }) => status)).to.deep.equal(["failed", "ok", "postponed", "postponed"]);
+    expect(textOf(results[0]!.value)).to.match(/1025 bytes, at most 1024/);
   });
 });
