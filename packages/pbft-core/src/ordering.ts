@@ -124,12 +124,13 @@ export class Ordering {
    */
   isRedundant(from: ReplicaId, message: ThreePhaseMessage): boolean {
     const standing = this.classify(message);
-    if (standing !== "current") return standing !== "future";
-    if (this.#window.decisionAt(message.seq)?.batch.digest === message.digest) return true;
+    const isDelivered = message.seq <= this.#window.lastDelivered;
+    if (standing === "future") return isDelivered;
+    if (standing !== "current" || this.#isOutOfTurn(from, message)) return true;
+    const decided = this.#window.decisionAt(message.seq);
     const slot = this.#window.find(message.seq);
-    if (slot === undefined) return message.seq <= this.#window.lastDelivered;
-    if (message.seq <= this.#window.lastDelivered && slot.digest === message.digest) return true;
-    return slot.isRedundant(from, message);
+    if (slot === undefined) return isDelivered || decided?.batch.digest === message.digest;
+    return slot.isRedundant(from, message, isDelivered ? slot.digest : decided?.batch.digest);
   }
 
   /** Whether a batch with this digest is missing: looked at before the signatures of a body that came. */
@@ -156,7 +157,8 @@ export class Ordering {
     out: Outbox,
   ): Decision[] {
     const { from, message } = envelope;
-    if (from !== this.primary) {
+    // Nor is one that bears the own key ours: whoever proposes knows what it proposed.
+    if (this.#isOutOfTurn(from, message)) {
       out.push({ type: "rejected", rejection: { code: "pre-prepare.not-from-primary", from, seq: message.seq } });
       return [];
     }
@@ -178,7 +180,7 @@ export class Ordering {
 
   onPrepare(envelope: VerifiedEnvelope<Prepare>, atMs: number, out: Outbox): Decision[] {
     const { from, message } = envelope;
-    if (from === this.primary) {
+    if (this.#isOutOfTurn(from, message)) {
       out.push({ type: "rejected", rejection: { code: "prepare.from-primary", from, seq: message.seq } });
       return [];
     }
@@ -284,6 +286,12 @@ export class Ordering {
 
   get #quorum(): number {
     return quorumSize(this.#membership);
+  }
+
+  /** Only the primary pre-prepares, to others, and only backups prepare (OSDI'99 §4.2). */
+  #isOutOfTurn(from: ReplicaId, { type }: ThreePhaseMessage): boolean {
+    if (type === "pre-prepare") return from !== this.primary || this.isPrimary;
+    return type === "prepare" && from === this.primary;
   }
 
   #slotWaitingFor(digest: Digest): Slot | undefined {

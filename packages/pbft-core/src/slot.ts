@@ -70,14 +70,19 @@ export class Slot {
   }
 
   /**
-   * Whether this message of `from` can change nothing here: it is there already, or its kind is complete for this digest.
-   * A vote for another digest is not redundant, for verified it is evidence, until its sender is convicted.
+   * Whether this message of `from` can change nothing here: it is there already, or its kind is complete for this
+   * digest. A vote that contradicts an earlier one of its sender is not redundant, for verified it is evidence, until
+   * its sender is convicted.
+   *
+   * @param decided the digest that is decided here, if one is.
    */
-  isRedundant(from: ReplicaId, { type, digest }: ThreePhaseMessage): boolean {
-    const isComplete = type === "pre-prepare" ? this.isAccepted : type === "prepare" && this.isPrepared;
-    if (isComplete && digest === this.digest) return true;
+  isRedundant(from: ReplicaId, { type, digest }: ThreePhaseMessage, decided: Digest | undefined): boolean {
     const own = this.#ownMessage(from, type);
-    return own !== undefined && (own.message.digest === digest ? type !== "pre-prepare" : this.#convicted.has(from));
+    if (own !== undefined && own.message.digest !== digest) return this.#convicted.has(from);
+    if (digest === decided) return true;
+    // A proposal is needed again while its body is missing.
+    if (type === "pre-prepare") return own !== undefined && (this.isAccepted || this.batch !== undefined);
+    return own !== undefined || (type === "prepare" && this.isPrepared && digest === this.digest);
   }
 
   prepareOf(id: ReplicaId): VerifiedEnvelope<Prepare> | undefined {
