@@ -268,10 +268,11 @@ export class Ordering {
     return this.#window.framesFor(lack, this.#options.signer.self);
   }
 
-  /** The batch with this digest at `seq` while it is in memory, that is until it is delivered. */
+  /**
+   * The batch with this digest at `seq`, its requests verified, until it is delivered. Not one that is known by its
+   * certificate alone: who asks for a body judges its requests, and us by them.
+   */
   batchAt(seq: SequenceNumber, digest: Digest): Batch | undefined {
-    const decided = this.#window.decisionAt(seq)?.batch;
-    if (decided?.digest === digest) return decided.batch;
     const batch = this.#window.find(seq)?.batch;
     return batch?.digest === digest ? batch.batch : undefined;
   }

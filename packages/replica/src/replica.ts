@@ -11,6 +11,7 @@ import {
   type Envelope,
   type FetchBatch,
   invariant,
+  type Lack,
   type Membership,
   memberOf,
   nextSequenceNumber,
@@ -52,6 +53,9 @@ export interface Recovery {
 
 /** An idle replica sends its status at every so many ticks. */
 const IDLE_STATUS_TICKS = 10;
+
+/** Asks `framesFor` for a decision only, not for votes. */
+const NOTHING_LACKS: Omit<Lack, "seq"> = { prePrepare: false, prepares: false, commits: false };
 
 /** Where a replica stands, for `status` and metrics. */
 export interface ReplicaStatus {
@@ -343,6 +347,9 @@ export class Replica {
     const batch: Batch | undefined = this.#ordering.batchAt(seq, digest);
     if (batch !== undefined) out.push({ type: "send", to: from, frame: { type: "batch-body", batch } });
     else if (seq <= this.#ordering.lastDelivered) this.#sendHistory(from, seq, seq, out);
+    else
+      for (const frame of this.#ordering.framesFor({ seq, ...NOTHING_LACKS }))
+        out.push({ type: "send", to: from, frame });
   }
 
   #sendHistory(to: ReplicaId, first: SequenceNumber, last: SequenceNumber, out: Effect[]): void {
