@@ -201,16 +201,23 @@ export class RequestQueue {
   #makeRoomFor(pending: Pending): boolean {
     if ((this.#perClient.get(pending.client) ?? 0) >= this.#limits.pendingPerClientMax) return false;
     if (this.#hasRoomFor(pending)) return true;
+    const leaving: Pending[] = [];
+    let leavingBytes = 0;
     for (const other of this.#byDigest.values()) {
       if (other.ready || other.proposedAt !== undefined) continue;
-      this.#remove(other);
-      if (this.#hasRoomFor(pending)) return true;
+      leaving.push(other);
+      leavingBytes += other.bytes;
+      if (!this.#hasRoomFor(pending, leaving.length, leavingBytes)) continue;
+      for (const gone of leaving) this.#remove(gone);
+      return true;
     }
     return false;
   }
 
-  #hasRoomFor(pending: Pending): boolean {
-    return this.#byDigest.size < this.#limits.pendingMax && this.#bytes + pending.bytes <= this.#limits.pendingBytesMax;
+  #hasRoomFor(pending: Pending, leaving = 0, leavingBytes = 0): boolean {
+    const { pendingMax, pendingBytesMax } = this.#limits;
+    const bytes = this.#bytes - leavingBytes + pending.bytes;
+    return this.#byDigest.size - leaving < pendingMax && bytes <= pendingBytesMax;
   }
 }
 
