@@ -1,0 +1,31 @@
+import { runBenchmark } from "./benchmark.ts";
+import { HELP, parseOptions, UsageError } from "./options.ts";
+import { shortfalls, table } from "./report.ts";
+
+/**
+ * `npm run bench`.
+ *
+ * @param args without the program's own name.
+ * @returns the exit code: 0, 1 when something failed or a minimum was missed, 2 for a command line that says nothing.
+ */
+export async function main(args: readonly string[]): Promise<number> {
+  try {
+    if (args[0] === "crypto") {
+      await import("./crypto.ts");
+      return 0;
+    }
+    const options = parseOptions(args);
+    if (options === undefined) {
+      process.stdout.write(`${HELP}\n`);
+      return 0;
+    }
+    const report = await runBenchmark(options);
+    process.stdout.write(`${options.json ? JSON.stringify(report, undefined, 2) : table(report)}\n`);
+    const missed = shortfalls(report).filter((text) => options.check || text.endsWith("failed"));
+    for (const text of missed) process.stderr.write(`bench: ${text}\n`);
+    return missed.length === 0 ? 0 : 1;
+  } catch (error) {
+    process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`);
+    return error instanceof UsageError ? 2 : 1;
+  }
+}

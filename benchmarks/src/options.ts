@@ -1,0 +1,148 @@
+import { parseArgs } from "node:util";
+
+/** What is measured: one operation at a time, or many. */
+export type Scenario = "latency" | "throughput";
+export type OperationType = "put" | "get" | "increment";
+
+/** What one run does. */
+export interface RunOptions {
+  readonly scenario: Scenario;
+  /** Clients with a key and a session each, all in this process. */
+  readonly clients: number;
+  /** Closed loops of each client: it sends its next operation when one has been answered. */
+  readonly outstanding: number;
+  /** Operations to measure; undefined: measure for `seconds`. */
+  readonly operations: number | undefined;
+  readonly seconds: number;
+  readonly operation: OperationType;
+  readonly valueBytes: number;
+}
+
+/** How the cluster is made; every run of one call uses the same cluster. */
+export interface ClusterOptions {
+  readonly replicas: number;
+  readonly durability: "sync" | "async";
+  /** Undecided proposals of the primary at once; the product's default when left out. */
+  readonly pipeline: number | undefined;
+  /** Parent of the cluster's temporary folder. */
+  readonly data: string | undefined;
+  /** Where CPU profiles of every process go. */
+  readonly profile: string | undefined;
+}
+
+export interface BenchOptions {
+  readonly runs: readonly RunOptions[];
+  readonly cluster: ClusterOptions;
+  readonly json: boolean;
+  readonly check: boolean;
+}
+
+/** The command line cannot be understood; the message says what was expected. */
+export class UsageError extends Error {}
+
+export const HELP: string = `Usage: npm run bench -- [options]
+       npm run bench -- crypto [--json]
+
+Measures operations of closed-loop clients against a fresh cluster of real processes on this machine.
+
+  --scenario NAME    latency (1 client, 1 operation outstanding), throughput (1 client, 100 outstanding) or all (default)
+  --clients C        clients, each with its own key and session
+  --outstanding O    operations that each client keeps on the way
+  --operations N     measure this many operations
+  --seconds S        measure for this long (5), when --operations is not given
+  --operation TYPE   put (default), get or increment
+  --value-bytes B    bytes of each value that put writes (64)
+  --replicas N       replicas of the cluster (4)
+  --durability MODE  sync (default) or async
+  --pipeline D       proposals on the way at once (the default of a replica)
+  --data DIR         make the cluster's temporary folder in DIR: the disk matters
+  --profile DIR      write a CPU profile of every process to DIR
+  --check            exit 1 unless the medians and rates reach the project's minimums
+  --json             print JSON
+  --help             print this
+
+Example: npm run bench -- --scenario throughput --outstanding 400 --value-bytes 1024 --json`;
+
+const TEXT = { type: "string" } as const;
+const FLAG = { type: "boolean" } as const;
+const FLAGS = {
+  scenario: TEXT,
+  clients: TEXT,
+  outstanding: TEXT,
+  operations: TEXT,
+  seconds: TEXT,
+  operation: TEXT,
+  "value-bytes": TEXT,
+  replicas: TEXT,
+  durability: TEXT,
+  pipeline: TEXT,
+  data: TEXT,
+  profile: TEXT,
+  json: FLAG,
+  check: FLAG,
+  help: FLAG,
+} as const;
+const SCENARIOS: Readonly<Record<string, readonly Scenario[]>> = {
+  latency: ["latency"],
+  throughput: ["throughput"],
+  all: ["latency", "throughput"],
+};
+const OUTSTANDING: Readonly<Record<Scenario, number>> = { latency: 1, throughput: 100 };
+
+/**
+ * Reads the command line.
+ *
+ * @returns undefined when help was asked for.
+ * @throws UsageError
+ */
+export function parseOptions(args: readonly string[]): BenchOptions | undefined {
+  const flags = readFlags(args);
+  if (flags.help === true) return undefined;
+  const scenario = oneOf("scenario", flags.scenario ?? "all", ["latency", "throughput", "all"]);
+  const operation = oneOf("operation", flags.operation ?? "put", ["put", "get", "increment"]);
+  const durability = oneOf("durability", flags.durability ?? "sync", ["sync", "async"]);
+  const operations = wholeNumber("operations", flags.operations);
+  const runs = (SCENARIOS[scenario] ?? []).map((name) => ({
+    scenario: name,
+    clients: wholeNumber("clients", flags.clients) ?? 1,
+    outstanding: wholeNumber("outstanding", flags.outstanding) ?? OUTSTANDING[name],
+    operations,
+    seconds: wholeNumber("seconds", flags.seconds) ?? 5,
+    operation,
+    valueBytes: wholeNumber("value-bytes", flags["value-bytes"], 0) ?? 64,
+  }));
+  const replicas = wholeNumber("replicas", flags.replicas, 4) ?? 4;
+  const pipeline = wholeNumber("pipeline", flags.pipeline);
+  return {
+    runs,
+    cluster: { replicas, durability, pipeline, data: flags.data, profile: flags.profile },
+    json: flags.json === true,
+    check: flags.check === true,
+  };
+}
+
+type Flags = {
+  readonly [Name in keyof typeof FLAGS]?: (typeof FLAGS)[Name]["type"] extends "string" ? string : boolean;
+};
+
+function readFlags(args: readonly string[]): Flags {
+  try {
+    return parseArgs({ args: [...args], options: FLAGS, strict: true }).values;
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function wholeNumber(name: string, text: string | undefined, least = 1): number | undefined {
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < least)
+    throw new UsageError(`--${name} is ${text}, expected a whole number of at least ${least}`);
+  return value;
+}
+
+function oneOf<T extends string>(name: string, text: string, choices: readonly T[]): T {
+  const choice = choices.find((candidate) => candidate === text);
+  if (choice === undefined) throw new UsageError(`--${name} is ${text}, expected ${choices.join(", ")}`);
+  return choice;
+}
