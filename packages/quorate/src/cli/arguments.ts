@@ -7,6 +7,13 @@ export function integer(text: string): number {
   return value;
 }
 
+/** Parses an integer of at least one. */
+export function positive(text: string): number {
+  const value = integer(text);
+  if (value < 1) throw new InvalidArgumentError("expected a whole number of at least 1.");
+  return value;
+}
+
 /** Parses a TCP port. */
 export function port(text: string): number {
   const value = integer(text);

@@ -3,6 +3,7 @@ import { kvService } from "@quorate/kv";
 import { ConfigurationError, type ReplicaFolder, readReplicaFolder, startReplica } from "@quorate/server";
 import { formatAddress, parseAddress } from "@quorate/transport";
 import { type Command, Option } from "commander";
+import { positive } from "./arguments.ts";
 import { EXIT } from "./exit-codes.ts";
 import { createLogger, LOG_LEVELS, type LogLevel } from "./logger.ts";
 import { reportError } from "./terminal.ts";
@@ -11,6 +12,7 @@ interface StartFlags {
   readonly data: string;
   readonly listen?: string;
   readonly advertise?: string;
+  readonly pipeline?: number;
   readonly logLevel: LogLevel;
 }
 
@@ -25,6 +27,7 @@ export function addStartCommand(program: Command): void {
     .requiredOption("--data <dir>", "the data folder, made by `quorate init`")
     .option("--listen <host:port>", "listen here instead of where the data folder says")
     .option("--advertise <host:port>", "what others dial; checked against genesis, which is where they read it")
+    .option("--pipeline <depth>", "proposals that this replica as primary keeps on the way at once", positive)
     .addOption(
       new Option("--log-level <level>", "how much to log to standard error").choices(LOG_LEVELS).default("info"),
     )
@@ -37,7 +40,7 @@ export function addStartCommand(program: Command): void {
         process.exitCode = reportError(error);
       } finally {
         // The channel to the parent would keep the process alive.
-        process.disconnect?.();
+        if (process.connected) process.disconnect();
       }
     });
 }
@@ -59,7 +62,16 @@ async function runReplica(flags: StartFlags): Promise<number> {
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => end(EXIT.ok));
   // A replica that was started by `quorate cluster` does not outlive it.
   process.on("disconnect", () => end(EXIT.ok));
-  const replica = await startReplica({ folder, service: kvService(), backend, hasher, log, onFatal });
+  const { pipeline } = flags;
+  const replica = await startReplica({
+    folder,
+    service: kvService(),
+    backend,
+    hasher,
+    log,
+    onFatal,
+    ...(pipeline !== undefined && { settings: { pipelineDepthMax: pipeline } }),
+  });
   tellParent({ type: "ready" });
   const exitCode = await ended;
   await replica.stop();
