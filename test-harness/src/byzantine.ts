@@ -26,6 +26,8 @@ export const BYZANTINE_BEHAVIOURS = [
   "corrupt-bodies",
   /** Votes for wrong state roots, and lies about where it stands. */
   "wrong-checkpoints",
+  /** Repeats what it said and heard before, also in the name of others. */
+  "replays",
 ] as const;
 
 /** Rewrites what a replica sends. */
@@ -60,6 +62,8 @@ export function createByzantineActor(behaviour: ByzantineBehaviour, tools: Byzan
       return corruptBodies(honest, tools);
     case "wrong-checkpoints":
       return { ...honest, toReplica: (_to, frame) => [wrongCheckpoint(frame, tools)] };
+    case "replays":
+      return replays(honest, tools);
   }
 }
 
@@ -99,6 +103,26 @@ function corruptBodies(honest: ByzantineActor, tools: ByzantineTools): Byzantine
       const isVote = frame.type === "signed" && frame.envelope.message.type === "prepare";
       if (!isVote || proposal === undefined) return [corruptBody(frame, tools)];
       return [corruptBody(proposal, tools), frame];
+    },
+  };
+}
+
+/** The most frames that a replaying actor remembers. */
+const REMEMBERED_MAX = 200;
+
+function replays(honest: ByzantineActor, { prng }: ByzantineTools): ByzantineActor {
+  const remembered: ReplicaFrame[] = [];
+  const remember = (frame: ReplicaFrame): void => {
+    if (remembered.length < REMEMBERED_MAX) remembered.push(frame);
+    else remembered[prng.integer(0, REMEMBERED_MAX - 1)] = frame;
+  };
+  return {
+    ...honest,
+    fromReplica: remember,
+    toReplica: (_to, frame) => {
+      remember(frame);
+      const old = remembered[prng.integer(0, remembered.length - 1)];
+      return old === undefined || prng.chance(0.5) ? [frame] : [frame, old];
     },
   };
 }

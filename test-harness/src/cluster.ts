@@ -26,6 +26,7 @@ export interface SimulatedCluster {
   readonly codec: Codec;
   /** By replica id. */
   readonly replicaSeeds: readonly Uint8Array[];
+  /** First the correct clients', then the faulty ones'. */
   readonly clientSeeds: readonly Uint8Array[];
 }
 
@@ -34,7 +35,7 @@ export function createCluster(options: SimulationOptions, prng: Prng): Simulated
   const hasher = createNodeHasher();
   const backend = options.scheme === "fake" ? createFakeBackend(hasher) : createNodeBackend();
   const replicaSeeds = Array.from({ length: options.replicas }, () => prng.bytes(32));
-  const clientSeeds = Array.from({ length: options.clients }, () => prng.bytes(32));
+  const clientSeeds = Array.from({ length: options.clients + options.faultyClients }, () => prng.bytes(32));
   const members = replicaSeeds.map((seed, id) => ({
     id: replicaId(id),
     publicKey: backend.publicKeyOf(seed),
@@ -54,6 +55,9 @@ export function createCluster(options: SimulationOptions, prng: Prng): Simulated
       batchRequestsMax: options.batchRequestsMax,
       requestOperationsMax: options.requestOperationsMax,
       sessionWindow: options.sessionWindow,
+      sessionsPerClientMax: options.sessionsPerClientMax,
+      // Room for each correct client's one and for two of each faulty one: more of theirs are evicted, not others'.
+      sessionsMax: options.clients + 2 * Math.max(1, options.faultyClients),
     },
     timeouts: { clockToleranceMs: options.clockToleranceMs, statusIntervalMs: options.statusIntervalMs },
   };

@@ -20,6 +20,7 @@ export * from "./options.ts";
 export * from "./plant.ts";
 export * from "./prng.ts";
 export * from "./processes/index.ts";
+export * from "./recording-service.ts";
 export * from "./simulation.ts";
 export * from "./swarm.ts";
 export * from "./virtual-clock.ts";

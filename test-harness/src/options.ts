@@ -23,7 +23,9 @@ export interface SimulationOptions {
   readonly seed: number;
   /** n, from 4. */
   readonly replicas: number;
+  /** Correct ones. */
   readonly clients: number;
+  readonly faultyClients: number;
   /** Operations of each client. */
   readonly operations: number;
   /** Keyed hashes and frames as values, or ed25519 and the codec. */
@@ -34,6 +36,7 @@ export interface SimulationOptions {
   readonly batchRequestsMax: number;
   readonly requestOperationsMax: number;
   readonly sessionWindow: number;
+  readonly sessionsPerClientMax: number;
   readonly requestsOutstandingMax: number;
   readonly pendingRequestsMax: number;
   readonly statusIntervalMs: number;

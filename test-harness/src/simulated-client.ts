@@ -6,7 +6,15 @@ import {
   type ClientTimer,
 } from "@quorate/client-proxy";
 import { createClientSigner, Verifier } from "@quorate/crypto";
-import { bytesToHex, type ClientFrame, digest, type PublicKey, replicaId, type ServerFrame } from "@quorate/protocol";
+import {
+  bytesToHex,
+  type ClientFrame,
+  digest,
+  type PublicKey,
+  replicaId,
+  type ServerFrame,
+  type SessionId,
+} from "@quorate/protocol";
 import { describeFrame } from "./describe-frame.ts";
 import type { SimulationOptions } from "./options.ts";
 import type { Plant } from "./plant.ts";
@@ -35,6 +43,7 @@ export class SimulatedClient {
   readonly #outcomes = new Map<number, CallOutcome>();
   readonly #plant: Plant;
   #calls = 0;
+  #session: SessionId | undefined;
 
   constructor(world: World, index: number, options: SimulationOptions, prng: Prng, plant: Plant) {
     const { backend, hasher, cluster, clientSeeds, membership, genesis } = world.cluster;
@@ -68,6 +77,11 @@ export class SimulatedClient {
     const { waitingOperations, sentOperations, requestsOutstanding } = this.#core.occupancy;
     const settled = `${this.#outcomes.size} of ${this.#calls} settled`;
     return `${this.end} ${settled}, ${waitingOperations} wait, ${sentOperations} sent in ${requestsOutstanding} requests`;
+  }
+
+  /** The session of its last request, for others to abuse. */
+  get session(): SessionId | undefined {
+    return this.#session;
   }
 
   outcomeOf(call: number): CallOutcome | undefined {
@@ -143,6 +157,7 @@ export class SimulatedClient {
 
   #send(to: number, frame: ClientFrame): void {
     const { network, wire, receive, marks, checkers } = this.#world;
+    if (frame.request.type === "operations") this.#session = frame.request.session;
     this.#world.note(`${this.end} > r${to} ${describeFrame(frame)}`);
     const receivers = this.#sent.get(frame) ?? new Set();
     if (receivers.has(to)) marks.add("client: request sent again");

@@ -151,7 +151,7 @@ export class SimulatedReplica {
     if (host === undefined) return;
     const frame = arrival();
     this.#world.note(`${this.end} < c${client} ${describeFrame(frame)}`);
-    if (!host.onClientFrame(key, frame)) this.#world.fail(new Error(`${this.end} refused a correct client's frame`));
+    if (!host.onClientFrame(key, frame)) this.#world.onClientRefused(client);
     this.#check();
   }
 

@@ -1,5 +1,5 @@
 import { decodeKvResult } from "@quorate/kv";
-import { type CommittedEntry, type Genesis, invariant, sequenceNumber } from "@quorate/protocol";
+import { type CommittedEntry, type Genesis, invariant, type ServerFrame, sequenceNumber } from "@quorate/protocol";
 import { AgreementChecker } from "./checkers/agreement.ts";
 import type { Checker } from "./checkers/checker.ts";
 import { DurabilityChecker } from "./checkers/durability.ts";
@@ -11,6 +11,7 @@ import { WatermarksChecker } from "./checkers/watermarks.ts";
 import { createCluster, type SimulatedCluster } from "./cluster.ts";
 import { SimulationFailure } from "./failure.ts";
 import { FaultInjector } from "./fault-injector.ts";
+import { FaultyClient } from "./faulty-client.ts";
 import { Marks } from "./marks.ts";
 import { Network } from "./network.ts";
 import type { SimulationOptions } from "./options.ts";
@@ -20,7 +21,7 @@ import { SimulatedClient } from "./simulated-client.ts";
 import { SimulatedReplica } from "./simulated-replica.ts";
 import { Trace } from "./trace.ts";
 import { VirtualClock } from "./virtual-clock.ts";
-import { createCodecWire, createValueWire } from "./wire.ts";
+import { type Arrival, createCodecWire, createValueWire } from "./wire.ts";
 import { COUNTERS, drawOperation, readCounter } from "./workload.ts";
 import type { World } from "./world.ts";
 
@@ -56,6 +57,7 @@ export class Simulation {
   readonly #world: World;
   readonly #replicas: readonly SimulatedReplica[];
   readonly #clients: readonly SimulatedClient[];
+  readonly #faultyClients: readonly FaultyClient[];
   readonly #faults: FaultInjector;
   #failure: unknown;
 
@@ -81,6 +83,10 @@ export class Simulation {
       const prng = this.#prng.fork(`client/${index}`);
       return new SimulatedClient(this.#world, index, options, prng, plant);
     });
+    this.#faultyClients = Array.from({ length: options.faultyClients }, (_, i) => {
+      const index = options.clients + i;
+      return new FaultyClient(this.#world, index, this.#prng.fork(`client/${index}`));
+    });
     this.#faults = new FaultInjector(this.#world, this.#replicas, {
       onReplicaUp: (replica) => this.#connect(replica),
       onReplicaDown: (replica) => {
@@ -97,6 +103,7 @@ export class Simulation {
       this.#faults.start();
       this.#faults.plan(this.#options.faults);
       this.#planWorkload();
+      this.#planMischief();
       this.#advance(this.#options.safetyMs);
       this.#faults.heal();
       this.#untilQuiet("after the faults");
@@ -133,15 +140,25 @@ export class Simulation {
       fail: (error) => {
         this.#failure ??= error;
       },
+      onClientRefused: (client) => {
+        marks.add("faulty client: refused");
+        if (client < options.clients) this.#failure ??= new Error(`a replica refused the correct client c${client}`);
+      },
       receive: {
         replicaFrame: (to, from, frame) => this.#replicas[to]?.onReplicaFrame(from, frame),
         clientFrame: (to, client, frame) => {
-          const key = this.#clients[client]?.publicKey;
+          const key = (this.#clients[client] ?? this.#faultyClients[client - options.clients])?.publicKey;
           if (key !== undefined) this.#replicas[to]?.onClientFrame(client, key, frame);
         },
-        serverFrame: (client, from, frame) => this.#clients[client]?.onServerFrame(from, frame),
+        serverFrame: (client, from, frame) => this.#toClient(client, from, frame),
       },
     };
+  }
+
+  #toClient(client: number, from: number, frame: Arrival<ServerFrame>): void {
+    this.#clients[client]?.onServerFrame(from, frame);
+    const faulty = this.#faultyClients[client - this.#options.clients];
+    faulty?.onServerFrame(frame);
   }
 
   #createCheckers({ checkpointInterval, windowSize }: Genesis): readonly Checker[] {
@@ -153,9 +170,9 @@ export class Simulation {
       new StateEqualityChecker(),
       new PromisesChecker((replica) => !byzantine.has(replica)),
       new WatermarksChecker(checkpointInterval, windowSize),
-      new ExactlyOnceChecker(),
+      new ExactlyOnceChecker((client) => client < this.#options.clients),
       new DurabilityChecker(),
-      new ValidityChecker(hasher, cluster, clients),
+      new ValidityChecker(hasher, cluster, clients, (client) => client >= this.#options.clients),
     ];
   }
 
@@ -193,6 +210,19 @@ export class Simulation {
           }
         });
       }
+    }
+  }
+
+  /** What faulty clients do, while there are other faults. */
+  #planMischief(): void {
+    for (const client of this.#faultyClients) {
+      const prng = this.#prng.fork(`mischief/${client.index}`);
+      for (let acts = prng.integer(10, 40); acts > 0; acts--)
+        this.#world.clock.after(prng.between(0, this.#options.safetyMs), () => {
+          const victim = this.#clients[prng.integer(0, this.#clients.length - 1)]?.session;
+          if (victim !== undefined) client.learn(victim);
+          client.act();
+        });
     }
   }
 

@@ -20,6 +20,7 @@ export function optionsForSeed(seed: number): SimulationOptions {
     seed,
     replicas,
     clients: prng.integer(1, 6),
+    faultyClients: prng.pick([0, 0, 1, 2]),
     operations: prng.integer(15, 30),
     scheme,
     checkpointInterval,
@@ -28,6 +29,7 @@ export function optionsForSeed(seed: number): SimulationOptions {
     batchRequestsMax: prng.pick([1, 2, 4, 16]),
     requestOperationsMax: prng.pick([1, 3, 8]),
     sessionWindow,
+    sessionsPerClientMax: prng.pick([4, 64]),
     requestsOutstandingMax: prng.integer(1, sessionWindow),
     pendingRequestsMax: prng.pick([2, 4, 64, 1024]),
     statusIntervalMs: prng.pick([20, 50, 100]),
@@ -80,7 +82,7 @@ function faultsFor(prng: Prng, replicas: number, safetyMs: number): readonly Fau
     const forMs = prng.pick([50, 300, 1000]);
     faults.push({ type: "cut", atMs: moment(), replica: prng.integer(0, replicas - 1), direction, forMs });
   }
-  if (prng.chance(0.15))
+  if (prng.chance(0.25))
     faults.push({ type: "flush-failure", atMs: moment(), replica: prng.integer(0, replicas - 1), downMs: downMs() });
   return faults.sort((a, b) => a.atMs - b.atMs);
 }

@@ -20,6 +20,8 @@ export interface World {
   note(line: string): void;
   /** The run has failed; the first error counts. */
   fail(error: unknown): void;
+  /** A replica would close the link to this client, whose frame no correct client sends. */
+  onClientRefused(client: number): void;
   /** The receiving ends. */
   readonly receive: {
     replicaFrame(to: number, from: number, frame: Arrival<ReplicaFrame>): void;

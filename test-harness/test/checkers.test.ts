@@ -1,6 +1,20 @@
 import type { CallOutcome } from "@quorate/client-proxy";
+import { createClientSigner, sessionIdOf } from "@quorate/crypto";
+import { createNodeHasher } from "@quorate/crypto/node";
+import { createFakeBackend } from "@quorate/crypto/testing";
 import { encodeKvOperation } from "@quorate/kv";
-import { type Evidence, type ReplicaFrame, replicaId, sequenceNumber, utf8 } from "@quorate/protocol";
+import {
+  type CommittedEntry,
+  clusterId,
+  digest,
+  type Evidence,
+  type ReplicaFrame,
+  type Request,
+  replicaId,
+  requestNumber,
+  sequenceNumber,
+  utf8,
+} from "@quorate/protocol";
 import type { ReplicaStatus } from "@quorate/replica";
 import {
   AgreementChecker,
@@ -8,8 +22,10 @@ import {
   type Ending,
   ExactlyOnceChecker,
   type ExecutionStep,
+  nameOperation,
   PromisesChecker,
   StateEqualityChecker,
+  ValidityChecker,
   Violation,
   WatermarksChecker,
 } from "@quorate/test-harness";
@@ -159,6 +175,63 @@ describe("The promises checker", () => {
 
     violation("promises.false-accusation", () => checker().onEvidence(R1, against(R0)));
     violation(undefined, () => checker().onEvidence(R0, against(R1)));
+  });
+});
+
+describe("The validity checker", () => {
+  const hasher = createNodeHasher();
+  const cluster = clusterId("c".repeat(64));
+  const backend = createFakeBackend(hasher);
+  const signer = createClientSigner({ backend, hasher, cluster, seed: new Uint8Array(32).fill(7) });
+  const registration = signer.signRegistration({ nonce: digest("a".repeat(64)), lastValid: sequenceNumber(9) }).request;
+  const session = sessionIdOf(hasher, cluster, signer.publicKey, digest("a".repeat(64)), sequenceNumber(1), 0);
+  const call = (number: number, name: number): Request => {
+    const operations = [nameOperation({ client: 0, call: name }, INCREMENT)];
+    return signer.signOperations({ session, number: requestNumber(number), operations }).request;
+  };
+  const entry = (seq: number, ...requests: Request[]): CommittedEntry =>
+    ({ batch: { timestampMs: 1, requests }, certificate: { seq } }) as unknown as CommittedEntry;
+  /** A checker that has heard of these requests, and of the calls that ran at each number from 2. */
+  const checker = (requests: readonly Request[], ...ran: number[][]): ValidityChecker => {
+    const validity = new ValidityChecker(hasher, cluster, new Map([[signer.publicKey, 0]]));
+    for (const name of [0, 1, 2]) validity.onSubmitted(0, name, INCREMENT);
+    for (const request of requests) validity.onRequest(0, request);
+    ran.forEach((calls, i) => {
+      const at = sequenceNumber(i + 2);
+      const operations = calls.map((name) => ({ client: 0, call: name, seq: at, result: undefined }));
+      validity.onExecuted(step({ replica: R0, seq: at, operations }));
+    });
+    return validity;
+  };
+  const [first, second] = [call(1, 0), call(2, 1)];
+
+  it("accepts what a reader of the history would have run: each number once, in order", () => {
+    const history = [entry(1, registration), entry(2, second, first), entry(3, first, second)];
+    const validity = checker([registration, first, second], [0], [1]);
+
+    violation(undefined, () => validity.atEnd({ ...QUIET, history }));
+  });
+
+  it("finds what ran out of turn or did not run, and requests that nobody signed or of nobody", () => {
+    const history = [entry(1, registration), entry(2, first), entry(3, second)];
+    const all = [registration, first, second];
+
+    violation("validity.ran", () => checker(all, [0], [0, 1]).atEnd({ ...QUIET, history }));
+    violation("validity.ran", () => checker(all, [0], []).atEnd({ ...QUIET, history }));
+    violation("validity.never-signed", () => checker([registration, first], [0], [1]).atEnd({ ...QUIET, history }));
+    const strange = { ...first, client: "b".repeat(64) } as Request;
+    violation("validity.stranger", () => checker(all).atEnd({ ...QUIET, history: [entry(1, strange)] }));
+  });
+
+  it("lets the session of a client that opens too many vanish, but runs nothing for it that is not due", () => {
+    const validity = new ValidityChecker(hasher, cluster, new Map([[signer.publicKey, 0]]), () => true);
+    validity.onSubmitted(0, 0, INCREMENT);
+    for (const request of [registration, first]) validity.onRequest(0, request);
+
+    violation(undefined, () => validity.atEnd({ ...QUIET, history: [entry(1, registration), entry(2, first)] }));
+    const operations = [{ client: 0, call: 2, seq: sequenceNumber(2), result: undefined }];
+    validity.onExecuted(step({ replica: R0, seq: 2, operations }));
+    violation("validity.ran", () => validity.atEnd({ ...QUIET, history: [entry(1, registration), entry(2, first)] }));
   });
 });
 

@@ -7,6 +7,7 @@ import { type Checker, demand, type Ending, type ExecutionStep } from "./checker
  * in which it made them, a call whose failure says "no effect" never; and the counters add up.
  */
 export class ExactlyOnceChecker implements Checker {
+  readonly #isCorrect: (client: number) => boolean;
   readonly #ranAt = new Map<string, number>();
   readonly #lastCall = new Map<number, number>();
   readonly #checkedTo = { seq: 0 };
@@ -15,8 +16,13 @@ export class ExactlyOnceChecker implements Checker {
   readonly #withoutEffect = new Set<string>();
   readonly #acknowledged = new Set<string>();
 
+  /** @param isCorrect only these keep to an order, and increment counters. */
+  constructor(isCorrect: (client: number) => boolean = () => true) {
+    this.#isCorrect = isCorrect;
+  }
+
   onSubmitted(client: number, call: number, operation: Uint8Array): void {
-    this.#operations.set(`${client}/${call}`, operation);
+    if (this.#isCorrect(client)) this.#operations.set(`${client}/${call}`, operation);
   }
 
   onSettled(client: number, call: number, outcome: CallOutcome): void {
@@ -30,6 +36,7 @@ export class ExactlyOnceChecker implements Checker {
     if (seq <= this.#checkedTo.seq) return;
     this.#checkedTo.seq = seq;
     for (const { client, call, result } of operations) {
+      if (!this.#isCorrect(client)) continue;
       const name = `${client}/${call}`;
       const before = this.#ranAt.get(name);
       demand(before === undefined, "once.twice", { name, seq, before });

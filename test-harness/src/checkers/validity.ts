@@ -1,4 +1,4 @@
-import { requestDigest } from "@quorate/crypto";
+import { requestDigest, sessionIdOf } from "@quorate/crypto";
 import {
   bytesToHex,
   type ClusterId,
@@ -21,10 +21,17 @@ export class ValidityChecker implements Checker {
   readonly #clients: ReadonlyMap<PublicKey, number>;
   /** Of all that clients have signed. A history may hold other signatures: a certificate vouches for the digest only. */
   readonly #signed = new Set<Digest>();
-  readonly #ran = new Map<number, string>();
+  readonly #mayBeEvicted: (client: number) => boolean;
+  readonly #ran = new Map<number, readonly string[]>();
   readonly #submitted = new Map<string, string>();
 
-  constructor(hasher: Hasher, cluster: ClusterId, clients: ReadonlyMap<PublicKey, number>) {
+  constructor(
+    hasher: Hasher,
+    cluster: ClusterId,
+    clients: ReadonlyMap<PublicKey, number>,
+    mayBeEvicted: (client: number) => boolean = () => false,
+  ) {
+    this.#mayBeEvicted = mayBeEvicted;
     this.#hasher = hasher;
     this.#cluster = cluster;
     this.#clients = clients;
@@ -39,26 +46,44 @@ export class ValidityChecker implements Checker {
   }
 
   onExecuted({ seq, operations }: ExecutionStep): void {
-    this.#ran.set(seq, operations.map(({ client, call }) => `${client}/${call}`).join());
+    this.#ran.set(
+      seq,
+      operations.map(({ client, call }) => `${client}/${call}`),
+    );
   }
 
   atEnd({ history }: Ending): void {
     const expected = new Map<string, number>();
     for (const { batch, certificate } of history) {
-      const due = batch.requests.flatMap((request) => this.#callsOf(request, certificate, expected));
-      const ran = this.#ran.get(certificate.seq);
-      demand(ran === due.join(), "validity.ran", { seq: certificate.seq, ran, due });
+      const due = batch.requests.flatMap((request, index) => this.#callsOf(request, index, certificate, expected));
+      const ran = this.#ran.get(certificate.seq) ?? [];
+      // Sessions of a client that opens too many are evicted, and their requests have no effect.
+      const mustRun = (call: string): boolean => ran.includes(call) || !this.#mayBeEvicted(Number.parseInt(call, 10));
+      const expectedCalls = due.filter(mustRun);
+      demand(ran.join() === expectedCalls.join(), "validity.ran", { seq: certificate.seq, ran, due });
     }
   }
 
   /** What this request makes run, and what its session expects after it. */
-  #callsOf(request: Request, { seq }: CommittedEntry["certificate"], expected: Map<string, number>): readonly string[] {
+  #callsOf(
+    request: Request,
+    index: number,
+    { seq }: CommittedEntry["certificate"],
+    expected: Map<string, number>,
+  ): readonly string[] {
     const client = this.#clients.get(request.client);
     demand(client !== undefined, "validity.stranger", { seq, client: request.client });
     const digest = requestDigest(this.#hasher, this.#cluster, request);
     demand(this.#signed.has(digest), "validity.never-signed", { seq, client, digest });
-    if (request.type === "registration" || request.number !== (expected.get(request.session) ?? 1)) return [];
-    expected.set(request.session, request.number + 1);
+    if (request.type === "registration") {
+      // If it was refused, nobody ever learns this name.
+      const session = sessionIdOf(this.#hasher, this.#cluster, request.client, request.nonce, seq, index);
+      expected.set(`${request.client}/${session}`, 1);
+      return [];
+    }
+    const session = `${request.client}/${request.session}`;
+    if (request.number !== expected.get(session)) return [];
+    expected.set(session, request.number + 1);
     return request.operations.map((named) => {
       const { name, operation } = parseNamedOperation(named);
       const call = `${name.client}/${name.call}`;

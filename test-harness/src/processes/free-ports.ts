@@ -1,14 +1,12 @@
 import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type Server } from "node:net";
+import { ADMIN_PORT_OFFSET } from "@quorate/server";
 
 /** Below the ports that systems give to outgoing connections, which could take one between the look and its use. */
 const PORTS_FIRST = 12_000;
 const PORTS_LAST = 30_000;
 const ATTEMPTS_MAX = 200;
-
-/** How far the admin port of a replica lies above the port it listens on, unless it is told otherwise. */
-export const ADMIN_PORT_OFFSET = 1_000;
 
 /**
  * The first of `count` neighbouring ports that nobody listens on now, neither there nor `ADMIN_PORT_OFFSET` above.

@@ -13,9 +13,16 @@ import {
   type Limits,
   type PublicKey,
 } from "@quorate/protocol";
-import { initReplicaFolder, keyFileOf, type ProcessStatus, type ReplicaFolder, readGenesis } from "@quorate/server";
+import {
+  ADMIN_PORT_OFFSET,
+  initReplicaFolder,
+  keyFileOf,
+  type ProcessStatus,
+  type ReplicaFolder,
+  readGenesis,
+} from "@quorate/server";
 import { type ConnectOptions, connect, KvClient, type QuorateClient } from "quorate";
-import { ADMIN_PORT_OFFSET, freePortBase } from "./free-ports.ts";
+import { freePortBase } from "./free-ports.ts";
 import { QUORATE_COMMAND, RunningCommand } from "./running-command.ts";
 
 /** What a cluster of real processes is made of; what is left out has the value that `npm start` gives. */

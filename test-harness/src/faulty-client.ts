@@ -1,0 +1,104 @@
+import { createClientSigner } from "@quorate/crypto";
+import { encodeKvOperation } from "@quorate/kv";
+import {
+  bytesToHex,
+  type ClientSigner,
+  digest,
+  type PublicKey,
+  type Request,
+  requestNumber,
+  type ServerFrame,
+  type SessionId,
+  sequenceNumber,
+  utf8,
+} from "@quorate/protocol";
+import type { Prng } from "./prng.ts";
+import { nameOperation } from "./recording-service.ts";
+import type { Arrival } from "./wire.ts";
+import type { World } from "./world.ts";
+
+/** Request numbers it uses: few, so that they meet. */
+const NUMBER_MAX = 12;
+/** Sessions of others that it remembers to abuse. */
+const SESSIONS_MAX = 16;
+
+/**
+ * A client that keeps to no rule but that of its key: numbers that jump, go back and are used for several requests,
+ * different ones to different replicas, sessions of others, registrations without end, and signatures that are none.
+ */
+export class FaultyClient {
+  readonly index: number;
+  readonly publicKey: PublicKey;
+  readonly #world: World;
+  readonly #prng: Prng;
+  readonly #signer: ClientSigner;
+  readonly #sessions: SessionId[] = [];
+  readonly #sent: Request[] = [];
+  #calls = 0;
+
+  constructor(world: World, index: number, prng: Prng) {
+    const { backend, hasher, cluster, clientSeeds } = world.cluster;
+    this.index = index;
+    this.#world = world;
+    this.#prng = prng;
+    const seed = clientSeeds[index] ?? new Uint8Array(0);
+    this.#signer = createClientSigner({ backend, hasher, cluster, seed });
+    this.publicKey = this.#signer.publicKey;
+  }
+
+  /** Does one bad thing. */
+  act(): void {
+    const request = this.#drawRequest();
+    const { network, wire, receive, marks } = this.#world;
+    for (const to of this.#world.cluster.membership.members) {
+      if (this.#prng.chance(0.3)) continue;
+      const frame = { type: "request", request: this.#prng.chance(0.2) ? this.#drawRequest() : request } as const;
+      const arrival = wire.clientFrame(frame);
+      marks.add("faulty client: request");
+      network.send(`c${this.index}`, `r${to.id}`, () => receive.clientFrame(to.id, this.index, arrival));
+    }
+  }
+
+  /** Learns from anyone: it believes the first reply. */
+  onServerFrame(arrival: Arrival<ServerFrame>): void {
+    const frame = arrival();
+    if (frame.type !== "reply") return;
+    const { session, number, results } = frame.reply;
+    this.#world.marks.add(`faulty client: ${results[0]?.status}`);
+    if (number === 0 && results[0]?.status === "ok") this.learn(session);
+  }
+
+  /** A session to use, its own or not. */
+  learn(session: SessionId): void {
+    if (this.#sessions.includes(session)) return;
+    if (this.#sessions.length === SESSIONS_MAX) this.#sessions.shift();
+    this.#sessions.push(session);
+  }
+
+  #drawRequest(): Request {
+    const [first, ...others] = this.#sessions;
+    if (first === undefined || this.#prng.chance(0.15)) return this.#drawRegistration();
+    const again = this.#sent[this.#prng.integer(0, Math.max(0, this.#sent.length - 1))];
+    if (again !== undefined && this.#prng.chance(0.2)) return again;
+    const call = this.#calls++;
+    const operation = encodeKvOperation({ type: "put", key: utf8("key/faulty"), value: utf8(`${call}`) });
+    for (const checker of this.#world.checkers) checker.onSubmitted?.(this.index, call, operation);
+    const session = this.#prng.pick([first, ...others]);
+    const number = requestNumber(this.#prng.integer(1, NUMBER_MAX));
+    const operations = [nameOperation({ client: this.index, call }, operation)];
+    return this.#sign(this.#signer.signOperations({ session, number, operations }).request);
+  }
+
+  #drawRegistration(): Request {
+    const nonce = digest(bytesToHex(this.#prng.bytes(32)));
+    const lastValid = sequenceNumber(this.#prng.pick([0, 20, 200, 2 ** 50]));
+    return this.#sign(this.#signer.signRegistration({ nonce, lastValid }).request);
+  }
+
+  #sign(request: Request): Request {
+    if (this.#prng.chance(0.1)) return { ...request, signature: request.signature.map((byte) => byte ^ 1) };
+    for (const checker of this.#world.checkers) checker.onRequest?.(this.index, request);
+    this.#sent.push(request);
+    return request;
+  }
+}
