@@ -66,6 +66,12 @@ export class Checkpointing {
     return seq % this.#options.interval === 0;
   }
 
+  /** Whether verifying this vote would be wasted (protocol rule 13.1). One that contradicts another is evidence. */
+  isRedundant(from: ReplicaId, { seq, stateRoot }: Checkpoint): boolean {
+    if (seq <= this.#certified.seq || !this.isDueAt(seq)) return true;
+    return this.#votes.get(from)?.get(seq)?.message.stateRoot === stateRoot;
+  }
+
   /**
    * The own state after `seq` is durable and has this root: votes for it (protocol rule 8.3).
    *

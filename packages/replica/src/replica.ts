@@ -128,7 +128,7 @@ export class Replica {
       case "commit":
         return this.#ordering.isRedundant(from, message);
       case "checkpoint":
-        return message.seq <= this.#checkpointing.certified.seq;
+        return this.#checkpointing.isRedundant(from, message);
       default:
         return false;
     }

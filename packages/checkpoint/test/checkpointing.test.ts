@@ -1,0 +1,247 @@
+import { Checkpointing } from "@quorate/checkpoint";
+import { createReplicaSigner, Verifier } from "@quorate/crypto";
+import { createNodeHasher } from "@quorate/crypto/node";
+import { createFakeBackend } from "@quorate/crypto/testing";
+import {
+  type Checkpoint,
+  type CheckpointCertificate,
+  clusterId,
+  type Digest,
+  type Effect,
+  epochNumber,
+  isContradiction,
+  membershipOf,
+  type ReplicaFrame,
+  replicaId,
+  type SequenceNumber,
+  type Signer,
+  sequenceNumber,
+  type VerifiedCheckpointCertificate,
+  type VerifiedEnvelope,
+  viewNumber,
+} from "@quorate/protocol";
+import { expect } from "chai";
+
+const hasher = createNodeHasher();
+const backend = createFakeBackend(hasher);
+const digestOf = (label: string): Digest => hasher.digest(new TextEncoder().encode(label));
+const seedOf = (id: number): Uint8Array => Buffer.from(digestOf(`replica ${id}`), "hex");
+const cluster = clusterId(digestOf("cluster"));
+const verifier = new Verifier({ backend, hasher, cluster });
+const epoch = epochNumber(0);
+const seqOf: (value: number) => SequenceNumber = sequenceNumber;
+const membership = membershipOf(
+  epoch,
+  [0, 1, 2, 3].map((id) => ({ id: replicaId(id), publicKey: backend.publicKeyOf(seedOf(id)), address: `h:${id + 1}` })),
+);
+const signerOf = (id: number): Signer =>
+  createReplicaSigner({ backend, seed: seedOf(id), self: replicaId(id), cluster });
+
+function voteOf(from: number, seq: number, root = `root ${seq}`): VerifiedEnvelope<Checkpoint> {
+  return signerOf(from).sign({ type: "checkpoint", epoch, seq: seqOf(seq), stateRoot: digestOf(root) });
+}
+function certificateOf(seq: number, root = `root ${seq}`, by = [0, 2, 3]): VerifiedCheckpointCertificate {
+  const signatures = by.map((id) => ({ from: replicaId(id), signature: voteOf(id, seq, root).signature }));
+  const certificate = { epoch, seq: seqOf(seq), stateRoot: digestOf(root), signatures };
+  const verified = verifier.verifyCheckpointCertificate(certificate, membership);
+  if (verified === undefined) throw new Error("the builder's own certificate does not verify");
+  return verified;
+}
+
+/** Replica 1 with K = 8 and L = 16, and what it did. */
+class Scene {
+  readonly effects: Effect[] = [];
+  readonly checkpointing = new Checkpointing(
+    { signer: signerOf(1), interval: 8, windowSize: 16 },
+    {
+      stable: { epoch, seq: seqOf(0), stateRoot: digestOf("genesis"), signatures: [] },
+      membership,
+      view: viewNumber(0),
+    },
+  );
+
+  durable(seq: number, root = `root ${seq}`): CheckpointCertificate | undefined {
+    return this.#checked(this.checkpointing.onStateDurable(seqOf(seq), digestOf(root), this.effects));
+  }
+  vote(from: number, seq: number, root = `root ${seq}`): CheckpointCertificate | undefined {
+    return this.#checked(this.checkpointing.onCheckpoint(voteOf(from, seq, root), this.effects));
+  }
+  certificate(seq: number, root?: string): CheckpointCertificate | undefined {
+    return this.#checked(this.checkpointing.onCertificate(certificateOf(seq, root)));
+  }
+  framesFor(theirs: number): ReplicaFrame[] {
+    return this.checkpointing.framesFor(seqOf(theirs));
+  }
+  get marks(): { stable: number; certified: number } {
+    return { stable: this.checkpointing.stable.seq, certified: this.checkpointing.certified.seq };
+  }
+  get rejections(): string[] {
+    return this.effects.flatMap((effect) => (effect.type === "rejected" ? [effect.rejection.code] : []));
+  }
+
+  #checked<T>(value: T): T {
+    this.checkpointing.checkInvariants();
+    return value;
+  }
+}
+
+describe("Checkpointing (OSDI'99 §4.3)", () => {
+  it("votes when the own state is durable, and only then", () => {
+    const scene = new Scene();
+    for (const from of [0, 2]) scene.vote(from, 8);
+    expect(scene.effects, "before").to.deep.equal([]);
+    scene.durable(8);
+    expect(scene.effects, "after").to.deep.equal([
+      { type: "broadcast", frame: { type: "signed", envelope: voteOf(1, 8) } },
+    ]);
+  });
+
+  it("q votes of one root make a certificate that verifies, and move h", () => {
+    const scene = new Scene();
+    scene.durable(8);
+    expect(scene.vote(3, 8), "two votes").to.equal(undefined);
+    const stable = scene.vote(0, 8);
+    expect(stable?.signatures.map(({ from }) => from)).to.deep.equal([0, 1, 3]);
+    expect(stable && verifier.verifyCheckpointCertificate(stable, membership)).not.to.equal(undefined);
+    expect(scene.marks).to.deep.equal({ stable: 8, certified: 8 });
+  });
+
+  it("a vote counts once, however often it comes", () => {
+    const scene = new Scene();
+    scene.durable(8);
+    for (let i = 0; i < 5; i++) scene.vote(3, 8);
+    expect(scene.marks).to.deep.equal({ stable: 0, certified: 0 });
+  });
+
+  it("votes for different roots do not count together", () => {
+    const scene = new Scene();
+    scene.durable(8);
+    scene.vote(0, 8, "another root");
+    scene.vote(2, 8);
+    expect(scene.marks).to.deep.equal({ stable: 0, certified: 0 });
+  });
+
+  it("a certificate ahead of the own state moves nothing until the own state is there", () => {
+    const scene = new Scene();
+    expect(scene.certificate(8), "before").to.equal(undefined);
+    expect(scene.marks).to.deep.equal({ stable: 0, certified: 8 });
+    expect(scene.durable(8)?.seq, "after").to.equal(8);
+  });
+
+  it("votes of others that come before the own state make a certificate that is used later", () => {
+    const scene = new Scene();
+    for (const from of [0, 2, 3]) scene.vote(from, 8);
+    expect(scene.marks).to.deep.equal({ stable: 0, certified: 8 });
+    expect(scene.durable(8)?.seq).to.equal(8);
+  });
+
+  it("h jumps to a later certificate when the state at it is reached", () => {
+    const scene = new Scene();
+    scene.certificate(16);
+    expect(scene.durable(8), "not certified itself").to.equal(undefined);
+    expect(scene.durable(16)?.seq).to.equal(16);
+  });
+
+  it("an own state that a quorum contradicts stops this replica", () => {
+    const scene = new Scene();
+    scene.durable(8, "my own root");
+    expect(() => scene.certificate(8)).to.throw("checkpoint.own-state-diverged");
+  });
+
+  it("an own state that contradicts a known certificate stops this replica", () => {
+    const scene = new Scene();
+    scene.certificate(8);
+    expect(() => scene.durable(8, "my own root")).to.throw("checkpoint.own-state-diverged");
+  });
+
+  it("two votes of one member for one number are evidence, and the first counts", () => {
+    const scene = new Scene();
+    scene.vote(0, 8, "another root");
+    scene.vote(0, 8);
+    const [evidence] = scene.effects.flatMap((effect) => (effect.type === "evidence" ? [effect.evidence] : []));
+    expect(evidence && isContradiction(evidence) && verifier.verifyEvidence(evidence, membership)).to.equal(true);
+    expect(scene.rejections).to.deep.equal(["checkpoint.conflicting"]);
+    scene.durable(8);
+    expect(scene.vote(2, 8)).to.equal(undefined);
+  });
+
+  it("votes for numbers that are no checkpoints are refused", () => {
+    const scene = new Scene();
+    scene.vote(0, 9);
+    expect(scene.rejections).to.deep.equal(["checkpoint.not-due"]);
+  });
+
+  it("of a member that votes for the whole future only a few votes are kept, and others' count as before", () => {
+    const scene = new Scene();
+    for (let k = 1; k <= 100; k++) scene.vote(0, 8 * k);
+    for (const from of [2, 3]) scene.vote(from, 8);
+    expect(scene.marks.certified, "its vote for 8 is gone").to.equal(0);
+    expect(scene.durable(8)?.seq, "the others are enough").to.equal(8);
+  });
+
+  it("own votes above h are bounded, the newest kept", () => {
+    const scene = new Scene();
+    for (const seq of [8, 16, 24, 32, 40]) scene.durable(seq);
+    const seqs = scene.framesFor(0).map((frame) => frame.type === "signed" && frame.envelope.message);
+    expect(seqs).to.deep.equal([24, 32, 40].map((seq) => voteOf(1, seq).message));
+  });
+
+  it("what is at or below h changes nothing", () => {
+    const scene = new Scene();
+    scene.certificate(16);
+    scene.durable(16);
+    scene.effects.length = 0;
+    expect([scene.vote(0, 8, "x"), scene.certificate(8), scene.durable(8), scene.effects]).to.deep.equal([
+      undefined,
+      undefined,
+      undefined,
+      [],
+    ]);
+  });
+
+  it("helps a peer with the certificate it lacks", () => {
+    const scene = new Scene();
+    scene.certificate(8);
+    expect(scene.framesFor(0)).to.deep.equal([{ type: "stable-checkpoint", checkpoint: certificateOf(8) }]);
+  });
+
+  it("helps a peer that has the certificate with the own votes above it", () => {
+    const scene = new Scene();
+    scene.certificate(8);
+    scene.durable(8);
+    scene.durable(16);
+    expect(scene.framesFor(8)).to.deep.equal([{ type: "signed", envelope: voteOf(1, 16) }]);
+  });
+
+  it("never sends the certificate of genesis, which has no signatures", () => {
+    expect(new Scene().framesFor(0)).to.deep.equal([]);
+  });
+
+  it("refuses a window that is no multiple of the interval", () => {
+    const base = { stable: certificateOf(8), membership, view: viewNumber(0) };
+    expect(() => new Checkpointing({ signer: signerOf(1), interval: 8, windowSize: 20 }, base)).to.throw(
+      "checkpoint.window",
+    );
+  });
+});
+
+describe("redundant checkpoint votes are recognised before they are verified (protocol rule 13.1)", () => {
+  it("one at or below the highest certificate, one that is not due, and one that is there", () => {
+    const scene = new Scene();
+    scene.certificate(8);
+    scene.vote(0, 16);
+    const redundant = [voteOf(0, 8), voteOf(0, 17), voteOf(0, 16)].map(({ from, message }) =>
+      scene.checkpointing.isRedundant(from, message),
+    );
+    expect(redundant).to.deep.equal([true, true, true]);
+  });
+
+  it("but not a first vote, nor one that contradicts it", () => {
+    const scene = new Scene();
+    scene.vote(0, 16);
+    const redundant = [voteOf(2, 16), voteOf(0, 16, "another root")].map(({ from, message }) =>
+      scene.checkpointing.isRedundant(from, message),
+    );
+    expect(redundant).to.deep.equal([false, false]);
+  });
+});
