@@ -19,7 +19,7 @@ import type { ClientEffect, ClientEvent } from "./events.ts";
 import * as failures from "./failures.ts";
 import { OpenRequest } from "./open-request.ts";
 import { type ClientOptions, completeOptions } from "./options.ts";
-import type { ClientFailure } from "./outcome.ts";
+import type { ClientFailure, FailureEffect } from "./outcome.ts";
 import type { AcceptedOutput } from "./output-filter.ts";
 import { decideRegistration, selectLastValid } from "./registration.ts";
 import { ReplicaHints } from "./replica-hints.ts";
@@ -133,6 +133,8 @@ export class ClientCore {
         return this.#onLinkUp(event.replica);
       case "link-down":
         return this.#hints.onLinkDown(event.replica);
+      case "turned-away":
+        return this.#hints.onTurnedAway(event.replica, event.reason);
       case "timeout":
         return event.timer === "resend" ? this.#onResendTimeout(event.token) : this.#onDeadline(event.token);
       case "cancel":
@@ -268,6 +270,8 @@ export class ClientCore {
 
   /** Levels, not edges: whatever happened, sends what may be sent and keeps the timers at what is due. */
   #advance(): void {
+    const reason = this.#hints.turnedAway;
+    if (reason !== undefined) this.#giveUp(reason === "not-admitted" ? failures.notAdmitted : failures.wrongCluster);
     this.#followPrimary();
     if (this.#hints.isReady && this.#hints.linked.length > 0) {
       if (this.#session.type === "none") this.#register(this.#session.wanted);
@@ -275,6 +279,12 @@ export class ClientCore {
     }
     this.#resendAlarm.set(this.#requests.earliestResend(), this.#nowMs, this.#effects);
     if (this.#calls.waiting + this.#calls.sent === 0) this.#deadlineAlarm.set(undefined, this.#nowMs, this.#effects);
+  }
+
+  /** Waiting longer would change nothing. What is on the way is sent on in the background, as after a deadline. */
+  #giveUp(failure: (effect: FailureEffect) => ClientFailure): void {
+    for (const request of this.#requests.values()) this.#failAll(request.calls, failure("unknown"));
+    for (const call of this.#calls.waitingIds()) this.#fail(call, failure("none"));
   }
 
   /** The view rises only as far as a correct member's, so a liar cannot have us send for ever. */

@@ -10,6 +10,9 @@ import type {
 } from "@quorate/protocol";
 import type { CallOutcome } from "./outcome.ts";
 
+/** Why a listener refuses a client for good: its key is not served, or the genesis document is another cluster's. */
+export type TurnedAwayReason = "not-admitted" | "wrong-cluster";
+
 /** The timers of a client. Starting one that runs replaces it. */
 export type ClientTimer = "resend" | "deadline";
 
@@ -44,6 +47,8 @@ export type ClientEvent = { readonly atMs: number } & (
     }
   | { readonly type: "link-up"; readonly replica: ReplicaId }
   | { readonly type: "link-down"; readonly replica: ReplicaId }
+  /** The replica's listener refused this client. Nobody signed that, so it is believed only of f+1 members. */
+  | { readonly type: "turned-away"; readonly replica: ReplicaId; readonly reason: TurnedAwayReason }
   | { readonly type: "timeout"; readonly timer: ClientTimer; readonly token: number }
   /** The caller no longer waits. What was sent may execute all the same. */
   | { readonly type: "cancel"; readonly call: number }

@@ -94,3 +94,12 @@ export function notAdmitted(effect: FailureEffect): ClientFailure {
     message: "this client's key is not among those that the cluster serves; ask its administrators to admit it",
   };
 }
+
+export function wrongCluster(effect: FailureEffect): ClientFailure {
+  return {
+    code: "client.wrong-cluster",
+    effect,
+    message:
+      "the replicas at the addresses of this genesis document belong to another cluster; use the genesis document of that cluster",
+  };
+}

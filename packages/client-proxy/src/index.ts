@@ -6,7 +6,7 @@
  * @packageDocumentation
  */
 export { ClientCore, type ClientOccupancy } from "./client-core.ts";
-export type { ClientEffect, ClientEvent, ClientTimer } from "./events.ts";
+export type { ClientEffect, ClientEvent, ClientTimer, TurnedAwayReason } from "./events.ts";
 export { CLIENT_DEFAULTS, type ClientLimits, type ClientOptions } from "./options.ts";
 export {
   type CallOutcome,

@@ -41,6 +41,8 @@ export type ClientFailure = {
   | { readonly code: "client.registration-refused"; readonly reason: ResultStatus }
   /** The client's key is not among those that the cluster serves. */
   | { readonly code: "client.not-admitted" }
+  /** The members that genesis names serve another cluster. */
+  | { readonly code: "client.wrong-cluster" }
 );
 export type ClientFailureCode = ClientFailure["code"];
 

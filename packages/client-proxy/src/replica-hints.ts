@@ -9,6 +9,7 @@ import {
   viewNumber,
   weakQuorumSize,
 } from "@quorate/protocol";
+import type { TurnedAwayReason } from "./events.ts";
 
 /**
  * What single replicas say about themselves, and what may be made of it. Nothing here is proven; it decides only where
@@ -18,6 +19,7 @@ import {
 export class ReplicaHints {
   readonly #membership: Membership;
   readonly #links = new Set<ReplicaId>();
+  readonly #turnedAway = new Map<ReplicaId, TurnedAwayReason>();
   readonly #views = new Map<ReplicaId, ViewNumber>();
   readonly #executed = new Map<ReplicaId, SequenceNumber>();
   /** Looked at in every step, so made when it changes. */
@@ -61,6 +63,7 @@ export class ReplicaHints {
   onLinkUp(replica: ReplicaId): boolean {
     if (!this.isMember(replica) || this.#links.has(replica)) return false;
     this.#links.add(replica);
+    this.#turnedAway.delete(replica);
     this.#listLinked();
     return true;
   }
@@ -68,6 +71,18 @@ export class ReplicaHints {
   onLinkDown(replica: ReplicaId): void {
     this.#links.delete(replica);
     this.#listLinked();
+  }
+
+  onTurnedAway(replica: ReplicaId, reason: TurnedAwayReason): void {
+    if (this.isMember(replica)) this.#turnedAway.set(replica, reason);
+  }
+
+  /** Why f+1 members, hence a correct one, refuse this client, unless as many serve it all the same. */
+  get turnedAway(): TurnedAwayReason | undefined {
+    const needed = weakQuorumSize(this.#membership);
+    if (this.#turnedAway.size < needed || this.#linked.length >= needed) return undefined;
+    const reasons = [...this.#turnedAway.values()];
+    return reasons.find((reason) => reasons.filter((other) => other === reason).length >= needed);
   }
 
   /** A welcome: the newest of a member replaces what it said before. */

@@ -25,7 +25,7 @@ import {
   type ReplicaId,
   type SequenceNumber,
 } from "@quorate/protocol";
-import type { DialOptions, Endpoint, PersistentLink } from "@quorate/transport/client";
+import type { DialOptions, Endpoint, PersistentLink, TransportError } from "@quorate/transport/client";
 import { CLIENT_DIAL_LIMITS } from "@quorate/transport/client";
 
 /** An operation has no result; `failure.code` says why, `failure.effect` whether it may have had an effect. */
@@ -99,6 +99,8 @@ export class QuorateClient {
   readonly #verifier: Verifier;
   readonly #membership: Membership;
   readonly #links = new Map<ReplicaId, PersistentLink>();
+  /** Why there is no link to a replica, for people. */
+  readonly #downReasons = new Map<ReplicaId, string>();
   readonly #timers = new Map<ClientTimer, ReturnType<typeof setTimeout>>();
   readonly #waiting = new Map<number, Waiting>();
   /** One request goes to several replicas as one object; it is encoded once. */
@@ -172,10 +174,23 @@ export class QuorateClient {
       endpoint,
       expected: { role: "replica", id: replica, publicKey: member.publicKey },
       limits: { ...CLIENT_DIAL_LIMITS, frameBytesMax },
-      onUp: () => this.#step({ type: "link-up", replica, atMs: this.#platform.nowMs() }),
-      onDown: () => this.#step({ type: "link-down", replica, atMs: this.#platform.nowMs() }),
+      onUp: () => {
+        this.#downReasons.delete(replica);
+        this.#step({ type: "link-up", replica, atMs: this.#platform.nowMs() });
+      },
+      onDown: (reason) => this.#onDown(replica, reason),
       onFrame: (bytes) => this.#onFrame(replica, bytes),
     });
+  }
+
+  #onDown(replica: ReplicaId, reason: TransportError): void {
+    this.#downReasons.set(replica, reason.message);
+    const atMs = this.#platform.nowMs();
+    this.#step({ type: "link-down", replica, atMs });
+    if (reason.code === "hello.not-admitted")
+      this.#step({ type: "turned-away", replica, reason: "not-admitted", atMs });
+    if (reason.code === "hello.wrong-cluster")
+      this.#step({ type: "turned-away", replica, reason: "wrong-cluster", atMs });
   }
 
   #onFrame(from: ReplicaId, bytes: Uint8Array): void {
@@ -232,7 +247,14 @@ export class QuorateClient {
     const waiting = this.#waiting.get(call);
     this.#waiting.delete(call);
     if (outcome.type === "failed")
-      waiting?.reject(new QuorateError(outcome.failure.code, outcome.failure.message, outcome.failure));
+      waiting?.reject(new QuorateError(outcome.failure.code, this.#messageOf(outcome.failure), outcome.failure));
     else waiting?.resolve(outcome);
+  }
+
+  /** Without an answer in time, the links that are missing are mostly why. */
+  #messageOf({ code, message }: ClientFailure): string {
+    if (code !== "client.no-quorum" || this.#downReasons.size === 0) return message;
+    const reasons = [...this.#downReasons].map(([replica, reason]) => `replica ${replica}: ${reason}`);
+    return `${message}; no link to ${reasons.join(", ")}`;
   }
 }

@@ -52,11 +52,22 @@ export function reportError(error: unknown): number {
 }
 
 function isExpected(error: unknown): boolean {
+  // A failed system call is no fault of this program; its message names the call and the path.
+  if (error instanceof Error && "syscall" in error) return true;
   return [ConfigurationError, RecoveryError, StorageError, TransportError, QuorateError].some(
     (kind) => error instanceof kind,
   );
 }
 
-function exitCodeOf(error: QuorateError): number {
-  return error.code === "client.operation-failed" ? EXIT.refused : EXIT.noResult;
+function exitCodeOf({ code }: QuorateError): number {
+  switch (code) {
+    case "client.operation-failed":
+      return EXIT.refused;
+    // Waiting would not help: the key or the genesis document is to be changed.
+    case "client.not-admitted":
+    case "client.wrong-cluster":
+      return EXIT.failed;
+    default:
+      return EXIT.noResult;
+  }
 }
