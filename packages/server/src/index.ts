@@ -7,6 +7,7 @@ export { ConfigurationError, type ConfigurationErrorCode } from "./configuration
 export { type KeyFile, parseGenesis, parseKeyFile, type ReplicaConfig, readDocument } from "./documents.ts";
 export * from "./host.ts";
 export {
+  ADMIN_PORT_OFFSET,
   type InitOptions,
   initReplicaFolder,
   keyFileOf,

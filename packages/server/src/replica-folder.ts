@@ -27,6 +27,9 @@ import {
   readDocument,
 } from "./documents.ts";
 
+/** How far the admin port lies above the listening port, unless it is chosen. */
+export const ADMIN_PORT_OFFSET = 1_000;
+
 /** What a data folder holds: `genesis.json`, `replica.json`, `key.json` (mode 0600) and `store/`. */
 export interface ReplicaFolder {
   readonly path: string;
@@ -80,7 +83,7 @@ export async function initReplicaFolder(options: InitOptions): Promise<ReplicaFo
     durability: options.durability ?? "sync",
     historyBytesMax: HISTORY_BYTES_MAX,
   };
-  mkdirSync(path, { recursive: true, mode: 0o700 });
+  makeFolder(path);
   const cluster = clusterIdOf(hasher, genesis);
   writeOnce(join(path, "genesis.json"), `${JSON.stringify(genesis, null, 2)}\n`, 0o644);
   writeOnce(join(path, "key.json"), `${JSON.stringify(key, null, 2)}\n`, 0o600);
@@ -140,6 +143,18 @@ export function keyFileOf(backend: SignatureBackend, seed: Uint8Array): KeyFile 
   };
 }
 
+function makeFolder(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new ConfigurationError(
+      "configuration.unreadable",
+      `cannot make the folder ${path} (${code}); choose another`,
+    );
+  }
+}
+
 /** Writes a new file and makes it durable; an existing one is never overwritten. */
 export function writeOnce(path: string, text: string, mode: number): void {
   try {
@@ -191,7 +206,7 @@ function selfIn(
 
 function defaultAdmin(listen: string): string {
   const { port } = parseAddress(listen);
-  const admin = port + 1000;
+  const admin = port + ADMIN_PORT_OFFSET;
   if (port > 0 && admin <= 65_535) return `127.0.0.1:${admin}`;
   throw new ConfigurationError("configuration.inconsistent", `choose an admin address: none follows from ${listen}`);
 }

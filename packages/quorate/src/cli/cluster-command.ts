@@ -1,11 +1,12 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { ConfigurationError } from "@quorate/server";
 import { type Command, Option } from "commander";
 import { integer, port } from "./arguments.ts";
 import { EXIT } from "./exit-codes.ts";
 import { type LocalCluster, openOrMakeLocalCluster } from "./local-cluster.ts";
 import { LOG_LEVELS, type LogLevel } from "./logger.ts";
-import type { StartMessage } from "./start-command.ts";
+import { QUIET_START, type StartMessage } from "./start-command.ts";
 import { printLine } from "./terminal.ts";
 
 /** Where a local cluster lives unless told otherwise. */
@@ -44,9 +45,10 @@ interface Child {
 
 async function runCluster(cluster: LocalCluster, logLevel: LogLevel): Promise<number> {
   let isStopping = false;
+  let isStarting = true;
   const children = cluster.replicas.map(({ id, path }) =>
     startChild(id, path, logLevel, (code) => {
-      if (!isStopping) process.stderr.write(`quorate: replica ${id} ended with exit code ${code}\n`);
+      if (!isStopping && !isStarting) process.stderr.write(`quorate: replica ${id} ended with exit code ${code}\n`);
     }),
   );
   const stop = (): void => {
@@ -54,12 +56,16 @@ async function runCluster(cluster: LocalCluster, logLevel: LogLevel): Promise<nu
     for (const child of children) child.process.kill("SIGTERM");
   };
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, stop);
-  const failures = (await Promise.all(children.map(({ started }) => started))).filter(({ type }) => type === "failed");
+  const starts = await Promise.all(children.map(({ started }) => started));
+  isStarting = false;
+  const failures = starts.flatMap((start, id) => (start.type === "failed" ? [`replica ${id}: ${start.message}`] : []));
   const everyExit = Promise.all(children.map(({ exited }) => exited));
-  if (failures.length > 0 && !isStopping) {
+  const [failure] = failures;
+  if (failure !== undefined && !isStopping) {
     stop();
     await everyExit;
-    return EXIT.failed;
+    const others = failures.length === 1 ? "" : ` (and ${failures.length - 1} more cannot start)`;
+    throw new ConfigurationError("configuration.inconsistent", `${failure}${others}`);
   }
   if (!isStopping) printUsage(cluster);
   await everyExit;
@@ -73,7 +79,10 @@ async function runCluster(cluster: LocalCluster, logLevel: LogLevel): Promise<nu
 
 function startChild(id: number, path: string, logLevel: LogLevel, onExit: (code: number | null) => void): Child {
   const command = fileURLToPath(new URL("../../bin/quorate.js", import.meta.url));
-  const child = fork(command, ["start", "--data", path, "--log-level", logLevel], { stdio: ["ignore", 1, 2, "ipc"] });
+  const child = fork(command, ["start", "--data", path, "--log-level", logLevel], {
+    stdio: ["ignore", 1, 2, "ipc"],
+    env: { ...process.env, [QUIET_START]: "1" },
+  });
   const exited = new Promise<void>((resolve) => {
     child.once("exit", (code) => {
       onExit(code);

@@ -53,20 +53,21 @@ export function addKvCommand(program: Command): void {
       }),
   );
   addCompareAndSwap(kv);
-  leaf(
-    kv,
-    "incr <key> [by]",
-    "add to a whole number (1 unless given); prints the sum",
-    "quorate kv incr visits -- -5",
-  ).action((key: string, by: string | undefined, flags: ConnectionFlags) =>
-    withStore(flags, async (store) => {
-      const value = await store.increment(key, wholeNumber(by ?? "1"));
-      if (flags.json === true) printJson({ key, value });
-      else printLine(`${value}`);
-      return EXIT.ok;
-    }),
-  );
+  addIncrement(kv);
   addRange(kv);
+}
+
+function addIncrement(kv: Command): void {
+  leaf(kv, "incr <key>", "add to a whole number; prints the sum", "quorate kv incr visits -- -5")
+    .argument("[by]", "what to add", wholeNumber, 1n)
+    .action((key: string, by: bigint, flags: ConnectionFlags) =>
+      withStore(flags, async (store) => {
+        const value = await store.increment(key, by);
+        if (flags.json === true) printJson({ key, value });
+        else printLine(`${value}`);
+        return EXIT.ok;
+      }),
+    );
 }
 
 function addCompareAndSwap(kv: Command): void {
@@ -137,9 +138,6 @@ function seedOf(path: string): Uint8Array {
 }
 
 function wholeNumber(text: string): bigint {
-  try {
-    return BigInt(text);
-  } catch {
-    throw new InvalidArgumentError(`expected a whole number, got ${text}`);
-  }
+  if (!/^[+-]?\d{1,30}$/.test(text)) throw new InvalidArgumentError(`expected a whole number, got ${text}.`);
+  return BigInt(text);
 }

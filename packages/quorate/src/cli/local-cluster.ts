@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, renameSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, renameSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { generateSeed } from "@quorate/crypto";
 import { chooseBackend, createNodeHasher } from "@quorate/crypto/node";
@@ -13,6 +13,7 @@ import {
   MEMBERS_MIN,
 } from "@quorate/protocol";
 import {
+  ADMIN_PORT_OFFSET,
   ConfigurationError,
   initReplicaFolder,
   keyFileOf,
@@ -38,6 +39,7 @@ export interface LocalClusterOptions {
 
 export const DEFAULT_PORT_BASE = 7000;
 export const DEFAULT_REPLICAS = 4;
+const PORT_MAX = 65_535;
 
 /**
  * Opens the cluster in a folder, or makes it: keys, genesis and data folders, once and as a whole.
@@ -60,6 +62,11 @@ export async function openOrMakeLocalCluster(options: LocalClusterOptions): Prom
 
 /** @throws ConfigurationError when there is no cluster in the folder. */
 export async function openLocalCluster(path: string): Promise<LocalCluster> {
+  if (existsSync(join(path, "replica.json")))
+    throw new ConfigurationError(
+      "configuration.foreign",
+      `${path} is the data folder of one replica, not of a cluster; start it with \`quorate start\`, or choose another folder`,
+    );
   const genesisPath = join(path, "genesis.json");
   const text = readDocument(genesisPath, "cluster", "start one with `npm start`, or name its folder with --data");
   const genesis = readGenesis(text, genesisPath, await chooseBackend());
@@ -74,6 +81,14 @@ async function makeLocalCluster(options: LocalClusterOptions): Promise<void> {
       "configuration.inconsistent",
       `a cluster has ${MEMBERS_MIN} to ${MEMBERS_MAX} replicas, not ${replicas}`,
     );
+  const portMax = PORT_MAX - ADMIN_PORT_OFFSET - replicas + 1;
+  if (portBase > portMax)
+    throw new ConfigurationError(
+      "configuration.inconsistent",
+      `${replicas} replicas from port ${portBase} need ports up to ${portBase + replicas - 1 + ADMIN_PORT_OFFSET}; choose a --port-base of at most ${portMax}`,
+    );
+  if (existsSync(path) && !statSync(path).isDirectory())
+    throw new ConfigurationError("configuration.foreign", `${path} is not a folder; choose another --data folder`);
   if (existsSync(path) && readdirSync(path).length > 0)
     throw new ConfigurationError(
       "configuration.foreign",

@@ -16,6 +16,9 @@ interface StartFlags {
   readonly logLevel: LogLevel;
 }
 
+/** The name of an environment variable: set, a start that fails is told to the parent alone. */
+export const QUIET_START = "QUORATE_QUIET_START";
+
 /** What a replica tells the process that started it over IPC. */
 export type StartMessage = { readonly type: "ready" } | { readonly type: "failed"; readonly message: string };
 
@@ -37,7 +40,8 @@ export function addStartCommand(program: Command): void {
         process.exitCode = await runReplica(flags);
       } catch (error) {
         tellParent({ type: "failed", message: error instanceof Error ? error.message : String(error) });
-        process.exitCode = reportError(error);
+        // `quorate cluster` says it for all of its replicas in one line.
+        process.exitCode = process.env[QUIET_START] === undefined ? reportError(error) : EXIT.failed;
       } finally {
         // The channel to the parent would keep the process alive.
         if (process.connected) process.disconnect();
