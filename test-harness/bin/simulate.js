@@ -17,14 +17,7 @@ Ends with 1 if a seed fails, or if something that should happen never did in 200
 Examples: npm run simulate -- --seeds 0..1999
           npm run simulate -- --seed 42`;
 
-const { values: options } = parseArgs({
-  options: {
-    seeds: { type: "string", default: "0..199" },
-    seed: { type: "string", multiple: true },
-    json: { type: "boolean", default: false },
-    help: { type: "boolean", default: false },
-  },
-});
+const options = parseOptions();
 if (options.help) {
   console.log(HELP);
   process.exit(0);
@@ -47,6 +40,21 @@ const missing =
 if (options.json) printJson();
 else printText();
 process.exitCode = tally.failures.length > 0 || missing.length > 0 ? 1 : 0;
+
+function parseOptions() {
+  try {
+    return parseArgs({
+      options: {
+        seeds: { type: "string", default: "0..199" },
+        seed: { type: "string", multiple: true },
+        json: { type: "boolean", default: false },
+        help: { type: "boolean", default: false },
+      },
+    }).values;
+  } catch (error) {
+    return refuse(error.message);
+  }
+}
 
 function seeds({ seeds: range, seed: single }) {
   if (single !== undefined) return single.map(parseSeed);

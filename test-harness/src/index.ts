@@ -16,6 +16,7 @@ export * from "./checkers/validity.ts";
 export * from "./checkers/watermarks.ts";
 export * from "./failure.ts";
 export * from "./marks.ts";
+export * from "./network.ts";
 export * from "./options.ts";
 export * from "./plant.ts";
 export * from "./prng.ts";

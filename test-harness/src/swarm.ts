@@ -79,7 +79,7 @@ function faultsFor(prng: Prng, replicas: number, safetyMs: number): readonly Fau
   }
   for (let cuts = prng.integer(0, 2); cuts > 0; cuts--) {
     const direction = prng.pick<"in" | "out" | "both">(["in", "out", "both"]);
-    const forMs = prng.pick([50, 300, 1000]);
+    const forMs = prng.pick([50, 300, 1000, 3000]);
     faults.push({ type: "cut", atMs: moment(), replica: prng.integer(0, replicas - 1), direction, forMs });
   }
   if (prng.chance(0.25))

@@ -6,7 +6,7 @@ import type { Prng } from "./prng.ts";
 export const COUNTERS = 3;
 
 /** The key of a counter. */
-export function counterKey(counter: number): Uint8Array {
+function counterKey(counter: number): Uint8Array {
   return utf8(`counter/${counter}`);
 }
 
