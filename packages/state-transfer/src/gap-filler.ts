@@ -67,6 +67,11 @@ export class GapFiller {
     return this.#fetch !== undefined && seq <= this.#fetch.last;
   }
 
+  /** Whether this member has been asked and may answer. */
+  isDonor(id: ReplicaId): boolean {
+    return this.#fetch?.donor === id;
+  }
+
   /** Delivery moved: when the asked range is complete, the next one is asked for. */
   onDelivered(delivered: SequenceNumber, out: Outbox): void {
     const fetch = this.#fetch;
