@@ -18,10 +18,16 @@ export const BACKLOG_BATCHES_PER_SENDER_MAX = 16;
 export class Backlog {
   readonly #bySender = new Map<ReplicaId, EarlyMessage[]>();
 
-  /** False when the sender's share is full; the message is dropped. */
+  /** False when the sender's share is full; the message is dropped. One that waits already is kept once. */
   add(message: EarlyMessage): boolean {
     const { from } = message.envelope;
     const messages = this.#bySender.get(from) ?? [];
+    // Anyone may pass a pre-prepare on: its repetitions must not use up the share of the one who signed it.
+    const at = messages.findIndex((waiting) => isSame(waiting, message));
+    if (at !== -1) {
+      if (messages[at]?.batch !== undefined || message.batch === undefined) return true;
+      messages.splice(at, 1);
+    }
     if (messages.length >= BACKLOG_PER_SENDER_MAX) return false;
     const batches = messages.filter(({ batch }) => batch !== undefined).length;
     if (message.batch !== undefined && batches >= BACKLOG_BATCHES_PER_SENDER_MAX) return false;
@@ -43,4 +49,14 @@ export class Backlog {
       (a, b) => a.envelope.message.seq - b.envelope.message.seq || a.envelope.from - b.envelope.from,
     );
   }
+}
+
+function isSame(a: EarlyMessage, b: EarlyMessage): boolean {
+  const [first, second] = [a.envelope.message, b.envelope.message];
+  return (
+    first.type === second.type &&
+    first.seq === second.seq &&
+    first.view === second.view &&
+    first.digest === second.digest
+  );
 }

@@ -145,6 +145,11 @@ export class Replica {
     return this.#ordering.isBodyAwaited(digest);
   }
 
+  /** Whether this member may answer that its history does not reach down to what it was asked for. */
+  isDonor(id: ReplicaId): boolean {
+    return this.#gapFiller.isDonor(id);
+  }
+
   /** As `isRedundant`, for a certificate of a checkpoint. */
   isCertificateAwaited(seq: SequenceNumber): boolean {
     return seq > this.#checkpointing.certified.seq;

@@ -1,0 +1,85 @@
+import { timestampMs, type VerifiedBatch, viewNumber } from "@quorate/protocol";
+import { BACKLOG_BATCHES_PER_SENDER_MAX, BACKLOG_PER_SENDER_MAX, Backlog, type EarlyMessage } from "@quorate/replica";
+import { expect } from "chai";
+import { composer, digestOf, envelopeOf, epoch, requestOf, seqOf } from "./builders.ts";
+
+const batch: VerifiedBatch = composer.compose(timestampMs(1), [requestOf("a")]);
+function early(from: number, seq: number, type: "commit" | "prepare" = "commit"): EarlyMessage {
+  const message = { type, epoch, view: viewNumber(0), seq: seqOf(seq), digest: digestOf("x") };
+  return { envelope: envelopeOf(from, message), batch: undefined };
+}
+function proposal(seq: number, body: VerifiedBatch | undefined): EarlyMessage {
+  const message = { type: "pre-prepare", epoch, view: viewNumber(0), seq: seqOf(seq), digest: batch.digest } as const;
+  return { envelope: envelopeOf(0, message), batch: body };
+}
+const seqsOf = (messages: readonly EarlyMessage[]): [number, number][] =>
+  messages.map(({ envelope }) => [envelope.message.seq, envelope.from]);
+
+describe("Backlog (protocol rule 4.3)", () => {
+  it("releases what the window has reached, by number, then by sender, and keeps the rest", () => {
+    const backlog = new Backlog();
+    for (const [from, seq] of [
+      [3, 11],
+      [1, 12],
+      [2, 11],
+      [1, 10],
+    ] as const)
+      backlog.add(early(from, seq));
+    expect(seqsOf(backlog.release(seqOf(11)))).to.deep.equal([
+      [10, 1],
+      [11, 2],
+      [11, 3],
+    ]);
+    expect(seqsOf(backlog.release(seqOf(12)))).to.deep.equal([[12, 1]]);
+  });
+
+  it("releases each message once", () => {
+    const backlog = new Backlog();
+    backlog.add(early(1, 10));
+    backlog.release(seqOf(10));
+    expect(backlog.release(seqOf(10))).to.deep.equal([]);
+  });
+
+  it("a sender's share is bounded and takes nothing from another's", () => {
+    const backlog = new Backlog();
+    for (let i = 0; i < BACKLOG_PER_SENDER_MAX; i++) expect(backlog.add(early(1, 10 + i)), `${i}`).to.equal(true);
+    expect([backlog.add(early(1, 9_999)), backlog.add(early(2, 9_999))]).to.deep.equal([false, true]);
+  });
+
+  it("a released share is free again", () => {
+    const backlog = new Backlog();
+    for (let i = 0; i < BACKLOG_PER_SENDER_MAX; i++) backlog.add(early(1, 10 + i));
+    backlog.release(seqOf(10));
+    expect(backlog.add(early(1, 9_999))).to.equal(true);
+  });
+
+  it("messages with batches have a smaller bound of their own", () => {
+    const backlog = new Backlog();
+    const added = Array.from({ length: BACKLOG_BATCHES_PER_SENDER_MAX + 1 }, (_, i) =>
+      backlog.add(proposal(10 + i, batch)),
+    );
+    expect(added.filter((isAdded) => isAdded)).to.have.length(BACKLOG_BATCHES_PER_SENDER_MAX);
+    expect(backlog.add(early(0, 10)), "without a batch").to.equal(true);
+  });
+
+  it("a proposal that is passed on again and again uses its signer's share once", () => {
+    const backlog = new Backlog();
+    for (let i = 0; i < 1_000; i++) backlog.add(proposal(10, i % 2 === 0 ? batch : undefined));
+    expect(backlog.add(proposal(11, batch))).to.equal(true);
+    expect(backlog.release(seqOf(11))).to.deep.equal([proposal(10, batch), proposal(11, batch)]);
+  });
+
+  it("a proposal whose body came later is kept with its body", () => {
+    const backlog = new Backlog();
+    backlog.add(proposal(10, undefined));
+    backlog.add(proposal(10, batch));
+    expect(backlog.release(seqOf(10))).to.deep.equal([proposal(10, batch)]);
+  });
+
+  it("two types of votes for one number are two messages", () => {
+    const backlog = new Backlog();
+    backlog.add(early(1, 10, "prepare"));
+    backlog.add(early(1, 10, "commit"));
+    expect(backlog.release(seqOf(10))).to.have.length(2);
+  });
+});

@@ -1,0 +1,327 @@
+import { createBatchComposer, createClientSigner, createReplicaSigner, Verifier } from "@quorate/crypto";
+import { createNodeHasher } from "@quorate/crypto/node";
+import { createFakeBackend } from "@quorate/crypto/testing";
+import {
+  type Base,
+  type CommittedEntry,
+  clusterId,
+  type Digest,
+  type Effect,
+  type Epoch,
+  epochNumber,
+  type LogRecord,
+  type Membership,
+  membershipOf,
+  type ReplicaFrame,
+  type ReplicaMessage,
+  replicaId,
+  requestNumber,
+  type SequenceNumber,
+  type Signer,
+  sequenceNumber,
+  sequenceNumberOf,
+  sessionId,
+  type TimerName,
+  type VerifiedEnvelope,
+  type VerifiedRequest,
+  viewNumber,
+} from "@quorate/protocol";
+import { OutputGate, Replica, type ReplicaEvent, recover, type VerifiedLogRecord } from "@quorate/replica";
+
+const hasher = createNodeHasher();
+const backend = createFakeBackend(hasher);
+export const digestOf = (label: string): Digest => hasher.digest(new TextEncoder().encode(label));
+const seedOf = (label: string): Uint8Array => Buffer.from(digestOf(label), "hex");
+const cluster = clusterId(digestOf("cluster"));
+export const verifier: Verifier = new Verifier({ backend, hasher, cluster });
+export const epoch: Epoch = epochNumber(0);
+export const seqOf: (value: number) => SequenceNumber = sequenceNumber;
+export const K = 4;
+export const L = 8;
+export const STATUS_MS = 100;
+
+export const membership: Membership = membershipOf(
+  epoch,
+  [0, 1, 2, 3].map((id) => ({
+    id: replicaId(id),
+    publicKey: backend.publicKeyOf(seedOf(`replica ${id}`)),
+    address: `h:${id + 1}`,
+  })),
+);
+export function signerOf(id: number): Signer {
+  return createReplicaSigner({ backend, seed: seedOf(`replica ${id}`), self: replicaId(id), cluster });
+}
+export function envelopeOf<M extends ReplicaMessage>(id: number, message: M): VerifiedEnvelope<M> {
+  return signerOf(id).sign(message);
+}
+/** The one request of a session of its own. */
+export function requestOf(label: string): VerifiedRequest {
+  const client = createClientSigner({ backend, hasher, seed: seedOf("client"), cluster });
+  return client.signOperations({
+    session: sessionId(digestOf(label)),
+    number: requestNumber(1),
+    operations: [new TextEncoder().encode(label)],
+  });
+}
+export const genesisBase: Base = {
+  stable: { epoch, seq: seqOf(0), stateRoot: digestOf("genesis"), signatures: [] },
+  membership,
+  view: viewNumber(0),
+};
+export const composer: ReturnType<typeof createBatchComposer> = createBatchComposer(hasher, cluster);
+
+export function newReplica(
+  id: number,
+  ...rest: [base?: Base, recovery?: ConstructorParameters<typeof Replica>[2]]
+): Replica {
+  const [base = genesisBase, recovery] = rest;
+  return new Replica(
+    {
+      signer: signerOf(id),
+      composer,
+      checkpointInterval: K,
+      windowSize: L,
+      limits: { batchRequestsMax: 4, batchBytesMax: 4096, batchOperationsMax: 64 },
+      clockToleranceMs: 100,
+      statusIntervalMs: STATUS_MS,
+      pipelineDepthMax: 4,
+      queue: { pendingMax: 64, pendingPerClientMax: 64, pendingBytesMax: 65_536 },
+    },
+    base,
+    recovery,
+  );
+}
+
+/** What a replica keeps; a crash leaves it. */
+export class Disk {
+  log: LogRecord[] = [];
+  readonly history: Map<number, CommittedEntry> = new Map();
+  /** Digests of the executed batches, in order; the state is nothing else. */
+  executed: Digest[] = [];
+}
+
+/** From frames to events, as a host does it: verified, or dropped. */
+export function eventOf(from: number, frame: ReplicaFrame, atMs: number): ReplicaEvent | undefined {
+  switch (frame.type) {
+    case "pre-prepare": {
+      const envelope = verifier.verifyEnvelope(frame.envelope, membership);
+      return envelope && { type: "message", envelope, batch: verifier.verifyBatch(frame.batch), atMs };
+    }
+    case "signed": {
+      const envelope = verifier.verifyEnvelope(frame.envelope, membership);
+      return envelope && { type: "message", envelope, atMs };
+    }
+    case "request": {
+      const request = verifier.verifyRequest(frame.request);
+      return request && { type: "request", request, standing: { type: "executable" }, atMs };
+    }
+    case "batch-body": {
+      const batch = verifier.verifyBatch(frame.batch);
+      return batch && { type: "batch-body", from: replicaId(from), batch, atMs };
+    }
+    case "committed": {
+      const entry = verifier.verifyCommittedEntry(frame.entry, membership);
+      return entry && { type: "committed", from: replicaId(from), entry, atMs };
+    }
+    default: {
+      const certificate = verifier.verifyCheckpointCertificate(frame.checkpoint, membership);
+      const isBelowHistory = frame.type === "below-history";
+      return certificate && { type: "certificate", from: replicaId(from), certificate, isBelowHistory, atMs };
+    }
+  }
+}
+
+/** A frame on its way. */
+export interface Packet {
+  readonly from: number;
+  readonly to: number;
+  readonly frame: ReplicaFrame;
+}
+
+/** One replica with its gate, disk and timers; writes become durable when `flush` is called. */
+export class Node {
+  readonly id: number;
+  readonly disk: Disk;
+  readonly effects: Effect[] = [];
+  readonly timers: Map<TimerName, number> = new Map();
+  readonly #emit: (packet: Packet) => void;
+  readonly #replica: Replica;
+  readonly #gate = new OutputGate();
+  readonly #unflushed = new Set<LogRecord>();
+  nowMs = 1_000;
+
+  constructor(id: number, emit: (packet: Packet) => void, disk: Disk = new Disk()) {
+    this.id = id;
+    this.disk = disk;
+    this.#emit = emit;
+    this.#replica = this.#recovered();
+    this.#step({ type: "start", atMs: this.nowMs });
+  }
+
+  get status(): Replica["status"] {
+    return this.#replica.status;
+  }
+  receive({ from, frame }: Packet): void {
+    const event = eventOf(from, frame, this.nowMs);
+    if (event !== undefined) this.#step(event);
+  }
+  request(request: VerifiedRequest): void {
+    this.#step({ type: "request", request, standing: { type: "executable" }, atMs: this.nowMs });
+  }
+  /** What a power cut leaves: the log up to the last flush, and all that waited behind it done or undone with it. */
+  durable(): Disk {
+    this.disk.log = this.disk.log.filter((record) => !this.#unflushed.has(record));
+    return this.disk;
+  }
+  /** The timer ends, if it runs. */
+  fire(timer: TimerName): void {
+    const token = this.timers.get(timer);
+    if (token !== undefined) this.#step({ type: "timeout", timer, token, atMs: this.nowMs });
+  }
+  flush(): void {
+    this.#unflushed.clear();
+    for (const effect of this.#gate.onDurable(this.#gate.lastWrite)) this.#perform(effect);
+  }
+
+  #recovered(): Replica {
+    const records = this.disk.log.map(verifiedRecordOf);
+    const executed = seqOf(this.disk.executed.length);
+    const committed = [];
+    for (let at = executed + 1; this.disk.history.has(at); at++) {
+      const entry = verifier.verifyCommittedEntry(this.disk.history.get(at)!, membership);
+      if (entry !== undefined) committed.push(entry);
+    }
+    const { base, recovery } = recover(genesisBase, { records, executed, committed });
+    return newReplica(this.id, base, recovery);
+  }
+
+  #step(event: ReplicaEvent): void {
+    const effects = this.#replica.step(event);
+    this.effects.push(...effects);
+    const { writes, effects: now } = this.#gate.push(effects);
+    this.disk.log.push(...writes);
+    for (const record of writes) this.#unflushed.add(record);
+    for (const effect of now) this.#perform(effect);
+  }
+
+  #perform(effect: Exclude<Effect, { type: "persist" }>): void {
+    switch (effect.type) {
+      case "send":
+        return this.#emit({ from: this.id, to: effect.to, frame: effect.frame });
+      case "broadcast":
+        for (const { id } of membership.members)
+          if (id !== this.id) this.#emit({ from: this.id, to: id, frame: effect.frame });
+        return;
+      case "archive":
+        this.disk.history.set(effect.seq, effect.entry);
+        return;
+      case "cut":
+        this.disk.log = this.disk.log.filter((record) => sequenceNumberOf(record) > effect.upTo);
+        return;
+      case "send-history":
+        return this.#sendHistory(effect);
+      case "execute":
+        return this.#execute(effect);
+      case "start-timer":
+        this.timers.set(effect.timer, effect.token);
+        return;
+      case "cancel-timer":
+        this.timers.delete(effect.timer);
+        return;
+      default:
+        return;
+    }
+  }
+
+  #sendHistory({ to, first, last }: Extract<Effect, { type: "send-history" }>): void {
+    for (let seq: number = first; seq <= last; seq++) {
+      const entry = this.disk.history.get(seq);
+      if (entry !== undefined) this.#emit({ from: this.id, to, frame: { type: "committed", entry } });
+    }
+  }
+
+  #execute({ seq, batch, checkpoint }: Extract<Effect, { type: "execute" }>): void {
+    this.disk.executed.push(batch.digest);
+    const answered = batch.requests.map(({ digest }) => digest);
+    this.#step({ type: "executed", seq, progress: { answered, sessions: [] }, atMs: this.nowMs });
+    const stateRoot = digestOf(this.disk.executed.join());
+    if (checkpoint) this.#step({ type: "state-durable", seq, stateRoot, atMs: this.nowMs });
+  }
+}
+
+function verifiedRecordOf(record: LogRecord): VerifiedLogRecord {
+  switch (record.type) {
+    case "stable":
+      return {
+        type: "stable",
+        checkpoint: present(verifier.verifyCheckpointCertificate(record.checkpoint, membership)),
+      };
+    case "pre-prepared":
+      return {
+        type: "pre-prepared",
+        envelope: present(verifier.verifyEnvelope(record.envelope, membership)),
+        batch: present(verifier.verifyBatch(record.batch)),
+      };
+    case "prepared": {
+      const { message } = record.certificate.prePrepare;
+      const prepares = record.certificate.prepares.map(({ from, signature }) =>
+        present(
+          verifier.verifyEnvelope({ from, message: { ...message, type: "prepare" as const }, signature }, membership),
+        ),
+      );
+      return { type: "prepared", seq: message.seq, prepares };
+    }
+  }
+}
+function present<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error("a record of the own log does not verify");
+  return value;
+}
+
+/** Four replicas and the packets between them; `isLost` decides what is dropped. */
+export class Cluster {
+  readonly nodes: Node[] = [];
+  readonly packets: Packet[] = [];
+  isLost: (packet: Packet) => boolean = () => false;
+
+  constructor() {
+    for (const { id } of membership.members) this.nodes.push(new Node(id, this.emit));
+    this.run();
+  }
+
+  readonly emit = (packet: Packet): void => {
+    this.packets.push(packet);
+  };
+  at(id: number): Node {
+    const node = this.nodes[id];
+    if (node === undefined) throw new Error(`no replica ${id}`);
+    return node;
+  }
+  /** Delivers and flushes until nothing moves. */
+  run(): this {
+    for (;;) {
+      for (const node of this.nodes) node.flush();
+      const packet = this.packets.shift();
+      if (packet === undefined) return this;
+      if (!this.isLost(packet)) this.at(packet.to).receive(packet);
+    }
+  }
+  /** One status interval for everyone. */
+  tick(times = 1): this {
+    for (let i = 0; i < times; i++) {
+      for (const node of this.nodes) {
+        node.nowMs += STATUS_MS;
+        node.fire("status");
+      }
+      this.run();
+    }
+    return this;
+  }
+  request(label: string): this {
+    for (const node of this.nodes) node.request(requestOf(label));
+    return this.run();
+  }
+  get executed(): number[] {
+    return this.nodes.map(({ status }) => status.executed);
+  }
+}

@@ -1,0 +1,120 @@
+import type { Effect, LogRecord } from "@quorate/protocol";
+import { OutputGate } from "@quorate/replica";
+import { expect } from "chai";
+import { array, assert, constant, constantFrom, integer, oneof, property, record } from "fast-check";
+import { digestOf, epoch, seqOf } from "./builders.ts";
+
+const write = (seq: number): Effect => ({
+  type: "persist",
+  record: { type: "stable", checkpoint: { epoch, seq: seqOf(seq), stateRoot: digestOf("x"), signatures: [] } },
+});
+const speak = (seq: number): Effect => ({ type: "cut", upTo: seqOf(seq) });
+const seqIn = (record: LogRecord): number => (record.type === "stable" ? record.checkpoint.seq : -1);
+
+describe("OutputGate (protocol rule 8.1)", () => {
+  it("lets pass what stands behind no write", () => {
+    expect(new OutputGate().push([speak(1)]).effects).to.deep.equal([speak(1)]);
+  });
+
+  it("keeps what stands behind a write until it is durable", () => {
+    const gate = new OutputGate();
+    expect(gate.push([speak(1), write(1), speak(2)]).effects).to.deep.equal([speak(1)]);
+    expect(gate.onDurable(gate.lastWrite)).to.deep.equal([speak(2)]);
+  });
+
+  it("keeps a later step's effects behind an earlier step's write", () => {
+    const gate = new OutputGate();
+    gate.push([write(1), speak(1)]);
+    expect(gate.push([speak(2)]).effects).to.deep.equal([]);
+    expect(gate.onDurable(1)).to.deep.equal([speak(1), speak(2)]);
+  });
+
+  it("a flush that covers the first of two writes releases only what stands before the second", () => {
+    const gate = new OutputGate();
+    gate.push([write(1), speak(1), write(2), speak(2)]);
+    expect([gate.onDurable(1), gate.waitingCount, gate.onDurable(2)]).to.deep.equal([[speak(1)], 1, [speak(2)]]);
+  });
+
+  it("timers, evidence, rejections and refusals wait for nothing", () => {
+    const gate = new OutputGate();
+    const free: Effect[] = [
+      { type: "start-timer", timer: "status", token: 1, afterMs: 1 },
+      { type: "cancel-timer", timer: "fetch" },
+      { type: "rejected", rejection: { code: "backlog.full", from: undefined } },
+    ];
+    expect(gate.push([write(1), speak(1), ...free]).effects).to.deep.equal(free);
+  });
+
+  it("takes no flush of what was never written", () => {
+    expect(() => new OutputGate().onDurable(1)).to.throw("output-gate.durable-before-written");
+  });
+
+  const action = oneof(
+    record({
+      type: constant("push" as const),
+      kinds: array(constantFrom("write", "speak", "timer"), { maxLength: 6 }),
+    }),
+    record({ type: constant("durable" as const), share: integer({ min: 0, max: 4 }) }),
+  );
+
+  /** Drives a gate and notes, for each effect, how many writes stood before it. */
+  class Driver {
+    readonly gate = new OutputGate();
+    readonly spoken: number[] = [];
+    readonly writes: number[] = [];
+    readonly #barrier = new Map<number, number>();
+    #next = 0;
+    #written = 0;
+    durable = 0;
+
+    push(kinds: readonly string[]): void {
+      const effects = kinds.map((kind) => this.#effectOf(kind));
+      const { writes, effects: released } = this.gate.push(effects);
+      this.writes.push(...writes.map(seqIn));
+      const timers = released.filter(({ type }) => type === "start-timer").length;
+      expect(timers, "timers pass").to.equal(kinds.filter((kind) => kind === "timer").length);
+      this.take(released);
+    }
+    take(effects: readonly Effect[]): void {
+      for (const effect of effects) {
+        if (effect.type !== "cut") continue;
+        expect(this.#barrier.get(effect.upTo), "barrier").to.be.at.most(this.durable);
+        this.spoken.push(effect.upTo);
+      }
+    }
+    flush(share: number): void {
+      this.durable += Math.floor(((this.#written - this.durable) * share) / 4);
+      this.take(this.gate.onDurable(this.durable));
+    }
+    get pushed(): number {
+      return this.#next;
+    }
+    get written(): number {
+      return this.#written;
+    }
+    #effectOf(kind: string): Effect {
+      if (kind === "timer") return { type: "start-timer", timer: "status", token: 0, afterMs: 0 };
+      if (kind === "write") return write(++this.#written);
+      this.#barrier.set(this.#next, this.#written);
+      return speak(this.#next++);
+    }
+  }
+
+  it("whatever is pushed and flushed, nothing passes a write that is not durable, and the order stays", () => {
+    assert(
+      property(array(action, { maxLength: 30 }), (actions) => {
+        const driver = new Driver();
+        for (const step of actions) {
+          if (step.type === "push") driver.push(step.kinds);
+          else driver.flush(step.share);
+        }
+        driver.flush(4);
+        expect(driver.spoken, "all, in order").to.deep.equal(Array.from({ length: driver.pushed }, (_, i) => i));
+        expect(driver.writes, "writes at once, in order").to.deep.equal(
+          Array.from({ length: driver.written }, (_, i) => i + 1),
+        );
+      }),
+      { numRuns: 300, seed: 8 },
+    );
+  });
+});
