@@ -1,0 +1,388 @@
+import { createHash } from "node:crypto";
+import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type Server } from "node:net";
+import { join } from "node:path";
+import { type Exit, ProcessCluster, QUORATE_COMMAND, RunningCommand } from "@quorate/test-harness";
+import { parseAddress } from "@quorate/transport";
+import { expect } from "chai";
+
+/** The exit codes that the operator's guide documents. */
+const FAILED = 1;
+const USAGE = 2;
+
+const quorate = (...args: string[]): Promise<Exit> => RunningCommand.quorate(args);
+
+describe("the quorate command, given what is wrong", function () {
+  this.timeout(120_000);
+  let cluster: ProcessCluster;
+  let other: ProcessCluster;
+  /** A fresh copy of replica 0's data folder for each test. */
+  let data: string;
+  let servers: Server[] = [];
+  before(async () => {
+    cluster = await ProcessCluster.make();
+    other = await ProcessCluster.make();
+  });
+  beforeEach(() => {
+    data = join(cluster.path, "copy");
+    rmSync(data, { recursive: true, force: true });
+    cpSync(cluster.folder(0).path, data, { recursive: true });
+  });
+  afterEach(async () => {
+    await RunningCommand.killAll();
+    await release();
+  });
+  after(() => ProcessCluster.closeAll());
+
+  const start = (): Promise<Exit> => quorate("start", "--data", data, "--log-level", "silent");
+  const inData = (...names: string[]): string => join(data, ...names);
+  const edit = (name: string, change: (document: Record<string, unknown>) => void): void => {
+    const document = JSON.parse(readFileSync(inData(name), "utf8"));
+    change(document);
+    writeFileSync(inData(name), JSON.stringify(document));
+  };
+
+  /** One line of complaint that matches, this exit code, and not a byte of the folder changed. */
+  async function refuses(run: () => Promise<Exit>, complaint: RegExp, code: number = FAILED): Promise<void> {
+    const before = existsSync(data) ? contents(data) : undefined;
+    const { code: actual, stdout, stderr } = await run();
+    expect(stderr).to.match(complaint);
+    expect(stderr.trimEnd().split("\n"), stderr).to.have.length(1);
+    expect(stdout).to.equal("");
+    expect(actual).to.equal(code);
+    expect(existsSync(data) ? contents(data) : undefined).to.deep.equal(before);
+  }
+
+  /** As `refuses`, when the store was opened already: the same folder starts once the obstacle is gone. */
+  async function refusesForNow(run: () => Promise<Exit>, complaint: RegExp): Promise<void> {
+    const { code, stdout, stderr } = await run();
+    expect(stderr).to.match(complaint);
+    expect(stderr.trimEnd().split("\n"), stderr).to.have.length(1);
+    expect([code, stdout]).to.deep.equal([FAILED, ""]);
+    await release();
+    const later = new RunningCommand(process.execPath, [QUORATE_COMMAND, "start", "--data", data]);
+    await later.message("ready");
+    later.signal("SIGTERM");
+    expect((await later.exited).code).to.equal(0);
+  }
+
+  describe("start", () => {
+    it("says that a data folder is missing, and does not make it", async () => {
+      rmSync(data, { recursive: true });
+
+      await refuses(start, /no replica configuration at .*replica\.json: make the data folder with `quorate init/);
+      expect(existsSync(data)).to.equal(false);
+    });
+
+    for (const name of ["replica.json", "genesis.json", "key.json"]) {
+      it(`says that ${name} is missing`, async () => {
+        rmSync(inData(name));
+        await refuses(start, new RegExp(`no .* at .*${name}: make the data folder with`));
+      });
+
+      it(`says that ${name} is no JSON, and never what is in it`, async () => {
+        writeFileSync(inData(name), `{"seed": "${"5ec4e7".repeat(8)}`);
+        await refuses(start, new RegExp(`^quorate: .*${name} is not JSON; restore it or make it again$`, "m"));
+      });
+
+      it(`says that ${name} is of another format version`, async () => {
+        edit(name, (document) => {
+          document.formatVersion = 2;
+        });
+        await refuses(start, new RegExp(`${name} has format version 2, this program speaks 1; use the version that`));
+      });
+
+      it(`says which field of ${name} should not be there`, async () => {
+        edit(name, (document) => {
+          document.colour = "green";
+        });
+        await refuses(start, new RegExp(`${name}: .*colour is not a field of this document`));
+      });
+
+      it(`says that ${name} cannot be read`, async () => {
+        rmSync(inData(name));
+        mkdirSync(inData(name));
+        await refuses(start, new RegExp(`cannot read .*${name} \\(EISDIR\\)`));
+      });
+    }
+
+    it("names what is inconsistent in genesis", async () => {
+      edit("genesis.json", (document) => {
+        document.windowSize = 100;
+      });
+      await refuses(start, /genesis\.json: windowSize is 100, expected a multiple of checkpointInterval 128/);
+    });
+
+    it("refuses the genesis of another cluster", async () => {
+      copyFileSync(other.genesisPath, inData("genesis.json"));
+      await refuses(start, /replica 0 has key [0-9a-f]{64} in genesis, the private key belongs to [0-9a-f]{64}/);
+    });
+
+    it("refuses a genesis with the same members that is another cluster's all the same", async () => {
+      edit("genesis.json", (document) => {
+        document.name = "renamed";
+      });
+      await refuses(
+        start,
+        /store: expected the store of replica 0 of cluster [0-9a-f]{64}, found that of replica 0 of cluster /,
+      );
+    });
+
+    it("refuses another replica's key", async () => {
+      copyFileSync(join(cluster.folder(1).path, "key.json"), inData("key.json"));
+      await refuses(start, /replica 0 has key [0-9a-f]{64} in genesis, the private key belongs to/);
+    });
+
+    it("refuses a private key that is not of the public key beside it", async () => {
+      edit("key.json", (document) => {
+        document.seed = "ab".repeat(32);
+      });
+      await refuses(start, /the private key does not belong to the public key beside it; restore the key file/);
+    });
+
+    it("refuses another replica's store", async () => {
+      rmSync(inData("store"), { recursive: true });
+      cpSync(join(cluster.folder(1).path, "store"), inData("store"), { recursive: true });
+      await refuses(start, /store: expected the store of replica 0 of cluster .*, found that of replica 1 of cluster /);
+    });
+
+    it("refuses a store of another program", async () => {
+      for (const name of readdirSync(inData("store"))) writeFileSync(inData("store", name), "not ours at all");
+      await refuses(start, /store/);
+    });
+
+    it("refuses a store that is empty, rather than to forget what was promised", async () => {
+      for (const name of readdirSync(inData("store"))) rmSync(inData("store", name), { recursive: true });
+      await refuses(start, /store.*(lost|never made|not initialized|no finished store)/i);
+    });
+
+    it("refuses a store that is gone, rather than to forget what was promised", async () => {
+      rmSync(inData("store"), { recursive: true });
+      await refuses(start, /store.*(lost|never made|not initialized|no finished store)/i);
+      expect(existsSync(inData("store"))).to.equal(false);
+    });
+
+    it("says that the port is in use", async () => {
+      await occupy(cluster.folder(0).config.listen);
+      await refusesForNow(
+        start,
+        /cannot listen on 127\.0\.0\.1:\d+: another process uses that port; stop it or choose/,
+      );
+    });
+
+    it("says that the admin port is in use", async () => {
+      await occupy(cluster.folder(0).config.admin);
+      await refusesForNow(
+        start,
+        /cannot answer status on 127\.0\.0\.1:\d+: another process uses that port; choose another/,
+      );
+    });
+
+    it("says that this machine does not have the address", async () => {
+      const run = (): Promise<Exit> => quorate("start", "--data", data, "--listen", "203.0.113.7:7000");
+      await refusesForNow(run, /cannot listen on 203\.0\.113\.7:7000: this machine has no such address/);
+    });
+
+    it("says that an address is none", async () => {
+      const run = (): Promise<Exit> => quorate("start", "--data", data, "--listen", "everywhere");
+      await refuses(run, /"everywhere" is not an address, expected host:port, or \[IPv6\]:port/);
+    });
+
+    it("says that others dial what genesis says, not what is advertised", async () => {
+      const run = (): Promise<Exit> => quorate("start", "--data", data, "--advertise", "10.0.0.1:7000");
+      await refuses(run, /genesis says that replica 0 is at 127\.0\.0\.1:\d+, not at 10\.0\.0\.1:7000/);
+    });
+
+    it("refuses a folder that another process uses, which goes on", async () => {
+      const first = new RunningCommand(process.execPath, [
+        QUORATE_COMMAND,
+        "start",
+        "--data",
+        data,
+        "--log-level",
+        "silent",
+      ]);
+      await first.message("ready");
+
+      const { code, stderr } = await start();
+
+      expect(stderr).to.match(
+        new RegExp(`^quorate: \\S+ is in use by process ${first.pid}: stop that process or choose another folder\n$`),
+      );
+      expect(code).to.equal(FAILED);
+      expect(first.isRunning).to.equal(true);
+      first.signal("SIGTERM");
+      expect((await first.exited).code).to.equal(0);
+    });
+  });
+
+  describe("init", () => {
+    const init = (...args: string[]): Promise<Exit> =>
+      quorate("init", "--genesis", cluster.genesisPath, "--key", join(cluster.folder(0).path, "key.json"), ...args);
+
+    it("makes a folder only once", async () => {
+      await refuses(() => init("--data", data), /is a data folder already: start it, or choose another folder/);
+    });
+
+    it("refuses a key that no member has", async () => {
+      const key = join(other.folder(0).path, "key.json");
+      const run = (): Promise<Exit> =>
+        quorate("init", "--genesis", cluster.genesisPath, "--key", key, "--data", inData("new"));
+      await refuses(run, /no member of this genesis has the key [0-9a-f]{64}; use the key that was given to/);
+    });
+
+    it("refuses an id that is not the key's", async () => {
+      await refuses(() => init("--data", inData("new"), "--replica", "2"), /replica 2 has key/);
+    });
+
+    it("refuses an id that is nobody's", async () => {
+      await refuses(() => init("--data", inData("new"), "--replica", "9"), /replica 9 is not a member of this genesis/);
+    });
+
+    it("says that the genesis document is missing", async () => {
+      const run = (): Promise<Exit> =>
+        quorate("init", "--genesis", inData("nowhere"), "--key", inData("key.json"), "--data", inData("new"));
+      await refuses(run, /no genesis document at .*nowhere: make one with `quorate genesis`/);
+    });
+
+    it("says that a folder cannot be made where a file is", async () => {
+      await refuses(
+        () => init("--data", inData("key.json")),
+        /cannot make the folder .*key\.json \(EEXIST\); choose another/,
+      );
+    });
+  });
+
+  describe("genesis and keygen", () => {
+    const key = "3b6a27bcceb6a42d62a3a8d02a6f0d73653215771de243a63ac048a18b59da29";
+    const members = (n: number, keyOf: (id: number) => string = (id) => memberKey(id)): string[] =>
+      Array.from({ length: n }, (_, id) => ["--member", `${id}=${keyOf(id)}@10.0.0.${id}:7000`]).flat();
+    const memberKey = (id: number): string => (cluster.folder(id % 4).self as { publicKey: string }).publicKey;
+    const genesis = (...args: string[]): Promise<Exit> =>
+      quorate("genesis", "--out", inData("out.json"), "--admin", key, ...args);
+
+    it("refuses fewer than four members", async () => {
+      await refuses(() => genesis(...members(3)), /a Byzantine cluster has 4 to \d+ members, this genesis names 3/);
+    });
+
+    it("refuses one key for two members", async () => {
+      await refuses(() => genesis(...members(5)), /two members share the publicKey [0-9a-f]{64}; each needs its own/);
+    });
+
+    it("refuses a key that proves nothing", async () => {
+      const degenerate = (id: number): string => (id === 2 ? "00".repeat(32) : memberKey(id));
+      await refuses(() => genesis(...members(4, degenerate)), /key/);
+    });
+
+    it("never overwrites a genesis document or a key", async () => {
+      writeFileSync(inData("out.json"), "precious");
+      await refuses(() => genesis(...members(4)), /out\.json exists already; it is not overwritten/);
+      await refuses(() => quorate("keygen", "--out", inData("out.json")), /out\.json exists already; it is not/);
+    });
+
+    it("says that a folder is not there", async () => {
+      await refuses(
+        () => quorate("keygen", "--out", inData("no/such/key.json")),
+        /cannot write .*key\.json \(ENOENT\)/,
+      );
+    });
+  });
+
+  describe("cluster, status and kv", () => {
+    it("refuses to take the data folder of one replica for a cluster", async () => {
+      await refuses(() => quorate("cluster", "--data", data), /is the data folder of one replica, not of a cluster/);
+    });
+
+    it("refuses to make a cluster in a folder that holds something else, or in a file", async () => {
+      await refuses(() => quorate("cluster", "--data", inData("store")), /is not empty and holds no cluster/);
+      await refuses(() => quorate("cluster", "--data", inData("key.json")), /is not a folder; choose another --data/);
+    });
+
+    it("says in one line that the ports of a cluster are in use, and starts none of it", async () => {
+      await occupy(cluster.folder(2).config.listen);
+      const { port } = parseAddress(cluster.folder(0).config.listen);
+      const run = (): Promise<Exit> => quorate("cluster", "--data", inData("c"), "--port-base", `${port}`);
+      const { code, stdout, stderr } = await run();
+      expect(stderr).to.match(/^quorate: replica 2: cannot listen on \S+: another process uses that port[^\n]*\n$/);
+      expect([code, stdout]).to.deep.equal([FAILED, ""]);
+    });
+
+    it("refuses fewer than four replicas", async () => {
+      await refuses(
+        () => quorate("cluster", "--data", inData("c"), "--replicas", "3"),
+        /a cluster has 4 to \d+ replicas/,
+      );
+    });
+
+    it("refuses ports above the last one", async () => {
+      const run = (): Promise<Exit> => quorate("cluster", "--data", inData("c"), "--port-base", "64533");
+      await refuses(run, /4 replicas from port 64533 need ports up to 65536; choose a --port-base of at most 64532/);
+    });
+
+    it("says that there is no cluster to ask", async () => {
+      await refuses(() => quorate("status", "--data", inData("c")), /no cluster at .*genesis\.json: start one with/);
+      await refuses(
+        () => quorate("kv", "get", "x", "--data", inData("c")),
+        /no genesis document at .*: start a cluster/,
+      );
+    });
+
+    it("says that a client's key file is missing", async () => {
+      const run = (): Promise<Exit> =>
+        quorate("kv", "get", "x", "--genesis", cluster.genesisPath, "--key", inData("k"));
+      await refuses(run, /no key file at .*: make one with `quorate keygen`/);
+    });
+  });
+
+  describe("the command line", () => {
+    const cases: readonly (readonly [title: string, args: readonly string[], complaint: RegExp])[] = [
+      ["an unknown command", ["strat"], /unknown command 'strat'/],
+      ["an unknown flag", ["status", "--jsno"], /unknown option '--jsno'/],
+      ["a flag without its value", ["start", "--data"], /argument missing/],
+      ["a flag that is required", ["start"], /required option '--data <dir>' not specified/],
+      ["an argument that is required", ["kv", "get"], /missing required argument 'key'/],
+      ["too many arguments", ["kv", "get", "a", "b"], /too many arguments/],
+      ["a level that is none", ["start", "--data", "x", "--log-level", "loud"], /'loud' is invalid/],
+      ["a port that is none", ["cluster", "--port-base", "70000"], /expected a port from 1 to 65535/],
+      ["a number that is none", ["kv", "range", "--limit", "many"], /expected a whole number/],
+      ["a sum that is none", ["kv", "incr", "n", "many"], /expected a whole number, got many/],
+      ["a member that is none", ["genesis", "--member", "0=abc@x:1"], /expected id=publickey@host:port/],
+      ["a key that is none", ["genesis", "--admin", "abc"], /expected a public key: 64 lower-case hex digits/],
+      ["a limit that is none", ["genesis", "--limit", "speed=1"], /expected name=integer, name one of/],
+    ];
+    for (const [title, args, complaint] of cases)
+      it(`answers ${title} with what was expected and exit code 2`, async () => {
+        const { code, stdout, stderr } = await quorate(...args);
+
+        expect(stderr).to.match(complaint);
+        expect(stderr).to.match(/--help/);
+        expect(stdout).to.equal("");
+        expect(code).to.equal(USAGE);
+      });
+  });
+
+  async function release(): Promise<void> {
+    await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+    servers = [];
+  }
+
+  async function occupy(address: string): Promise<void> {
+    const { host, port } = parseAddress(address);
+    const server = createServer((socket) => socket.destroy());
+    servers.push(server);
+    await new Promise<void>((resolve) => server.listen(port, host, resolve));
+  }
+});
+
+/** Every file of a folder with the digest of its bytes; but for who reads the store now, which is no data. */
+function contents(folder: string): Record<string, string> {
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true }).filter(
+    (entry) => entry.isFile() && entry.name !== "lock.mdb",
+  );
+  return Object.fromEntries(
+    entries
+      .map((entry) => join(entry.parentPath, entry.name))
+      .sort()
+      .map((path) => [path, createHash("sha256").update(readFileSync(path)).digest("hex")]),
+  );
+}
