@@ -4,6 +4,7 @@
  *
  * @packageDocumentation
  */
+export { chooseBackend, createNodeHasher } from "@quorate/crypto/node";
 export * from "@quorate/kv";
 export {
   ConfigurationError,
@@ -16,6 +17,7 @@ export {
   startReplica,
 } from "@quorate/server";
 export type { ExecutionContext, Service, StateReader, StateStore } from "@quorate/state-machine";
+export { createLogger, LOG_LEVELS, type LogLevel } from "./cli/logger.ts";
 export * from "./client.ts";
 export { type ConnectOptions, connect } from "./connect.ts";
 export * from "./kv-client.ts";

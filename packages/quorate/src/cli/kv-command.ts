@@ -59,10 +59,10 @@ export function addKvCommand(program: Command): void {
 
 function addIncrement(kv: Command): void {
   leaf(kv, "incr <key>", "add to a whole number; prints the sum", "quorate kv incr visits -- -5")
-    .argument("[by]", "what to add", wholeNumber, 1n)
-    .action((key: string, by: bigint, flags: ConnectionFlags) =>
+    .argument("[by]", "what to add (1 unless given)", wholeNumber)
+    .action((key: string, by: bigint | undefined, flags: ConnectionFlags) =>
       withStore(flags, async (store) => {
-        const value = await store.increment(key, by);
+        const value = await store.increment(key, by ?? 1n);
         if (flags.json === true) printJson({ key, value });
         else printLine(`${value}`);
         return EXIT.ok;

@@ -1,0 +1,75 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect } from "chai";
+import ts from "typescript";
+
+const PACKAGE = fileURLToPath(new URL("..", import.meta.url));
+const manifest = JSON.parse(readFileSync(join(PACKAGE, "package.json"), "utf8"));
+
+const OPTIONS: ts.CompilerOptions = {
+  target: ts.ScriptTarget.ES2023,
+  lib: ["lib.es2023.d.ts"],
+  module: ts.ModuleKind.NodeNext,
+  moduleResolution: ts.ModuleResolutionKind.NodeNext,
+  types: ["node"],
+  strict: true,
+  exactOptionalPropertyTypes: true,
+  noUncheckedIndexedAccess: true,
+  noUnusedLocals: true,
+  skipLibCheck: true,
+  noEmit: true,
+};
+
+/** What the compiler has to say about sources that stand in this package without being on the disk. */
+function complaints(sources: ReadonlyMap<string, string>): string[] {
+  const host = ts.createCompilerHost(OPTIONS);
+  const { readFile, fileExists, getSourceFile } = host;
+  host.fileExists = (path) => sources.has(path) || fileExists(path);
+  host.readFile = (path) => sources.get(path) ?? readFile(path);
+  host.getSourceFile = (path, target, ...rest) => {
+    const text = sources.get(path);
+    return text === undefined ? getSourceFile(path, target, ...rest) : ts.createSourceFile(path, text, target, true);
+  };
+  const program = ts.createProgram([...sources.keys()], OPTIONS, host);
+  return ts.getPreEmitDiagnostics(program).map(({ messageText, file, start = 0 }) => {
+    const line = file === undefined ? "" : `${file.fileName}:${file.getLineAndCharacterOfPosition(start).line + 1} `;
+    return `${line}${ts.flattenDiagnosticMessageText(messageText, "\n")}`;
+  });
+}
+
+const asFiles = (texts: readonly string[]): Map<string, string> =>
+  new Map(texts.map((text, i) => [join(PACKAGE, `example-${i}.mts`), text]));
+
+describe("the quorate package", function () {
+  this.timeout(120_000);
+
+  it("has examples in its README that compile", () => {
+    const readme = readFileSync(join(PACKAGE, "README.md"), "utf8");
+    const examples = [...readme.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, code]) => code as string);
+
+    expect(examples).to.have.length.greaterThan(2);
+    expect(complaints(asFiles(examples))).to.deep.equal([]);
+  });
+
+  it("would notice an example that does not compile", () => {
+    const [wrong] = complaints(asFiles(['import { connect } from "quorate";\nawait connect({ genes: "x" });\n']));
+
+    expect(wrong).to.match(/example-0\.mts:2 .*'genes' does not exist in type 'ConnectOptions'/);
+  });
+
+  it("has types for every entry point", () => {
+    const entries = Object.entries(manifest.exports as Record<string, { types: string; default: string }>);
+
+    expect(entries.map(([name]) => name)).to.deep.equal([".", "./browser"]);
+    for (const [name, { types, default: code }] of entries) {
+      expect(existsSync(join(PACKAGE, types)), `${name}: ${types}`).to.equal(true);
+      expect(existsSync(join(PACKAGE, code)), `${name}: ${code}`).to.equal(true);
+    }
+    // A namespace that were `any` would have every member.
+    const uses = entries.map(([name]) => `import * as entry from "quorate${name.slice(1)}";\nentry.noSuchThing;\n`);
+    const found = complaints(asFiles(uses));
+    expect(found).to.have.length(entries.length);
+    for (const complaint of found) expect(complaint).to.match(/Property 'noSuchThing' does not exist on type/);
+  });
+});
