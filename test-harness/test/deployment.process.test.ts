@@ -170,7 +170,7 @@ describe("a deployment by hand, over IPv6, with a closed list of clients", funct
     const { code, stderr } = await kv("get", "x", "--deadline", "1500");
 
     expect(stderr).to.match(/^quorate: no 2 members agreed on a result in time .* the operation was never sent/);
-    for (const id of IDS) expect(stderr).to.match(new RegExp(`replica ${id}: [^,]*ECONNREFUSED`));
+    for (const id of IDS) expect(stderr).to.match(new RegExp(`replica ${id}: nobody listens there`));
     expect(stderr.trimEnd().split("\n")).to.have.length(1);
     expect(code).to.equal(3);
     expect((await quorate("status", "--data", inPath("host-0"))).code).to.equal(3);
@@ -192,7 +192,7 @@ describe("the help of the quorate command", function () {
       const children = names.filter((name) => name !== "help");
       if (children.length === 0 || words.length === 0)
         expect(stdout, words.join(" ")).to.match(/Example:\n {2}(npx )?(quorate|npm)/);
-      for (const name of children) await visit([...words, name]);
+      await Promise.all(children.map((name) => visit([...words, name])));
     };
 
     await visit([]);
