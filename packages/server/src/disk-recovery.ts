@@ -7,6 +7,7 @@ import {
   nextSequenceNumber,
   type PreparedCertificate,
   type SequenceNumber,
+  sequenceNumberOf,
   type VerifiedCommittedEntry,
   type VerifiedEnvelope,
 } from "@quorate/protocol";
@@ -38,9 +39,11 @@ export function readDisk(
   const records: VerifiedLogRecord[] = [];
   for (const { seq, record } of store.log.entries()) {
     const value = decodedOrThrow(codec.decodeLogRecord(record), `log record ${seq}`);
+    if (sequenceNumberOf(value) !== seq)
+      throw new RecoveryError(`log record ${seq} (${value.type}) belongs to number ${sequenceNumberOf(value)}`);
     const verified = verifyRecord(value, verifier, membership);
     if (verified === undefined)
-      throw new RecoveryError(`log record ${seq} (${value.type}) has a signature that is not valid`);
+      throw new RecoveryError(`log record ${seq} (${value.type}) has a signature or digest that is not valid`);
     records.push(verified);
   }
   const committed: VerifiedCommittedEntry[] = [];
@@ -48,6 +51,8 @@ export function readDisk(
     const bytes = store.history.get(seq);
     if (bytes === undefined) break;
     const entry = decodedOrThrow(codec.decodeCommittedEntry(bytes), `history entry ${seq}`);
+    if (entry.certificate.seq !== seq)
+      throw new RecoveryError(`history entry ${seq} belongs to number ${entry.certificate.seq}`);
     const verified = verifier.verifyCommittedEntry(entry, membership);
     if (verified === undefined) throw new RecoveryError(`history entry ${seq} has a certificate that is not valid`);
     committed.push(verified);
@@ -69,7 +74,9 @@ function verifyRecord(record: LogRecord, verifier: Verifier, membership: Members
     case "pre-prepared": {
       const envelope = verifier.verifyEnvelope(record.envelope, membership);
       const batch = verifier.verifyBatch(record.batch);
-      return envelope && batch && { type: "pre-prepared", envelope, batch };
+      // The signatures cover all of the batch but its time.
+      if (batch?.digest !== record.envelope.message.digest) return undefined;
+      return envelope && { type: "pre-prepared", envelope, batch };
     }
     case "prepared": {
       const prepares = preparesOf(record.certificate, verifier, membership);

@@ -1,41 +1,50 @@
 import type { Codec } from "@quorate/codec";
-import { type Evidence, type Hasher, hexToBytes, type OrderedStore, utf8 } from "@quorate/protocol";
+import { type Evidence, type Hasher, type OrderedStore, PreimageWriter, type ReplicaId, utf8 } from "@quorate/protocol";
 
-/** The most pieces of evidence kept: one is enough to convict, and a liar can make as many as it likes. */
-export const EVIDENCE_MAX = 256;
+/**
+ * The most pieces of evidence kept against one replica: one is enough to convict, and a liar can make as many as it
+ * likes, but may not use up what is kept against others.
+ */
+export const EVIDENCE_PER_REPLICA_MAX = 16;
 
 const PREFIX = utf8("evidence/");
-/** The byte after "/" ends the range of all keys that start with the prefix. */
-const END = utf8("evidence0");
+
+/** `evidence/` and four bytes of the accused's id; then follows the digest of the piece. */
+function prefixOf(accused: number): Uint8Array {
+  return new PreimageWriter(PREFIX.length + 4).raw(PREFIX).u32(accused).finish();
+}
 
 /** Equivocation that this replica has seen, kept across restarts so that it can be shown to others. */
 export class EvidenceShelf {
   readonly #store: OrderedStore;
   readonly #codec: Codec;
   readonly #hasher: Hasher;
-  #count: number;
+  readonly #counts = new Map<ReplicaId, number>();
 
-  constructor(store: OrderedStore, codec: Codec, hasher: Hasher) {
+  /** @param members who may be accused: only they have keys to sign contradictions with. */
+  constructor(store: OrderedStore, codec: Codec, hasher: Hasher, members: readonly ReplicaId[]) {
     this.#store = store;
     this.#codec = codec;
     this.#hasher = hasher;
-    this.#count = [...store.range(PREFIX, END)].length;
+    for (const id of members) this.#counts.set(id, [...store.range(prefixOf(id), prefixOf(id + 1))].length);
   }
 
   get count(): number {
-    return this.#count;
+    let sum = 0;
+    for (const count of this.#counts.values()) sum += count;
+    return sum;
   }
 
-  /** Keeps one piece; the same one twice is one. Beyond `EVIDENCE_MAX` nothing is added. */
+  /** Keeps one piece; the same one twice is one. Beyond `EVIDENCE_PER_REPLICA_MAX` nothing is added. */
   keep(evidence: Evidence): void {
-    if (this.#count >= EVIDENCE_MAX) return;
+    const { from } = evidence.first;
+    const count = this.#counts.get(from);
+    if (count === undefined || count >= EVIDENCE_PER_REPLICA_MAX) return;
     const value = this.#codec.encodeEvidence(evidence);
-    const name = hexToBytes(this.#hasher.digest(value));
-    const key = new Uint8Array(PREFIX.length + name.length);
-    key.set(PREFIX);
-    key.set(name, PREFIX.length);
+    const prefix = prefixOf(from);
+    const key = new PreimageWriter(prefix.length + 32).raw(prefix).hex32(this.#hasher.digest(value)).finish();
     if (this.#store.get(key) !== undefined) return;
     this.#store.write([{ key, value }]);
-    this.#count += 1;
+    this.#counts.set(from, count + 1);
   }
 }

@@ -26,7 +26,10 @@ export interface IngressOptions {
   readonly verifier: Verifier;
   readonly membership: Membership;
   /** Asked for cheap judgements before any signature is looked at. */
-  readonly replica: Pick<Replica, "isRedundant" | "isEntryAwaited" | "isCertificateAwaited" | "isBodyAwaited">;
+  readonly replica: Pick<
+    Replica,
+    "isRedundant" | "isEntryAwaited" | "isCertificateAwaited" | "isBodyAwaited" | "isDonor"
+  >;
   /** The digest of a batch, without a look at its signatures. */
   readonly digestOf: (batch: Batch) => Digest;
   readonly nowMs: () => number;
@@ -80,12 +83,14 @@ export class Ingress {
   }
 
   #prePrepare(peer: ReplicaId, envelope: Envelope<PrePrepare>, body: Batch): UntimedEvent | undefined {
-    const { replica, verifier, membership } = this.#options;
+    const { replica, verifier, membership, digestOf } = this.#options;
     // Anyone may pass a pre-prepare on: a lost one must not depend on its sender alone.
     if (replica.isRedundant(envelope.from, envelope.message)) return this.#refuse(peer, "ingress.redundant");
     const verified = verifier.verifyEnvelope(envelope, membership);
     if (verified === undefined) return this.#refuse(peer, "ingress.bad-signature");
-    const batch = verifier.verifyBatch(body);
+    // Who passes a proposal on has found its body to be the one: before its signatures are looked at, so do we.
+    const isAnother = peer !== envelope.from && digestOf(body) !== envelope.message.digest;
+    const batch = isAnother ? undefined : verifier.verifyBatch(body);
     // A body whose signatures fail is a missing body (protocol rule 4.4): the proposal itself may still be decided.
     // Whoever passed it on is to blame: the proposal's signature does not cover the body.
     if (batch === undefined) this.#refuse(peer, "ingress.bad-batch");
@@ -131,7 +136,7 @@ export class Ingress {
     { type, checkpoint }: Extract<ReplicaFrame, { type: "stable-checkpoint" | "below-history" }>,
   ): UntimedEvent | undefined {
     const { replica, verifier, membership } = this.#options;
-    const isBelowHistory = type === "below-history";
+    const isBelowHistory = type === "below-history" && replica.isDonor(peer);
     if (!isBelowHistory && !replica.isCertificateAwaited(checkpoint.seq))
       return this.#refuse(peer, "ingress.redundant");
     const certificate = verifier.verifyCheckpointCertificate(checkpoint, membership);

@@ -110,7 +110,12 @@ export class ReplicaHost {
     this.#membership = genesisMembership(genesis);
     this.#others = this.#membership.members.map(({ id }) => id).filter((id) => id !== signer.self);
     this.#executor = new Executor({ ...options, membership: this.#membership });
-    this.#evidence = new EvidenceShelf(store.local, codec, options.hasher);
+    this.#evidence = new EvidenceShelf(
+      store.local,
+      codec,
+      options.hasher,
+      this.#membership.members.map(({ id }) => id),
+    );
     const disk = readDisk(store, codec, verifier, this.#membership, this.#executor.executed);
     const genesisBase = {
       stable: this.#genesisCheckpoint(),

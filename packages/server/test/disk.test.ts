@@ -1,0 +1,142 @@
+import {
+  type CommitCertificate,
+  type Evidence,
+  type LogRecord,
+  replicaId,
+  timestampMs,
+  viewNumber,
+} from "@quorate/protocol";
+import { EVIDENCE_PER_REPLICA_MAX, EvidenceShelf, RecoveryError, readDisk } from "@quorate/server/host";
+import { createMemoryStore, type MemoryStore } from "@quorate/storage/memory";
+import { expect } from "chai";
+import {
+  codec,
+  composer,
+  digestOf,
+  envelopeOf,
+  epoch,
+  hasher,
+  membership,
+  newVerifier,
+  requestOf,
+  seqOf,
+} from "./builders.ts";
+
+const view = viewNumber(0);
+const batch = composer.compose(timestampMs(1), [requestOf("a")]);
+const prePreparedOf = (seq: number): LogRecord => ({
+  type: "pre-prepared",
+  envelope: envelopeOf(0, { type: "pre-prepare", epoch, view, seq: seqOf(seq), digest: batch.digest }),
+  batch: batch.batch,
+});
+function certificateOf(seq: number): CommitCertificate {
+  const message = { type: "commit", epoch, view, seq: seqOf(seq), digest: batch.digest } as const;
+  const signatures = [0, 1, 2].map((id) => ({ from: replicaId(id), signature: envelopeOf(id, message).signature }));
+  return { epoch, view, seq: seqOf(seq), digest: batch.digest, signatures };
+}
+const read = (store: MemoryStore, executed = 0): ReturnType<typeof readDisk> =>
+  readDisk(store, codec, newVerifier(), membership, seqOf(executed));
+function storeWith(seq: number, record: LogRecord): MemoryStore {
+  const store = createMemoryStore();
+  store.log.append(seqOf(seq), codec.encodeLogRecord(record));
+  return store;
+}
+
+describe("readDisk (protocol rule 8.4)", () => {
+  it("gives what was written, verified", () => {
+    const store = storeWith(1, prePreparedOf(1));
+    store.history.put(seqOf(1), codec.encodeCommittedEntry({ batch: batch.batch, certificate: certificateOf(1) }));
+    const { records, committed } = read(store);
+    expect(records.map(({ type }) => type)).to.deep.equal(["pre-prepared"]);
+    expect(committed.map(({ certificate }) => certificate.seq)).to.deep.equal([1]);
+  });
+
+  it("reads the history above the state up to its first gap", () => {
+    const store = createMemoryStore();
+    for (const seq of [1, 2, 3, 5])
+      store.history.put(
+        seqOf(seq),
+        codec.encodeCommittedEntry({ batch: batch.batch, certificate: certificateOf(seq) }),
+      );
+    expect(read(store, 1).committed.map(({ certificate }) => certificate.seq)).to.deep.equal([2, 3]);
+  });
+
+  const record = prePreparedOf(1) as Extract<LogRecord, { type: "pre-prepared" }>;
+  const stable = { epoch, seq: seqOf(8), stateRoot: digestOf("x"), signatures: certificateOf(8).signatures };
+  const prepares = [1, 2].map((id) => ({ from: replicaId(id), signature: new Uint8Array(64) }));
+  const damage: { name: string; store: MemoryStore; says: RegExp }[] = [
+    {
+      name: "a signature",
+      store: storeWith(1, { ...record, envelope: { ...record.envelope, signature: new Uint8Array(64) } }),
+      says: /not valid/,
+    },
+    {
+      name: "the time of a batch, which no signature covers",
+      store: storeWith(1, { ...record, batch: { ...record.batch, timestampMs: timestampMs(2) } }),
+      says: /not valid/,
+    },
+    { name: "the place of a record", store: storeWith(2, record), says: /log record 2 .*belongs to number 1/ },
+    {
+      name: "a prepared certificate",
+      store: storeWith(1, { type: "prepared", certificate: { prePrepare: record.envelope, prepares } }),
+      says: /not valid/,
+    },
+    { name: "a stable checkpoint", store: storeWith(8, { type: "stable", checkpoint: stable }), says: /not valid/ },
+  ];
+  for (const { name, store, says } of damage)
+    it(`damage to ${name} is found, in one line`, () => {
+      expect(() => read(store))
+        .to.throw(RecoveryError, says)
+        .with.property("message")
+        .not.include("\n");
+    });
+
+  it("a record that does not decode is found", () => {
+    const store = createMemoryStore();
+    store.log.append(seqOf(1), Uint8Array.of(1, 2, 3));
+    expect(() => read(store)).to.throw(RecoveryError, /log record 1 does not decode/);
+  });
+
+  it("a history entry at another's place is found", () => {
+    const store = createMemoryStore();
+    store.history.put(seqOf(1), codec.encodeCommittedEntry({ batch: batch.batch, certificate: certificateOf(2) }));
+    expect(() => read(store)).to.throw(RecoveryError, /history entry 1 belongs to number 2/);
+  });
+
+  it("a history entry whose certificate does not hold is found", () => {
+    const store = createMemoryStore();
+    const certificate = { ...certificateOf(1), signatures: certificateOf(2).signatures };
+    store.history.put(seqOf(1), codec.encodeCommittedEntry({ batch: batch.batch, certificate }));
+    expect(() => read(store)).to.throw(RecoveryError, /history entry 1/);
+  });
+});
+
+describe("EvidenceShelf", () => {
+  const evidenceOf = (from: number, seq: number): Evidence => {
+    const vote = (label: string) =>
+      envelopeOf(from, { type: "prepare", epoch, view, seq: seqOf(seq), digest: digestOf(label) } as const);
+    return { type: "equivocation", first: vote("a"), second: vote("b") };
+  };
+  const ids = membership.members.map(({ id }) => id);
+  const shelfOn = (store: MemoryStore): EvidenceShelf => new EvidenceShelf(store.local, codec, hasher, ids);
+
+  it("keeps one piece once, and across restarts", () => {
+    const store = createMemoryStore();
+    const shelf = shelfOn(store);
+    shelf.keep(evidenceOf(1, 1));
+    shelf.keep(evidenceOf(1, 1));
+    expect([shelf.count, shelfOn(store).count]).to.deep.equal([1, 1]);
+  });
+
+  it("one liar does not use up what is kept against another", () => {
+    const store = createMemoryStore();
+    const shelf = shelfOn(store);
+    for (let seq = 1; seq <= EVIDENCE_PER_REPLICA_MAX + 5; seq++) shelf.keep(evidenceOf(1, seq));
+    expect(shelf.count, "of one").to.equal(EVIDENCE_PER_REPLICA_MAX);
+    shelf.keep(evidenceOf(2, 1));
+    expect([shelf.count, shelfOn(store).count]).to.deep.equal([
+      EVIDENCE_PER_REPLICA_MAX + 1,
+      EVIDENCE_PER_REPLICA_MAX + 1,
+    ]);
+  });
+});

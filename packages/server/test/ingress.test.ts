@@ -1,0 +1,203 @@
+import { digestBatch } from "@quorate/crypto";
+import {
+  type Batch,
+  type Envelope,
+  type PrePrepare,
+  type Prepare,
+  type ReplicaFrame,
+  replicaId,
+  timestampMs,
+  viewNumber,
+} from "@quorate/protocol";
+import { Ingress, type IngressRejection, type UntimedEvent } from "@quorate/server/host";
+import { expect } from "chai";
+import {
+  backend,
+  clientOf,
+  cluster,
+  composer,
+  digestOf,
+  envelopeOf,
+  epoch,
+  hasher,
+  membership,
+  newVerifier,
+  requestOf,
+  seqOf,
+} from "./builders.ts";
+
+const view = viewNumber(0);
+const good = composer.compose(timestampMs(1), [requestOf("a")]);
+const broken: Batch = {
+  ...good.batch,
+  requests: good.batch.requests.map((request) => ({ ...request, signature: new Uint8Array(64) })),
+};
+const proposal: Envelope<PrePrepare> = envelopeOf(0, {
+  type: "pre-prepare",
+  epoch,
+  view,
+  seq: seqOf(1),
+  digest: good.digest,
+});
+const prepare: Envelope<Prepare> = envelopeOf(2, { type: "prepare", epoch, view, seq: seqOf(1), digest: good.digest });
+const signed = (envelope: Envelope<Prepare>): ReplicaFrame => ({ type: "signed", envelope });
+
+interface Answers {
+  readonly redundant?: boolean;
+  readonly entry?: boolean;
+  readonly certificate?: boolean;
+  readonly body?: boolean;
+  readonly donor?: boolean;
+}
+
+/** What became of one frame: the event, the refusals, and how many signatures were verified for it. */
+function receive(
+  peer: number,
+  frame: ReplicaFrame,
+  answers: Answers = {},
+): {
+  event: UntimedEvent | undefined;
+  codes: string[];
+  blamed: unknown[];
+  verifications: number;
+} {
+  const refused: IngressRejection[] = [];
+  const ingress = ingressOf(answers, refused);
+  const before = backend.verifications;
+  const event = ingress.fromReplica(replicaId(peer), frame);
+  return {
+    event,
+    codes: refused.map(({ code }) => code),
+    blamed: refused.map(({ from }) => from),
+    verifications: backend.verifications - before,
+  };
+}
+function ingressOf(answers: Answers, refused: IngressRejection[]): Ingress {
+  return new Ingress({
+    verifier: newVerifier(),
+    membership,
+    replica: {
+      isRedundant: () => answers.redundant === true,
+      isEntryAwaited: () => answers.entry === true,
+      isCertificateAwaited: () => answers.certificate === true,
+      isBodyAwaited: () => answers.body === true,
+      isDonor: () => answers.donor === true,
+    },
+    digestOf: (batch) => digestBatch(hasher, cluster, batch).digest,
+    nowMs: () => 0,
+    standingOf: () => ({ type: "executable" }),
+    reject: (rejection) => refused.push(rejection),
+  });
+}
+
+describe("Ingress (protocol rule 13.1)", () => {
+  it("a vote of the peer itself becomes an event", () => {
+    expect(receive(2, signed(prepare)).event).to.deep.equal({ type: "message", envelope: prepare });
+  });
+
+  it("a vote in another's name is refused before any signature is looked at", () => {
+    const { event, codes, blamed, verifications } = receive(3, signed(prepare));
+    expect([event, codes, blamed, verifications]).to.deep.equal([undefined, ["ingress.foreign-vote"], [3], 0]);
+  });
+
+  it("a vote with a signature that does not hold is refused", () => {
+    const { event, codes } = receive(2, signed({ ...prepare, signature: new Uint8Array(64) }));
+    expect([event, codes]).to.deep.equal([undefined, ["ingress.bad-signature"]]);
+  });
+
+  const checkpoint = { epoch, seq: seqOf(8), stateRoot: digestOf("root"), signatures: [] };
+  const certificate = { epoch, view, seq: seqOf(1), digest: good.digest, signatures: [] };
+  const redundant: { name: string; frame: ReplicaFrame; answers: Answers }[] = [
+    { name: "vote", frame: signed(prepare), answers: { redundant: true } },
+    {
+      name: "proposal",
+      frame: { type: "pre-prepare", envelope: proposal, batch: good.batch },
+      answers: { redundant: true },
+    },
+    { name: "entry", frame: { type: "committed", entry: { batch: good.batch, certificate } }, answers: {} },
+    { name: "body", frame: { type: "batch-body", batch: good.batch }, answers: {} },
+    { name: "certificate", frame: { type: "stable-checkpoint", checkpoint }, answers: {} },
+    {
+      name: "claim to have no history by one that was not asked",
+      frame: { type: "below-history", checkpoint },
+      answers: {},
+    },
+  ];
+  for (const { name, frame, answers } of redundant)
+    it(`a redundant ${name} costs no verification`, () => {
+      const { event, codes, verifications } = receive(2, frame, answers);
+      expect([event, codes, verifications]).to.deep.equal([undefined, ["ingress.redundant"], 0]);
+    });
+
+  it("a proposal comes with its verified batch, whoever passes it on", () => {
+    for (const peer of [0, 2]) {
+      const { event } = receive(peer, { type: "pre-prepare", envelope: proposal, batch: good.batch });
+      expect(event?.type === "message" && [event.envelope, event.batch?.digest], `${peer}`).to.deep.equal([
+        proposal,
+        good.digest,
+      ]);
+    }
+  });
+
+  it("a body whose signatures fail is a missing body, and the sender is to blame, not the signer", () => {
+    const { event, codes, blamed } = receive(2, { type: "pre-prepare", envelope: proposal, batch: broken });
+    expect([event, codes, blamed]).to.deep.equal([
+      { type: "message", envelope: proposal, batch: undefined },
+      ["ingress.bad-batch"],
+      [2],
+    ]);
+  });
+
+  it("another body beside a proposal that is passed on costs no verification of its requests", () => {
+    const other = composer.compose(timestampMs(1), [requestOf("b"), requestOf("c")]).batch;
+    const { event, codes, verifications } = receive(2, { type: "pre-prepare", envelope: proposal, batch: other });
+    expect(event).to.deep.equal({ type: "message", envelope: proposal, batch: undefined });
+    expect([codes, verifications]).to.deep.equal([["ingress.bad-batch"], 1]);
+  });
+
+  it("an awaited body is verified", () => {
+    const awaited = receive(2, { type: "batch-body", batch: good.batch }, { body: true });
+    expect(awaited.event?.type === "batch-body" && awaited.event.batch.digest).to.equal(good.digest);
+    const spoiled = receive(2, { type: "batch-body", batch: broken }, { body: true });
+    expect([spoiled.event, spoiled.codes]).to.deep.equal([undefined, ["ingress.bad-batch"]]);
+  });
+
+  it("certificates that prove nothing are refused", () => {
+    const committed = receive(2, { type: "committed", entry: { batch: good.batch, certificate } }, { entry: true });
+    const stable = receive(2, { type: "stable-checkpoint", checkpoint }, { certificate: true });
+    const below = receive(2, { type: "below-history", checkpoint }, { donor: true });
+    for (const { event, codes } of [committed, stable, below])
+      expect([event, codes]).to.deep.equal([undefined, ["ingress.bad-certificate"]]);
+  });
+
+  it("a peer's questions have a budget, and its votes are outside of it", () => {
+    const refused: IngressRejection[] = [];
+    const ingress = ingressOf({}, refused);
+    const fetch = envelopeOf(2, { type: "fetch-batch", epoch, seq: seqOf(1), digest: good.digest });
+    for (let i = 0; i < 100; i++) ingress.fromReplica(replicaId(2), { type: "signed", envelope: fetch });
+    expect(new Set(refused.map(({ code }) => code))).to.deep.equal(new Set(["ingress.over-budget"]));
+    expect(refused).to.have.length(36);
+    expect(ingress.fromReplica(replicaId(2), signed(prepare))).not.to.equal(undefined);
+  });
+
+  it("a request passed on by a replica is judged by its client's signature", () => {
+    const { request } = requestOf("a");
+    const event = receive(2, { type: "request", request }).event;
+    expect(event?.type === "request" && event.request.digest).to.equal(requestOf("a").digest);
+    const forged = receive(2, { type: "request", request: { ...request, signature: new Uint8Array(64) } });
+    expect([forged.event, forged.codes]).to.deep.equal([undefined, ["ingress.bad-signature"]]);
+  });
+
+  it("a client speaks for itself only", () => {
+    const refused: IngressRejection[] = [];
+    const ingress = ingressOf({}, refused);
+    const { request } = requestOf("a");
+    expect(ingress.verifyFromClient(request.client, request)?.digest, "own").to.equal(requestOf("a").digest);
+    const before = backend.verifications;
+    expect(ingress.verifyFromClient(clientOf("thief").publicKey, request), "another's").to.equal(undefined);
+    expect(backend.verifications, "another's").to.equal(before);
+    const forged = { ...request, signature: new Uint8Array(64) };
+    expect(ingress.verifyFromClient(request.client, forged), "forged").to.equal(undefined);
+    expect(refused.map(({ code }) => code)).to.deep.equal(["ingress.foreign-request", "ingress.bad-signature"]);
+  });
+});
