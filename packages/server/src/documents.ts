@@ -126,7 +126,7 @@ export function parseReplicaConfig(text: string, source: string): ReplicaConfig 
 export function parseKeyFile(text: string, source: string): KeyFile {
   const value = parseJson(text, source);
   checkVersion(value, source);
-  checkShape(keyValidator, value, source);
+  checkShape(keyValidator, value, source, "secret");
   return value as KeyFile;
 }
 
@@ -164,12 +164,23 @@ function checkVersion(value: unknown, source: string): void {
     );
 }
 
-function checkShape(validator: ReturnType<typeof Compile>, value: unknown, source: string): void {
+function checkShape(
+  validator: ReturnType<typeof Compile>,
+  value: unknown,
+  source: string,
+  content: "public" | "secret" = "public",
+): void {
   if (validator.Check(value)) return;
   const errors = [...validator.Errors(value)];
   // The deepest complaint is the most telling one: "members/2/id" says more than "members".
   const [error] = errors.sort((a, b) => depth(b.instancePath) - depth(a.instancePath));
   const extra = errors.find(({ keyword }) => keyword === "additionalProperties" || keyword === "boolean");
+  // A field's name is the file's content too: somebody may have put a secret there.
+  if (extra !== undefined && content === "secret")
+    throw new ConfigurationError(
+      "configuration.malformed",
+      `${source} has a field that is not one of this document; restore it or make it again`,
+    );
   const where = (extra ?? error)?.instancePath.replaceAll("/", ".").replace(/^\./, "") || "the document";
   const what = extra === undefined ? error?.message : "is not a field of this document";
   throw new ConfigurationError("configuration.malformed", `${source}: ${where} ${what}; correct it or make it again`);

@@ -1,0 +1,177 @@
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  ConfigurationError,
+  initReplicaFolder,
+  keyFileOf,
+  parseGenesis,
+  parseKeyFile,
+  readReplicaFolder,
+} from "@quorate/server";
+import { expect } from "chai";
+import { backend, genesis, hasher, seedOf } from "./builders.ts";
+
+const plain = JSON.parse(JSON.stringify(genesis)) as Record<string, unknown>;
+const members = plain.members as Record<string, unknown>[];
+const textOf = (change: Record<string, unknown>): string => JSON.stringify({ ...plain, ...change });
+const key = keyFileOf(backend, seedOf("replica 1"));
+
+/** The error of `act`, which must be one line that names the file. */
+function refusalOf(act: () => unknown): ConfigurationError {
+  try {
+    act();
+  } catch (error) {
+    expect(error).to.be.instanceOf(ConfigurationError);
+    const refusal = error as ConfigurationError;
+    expect(refusal.message).not.to.include("\n");
+    return refusal;
+  }
+  throw new Error("nothing was refused");
+}
+
+describe("genesis documents", () => {
+  it("a good one is read as it was", () => {
+    expect(parseGenesis(JSON.stringify(plain), "g.json")).to.deep.equal(genesis);
+  });
+
+  const table: { name: string; text: string; code: string; says: RegExp }[] = [
+    { name: "no JSON", text: "{", code: "malformed", says: /not JSON/ },
+    { name: "no object", text: "[]", code: "malformed", says: /the document/ },
+    { name: "a later version", text: textOf({ formatVersion: 2 }), code: "version", says: /version 2.* speaks 1/ },
+    { name: "a missing field", text: textOf({ members: undefined }), code: "malformed", says: /members/ },
+    { name: "a field too many", text: textOf({ extra: 1 }), code: "malformed", says: /not a field/ },
+    { name: "another fault model", text: textOf({ faultModel: "crash" }), code: "malformed", says: /faultModel/ },
+    { name: "three members", text: textOf({ members: members.slice(1) }), code: "inconsistent", says: /./ },
+    {
+      name: "a member twice",
+      text: textOf({ members: [...members.slice(1), members[1]] }),
+      code: "inconsistent",
+      says: /./,
+    },
+    {
+      name: "a short key",
+      text: textOf({ members: [{ ...members[0], publicKey: "ab" }, ...members.slice(1)] }),
+      code: "malformed",
+      says: /members\.0\.publicKey/,
+    },
+    {
+      name: "an address without a port",
+      text: textOf({ members: [{ ...members[0], address: "host" }, ...members.slice(1)] }),
+      code: "inconsistent",
+      says: /host/,
+    },
+    { name: "a window that is no multiple of K", text: textOf({ windowSize: 17 }), code: "inconsistent", says: /./ },
+    { name: "a fraction", text: textOf({ checkpointInterval: 1.5 }), code: "malformed", says: /checkpointInterval/ },
+    {
+      name: "a limit out of bounds",
+      text: textOf({ limits: { ...(plain.limits as object), batchRequestsMax: 0 } }),
+      code: "malformed",
+      says: /limits\.batchRequestsMax/,
+    },
+  ];
+  for (const { name, text, code, says } of table)
+    it(`${name} is refused in one line that names the file and the place`, () => {
+      const refusal = refusalOf(() => parseGenesis(text, "g.json"));
+      expect([refusal.code, refusal.message.startsWith("g.json")]).to.deep.equal([`configuration.${code}`, true]);
+      expect(refusal.message).to.match(says);
+    });
+});
+
+describe("key files", () => {
+  it("a good one is read as it was", () => {
+    expect(parseKeyFile(JSON.stringify(key), "key.json")).to.deep.equal(key);
+  });
+
+  const secret = key.seed;
+  const broken = [
+    { name: "that is cut", text: JSON.stringify(key).slice(0, -2) },
+    { name: "with a seed too long", text: JSON.stringify({ ...key, seed: `${secret}00` }) },
+    { name: "with the seed under another name", text: JSON.stringify({ ...key, seed: undefined, secret }) },
+    { name: "with the seed where a field's name belongs", text: JSON.stringify({ ...key, [secret]: 1 }) },
+    { name: "of another type", text: JSON.stringify({ ...key, type: secret }) },
+    { name: "of another version", text: JSON.stringify({ ...key, formatVersion: 7 }) },
+    { name: "with the seed as its version", text: JSON.stringify({ ...key, formatVersion: secret }) },
+    { name: "that is the bare seed", text: secret },
+  ];
+  for (const { name, text } of broken)
+    it(`one ${name} is refused without telling the secret`, () => {
+      expect(refusalOf(() => parseKeyFile(text, "key.json")).message).not.to.include(secret.slice(0, 12));
+    });
+});
+
+describe("the data folder of a replica", () => {
+  let root = "";
+  beforeEach(() => {
+    root = mkdtempSync(join(tmpdir(), "quorate-folder-"));
+  });
+  afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+  const init = (path: string, change: Partial<Parameters<typeof initReplicaFolder>[0]> = {}) =>
+    initReplicaFolder({
+      path,
+      genesis: { text: JSON.stringify(plain), source: "g.json" },
+      key,
+      backend,
+      hasher,
+      ...change,
+    });
+  async function refusal(act: () => Promise<unknown>): Promise<ConfigurationError> {
+    try {
+      await act();
+    } catch (error) {
+      return refusalOf(() => {
+        throw error;
+      });
+    }
+    throw new Error("nothing was refused");
+  }
+
+  it("is made once, and its private key is for its owner only", async () => {
+    const path = join(root, "r1");
+    const made = await init(path);
+    expect([made.self.id, made.config.listen]).to.deep.equal([1, "127.0.0.1:7101"]);
+    expect(statSync(join(path, "key.json")).mode & 0o777).to.equal(0o600);
+    expect(statSync(path).mode & 0o777).to.equal(0o700);
+    expect(readReplicaFolder(path, backend, hasher)).to.deep.equal(made);
+  });
+
+  it("is not made again, and stays as it was", async () => {
+    const path = join(root, "r1");
+    await init(path);
+    const before = readFileSync(join(path, "key.json"), "utf8");
+    const again = await refusal(() => init(path, { key: keyFileOf(backend, seedOf("replica 2")) }));
+    expect(again.code).to.equal("configuration.exists");
+    expect(readFileSync(join(path, "key.json"), "utf8")).to.equal(before);
+  });
+
+  it("is not made for a key that is no member's", async () => {
+    const { code } = await refusal(() => init(join(root, "x"), { key: keyFileOf(backend, seedOf("stranger")) }));
+    expect(code).to.equal("configuration.wrong-key");
+  });
+
+  it("is not made for a member with another's key, nor for one that is none", async () => {
+    const wrong = await refusal(() => init(join(root, "x"), { replica: 2 }));
+    const foreign = await refusal(() => init(join(root, "y"), { replica: 9 }));
+    expect([wrong.code, foreign.code]).to.deep.equal(["configuration.wrong-key", "configuration.foreign"]);
+  });
+
+  it("is not made with halves of two key pairs", async () => {
+    const { publicKey } = keyFileOf(backend, seedOf("replica 1"));
+    const halves = { ...keyFileOf(backend, seedOf("replica 2")), publicKey };
+    const { code, message } = await refusal(() => init(join(root, "x"), { key: halves }));
+    expect([code, message.includes(halves.seed)]).to.deep.equal(["configuration.wrong-key", false]);
+  });
+
+  it("a folder that is none says how to make one", () => {
+    const { code, message } = refusalOf(() => readReplicaFolder(root, backend, hasher));
+    expect([code, /quorate init/.test(message)]).to.deep.equal(["configuration.missing", true]);
+  });
+
+  it("a key of another replica in the folder is found", async () => {
+    const path = join(root, "r1");
+    await init(path);
+    writeFileSync(join(path, "key.json"), JSON.stringify(keyFileOf(backend, seedOf("replica 2"))));
+    expect(refusalOf(() => readReplicaFolder(path, backend, hasher)).code).to.equal("configuration.wrong-key");
+  });
+});

@@ -1,0 +1,145 @@
+import { type ReplicaFrame, replicaId, requestNumber, type ServerFrame, sessionId } from "@quorate/protocol";
+import { ReplicaHost } from "@quorate/server/host";
+import type { Service } from "@quorate/state-machine";
+import { createMemoryStore, type MemoryStore } from "@quorate/storage/memory";
+import { expect } from "chai";
+import {
+  clientOf,
+  cluster,
+  codec,
+  composer,
+  digestOf,
+  envelopeOf,
+  genesis,
+  hasher,
+  newVerifier,
+  seqOf,
+  signerOf,
+} from "./builders.ts";
+
+const echo: Service = { execute: (operation) => operation };
+
+/** A host over a memory store, and everything that it said. */
+class Scene {
+  readonly store: MemoryStore;
+  readonly sent: ReplicaFrame[] = [];
+  readonly toClients: ServerFrame[] = [];
+  readonly fatal: Error[] = [];
+  readonly timers = new Map<string, () => void>();
+  readonly host: ReplicaHost;
+
+  constructor(id: number, store: MemoryStore = createMemoryStore()) {
+    this.store = store;
+    this.host = new ReplicaHost({
+      genesis,
+      cluster,
+      service: echo,
+      store,
+      signer: signerOf(id),
+      verifier: newVerifier(),
+      hasher,
+      composer,
+      codec,
+      ports: {
+        nowMs: () => 1_000,
+        sendToReplica: (_to, frame) => this.sent.push(frame),
+        sendToReplicas: (_to, frame) => this.sent.push(frame),
+        sendToClient: (_client, frame) => this.toClients.push(frame),
+        startTimer: (timer, _afterMs, fire) => this.timers.set(timer, fire),
+        cancelTimer: (timer) => this.timers.delete(timer),
+      },
+      observer: { onFatal: (error) => this.fatal.push(error) },
+    });
+    this.host.start();
+  }
+
+  request(): boolean {
+    const { request } = registration;
+    return this.host.onClientFrame(request.client, { type: "request", request });
+  }
+  get spoken(): string[] {
+    return this.sent.map((frame) => (frame.type === "signed" ? frame.envelope.message.type : frame.type));
+  }
+}
+
+const registration = clientOf().signRegistration({ nonce: digestOf("nonce"), lastValid: seqOf(100) });
+
+describe("ReplicaHost", () => {
+  it("a primary says its proposal when it is flushed, and not before", () => {
+    const scene = new Scene(0);
+    scene.request();
+    expect(scene.spoken, "before the flush").to.deep.equal(["status"]);
+    scene.store.disk.completeFlush();
+    expect(scene.spoken, "after it").to.deep.equal(["status", "pre-prepare"]);
+  });
+
+  it("a failed flush ends it once, and nothing is said any more", () => {
+    const scene = new Scene(0);
+    scene.request();
+    scene.store.disk.failNextFlush();
+    scene.store.disk.completeFlush();
+    expect(scene.fatal, "told once").to.have.length(1);
+    const said = scene.sent.length;
+    scene.timers.get("status")?.();
+    scene.request();
+    scene.host.onReplicaFrame(replicaId(2), { type: "request", request: registration.request });
+    while (scene.store.disk.completeFlush());
+    expect([scene.sent.length, scene.toClients, scene.fatal.length]).to.deep.equal([said, [], 1]);
+  });
+
+  it("after a stop nothing happens", () => {
+    const scene = new Scene(0);
+    scene.request();
+    scene.host.stop();
+    scene.store.disk.completeFlush();
+    expect([scene.spoken, scene.fatal]).to.deep.equal([["status"], []]);
+  });
+
+  it("after a power cut a primary says the proposal that was flushed again, byte for byte", () => {
+    const before = new Scene(0);
+    before.request();
+    before.store.disk.completeFlush();
+    const said = before.sent.find((frame) => frame.type === "pre-prepare");
+    const after = new Scene(0, before.store.disk.crash());
+    const lacks = [{ seq: seqOf(1), prePrepare: true, prepares: true, commits: true }];
+    const { epoch, view } = before.host.welcome() as Extract<ServerFrame, { type: "welcome" }>;
+    const status = {
+      type: "status",
+      epoch,
+      view,
+      executed: seqOf(0),
+      stable: seqOf(0),
+      accepted: seqOf(0),
+      lacks,
+    } as const;
+    after.host.onReplicaFrame(replicaId(2), { type: "signed", envelope: envelopeOf(2, status) });
+    expect(after.sent.find((frame) => frame.type === "pre-prepare")).to.deep.equal(said);
+  });
+
+  it("a proposal that was not flushed is gone with the power, and was never said", () => {
+    const before = new Scene(0);
+    before.request();
+    const after = new Scene(0, before.store.disk.crash());
+    expect([before.spoken, after.host.status.executed, after.spoken]).to.deep.equal([["status"], 0, ["status"]]);
+  });
+
+  it("junk from a replica is told apart from what a correct one may send", () => {
+    const { host } = new Scene(1);
+    const { request } = registration;
+    const forged = { ...request, signature: new Uint8Array(64) };
+    expect(host.onReplicaFrame(replicaId(2), { type: "request", request: forged }), "forged").to.equal(false);
+    expect(host.onReplicaFrame(replicaId(2), { type: "request", request }), "good").to.equal(true);
+  });
+
+  it("a client that sends what no correct one sends is to be disconnected", () => {
+    const { host } = new Scene(1);
+    const other = clientOf("other").signOperations({
+      session: sessionId(digestOf("s")),
+      number: requestNumber(1),
+      operations: [new Uint8Array(1)],
+    });
+    const { client } = registration.request;
+    expect(host.onClientFrame(client, { type: "request", request: other.request }), "another's").to.equal(false);
+    expect(host.onClientFrame(client, { type: "request", request: registration.request }), "own").to.equal(true);
+  });
+});
