@@ -58,7 +58,6 @@ export const EXPECTED_MARKS: readonly string[] = [
   "rejected: ingress.bad-signature",
   "rejected: ingress.foreign-vote",
   "rejected: ingress.redundant",
-  "rejected: pre-prepare.digest-mismatch",
   "rejected: request.queue-full",
   "rejected: vote.conflicting",
   "rejected: window.above",
