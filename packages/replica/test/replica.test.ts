@@ -57,6 +57,20 @@ describe("four replicas without faults", () => {
     }
   });
 
+  it("neither cut nor move h by a certificate whose state they do not hold durably", () => {
+    const stateRoot = digestOf("root");
+    const vote = { type: "checkpoint", epoch, seq: seqOf(K), stateRoot } as const;
+    const signatures = [0, 2, 3].map((id) => {
+      const { from, signature } = envelopeOf(id, vote);
+      return { from, signature };
+    });
+    const checkpoint = { epoch, seq: seqOf(K), stateRoot, signatures };
+    const replica = newReplica(1);
+    const event = eventOf(0, { type: "stable-checkpoint", checkpoint }, 0);
+    expect(event && replica.step(event)).to.deep.equal([]);
+    expect(replica.status.lowWatermark).to.equal(0);
+  });
+
   it("a request that reached one backup only is executed", () => {
     const cluster = new Cluster();
     cluster.at(2).request(requestOf("a"));
