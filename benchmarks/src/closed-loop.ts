@@ -4,7 +4,11 @@ import type { RunOptions } from "./options.ts";
 
 /** Keys that the operations touch, in turn. */
 export const KEYS = 1_000;
+/** Code that has run a few hundred times is still interpreted: what is measured is a process that has been up a while. */
+const WARM_UP_OPERATIONS = 2_000;
 const WARM_UP_SECONDS = 2;
+const WARM_UP_SECONDS_MAX = 10;
+/** Of the operations to measure, when their number is given. */
 const WARM_UP_SHARE = 0.1;
 const LATENCY_NS_MAX = 120_000_000_000;
 
@@ -127,7 +131,9 @@ class ClosedLoops {
 
   #isWarm(seconds: number): boolean {
     const { operations } = this.#options;
-    return operations === undefined ? seconds >= WARM_UP_SECONDS : this.#done >= operations * WARM_UP_SHARE;
+    if (operations !== undefined) return this.#done >= operations * WARM_UP_SHARE;
+    const isEnough = seconds >= WARM_UP_SECONDS && this.#done >= WARM_UP_OPERATIONS;
+    return isEnough || seconds >= WARM_UP_SECONDS_MAX;
   }
 }
 

@@ -1,0 +1,75 @@
+import { execFile } from "node:child_process";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect } from "chai";
+
+const BENCH = fileURLToPath(new URL("../../benchmarks/bin/bench.js", import.meta.url));
+
+interface Outcome {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function bench(...args: readonly string[]): Promise<Outcome> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, [BENCH, ...args], (error, stdout, stderr) => {
+      resolve({ exitCode: typeof error?.code === "number" ? error.code : error === null ? 0 : -1, stdout, stderr });
+    });
+  });
+}
+
+describe("npm run bench", () => {
+  it("measures both scenarios on a cluster of real processes, prints JSON and leaves nothing behind", async () => {
+    const data = mkdtempSync(join(tmpdir(), "quorate-benchmark-test-"));
+    try {
+      const { exitCode, stdout, stderr } = await bench("--operations", "300", "--json", "--data", data);
+
+      expect(exitCode, stderr).to.equal(0);
+      const { cluster, runs } = JSON.parse(stdout);
+      expect(cluster).to.include({ n: 4, f: 1, durability: "sync" });
+      expect(cluster.signatures).to.be.oneOf(["node", "sodium", "noble"]);
+      expect(runs).to.have.length(2);
+      for (const run of runs) {
+        expect(run.operations, run.scenario).to.equal(300);
+        expect(run.failed, run.scenario).to.equal(0);
+        expect(run.operationsPerSecond, run.scenario).to.be.greaterThan(0);
+        expect(run.latencyMs.p50, run.scenario).to.be.greaterThan(0).and.at.most(run.latencyMs.p95);
+        expect(run.latencyMs.p95, run.scenario).to.be.at.most(run.latencyMs.p99);
+      }
+      const [throughput, latency] = runs;
+      expect(throughput).to.include({ scenario: "throughput", clients: 1, outstanding: 100 });
+      expect(throughput.meanBatch).to.be.greaterThan(10);
+      expect(latency).to.include({ scenario: "latency", clients: 1, outstanding: 1 });
+      expect(latency.meanBatch).to.be.at.most(1);
+      expect(readdirSync(data)).to.deep.equal([]);
+    } finally {
+      rmSync(data, { recursive: true, force: true });
+    }
+  });
+
+  it("says in one line what is wrong with a flag", async () => {
+    const { exitCode, stdout, stderr } = await bench("--outstanding", "many");
+
+    expect(exitCode).to.equal(2);
+    expect(stdout).to.equal("");
+    expect(stderr).to.equal("bench: --outstanding is many, expected a whole number of at least 1\n");
+  });
+
+  it("explains itself with an example", async () => {
+    const { exitCode, stdout } = await bench("--help");
+
+    expect(exitCode).to.equal(0);
+    expect(stdout).to.contain("Example: npm run bench -- ").and.contain("--check");
+  });
+
+  // Only where the machine does nothing else: figures of a busy one say nothing about the program.
+  if (process.env.QUORATE_FULL === "1")
+    it("reaches the project's minimums: a median below 3 ms, 10,000 operations a second", async () => {
+      const { exitCode, stdout, stderr } = await bench("--check");
+
+      expect(exitCode, `${stderr}${stdout}`).to.equal(0);
+    }).timeout(300_000);
+});
