@@ -11,57 +11,61 @@ import {
   TIMEOUTS_BOUNDS,
 } from "@quorate/protocol";
 import { parseAddress, TransportError } from "@quorate/transport";
-import Type, { type TObject, type TSchema } from "typebox";
-import { Compile } from "typebox/compile";
+// Not the whole of typebox: JSON Schema is all that is needed here, and every command would wait for the rest to load.
+import Schema from "typebox/schema";
 import { ConfigurationError } from "./configuration-error.ts";
 
-const Key: TSchema = Type.String({ pattern: "^[0-9a-f]{64}$" });
-const Counter = (maximum: number): TSchema => Type.Integer({ minimum: 0, maximum });
-const Closed = { additionalProperties: false } as const;
+const KEY = { type: "string", pattern: "^[0-9a-f]{64}$" } as const;
+const ADDRESS = { type: "string", maxLength: 260 } as const;
 
-function counters(bounds: Readonly<Record<string, readonly [number, number]>>): TObject {
-  const fields = Object.entries(bounds).map(([name, [minimum, maximum]]) => [name, Type.Integer({ minimum, maximum })]);
-  return Type.Object(Object.fromEntries(fields), Closed);
+function integer(minimum: number, maximum: number): object {
+  return { type: "integer", minimum, maximum };
 }
 
-const GenesisDocument = Type.Object(
-  {
-    formatVersion: Type.Literal(FORMAT_VERSION),
-    name: Type.String({ minLength: 1, maxLength: 64 }),
-    faultModel: Type.Literal("byzantine"),
-    members: Type.Array(
-      Type.Object({ id: Counter(REPLICA_ID_MAX), publicKey: Key, address: Type.String({ maxLength: 260 }) }, Closed),
-    ),
-    admins: Type.Object({ threshold: Counter(1000), keys: Type.Array(Key, { maxItems: 1000 }) }, Closed),
-    clients: Type.Union([Type.Literal("open"), Type.Array(Key, { maxItems: 100_000 })]),
-    checkpointInterval: Counter(2 ** 31),
-    windowSize: Counter(2 ** 31),
-    limits: counters(LIMITS_BOUNDS),
-    timeouts: counters(TIMEOUTS_BOUNDS),
-  },
-  Closed,
-);
+/** An object with all of these fields and no other. */
+function closed(properties: Readonly<Record<string, object>>): object {
+  return { type: "object", properties, required: Object.keys(properties), additionalProperties: false };
+}
 
-const ReplicaConfiguration = Type.Object(
-  {
-    formatVersion: Type.Literal(FORMAT_VERSION),
-    /** This replica's id in genesis. */
-    replica: Counter(REPLICA_ID_MAX),
-    /** Where to listen for replicas and clients. */
-    listen: Type.String({ maxLength: 260 }),
-    /** Where to answer `quorate status`; on the loopback interface unless the operator has reasons. */
-    admin: Type.String({ maxLength: 260 }),
-    durability: Type.Union([Type.Literal("sync"), Type.Literal("async")]),
-    /** Bytes of committed batches kept for replicas that lag. */
-    historyBytesMax: Type.Integer({ minimum: 1024 * 1024, maximum: 2 ** 40 }),
-  },
-  Closed,
-);
+function counters(bounds: Readonly<Record<string, readonly [number, number]>>): object {
+  return closed(Object.fromEntries(Object.entries(bounds).map(([name, range]) => [name, integer(...range)])));
+}
 
-const KeyDocument = Type.Object(
-  { formatVersion: Type.Literal(FORMAT_VERSION), type: Type.Literal("ed25519"), publicKey: Key, seed: Key },
-  Closed,
-);
+const GenesisDocument = closed({
+  formatVersion: { const: FORMAT_VERSION },
+  name: { type: "string", minLength: 1, maxLength: 64 },
+  faultModel: { const: "byzantine" },
+  members: {
+    type: "array",
+    items: closed({ id: integer(0, REPLICA_ID_MAX), publicKey: KEY, address: ADDRESS }),
+  },
+  admins: closed({ threshold: integer(0, 1000), keys: { type: "array", items: KEY, maxItems: 1000 } }),
+  clients: { anyOf: [{ const: "open" }, { type: "array", items: KEY, maxItems: 100_000 }] },
+  checkpointInterval: integer(0, 2 ** 31),
+  windowSize: integer(0, 2 ** 31),
+  limits: counters(LIMITS_BOUNDS),
+  timeouts: counters(TIMEOUTS_BOUNDS),
+});
+
+const ReplicaConfiguration = closed({
+  formatVersion: { const: FORMAT_VERSION },
+  /** This replica's id in genesis. */
+  replica: integer(0, REPLICA_ID_MAX),
+  /** Where to listen for replicas and clients. */
+  listen: ADDRESS,
+  /** Where to answer `quorate status`; on the loopback interface unless the operator has reasons. */
+  admin: ADDRESS,
+  durability: { enum: ["sync", "async"] },
+  /** Bytes of committed batches kept for replicas that lag. */
+  historyBytesMax: integer(1024 * 1024, 2 ** 40),
+});
+
+const KeyDocument = closed({
+  formatVersion: { const: FORMAT_VERSION },
+  type: { const: "ed25519" },
+  publicKey: KEY,
+  seed: KEY,
+});
 
 /** The local configuration of one replica, `replica.json` in its data folder. */
 export interface ReplicaConfig {
@@ -81,9 +85,9 @@ export interface KeyFile {
   readonly seed: string;
 }
 
-const genesisValidator = Compile(GenesisDocument);
-const configValidator = Compile(ReplicaConfiguration);
-const keyValidator = Compile(KeyDocument);
+const genesisValidator = Schema.Compile(GenesisDocument);
+const configValidator = Schema.Compile(ReplicaConfiguration);
+const keyValidator = Schema.Compile(KeyDocument);
 
 /**
  * Reads a genesis document. Whether its keys are admissible is for `checkGenesisKeys` of crypto.
@@ -165,13 +169,13 @@ function checkVersion(value: unknown, source: string): void {
 }
 
 function checkShape(
-  validator: ReturnType<typeof Compile>,
+  validator: ReturnType<typeof Schema.Compile>,
   value: unknown,
   source: string,
   content: "public" | "secret" = "public",
 ): void {
   if (validator.Check(value)) return;
-  const errors = [...validator.Errors(value)];
+  const [, errors] = validator.Errors(value);
   // The deepest complaint is the most telling one: "members/2/id" says more than "members".
   const [error] = errors.sort((a, b) => depth(b.instancePath) - depth(a.instancePath));
   const extra = errors.find(({ keyword }) => keyword === "additionalProperties" || keyword === "boolean");
