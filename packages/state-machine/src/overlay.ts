@@ -11,6 +11,17 @@ export type Entry = readonly [key: Uint8Array, value: Uint8Array];
 /** A place in the history of an overlay, to go back to. */
 export type Mark = number;
 
+/** What the base holds under a name. */
+interface BaseRead {
+  readonly name: string;
+  readonly value: Uint8Array | undefined;
+}
+
+/** A change, and what the base holds there if that was read just before. */
+interface KnownChange extends Change {
+  readonly base: BaseRead | undefined;
+}
+
 /** Bytes as a string of one character each: such strings sort as their bytes do, and are keys of a Map. */
 function nameOf(key: Uint8Array): string {
   return Reflect.apply(String.fromCharCode, undefined, key) as string;
@@ -48,10 +59,12 @@ class Cursor {
  */
 export class Overlay implements OrderedReader {
   readonly #base: OrderedReader;
-  readonly #changes = new Map<string, Change>();
+  readonly #changes = new Map<string, KnownChange>();
   /** The names of `#changes` in order; made when a range first needs it. */
   #sorted: string[] | undefined;
-  readonly #journal: { readonly name: string; readonly before: Change | undefined }[] = [];
+  readonly #journal: { readonly name: string; readonly before: KnownChange | undefined }[] = [];
+  /** Most changes follow a read of the same key, which need not be read again to see what changed. */
+  #lastRead: BaseRead | undefined;
   #failure: { readonly cause: unknown } | undefined;
 
   constructor(base: OrderedReader) {
@@ -64,8 +77,12 @@ export class Overlay implements OrderedReader {
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
-    const change = this.#changes.get(nameOf(key));
-    return change === undefined ? this.#guarded(() => this.#base.get(key)) : change.value;
+    const name = nameOf(key);
+    const change = this.#changes.get(name);
+    if (change !== undefined) return change.value;
+    const value = this.#guarded(() => this.#base.get(key));
+    this.#lastRead = { name, value };
+    return value;
   }
 
   /** Sets, or with `undefined` deletes. The overlay keeps both arrays: they must not be modified later. */
@@ -73,7 +90,8 @@ export class Overlay implements OrderedReader {
     const name = nameOf(key);
     const before = this.#changes.get(name);
     this.#journal.push({ name, before });
-    this.#changes.set(name, { key, value });
+    const base = before === undefined ? this.#lastRead : before.base;
+    this.#changes.set(name, { key, value, base: base?.name === name ? base : undefined });
     if (before === undefined) this.#sorted?.splice(this.#indexOf(this.#sorted, name), 0, name);
   }
 
@@ -113,7 +131,7 @@ export class Overlay implements OrderedReader {
     for (const name of this.#names()) {
       const change = this.#changes.get(name);
       if (change === undefined) continue;
-      const before = this.#guarded(() => this.#base.get(change.key));
+      const before = change.base === undefined ? this.#guarded(() => this.#base.get(change.key)) : change.base.value;
       if (!isSame(before, change.value)) net.push({ key: change.key, value: change.value, before });
     }
     return net;
