@@ -17,7 +17,7 @@ import {
 } from "@quorate/protocol";
 import { ReplicaHost, ReplicaLinks, readReplicaFolder } from "@quorate/server";
 import { openStore } from "@quorate/storage";
-import { pino } from "pino";
+import { createLogger } from "quorate";
 
 const backend = await chooseBackend();
 const hasher = createNodeHasher();
@@ -74,7 +74,7 @@ const links: ReplicaLinks = new ReplicaLinks({
   },
   codec,
   isClientAdmitted: undefined,
-  log: pino({ level: "silent" }),
+  log: createLogger("silent", {}),
   events: {
     onReplicaFrame: (peer, frame) => host.onReplicaFrame(peer, frame),
     onClientFrame: (client, frame) => host.onClientFrame(client, frame),

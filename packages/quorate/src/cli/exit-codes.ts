@@ -3,7 +3,7 @@ export const EXIT: Readonly<
   Record<"ok" | "failed" | "usage" | "noResult" | "absent" | "refused" | "degraded", number>
 > = {
   ok: 0,
-  /** Configuration, files, ports: the message says what to do. */
+  /** Configuration, files, ports, or a key or genesis document that the cluster does not serve: the message says what to do. */
   failed: 1,
   /** The command line itself. */
   usage: 2,

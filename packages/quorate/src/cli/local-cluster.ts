@@ -37,8 +37,8 @@ export interface LocalClusterOptions {
   readonly replicas?: number;
 }
 
-export const DEFAULT_PORT_BASE = 7000;
-export const DEFAULT_REPLICAS = 4;
+const DEFAULT_PORT_BASE = 7000;
+const DEFAULT_REPLICAS = 4;
 const PORT_MAX = 65_535;
 
 /**

@@ -1,4 +1,6 @@
+import { BackendSelfTestError } from "@quorate/crypto";
 import { ConfigurationError, RecoveryError } from "@quorate/server";
+import { StateError } from "@quorate/state-machine";
 import { StorageError } from "@quorate/storage";
 import { TransportError } from "@quorate/transport";
 import Table from "cli-table3";
@@ -54,9 +56,15 @@ export function reportError(error: unknown): number {
 function isExpected(error: unknown): boolean {
   // A failed system call is no fault of this program; its message names the call and the path.
   if (error instanceof Error && "syscall" in error) return true;
-  return [ConfigurationError, RecoveryError, StorageError, TransportError, QuorateError].some(
-    (kind) => error instanceof kind,
-  );
+  return [
+    BackendSelfTestError,
+    ConfigurationError,
+    RecoveryError,
+    StateError,
+    StorageError,
+    TransportError,
+    QuorateError,
+  ].some((kind) => error instanceof kind);
 }
 
 function exitCodeOf({ code }: QuorateError): number {
