@@ -148,8 +148,9 @@ export class ReplicaHost {
 
   /** To be called once, when frames can be sent. */
   start(): void {
-    this.#step({ type: "start" });
+    // Before anything executes: the state is that of the disk still.
     this.#revoteLastCheckpoint();
+    this.#step({ type: "start" });
   }
 
   /**
@@ -323,6 +324,11 @@ export class ReplicaHost {
   /** A restart between a checkpoint and its certificate: the vote is cast again, the same bytes (protocol rule 8.2). */
   #revoteLastCheckpoint(): void {
     const last = readCheckpointMark(this.#options.store.local);
+    const { executed } = this.#executor;
+    // The crash came between the state and its mark, which are two groups: the state is that of the checkpoint still.
+    const isUnmarked =
+      executed > 0 && executed % this.#options.genesis.checkpointInterval === 0 && last?.seq !== executed;
+    if (isUnmarked) return this.#makeDurable(executed);
     if (last !== undefined && last.seq > this.#replica.status.lowWatermark)
       this.#step({ type: "state-durable", seq: last.seq, stateRoot: last.stateRoot });
   }

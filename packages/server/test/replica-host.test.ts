@@ -1,6 +1,14 @@
-import { type ReplicaFrame, replicaId, requestNumber, type ServerFrame, sessionId } from "@quorate/protocol";
+import {
+  genesisMembership,
+  type ReplicaFrame,
+  replicaId,
+  requestNumber,
+  type ServerFrame,
+  sessionId,
+  timestampMs,
+} from "@quorate/protocol";
 import { ReplicaHost } from "@quorate/server/host";
-import type { Service } from "@quorate/state-machine";
+import { Executor, type Service } from "@quorate/state-machine";
 import { createMemoryStore, type MemoryStore } from "@quorate/storage/memory";
 import { expect } from "chai";
 import {
@@ -121,6 +129,29 @@ describe("ReplicaHost", () => {
     before.request();
     const after = new Scene(0, before.store.disk.crash());
     expect([before.spoken, after.host.status.executed, after.spoken]).to.deep.equal([["status"], 0, ["status"]]);
+  });
+
+  it("a crash between the state of a checkpoint and its mark loses no vote", () => {
+    const store = createMemoryStore();
+    const executor = new Executor({
+      genesis,
+      cluster,
+      membership: genesisMembership(genesis),
+      service: echo,
+      store,
+      hasher,
+      signer: signerOf(1),
+    });
+    const nullBatch = composer.compose(timestampMs(0), []);
+    for (let seq = 1; seq <= genesis.checkpointInterval; seq++) executor.execute(seqOf(seq), nullBatch);
+    store.flush(() => undefined);
+    store.disk.completeFlush();
+
+    const scene = new Scene(1, store);
+    expect(scene.spoken, "before the mark is durable").to.deep.equal(["status"]);
+    store.disk.completeFlush();
+
+    expect(scene.spoken).to.deep.equal(["status", "checkpoint"]);
   });
 
   it("junk from a replica is told apart from what a correct one may send", () => {
