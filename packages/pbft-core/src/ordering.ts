@@ -100,6 +100,10 @@ export class Ordering {
   get highestAccepted(): SequenceNumber {
     return this.#highestAccepted;
   }
+  /** See `Window.highestHeard`. */
+  get highestHeard(): SequenceNumber {
+    return this.#window.highestHeard;
+  }
   get pendingCount(): number {
     return this.#queue.size;
   }

@@ -150,7 +150,7 @@ export class RequestQueue {
     if (queue === undefined) {
       queue = { expected, byNumber: new Map() };
       this.#sessions.set(key, queue);
-    } else if (standing.type === "executable" && operations.number !== queue.expected) {
+    } else if (standing.type !== "ahead" && operations.number !== queue.expected) {
       // The executed state says that this number is judged right away: refused, or of a session it does not know.
       if (operations.number < queue.expected) this.#setReady(pending, true);
       else queue.expected = operations.number;

@@ -20,6 +20,7 @@ export class Window {
   readonly #size: number;
   #low: SequenceNumber;
   #lastDelivered: SequenceNumber;
+  #highestHeard: SequenceNumber;
   readonly #slots = new Map<SequenceNumber, Slot>();
   readonly #decisions = new Map<SequenceNumber, Decision>();
 
@@ -28,6 +29,7 @@ export class Window {
     this.#size = size;
     this.#low = low;
     this.#lastDelivered = delivered;
+    this.#highestHeard = delivered;
   }
 
   /** h. */
@@ -41,6 +43,11 @@ export class Window {
   /** All numbers up to this one were handed out for execution, in order. */
   get lastDelivered(): SequenceNumber {
     return this.#lastDelivered;
+  }
+
+  /** The highest number of which a proposal or a vote was taken. */
+  get highestHeard(): SequenceNumber {
+    return this.#highestHeard;
   }
 
   /** The slots that are not delivered, in no particular order. */
@@ -59,6 +66,7 @@ export class Window {
     if (slot === undefined) {
       slot = new Slot(view, seq);
       this.#slots.set(seq, slot);
+      this.#highestHeard = sequenceNumber(Math.max(this.#highestHeard, seq));
     }
     return slot;
   }

@@ -2,12 +2,16 @@ import type { Digest, PublicKey, RequestNumber, SessionId } from "./ids.ts";
 
 /**
  * Where a request stands in the executed state of one replica; the state machine judges it, the queue of `pbft-core`
- * acts on it. Registrations, and requests of sessions that this replica does not know, are `executable`: execution
- * judges them (protocol rule 3.5).
+ * acts on it. It is a forecast: execution judges (protocol rule 3.5).
  */
 export type RequestStanding =
-  /** It would execute, or be refused with an output, right now. */
+  /** It would execute right now. */
   | { readonly type: "executable" }
+  /**
+   * It would be ordered only to be refused with an output: below the window, a number reused, a session that this
+   * replica does not know, an expired registration. Its own client may have that; whoever else passes it on replays.
+   */
+  | { readonly type: "refusable" }
   /** Its session expects a lower number first (protocol rule 3.3). */
   | { readonly type: "ahead"; readonly expected: RequestNumber }
   /** It has its output, and the reply can be made from what is kept. */

@@ -309,7 +309,7 @@ export class Replica {
     this.#gapFiller.onTick(lastDelivered, out);
     this.#knownAtTick = sequenceNumber(
       Math.min(
-        Math.max(lastDelivered, this.#ordering.highestAccepted, ...this.#acceptedBy.values()),
+        Math.max(lastDelivered, this.#ordering.highestHeard, ...this.#acceptedBy.values()),
         this.#ordering.highWatermark,
       ),
     );

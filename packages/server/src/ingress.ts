@@ -112,7 +112,10 @@ export class Ingress {
   #request(request: Request, peer: ReplicaId): UntimedEvent | undefined {
     const verified = this.#options.verifier.verifyRequest(request);
     if (verified === undefined) return this.#refuse(peer, "ingress.bad-signature");
-    return { type: "request", request: verified, standing: this.#options.standingOf(verified) };
+    const standing = this.#options.standingOf(verified);
+    // Old requests can be replayed by anyone who ever saw them; a refusal is for their own client to ask for.
+    if (standing.type === "refusable" || standing.type === "answered") return this.#refuse(peer, "ingress.redundant");
+    return { type: "request", request: verified, standing };
   }
 
   #batchBody(peer: ReplicaId, body: Batch): UntimedEvent | undefined {

@@ -5,6 +5,7 @@ import {
   type PrePrepare,
   type Prepare,
   type ReplicaFrame,
+  type RequestStanding,
   replicaId,
   timestampMs,
   viewNumber,
@@ -48,6 +49,7 @@ interface Answers {
   readonly certificate?: boolean;
   readonly body?: boolean;
   readonly donor?: boolean;
+  readonly standing?: RequestStanding;
 }
 
 /** What became of one frame: the event, the refusals, and how many signatures were verified for it. */
@@ -85,7 +87,7 @@ function ingressOf(answers: Answers, refused: IngressRejection[]): Ingress {
     },
     digestOf: (batch) => digestBatch(hasher, cluster, batch).digest,
     nowMs: () => 0,
-    standingOf: () => ({ type: "executable" }),
+    standingOf: () => answers.standing ?? { type: "executable" },
     reject: (rejection) => refused.push(rejection),
   });
 }
@@ -179,6 +181,14 @@ describe("Ingress (protocol rule 13.1)", () => {
     expect(refused).to.have.length(36);
     expect(ingress.fromReplica(replicaId(2), signed(prepare))).not.to.equal(undefined);
   });
+
+  for (const type of ["refusable", "answered"] as const)
+    it(`a request that is ${type} is a replay when a replica passes it on`, () => {
+      const { event, codes } = receive(2, { type: "request", request: requestOf("a").request }, { standing: { type } });
+
+      expect(event).to.equal(undefined);
+      expect(codes).to.deep.equal(["ingress.redundant"]);
+    });
 
   it("a request passed on by a replica is judged by its client's signature", () => {
     const { request } = requestOf("a");

@@ -53,7 +53,7 @@ export interface Execution {
   readonly historyDigest: Digest;
   readonly statement: Statement;
   readonly progress: ExecutionProgress;
-  /** In the order of the batch, to be sent once the state is durable. */
+  /** In the order of the batch. They may be sent at once: the promises behind them are durable, execution is repeatable. */
   readonly replies: readonly { readonly client: PublicKey; readonly reply: ExecutedReply }[];
 }
 
@@ -156,9 +156,8 @@ export class Executor {
   standing({ request, digest }: DigestedRequest): RequestStanding {
     if (request.type === "operations") return this.#standingInSession(request, digest);
     if (this.#outputs.placeOf(digest) !== undefined) return { type: "answered" };
-    return this.#state.isNonceRemembered(request.client, request.nonce)
-      ? { type: "answer-lost" }
-      : { type: "executable" };
+    if (this.#state.isNonceRemembered(request.client, request.nonce)) return { type: "answer-lost" };
+    return { type: request.lastValid > this.executed ? "executable" : "refusable" };
   }
 
   /** Forgets the outputs at or below `stable`, the low watermark: their statements are not made again. */
@@ -235,11 +234,11 @@ export class Executor {
       if (isInWindow(session, request.number, sessionWindow)) {
         if (place !== undefined) return { type: "answered" };
         const reply = readReply(this.#o.store.state, session.id, request.number, sessionWindow);
-        return { type: reply.requestDigest === digest ? "answer-lost" : "executable" };
+        return { type: reply.requestDigest === digest ? "answer-lost" : "refusable" };
       }
     }
     // What would be refused now was answered if the refusal is kept. A kept output of an execution says nothing any
     // more: its results have left the session's window.
-    return { type: place?.inline === undefined ? "executable" : "answered" };
+    return { type: place?.inline === undefined ? "refusable" : "answered" };
   }
 }

@@ -120,7 +120,7 @@ describe("recovery and replay", () => {
     for (const moment of ["before a restart", "after it"]) {
       expect(fixture.executor.standing(first), moment).to.deep.equal({ type: "answer-lost" });
       expect(fixture.executor.replyTo(first), moment).to.equal(undefined);
-      expect(fixture.executor.standing(reused), moment).to.deep.equal({ type: "executable" });
+      expect(fixture.executor.standing(reused), moment).to.deep.equal({ type: "refusable" });
       expect(fixture.executor.standing(second), moment).to.deep.equal({ type: "answered" });
       fixture.restart();
     }
@@ -177,8 +177,8 @@ describe("where a request stands", () => {
 
     const standings = requests.map((request) => fixture.executor.standing(request).type);
     expect(standings, "numbers 1 and 2 have left the window").to.deep.equal([
-      "executable",
-      "executable",
+      "refusable",
+      "refusable",
       "answered",
       "answered",
     ]);
@@ -187,13 +187,13 @@ describe("where a request stands", () => {
     expect(fixture.executor.standing(registration)).to.deep.equal({ type: "answer-lost" });
   });
 
-  it("is executable for what execution will refuse, until it has", () => {
+  it("is refusable for what execution will refuse, until it has", () => {
     const fixture = new Fixture();
     const alice = fixture.client(1);
     const a = fixture.open(alice);
     const stranger = fixture.client(2).operate(a, 7, "x");
 
-    expect(fixture.executor.standing(stranger)).to.deep.equal({ type: "executable" });
+    expect(fixture.executor.standing(stranger)).to.deep.equal({ type: "refusable" });
     fixture.run(stranger);
     expect(fixture.executor.standing(stranger)).to.deep.equal({ type: "answered" });
     expect(shown(fixture.executor.replyTo(stranger)!)).to.deep.equal(["session-unknown"]);
