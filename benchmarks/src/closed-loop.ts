@@ -3,7 +3,7 @@ import type { KvClient } from "quorate";
 import type { RunOptions } from "./options.ts";
 
 /** Keys that the operations touch, in turn. */
-export const KEYS = 1_000;
+const KEYS = 1_000;
 /** Code that has run a few hundred times is still interpreted: what is measured is a process that has been up a while. */
 const WARM_UP_OPERATIONS = 2_000;
 const WARM_UP_SECONDS = 2;

@@ -32,7 +32,7 @@ import {
   viewNumber,
 } from "@quorate/protocol";
 
-export const LIMITS: WireLimits = wireLimitsOf({ limits: DEFAULT_LIMITS });
+const LIMITS: WireLimits = wireLimitsOf({ limits: DEFAULT_LIMITS });
 export const CODEC: Codec = createCodec(LIMITS);
 
 /** One value of every member of a union, by its type: the compiler refuses a table that lacks one. */

@@ -1,7 +1,7 @@
 import type { Outbox, TimestampMs } from "@quorate/protocol";
 
 /** The longest single wait, after which the proposals are looked at again: timers have a limit of their own. */
-export const CLOCK_WAIT_MS_MAX = 60_000;
+const CLOCK_WAIT_MS_MAX = 60_000;
 
 /**
  * The wait for proposals whose time is ahead of the own clock by more than δ (protocol rule 4.7). One timer serves all

@@ -42,8 +42,8 @@ export const digestOf = (label: string): Digest => hasher.digest(text(label));
 const cluster = clusterId(digestOf("cluster"));
 const seedOf = (label: string): Uint8Array => Buffer.from(digestOf(label), "hex");
 
-export const epoch: Epoch = epochNumber(0);
-export const view0: ViewNumber = viewNumber(0);
+const epoch: Epoch = epochNumber(0);
+const view0: ViewNumber = viewNumber(0);
 export const seqOf: (value: number) => SequenceNumber = sequenceNumber;
 export const composer: BatchComposer = createBatchComposer(hasher, cluster);
 
@@ -57,7 +57,7 @@ export function membersOf(n = 4): Membership {
   return membershipOf(epoch, members);
 }
 
-export function signerOf(id: number): Signer {
+function signerOf(id: number): Signer {
   return createReplicaSigner({ backend, seed: seedOf(`replica ${id}`), self: replicaId(id), cluster });
 }
 

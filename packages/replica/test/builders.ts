@@ -33,12 +33,12 @@ const backend = createFakeBackend(hasher);
 export const digestOf = (label: string): Digest => hasher.digest(new TextEncoder().encode(label));
 const seedOf = (label: string): Uint8Array => Buffer.from(digestOf(label), "hex");
 const cluster = clusterId(digestOf("cluster"));
-export const verifier: Verifier = new Verifier({ backend, hasher, cluster });
+const verifier: Verifier = new Verifier({ backend, hasher, cluster });
 export const epoch: Epoch = epochNumber(0);
 export const seqOf: (value: number) => SequenceNumber = sequenceNumber;
 export const K = 4;
 export const L = 8;
-export const STATUS_MS = 100;
+const STATUS_MS = 100;
 
 export const membership: Membership = membershipOf(
   epoch,
