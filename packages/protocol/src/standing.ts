@@ -9,7 +9,8 @@ export type RequestStanding =
   | { readonly type: "executable" }
   /**
    * It would be ordered only to be refused with an output: below the window, a number reused, a session that this
-   * replica does not know, an expired registration. Its own client may have that; whoever else passes it on replays.
+   * replica does not know, an expired registration, a client that is not admitted. Its own client may have that; whoever
+   * else passes it on may be replaying it, and has a small share.
    */
   | { readonly type: "refusable" }
   /** Its session expects a lower number first (protocol rule 3.3). */

@@ -46,6 +46,8 @@ export class Ingress {
   readonly #options: IngressOptions;
   /** Questions and reports cost a signature each and nothing limits their number: each member has its share. */
   readonly #questions = new ServingBudget({ burst: 64, refillMs: 5 });
+  /** So have requests that would only be ordered to be refused: anyone who ever saw them can replay them. */
+  readonly #refusable = new ServingBudget({ burst: 16, refillMs: 50 });
 
   constructor(options: IngressOptions) {
     this.#options = options;
@@ -113,8 +115,10 @@ export class Ingress {
     const verified = this.#options.verifier.verifyRequest(request);
     if (verified === undefined) return this.#refuse(peer, "ingress.bad-signature");
     const standing = this.#options.standingOf(verified);
-    // Old requests can be replayed by anyone who ever saw them; a refusal is for their own client to ask for.
-    if (standing.type === "refusable" || standing.type === "answered") return this.#refuse(peer, "ingress.redundant");
+    if (standing.type === "answered") return this.#refuse(peer, "ingress.redundant");
+    // A client that reaches backups only learns in no other way that its session is gone or its registration too late.
+    if (standing.type === "refusable" && !this.#refusable.take(peer, this.#options.nowMs()))
+      return this.#refuse(peer, "ingress.over-budget");
     return { type: "request", request: verified, standing };
   }
 

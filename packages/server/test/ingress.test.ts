@@ -182,13 +182,25 @@ describe("Ingress (protocol rule 13.1)", () => {
     expect(ingress.fromReplica(replicaId(2), signed(prepare))).not.to.equal(undefined);
   });
 
-  for (const type of ["refusable", "answered"] as const)
-    it(`a request that is ${type} is a replay when a replica passes it on`, () => {
-      const { event, codes } = receive(2, { type: "request", request: requestOf("a").request }, { standing: { type } });
+  it("a request that is answered is a replay when a replica passes it on", () => {
+    const frame: ReplicaFrame = { type: "request", request: requestOf("a").request };
+    const { event, codes } = receive(2, frame, { standing: { type: "answered" } });
 
-      expect(event).to.equal(undefined);
-      expect(codes).to.deep.equal(["ingress.redundant"]);
-    });
+    expect(event).to.equal(undefined);
+    expect(codes).to.deep.equal(["ingress.redundant"]);
+  });
+
+  it("a client that reaches backups only hears why it is refused, and their replays are bounded all the same", () => {
+    const refused: IngressRejection[] = [];
+    const ingress = ingressOf({ standing: { type: "refusable" } }, refused);
+    const frame: ReplicaFrame = { type: "request", request: requestOf("a").request };
+    const events = Array.from({ length: 100 }, () => ingress.fromReplica(replicaId(2), frame));
+
+    expect(events[0]).to.deep.include({ type: "request", standing: { type: "refusable" } });
+    expect(events.filter((event) => event !== undefined)).to.have.length(16);
+    expect(new Set(refused.map(({ code }) => code))).to.deep.equal(new Set(["ingress.over-budget"]));
+    expect(ingress.fromReplica(replicaId(3), frame), "another's share").not.to.equal(undefined);
+  });
 
   it("a request passed on by a replica is judged by its client's signature", () => {
     const { request } = requestOf("a");
