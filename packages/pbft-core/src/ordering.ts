@@ -148,7 +148,7 @@ export class Ordering {
     atMs: number,
     out: Outbox,
   ): "added" | "known" | "full" {
-    const outcome = this.#queue.add(request, standing);
+    const outcome = this.#queue.add(request, standing, this.isPrimary);
     if (outcome === "added") this.#propose(atMs, out);
     return outcome;
   }

@@ -67,8 +67,12 @@ export class RequestQueue {
     return this.#byDigest.has(digest);
   }
 
-  /** Takes a request on. `known`: it, or another of its session and number, waits already. `full`: nothing changed. */
-  add(request: VerifiedRequest, standing: RequestStanding): "added" | "known" | "full" {
+  /**
+   * Takes a request on. `known`: it, or another of its session and number, waits already. `full`: nothing changed.
+   *
+   * @param isPrimary whether what is ready is proposed from this queue.
+   */
+  add(request: VerifiedRequest, standing: RequestStanding, isPrimary = true): "added" | "known" | "full" {
     if (this.#byDigest.has(request.digest) || standing.type === "answered") return "known";
     const operations = request.request.type === "operations" ? request.request : undefined;
     if (
@@ -83,7 +87,7 @@ export class RequestQueue {
       proposedAt: undefined,
       ready: false,
     };
-    if (!this.#makeRoomFor(pending)) return "full";
+    if (!this.#makeRoomFor(pending, isPrimary)) return "full";
     this.#byDigest.set(request.digest, pending);
     this.#perClient.set(pending.client, (this.#perClient.get(pending.client) ?? 0) + 1);
     this.#bytes += pending.bytes;
@@ -197,14 +201,20 @@ export class RequestQueue {
     if (queue.byNumber.size === 0) this.#sessions.delete(key);
   }
 
-  /** Requests whose turn may never come (a lower number is missing) give way first, the oldest of them at first. */
-  #makeRoomFor(pending: Pending): boolean {
-    if ((this.#perClient.get(pending.client) ?? 0) >= this.#limits.pendingPerClientMax) return false;
-    if (this.#hasRoomFor(pending)) return true;
+  /**
+   * Makes the oldest give way. At a primary only requests whose turn may never come (a lower number is missing): all
+   * others leave by being executed. Not so at a backup: it has passed on what it holds, and nobody tells it what was lost
+   * on the way or dropped by the primary. There everything unproposed may go, of a client at its share only its own.
+   */
+  #makeRoomFor(pending: Pending, isPrimary: boolean): boolean {
+    const isShareFull = (this.#perClient.get(pending.client) ?? 0) >= this.#limits.pendingPerClientMax;
+    if (isShareFull && isPrimary) return false;
+    if (!isShareFull && this.#hasRoomFor(pending)) return true;
     const leaving: Pending[] = [];
     let leavingBytes = 0;
     for (const other of this.#byDigest.values()) {
-      if (other.ready || other.proposedAt !== undefined) continue;
+      if (other.proposedAt !== undefined || (other.ready && isPrimary)) continue;
+      if (isShareFull && other.client !== pending.client) continue;
       leaving.push(other);
       leavingBytes += other.bytes;
       if (!this.#hasRoomFor(pending, leaving.length, leavingBytes)) continue;

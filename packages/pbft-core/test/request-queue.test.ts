@@ -208,6 +208,33 @@ describe("the bounds of RequestQueue", () => {
     expect(queue.add(requestOf(1, { session: "c" }), EXECUTABLE)).to.equal("full");
   });
 
+  it("at a backup, which has passed everything on, the oldest gives way, ready or not", () => {
+    const queue = queueOf({ pendingMax: 2 });
+    queue.add(requestOf(1, { session: "a" }), EXECUTABLE, false);
+    queue.add(requestOf(1, { session: "b" }), EXECUTABLE, false);
+    expect(queue.add(requestOf(1, { session: "c" }), EXECUTABLE, false)).to.equal("added");
+    expect(["a", "b", "c"].map((session) => queue.has(requestOf(1, { session }).digest))).to.deep.equal([
+      false,
+      true,
+      true,
+    ]);
+    queue.markProposed(seqOf(1), [requestOf(1, { session: "b" }), requestOf(1, { session: "c" })]);
+    expect(queue.add(requestOf(1, { session: "d" }), EXECUTABLE, false), "all are proposed").to.equal("full");
+  });
+
+  it("at a backup a client whose share is full gives way to itself and to nobody else", () => {
+    const queue = queueOf({ pendingMax: 3, pendingPerClientMax: 2 });
+    queue.add(requestOf(1, { client: "other", session: "o" }), EXECUTABLE, false);
+    for (const session of ["a", "b", "c"])
+      expect(queue.add(requestOf(1, { session }), EXECUTABLE, false)).to.equal("added");
+    expect(queue.has(requestOf(1, { client: "other", session: "o" }).digest), "another's").to.equal(true);
+    expect(["a", "b", "c"].map((session) => queue.has(requestOf(1, { session }).digest))).to.deep.equal([
+      false,
+      true,
+      true,
+    ]);
+  });
+
   it("nobody gives way in vain: when there is no room either way, nothing changes", () => {
     const queue = queueOf({ pendingBytesMax: 20 });
     queue.add(requestOf(5, { session: "a", operations: ["12345"] }), aheadOf(1));

@@ -205,8 +205,8 @@ describe("Replica and strangers, other epochs, other places", () => {
     expect(codes).to.deep.equal(["body.not-asked-for"]);
   });
 
-  it("a full queue tells the client", () => {
-    const replica = newReplica(1);
+  it("a primary whose queue is full tells the client", () => {
+    const replica = newReplica(0);
     const refused: unknown[] = [];
     for (let i = 0; i < 65; i++) {
       const request = requestOf(`${i}`);
