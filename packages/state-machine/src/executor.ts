@@ -157,7 +157,8 @@ export class Executor {
     if (request.type === "operations") return this.#standingInSession(request, digest);
     if (this.#outputs.placeOf(digest) !== undefined) return { type: "answered" };
     if (this.#state.isNonceRemembered(request.client, request.nonce)) return { type: "answer-lost" };
-    return { type: request.lastValid > this.executed ? "executable" : "refusable" };
+    const isOpening = request.lastValid > this.executed && this.#isAdmitted(request.client);
+    return { type: isOpening ? "executable" : "refusable" };
   }
 
   /** Forgets the outputs at or below `stable`, the low watermark: their statements are not made again. */
@@ -174,6 +175,10 @@ export class Executor {
   /** Whether the kept state root is that of what the store really holds. Reads all of it. */
   verifyStateRoot(): boolean {
     return this.#state.verify();
+  }
+
+  #isAdmitted(client: PublicKey): boolean {
+    return this.#admitted?.has(client) ?? true;
   }
 
   #tableFor(overlay: Overlay, seq: SequenceNumber): SessionTable {
@@ -197,7 +202,7 @@ export class Executor {
     const batchSeed = seedDigest(hasher, cluster, history, seq);
     const valueBytesMax = limits.requestBytesMax;
     const surroundings = { service, overlay, hasher, seq, timestampMs: time, batchSeed, valueBytesMax };
-    const isAdmitted = (client: PublicKey): boolean => this.#admitted?.has(client) ?? true;
+    const isAdmitted = (client: PublicKey): boolean => this.#isAdmitted(client);
     const execution = new RequestExecution({ table, surroundings, limits, hasher, isAdmitted });
     table.forgetNonces();
     const outputs = new Map<Digest, RequestOutput>();

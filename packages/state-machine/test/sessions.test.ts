@@ -63,6 +63,8 @@ describe("registration of sessions", () => {
     const session = fixture.open(fixture.client(1));
 
     expect(eve!.key).to.equal(fixture.client(2).key);
+    expect(fixture.executor.standing(fixture.client(2).register(0, 10)).type, "of eve").to.equal("refusable");
+    expect(fixture.executor.standing(fixture.client(1).register(1, 10)).type, "of alice").to.equal("executable");
     expect(statusOf(fixture, fixture.client(2).register(0, 10))).to.equal("client-not-admitted");
     expect(statusOf(fixture, fixture.client(2).operate(session, 1, "x"))).to.equal("client-not-admitted");
     expect(statusOf(fixture, fixture.client(1).operate(session, 1, "x"))).to.equal("ok");
