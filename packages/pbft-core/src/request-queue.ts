@@ -204,17 +204,18 @@ export class RequestQueue {
   /**
    * Makes the oldest give way. At a primary only requests whose turn may never come (a lower number is missing): all
    * others leave by being executed. Not so at a backup: it has passed on what it holds, and nobody tells it what was lost
-   * on the way or dropped by the primary. There everything unproposed may go, of a client at its share only its own.
+   * on the way or dropped by the primary. There everything unproposed may go; a client at its share gives way to itself.
    */
   #makeRoomFor(pending: Pending, isPrimary: boolean): boolean {
+    const isOwn = ({ client }: Pending): boolean => client === pending.client;
     const isShareFull = (this.#perClient.get(pending.client) ?? 0) >= this.#limits.pendingPerClientMax;
     if (isShareFull && isPrimary) return false;
     if (!isShareFull && this.#hasRoomFor(pending)) return true;
     const leaving: Pending[] = [];
     let leavingBytes = 0;
-    for (const other of this.#byDigest.values()) {
+    const candidates = isShareFull ? [...this.#byDigest.values()].filter(isOwn) : this.#byDigest.values();
+    for (const other of candidates) {
       if (other.proposedAt !== undefined || (other.ready && isPrimary)) continue;
-      if (isShareFull && other.client !== pending.client) continue;
       leaving.push(other);
       leavingBytes += other.bytes;
       if (!this.#hasRoomFor(pending, leaving.length, leavingBytes)) continue;
