@@ -10,7 +10,6 @@ import {
   type Genesis,
   genesisMembership,
   type Hasher,
-  invariant,
   type Membership,
   type PublicKey,
   type ReplicaFrame,
@@ -30,6 +29,7 @@ import type { ReplicaStore } from "@quorate/storage";
 import { readCheckpointMark, writeCheckpointMark } from "./checkpoint-mark.ts";
 import { readDisk } from "./disk-recovery.ts";
 import { EvidenceShelf } from "./evidence-shelf.ts";
+import { HistoryDonor } from "./history-donor.ts";
 import { Ingress, type UntimedEvent } from "./ingress.ts";
 import type { HostObserver, HostPorts, IngressRejection } from "./ports.ts";
 
@@ -89,6 +89,7 @@ export class ReplicaHost {
   readonly #executor: Executor;
   readonly #ingress: Ingress;
   readonly #evidence: EvidenceShelf;
+  readonly #donor: HistoryDonor;
   readonly #events: UntimedEvent[] = [];
   #isDraining = false;
   #isFlushing = false;
@@ -110,6 +111,7 @@ export class ReplicaHost {
     this.#membership = genesisMembership(genesis);
     this.#others = this.#membership.members.map(({ id }) => id).filter((id) => id !== signer.self);
     this.#executor = new Executor({ ...options, membership: this.#membership });
+    this.#donor = new HistoryDonor({ history: store.history, codec, ports: options.ports });
     this.#evidence = new EvidenceShelf(
       store.local,
       codec,
@@ -272,7 +274,7 @@ export class ReplicaHost {
       case "archive":
         return store.history.put(effect.seq, codec.encodeCommittedEntry(effect.entry));
       case "send-history":
-        return this.#sendHistory(effect);
+        return this.#donor.send(effect, this.#now());
       case "cut":
         return this.#cut(effect.upTo);
       case "start-timer":
@@ -340,20 +342,6 @@ export class ReplicaHost {
     store.history.trim(stable);
     this.#executor.collectBelow(stable);
     observer.onStable?.(stable);
-  }
-
-  #sendHistory({ to, first, last, stable }: Extract<Effect, { type: "send-history" }>): void {
-    const { store, ports, codec } = this.#options;
-    for (let seq = first; seq <= last; seq = sequenceNumber(seq + 1)) {
-      const bytes = store.history.get(seq);
-      if (bytes === undefined) {
-        if (stable.seq >= seq) ports.sendToReplica(to, { type: "below-history", checkpoint: stable });
-        return;
-      }
-      const decoded = codec.decodeCommittedEntry(bytes);
-      invariant(decoded.ok, "host.history-does-not-decode", { seq });
-      ports.sendToReplica(to, { type: "committed", entry: decoded.value });
-    }
   }
 
   #refuse({ client, requestDigest, code }: Extract<Effect, { type: "refuse" }>): void {

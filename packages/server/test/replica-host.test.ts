@@ -6,6 +6,7 @@ import {
   type ServerFrame,
   sessionId,
   timestampMs,
+  viewNumber,
 } from "@quorate/protocol";
 import { ReplicaHost } from "@quorate/server/host";
 import { Executor, type Service } from "@quorate/state-machine";
@@ -71,6 +72,24 @@ class Scene {
 }
 
 const registration = clientOf().signRegistration({ nonce: digestOf("nonce"), lastValid: seqOf(100) });
+
+/** A committed batch of a megabyte. */
+function largeEntryOf(seq: number): ReplicaFrame {
+  const requests = ["a", "b"].map((label) =>
+    clientOf(label).signOperations({
+      session: sessionId(digestOf(label)),
+      number: requestNumber(seq),
+      operations: [new Uint8Array(genesis.limits.requestBytesMax)],
+    }),
+  );
+  const { batch, digest } = composer.compose(timestampMs(seq), requests);
+  const place = { epoch: genesisMembership(genesis).epoch, view: viewNumber(0), seq: seqOf(seq), digest };
+  const signatures = [0, 2, 3].map((id) => ({
+    from: replicaId(id),
+    signature: envelopeOf(id, { type: "commit", ...place }).signature,
+  }));
+  return { type: "committed", entry: { batch, certificate: { ...place, signatures } } };
+}
 
 describe("ReplicaHost", () => {
   it("a primary says its proposal when it is flushed, and not before", () => {
@@ -152,6 +171,18 @@ describe("ReplicaHost", () => {
     store.disk.completeFlush();
 
     expect(scene.spoken).to.deep.equal(["status", "checkpoint"]);
+  });
+
+  it("a peer that asks for everything again and again gets its share of bytes and no more (protocol rule 13.1)", () => {
+    const scene = new Scene(1);
+    const last = genesis.checkpointInterval;
+    for (let seq = 1; seq <= last; seq++) scene.host.onReplicaFrame(replicaId(2), largeEntryOf(seq));
+    expect(scene.host.status.executed).to.equal(last);
+    const { epoch } = genesisMembership(genesis);
+    const envelope = envelopeOf(3, { type: "fetch-committed", epoch, first: seqOf(1), last: seqOf(last) });
+    for (let i = 0; i < 8; i++) scene.host.onReplicaFrame(replicaId(3), { type: "signed", envelope });
+
+    expect(scene.spoken.filter((type) => type === "committed")).to.have.lengthOf.within(24, 32);
   });
 
   it("junk from a replica is told apart from what a correct one may send", () => {

@@ -1,6 +1,6 @@
 import type { ReplicaId } from "@quorate/protocol";
 
-/** How much one peer may ask of us: `burst` answers at once, then one every `refillMs`. */
+/** How much one peer may ask of us: `burst` units (answers, bytes) at once, then one every `refillMs`. */
 export interface ServingBudgetOptions {
   readonly burst: number;
   readonly refillMs: number;
@@ -21,15 +21,15 @@ export class ServingBudget {
     this.#options = options;
   }
 
-  /** Whether `peer` may be served at `atMs`; if so, it is counted. */
-  take(peer: ReplicaId, atMs: number): boolean {
+  /** Whether `peer` may be served `cost` units at `atMs`, at most `burst`; if so, they are counted. */
+  take(peer: ReplicaId, atMs: number, cost = 1): boolean {
     const { burst, refillMs } = this.#options;
     const bucket = this.#buckets.get(peer) ?? { tokens: burst, atMs };
     bucket.tokens = Math.min(burst, bucket.tokens + Math.max(0, atMs - bucket.atMs) / refillMs);
     bucket.atMs = atMs;
     this.#buckets.set(peer, bucket);
-    if (bucket.tokens < 1) return false;
-    bucket.tokens -= 1;
+    if (bucket.tokens < cost) return false;
+    bucket.tokens -= cost;
     return true;
   }
 }

@@ -22,6 +22,11 @@ describe("ServingBudget", () => {
     expect([1, 2, 3].map(() => budget.take(peer, 1_000_000))).to.deep.equal([true, true, false]);
   });
 
+  it("takes what an answer costs", () => {
+    const budget = new ServingBudget({ burst: 10, refillMs: 1 });
+    expect([0, 0, 0, 2].map((atMs) => budget.take(peer, atMs, 4))).to.deep.equal([true, true, false, true]);
+  });
+
   it("one peer does not use up another's", () => {
     const budget = new ServingBudget({ burst: 1, refillMs: 10 });
     budget.take(peer, 0);
