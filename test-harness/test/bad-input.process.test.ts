@@ -9,6 +9,7 @@ import { expect } from "chai";
 /** The exit codes that the operator's guide documents. */
 const FAILED = 1;
 const USAGE = 2;
+const REFUSED = 5;
 
 const quorate = (...args: string[]): Promise<Exit> => RunningCommand.quorate(args);
 
@@ -332,6 +333,12 @@ describe("the quorate command, given what is wrong", function () {
       const run = (): Promise<Exit> =>
         quorate("kv", "get", "x", "--genesis", cluster.genesisPath, "--key", inData("k"));
       await refuses(run, /no key file at .*: make one with `quorate keygen`/);
+    });
+
+    it("says in one line what is wrong with an operation that has no encoding, as if the service had refused it", async () => {
+      const kv = (...args: string[]): Promise<Exit> => quorate("kv", ...args, "--genesis", cluster.genesisPath);
+      await refuses(() => kv("incr", "n", "9".repeat(20)), /9{20} does not fit a signed 64-bit integer/, REFUSED);
+      await refuses(() => kv("range", "--limit", "4294967296"), /the limit of a range is 4294967296/, REFUSED);
     });
   });
 

@@ -1,9 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { clusterIdOf, createClientSigner, generateSeed, type SignatureBackend } from "@quorate/crypto";
 import { chooseBackend, createNodeHasher } from "@quorate/crypto/node";
 import type { Genesis } from "@quorate/protocol";
-import { readGenesis } from "@quorate/server";
+import { readDocument, readGenesis } from "@quorate/server";
 import { dial } from "@quorate/transport";
 import { type ClientSettings, QuorateClient } from "./client.ts";
 
@@ -48,5 +47,7 @@ export async function connect(options: ConnectOptions): Promise<QuorateClient> {
 }
 
 function genesisOf(genesis: Genesis | string, backend: SignatureBackend): Genesis {
-  return typeof genesis === "string" ? readGenesis(readFileSync(genesis, "utf8"), genesis, backend) : genesis;
+  if (typeof genesis !== "string") return genesis;
+  const advice = "get it from whoever runs the cluster";
+  return readGenesis(readDocument(genesis, "genesis document", advice), genesis, backend);
 }

@@ -19,7 +19,8 @@ export const RANGE_LIMIT_DEFAULT = 100;
 
 /**
  * The replicated key-value store, typed. Every method rejects with a `QuorateError`: `client.operation-failed` when the
- * service refused the operation, another code when there is no agreed result.
+ * service refused the operation, another code when there is no agreed result. What the format of operations cannot hold (a
+ * number beyond 64 bits, a limit beyond 32) rejects with a `KvError`.
  */
 export class KvClient {
   readonly #client: QuorateClient;

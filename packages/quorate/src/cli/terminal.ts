@@ -1,4 +1,5 @@
 import { BackendSelfTestError } from "@quorate/crypto";
+import { KvError } from "@quorate/kv";
 import { ConfigurationError, RecoveryError } from "@quorate/server";
 import { StateError } from "@quorate/state-machine";
 import { StorageError } from "@quorate/storage";
@@ -47,7 +48,10 @@ export function printTable(head: readonly string[], rows: readonly (readonly str
 export function reportError(error: unknown): number {
   const message = error instanceof Error ? error.message : String(error);
   process.stderr.write(`quorate: ${message.replace(/\s*\n\s*/g, " ")}\n`);
-  if (isExpected(error)) return error instanceof QuorateError ? exitCodeOf(error) : EXIT.failed;
+  if (error instanceof QuorateError) return exitCodeOf(error);
+  // What has no encoding would be refused by the service; a result that does not read is of another version of it.
+  if (error instanceof KvError) return error.code === "kv.malformed" ? EXIT.failed : EXIT.refused;
+  if (isExpected(error)) return EXIT.failed;
   // Ours: the stack helps whoever reports it.
   if (error instanceof Error && error.stack !== undefined) process.stderr.write(`${error.stack}\n`);
   return EXIT.failed;
@@ -56,15 +60,9 @@ export function reportError(error: unknown): number {
 function isExpected(error: unknown): boolean {
   // A failed system call is no fault of this program; its message names the call and the path.
   if (error instanceof Error && "syscall" in error) return true;
-  return [
-    BackendSelfTestError,
-    ConfigurationError,
-    RecoveryError,
-    StateError,
-    StorageError,
-    TransportError,
-    QuorateError,
-  ].some((kind) => error instanceof kind);
+  return [BackendSelfTestError, ConfigurationError, RecoveryError, StateError, StorageError, TransportError].some(
+    (kind) => error instanceof kind,
+  );
 }
 
 function exitCodeOf({ code }: QuorateError): number {
