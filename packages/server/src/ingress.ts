@@ -22,6 +22,14 @@ import type { IngressRejection } from "./ports.ts";
 /** An event without its time: the host adds it. */
 export type UntimedEvent = ReplicaEvent extends infer E ? (E extends ReplicaEvent ? Omit<E, "atMs"> : never) : never;
 
+/** What a correct replica has checked before it sends or passes on. */
+export const JUNK_CODES: ReadonlySet<IngressRejection["code"]> = new Set([
+  "ingress.bad-signature",
+  "ingress.bad-batch",
+  "ingress.bad-certificate",
+  "ingress.foreign-vote",
+]);
+
 export interface IngressOptions {
   readonly verifier: Verifier;
   readonly membership: Membership;

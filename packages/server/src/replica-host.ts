@@ -30,8 +30,9 @@ import { readCheckpointMark, writeCheckpointMark } from "./checkpoint-mark.ts";
 import { readDisk } from "./disk-recovery.ts";
 import { EvidenceShelf } from "./evidence-shelf.ts";
 import { HistoryDonor } from "./history-donor.ts";
-import { Ingress, type UntimedEvent } from "./ingress.ts";
+import { Ingress, JUNK_CODES, type UntimedEvent } from "./ingress.ts";
 import type { HostObserver, HostPorts, IngressRejection } from "./ports.ts";
+import { RepeatShare } from "./repeat-share.ts";
 
 /** How one replica runs; everything that all replicas share comes from genesis. */
 export interface HostOptions {
@@ -65,14 +66,6 @@ export const DEFAULT_HOST_SETTINGS: HostSettings = {
   pendingBytesMax: 64 * 1024 * 1024,
 };
 
-/** What a correct replica has checked before it sends or passes on. */
-const JUNK: ReadonlySet<IngressRejection["code"]> = new Set([
-  "ingress.bad-signature",
-  "ingress.bad-batch",
-  "ingress.bad-certificate",
-  "ingress.foreign-vote",
-]);
-
 type Performed = Exclude<Effect, { type: "persist" }>;
 
 /**
@@ -90,6 +83,7 @@ export class ReplicaHost {
   readonly #ingress: Ingress;
   readonly #evidence: EvidenceShelf;
   readonly #donor: HistoryDonor;
+  readonly #repeats = new RepeatShare();
   readonly #events: UntimedEvent[] = [];
   #isDraining = false;
   #isFlushing = false;
@@ -206,14 +200,17 @@ export class ReplicaHost {
   }
 
   #onIngressRejection(rejection: IngressRejection): void {
-    if (JUNK.has(rejection.code)) this.#isJunk = true;
+    if (JUNK_CODES.has(rejection.code)) this.#isJunk = true;
     this.#options.observer.onRejection?.(rejection);
   }
 
-  /** Makes the reply of an executed request again from what is kept. */
+  /** Makes the reply of an executed request again from what is kept, or leaves it to the next retry. */
   #answerAgain(client: PublicKey, request: VerifiedRequest): boolean {
+    const atMs = this.#now();
+    if (!this.#repeats.isLeft(client, atMs)) return true;
     const reply = this.#executor.replyTo(request);
     if (reply === undefined) return false;
+    this.#repeats.spend(client, atMs, reply.results);
     const { view } = this.#replica.status;
     this.#options.ports.sendToClient(client, { type: "reply", reply: { ...reply, view } });
     return true;

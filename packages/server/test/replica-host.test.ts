@@ -1,3 +1,4 @@
+import { sessionIdOf } from "@quorate/crypto";
 import {
   genesisMembership,
   type ReplicaFrame,
@@ -6,6 +7,7 @@ import {
   type ServerFrame,
   sessionId,
   timestampMs,
+  type VerifiedRequest,
   viewNumber,
 } from "@quorate/protocol";
 import { ReplicaHost } from "@quorate/server/host";
@@ -73,15 +75,14 @@ class Scene {
 
 const registration = clientOf().signRegistration({ nonce: digestOf("nonce"), lastValid: seqOf(100) });
 
-/** A committed batch of a megabyte. */
-function largeEntryOf(seq: number): ReplicaFrame {
-  const requests = ["a", "b"].map((label) =>
-    clientOf(label).signOperations({
-      session: sessionId(digestOf(label)),
-      number: requestNumber(seq),
-      operations: [new Uint8Array(genesis.limits.requestBytesMax)],
-    }),
-  );
+/** A request of half a megabyte. */
+function largeOf(label: string, number: number, session = sessionId(digestOf(label))): VerifiedRequest {
+  const operations = [new Uint8Array(genesis.limits.requestBytesMax)];
+  return clientOf(label).signOperations({ session, number: requestNumber(number), operations });
+}
+
+/** A committed batch. */
+function entryOf(seq: number, ...requests: VerifiedRequest[]): ReplicaFrame {
   const { batch, digest } = composer.compose(timestampMs(seq), requests);
   const place = { epoch: genesisMembership(genesis).epoch, view: viewNumber(0), seq: seqOf(seq), digest };
   const signatures = [0, 2, 3].map((id) => ({
@@ -176,13 +177,27 @@ describe("ReplicaHost", () => {
   it("a peer that asks for everything again and again gets its share of bytes and no more (protocol rule 13.1)", () => {
     const scene = new Scene(1);
     const last = genesis.checkpointInterval;
-    for (let seq = 1; seq <= last; seq++) scene.host.onReplicaFrame(replicaId(2), largeEntryOf(seq));
+    for (let seq = 1; seq <= last; seq++)
+      scene.host.onReplicaFrame(replicaId(2), entryOf(seq, largeOf("a", seq), largeOf("b", seq)));
     expect(scene.host.status.executed).to.equal(last);
     const { epoch } = genesisMembership(genesis);
     const envelope = envelopeOf(3, { type: "fetch-committed", epoch, first: seqOf(1), last: seqOf(last) });
     for (let i = 0; i < 8; i++) scene.host.onReplicaFrame(replicaId(3), { type: "signed", envelope });
 
     expect(scene.spoken.filter((type) => type === "committed")).to.have.lengthOf.within(24, 32);
+  });
+
+  it("a client that asks for a large reply again and again gets its share and no more (protocol rule 13.1)", () => {
+    const scene = new Scene(1);
+    const { publicKey } = clientOf();
+    const session = sessionIdOf(hasher, cluster, publicKey, digestOf("nonce"), seqOf(1), 0);
+    const large = largeOf("client", 1, session);
+    scene.host.onReplicaFrame(replicaId(2), entryOf(1, registration));
+    scene.host.onReplicaFrame(replicaId(2), entryOf(2, large));
+    scene.toClients.length = 0;
+    for (let i = 0; i < 50; i++) scene.host.onClientFrame(publicKey, { type: "request", request: large.request });
+
+    expect(scene.toClients.map(({ type }) => type)).to.deep.equal(Array(16).fill("reply"));
   });
 
   it("junk from a replica is told apart from what a correct one may send", () => {
