@@ -138,7 +138,8 @@ module.exports = {
       from: { path: "^((?:packages/[^/]+)|test-harness|benchmarks)/" },
       to: {
         path: "^(packages/[^/]+|test-harness|benchmarks)/",
-        pathNot: "^$1/",
+        // Plain Node that runs before anything is installed has no names to import by.
+        pathNot: ["^$1/", "^test-harness/bin/install-state\\.js$"],
         dependencyTypes: ["local"],
         dependencyTypesNot: ["aliased", "npm"],
       },
