@@ -159,6 +159,7 @@ export class SimulatedReplica {
     const { clock } = this.#world;
     return {
       nowMs: () => EPOCH_MS + clock.nowMs + this.#options.clockSkewMs,
+      monotonicMs: () => clock.nowMs,
       sendToReplica: (to, frame) => this.#sendAll([to], frame),
       sendToReplicas: (to, frame) => this.#sendAll(to, frame),
       sendToClient: (client, frame) => this.#sendToClient(client, frame),

@@ -97,6 +97,8 @@ export const TIMEOUTS_BOUNDS: Readonly<Record<keyof Timeouts, readonly [number, 
 export const DEFAULT_CHECKPOINT_INTERVAL = 128;
 export const DEFAULT_WINDOW_SIZE = 512;
 export const WINDOW_SIZE_MAX = 65_536;
+/** What the batches of one window may take of a replica's memory: L times `batchBytesMax`. */
+export const WINDOW_BYTES_MAX: number = 1024 * 1024 * 1024;
 /** The most UTF-16 units of a cluster's name. */
 export const NAME_LENGTH_MAX = 64;
 
@@ -128,6 +130,11 @@ export function checkGenesis(genesis: Genesis): void {
   checkWindow(genesis);
   checkBounds("limits", genesis.limits, LIMITS_BOUNDS);
   checkBounds("timeouts", genesis.timeouts, TIMEOUTS_BOUNDS);
+  const windowBytes = genesis.windowSize * genesis.limits.batchBytesMax;
+  if (windowBytes > WINDOW_BYTES_MAX)
+    refuse(
+      `windowSize times limits.batchBytesMax is ${windowBytes}, expected at most ${WINDOW_BYTES_MAX}: a faulty primary can fill the window of each replica with batches`,
+    );
   if (genesis.limits.requestBytesMax > genesis.limits.batchBytesMax)
     refuse("limits.requestBytesMax is greater than limits.batchBytesMax: such a request could never be ordered");
   if (genesis.limits.requestOperationsMax > genesis.limits.batchOperationsMax)

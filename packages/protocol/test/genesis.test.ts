@@ -90,6 +90,11 @@ const REFUSALS: readonly Refusal[] = [
     says: /requestBytesMax is greater than limits\.batchBytesMax/,
   },
   {
+    what: "a window that could take too much memory",
+    changes: { windowSize: WINDOW_SIZE_MAX },
+    says: /windowSize times limits\.batchBytesMax is 68719476736, expected at most 1073741824/,
+  },
+  {
     what: "a request with more operations than a batch",
     changes: { limits: { ...DEFAULT_LIMITS, requestOperationsMax: 65, batchOperationsMax: 64 } },
     says: /requestOperationsMax is greater than limits\.batchOperationsMax/,
@@ -104,7 +109,8 @@ describe("A genesis document", () => {
   it("with a list of clients, the most members or the widest window is accepted", () => {
     expect(() => checkGenesis(genesisWith({ clients: [keyOf(5), keyOf(6)], name: "x".repeat(64) }))).to.not.throw();
     expect(() => checkGenesis(genesisWith({ members: membersOf(MEMBERS_MAX) }))).to.not.throw();
-    expect(() => checkGenesis(genesisWith({ windowSize: WINDOW_SIZE_MAX }))).to.not.throw();
+    const limits = { ...DEFAULT_LIMITS, batchBytesMax: 16_384, requestBytesMax: 16_384 };
+    expect(() => checkGenesis(genesisWith({ windowSize: WINDOW_SIZE_MAX, limits }))).to.not.throw();
   });
 
   for (const { what, changes, says } of REFUSALS)
@@ -117,6 +123,8 @@ describe("A genesis document", () => {
   for (const field of Object.keys(LIMITS_BOUNDS) as (keyof Limits)[])
     it(`keeps limits.${field} within its bounds`, () => {
       expectBounds(LIMITS_BOUNDS[field], `limits.${field}`, (value) => ({
+        checkpointInterval: 1,
+        windowSize: 2,
         // A batch as large as can be, so that the bound itself and not its relation to the batch is judged.
         limits: {
           ...DEFAULT_LIMITS,

@@ -24,13 +24,11 @@ export class Backlog {
     const messages = this.#bySender.get(from) ?? [];
     // Anyone may pass a pre-prepare on: its repetitions must not use up the share of the one who signed it.
     const at = messages.findIndex((waiting) => isSame(waiting, message));
-    if (at !== -1) {
-      if (messages[at]?.batch !== undefined || message.batch === undefined) return true;
-      messages.splice(at, 1);
-    }
-    if (messages.length >= BACKLOG_PER_SENDER_MAX) return false;
+    if (at !== -1 && (messages[at]?.batch !== undefined || message.batch === undefined)) return true;
     const batches = messages.filter(({ batch }) => batch !== undefined).length;
     if (message.batch !== undefined && batches >= BACKLOG_BATCHES_PER_SENDER_MAX) return false;
+    if (at !== -1) messages.splice(at, 1);
+    else if (messages.length >= BACKLOG_PER_SENDER_MAX) return false;
     messages.push(message);
     this.#bySender.set(from, messages);
     return true;

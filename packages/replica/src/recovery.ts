@@ -57,6 +57,9 @@ export function recover(genesis: Base, disk: RecoveredDisk): { readonly base: Ba
       case "prepared": {
         const slot = slots.get(record.seq);
         invariant(slot !== undefined, "recovery.prepared-without-pre-prepared", { seq: record.seq });
+        const { digest } = slot.prePrepare.message;
+        const isItsOwn = record.prepares.every(({ message }) => message.digest === digest);
+        invariant(isItsOwn, "recovery.prepared-another-than-pre-prepared", { seq: record.seq });
         slots.set(record.seq, { ...slot, prepares: record.prepares });
         break;
       }

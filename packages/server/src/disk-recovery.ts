@@ -93,6 +93,7 @@ function preparesOf(
   verifier: Verifier,
   membership: Membership,
 ): VerifiedEnvelope<{ type: "prepare" } & Omit<PreparedCertificate["prePrepare"]["message"], "type">>[] | undefined {
+  if (verifier.verifyPreparedCertificate(certificate, membership) === undefined) return undefined;
   const { epoch, view, seq, digest } = certificate.prePrepare.message;
   const prepares = [];
   for (const { from, signature } of certificate.prepares) {

@@ -35,16 +35,17 @@ export class EvidenceShelf {
     return sum;
   }
 
-  /** Keeps one piece; the same one twice is one. Beyond `EVIDENCE_PER_REPLICA_MAX` nothing is added. */
-  keep(evidence: Evidence): void {
+  /** Keeps one piece; false for one that is kept already, and when there are `EVIDENCE_PER_REPLICA_MAX` of its replica. */
+  keep(evidence: Evidence): boolean {
     const { from } = evidence.first;
     const count = this.#counts.get(from);
-    if (count === undefined || count >= EVIDENCE_PER_REPLICA_MAX) return;
+    if (count === undefined || count >= EVIDENCE_PER_REPLICA_MAX) return false;
     const value = this.#codec.encodeEvidence(evidence);
     const prefix = prefixOf(from);
     const key = new PreimageWriter(prefix.length + 32).raw(prefix).hex32(this.#hasher.digest(value)).finish();
-    if (this.#store.get(key) !== undefined) return;
+    if (this.#store.get(key) !== undefined) return false;
     this.#store.write([{ key, value }]);
     this.#counts.set(from, count + 1);
+    return true;
   }
 }

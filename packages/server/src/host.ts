@@ -8,3 +8,4 @@ export * from "./evidence-shelf.ts";
 export * from "./ingress.ts";
 export * from "./ports.ts";
 export * from "./replica-host.ts";
+export * from "./steady-clock.ts";

@@ -12,6 +12,8 @@ import type {
 export interface HostPorts {
   /** Wall-clock milliseconds; the host keeps them from going back. */
   nowMs(): number;
+  /** Milliseconds of a clock that never goes back. */
+  monotonicMs(): number;
   /** Best effort: what is lost is asked for again. */
   sendToReplica(to: ReplicaId, frame: ReplicaFrame): void;
   /** To every replica of `to`; the frame is the same object, so it needs to be encoded once. */

@@ -27,12 +27,13 @@ import { OutputGate, type Released, Replica, type ReplicaStatus, recover } from 
 import { type Execution, Executor, type Service } from "@quorate/state-machine";
 import type { ReplicaStore } from "@quorate/storage";
 import { readCheckpointMark, writeCheckpointMark } from "./checkpoint-mark.ts";
+import { ClientShare } from "./client-share.ts";
 import { readDisk } from "./disk-recovery.ts";
 import { EvidenceShelf } from "./evidence-shelf.ts";
 import { HistoryDonor } from "./history-donor.ts";
 import { Ingress, JUNK_CODES, type UntimedEvent } from "./ingress.ts";
 import type { HostObserver, HostPorts, IngressRejection } from "./ports.ts";
-import { RepeatShare } from "./repeat-share.ts";
+import { SteadyClock } from "./steady-clock.ts";
 
 /** How one replica runs; everything that all replicas share comes from genesis. */
 export interface HostOptions {
@@ -68,6 +69,13 @@ export const DEFAULT_HOST_SETTINGS: HostSettings = {
 
 type Performed = Exclude<Effect, { type: "persist" }>;
 
+/** Bytes of replies that are made again for one client in a second. */
+const REPEATED_BYTES_PER_SECOND_MAX = 8 * 1024 * 1024;
+/** What a reply costs beside its results. */
+const REPLY_BYTES = 512;
+/** Requests of one client in a second; a client packs what waits, so a correct one needs far fewer. */
+const CLIENT_REQUESTS_PER_SECOND_MAX = 4_000;
+
 /**
  * Runs one `Replica` over ports: verifies what comes in, performs what comes out behind the output gate, executes, and
  * answers clients. Synchronous; production and the simulator differ only in the ports, the store and the scheme of
@@ -83,14 +91,17 @@ export class ReplicaHost {
   readonly #ingress: Ingress;
   readonly #evidence: EvidenceShelf;
   readonly #donor: HistoryDonor;
-  readonly #repeats = new RepeatShare();
+  /** Bytes of replies made again: a retry of some hundred bytes can ask for megabytes. */
+  readonly #repeats = new ClientShare(REPEATED_BYTES_PER_SECOND_MAX);
+  /** Requests whose signatures are looked at: each costs far more than it costs to send. */
+  readonly #requests = new ClientShare(CLIENT_REQUESTS_PER_SECOND_MAX);
+  readonly #clock: SteadyClock;
   readonly #events: UntimedEvent[] = [];
   #isDraining = false;
   #isFlushing = false;
   #isDead = false;
   /** The frame at hand cannot come from a correct replica. */
   #isJunk = false;
-  #lastMs = 0;
   /** Events of one turn come one by one, but writes of a whole burst share a flush: see `#flush`. */
   #flushedWrite = 0;
 
@@ -103,6 +114,11 @@ export class ReplicaHost {
     const { genesis, store, codec, verifier, signer } = options;
     this.#options = options;
     this.#membership = genesisMembership(genesis);
+    const { ports } = options;
+    this.#clock = new SteadyClock(
+      () => ports.nowMs(),
+      () => ports.monotonicMs(),
+    );
     this.#others = this.#membership.members.map(({ id }) => id).filter((id) => id !== signer.self);
     this.#executor = new Executor({ ...options, membership: this.#membership });
     this.#donor = new HistoryDonor({ history: store.history, codec, ports: options.ports });
@@ -191,6 +207,12 @@ export class ReplicaHost {
   }
 
   #onClientRequest(client: PublicKey, request: Request): boolean {
+    const atMs = this.#now();
+    if (!this.#requests.isLeft(client, atMs)) {
+      this.#onIngressRejection({ from: client, code: "ingress.over-budget" });
+      return true;
+    }
+    this.#requests.spend(client, atMs, 1);
     const verified = this.#ingress.verifyFromClient(client, request);
     if (verified === undefined) return false;
     const standing = this.#executor.standing(verified);
@@ -210,7 +232,8 @@ export class ReplicaHost {
     if (!this.#repeats.isLeft(client, atMs)) return true;
     const reply = this.#executor.replyTo(request);
     if (reply === undefined) return false;
-    this.#repeats.spend(client, atMs, reply.results);
+    const bytes = reply.results.reduce((sum, { value }) => sum + value.length, REPLY_BYTES);
+    this.#repeats.spend(client, atMs, bytes);
     const { view } = this.#replica.status;
     this.#options.ports.sendToClient(client, { type: "reply", reply: { ...reply, view } });
     return true;
@@ -281,8 +304,8 @@ export class ReplicaHost {
       case "cancel-timer":
         return ports.cancelTimer(effect.timer);
       case "evidence":
-        this.#evidence.keep(effect.evidence);
-        return observer.onEvidence?.(effect.evidence);
+        if (this.#evidence.keep(effect.evidence)) observer.onEvidence?.(effect.evidence);
+        return;
       case "rejected":
         return observer.onRejection?.(effect.rejection);
       case "refuse":
@@ -346,8 +369,7 @@ export class ReplicaHost {
   }
 
   #now(): number {
-    this.#lastMs = Math.max(this.#lastMs, Math.floor(this.#options.ports.nowMs()));
-    return this.#lastMs;
+    return this.#clock.nowMs();
   }
 
   #genesisCheckpoint(): CheckpointCertificate {

@@ -220,6 +220,7 @@ class ReplicaProcess implements RunningReplica {
   #ports(): HostPorts {
     return {
       nowMs: () => Date.now(),
+      monotonicMs: () => performance.now(),
       sendToReplica: (to, frame) => this.#links.sendToReplica(to, frame),
       sendToReplicas: (to, frame) => this.#links.sendToReplicas(to, frame),
       sendToClient: (client, frame) => this.#links.sendToClient(client, frame),

@@ -53,6 +53,7 @@ class Scene {
       codec,
       ports: {
         nowMs: () => 1_000,
+        monotonicMs: () => 0,
         sendToReplica: (_to, frame) => this.sent.push(frame),
         sendToReplicas: (_to, frame) => this.sent.push(frame),
         sendToClient: (_client, frame) => this.toClients.push(frame),
