@@ -93,6 +93,7 @@ const host: ReplicaHost = new ReplicaHost({
   codec,
   ports: {
     nowMs: () => Date.now(),
+    monotonicMs: () => performance.now(),
     sendToReplica: (to, frame) => links.sendToReplica(to, lyingFrame(frame)),
     sendToReplicas: (to, frame) => links.sendToReplicas(to, lyingFrame(frame)),
     sendToClient: (client, frame) =>
