@@ -52,7 +52,7 @@ describe("the quick start", function () {
     const startedMs = performance.now();
     const { code, stdout, stderr } = await command.exited;
     expect(performance.now() - startedMs).to.be.below(STOP_MS);
-    expect(stdout).to.match(/cluster stopped; `npm start` goes on with its data/);
+    expect(stdout).to.match(/cluster stopped; `npm start -- --data \S+` goes on with its data/);
     expect(stderr).to.equal("");
     expect(code).to.equal(0);
   }
@@ -145,7 +145,9 @@ describe("the quick start", function () {
     const victim = (await rows("a"))[3] as StatusRow;
 
     process.kill(victim.pid, "SIGKILL");
-    await command.printed(/quorate: replica 3 ended/);
+    await command.printed(
+      /quorate: replica 3 ended with signal SIGKILL; `npx quorate start --data \S+` starts it again/,
+    );
 
     expect((await quorate("kv", "put", "x", "1", "--data", join(path, "a"))).code).to.equal(0);
     const { code, stdout } = await quorate("status", "--data", join(path, "a"));

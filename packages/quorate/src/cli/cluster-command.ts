@@ -47,8 +47,11 @@ async function runCluster(cluster: LocalCluster, logLevel: LogLevel): Promise<nu
   let isStopping = false;
   let isStarting = true;
   const children = cluster.replicas.map(({ id, path }) =>
-    startChild(id, path, logLevel, (code) => {
-      if (!isStopping && !isStarting) process.stderr.write(`quorate: replica ${id} ended with exit code ${code}\n`);
+    startChild(id, path, logLevel, (how) => {
+      if (isStopping || isStarting) return;
+      process.stderr.write(
+        `quorate: replica ${id} ended with ${how}; \`npx quorate start --data ${path}\` starts it again\n`,
+      );
     }),
   );
   const stop = (): void => {
@@ -73,19 +76,19 @@ async function runCluster(cluster: LocalCluster, logLevel: LogLevel): Promise<nu
     process.stderr.write("quorate: every replica has ended\n");
     return EXIT.failed;
   }
-  printLine("cluster stopped; `npm start` goes on with its data");
+  printLine(`cluster stopped; \`${startCommandOf(cluster)}\` goes on with its data`);
   return EXIT.ok;
 }
 
-function startChild(id: number, path: string, logLevel: LogLevel, onExit: (code: number | null) => void): Child {
+function startChild(id: number, path: string, logLevel: LogLevel, onExit: (how: string) => void): Child {
   const command = fileURLToPath(new URL("../../bin/quorate.js", import.meta.url));
   const child = fork(command, ["start", "--data", path, "--log-level", logLevel], {
     stdio: ["ignore", 1, 2, "ipc"],
     env: { ...process.env, [QUIET_START]: "1" },
   });
   const exited = new Promise<void>((resolve) => {
-    child.once("exit", (code) => {
-      onExit(code);
+    child.once("exit", (code, signal) => {
+      onExit(code === null ? `signal ${signal}` : `exit code ${code}`);
       resolve();
     });
   });
@@ -96,7 +99,13 @@ function startChild(id: number, path: string, logLevel: LogLevel, onExit: (code:
   return { id, process: child, started, exited };
 }
 
-function printUsage({ path, replicas }: LocalCluster): void {
+/** What starts this cluster again. */
+function startCommandOf({ path }: LocalCluster): string {
+  return path === DEFAULT_DATA ? "npm start" : `npm start -- --data ${path}`;
+}
+
+function printUsage(cluster: LocalCluster): void {
+  const { path, replicas } = cluster;
   const data = path === DEFAULT_DATA ? "" : ` --data ${path}`;
   const addresses = replicas.map(({ id, address }) => `  replica ${id}  ${address}`);
   printLine(
@@ -110,7 +119,7 @@ function printUsage({ path, replicas }: LocalCluster): void {
       `  npx quorate kv get greeting${data}`,
       `  npx quorate status${data}`,
       "",
-      "Ctrl-C stops the cluster; `npm start` goes on with its data.",
+      `Ctrl-C stops the cluster; \`${startCommandOf(cluster)}\` goes on with its data.`,
     ].join("\n"),
   );
 }

@@ -41,7 +41,7 @@ export function printTable(head: readonly string[], rows: readonly (readonly str
     },
   });
   for (const row of rows) table.push([...row]);
-  printLine(table.toString());
+  printLine(table.toString().replace(/ +$/gm, ""));
 }
 
 /** Prints an error in one line to standard error and returns the exit code that goes with it. */
