@@ -172,7 +172,6 @@ class ReplicaProcess implements RunningReplica {
     await this.#links.open();
     log.info(
       {
-        replica: self.id,
         cluster,
         members: genesis.members.length,
         listen: config.listen,
