@@ -7,6 +7,8 @@ import type {
   MemberSignature,
   PreparedCertificate,
 } from "@quorate/protocol";
+import { encodedBatch } from "./encoded-batches.ts";
+import type { WireParts } from "./encoder.ts";
 import { hex32, signature, uint, type Wire } from "./fields.ts";
 import { readEnvelope, writeEnvelope } from "./messages.ts";
 import { readBatch, writeBatch } from "./requests.ts";
@@ -79,6 +81,10 @@ export function readCheckpointCertificate(tuple: Tuple): CheckpointCertificate {
 
 export function writeCommittedEntry(entry: CommittedEntry): Wire {
   return [ENTRY, writeBatch(entry.batch), writeCommitCertificate(entry.certificate)];
+}
+/** The same bytes, of a batch that was probably encoded before. */
+export function writeArchivedEntry(entry: CommittedEntry): WireParts {
+  return [ENTRY, encodedBatch(entry.batch), writeCommitCertificate(entry.certificate)];
 }
 export function readCommittedEntry(tuple: Tuple): CommittedEntry {
   tuple.typed(ENTRY, 3);

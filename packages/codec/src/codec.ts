@@ -10,16 +10,16 @@ import {
   type ServerFrame,
 } from "@quorate/protocol";
 import { Decoder } from "cbor-x/decode";
-import { Encoder } from "cbor-x/encode";
 import {
   readCheckpointCertificate,
   readCommittedEntry,
   readEvidence,
+  writeArchivedEntry,
   writeCheckpointCertificate,
-  writeCommittedEntry,
   writeEvidence,
 } from "./certificates.ts";
 import type { Decoded } from "./decode-error.ts";
+import { CBOR_SETTINGS, Encoded, encodeParts, encodeValue, type WireParts } from "./encoder.ts";
 import type { Wire } from "./fields.ts";
 import {
   readClientFrame,
@@ -37,7 +37,8 @@ import { Decoding, Tuple } from "./tuple.ts";
 import type { WireLimits } from "./wire-limits.ts";
 
 /**
- * The wire of one cluster. Stateless: every call stands for itself, and one codec serves all links.
+ * The wire of one cluster. Every call stands for itself, and one codec serves all links. What is encoded must not be
+ * changed afterwards: the bytes of a batch are used again when it is encoded again.
  *
  * Encoding gives bytes that nobody else holds, and throws `InvariantViolation` for a value that has no encoding: that
  * is our own bug. Decoding never throws, and copies: nothing of the value is a view into the bytes, so a frame of
@@ -65,7 +66,7 @@ export interface Codec {
 
 /** Makes the codec of a cluster; `limits` come from `wireLimitsOf(genesis)`. */
 export function createCodec(limits: WireLimits): Codec {
-  const encode = (kind: string, scan: ScanLimits, wire: Wire): Uint8Array => encodeWire(kind, scan, wire);
+  const encode = (kind: string, scan: ScanLimits, wire: Wire | WireParts): Uint8Array => encodeWire(kind, scan, wire);
   const decode = <T>(
     bytes: Uint8Array,
     name: string,
@@ -82,7 +83,7 @@ export function createCodec(limits: WireLimits): Codec {
     decodeServerFrame: (bytes) => decode(bytes, "frame", limits.serverFrame, readServerFrame),
     encodeLogRecord: (record) => encode("log-record", limits.logRecord, writeLogRecord(record)),
     decodeLogRecord: (bytes) => decode(bytes, "record", limits.logRecord, readLogRecord),
-    encodeCommittedEntry: (entry) => encode("entry", limits.committedEntry, writeCommittedEntry(entry)),
+    encodeCommittedEntry: (entry) => encode("entry", limits.committedEntry, writeArchivedEntry(entry)),
     decodeCommittedEntry: (bytes) => decode(bytes, "entry", limits.committedEntry, readCommittedEntry),
     encodeCheckpointCertificate: (certificate) =>
       encode("checkpoint", limits.checkpointCertificate, writeCheckpointCertificate(certificate)),
@@ -95,28 +96,16 @@ export function createCodec(limits: WireLimits): Codec {
   };
 }
 
-// Nothing but arrays, byte strings and integers is ever written, so these settings only rule out what cbor-x would
-// otherwise add of its own: records, tags, floats for small numbers, shared references, packed strings.
-const SETTINGS = {
-  useRecords: false,
-  tagUint8Array: false,
-  variableMapSize: true,
-  copyBuffers: true,
-  structuredClone: false,
-  pack: false,
-  bundleStrings: false,
-  useFloat32: 0,
-  int64AsNumber: false,
-  useTag259ForMaps: false,
-} as const;
-const encoder = new Encoder(SETTINGS);
-const decoder = new Decoder(SETTINGS);
+const decoder = new Decoder(CBOR_SETTINGS);
 
-function encodeWire(kind: string, scan: ScanLimits, wire: Wire): Uint8Array {
-  const bytes = encoder.encode(wire);
+function encodeWire(kind: string, scan: ScanLimits, wire: Wire | WireParts): Uint8Array {
+  const bytes = isInParts(wire) ? encodeParts(wire) : encodeValue(wire);
   invariant(bytes.length <= scan.bytesMax, "codec.too-large", { kind, bytes: bytes.length, max: scan.bytesMax });
-  // The encoder writes into an arena that it uses again, and answers with a view of it.
-  return new Uint8Array(bytes);
+  return bytes;
+}
+
+function isInParts(wire: Wire | WireParts): wire is WireParts {
+  return Array.isArray(wire) && wire.some((part) => part instanceof Encoded);
 }
 
 function decodeWire<T>(

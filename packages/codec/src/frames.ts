@@ -15,10 +15,12 @@ import {
   writeCommittedEntry,
   writePreparedCertificate,
 } from "./certificates.ts";
+import { encodedBatch } from "./encoded-batches.ts";
+import type { WireParts } from "./encoder.ts";
 import { hex32, uint, type Wire } from "./fields.ts";
 import { readEnvelope, writeEnvelope } from "./messages.ts";
 import { readReply, writeReply } from "./outputs.ts";
-import { readBatch, readRequest, writeBatch, writeRequest } from "./requests.ts";
+import { readBatch, readRequest, writeRequest } from "./requests.ts";
 import type { Tuple } from "./tuple.ts";
 
 /** The type numbers of frames between replicas; append only. */
@@ -62,17 +64,17 @@ const SERVER_FRAMES = namesOf(SERVER_FRAME_CODES);
 const LOG_RECORDS = namesOf(LOG_RECORD_CODES);
 const REFUSALS = namesOf(REFUSAL_CODES);
 
-export function writeReplicaFrame(frame: ReplicaFrame): Wire {
+export function writeReplicaFrame(frame: ReplicaFrame): Wire | WireParts {
   const type = REPLICA_FRAME_CODES[frame.type];
   switch (frame.type) {
     case "pre-prepare":
-      return [type, writeEnvelope(frame.envelope), writeBatch(frame.batch)];
+      return [type, writeEnvelope(frame.envelope), encodedBatch(frame.batch)];
     case "signed":
       return [type, writeEnvelope(frame.envelope)];
     case "request":
       return [type, writeRequest(frame.request)];
     case "batch-body":
-      return [type, writeBatch(frame.batch)];
+      return [type, encodedBatch(frame.batch)];
     case "committed":
       return [type, writeCommittedEntry(frame.entry)];
     case "below-history":
@@ -162,11 +164,11 @@ function readRefusalCode(tuple: Tuple): RefusalCode {
   return code ?? "invalid";
 }
 
-export function writeLogRecord(record: LogRecord): Wire {
+export function writeLogRecord(record: LogRecord): Wire | WireParts {
   const type = LOG_RECORD_CODES[record.type];
   switch (record.type) {
     case "pre-prepared":
-      return [type, writeEnvelope(record.envelope), writeBatch(record.batch)];
+      return [type, writeEnvelope(record.envelope), encodedBatch(record.batch)];
     case "prepared":
       return [type, writePreparedCertificate(record.certificate)];
     case "stable":

@@ -1,10 +1,12 @@
 import { createCodec, wireLimitsOf } from "@quorate/codec";
-import { DEFAULT_LIMITS, InvariantViolation, replicaId } from "@quorate/protocol";
+import { type Batch, DEFAULT_LIMITS, InvariantViolation, replicaId } from "@quorate/protocol";
 import { setSizeLimits } from "cbor-x/decode";
 import { expect } from "chai";
 import fc from "fast-check";
 import { VALUES } from "./arbitraries.ts";
 import { CODEC, MESSAGES, SAMPLE_LIST, SAMPLES, SHAPES } from "./samples.ts";
+
+const NOTHING = new Uint8Array(0);
 
 describe("codec round trip", () => {
   for (const { shape, name, value } of SAMPLE_LIST)
@@ -36,6 +38,35 @@ describe("codec round trip", () => {
       const distinct = new Set(values.map((value) => Buffer.from(shape.encode(value)).toString("hex")));
       // The table names `signed` by its frame type and again by its message type.
       expect(distinct.size, shape.kind).to.equal(shape.kind === "ReplicaFrame" ? values.length - 1 : values.length);
+    }
+  });
+
+  it("writes a batch alike wherever it stands, whether its bytes are remembered, forgotten or too many", () => {
+    const sample = SAMPLES.ReplicaFrame["pre-prepare"]!;
+    const record = SAMPLES.LogRecord["pre-prepared"]!;
+    const entry = Object.values(SAMPLES.CommittedEntry)[0]!;
+    if (sample.type !== "pre-prepare" || record.type !== "pre-prepared") throw new Error("the samples are others");
+    const homesOf = (batch: Batch): readonly Uint8Array[] => [
+      CODEC.encodeReplicaFrame({ ...sample, batch }),
+      CODEC.encodeReplicaFrame({ type: "batch-body", batch }),
+      CODEC.encodeLogRecord({ ...record, batch }),
+      CODEC.encodeCommittedEntry({ ...entry, batch }),
+    ];
+    const request = sample.batch.requests.find(({ type }) => type === "operations");
+    if (request?.type !== "operations") throw new Error("the sample has no operations");
+    const batchOf = (timestampMs: number, bytes: number): Batch => ({
+      timestampMs: timestampMs as Batch["timestampMs"],
+      requests: [{ ...request, operations: [new Uint8Array(bytes).fill(timestampMs)] }],
+    });
+    const batches = Array.from({ length: 40 }, (_, i) => batchOf(i + 1, i % 8 === 0 ? 140_000 : i));
+    const first = batches.map(homesOf);
+
+    expect(batches.map(homesOf)).to.deep.equal(first);
+    expect(batches.map((batch) => homesOf(structuredClone(batch)))).to.deep.equal(first);
+    for (const [frame = NOTHING, , logged = NOTHING, committed = NOTHING] of first) {
+      expect(CODEC.decodeReplicaFrame(frame).ok).to.equal(true);
+      expect(CODEC.decodeLogRecord(logged).ok).to.equal(true);
+      expect(CODEC.decodeCommittedEntry(committed).ok).to.equal(true);
     }
   });
 

@@ -2,7 +2,15 @@
  * Merkle trees in the shape of RFC 6962 §2.1, over SHA-256: a leaf is H(0x00 ‖ content), a node H(0x01 ‖ left ‖ right),
  * the empty tree H(""). A last node without a sibling moves up as it is, which gives the tree of the RFC.
  */
-import { type Digest, type Hasher, invariant, type MerklePath, writeHex } from "@quorate/protocol";
+import {
+  allocateBytes,
+  type Digest,
+  equalBytes,
+  type Hasher,
+  invariant,
+  type MerklePath,
+  writeHex,
+} from "@quorate/protocol";
 
 const LEAF_PREFIX = 0x00;
 const NODE_PREFIX = 0x01;
@@ -17,7 +25,7 @@ export class MerkleTree {
 
   constructor(hasher: Hasher, contents: readonly Uint8Array[]) {
     this.#emptyRoot = contents.length === 0 ? hasher.digest(new Uint8Array(0)) : undefined;
-    let level: readonly Digest[] = contents.map((content) => leafDigest(hasher, content));
+    let level: readonly Digest[] = leavesOf(hasher, contents);
     const levels = [level];
     while (level.length > 1) {
       level = parentsOf(hasher, level);
@@ -103,26 +111,43 @@ function parentOf(index: number): number {
   return Math.floor(index / 2);
 }
 
+/** Equal neighbours are hashed once, here and above: many results of one request are the same few bytes. */
+function leavesOf(hasher: Hasher, contents: readonly Uint8Array[]): Digest[] {
+  const leaves: Digest[] = [];
+  let previous: Uint8Array | undefined;
+  let digest: Digest | undefined;
+  for (const content of contents) {
+    if (digest === undefined || previous === undefined || !equalBytes(previous, content))
+      digest = leafDigest(hasher, content);
+    leaves.push(digest);
+    previous = content;
+  }
+  return leaves;
+}
+
 function parentsOf(hasher: Hasher, level: readonly Digest[]): Digest[] {
   const parents: Digest[] = [];
   for (let i = 0; i < level.length; i += 2) {
     const left = level[i];
     const right = level[i + 1];
     invariant(left !== undefined, "merkle.level");
-    parents.push(right === undefined ? left : nodeDigest(hasher, left, right));
+    const previous = parents.at(-1);
+    if (right === undefined) parents.push(left);
+    else if (previous !== undefined && left === level[i - 2] && right === level[i - 1]) parents.push(previous);
+    else parents.push(nodeDigest(hasher, left, right));
   }
   return parents;
 }
 
 function leafDigest(hasher: Hasher, content: Uint8Array): Digest {
-  const bytes = new Uint8Array(1 + content.length);
+  const bytes = allocateBytes(1 + content.length);
   bytes[0] = LEAF_PREFIX;
   bytes.set(content, 1);
   return hasher.digest(bytes);
 }
 
 function nodeDigest(hasher: Hasher, left: Digest, right: Digest): Digest {
-  const bytes = new Uint8Array(1 + 2 * DIGEST_SIZE);
+  const bytes = allocateBytes(1 + 2 * DIGEST_SIZE);
   bytes[0] = NODE_PREFIX;
   writeHex(bytes, 1, left);
   writeHex(bytes, 1 + DIGEST_SIZE, right);

@@ -35,6 +35,23 @@ describe("a Merkle tree", () => {
     );
   });
 
+  it("has that root too when neighbours are equal, however the runs of equal ones lie", () => {
+    const runs = fc.array(fc.record({ content: fc.constantFrom("", "a", "b"), times: fc.integer({ min: 1, max: 9 }) }));
+    fc.assert(
+      fc.property(runs, (lengths) => {
+        const contents = lengths.flatMap(({ content, times }) =>
+          Array.from({ length: times }, () => new TextEncoder().encode(content)),
+        );
+        const tree = new MerkleTree(hasher, contents);
+        expect(tree.root).to.equal(referenceRoot(contents).toString("hex"));
+        contents.forEach((content, index) => {
+          expect(rootFromPath(hasher, content, tree.path(index)), `${index}`).to.equal(tree.root);
+        });
+      }),
+      { seed: 7 },
+    );
+  });
+
   it("has the published roots of the empty tree and of the test vectors of Certificate Transparency", () => {
     const inputs = ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"];
     const contents = inputs.map((hex) => Buffer.from(hex, "hex"));

@@ -4,23 +4,25 @@ import { KvError } from "./kv-error.ts";
 export class WireReader {
   readonly #what: string;
   readonly #bytes: Uint8Array;
-  readonly #view: DataView;
   #at = 0;
 
   constructor(what: string, bytes: Uint8Array) {
     this.#what = what;
     this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
   u8(): number {
-    return this.#view.getUint8(this.#take(1));
+    return this.#bytes[this.#take(1)] ?? 0;
   }
   u32(): number {
-    return this.#view.getUint32(this.#take(4));
+    const at = this.#take(4);
+    let value = 0;
+    for (let i = at; i < at + 4; i++) value = value * 0x100 + (this.#bytes[i] ?? 0);
+    return value;
   }
   int64(): bigint {
-    return this.#view.getBigInt64(this.#take(8));
+    const { buffer, byteOffset } = this.#bytes;
+    return new DataView(buffer, byteOffset + this.#take(8)).getBigInt64(0);
   }
   boolean(): boolean {
     const byte = this.u8();

@@ -1,6 +1,8 @@
 import {
+  allocateBytes,
   bytesToHex,
   compareBytes,
+  copyBytes,
   equalBytes,
   hexToBytes,
   InvariantViolation,
@@ -14,6 +16,32 @@ import fc from "fast-check";
 const byteString = fc.uint8Array({ maxLength: 64 });
 /** Strings without lone surrogates: every other string is not well-formed text. */
 const text = fc.string({ unit: "binary", maxLength: 40 });
+
+describe("Allocated bytes", () => {
+  it("are zeros that nobody else holds, of any size and in any order of sizes", () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 0, max: 3000 }), { maxLength: 40 }), (sizes) => {
+        const all = sizes.map((size, i) => {
+          const bytes = allocateBytes(size);
+          expect(bytes.length).to.equal(size);
+          expect(bytes.every((byte) => byte === 0)).to.equal(true);
+          return bytes.fill(i + 1);
+        });
+        all.forEach((bytes, i) => {
+          expect(bytes.every((byte) => byte === i + 1)).to.equal(true);
+        });
+      }),
+      { seed: 3 },
+    );
+  });
+
+  it("are copied from others, which may change then", () => {
+    const original = Uint8Array.of(1, 2, 3);
+    const copy = copyBytes(original);
+    original.fill(9);
+    expect([...copy]).to.deep.equal([1, 2, 3]);
+  });
+});
 
 describe("Hex", () => {
   it("is what Node makes of the same bytes", () => {

@@ -1,4 +1,5 @@
 import {
+  copyBytes,
   type Digest,
   FAILURE_MESSAGE_BYTES_MAX,
   type Hasher,
@@ -97,7 +98,7 @@ function judgeValue(value: unknown, { bytesLeft, bytesMax }: ResultBudget): Oper
   if (value.length > bytesMax)
     return failed(`the result has ${value.length} bytes, at most ${bytesMax} are allowed; ask for less at once`);
   if (value.length > bytesLeft) return POSTPONED;
-  return { status: "ok", value: Uint8Array.from(value) };
+  return { status: "ok", value: copyBytes(value) };
 }
 
 function failed(message: string): OperationResult {

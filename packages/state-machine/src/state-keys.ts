@@ -2,7 +2,7 @@
  * The layout of the replicated state: one ordered map, its parts told apart by the first byte of the key. Counters are
  * eight bytes big-endian, so that their order is the order of bytes.
  */
-import { type Digest, PreimageWriter, type PublicKey, type SessionId } from "@quorate/protocol";
+import { allocateBytes, type Digest, PreimageWriter, type PublicKey, type SessionId } from "@quorate/protocol";
 
 const PART = {
   application: 0x01,
@@ -26,7 +26,7 @@ export const PROGRESS_KEY: Uint8Array = Uint8Array.of(PART.progress);
 const UINT32_MAX = 0xffff_ffff;
 
 export function applicationKey(key: Uint8Array): Uint8Array {
-  const whole = new Uint8Array(1 + key.length);
+  const whole = allocateBytes(1 + key.length);
   whole[0] = PART.application;
   whole.set(key, 1);
   return whole;

@@ -1,3 +1,4 @@
+import { copyBytes } from "@quorate/protocol";
 import type { Overlay } from "./overlay.ts";
 import { OPERATION_CHANGES_MAX, STATE_KEY_BYTES_MAX, StateAccessError, type StateStore } from "./service.ts";
 import { APPLICATION_END, APPLICATION_START, applicationKey } from "./state-keys.ts";
@@ -38,7 +39,7 @@ export class StateView implements StateStore {
         `a value has ${value.length} bytes, at most ${this.#valueBytesMax} are allowed`,
       );
     this.#countChange();
-    this.#overlay.put(checked, Uint8Array.from(value));
+    this.#overlay.put(checked, copyBytes(value));
   }
 
   delete(key: Uint8Array): void {
