@@ -34,10 +34,11 @@ describe("A planted bug is found:", () => {
         local: store.local,
         writeAtomically: (changes) => store.writeAtomically(changes),
         close: () => store.close(),
-        flush: (done) => {
-          store.flush(() => undefined);
+        flushLog: (done) => {
+          store.flushLog(() => undefined);
           later(() => done(undefined));
         },
+        flush: (done) => store.flush(done),
       }),
     });
   });
