@@ -66,15 +66,17 @@ export function openStore(path: string, identity: StoreIdentity, options: StoreO
   const unsynced = { path, databaseFile: DATABASE_FILE, logFolder: join(path, LOG_FOLDER) };
   recoverUnsynced(unsynced);
   const database = openDatabase(path, durability);
+  let log: WriteAheadLog | undefined;
   try {
     const logId = checkMeta(path, database.getBinary(Buffer.from(META_KEY)), identity);
     const mark = decodeMark(database.getBinary(Buffer.from(MARK_KEY)));
-    const log = new WriteAheadLog({ folder: unsynced.logFolder, logId, isSynced: durability === "sync", mark });
+    const opened = new WriteAheadLog({ folder: unsynced.logFolder, logId, isSynced: durability === "sync", mark });
+    log = opened;
     if (durability === "async") markUnsynced(path);
     let marked = mark.number;
     const rest = new LmdbKeyspace(database, {
       mark: () => {
-        const { flushed } = log;
+        const { flushed } = opened;
         if (flushed.number === marked) return undefined;
         marked = flushed.number;
         return { key: MARK_KEY, value: encodeMark(flushed) };
@@ -82,22 +84,23 @@ export function openStore(path: string, identity: StoreIdentity, options: StoreO
       onFailure: (failure) => domains.fail(failure),
     });
     const domains = new FlushDomains({
-      log,
+      log: opened,
       rest,
       later: setImmediate,
       close: async () => {
-        log.seal();
+        opened.seal();
         rest.seal();
-        await new Promise<void>((resolve) => log.flush(() => resolve()));
+        await new Promise<void>((resolve) => opened.flush(() => resolve()));
         // After the log: what is committed here says how far the log reaches.
         await new Promise<void>((resolve) => rest.flush(() => resolve()));
-        await log.close();
+        await opened.close();
         await rest.close();
         if (durability === "async") settleUnsynced(unsynced);
       },
     });
-    return new KeyspaceStore(log, rest, domains, options.historyBytesMax ?? HISTORY_BYTES_MAX);
+    return new KeyspaceStore(opened, rest, domains, options.historyBytesMax ?? HISTORY_BYTES_MAX);
   } catch (error) {
+    void log?.close();
     void database.close();
     throw error;
   }
