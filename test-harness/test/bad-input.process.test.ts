@@ -149,8 +149,13 @@ describe("the quorate command, given what is wrong", function () {
     });
 
     it("refuses a store of another program", async () => {
-      for (const name of readdirSync(inData("store"))) writeFileSync(inData("store", name), "not ours at all");
-      await refuses(start, /store/);
+      writeFileSync(inData("store", "data.mdb"), "not ours at all");
+      await refuses(start, /store: expected an LMDB store, found another file/);
+    });
+
+    it("refuses a store without its log, rather than to forget what was promised", async () => {
+      rmSync(inData("store", "log"), { recursive: true });
+      await refuses(start, /store\/log is damaged: the folder is not there; .* treat it as lost/);
     });
 
     it("refuses a store that is empty, rather than to forget what was promised", async () => {

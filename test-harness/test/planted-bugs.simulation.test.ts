@@ -1,6 +1,7 @@
 import { type ReplicaId, replicaId, type VerifiedReply } from "@quorate/protocol";
 import type { HostObserver } from "@quorate/server/host";
 import type { Service } from "@quorate/state-machine";
+import type { ReplicaStore } from "@quorate/storage";
 import {
   optionsForSeed,
   type Plant,
@@ -28,17 +29,18 @@ describe("A planted bug is found:", () => {
   it("a replica that speaks before its writes are durable", () => {
     expectFound(/promises\.equivocation|agreement\.|watermarks\.lost/, POWER_CUTS, {
       store: (store, later) => ({
-        log: store.log,
-        history: store.history,
-        state: store.state,
-        local: store.local,
-        writeAtomically: (changes) => store.writeAtomically(changes),
-        close: () => store.close(),
-        flush: (done) => {
-          store.flush(() => undefined);
+        ...portsOf(store),
+        flushLog: (done) => {
+          store.flushLog(() => undefined);
           later(() => done(undefined));
         },
       }),
+    });
+  });
+
+  it("a replica that signs a checkpoint before its state is durable", () => {
+    expectFound(/recovery\.state-below-stable|watermarks\.lost/, POWER_CUTS, {
+      store: (store) => ({ ...portsOf(store), flush: (done) => store.flushLog(done) }),
     });
   });
 
@@ -108,6 +110,21 @@ describe("The report of a failed run", () => {
     expect(failure?.message).to.match(/\nrepeat: npm run simulate -- --seed 0$/);
   });
 });
+
+/** A store to change one thing about. */
+function portsOf(store: ReplicaStore): ReplicaStore {
+  const { log, history, state, local } = store;
+  return {
+    log,
+    history,
+    state,
+    local,
+    writeAtomically: (changes) => store.writeAtomically(changes),
+    flushLog: (done) => store.flushLog(done),
+    flush: (done) => store.flush(done),
+    close: () => store.close(),
+  };
+}
 
 function tellTwice(tell: NonNullable<HostObserver["onExecuted"]>): typeof tell {
   return (batch) => {

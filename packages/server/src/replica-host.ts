@@ -262,12 +262,15 @@ export class ReplicaHost {
     for (const effect of effects) this.#performOne(effect);
   }
 
-  /** One flush at a time; what is written while it runs shares the next one. */
+  /**
+   * One flush of the log at a time; what is written while it runs shares the next one. What was executed may reach the
+   * disk later: only promises cannot be made again (protocol rule 8.3).
+   */
   #flush(): void {
     const write = this.#gate.lastWrite;
     if (this.#isFlushing || this.#flushedWrite === write) return;
     this.#isFlushing = true;
-    this.#options.store.flush((failure) => {
+    this.#options.store.flushLog((failure) => {
       this.#isFlushing = false;
       if (this.#isDead) return;
       if (failure !== undefined) return this.#die(failure);
@@ -331,7 +334,10 @@ export class ReplicaHost {
     this.#events.push({ type: "executed", seq, progress: execution.progress });
   }
 
-  /** A CHECKPOINT is signed only when the own state at its number is durable (protocol rule 8.3). */
+  /**
+   * A CHECKPOINT is signed only when the own state and history at its number are durable (protocol rule 8.3): the flush
+   * covers both domains of the store.
+   */
   #makeDurable(seq: SequenceNumber): void {
     const { store } = this.#options;
     const stateRoot = this.#executor.stateRoot();

@@ -166,13 +166,41 @@ describe("ReplicaHost", () => {
     const nullBatch = composer.compose(timestampMs(0), []);
     for (let seq = 1; seq <= genesis.checkpointInterval; seq++) executor.execute(seqOf(seq), nullBatch);
     store.flush(() => undefined);
-    store.disk.completeFlush();
+    while (store.disk.completeFlush());
 
     const scene = new Scene(1, store);
     expect(scene.spoken, "before the mark is durable").to.deep.equal(["status"]);
-    store.disk.completeFlush();
+    while (store.disk.completeFlush());
 
     expect(scene.spoken).to.deep.equal(["status", "checkpoint"]);
+  });
+
+  it("what was executed waits for no disk, but a checkpoint is signed when all up to it is durable", () => {
+    const scene = new Scene(1);
+    const last = genesis.checkpointInterval;
+    for (let seq = 1; seq < last; seq++) scene.host.onReplicaFrame(replicaId(2), largeEntryOf(seq));
+    expect([scene.host.status.executed, scene.store.disk.completionsWaiting]).to.deep.equal([last - 1, 0]);
+    expect(scene.store.disk.unflushedGroups, "lazily written").to.be.above(0);
+    scene.host.onReplicaFrame(replicaId(2), largeEntryOf(last));
+    scene.store.disk.completeFlush();
+    expect(scene.spoken, "the log is durable").to.not.include("checkpoint");
+    scene.store.disk.completeFlush();
+    expect(scene.spoken, "the state is durable").to.include("checkpoint");
+    const after = new Scene(1, scene.store.disk.crash());
+    expect(after.host.status.executed).to.equal(last);
+  });
+
+  it("a crash takes executed batches that were not committed to the disk, and executing them again gives the same", () => {
+    const before = new Scene(1);
+    for (let seq = 1; seq <= 3; seq++) before.host.onReplicaFrame(replicaId(2), largeEntryOf(seq));
+    expect(before.host.status.executed).to.equal(3);
+    const half = before.store.disk.unflushedGroups / 3;
+    const after = new Scene(1, before.store.disk.crash({ rest: half }));
+    expect(after.host.status.executed).to.equal(1);
+    const { executed } = after.host.welcome() as Extract<ServerFrame, { type: "welcome" }>;
+    expect(executed).to.equal(1);
+    for (let seq = 2; seq <= 3; seq++) after.host.onReplicaFrame(replicaId(2), largeEntryOf(seq));
+    expect(after.host.stateDigests).to.deep.equal(before.host.stateDigests);
   });
 
   it("a peer that asks for everything again and again gets its share of bytes and no more (protocol rule 13.1)", () => {

@@ -1,5 +1,6 @@
-import { type ClusterId, isCounter, type ReplicaId } from "@quorate/protocol";
+import { bytesToHex, type ClusterId, hexToBytes, isCounter, type ReplicaId } from "@quorate/protocol";
 import { PREFIX } from "./keyspace.ts";
+import type { LogId } from "./log-group.ts";
 import { seal, unseal } from "./seal.ts";
 import { StorageError } from "./storage-error.ts";
 
@@ -10,23 +11,26 @@ export interface StoreIdentity {
 }
 
 /** The version of what is written into a data folder; another one is refused. */
-export const STORE_FORMAT = 1;
+export const STORE_FORMAT = 2;
 
 /** Where the identity lies. Its presence is the one-time mark of initialization (protocol rule 8.4). */
 export const META_KEY: Uint8Array = Uint8Array.of(PREFIX.meta);
 
 /** What the store says about itself, sealed. */
-export function encodeMeta(identity: StoreIdentity): Uint8Array {
-  const meta = { format: STORE_FORMAT, cluster: identity.cluster, replica: identity.replica, initialized: true };
+export function encodeMeta(identity: StoreIdentity, logId: LogId): Uint8Array {
+  const { cluster, replica } = identity;
+  const log = bytesToHex(logId);
+  const meta = { format: STORE_FORMAT, cluster, replica, log, initialized: true };
   return seal(META_KEY, Buffer.from(JSON.stringify(meta)));
 }
 
 /**
  * Checks that a store is the one that is expected.
  *
+ * @returns the name of its log.
  * @throws StorageError in one line: what was expected, what was found, what to do.
  */
-export function checkMeta(path: string, stored: Uint8Array | undefined, expected: StoreIdentity): void {
+export function checkMeta(path: string, stored: Uint8Array | undefined, expected: StoreIdentity): LogId {
   if (stored === undefined) {
     const advice = "its initialization was cut short or it was made by another program; remove it and initialize again";
     throw new StorageError("storage.not-initialized", `${path} carries no mark of initialization: ${advice}`);
@@ -36,7 +40,7 @@ export function checkMeta(path: string, stored: Uint8Array | undefined, expected
     const found = "the entry that says whose store it is does not match its checksum";
     throw new StorageError("storage.damaged", `${path} is damaged: ${found}; treat the disk as lost`);
   }
-  const { format, cluster, replica } = parseMeta(bytes);
+  const { format, cluster, replica, log } = parseMeta(bytes);
   if (format !== STORE_FORMAT) {
     const what = `expected format ${STORE_FORMAT}, found ${String(format)}`;
     throw new StorageError("storage.version", `${path}: ${what}; use the version of Quorate that wrote it`);
@@ -50,9 +54,17 @@ export function checkMeta(path: string, stored: Uint8Array | undefined, expected
       `${path}: expected the store of ${wanted}, found that of ${found}; ${advice}`,
     );
   }
+  return hexToBytes(String(log));
 }
 
-function parseMeta(bytes: Uint8Array): { format?: unknown; cluster?: unknown; replica?: unknown } {
+interface Meta {
+  readonly format?: unknown;
+  readonly cluster?: unknown;
+  readonly replica?: unknown;
+  readonly log?: unknown;
+}
+
+function parseMeta(bytes: Uint8Array): Meta {
   // The checksum held, so this is what a version of this program wrote.
-  return JSON.parse(Buffer.from(bytes).toString("utf8")) as { format?: unknown; cluster?: unknown; replica?: unknown };
+  return JSON.parse(Buffer.from(bytes).toString("utf8")) as Meta;
 }

@@ -1,6 +1,6 @@
 import { type Change, type SequenceNumber, sequenceNumber } from "@quorate/protocol";
+import { damaged } from "./damage.ts";
 import { type Keyspace, PREFIX } from "./keyspace.ts";
-import { damaged } from "./keyspace-log.ts";
 import type { History } from "./ports.ts";
 import { SEAL_BYTES, seal, unseal } from "./seal.ts";
 

@@ -1,28 +1,22 @@
 import type { Change, OrderedStore } from "@quorate/protocol";
+import type { FlushDomains } from "./flushing.ts";
 import { type Keyspace, Partition, PREFIX } from "./keyspace.ts";
 import { KeyspaceHistory } from "./keyspace-history.ts";
-import { KeyspaceLog } from "./keyspace-log.ts";
 import type { DurableLog, FlushDone, History, ReplicaStore } from "./ports.ts";
 
-/** What makes a keyspace durable and lets it go. */
-export interface Disk {
-  flush(done: FlushDone): void;
-  close(): Promise<void>;
-}
-
-/** A replica's store on any keyspace: what the durable store and its twin in memory have in common. */
+/** A replica's store on any log and keyspace: what the durable store and its twin in memory have in common. */
 export class KeyspaceStore implements ReplicaStore {
   readonly log: DurableLog;
   readonly history: History;
   readonly #keyspace: Keyspace;
-  readonly #disk: Disk;
+  readonly #domains: FlushDomains;
   readonly #state: Partition;
   readonly #local: Partition;
 
-  constructor(keyspace: Keyspace, disk: Disk, historyBytesMax: number) {
+  constructor(log: DurableLog, keyspace: Keyspace, domains: FlushDomains, historyBytesMax: number) {
+    this.log = log;
     this.#keyspace = keyspace;
-    this.#disk = disk;
-    this.log = new KeyspaceLog(keyspace);
+    this.#domains = domains;
     this.history = new KeyspaceHistory(keyspace, historyBytesMax);
     this.#state = new Partition(keyspace, PREFIX.state);
     this.#local = new Partition(keyspace, PREFIX.local);
@@ -40,11 +34,15 @@ export class KeyspaceStore implements ReplicaStore {
     this.#keyspace.write([...this.#state.place(changes.state), ...this.#local.place(changes.local)]);
   }
 
+  flushLog(done: FlushDone): void {
+    this.#domains.flushLog(done);
+  }
+
   flush(done: FlushDone): void {
-    this.#disk.flush(done);
+    this.#domains.flush(done);
   }
 
   close(): Promise<void> {
-    return this.#disk.close();
+    return this.#domains.close();
   }
 }

@@ -7,8 +7,7 @@ export type Keyspace = OrderedStore;
 /** The first byte of every key. Part of the format: never change one, never give one twice. */
 export const PREFIX = {
   meta: 0x6d,
-  log: 0x6c,
-  logTally: 0x6b,
+  logMark: 0x6e,
   history: 0x68,
   historyTally: 0x67,
   local: 0x70,

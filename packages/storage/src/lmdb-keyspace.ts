@@ -1,42 +1,57 @@
 import { type Change, invariant } from "@quorate/protocol";
 import type { RootDatabase } from "lmdb";
+import { flushFailed } from "./damage.ts";
+import type { LazyDomain } from "./flushing.ts";
 import { GroupedFlush } from "./grouped-flush.ts";
 import type { Keyspace } from "./keyspace.ts";
-import type { Disk } from "./keyspace-store.ts";
 import { type OrderedEntry, OrderedMap, orderedText } from "./ordered-map.ts";
 import type { FlushDone } from "./ports.ts";
-import { StorageError } from "./storage-error.ts";
+import type { StorageError } from "./storage-error.ts";
 
 /** The database as this package opens it: bytes to bytes. */
 export type BytesDatabase = RootDatabase<Buffer, Buffer>;
 
-/** Writes that nobody flushes are committed when they amount to this many bytes. */
-const UNFLUSHED_BYTES_MAX: number = 8 * 1024 * 1024;
+/** What each commit carries, and who hears when one fails that nobody waits for. */
+export interface CommitPlan {
+  /** A change that belongs into every commit; undefined when the last one holds it. */
+  readonly mark: () => Change | undefined;
+  readonly onFailure: (failure: StorageError) => void;
+}
 
-const IGNORE: FlushDone = () => {};
+/** Writes that nobody flushes are committed after this time, or when they amount to so many bytes. */
+const COMMIT_AFTER_MS = 100;
+const COMMIT_BYTES: number = 1024 * 1024;
+/** So many bytes may wait for the disk before whoever writes must wait with them. */
+const OVERLAY_BYTES_MAX: number = 16 * 1024 * 1024;
 
 /**
- * One LMDB database and, over it, what is written but not yet committed. Every flush is one transaction: all groups since
+ * One LMDB database and, over it, what is written but not yet committed. One commit is one transaction: all groups since
  * the last, so a crash leaves whole groups in order. A write cannot be read from LMDB before its commit: the overlay
  * answers until then.
  */
-export class LmdbKeyspace implements Keyspace, Disk {
+export class LmdbKeyspace implements Keyspace, LazyDomain {
   readonly #database: BytesDatabase;
+  readonly #plan: CommitPlan;
   readonly #flush: GroupedFlush;
-  readonly #afterClose: () => void;
-  /** Written, not yet handed to LMDB. With `#committing` bounded by what is written while one flush runs. */
+  /** Written, not yet handed to LMDB. */
   #pending = new OrderedMap();
   #pendingBytes = 0;
   /** Handed to LMDB, not yet committed. */
   #committing = new OrderedMap();
-  #closing: Promise<void> | undefined;
+  #committingBytes = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #isSealed = false;
 
-  constructor(database: BytesDatabase, afterClose: () => void) {
+  constructor(database: BytesDatabase, plan: CommitPlan) {
     this.#database = database;
-    this.#afterClose = afterClose;
+    this.#plan = plan;
     // The check phase follows all I/O callbacks of a turn: their writes share the transaction.
     const timing = { gather: setImmediate, later: setImmediate };
     this.#flush = new GroupedFlush(timing, (finish) => this.#commit(finish));
+  }
+
+  get isFull(): boolean {
+    return this.#pendingBytes + this.#committingBytes > OVERLAY_BYTES_MAX;
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
@@ -59,31 +74,43 @@ export class LmdbKeyspace implements Keyspace, Disk {
   }
 
   write(changes: readonly Change[]): void {
-    invariant(this.#closing === undefined, "storage.written-after-close");
+    invariant(!this.#isSealed, "storage.written-after-close");
     for (const { key, value } of changes) {
       this.#pending.set(orderedText(key), { key, value });
       this.#pendingBytes += key.length + (value?.length ?? 0);
     }
-    if (this.#pendingBytes > UNFLUSHED_BYTES_MAX && !this.#flush.running) this.flush(IGNORE);
+    if (this.#pendingBytes > COMMIT_BYTES && !this.#flush.running) this.#commitUnasked();
+    else this.#timer ??= setTimeout(() => this.#commitUnasked(), COMMIT_AFTER_MS);
   }
 
   flush(done: FlushDone): void {
-    if (this.#closing === undefined) this.#flush.flush(done);
-    else setImmediate(() => done(new StorageError("storage.closed", "the store is closed")));
+    this.#flush.flush(done);
+  }
+
+  seal(): void {
+    this.#isSealed = true;
+    clearTimeout(this.#timer);
   }
 
   close(): Promise<void> {
-    // The last flush covers all writes; nothing can be written after it has begun.
-    this.#closing ??= new Promise<void>((resolve) => this.#flush.flush(() => resolve()))
-      .then(() => this.#database.close())
-      .then(this.#afterClose);
-    return this.#closing;
+    return this.#database.close();
+  }
+
+  #commitUnasked(): void {
+    this.#flush.flush((failure) => {
+      if (failure !== undefined) this.#plan.onFailure(failure);
+    });
   }
 
   #commit(finish: (failure: StorageError | undefined) => void): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
     this.#committing = this.#pending;
+    this.#committingBytes = this.#pendingBytes;
     this.#pending = new OrderedMap();
     this.#pendingBytes = 0;
+    const mark = this.#plan.mark();
+    if (mark !== undefined) this.#committing.set(orderedText(mark.key), mark);
     if (this.#committing.size === 0) {
       finish(undefined);
       return;
@@ -99,6 +126,7 @@ export class LmdbKeyspace implements Keyspace, Disk {
         // Reads from here on come from LMDB, so its snapshot must not be older than this commit.
         this.#database.resetReadTxn();
         this.#committing = new OrderedMap();
+        this.#committingBytes = 0;
         finish(undefined);
       },
       (error: unknown) => {
@@ -138,10 +166,4 @@ function* overlaid(lower: Iterable<OrderedEntry>, upper: readonly OrderedEntry[]
 
 function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-function flushFailed(error: unknown): StorageError {
-  const reason = error instanceof Error ? error.message : String(error);
-  const advice = "nothing that waits for it may be said; end the process, repair the disk, start again";
-  return new StorageError("storage.flush-failed", `a write did not become durable: ${reason}; ${advice}`, error);
 }

@@ -1,12 +1,17 @@
+import { randomBytes } from "node:crypto";
 import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { open } from "lmdb";
+import { FlushDomains } from "./flushing.ts";
 import { checkMeta, encodeMeta, META_KEY, type StoreIdentity } from "./identity.ts";
 import { KeyspaceStore } from "./keyspace-store.ts";
 import { type BytesDatabase, LmdbKeyspace } from "./lmdb-keyspace.ts";
+import { LOG_ID_BYTES } from "./log-group.ts";
+import { decodeMark, encodeMark, MARK_KEY } from "./log-mark.ts";
 import { HISTORY_BYTES_MAX, type ReplicaStore } from "./ports.ts";
 import { StorageError } from "./storage-error.ts";
 import { markUnsynced, recoverUnsynced, settleUnsynced, syncPath } from "./unsynced-mark.ts";
+import { initializeLog, WriteAheadLog } from "./write-ahead-log.ts";
 
 /**
  * When a flush is done: `sync`, when the disk has it; `async`, when the operating system has it. A killed process loses
@@ -23,6 +28,7 @@ export interface StoreOptions {
 }
 
 const DATABASE_FILE = "data.mdb";
+const LOG_FOLDER = "log";
 /** Fixed, because LMDB would take the machine's and `checkFile` must know. */
 const PAGE_BYTES = 4096;
 const META_PAGES_BYTES = 2 * PAGE_BYTES;
@@ -41,8 +47,9 @@ export async function initializeStore(path: string, identity: StoreIdentity): Pr
     throw new StorageError("storage.already-initialized", `${path} is already initialized or not empty: ${advice}`);
   }
   mkdirSync(path, { recursive: true, mode: 0o700 });
+  initializeLog(join(path, LOG_FOLDER));
   const database = openDatabase(path, "sync");
-  await database.put(Buffer.from(META_KEY), Buffer.from(encodeMeta(identity)));
+  await database.put(Buffer.from(META_KEY), Buffer.from(encodeMeta(identity, randomBytes(LOG_ID_BYTES))));
   await database.close();
   for (const folder of [path, dirname(path)]) syncPath(folder);
 }
@@ -56,15 +63,44 @@ export async function initializeStore(path: string, identity: StoreIdentity): Pr
 export function openStore(path: string, identity: StoreIdentity, options: StoreOptions = {}): ReplicaStore {
   checkFile(path);
   const durability = options.durability ?? "sync";
-  recoverUnsynced(path, DATABASE_FILE);
+  const unsynced = { path, databaseFile: DATABASE_FILE, logFolder: join(path, LOG_FOLDER) };
+  recoverUnsynced(unsynced);
   const database = openDatabase(path, durability);
+  let log: WriteAheadLog | undefined;
   try {
-    checkMeta(path, database.getBinary(Buffer.from(META_KEY)), identity);
+    const logId = checkMeta(path, database.getBinary(Buffer.from(META_KEY)), identity);
+    const mark = decodeMark(database.getBinary(Buffer.from(MARK_KEY)));
+    const opened = new WriteAheadLog({ folder: unsynced.logFolder, logId, isSynced: durability === "sync", mark });
+    log = opened;
     if (durability === "async") markUnsynced(path);
-    const afterClose = durability === "async" ? (): void => settleUnsynced(path, DATABASE_FILE) : (): void => {};
-    const keyspace = new LmdbKeyspace(database, afterClose);
-    return new KeyspaceStore(keyspace, keyspace, options.historyBytesMax ?? HISTORY_BYTES_MAX);
+    let marked = mark.number;
+    const rest = new LmdbKeyspace(database, {
+      mark: () => {
+        const { flushed } = opened;
+        if (flushed.number === marked) return undefined;
+        marked = flushed.number;
+        return { key: MARK_KEY, value: encodeMark(flushed) };
+      },
+      onFailure: (failure) => domains.fail(failure),
+    });
+    const domains = new FlushDomains({
+      log: opened,
+      rest,
+      later: setImmediate,
+      close: async () => {
+        opened.seal();
+        rest.seal();
+        await new Promise<void>((resolve) => opened.flush(() => resolve()));
+        // After the log: what is committed here says how far the log reaches.
+        await new Promise<void>((resolve) => rest.flush(() => resolve()));
+        await opened.close();
+        await rest.close();
+        if (durability === "async") settleUnsynced(unsynced);
+      },
+    });
+    return new KeyspaceStore(opened, rest, domains, options.historyBytesMax ?? HISTORY_BYTES_MAX);
   } catch (error) {
+    void log?.close();
     void database.close();
     throw error;
   }

@@ -5,11 +5,13 @@
  * @packageDocumentation
  */
 import { type Change, invariant } from "@quorate/protocol";
+import { FlushDomains } from "./flushing.ts";
 import { GroupedFlush } from "./grouped-flush.ts";
 import type { Keyspace } from "./keyspace.ts";
-import { type Disk, KeyspaceStore } from "./keyspace-store.ts";
+import { KeyspaceStore } from "./keyspace-store.ts";
+import { applied, type LogOperation, MemoryLog } from "./memory-log.ts";
 import { type OrderedEntry, OrderedMap, orderedText } from "./ordered-map.ts";
-import { type FlushDone, HISTORY_BYTES_MAX, type ReplicaStore } from "./ports.ts";
+import { type FlushDone, HISTORY_BYTES_MAX, type LogEntry, type ReplicaStore } from "./ports.ts";
 import { StorageError } from "./storage-error.ts";
 
 /** How a memory store behaves. */
@@ -23,21 +25,31 @@ export interface MemoryStoreOptions {
   readonly historyBytesMax?: number;
 }
 
+/** How much of what was not flushed survives a crash: the first groups of each domain. */
+export interface GroupsKept {
+  /** Of the log; 0 unless given. */
+  readonly log?: number;
+  /** Of history, state and local; 0 unless given. */
+  readonly rest?: number;
+}
+
 /** The controls of a memory store's disk. */
 export interface MemoryDisk {
-  /** Flushes begun and not yet complete: 0 or 1, and one for every caller that came after a failure. */
+  /** Flushes begun and not yet complete: at most one for each domain, and one for every caller after a failure. */
   readonly completionsWaiting: number;
-  /** Write groups that a crash would lose. */
+  /** Appends and cuts that a crash would lose. */
+  readonly unflushedLogGroups: number;
+  /** Groups of history, state and local that a crash would lose. They wait for a `flush`, however long. */
   readonly unflushedGroups: number;
-  /** Completes the running flush; false if none runs. Only without `schedule`. */
+  /** Completes the domain's flush that began first; false if none runs. Only without `schedule`. */
   completeFlush(): boolean;
   /** Makes the flush that completes next fail, and so every later one. Nothing it covered becomes durable. */
   failNextFlush(): void;
   /**
    * Cuts the power: this store is dead, its callbacks never come, and a new store with the same options holds what was
-   * durable and the first `groupsKept` of the groups that were not (0 unless given): a disk may keep more than it said.
+   * durable and what is to be kept: a disk may keep more than it said.
    */
-  crash(groupsKept?: number): MemoryStore;
+  crash(kept?: GroupsKept): MemoryStore;
 }
 
 /** A store in memory and the disk that its owner controls. */
@@ -47,19 +59,23 @@ export interface MemoryStore extends ReplicaStore {
 
 /** An empty store. It costs a few objects; thousands may live at once. */
 export function createMemoryStore(options: MemoryStoreOptions = {}): MemoryStore {
-  return openMemory(new Map(), options);
+  return openMemory({ log: [], rest: new Map() }, options);
 }
 
-function openMemory(durable: Map<string, OrderedEntry>, options: MemoryStoreOptions): MemoryStore {
-  const disk = new DiskInMemory(durable, options);
-  return new KeyspaceStoreInMemory(disk, options.historyBytesMax ?? HISTORY_BYTES_MAX);
+interface Durable {
+  log: LogEntry[];
+  readonly rest: Map<string, OrderedEntry>;
+}
+
+function openMemory(durable: Durable, options: MemoryStoreOptions): MemoryStore {
+  return new KeyspaceStoreInMemory(new DiskInMemory(durable, options), options.historyBytesMax ?? HISTORY_BYTES_MAX);
 }
 
 class KeyspaceStoreInMemory extends KeyspaceStore implements MemoryStore {
   readonly disk: MemoryDisk;
 
   constructor(disk: DiskInMemory, historyBytesMax: number) {
-    super(disk, disk, historyBytesMax);
+    super(disk.log, disk, disk.domains, historyBytesMax);
     this.disk = disk;
   }
 }
@@ -69,28 +85,53 @@ interface PlacedChange {
   readonly entry: OrderedEntry;
 }
 
-class DiskInMemory implements Keyspace, Disk, MemoryDisk {
+class DiskInMemory implements Keyspace, MemoryDisk {
+  readonly log: MemoryLog;
+  readonly domains: FlushDomains;
   readonly #options: MemoryStoreOptions;
-  readonly #durable: Map<string, OrderedEntry>;
+  readonly #durable: Durable;
   readonly #current: OrderedMap;
   readonly #completions: (() => void)[] = [];
-  readonly #flush: GroupedFlush;
-  /** Groups in the order of their writes; a crash loses them. Bounded by what the owner writes without flushing. */
-  #unflushed: (readonly PlacedChange[])[] = [];
+  /** In the order of their writes; a crash loses them. Bounded by what the owner writes without flushing. */
+  readonly #unflushedLog: LogOperation[] = [];
+  readonly #unflushed: (readonly PlacedChange[])[] = [];
   #failNext = false;
   #crashed = false;
   #closed = false;
 
-  constructor(durable: Map<string, OrderedEntry>, options: MemoryStoreOptions) {
+  constructor(durable: Durable, options: MemoryStoreOptions) {
     this.#options = options;
     this.#durable = durable;
-    this.#current = new OrderedMap(new Map(durable));
+    this.#current = new OrderedMap(new Map(durable.rest));
+    this.log = new MemoryLog(durable.log, (operation) => {
+      this.#checkOpen();
+      this.#unflushedLog.push(operation);
+    });
     const later = (task: () => void): void => this.#schedule(task);
-    this.#flush = new GroupedFlush({ gather: (start) => start(), later }, (finish) => this.#start(finish));
+    const domain = (count: () => number, keep: (groups: number) => void): Pick<GroupedFlush, "flush"> =>
+      new GroupedFlush({ gather: (start) => start(), later }, (finish) => this.#start(count(), keep, finish));
+    const log = domain(
+      () => this.#unflushedLog.length,
+      (groups) => this.#keepLog(groups),
+    );
+    const rest = domain(
+      () => this.#unflushed.length,
+      (groups) => this.#keep(groups),
+    );
+    this.domains = new FlushDomains({
+      log: { flush: (done: FlushDone) => log.flush(done) },
+      rest: { flush: (done: FlushDone) => rest.flush(done), isFull: false },
+      later,
+      close: () => this.#close(),
+    });
   }
 
   get completionsWaiting(): number {
     return this.#completions.length;
+  }
+
+  get unflushedLogGroups(): number {
+    return this.#unflushedLog.length;
   }
 
   get unflushedGroups(): number {
@@ -109,25 +150,13 @@ class DiskInMemory implements Keyspace, Disk, MemoryDisk {
   }
 
   write(changes: readonly Change[]): void {
-    invariant(!this.#closed && !this.#crashed, "storage.written-after-close");
+    this.#checkOpen();
     const group = changes.map((entry) => ({ text: orderedText(entry.key), entry }));
     for (const { text, entry } of group) {
       if (entry.value === undefined) this.#current.delete(text);
       else this.#current.set(text, entry);
     }
     this.#unflushed.push(group);
-  }
-
-  flush(done: FlushDone): void {
-    if (this.#closed) this.#schedule(() => done(new StorageError("storage.closed", "the store is closed")));
-    else this.#flush.flush(done);
-  }
-
-  /** What has been written is durable afterwards, unless a flush has failed or is to fail; completions still come. */
-  close(): Promise<void> {
-    if (this.#flush.failure === undefined && !this.#failNext && !this.#crashed) this.#keep(this.#unflushed.length);
-    this.#closed = true;
-    return Promise.resolve();
   }
 
   completeFlush(): boolean {
@@ -141,13 +170,29 @@ class DiskInMemory implements Keyspace, Disk, MemoryDisk {
     this.#failNext = true;
   }
 
-  crash(groupsKept = 0): MemoryStore {
-    invariant(groupsKept <= this.#unflushed.length, "storage.groups-kept", { groupsKept });
+  crash({ log = 0, rest = 0 }: GroupsKept = {}): MemoryStore {
+    const isThere = log <= this.#unflushedLog.length && rest <= this.#unflushed.length;
+    invariant(isThere, "storage.groups-kept", { log, rest });
     invariant(!this.#crashed, "storage.crashed-twice");
-    this.#keep(groupsKept);
+    this.#keepLog(log);
+    this.#keep(rest);
     this.#crashed = true;
     this.#completions.length = 0;
     return openMemory(this.#durable, this.#options);
+  }
+
+  #checkOpen(): void {
+    invariant(!this.#closed && !this.#crashed, "storage.written-after-close");
+  }
+
+  /** What has been written is durable afterwards, unless a flush has failed or is to fail; completions still come. */
+  #close(): Promise<void> {
+    if (this.domains.failure === undefined && !this.#failNext && !this.#crashed) {
+      this.#keepLog(this.#unflushedLog.length);
+      this.#keep(this.#unflushed.length);
+    }
+    this.#closed = true;
+    return Promise.resolve();
   }
 
   #schedule(task: () => void): void {
@@ -158,23 +203,27 @@ class DiskInMemory implements Keyspace, Disk, MemoryDisk {
     else this.#options.schedule(unlessCrashed);
   }
 
-  #start(finish: (failure: StorageError | undefined) => void): void {
-    const covered = this.#unflushed.length;
+  #start(covered: number, keep: (groups: number) => void, finish: (failure: StorageError | undefined) => void): void {
     this.#schedule(() => {
       if (this.#failNext) {
         finish(new StorageError("storage.flush-failed", "the write was not made durable: the disk refused; stop here"));
         return;
       }
-      if (!this.#closed) this.#keep(covered);
+      if (!this.#closed) keep(covered);
       finish(undefined);
     });
+  }
+
+  #keepLog(groups: number): void {
+    for (const operation of this.#unflushedLog.splice(0, groups))
+      this.#durable.log = applied(this.#durable.log, operation);
   }
 
   /** Makes the first groups durable. */
   #keep(groups: number): void {
     for (const { text, entry } of this.#unflushed.splice(0, groups).flat()) {
-      if (entry.value === undefined) this.#durable.delete(text);
-      else this.#durable.set(text, entry);
+      if (entry.value === undefined) this.#durable.rest.delete(text);
+      else this.#durable.rest.set(text, entry);
     }
   }
 }

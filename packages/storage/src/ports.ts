@@ -9,7 +9,7 @@ export interface LogEntry {
 
 /** The promises this replica has made (protocol rule 8.1), kept until a durable checkpoint covers them. */
 export interface DurableLog {
-  /** Adds a record; several may share a sequence number. It is a promise only after the next `flush` has called back. */
+  /** Adds a record; several may share a sequence number. It is a promise only after the next `flushLog` has called back. */
   append(seq: SequenceNumber, record: Uint8Array): void;
   /** Drops every record with a sequence number `≤ upTo`. */
   cut(upTo: SequenceNumber): void;
@@ -45,27 +45,31 @@ export interface History {
 export type FlushDone = (failure: StorageError | undefined) => void;
 
 /**
- * Everything one replica keeps, as one ordered stream of atomic write groups. Each call that writes is a group; after a
- * crash a prefix of the stream is there, never a part of a group, and at least what the last successful flush covered.
- * Reads see all writes at once. Bytes handed in or out must not be modified afterwards. Ranges must be consumed before
- * the next turn of the event loop.
+ * Everything one replica keeps, in two domains: the log, and the rest, which is history, state and local. Each is an
+ * ordered stream of atomic write groups, and each call that writes is a group. After a crash a prefix of each stream is
+ * there, never a part of a group, and at least what the last successful flush covered; how far one stream got says
+ * nothing about the other. Reads see all writes at once. Bytes handed in or out must not be modified afterwards. Ranges
+ * must be consumed before the next turn of the event loop.
  */
 export interface ReplicaStore {
   readonly log: DurableLog;
   readonly history: History;
   /** The replicated state. Keys of at most `KEY_BYTES_MAX` bytes. */
   readonly state: OrderedStore;
-  /** What this replica keeps for itself beside the state: its outputs, its stable certificate, its marks. */
+  /** What this replica keeps for itself beside the state: its outputs, its marks, its evidence. */
   readonly local: OrderedStore;
   /** Writes to `state` and `local` in one group: applied number and state are one unit (protocol rule 8.3). */
   writeAtomically(changes: { readonly state: readonly Change[]; readonly local: readonly Change[] }): void;
   /**
-   * Calls back once everything written before this call is durable, or with the failure; never during the call. Flushes
-   * are grouped: calls while one is running share the next. A failed flush is final: every later one fails the same.
-   * Whoever writes without ever flushing makes the store hold what it wrote in memory.
+   * Calls back once everything appended to the log and cut from it before this call is durable, or with the failure;
+   * never during the call. The rest may be durable later: what it holds can be made again from promises (protocol rule
+   * 8.3). Flushes are grouped: calls while one is running share the next. A failed flush of either domain is final:
+   * every later one of both fails the same. Whoever writes without ever flushing makes the store hold it in memory.
    */
+  flushLog(done: FlushDone): void;
+  /** Like `flushLog`, for everything written before this call in both domains. */
   flush(done: FlushDone): void;
-  /** Makes everything durable that is not, then lets go of the files. Nothing may be called afterwards but `flush`. */
+  /** Makes everything durable that is not, then lets go of the files. Nothing may be called afterwards but flushes. */
   close(): Promise<void>;
 }
 

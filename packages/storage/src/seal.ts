@@ -21,8 +21,3 @@ export function unseal(key: Uint8Array, sealed: Uint8Array): Uint8Array | undefi
   const stored = Buffer.from(sealed.buffer, sealed.byteOffset, SEAL_BYTES).readUInt32BE();
   return stored === crc32(bytes, crc32(key)) ? bytes : undefined;
 }
-
-/** A place's own number, to sum up a set of places. */
-export function placeSum(key: Uint8Array): number {
-  return crc32(key);
-}

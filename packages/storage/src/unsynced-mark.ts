@@ -1,6 +1,7 @@
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { bootOf } from "./boot.ts";
+import { segmentPath, segmentsIn } from "./log-recovery.ts";
 import { StorageError } from "./storage-error.ts";
 
 /**
@@ -10,13 +11,23 @@ import { StorageError } from "./storage-error.ts";
  */
 const MARK_FILE = "unsynced";
 
+/** What a store consists of. */
+export interface StoreFiles {
+  readonly path: string;
+  /** The name of the database's file in it. */
+  readonly databaseFile: string;
+  /** The path of the log's folder. */
+  readonly logFolder: string;
+}
+
 /**
  * Refuses a store whose machine went down before it was synced; syncs one whose process did. On systems without a boot
  * id the two cannot be told apart, and the store is taken.
  *
  * @throws StorageError `storage.damaged`.
  */
-export function recoverUnsynced(path: string, databaseFile: string): void {
+export function recoverUnsynced(files: StoreFiles): void {
+  const { path } = files;
   const mark = join(path, MARK_FILE);
   if (!existsSync(mark)) return;
   const boot = readFileSync(mark, "latin1");
@@ -24,7 +35,7 @@ export function recoverUnsynced(path: string, databaseFile: string): void {
     const found = "the machine went down while it was written with durability async";
     throw new StorageError("storage.damaged", `${path} has lost writes: ${found}; treat the disk as lost`);
   }
-  settleUnsynced(path, databaseFile);
+  settleUnsynced(files);
 }
 
 /** Says, durably, that the store is written without syncs from now on. */
@@ -34,8 +45,10 @@ export function markUnsynced(path: string): void {
 }
 
 /** Makes all of the store durable and takes the mark away. */
-export function settleUnsynced(path: string, databaseFile: string): void {
+export function settleUnsynced({ path, databaseFile, logFolder }: StoreFiles): void {
   syncPath(join(path, databaseFile));
+  for (const segment of segmentsIn(logFolder)) syncPath(segmentPath(logFolder, segment));
+  syncPath(logFolder);
   rmSync(join(path, MARK_FILE), { force: true });
   syncPath(path);
 }

@@ -7,6 +7,7 @@ import { IDENTITY } from "./identity.ts";
 const [path = "", recordBytes = "400", durability] = process.argv.slice(2);
 const IN_FLIGHT = 8;
 const KEPT = 500;
+const REST_EVERY = 7;
 
 const store = openStore(path, IDENTITY, { durability: durability === "async" ? "async" : "sync" });
 let written = Number(Buffer.from(store.local.get(Buffer.from("applied")) ?? "0").toString());
@@ -26,9 +27,11 @@ function writeNext({ log, history }: ReplicaStore): void {
     ],
     local: [{ key: Buffer.from("applied"), value }],
   });
-  store.flush((failure) => {
+  // As a replica does: the log at each step, the rest now and then.
+  const flush: ReplicaStore["flush"] = (done) => (seq % REST_EVERY === 0 ? store.flush(done) : store.flushLog(done));
+  flush((failure) => {
     if (failure === undefined) {
-      writeSync(1, `${seq}\n`);
+      writeSync(1, `${seq} ${seq % REST_EVERY === 0 ? "all" : "log"}\n`);
       writeNext(store);
     } else {
       store.flush((again) => {

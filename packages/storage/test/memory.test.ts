@@ -1,6 +1,6 @@
 import { sequenceNumber } from "@quorate/protocol";
 import type { ReplicaStore } from "@quorate/storage";
-import { createMemoryStore } from "@quorate/storage/memory";
+import { createMemoryStore, type MemoryStore } from "@quorate/storage/memory";
 import { expect } from "chai";
 
 function append(store: ReplicaStore, seq: number): void {
@@ -11,13 +11,17 @@ function logged(store: ReplicaStore): number[] {
   return [...store.log.entries()].map(({ seq }) => seq);
 }
 
+function textOf(bytes: Uint8Array | undefined): string | undefined {
+  return bytes && Buffer.from(bytes).toString();
+}
+
 describe("A store in memory", () => {
   it("completes a flush when its owner says so and not before", () => {
     const store = createMemoryStore();
     const done: string[] = [];
     expect(store.disk.completeFlush()).to.equal(false);
     append(store, 1);
-    store.flush(() => done.push("first"));
+    store.flushLog(() => done.push("first"));
 
     expect(done).to.deep.equal([]);
     expect(store.disk.completeFlush()).to.equal(true);
@@ -28,7 +32,7 @@ describe("A store in memory", () => {
   it("lets those who flush during a flush share the next one", () => {
     const store = createMemoryStore();
     const done: string[] = [];
-    for (const name of ["first", "second", "third"]) store.flush(() => done.push(name));
+    for (const name of ["first", "second", "third"]) store.flushLog(() => done.push(name));
 
     expect(store.disk.completionsWaiting).to.equal(1);
     store.disk.completeFlush();
@@ -40,7 +44,7 @@ describe("A store in memory", () => {
   it("makes durable what was written before the flush began, not what came while it ran", () => {
     const store = createMemoryStore();
     append(store, 1);
-    store.flush(() => {});
+    store.flushLog(() => {});
     append(store, 2);
     store.disk.completeFlush();
 
@@ -52,7 +56,46 @@ describe("A store in memory", () => {
     const store = createMemoryStore();
     for (const seq of [1, 2, 3]) append(store, seq);
 
-    expect(logged(store.disk.crash(2))).to.deep.equal([1, 2]);
+    expect(logged(store.disk.crash({ log: 2 }))).to.deep.equal([1, 2]);
+  });
+
+  it("loses what was not flushed of each domain by itself", () => {
+    const filled = (): MemoryStore => {
+      const store = createMemoryStore();
+      append(store, 1);
+      store.state.write([{ key: Buffer.from("a"), value: Buffer.from("1") }]);
+      return store;
+    };
+    const left = (store: MemoryStore): unknown[] => [logged(store), textOf(store.state.get(Buffer.from("a")))];
+
+    const afterLog = filled();
+    afterLog.flushLog(() => {});
+    afterLog.disk.completeFlush();
+    expect([afterLog.disk.unflushedLogGroups, afterLog.disk.unflushedGroups]).to.deep.equal([0, 1]);
+    expect(left(afterLog.disk.crash())).to.deep.equal([[1], undefined]);
+    expect(left(filled().disk.crash({ rest: 1 }))).to.deep.equal([[], "1"]);
+    const afterBoth = filled();
+    let isDone = false;
+    afterBoth.flush(() => {
+      isDone = true;
+    });
+    afterBoth.disk.completeFlush();
+    expect(isDone, "one domain of two").to.equal(false);
+    afterBoth.disk.completeFlush();
+    expect([isDone, ...left(afterBoth.disk.crash())]).to.deep.equal([true, [1], "1"]);
+  });
+
+  it("fails in both domains when a flush of one has failed", () => {
+    const store = createMemoryStore();
+    const failures: unknown[] = [];
+    store.disk.failNextFlush();
+    append(store, 1);
+    store.flushLog((failure) => failures.push(failure));
+    store.flush((failure) => failures.push(failure));
+    while (store.disk.completeFlush());
+
+    expect(failures[0]).to.have.property("code", "storage.flush-failed");
+    expect(failures[1]).to.equal(failures[0]);
   });
 
   it("is dead after a crash: nothing calls back and nothing can be written", () => {
@@ -60,7 +103,7 @@ describe("A store in memory", () => {
     const store = createMemoryStore({ schedule: (complete) => scheduled.push(complete) });
     let called = false;
     append(store, 1);
-    store.flush(() => {
+    store.flushLog(() => {
       called = true;
     });
     const again = store.disk.crash();
@@ -74,16 +117,16 @@ describe("A store in memory", () => {
   it("fails every flush after the first failure with the same error, and keeps nothing of it", () => {
     const store = createMemoryStore();
     append(store, 1);
-    store.flush(() => {});
+    store.flushLog(() => {});
     store.disk.completeFlush();
     const failures: unknown[] = [];
     store.disk.failNextFlush();
     append(store, 2);
-    store.flush((failure) => failures.push(failure));
-    store.flush((failure) => failures.push(failure));
+    store.flushLog((failure) => failures.push(failure));
+    store.flushLog((failure) => failures.push(failure));
     store.disk.completeFlush();
     append(store, 3);
-    store.flush((failure) => failures.push(failure));
+    store.flushLog((failure) => failures.push(failure));
     expect(failures).to.have.length(2);
     store.disk.completeFlush();
 
@@ -97,12 +140,12 @@ describe("A store in memory", () => {
     const store = createMemoryStore();
     store.disk.failNextFlush();
     append(store, 1);
-    store.flush(() => {});
+    store.flushLog(() => {});
     store.disk.completeFlush();
     const again = store.disk.crash();
     let failure: unknown = "not called";
     append(again, 2);
-    again.flush((result) => {
+    again.flushLog((result) => {
       failure = result;
     });
     again.disk.completeFlush();

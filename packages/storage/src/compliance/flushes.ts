@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { sequenceNumber } from "@quorate/protocol";
+import type { ReplicaStore } from "../ports.ts";
+import type { StorageError } from "../storage-error.ts";
 import { bytes, flushed, type StoreSubject, type Suite, text } from "./subject.ts";
 
 /** What flushes, closing and crashes must do. */
@@ -35,6 +37,21 @@ export function describeFlushes({ describe, it }: Suite, subject: StoreSubject):
       await again.close();
     });
 
+    it("of the log call back in the order of the calls, also with nothing to write, and later than the call", async () => {
+      const store = await subject.create({});
+      const called: string[] = [];
+      store.flushLog(() => called.push("nothing written"));
+      store.log.append(sequenceNumber(1), bytes("r"));
+      store.flushLog(() => called.push("first"));
+      assert.deepEqual(called, []);
+
+      assert.equal(await logFlushed(store), undefined);
+      assert.deepEqual(called, ["nothing written", "first"]);
+      const again = await subject.reopen(store);
+      assert.deepEqual(logged(again), ["1:r"]);
+      await again.close();
+    });
+
     it("are done for all who wait when the store has closed, and refused afterwards", async () => {
       const store = await subject.create({});
       store.log.append(sequenceNumber(1), bytes("r"));
@@ -44,12 +61,20 @@ export function describeFlushes({ describe, it }: Suite, subject: StoreSubject):
       assert.equal(await before, undefined);
       await closed;
       assert.equal((await flushed(store))?.code, "storage.closed");
+      assert.equal((await logFlushed(store))?.code, "storage.closed");
       assert.throws(() => store.log.append(sequenceNumber(2), bytes("r")), { code: "storage.written-after-close" });
     });
+  });
+  if (subject.crash !== undefined) describeCrashes({ describe, it }, subject, subject.crash);
+}
 
-    const { crash } = subject;
-    if (crash === undefined) return;
-    it("decide what a crash leaves: all that was flushed and nothing else", async () => {
+function describeCrashes(
+  { describe, it }: Suite,
+  subject: StoreSubject,
+  crash: (store: ReplicaStore) => Promise<ReplicaStore>,
+): void {
+  describe("flushes and a crash:", () => {
+    it("what was flushed is left, and nothing else", async () => {
       const store = await subject.create({});
       store.log.append(sequenceNumber(1), bytes("promised"));
       store.writeAtomically({ state: [{ key: bytes("s"), value: bytes("1") }], local: [] });
@@ -59,12 +84,31 @@ export function describeFlushes({ describe, it }: Suite, subject: StoreSubject):
       store.writeAtomically({ state: [{ key: bytes("s"), value: bytes("2") }], local: [] });
 
       const again = await crash(store);
-      assert.deepEqual(
-        [...again.log.entries()].map(({ seq, record }) => [Number(seq), text(record)]),
-        [[1, "promised"]],
-      );
+      assert.deepEqual(logged(again), ["1:promised"]);
       assert.equal(text(again.state.get(bytes("s"))), "1");
       await again.close();
     });
+
+    it("a flush of the log covers its appends and cuts, and not the rest", async () => {
+      const store = await subject.create({});
+      store.log.append(sequenceNumber(1), bytes("old"));
+      store.log.append(sequenceNumber(2), bytes("promised"));
+      store.writeAtomically({ state: [{ key: bytes("s"), value: bytes("1") }], local: [] });
+      store.log.cut(sequenceNumber(1));
+      await logFlushed(store);
+
+      const again = await crash(store);
+      assert.deepEqual(logged(again), ["2:promised"]);
+      assert.equal(again.state.get(bytes("s")), undefined);
+      await again.close();
+    });
   });
+}
+
+function logFlushed(store: ReplicaStore): Promise<StorageError | undefined> {
+  return new Promise((resolve) => store.flushLog(resolve));
+}
+
+function logged(store: ReplicaStore): string[] {
+  return [...store.log.entries()].map(({ seq, record }) => `${seq}:${text(record)}`);
 }

@@ -1,0 +1,14 @@
+import { StorageError } from "./storage-error.ts";
+
+/** The error for a record of which more is wrong than can be repaired here. */
+export function damaged(record: string, found: string): StorageError {
+  const advice = "the disk has lost or changed what was written: treat it as lost, do not go on with it";
+  return new StorageError("storage.damaged", `${record} is damaged: ${found}; ${advice}`);
+}
+
+/** The error for a write or sync that the system refused. */
+export function flushFailed(error: unknown): StorageError {
+  const reason = error instanceof Error ? error.message : String(error);
+  const advice = "nothing that waits for it may be said; end the process, repair the disk, start again";
+  return new StorageError("storage.flush-failed", `a write did not become durable: ${reason}; ${advice}`, error);
+}

@@ -1,0 +1,159 @@
+import { closeSync, fsyncSync, ftruncateSync, openSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { sequenceNumber } from "@quorate/protocol";
+import { damaged } from "./damage.ts";
+import { hasGroupFrom, type LogId, type ParsedGroup, parseGroup } from "./log-group.ts";
+import { LogIndex } from "./log-index.ts";
+import { StorageError } from "./storage-error.ts";
+
+/** The end of what is known to be durable in a log: its last flushed group. */
+export interface FlushMark {
+  /** The group's number; 0 before the first. */
+  readonly number: number;
+  readonly checksum: number;
+}
+
+/** What a log folder held, and where to write on. */
+export interface RecoveredLog {
+  readonly index: LogIndex;
+  /** The last group. */
+  readonly last: FlushMark;
+  /** The segment to write on, and from which byte. */
+  readonly segment: number;
+  readonly end: number;
+  /** The first segment that is there. */
+  readonly oldest: number;
+}
+
+interface Segment {
+  readonly number: number;
+  readonly path: string;
+  readonly content: Buffer;
+  readonly groups: readonly ParsedGroup[];
+  /** The end of the last group. */
+  readonly end: number;
+}
+
+const SEGMENT_NAME = /^(\d{8})\.wal$/;
+
+/** The path of a segment file. */
+export function segmentPath(folder: string, segment: number): string {
+  return join(folder, `${String(segment).padStart(8, "0")}.wal`);
+}
+
+/** The numbers of the segments in a folder, ascending. */
+export function segmentsIn(folder: string): number[] {
+  return readdirSync(folder)
+    .flatMap((name) => SEGMENT_NAME.exec(name)?.[1] ?? [])
+    .map(Number)
+    .sort((a, b) => a - b);
+}
+
+/**
+ * Reads a log folder (protocol rule 8.4). What follows the last whole group of the last segment is a group whose flush
+ * was cut short, and is removed, unless a whole group lies behind it or `mark` says that more was durable.
+ *
+ * @throws StorageError `storage.damaged` for anything else that is not what was written, `storage.foreign` for a segment
+ * of another log.
+ */
+export function recoverLog(folder: string, logId: LogId, mark: FlushMark): RecoveredLog {
+  const segments = readSegments(folder, logId);
+  const last = segments.at(-1);
+  if (last === undefined) throw damaged(`the log in ${folder}`, "no segment of it is there");
+  const lastGroup = segments.findLast(({ groups }) => groups.length > 0)?.groups.at(-1);
+  const oldest = lastGroup?.oldest ?? 1;
+  const needed = segments.filter(({ number }) => number >= oldest);
+  checkSegments(folder, needed, oldest);
+  checkChain(needed, mark);
+  for (const { number, path } of segments) if (number < oldest) rmSync(path, { force: true });
+  if (last.content.length > last.end) truncate(last);
+  return {
+    index: indexOf(needed),
+    last: { number: lastGroup?.number ?? 0, checksum: lastGroup?.checksum ?? 0 },
+    segment: last.number,
+    end: last.end,
+    oldest,
+  };
+}
+
+function readSegments(folder: string, logId: LogId): Segment[] {
+  let numbers: number[];
+  try {
+    numbers = segmentsIn(folder);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    throw damaged(`the log in ${folder}`, "the folder is not there");
+  }
+  return numbers.map((number) => readSegment(segmentPath(folder, number), number, logId));
+}
+
+function readSegment(path: string, number: number, logId: LogId): Segment {
+  const content = readFileSync(path);
+  const groups: ParsedGroup[] = [];
+  let end = 0;
+  for (let group = parseGroup(content, end); group !== undefined; group = parseGroup(content, end)) {
+    if (Buffer.compare(group.logId, logId) !== 0) {
+      const found = "expected a segment of this store's log, found one of another";
+      throw new StorageError("storage.foreign", `${path}: ${found}; point it at this replica's own folder`);
+    }
+    if (group.segment !== number || group.offset !== end)
+      throw damaged(path, `the group at byte ${end} was written as byte ${group.offset} of segment ${group.segment}`);
+    groups.push(group);
+    end += group.length;
+  }
+  if (hasGroupFrom(content, end)) throw damaged(path, `what is at byte ${end} is no group, and groups follow it`);
+  return { number, path, content, groups, end };
+}
+
+/** All but the last were complete before the next was made. */
+function checkSegments(folder: string, needed: readonly Segment[], oldest: number): void {
+  for (const [i, { number, path, content, groups, end }] of needed.entries()) {
+    if (number !== oldest + i) throw damaged(`the log in ${folder}`, `segment ${oldest + i} is not there`);
+    if (i === needed.length - 1) break;
+    if (groups.length === 0 || content.subarray(end).some((byte) => byte !== 0))
+      throw damaged(path, `what is at byte ${end} is no group, and another segment follows`);
+  }
+  if (needed.length === 0) throw damaged(`the log in ${folder}`, `segment ${oldest} is not there`);
+}
+
+function checkChain(needed: readonly Segment[], mark: FlushMark): void {
+  const groups = needed.flatMap((segment) => segment.groups);
+  const [first] = groups;
+  let before: FlushMark = { number: (first?.number ?? 1) - 1, checksum: first?.previous ?? 0 };
+  if (first?.segment === 1 && before.number !== 0) throw damaged("the log", "its first group is not there");
+  for (const { number, previous, checksum } of groups) {
+    if (number !== before.number + 1 || previous !== before.checksum)
+      throw damaged("the log", `group ${number} does not follow group ${before.number}`);
+    if (number === mark.number && checksum !== mark.checksum)
+      throw damaged("the log", `group ${number} is not the one that was flushed`);
+    before = { number, checksum };
+  }
+  if (before.number < mark.number)
+    throw damaged("the log", `${mark.number} groups were flushed, it ends behind group ${before.number}`);
+}
+
+function indexOf(segments: readonly Segment[]): LogIndex {
+  const index = new LogIndex();
+  for (const { number: segment, content, groups } of segments) {
+    for (const { type, seq, at, length } of groups.flatMap(({ records }) => records)) {
+      if (type === "cut") {
+        index.cut(sequenceNumber(seq));
+        continue;
+      }
+      const record = index.enter(sequenceNumber(seq), content.subarray(at, at + length));
+      index.place(record, segment, at);
+      record.bytes = undefined;
+    }
+  }
+  return index;
+}
+
+function truncate({ path, end }: Segment): void {
+  const descriptor = openSync(path, "r+");
+  try {
+    ftruncateSync(descriptor, end);
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
