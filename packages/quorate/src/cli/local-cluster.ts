@@ -55,7 +55,7 @@ export async function openOrMakeLocalCluster(options: LocalClusterOptions): Prom
   if (replicas !== cluster.replicas.length || (portBase ?? port) !== port)
     throw new ConfigurationError(
       "configuration.inconsistent",
-      `${options.path} holds a cluster of ${cluster.replicas.length} replicas from port ${port}; leave out --replicas and --port-base, or choose another --data folder`,
+      `${options.path} holds a cluster of ${cluster.replicas.length} replicas from port ${port}; leave out --replicas and --port-base, choose another --data folder, or remove this one if nothing in it is needed`,
     );
   return cluster;
 }
