@@ -93,6 +93,8 @@ function entryOf(seq: number, ...requests: VerifiedRequest[]): ReplicaFrame {
   return { type: "committed", entry: { batch, certificate: { ...place, signatures } } };
 }
 
+const largeEntry = (seq: number): ReplicaFrame => entryOf(seq, largeOf("a", seq), largeOf("b", seq));
+
 describe("ReplicaHost", () => {
   it("a primary says its proposal when it is flushed, and not before", () => {
     const scene = new Scene(0);
@@ -178,10 +180,10 @@ describe("ReplicaHost", () => {
   it("what was executed waits for no disk, but a checkpoint is signed when all up to it is durable", () => {
     const scene = new Scene(1);
     const last = genesis.checkpointInterval;
-    for (let seq = 1; seq < last; seq++) scene.host.onReplicaFrame(replicaId(2), largeEntryOf(seq));
+    for (let seq = 1; seq < last; seq++) scene.host.onReplicaFrame(replicaId(2), largeEntry(seq));
     expect([scene.host.status.executed, scene.store.disk.completionsWaiting]).to.deep.equal([last - 1, 0]);
     expect(scene.store.disk.unflushedGroups, "lazily written").to.be.above(0);
-    scene.host.onReplicaFrame(replicaId(2), largeEntryOf(last));
+    scene.host.onReplicaFrame(replicaId(2), largeEntry(last));
     scene.store.disk.completeFlush();
     expect(scene.spoken, "the log is durable").to.not.include("checkpoint");
     scene.store.disk.completeFlush();
@@ -192,14 +194,14 @@ describe("ReplicaHost", () => {
 
   it("a crash takes executed batches that were not committed to the disk, and executing them again gives the same", () => {
     const before = new Scene(1);
-    for (let seq = 1; seq <= 3; seq++) before.host.onReplicaFrame(replicaId(2), largeEntryOf(seq));
+    for (let seq = 1; seq <= 3; seq++) before.host.onReplicaFrame(replicaId(2), largeEntry(seq));
     expect(before.host.status.executed).to.equal(3);
     const half = before.store.disk.unflushedGroups / 3;
     const after = new Scene(1, before.store.disk.crash({ rest: half }));
     expect(after.host.status.executed).to.equal(1);
     const { executed } = after.host.welcome() as Extract<ServerFrame, { type: "welcome" }>;
     expect(executed).to.equal(1);
-    for (let seq = 2; seq <= 3; seq++) after.host.onReplicaFrame(replicaId(2), largeEntryOf(seq));
+    for (let seq = 2; seq <= 3; seq++) after.host.onReplicaFrame(replicaId(2), largeEntry(seq));
     expect(after.host.stateDigests).to.deep.equal(before.host.stateDigests);
   });
 
