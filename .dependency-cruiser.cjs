@@ -139,7 +139,7 @@ module.exports = {
       to: {
         path: "^(packages/[^/]+|test-harness|benchmarks)/",
         // Plain Node that runs before anything is installed has no names to import by.
-        pathNot: ["^$1/", "^test-harness/bin/install-state\\.js$"],
+        pathNot: ["^$1/", "^test-harness/bin/prepare\\.js$"],
         dependencyTypes: ["local"],
         dependencyTypesNot: ["aliased", "npm"],
       },

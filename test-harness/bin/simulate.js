@@ -1,7 +1,8 @@
 /**
- * Simulated clusters under faults, by seed: `npm run simulate`. Needs a build.
+ * Simulated clusters under faults, by seed: `npm run simulate`.
  */
 import { parseArgs } from "node:util";
+import { prepare } from "./prepare.js";
 
 const HELP = `Usage: npm run simulate -- [--seeds FIRST..LAST] [--seed N]... [--json] [--help]
 
@@ -22,11 +23,8 @@ if (options.help) {
   console.log(HELP);
   process.exit(0);
 }
-const harness = await import("../dist/index.js").catch((error) => {
-  if (error.code !== "ERR_MODULE_NOT_FOUND") throw error;
-  console.error("There is nothing to run yet: npm run build first.");
-  process.exit(2);
-});
+prepare("simulate", "test-harness");
+const harness = await import("../dist/index.js");
 
 const startedAt = performance.now();
 const campaign = new harness.Campaign();

@@ -43,20 +43,14 @@ const CHECKS = [
       "benchmarks",
     ),
   ],
-  ["nothing unused, nothing undeclared (knip)", tool(bin("knip", "bin/knip.js"), "--no-progress")],
+  ["nothing unused, nothing undeclared (knip)", tool(bin("knip", "bin/knip.js"), "--no-progress", "--no-config-hints")],
   ["packing (publint)", packageCheck("publint")],
   ["types of every entry point (attw)", packageCheck("types")],
   ["contents of every package", packageCheck("contents")],
   ["import of every entry point", packageCheck("entries")],
 ];
 
-const { values: options } = parseArgs({
-  options: {
-    stage: { type: "string", multiple: true },
-    full: { type: "boolean", default: false },
-    help: { type: "boolean", default: false },
-  },
-});
+const options = parseOptions();
 if (options.help) {
   console.log(HELP);
   process.exit(0);
@@ -85,6 +79,21 @@ if (unknown !== undefined) {
   process.exit(2);
 }
 process.exitCode = (await runStages(names)) ? 0 : 1;
+
+function parseOptions() {
+  try {
+    return parseArgs({
+      options: {
+        stage: { type: "string", multiple: true },
+        full: { type: "boolean", default: false },
+        help: { type: "boolean", default: false },
+      },
+    }).values;
+  } catch (error) {
+    console.error(`${error.message} See npm test -- --help.`);
+    process.exit(2);
+  }
+}
 
 async function runStages(stageNames) {
   const total = { passed: 0, failed: 0 };

@@ -28,12 +28,12 @@ interface GenesisFlags {
   readonly member: readonly MemberArgument[];
   readonly admin: readonly string[];
   readonly adminThreshold?: number;
-  readonly client: readonly string[];
+  readonly client?: readonly string[];
   readonly name: string;
   readonly checkpointInterval: number;
   readonly windowSize: number;
-  readonly limit: Readonly<Partial<Limits>>;
-  readonly timeout: Readonly<Partial<Timeouts>>;
+  readonly limit?: Readonly<Partial<Limits>>;
+  readonly timeout?: Readonly<Partial<Timeouts>>;
   readonly json?: true;
 }
 
@@ -43,20 +43,15 @@ export function addGenesisCommand(program: Command): void {
     .command("genesis")
     .description("write the public genesis document of a new cluster")
     .requiredOption("--out <file>", "where to write it; an existing file is never overwritten")
-    .requiredOption("--member <id=publickey@address>", "a replica; repeat for each of at least 4", collectMember, [])
-    .requiredOption("--admin <publickey>", "an admin key; repeat", collectKey, [])
+    .requiredOption("--member <id=publickey@address>", "a replica; repeat for each of at least 4", collectMember)
+    .requiredOption("--admin <publickey>", "an admin key; repeat", collectKey)
     .option("--admin-threshold <m>", "how many admins must sign; the majority unless given", integer)
-    .option("--client <publickey>", "admit only the clients listed; repeat (open to all unless given)", collectKey, [])
+    .option("--client <publickey>", "admit only the clients listed; repeat (open to all unless given)", collectKey)
     .option("--name <name>", "a name for people", "quorate")
     .option("--checkpoint-interval <K>", "sequence numbers between checkpoints", integer, DEFAULT_CHECKPOINT_INTERVAL)
     .option("--window-size <L>", "a multiple of K, at least 2K", integer, DEFAULT_WINDOW_SIZE)
-    .option("--limit <name=value>", `one of ${Object.keys(LIMITS_BOUNDS).join(", ")}`, collectNamed(LIMITS_BOUNDS), {})
-    .option(
-      "--timeout <name=ms>",
-      `one of ${Object.keys(TIMEOUTS_BOUNDS).join(", ")}`,
-      collectNamed(TIMEOUTS_BOUNDS),
-      {},
-    )
+    .option("--limit <name=value>", `one of ${Object.keys(LIMITS_BOUNDS).join(", ")}`, collectNamed(LIMITS_BOUNDS))
+    .option("--timeout <name=ms>", `one of ${Object.keys(TIMEOUTS_BOUNDS).join(", ")}`, collectNamed(TIMEOUTS_BOUNDS))
     .option("--json", "print JSON")
     .addHelpText(
       "after",
@@ -81,7 +76,7 @@ function documentOf(flags: GenesisFlags): object {
     faultModel: "byzantine",
     members: flags.member,
     admins: { threshold: flags.adminThreshold ?? Math.floor(flags.admin.length / 2) + 1, keys: flags.admin },
-    clients: flags.client.length === 0 ? "open" : flags.client,
+    clients: flags.client ?? "open",
     checkpointInterval: flags.checkpointInterval,
     windowSize: flags.windowSize,
     limits: { ...DEFAULT_LIMITS, ...flags.limit },
@@ -89,22 +84,22 @@ function documentOf(flags: GenesisFlags): object {
   };
 }
 
-function collectMember(text: string, before: readonly MemberArgument[]): MemberArgument[] {
+function collectMember(text: string, before: readonly MemberArgument[] = []): MemberArgument[] {
   const [, id, publicKey, address] = /^(\d+)=([0-9a-f]{64})@(.+)$/.exec(text) ?? [];
   if (id === undefined || publicKey === undefined || address === undefined)
     throw new InvalidArgumentError("expected id=publickey@host:port, the key as 64 hex digits.");
   return [...before, { id: Number(id), publicKey, address }];
 }
 
-function collectKey(text: string, before: readonly string[]): string[] {
+function collectKey(text: string, before: readonly string[] = []): string[] {
   if (!isHex32(text)) throw new InvalidArgumentError("expected a public key: 64 lower-case hex digits.");
   return collect(text, before);
 }
 
 function collectNamed(
   known: Readonly<Record<string, unknown>>,
-): (text: string, before: Readonly<Record<string, number>>) => Record<string, number> {
-  return (text, before) => {
+): (text: string, before?: Readonly<Record<string, number>>) => Record<string, number> {
+  return (text, before = {}) => {
     const [, name, value] = /^(\w+)=(\d+)$/.exec(text) ?? [];
     if (name === undefined || !(name in known))
       throw new InvalidArgumentError(`expected name=integer, name one of ${Object.keys(known).join(", ")}.`);
