@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { ProcessCluster, RunningCommand } from "@quorate/test-harness";
 import { expect } from "chai";
-import type { KvClient } from "quorate";
+import type { KvClient, ProcessStatus } from "quorate";
 
 const LYING_REPLICA = fileURLToPath(new URL("./lying-replica-child.js", import.meta.url));
 /** What the lying replica counts. */
@@ -63,6 +63,10 @@ describe("a cluster with one faulty backup", function () {
   it("answers truly while the backup signs wrong results, wrong votes and wrong checkpoints", async () => {
     await cluster.kill([1]);
     await cluster.startWith(1, process.execPath, [LYING_REPLICA, cluster.folder(1).path]);
+    // Else all is over before the others have dialed it again, and it has nothing to vote on.
+    const isHeard = ({ peers }: ProcessStatus): boolean =>
+      peers.some(({ replica, isConnected }) => replica === 1 && isConnected);
+    await cluster.until((statuses) => statuses.every(isHeard), { ids: [0, 2, 3] });
     const { store: fresh } = await cluster.connect();
 
     expect(await fresh.put("greeting", "hello")).to.equal(false);
