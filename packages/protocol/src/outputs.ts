@@ -109,7 +109,7 @@ export type ClientFrame = { readonly type: "request"; readonly request: import("
 export type ServerFrame =
   | { readonly type: "reply"; readonly reply: Reply }
   | { readonly type: "refused"; readonly requestDigest: Digest; readonly code: RefusalCode }
-  /** After the handshake and whenever the view changes: unsigned hints for a start. */
+  /** After the handshake: unsigned hints for a start. */
   | {
       readonly type: "welcome";
       readonly epoch: Epoch;

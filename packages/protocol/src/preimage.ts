@@ -4,7 +4,7 @@
  */
 import { PreimageWriter, utf8 } from "./bytes.ts";
 import type { Genesis, Limits, Timeouts } from "./genesis.ts";
-import { LIMITS_BOUNDS, TIMEOUTS_BOUNDS } from "./genesis.ts";
+import { FORMAT_VERSION, LIMITS_BOUNDS, TIMEOUTS_BOUNDS } from "./genesis.ts";
 import type { ClusterId, Digest, PublicKey, ReplicaId, SequenceNumber, TimestampMs } from "./ids.ts";
 import { assertNever } from "./invariant.ts";
 import type { Checkpoint, FetchBatch, FetchCommitted, ReplicaMessage, Status, ThreePhaseMessage } from "./messages.ts";
@@ -249,7 +249,10 @@ export function helloPreimage(
   other: LinkIdentity,
   otherNonce: Digest,
 ): Uint8Array {
-  const writer = new PreimageWriter(TAG + U32 + HASH + 2 * (1 + U32 + 2 * HASH)).tag(TAGS.hello).u32(1).hex32(cluster);
+  const writer = new PreimageWriter(TAG + U32 + HASH + 2 * (1 + U32 + 2 * HASH))
+    .tag(TAGS.hello)
+    .u32(FORMAT_VERSION)
+    .hex32(cluster);
   for (const [end, nonce] of [
     [own, ownNonce],
     [other, otherNonce],
