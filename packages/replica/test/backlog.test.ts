@@ -76,6 +76,15 @@ describe("Backlog (protocol rule 4.3)", () => {
     expect(backlog.release(seqOf(10))).to.deep.equal([proposal(10, batch)]);
   });
 
+  it("a proposal whose body there is no room for is kept without it", () => {
+    const backlog = new Backlog();
+    backlog.add(proposal(10, undefined));
+    for (let i = 1; i <= BACKLOG_BATCHES_PER_SENDER_MAX; i++) backlog.add(proposal(10 + i, batch));
+
+    expect(backlog.add(proposal(10, batch))).to.equal(false);
+    expect(seqsOf(backlog.release(seqOf(10)))).to.deep.equal([[10, 0]]);
+  });
+
   it("two types of votes for one number are two messages", () => {
     const backlog = new Backlog();
     backlog.add(early(1, 10, "prepare"));

@@ -51,6 +51,14 @@ describe("readDisk (protocol rule 8.4)", () => {
     expect(committed.map(({ certificate }) => certificate.seq)).to.deep.equal([1]);
   });
 
+  it("takes a prepared certificate of a quorum", () => {
+    const { envelope } = prePreparedOf(1) as Extract<LogRecord, { type: "pre-prepared" }>;
+    const message = { type: "prepare", epoch, view, seq: seqOf(1), digest: batch.digest } as const;
+    const prepares = [1, 2].map((id) => ({ from: replicaId(id), signature: envelopeOf(id, message).signature }));
+    const { records } = read(storeWith(1, { type: "prepared", certificate: { prePrepare: envelope, prepares } }));
+    expect(records.map(({ type }) => type)).to.deep.equal(["prepared"]);
+  });
+
   it("reads the history above the state up to its first gap", () => {
     const store = createMemoryStore();
     for (const seq of [1, 2, 3, 5])
@@ -63,6 +71,10 @@ describe("readDisk (protocol rule 8.4)", () => {
 
   const record = prePreparedOf(1) as Extract<LogRecord, { type: "pre-prepared" }>;
   const stable = { epoch, seq: seqOf(8), stateRoot: digestOf("x"), signatures: certificateOf(8).signatures };
+  const prepareOf = (id: number) => {
+    const message = { type: "prepare", epoch, view, seq: seqOf(1), digest: batch.digest } as const;
+    return { from: replicaId(id), signature: envelopeOf(id, message).signature };
+  };
   const prepares = [1, 2].map((id) => ({ from: replicaId(id), signature: new Uint8Array(64) }));
   const damage: { name: string; store: MemoryStore; says: RegExp }[] = [
     {
@@ -79,6 +91,11 @@ describe("readDisk (protocol rule 8.4)", () => {
     {
       name: "a prepared certificate",
       store: storeWith(1, { type: "prepared", certificate: { prePrepare: record.envelope, prepares } }),
+      says: /not valid/,
+    },
+    {
+      name: "a prepared certificate of too few",
+      store: storeWith(1, { type: "prepared", certificate: { prePrepare: record.envelope, prepares: [prepareOf(1)] } }),
       says: /not valid/,
     },
     { name: "a stable checkpoint", store: storeWith(8, { type: "stable", checkpoint: stable }), says: /not valid/ },
@@ -123,8 +140,7 @@ describe("EvidenceShelf", () => {
   it("keeps one piece once, and across restarts", () => {
     const store = createMemoryStore();
     const shelf = shelfOn(store);
-    shelf.keep(evidenceOf(1, 1));
-    shelf.keep(evidenceOf(1, 1));
+    expect([shelf.keep(evidenceOf(1, 1)), shelf.keep(evidenceOf(1, 1))]).to.deep.equal([true, false]);
     expect([shelf.count, shelfOn(store).count]).to.deep.equal([1, 1]);
   });
 
@@ -132,6 +148,7 @@ describe("EvidenceShelf", () => {
     const store = createMemoryStore();
     const shelf = shelfOn(store);
     for (let seq = 1; seq <= EVIDENCE_PER_REPLICA_MAX + 5; seq++) shelf.keep(evidenceOf(1, seq));
+    expect(shelf.keep(evidenceOf(1, 99)), "one too many").to.equal(false);
     expect(shelf.count, "of one").to.equal(EVIDENCE_PER_REPLICA_MAX);
     shelf.keep(evidenceOf(2, 1));
     expect([shelf.count, shelfOn(store).count]).to.deep.equal([

@@ -36,6 +36,7 @@ class Scene {
   readonly sent: ReplicaFrame[] = [];
   readonly toClients: ServerFrame[] = [];
   readonly fatal: Error[] = [];
+  readonly rejected: string[] = [];
   readonly timers = new Map<string, () => void>();
   readonly host: ReplicaHost;
 
@@ -60,7 +61,10 @@ class Scene {
         startTimer: (timer, _afterMs, fire) => this.timers.set(timer, fire),
         cancelTimer: (timer) => this.timers.delete(timer),
       },
-      observer: { onFatal: (error) => this.fatal.push(error) },
+      observer: {
+        onFatal: (error) => this.fatal.push(error),
+        onRejection: ({ code }) => this.rejected.push(code),
+      },
     });
     this.host.start();
   }
@@ -229,6 +233,18 @@ describe("ReplicaHost", () => {
     for (let i = 0; i < 50; i++) scene.host.onClientFrame(publicKey, { type: "request", request: large.request });
 
     expect(scene.toClients.map(({ type }) => type)).to.deep.equal(Array(16).fill("reply"));
+  });
+
+  it("of one client only a share of requests is looked at, bad signatures or not (protocol rule 13.1)", () => {
+    const scene = new Scene(1);
+    const forged = { ...registration.request, signature: new Uint8Array(64) };
+    const { client } = forged;
+    const verdicts = Array.from({ length: 4_100 }, () =>
+      scene.host.onClientFrame(client, { type: "request", request: forged }),
+    );
+
+    expect(verdicts.filter((isCorrect) => !isCorrect)).to.have.length(4_000);
+    expect(scene.rejected.slice(-100)).to.deep.equal(Array(100).fill("ingress.over-budget"));
   });
 
   it("junk from a replica is told apart from what a correct one may send", () => {
