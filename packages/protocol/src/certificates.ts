@@ -1,6 +1,6 @@
 import type { Digest, Epoch, ReplicaId, SequenceNumber, ViewNumber } from "./ids.ts";
 import { type Membership, memberOf, primaryOf, quorumSize } from "./membership.ts";
-import type { Envelope, PrePrepare } from "./messages.ts";
+import type { Envelope, NewView, PrePrepare, ViewChange } from "./messages.ts";
 
 /** One signature of a certificate; the signed message follows from the certificate's other fields. */
 export interface MemberSignature {
@@ -32,6 +32,28 @@ export interface CheckpointCertificate {
   readonly stateRoot: Digest;
   /** Of distinct members, ascending by id. */
   readonly signatures: readonly MemberSignature[];
+}
+
+/** A VIEW-CHANGE with what proves its claims. Nobody signs the certificates: a fact may have many (protocol rule 2.3). */
+export interface JustifiedViewChange {
+  readonly envelope: Envelope<ViewChange>;
+  /** Of `stable`; for genesis without signatures. */
+  readonly checkpoint: CheckpointCertificate;
+  /** One for each element of `prepared`, in the same order. */
+  readonly certificates: readonly PreparedCertificate[];
+}
+
+/** A NEW-VIEW with all that is needed to draw its conclusion again. */
+export interface JustifiedNewView {
+  readonly envelope: Envelope<NewView>;
+  /** One for each element of `viewChanges`, in the same order. */
+  readonly viewChanges: readonly Envelope<ViewChange>[];
+  /** Of the start; for genesis without signatures. */
+  readonly checkpoint: CheckpointCertificate;
+  /** For each number that is not a gap, ascending, a certificate of the claim that was chosen. */
+  readonly certificates: readonly PreparedCertificate[];
+  /** The new primary's signatures over the PRE-PREPAREs that follow from `digests`, in the same order. */
+  readonly prePrepareSignatures: readonly Uint8Array[];
 }
 
 /** Why a certificate proves nothing, before any of its signatures was looked at. */

@@ -1,24 +1,45 @@
-import type { Checkpoint, Commit, Envelope, PrePrepare, Prepare } from "./messages.ts";
+import type { Checkpoint, Commit, Envelope, NewView, PrePrepare, Prepare, ViewChange } from "./messages.ts";
+import { isSameNewView, isSameViewChange } from "./new-view.ts";
+
+/** What a member signs at most once with one content for one place. */
+export type UniqueMessage = PrePrepare | Prepare | Commit | Checkpoint | ViewChange | NewView;
 
 /**
- * Two messages that no correct replica can both have signed (protocol rule 13.2): one sender, one type, one place,
- * another content. Anyone with the genesis document can verify it.
+ * What no correct replica can have signed (protocol rule 13.2). Anyone with the genesis document can verify it.
  */
-export type Evidence = {
-  readonly type: "equivocation";
-  readonly first: Envelope<PrePrepare | Prepare | Commit | Checkpoint>;
-  readonly second: Envelope<PrePrepare | Prepare | Commit | Checkpoint>;
-};
+export type Evidence =
+  /** One sender, one type, one place, two contents. */
+  | {
+      readonly type: "equivocation";
+      readonly first: Envelope<UniqueMessage>;
+      readonly second: Envelope<UniqueMessage>;
+    }
+  /** A NEW-VIEW that does not follow from the VIEW-CHANGEs that it names; see `newViewFault`. */
+  | {
+      readonly type: "unjustified-new-view";
+      readonly newView: Envelope<NewView>;
+      /** Those that it refers to, in the same order. */
+      readonly viewChanges: readonly Envelope<ViewChange>[];
+    };
+export type Equivocation = Extract<Evidence, { type: "equivocation" }>;
 
 /**
  * Whether two envelopes contradict each other by their content; the signatures are for `crypto` to verify. A replica
  * that lost its disk may sign one checkpoint twice (rule 9.5), so a pair of checkpoints is divergence, which is told
  * apart by its message type.
  */
-export function isContradiction({ first, second }: Evidence): boolean {
+export function isContradiction({ first, second }: Equivocation): boolean {
   const a = first.message;
   const b = second.message;
-  if (first.from !== second.from || a.epoch !== b.epoch || a.seq !== b.seq) return false;
-  if (a.type === "checkpoint") return b.type === "checkpoint" && a.stateRoot !== b.stateRoot;
-  return b.type === a.type && a.view === b.view && a.digest !== b.digest;
+  if (first.from !== second.from || a.epoch !== b.epoch) return false;
+  switch (a.type) {
+    case "checkpoint":
+      return b.type === "checkpoint" && a.seq === b.seq && a.stateRoot !== b.stateRoot;
+    case "view-change":
+      return b.type === "view-change" && a.view === b.view && !isSameViewChange(a, b);
+    case "new-view":
+      return b.type === "new-view" && a.view === b.view && !isSameNewView(a, b);
+    default:
+      return b.type === a.type && a.seq === b.seq && a.view === b.view && a.digest !== b.digest;
+  }
 }

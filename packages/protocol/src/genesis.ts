@@ -37,6 +37,10 @@ export interface Timeouts {
   readonly clockToleranceMs: number;
   /** Between two status messages of a replica that has work; an idle one sends every tenth. */
   readonly statusIntervalMs: number;
+  /** How long a request may wait at a backup before the backup gives up on the primary; doubled by each failed view. */
+  readonly viewChangeMs: number;
+  /** What the doubling ends at: liveness needs delays below it (protocol rule 1.2). */
+  readonly viewChangeMaxMs: number;
 }
 
 /** m of these keys are needed for an administrative operation. */
@@ -89,10 +93,17 @@ export const LIMITS_BOUNDS: Readonly<Record<keyof Limits, readonly [number, numb
   sessionWindow: [1, 256],
   registrationValidityMax: [16, 2 ** 40],
 };
-export const DEFAULT_TIMEOUTS: Timeouts = { clockToleranceMs: 5_000, statusIntervalMs: 200 };
+export const DEFAULT_TIMEOUTS: Timeouts = {
+  clockToleranceMs: 5_000,
+  statusIntervalMs: 200,
+  viewChangeMs: 2_000,
+  viewChangeMaxMs: 60_000,
+};
 export const TIMEOUTS_BOUNDS: Readonly<Record<keyof Timeouts, readonly [number, number]>> = {
   clockToleranceMs: [10, 3_600_000],
   statusIntervalMs: [5, 60_000],
+  viewChangeMs: [20, 3_600_000],
+  viewChangeMaxMs: [20, 86_400_000],
 };
 export const DEFAULT_CHECKPOINT_INTERVAL = 128;
 export const DEFAULT_WINDOW_SIZE = 512;
@@ -130,6 +141,9 @@ export function checkGenesis(genesis: Genesis): void {
   checkWindow(genesis);
   checkBounds("limits", genesis.limits, LIMITS_BOUNDS);
   checkBounds("timeouts", genesis.timeouts, TIMEOUTS_BOUNDS);
+  const { viewChangeMs, viewChangeMaxMs } = genesis.timeouts;
+  if (viewChangeMaxMs < viewChangeMs)
+    refuse(`timeouts.viewChangeMaxMs is ${viewChangeMaxMs}, expected at least viewChangeMs ${viewChangeMs}`);
   const windowBytes = genesis.windowSize * genesis.limits.batchBytesMax;
   if (windowBytes > WINDOW_BYTES_MAX)
     refuse(

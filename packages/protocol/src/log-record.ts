@@ -1,4 +1,9 @@
-import type { CheckpointCertificate, PreparedCertificate } from "./certificates.ts";
+import type {
+  CheckpointCertificate,
+  JustifiedNewView,
+  JustifiedViewChange,
+  PreparedCertificate,
+} from "./certificates.ts";
 import type { SequenceNumber } from "./ids.ts";
 import { assertNever } from "./invariant.ts";
 import type { Envelope, PrePrepare } from "./messages.ts";
@@ -11,7 +16,11 @@ export type LogRecord =
   /** This number prepared here; the COMMIT follows from the certificate. */
   | { readonly type: "prepared"; readonly certificate: PreparedCertificate }
   /** The checkpoint this log starts from. */
-  | { readonly type: "stable"; readonly checkpoint: CheckpointCertificate };
+  | { readonly type: "stable"; readonly checkpoint: CheckpointCertificate }
+  /** This VIEW-CHANGE was sent; the views below it are left. `at`: where it stands in the log, moved up with h. */
+  | { readonly type: "view-change"; readonly at: SequenceNumber; readonly viewChange: JustifiedViewChange }
+  /** This view was entered. `at` as above. */
+  | { readonly type: "new-view"; readonly at: SequenceNumber; readonly newView: JustifiedNewView };
 
 /** The sequence number a record belongs to; the log is cut by it. */
 export function sequenceNumberOf(record: LogRecord): SequenceNumber {
@@ -22,6 +31,9 @@ export function sequenceNumberOf(record: LogRecord): SequenceNumber {
       return record.certificate.prePrepare.message.seq;
     case "stable":
       return record.checkpoint.seq;
+    case "view-change":
+    case "new-view":
+      return record.at;
     default:
       return assertNever(record);
   }

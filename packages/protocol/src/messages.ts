@@ -55,6 +55,10 @@ export interface Status {
   readonly accepted: SequenceNumber;
   /** Numbers that have not moved since its previous status, ascending, at most `STATUS_LACKS_MAX`. */
   readonly lacks: readonly Lack[];
+  /** The view it moves to; equal to `view` while it orders. */
+  readonly target: ViewNumber;
+  /** Whose VIEW-CHANGE for `target` it holds, ascending by id; empty while it orders. */
+  readonly viewChangesOf: readonly ReplicaId[];
 }
 /** Asks for the batch with this digest; answered by a `batch-body` frame. */
 export interface FetchBatch {
@@ -71,8 +75,67 @@ export interface FetchCommitted {
   readonly last: SequenceNumber;
 }
 
+/** "At `seq` this digest prepared here, last in `view`": one element of the set P (OSDI'99 §4.4). */
+export interface PreparedClaim {
+  readonly seq: SequenceNumber;
+  readonly view: ViewNumber;
+  readonly digest: Digest;
+}
+
+/** A checkpoint by its content: what its certificate proves. */
+export interface CheckpointClaim {
+  readonly seq: SequenceNumber;
+  readonly stateRoot: Digest;
+}
+
+/**
+ * The sender leaves all views below `view` and says what it promised in them. It signs the claims; the certificates that
+ * prove them travel beside it, see `JustifiedViewChange` (OSDI'99 §4.4, protocol rule 7.1).
+ */
+export interface ViewChange {
+  readonly type: "view-change";
+  readonly epoch: Epoch;
+  /** The view it moves to; at least 1. */
+  readonly view: ViewNumber;
+  /** Its stable checkpoint. */
+  readonly stable: CheckpointClaim;
+  /** What prepared above it, one claim a number with the highest view, ascending by number. */
+  readonly prepared: readonly PreparedClaim[];
+}
+
+/** A VIEW-CHANGE by its sender and the digest of its preimage. */
+export interface ViewChangeReference {
+  readonly from: ReplicaId;
+  readonly digest: Digest;
+}
+
+/**
+ * The new primary's conclusion from a quorum of VIEW-CHANGEs: what is proposed again in `view`. Everyone draws it again
+ * for himself (OSDI'99 §4.4, protocol rule 7.2).
+ */
+export interface NewView {
+  readonly type: "new-view";
+  readonly epoch: Epoch;
+  readonly view: ViewNumber;
+  /** The VIEW-CHANGEs that it follows from, a quorum of distinct members, ascending by id. */
+  readonly viewChanges: readonly ViewChangeReference[];
+  /** The stable checkpoint that the view starts from. */
+  readonly start: SequenceNumber;
+  /** The batch digests proposed again at `start + 1`, `start + 2`, …; the null batch's in the gaps. At most L. */
+  readonly digests: readonly Digest[];
+}
+
 /** What replicas sign and send to each other. */
-export type ReplicaMessage = PrePrepare | Prepare | Commit | Checkpoint | Status | FetchBatch | FetchCommitted;
+export type ReplicaMessage =
+  | PrePrepare
+  | Prepare
+  | Commit
+  | Checkpoint
+  | Status
+  | FetchBatch
+  | FetchCommitted
+  | ViewChange
+  | NewView;
 export type ReplicaMessageType = ReplicaMessage["type"];
 
 /** The most `lacks` a status carries. */

@@ -1,9 +1,16 @@
+import type { CheckpointCertificate, PreparedCertificate } from "./certificates.ts";
 import type { Digest, PublicKey, ReplicaId, TimestampMs } from "./ids.ts";
-import type { ReplicaMessage } from "./messages.ts";
+import type { NewView, ReplicaMessage, ViewChange } from "./messages.ts";
 import type { Statement } from "./outputs.ts";
 import type { Unsigned } from "./preimage.ts";
 import type { OperationsRequest, RegistrationRequest } from "./request.ts";
-import type { VerifiedBatch, VerifiedEnvelope, VerifiedRequest } from "./verified.ts";
+import type {
+  VerifiedBatch,
+  VerifiedEnvelope,
+  VerifiedNewView,
+  VerifiedRequest,
+  VerifiedViewChange,
+} from "./verified.ts";
 
 /** SHA-256, pure. */
 export interface Hasher {
@@ -22,6 +29,23 @@ export interface Signer {
 /** Puts verified requests together: the batch of verified parts is verified. Pure. */
 export interface BatchComposer {
   compose(timestampMs: TimestampMs, requests: readonly VerifiedRequest[]): VerifiedBatch;
+}
+
+/** Puts the messages of a view change together and signs them: what is made of verified parts is verified. Pure. */
+export interface ViewChangeComposer {
+  readonly self: ReplicaId;
+  viewChange(
+    message: ViewChange,
+    checkpoint: CheckpointCertificate,
+    certificates: readonly PreparedCertificate[],
+  ): VerifiedViewChange;
+  /** Signs the NEW-VIEW and the PRE-PREPARE of each of its digests. */
+  newView(
+    message: NewView,
+    viewChanges: readonly VerifiedViewChange[],
+    checkpoint: CheckpointCertificate,
+    certificates: readonly PreparedCertificate[],
+  ): VerifiedNewView;
 }
 
 /** A client's key. */

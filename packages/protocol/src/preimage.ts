@@ -7,7 +7,16 @@ import type { Genesis, Limits, Timeouts } from "./genesis.ts";
 import { FORMAT_VERSION, LIMITS_BOUNDS, TIMEOUTS_BOUNDS } from "./genesis.ts";
 import type { ClusterId, Digest, PublicKey, ReplicaId, SequenceNumber, TimestampMs } from "./ids.ts";
 import { assertNever } from "./invariant.ts";
-import type { Checkpoint, FetchBatch, FetchCommitted, ReplicaMessage, Status, ThreePhaseMessage } from "./messages.ts";
+import type {
+  Checkpoint,
+  FetchBatch,
+  FetchCommitted,
+  NewView,
+  ReplicaMessage,
+  Status,
+  ThreePhaseMessage,
+  ViewChange,
+} from "./messages.ts";
 import { type OperationResult, type OutputLeaf, RESULT_STATUS_CODES, type Statement } from "./outputs.ts";
 import type { OperationsRequest, RegistrationRequest } from "./request.ts";
 
@@ -40,6 +49,8 @@ export const MESSAGE_TYPE_CODES: Readonly<Record<ReplicaMessage["type"], number>
   status: 5,
   "fetch-batch": 6,
   "fetch-committed": 7,
+  "view-change": 8,
+  "new-view": 9,
 };
 
 /** The part of an operations or registration request that its signature and digest cover. */
@@ -67,11 +78,21 @@ export function replicaMessagePreimage(cluster: ClusterId, from: ReplicaId, mess
     case "checkpoint":
       return checkpointFields(start(U64 + HASH), message);
     case "status":
-      return statusFields(start(4 * U64 + U32 + message.lacks.length * (U64 + 1)), message);
+      return statusFields(
+        start(5 * U64 + 2 * U32 + message.lacks.length * (U64 + 1) + message.viewChangesOf.length * U32),
+        message,
+      );
     case "fetch-batch":
       return fetchBatchFields(start(U64 + HASH), message);
     case "fetch-committed":
       return fetchCommittedFields(start(2 * U64), message);
+    case "view-change":
+      return viewChangeFields(start(2 * U64 + HASH + U32 + message.prepared.length * (2 * U64 + HASH)), message);
+    case "new-view":
+      return newViewFields(
+        start(2 * U64 + 2 * U32 + message.viewChanges.length * (U32 + HASH) + message.digests.length * HASH),
+        message,
+      );
     default:
       return assertNever(message);
   }
@@ -87,6 +108,20 @@ function statusFields(writer: PreimageWriter, m: Status): Uint8Array {
   writer.u64(m.view).u64(m.executed).u64(m.stable).u64(m.accepted).u32(m.lacks.length);
   for (const lack of m.lacks)
     writer.u64(lack.seq).u8((lack.prePrepare ? 1 : 0) | (lack.prepares ? 2 : 0) | (lack.commits ? 4 : 0));
+  writer.u64(m.target).u32(m.viewChangesOf.length);
+  for (const id of m.viewChangesOf) writer.u32(id);
+  return writer.finish();
+}
+function viewChangeFields(writer: PreimageWriter, m: ViewChange): Uint8Array {
+  writer.u64(m.view).u64(m.stable.seq).hex32(m.stable.stateRoot).u32(m.prepared.length);
+  for (const claim of m.prepared) writer.u64(claim.seq).u64(claim.view).hex32(claim.digest);
+  return writer.finish();
+}
+function newViewFields(writer: PreimageWriter, m: NewView): Uint8Array {
+  writer.u64(m.view).u32(m.viewChanges.length);
+  for (const { from, digest } of m.viewChanges) writer.u32(from).hex32(digest);
+  writer.u64(m.start).u32(m.digests.length);
+  for (const digest of m.digests) writer.hex32(digest);
   return writer.finish();
 }
 function fetchBatchFields(writer: PreimageWriter, m: FetchBatch): Uint8Array {

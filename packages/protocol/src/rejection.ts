@@ -1,4 +1,5 @@
 import type { Digest, Epoch, ReplicaId, SequenceNumber, ViewNumber } from "./ids.ts";
+import type { NewViewFault, ViewChangeFault } from "./new-view.ts";
 
 /**
  * Why a verified input was dropped. Never thrown: bad input from others is counted per sender and code, and changes
@@ -24,5 +25,11 @@ export type Rejection = {
   | { readonly code: "request.queue-full" }
   | { readonly code: "body.not-asked-for"; readonly digest: Digest }
   | { readonly code: "committed.not-asked-for"; readonly seq: SequenceNumber }
+  | { readonly code: "view-change.past"; readonly view: ViewNumber }
+  | { readonly code: "view-change.malformed"; readonly view: ViewNumber; readonly fault: ViewChangeFault }
+  | { readonly code: "view-change.conflicting"; readonly view: ViewNumber }
+  | { readonly code: "new-view.past"; readonly view: ViewNumber }
+  | { readonly code: "new-view.malformed"; readonly view: ViewNumber; readonly fault: NewViewFault }
+  | { readonly code: "new-view.conflicting"; readonly view: ViewNumber }
 );
 export type RejectionCode = Rejection["code"];

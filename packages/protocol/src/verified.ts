@@ -1,6 +1,12 @@
-import type { CheckpointCertificate, CommitCertificate, PreparedCertificate } from "./certificates.ts";
+import type {
+  CheckpointCertificate,
+  CommitCertificate,
+  JustifiedNewView,
+  JustifiedViewChange,
+  PreparedCertificate,
+} from "./certificates.ts";
 import type { Digest, TimestampMs } from "./ids.ts";
-import type { Envelope, ReplicaMessage } from "./messages.ts";
+import type { Envelope, PrePrepare, ReplicaMessage } from "./messages.ts";
 import type { Reply } from "./outputs.ts";
 import type { Batch, DigestedRequest } from "./request.ts";
 
@@ -31,6 +37,27 @@ export type VerifiedCommitCertificate = Verified<CommitCertificate>;
 export type VerifiedPreparedCertificate = Verified<PreparedCertificate>;
 export type VerifiedCheckpointCertificate = Verified<CheckpointCertificate>;
 export type VerifiedReply = Verified<Reply>;
+
+/** A VIEW-CHANGE with the digest that a NEW-VIEW refers to it by. */
+export interface DigestedViewChange {
+  /** Of `replicaMessagePreimage`. */
+  readonly digest: Digest;
+  readonly viewChange: JustifiedViewChange;
+}
+/** The envelope, the certificate of each claim and of the checkpoint are verified, and each certifies its claim. */
+export type VerifiedViewChange = Verified<DigestedViewChange>;
+
+/** A NEW-VIEW with its PRE-PREPAREs written out. */
+export interface ExpandedNewView {
+  readonly newView: JustifiedNewView;
+  /** At `start + 1`, `start + 2`, … */
+  readonly prePrepares: readonly VerifiedEnvelope<PrePrepare>[];
+}
+/**
+ * All signatures are verified, the VIEW-CHANGEs are those that are referred to. Whether the conclusion follows from them
+ * is for the receiver to judge, see `newViewFault`.
+ */
+export type VerifiedNewView = Verified<ExpandedNewView>;
 
 /** A committed entry: the certificate verified, and the batch's digest found equal to the certificate's. */
 export interface CertifiedBatch {

@@ -1,0 +1,371 @@
+import {
+  type Base,
+  type CheckpointCertificate,
+  type Digest,
+  type Envelope,
+  invariant,
+  isSameNewView,
+  isSameViewChange,
+  type Membership,
+  type NewView,
+  newViewFault,
+  type Outbox,
+  type PrePrepare,
+  type PreparedCertificate,
+  type PreparedClaim,
+  primaryOf,
+  quorumSize,
+  type ReplicaFrame,
+  type ReplicaId,
+  type SequenceNumber,
+  type Status,
+  type VerifiedNewView,
+  type VerifiedViewChange,
+  type ViewChange,
+  type ViewChangeComposer,
+  type ViewNumber,
+  viewChangeFault,
+  viewNumber,
+  weakQuorumSize,
+} from "@quorate/protocol";
+import { composeNewView } from "./compose-new-view.ts";
+import { TimeOut, type TimeOutOptions } from "./time-out.ts";
+
+export interface ViewChangingOptions extends TimeOutOptions {
+  readonly composer: ViewChangeComposer;
+  /** L of genesis. */
+  readonly windowSize: number;
+  /** The digest of the null batch. */
+  readonly nullDigest: Digest;
+}
+
+/** What the log held of views; see `ViewChanging` and protocol rule 8.2. */
+export interface RestoredViews {
+  /** The last own VIEW-CHANGE, for resending it as it was. */
+  readonly viewChange: VerifiedViewChange | undefined;
+  /** The NEW-VIEW of the view entered last; undefined in view 0. */
+  readonly newView: VerifiedNewView | undefined;
+}
+
+/** What the replica has promised so far, for a VIEW-CHANGE. */
+export interface Promises {
+  readonly stable: CheckpointCertificate;
+  /** Of the highest view for each number above `stable`, ascending by number. */
+  readonly prepared: readonly PreparedCertificate[];
+}
+
+/** What a message or a time-out of this sub-protocol leads to; the replica does it. */
+export type ViewChangeStep =
+  /** Leave the view: stop ordering, then call `leave` with this target and what was promised. */
+  | { readonly type: "leave"; readonly target: ViewNumber }
+  /** The view is entered: order in it, starting with its proposals. */
+  | { readonly type: "enter"; readonly newView: VerifiedNewView };
+
+/**
+ * The view that a replica is in, and its way to the next one (OSDI'99 §4.4). It never orders: it says when to stop and
+ * with what to begin again.
+ */
+export class ViewChanging {
+  readonly #options: ViewChangingOptions;
+  readonly #membership: Membership;
+  readonly #timeOut: TimeOut;
+  /** The view entered last. */
+  #view: ViewNumber;
+  /** The view moved to; equal to `#view` while it orders. */
+  #target: ViewNumber;
+  /** Of each member the newest; the own one included. Bounded by n. */
+  readonly #newest = new Map<ReplicaId, VerifiedViewChange>();
+  #own: VerifiedViewChange | undefined;
+  /** Of the view entered last, for those who missed it. */
+  #newView: VerifiedNewView | undefined;
+  /** A valid NEW-VIEW that starts above the own stable checkpoint; the one of the highest view. */
+  #waiting: VerifiedNewView | undefined;
+  /** Those whose contradiction about a view is on record: the view. */
+  readonly #convicted = new Map<ReplicaId, ViewNumber>();
+  /** h: no view is entered that starts above it. */
+  #stable: SequenceNumber;
+  #token = 0;
+  #isTimerRunning = false;
+
+  constructor(options: ViewChangingOptions, base: Base, restored?: RestoredViews) {
+    this.#options = options;
+    this.#membership = base.membership;
+    this.#stable = base.stable.seq;
+    this.#timeOut = new TimeOut(options);
+    this.#newView = restored?.newView;
+    this.#view = this.#newView?.newView.envelope.message.view ?? viewNumber(0);
+    invariant(this.#view === base.view, "view-change.base-of-another-view", { view: this.#view, base: base.view });
+    this.#target = this.#view;
+    this.#own = restored?.viewChange;
+    if (this.#own === undefined) return;
+    const { from, message } = this.#own.viewChange.envelope;
+    invariant(from === options.composer.self, "view-change.restored-foreign", { from });
+    if (message.view <= this.#view) return;
+    this.#target = message.view;
+    this.#newest.set(from, this.#own);
+  }
+
+  /** The view entered last. */
+  get view(): ViewNumber {
+    return this.#view;
+  }
+  /** The view moved to; equal to `view` while it orders. */
+  get target(): ViewNumber {
+    return this.#target;
+  }
+  get isSettled(): boolean {
+    return this.#target === this.#view;
+  }
+  /** How long a request may wait in this view. */
+  get timeOutMs(): number {
+    return this.#timeOut.currentMs;
+  }
+  /** Whose VIEW-CHANGE for the target is held, ascending; empty while it orders. */
+  get viewChangesOf(): ReplicaId[] {
+    if (this.isSettled) return [];
+    return this.#forTarget().map(({ viewChange }) => viewChange.envelope.from);
+  }
+  /** The start of a NEW-VIEW that cannot be entered before the own stable checkpoint is there. */
+  get awaitedStable(): CheckpointCertificate | undefined {
+    return this.#waiting?.newView.checkpoint;
+  }
+  /** What must be in the log for as long as it stands: the own VIEW-CHANGE while it moves, and the entered NEW-VIEW. */
+  get standing(): {
+    readonly viewChange: VerifiedViewChange | undefined;
+    readonly newView: VerifiedNewView | undefined;
+  } {
+    return { viewChange: this.isSettled ? undefined : this.#own, newView: this.#newView };
+  }
+
+  /** Whether verifying this VIEW-CHANGE would be wasted (protocol rule 13.1). One that contradicts another is evidence. */
+  isViewChangeRedundant({ from, message }: Envelope<ViewChange>): boolean {
+    if (message.view <= this.#view) return true;
+    const newest = this.#newest.get(from)?.viewChange.envelope.message;
+    if (newest === undefined || message.view > newest.view) return false;
+    if (message.view < newest.view) return true;
+    return isSameViewChange(newest, message) || this.#convicted.get(from) === message.view;
+  }
+
+  /** As `isViewChangeRedundant`, for a NEW-VIEW. */
+  isNewViewRedundant({ from, message }: Envelope<NewView>): boolean {
+    if (message.view < this.#target || message.view < this.#view) return true;
+    if (from !== primaryOf(this.#membership, message.view)) return true;
+    const held = this.#heldNewView(message.view);
+    if (held !== undefined)
+      return isSameNewView(held.newView.envelope.message, message) || this.#convicted.get(from) === message.view;
+    return message.view === this.#view || this.#convicted.get(from) === message.view;
+  }
+
+  /** The own view failed: its time-out passed. */
+  onFailed(): ViewChangeStep {
+    this.#timeOut.onFailed();
+    return { type: "leave", target: viewNumber(this.#target + 1) };
+  }
+
+  /** Requests that had waited for `waitedMs` were executed in this view. */
+  onProgress(waitedMs: number): void {
+    if (this.isSettled) this.#timeOut.onProgress(waitedMs);
+  }
+
+  /** Says to all what was promised, durably first; from now on nothing below `target` is voted for (rule 7.1). */
+  leave(target: ViewNumber, { stable, prepared }: Promises, out: Outbox): ViewChangeStep | undefined {
+    invariant(target > this.#target, "view-change.moves-back", { target, at: this.#target });
+    const { composer, windowSize } = this.#options;
+    const message: ViewChange = {
+      type: "view-change",
+      epoch: this.#membership.epoch,
+      view: target,
+      stable: { seq: stable.seq, stateRoot: stable.stateRoot },
+      prepared: prepared.map(({ prePrepare }) => claimOf(prePrepare.message)),
+    };
+    const fault = viewChangeFault(message, windowSize);
+    invariant(fault === undefined, "view-change.own-malformed", { fault: String(fault) });
+    const own = composer.viewChange(message, stable, prepared);
+    const { viewChange } = own;
+    this.#target = target;
+    this.#own = own;
+    this.#stopTimer(out);
+    if (this.#waiting !== undefined && this.#waiting.newView.envelope.message.view < target) this.#waiting = undefined;
+    out.push({ type: "persist", record: { type: "view-change", at: stable.seq, viewChange } });
+    out.push({ type: "broadcast", frame: { type: "view-change", viewChange } });
+    this.#newest.set(composer.self, own);
+    return this.#afterViewChanges(out);
+  }
+
+  onViewChange(verified: VerifiedViewChange, out: Outbox): ViewChangeStep | undefined {
+    const { envelope } = verified.viewChange;
+    const { from, message } = envelope;
+    if (message.view <= this.#view) {
+      out.push({ type: "rejected", rejection: { code: "view-change.past", from, view: message.view } });
+      return undefined;
+    }
+    const fault = viewChangeFault(message, this.#options.windowSize);
+    if (fault !== undefined) {
+      out.push({ type: "rejected", rejection: { code: "view-change.malformed", from, view: message.view, fault } });
+      return undefined;
+    }
+    const first = this.#newest.get(from)?.viewChange.envelope;
+    if (first !== undefined && message.view <= first.message.view) {
+      if (message.view === first.message.view && !isSameViewChange(first.message, message))
+        this.#convict("view-change.conflicting", first, envelope, out);
+      return undefined;
+    }
+    this.#newest.set(from, verified);
+    const joined = this.#viewToJoin();
+    if (joined !== undefined) {
+      this.#timeOut.onFailed();
+      return { type: "leave", target: joined };
+    }
+    return this.#afterViewChanges(out);
+  }
+
+  onNewView(verified: VerifiedNewView, out: Outbox): ViewChangeStep | undefined {
+    const { newView } = verified;
+    const { envelope } = newView;
+    const { from, message } = envelope;
+    const held = this.#heldNewView(message.view);
+    if (held !== undefined) {
+      const first = held.newView.envelope;
+      if (!isSameNewView(first.message, message)) this.#convict("new-view.conflicting", first, envelope, out);
+      return undefined;
+    }
+    if (message.view <= this.#view || message.view < this.#target) {
+      out.push({ type: "rejected", rejection: { code: "new-view.past", from, view: message.view } });
+      return undefined;
+    }
+    const fault = newViewFault(newView, this.#membership, this.#options.windowSize, this.#options.nullDigest);
+    if (fault !== undefined) {
+      out.push({ type: "rejected", rejection: { code: "new-view.malformed", from, view: message.view, fault } });
+      if (fault !== "unjustified") return undefined;
+      const { viewChanges } = newView;
+      this.#convicted.set(from, message.view);
+      out.push({ type: "evidence", evidence: { type: "unjustified-new-view", newView: envelope, viewChanges } });
+      // Its primary lies: nobody needs to wait for this view.
+      return message.view === this.#target ? this.onFailed() : undefined;
+    }
+    return this.#enter(verified, out);
+  }
+
+  /** h moved: a NEW-VIEW that waited for it is entered. */
+  onStable(stable: SequenceNumber, out: Outbox): ViewChangeStep | undefined {
+    this.#stable = stable;
+    return this.#waiting === undefined ? undefined : this.#enter(this.#waiting, out);
+  }
+
+  /** The view moved to did not come in time. */
+  onTimeout(token: number): ViewChangeStep | undefined {
+    if (this.isSettled || token !== this.#token || !this.#isTimerRunning) return undefined;
+    this.#isTimerRunning = false;
+    return this.onFailed();
+  }
+
+  /** What a peer that says this of itself has missed (protocol rule 4.8). */
+  framesFor(from: ReplicaId, { view, target, viewChangesOf }: Status): ReplicaFrame[] {
+    const frames: ReplicaFrame[] = [];
+    if (this.#newView !== undefined && view < this.#view && target <= this.#view)
+      frames.push({ type: "new-view", newView: this.#newView.newView });
+    if (target < this.#target || this.isSettled) {
+      // Behind, or alone on its way to a view that nobody else goes to: it needs to hear where the others go.
+      if (this.#own !== undefined && !this.isSettled) frames.push(frameOf(this.#own));
+      return frames;
+    }
+    if (target > this.#target) return frames;
+    for (const held of this.#forTarget()) {
+      const { from: sender } = held.viewChange.envelope;
+      if (sender !== from && !viewChangesOf.includes(sender)) frames.push(frameOf(held));
+    }
+    return frames;
+  }
+
+  checkInvariants(): void {
+    invariant(this.#target >= this.#view, "view-change.target-below-view", { view: this.#view, target: this.#target });
+    const { size } = this.#newest;
+    invariant(size <= this.#membership.members.length, "view-change.too-many", { size });
+  }
+
+  /** The smallest view that f+1 others have gone beyond mine for: one of them is correct (OSDI'99 §4.5.2). */
+  #viewToJoin(): ViewNumber | undefined {
+    const beyond = [...this.#newest.values()]
+      .map(({ viewChange }) => viewChange.envelope.message.view)
+      .filter((view) => view > this.#target);
+    if (beyond.length < weakQuorumSize(this.#membership)) return undefined;
+    return viewNumber(Math.min(...beyond));
+  }
+
+  #forTarget(): VerifiedViewChange[] {
+    return [...this.#newest.values()]
+      .filter(({ viewChange }) => viewChange.envelope.message.view === this.#target)
+      .sort((a, b) => a.viewChange.envelope.from - b.viewChange.envelope.from);
+  }
+
+  /** With a quorum for the target the clock of the new view runs, and its primary speaks. */
+  #afterViewChanges(out: Outbox): ViewChangeStep | undefined {
+    if (this.isSettled) return undefined;
+    const quorum = quorumSize(this.#membership);
+    const held = this.#forTarget();
+    if (held.length < quorum) return undefined;
+    if (!this.#isTimerRunning) this.#startTimer(out);
+    const { composer, nullDigest } = this.#options;
+    if (primaryOf(this.#membership, this.#target) !== composer.self) return undefined;
+    if (this.#heldNewView(this.#target) !== undefined) return undefined;
+    return this.#enter(composeNewView(held.slice(0, quorum), composer, nullDigest), out);
+  }
+
+  /** Enters the view, durably first; waits when it starts above what is stable here (protocol rule 7.2). */
+  #enter(verified: VerifiedNewView, out: Outbox): ViewChangeStep | undefined {
+    const { newView } = verified;
+    const { from, message } = newView.envelope;
+    const { view } = message;
+    if (message.start > this.#stable) {
+      this.#waiting = verified;
+      return undefined;
+    }
+    this.#view = view;
+    this.#target = view;
+    this.#newView = verified;
+    this.#waiting = undefined;
+    this.#stopTimer(out);
+    for (const [id, { viewChange }] of this.#newest)
+      if (viewChange.envelope.message.view <= view) this.#newest.delete(id);
+    out.push({ type: "persist", record: { type: "new-view", at: this.#stable, newView } });
+    if (from === this.#options.composer.self) out.push({ type: "broadcast", frame: { type: "new-view", newView } });
+    return { type: "enter", newView: verified };
+  }
+
+  #heldNewView(view: ViewNumber): VerifiedNewView | undefined {
+    return [this.#newView, this.#waiting].find((held) => held?.newView.envelope.message.view === view);
+  }
+
+  #convict(
+    code: "view-change.conflicting" | "new-view.conflicting",
+    first: Envelope<ViewChange> | Envelope<NewView>,
+    second: Envelope<ViewChange> | Envelope<NewView>,
+    out: Outbox,
+  ): void {
+    const { from, message } = second;
+    out.push({ type: "rejected", rejection: { code, from, view: message.view } });
+    if (this.#convicted.get(from) === message.view) return;
+    this.#convicted.set(from, message.view);
+    out.push({ type: "evidence", evidence: { type: "equivocation", first, second } });
+  }
+
+  #startTimer(out: Outbox): void {
+    this.#token += 1;
+    this.#isTimerRunning = true;
+    out.push({ type: "start-timer", timer: "view-change", token: this.#token, afterMs: this.#timeOut.currentMs });
+  }
+
+  #stopTimer(out: Outbox): void {
+    if (!this.#isTimerRunning) return;
+    this.#isTimerRunning = false;
+    out.push({ type: "cancel-timer", timer: "view-change" });
+  }
+}
+
+function claimOf({ seq, view, digest }: PrePrepare): PreparedClaim {
+  return { seq, view, digest };
+}
+
+function frameOf({ viewChange }: VerifiedViewChange): ReplicaFrame {
+  return { type: "view-change", viewChange };
+}
