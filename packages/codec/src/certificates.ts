@@ -1,9 +1,8 @@
-/** Certificates, committed entries and evidence on the wire. */
+/** Certificates and committed entries on the wire. */
 import type {
   CheckpointCertificate,
   CommitCertificate,
   CommittedEntry,
-  Evidence,
   MemberSignature,
   PreparedCertificate,
 } from "@quorate/protocol";
@@ -17,7 +16,6 @@ import type { Tuple } from "./tuple.ts";
 /** The type number of what stands alone, in a file or an answer; a later layout gets the next. Append only. */
 const ENTRY = 1;
 const CHECKPOINT_CERTIFICATE = 1;
-const EQUIVOCATION = 1;
 
 export function writeSignatures(signatures: readonly MemberSignature[]): Wire {
   return signatures.map((one) => [uint(one.from), signature(one.signature)]);
@@ -91,19 +89,5 @@ export function readCommittedEntry(tuple: Tuple): CommittedEntry {
   return {
     batch: readBatch(tuple.tuple(1, "batch")),
     certificate: readCommitCertificate(tuple.tuple(2, "certificate")),
-  };
-}
-
-const CONTRADICTING = ["pre-prepare", "prepare", "commit", "checkpoint"] as const;
-
-export function writeEvidence(evidence: Evidence): Wire {
-  return [EQUIVOCATION, writeEnvelope(evidence.first), writeEnvelope(evidence.second)];
-}
-export function readEvidence(tuple: Tuple): Evidence {
-  tuple.typed(EQUIVOCATION, 3);
-  return {
-    type: "equivocation",
-    first: readEnvelope(tuple.tuple(1, "first"), CONTRADICTING),
-    second: readEnvelope(tuple.tuple(2, "second"), CONTRADICTING),
   };
 }

@@ -13,13 +13,12 @@ import { Decoder } from "cbor-x/decode";
 import {
   readCheckpointCertificate,
   readCommittedEntry,
-  readEvidence,
   writeArchivedEntry,
   writeCheckpointCertificate,
-  writeEvidence,
 } from "./certificates.ts";
 import type { Decoded } from "./decode-error.ts";
 import { CBOR_SETTINGS, Encoded, encodeParts, encodeValue, type WireParts } from "./encoder.ts";
+import { readEvidence, writeEvidence } from "./evidence.ts";
 import type { Wire } from "./fields.ts";
 import {
   readClientFrame,

@@ -22,6 +22,7 @@ import { readEnvelope, writeEnvelope } from "./messages.ts";
 import { readReply, writeReply } from "./outputs.ts";
 import { readBatch, readRequest, writeRequest } from "./requests.ts";
 import type { Tuple } from "./tuple.ts";
+import { readNewView, readViewChange, writeNewView, writeViewChange } from "./view-changes.ts";
 
 /** The type numbers of frames between replicas; append only. */
 export const REPLICA_FRAME_CODES: Readonly<Record<ReplicaFrame["type"], number>> = {
@@ -32,6 +33,8 @@ export const REPLICA_FRAME_CODES: Readonly<Record<ReplicaFrame["type"], number>>
   committed: 5,
   "below-history": 6,
   "stable-checkpoint": 7,
+  "view-change": 8,
+  "new-view": 9,
 };
 /** The type numbers of frames from a client; append only. */
 export const CLIENT_FRAME_CODES: Readonly<Record<ClientFrame["type"], number>> = { request: 1 };
@@ -42,6 +45,8 @@ export const LOG_RECORD_CODES: Readonly<Record<LogRecord["type"], number>> = {
   "pre-prepared": 1,
   prepared: 2,
   stable: 3,
+  "view-change": 4,
+  "new-view": 5,
 };
 /** The codes of refusals; append only. */
 export const REFUSAL_CODES: Readonly<Record<RefusalCode, number>> = { overloaded: 1, invalid: 2, "too-large": 3 };
@@ -80,6 +85,10 @@ export function writeReplicaFrame(frame: ReplicaFrame): Wire | WireParts {
     case "below-history":
     case "stable-checkpoint":
       return [type, writeCheckpointCertificate(frame.checkpoint)];
+    case "view-change":
+      return [type, writeViewChange(frame.viewChange)];
+    case "new-view":
+      return [type, writeNewView(frame.newView)];
     default:
       return assertNever(frame);
   }
@@ -106,6 +115,10 @@ export function readReplicaFrame(tuple: Tuple): ReplicaFrame | undefined {
     case "below-history":
     case "stable-checkpoint":
       return { type, checkpoint: readCheckpointCertificate(tuple.shape(2).tuple(1, "checkpoint")) };
+    case "view-change":
+      return { type, viewChange: readViewChange(tuple.shape(2).tuple(1, "viewChange")) };
+    case "new-view":
+      return { type, newView: readNewView(tuple.shape(2).tuple(1, "newView")) };
     case undefined:
       return undefined;
     default:
@@ -173,6 +186,10 @@ export function writeLogRecord(record: LogRecord): Wire | WireParts {
       return [type, writePreparedCertificate(record.certificate)];
     case "stable":
       return [type, writeCheckpointCertificate(record.checkpoint)];
+    case "view-change":
+      return [type, uint(record.at), writeViewChange(record.viewChange)];
+    case "new-view":
+      return [type, uint(record.at), writeNewView(record.newView)];
     default:
       return assertNever(record);
   }
@@ -192,6 +209,12 @@ export function readLogRecord(tuple: Tuple): LogRecord | undefined {
       return { type, certificate: readPreparedCertificate(tuple.shape(2).tuple(1, "certificate")) };
     case "stable":
       return { type, checkpoint: readCheckpointCertificate(tuple.shape(2).tuple(1, "checkpoint")) };
+    case "view-change":
+      tuple.shape(3);
+      return { type, at: tuple.counter(1, "at"), viewChange: readViewChange(tuple.tuple(2, "viewChange")) };
+    case "new-view":
+      tuple.shape(3);
+      return { type, at: tuple.counter(1, "at"), newView: readNewView(tuple.tuple(2, "newView")) };
     case undefined:
       return undefined;
     default:

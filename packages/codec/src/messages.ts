@@ -6,6 +6,7 @@ import {
   type FetchCommitted,
   type Lack,
   MESSAGE_TYPE_CODES,
+  type ReplicaId,
   type ReplicaMessage,
   type ReplicaMessageType,
   STATUS_LACKS_MAX,
@@ -14,6 +15,13 @@ import {
 } from "@quorate/protocol";
 import { hex32, signature, uint, type Wire } from "./fields.ts";
 import type { Tuple } from "./tuple.ts";
+import {
+  expectAscending,
+  readNewViewMessage,
+  readViewChangeMessage,
+  writeNewViewMessage,
+  writeViewChangeMessage,
+} from "./view-change-messages.ts";
 
 const TYPES: ReadonlyMap<number, ReplicaMessageType> = new Map(
   (Object.keys(MESSAGE_TYPE_CODES) as ReplicaMessageType[]).map((type) => [MESSAGE_TYPE_CODES[type], type]),
@@ -59,11 +67,17 @@ function writeMessage(message: ReplicaMessage): Wire {
         uint(message.stable),
         uint(message.accepted),
         message.lacks.map(writeLack),
+        uint(message.target),
+        message.viewChangesOf.map(uint),
       ];
     case "fetch-batch":
       return [type, epoch, uint(message.seq), hex32(message.digest)];
     case "fetch-committed":
       return [type, epoch, uint(message.first), uint(message.last)];
+    case "view-change":
+      return writeViewChangeMessage(message);
+    case "new-view":
+      return writeNewViewMessage(message);
     default:
       return assertNever(message);
   }
@@ -97,12 +111,16 @@ function readMessageOf(type: ReplicaMessageType, tuple: Tuple): ReplicaMessage {
         stateRoot: tuple.hex32(3, "stateRoot"),
       };
     case "status":
-      return readStatus(tuple.shape(7));
+      return readStatus(tuple.shape(9));
     case "fetch-batch":
       tuple.shape(4);
       return { type, epoch: tuple.counter(1, "epoch"), seq: tuple.counter(2, "seq"), digest: tuple.hex32(3, "digest") };
     case "fetch-committed":
       return readFetchCommitted(tuple.shape(4));
+    case "view-change":
+      return readViewChangeMessage(tuple);
+    case "new-view":
+      return readNewViewMessage(tuple);
     default:
       return assertNever(type);
   }
@@ -120,12 +138,12 @@ function readThreePhase(type: ThreePhaseMessage["type"], tuple: Tuple): ThreePha
 
 function readStatus(tuple: Tuple): Status {
   const lacks = tuple.list(6, "lacks", STATUS_LACKS_MAX, readLack);
-  let previous = -1;
-  for (const { seq } of lacks) {
-    if (seq <= previous) tuple.fault("not-ascending", "lacks", `a number above ${previous}`, `${seq}`);
-    previous = seq;
-  }
-  return {
+  expectAscending(
+    tuple,
+    "lacks",
+    lacks.map(({ seq }) => seq),
+  );
+  const status: Status = {
     type: "status",
     epoch: tuple.counter(1, "epoch"),
     view: tuple.counter(2, "view"),
@@ -133,7 +151,22 @@ function readStatus(tuple: Tuple): Status {
     stable: tuple.counter(4, "stable"),
     accepted: tuple.counter(5, "accepted"),
     lacks,
+    target: tuple.counter(7, "target"),
+    viewChangesOf: readReplicas(tuple, 8, "viewChangesOf"),
   };
+  const { view, target, viewChangesOf } = status;
+  if (target < view) tuple.fault("inconsistent", "target", `at least the view ${view}`, `${target}`);
+  if (target === view && viewChangesOf.length > 0)
+    tuple.fault("inconsistent", "viewChangesOf", "none in the view moved to", `${viewChangesOf.length}`);
+  return status;
+}
+
+function readReplicas(tuple: Tuple, index: number, field: string): ReplicaId[] {
+  const list = tuple.bounded(index, field, 0, tuple.decoding.limits.membersMax);
+  const replicas: ReplicaId[] = [];
+  for (let i = 0; i < list.length; i++) replicas.push(list.replica(i, i));
+  expectAscending(tuple, field, replicas);
+  return replicas;
 }
 
 function writeLack(lack: Lack): Wire {

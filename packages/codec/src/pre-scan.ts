@@ -1,7 +1,7 @@
 import type { DecodeError, DecodeErrorCode } from "./decode-error.ts";
 import { isUtf8 } from "./utf8.ts";
 
-/** How deep arrays nest at most: `committed` → entry → batch → requests → request → operations is six. */
+/** How deep arrays nest at most: `new-view` → new view → VIEW-CHANGEs → envelope → message → claims → claim is seven. */
 export const DEPTH_MAX = 8;
 
 /** What a kind of frame may cost before its shape is known. */

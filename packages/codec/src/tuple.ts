@@ -80,7 +80,7 @@ export class Tuple implements Place {
   }
 
   /** An unsigned integer of at most `max`, by default any counter. */
-  uint(index: number, field: string, max: number = Number.MAX_SAFE_INTEGER): number {
+  uint(index: number, field: string | number, max: number = Number.MAX_SAFE_INTEGER): number {
     const value = this.#values[index];
     const number = typeof value === "bigint" ? Number(value) : value;
     if (typeof number !== "number") {
@@ -96,7 +96,7 @@ export class Tuple implements Place {
     return this.uint(index, field) as T;
   }
 
-  replica(index: number, field: string): ReplicaId {
+  replica(index: number, field: string | number): ReplicaId {
     return this.uint(index, field, REPLICA_ID_MAX) as ReplicaId;
   }
 
@@ -106,7 +106,7 @@ export class Tuple implements Place {
   }
 
   /** 64 bytes of signature. */
-  signature(index: number, field: string): Uint8Array {
+  signature(index: number, field: string | number): Uint8Array {
     return this.#fixed(index, field, 64);
   }
 

@@ -24,6 +24,8 @@ export interface WireLimits {
    * grows and its old logs must stay readable. Whether the signers are members is judged by the certificate's epoch.
    */
   readonly membersMax: number;
+  /** L: claims of a VIEW-CHANGE and proposals of a NEW-VIEW. */
+  readonly windowSize: number;
   readonly replicaFrame: ScanLimits;
   readonly clientFrame: ScanLimits;
   readonly serverFrame: ScanLimits;
@@ -41,7 +43,7 @@ export interface WireLimits {
 }
 
 /** The limits that follow from a genesis document: the formulas of `docs/wire.md`. */
-export function wireLimitsOf(genesis: Pick<Genesis, "limits">): WireLimits {
+export function wireLimitsOf(genesis: Pick<Genesis, "limits" | "windowSize">): WireLimits {
   const { batchRequestsMax, batchBytesMax, batchOperationsMax } = genesis.limits;
   const { requestOperationsMax, requestBytesMax, resultBytesMax } = genesis.limits;
   const replyBytesMax = resultBytesMax + requestOperationsMax * FAILURE_MESSAGE_BYTES_MAX;
@@ -50,7 +52,15 @@ export function wireLimitsOf(genesis: Pick<Genesis, "limits">): WireLimits {
   const entry = tuple(UINT, batch, COMMIT_CERTIFICATE);
   const prePrepare = tuple(UINT, ENVELOPE, batch);
   const reply = replyCost(requestOperationsMax, replyBytesMax);
-  const replicaFrame = greatest(prePrepare, tuple(UINT, ENVELOPE), tuple(UINT, request), tuple(UINT, entry));
+  const views = viewCosts(genesis.windowSize);
+  const replicaFrame = greatest(
+    prePrepare,
+    tuple(UINT, ENVELOPE),
+    tuple(UINT, request),
+    tuple(UINT, entry),
+    tuple(UINT, views.justifiedViewChange),
+    tuple(UINT, views.justifiedNewView),
+  );
   const clientFrame = tuple(UINT, request);
   const serverFrame = tuple(UINT, reply);
   return {
@@ -62,14 +72,26 @@ export function wireLimitsOf(genesis: Pick<Genesis, "limits">): WireLimits {
     resultBytesMax,
     replyBytesMax,
     membersMax: MEMBERS_MAX,
+    windowSize: genesis.windowSize,
     replicaFrame,
     clientFrame,
     serverFrame,
-    logRecord: greatest(prePrepare, tuple(UINT, PREPARED_CERTIFICATE), tuple(UINT, CHECKPOINT_CERTIFICATE)),
+    logRecord: greatest(
+      prePrepare,
+      tuple(UINT, PREPARED_CERTIFICATE),
+      tuple(UINT, CHECKPOINT_CERTIFICATE),
+      tuple(UINT, UINT, views.justifiedViewChange),
+      tuple(UINT, UINT, views.justifiedNewView),
+    ),
     committedEntry: entry,
     checkpointCertificate: CHECKPOINT_CERTIFICATE,
     receipt: tuple(reply, SIGNATURES),
-    evidence: tuple(UINT, ENVELOPE, ENVELOPE),
+    evidence: greatest(
+      tuple(UINT, ENVELOPE, ENVELOPE),
+      tuple(UINT, views.viewChange, views.viewChange),
+      tuple(UINT, views.newView, views.newView),
+      tuple(UINT, views.newView, list(MEMBERS_MAX, views.viewChange)),
+    ),
     replicaFrameBytesMax: replicaFrame.bytesMax,
     clientFrameBytesMax: clientFrame.bytesMax,
     serverFrameBytesMax: serverFrame.bytesMax,
@@ -115,11 +137,44 @@ const UINT: ScanLimits = { bytesMax: 9, itemsMax: 1, elementsMax: 0 };
 const HASH: ScanLimits = { bytesMax: 34, itemsMax: 1, elementsMax: 0 };
 const SIGNATURE: ScanLimits = { bytesMax: 66, itemsMax: 1, elementsMax: 0 };
 const SIGNATURES = list(MEMBERS_MAX, tuple(UINT, SIGNATURE));
-const STATUS = tuple(UINT, UINT, UINT, UINT, UINT, UINT, list(STATUS_LACKS_MAX, tuple(UINT, UINT)));
-const ENVELOPE = tuple(UINT, SIGNATURE, STATUS);
-const PREPARED_CERTIFICATE = tuple(ENVELOPE, SIGNATURES);
+const STATUS = tuple(
+  ...[UINT, UINT, UINT, UINT, UINT, UINT],
+  list(STATUS_LACKS_MAX, tuple(UINT, UINT)),
+  UINT,
+  list(MEMBERS_MAX, UINT),
+);
+/** Of any message but VIEW-CHANGE and NEW-VIEW. */
+const ENVELOPE = enveloped(STATUS);
+const PREPARED_CERTIFICATE = tuple(enveloped(tuple(UINT, UINT, UINT, UINT, HASH)), SIGNATURES);
 const COMMIT_CERTIFICATE = tuple(UINT, UINT, UINT, HASH, SIGNATURES);
 const CHECKPOINT_CERTIFICATE = tuple(UINT, UINT, UINT, HASH, SIGNATURES);
+
+function enveloped(message: ScanLimits): ScanLimits {
+  return tuple(UINT, SIGNATURE, message);
+}
+
+/** What a view change costs: envelopes of the two messages, and the messages with their proofs. */
+function viewCosts(
+  windowSize: number,
+): Readonly<Record<"viewChange" | "newView" | "justifiedViewChange" | "justifiedNewView", ScanLimits>> {
+  const claims = list(windowSize, tuple(UINT, UINT, HASH));
+  const viewChange = enveloped(tuple(UINT, UINT, UINT, UINT, HASH, claims));
+  const references = list(MEMBERS_MAX, tuple(UINT, HASH));
+  const newView = enveloped(tuple(UINT, UINT, UINT, references, UINT, list(windowSize, HASH)));
+  const certificates = list(windowSize, PREPARED_CERTIFICATE);
+  return {
+    viewChange,
+    newView,
+    justifiedViewChange: tuple(viewChange, CHECKPOINT_CERTIFICATE, certificates),
+    justifiedNewView: tuple(
+      newView,
+      list(MEMBERS_MAX, viewChange),
+      CHECKPOINT_CERTIFICATE,
+      certificates,
+      list(windowSize, SIGNATURE),
+    ),
+  };
+}
 
 function requestCost(operations: number, bytes: number): ScanLimits {
   return tuple(UINT, HASH, HASH, UINT, strings(operations, bytes), SIGNATURE);
