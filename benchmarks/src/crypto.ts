@@ -1,9 +1,3 @@
-/**
- * What signatures and hashes cost on this machine, per back end: `node benchmarks/dist/crypto.js [--json]`.
- *
- * Microseconds per operation, the median of several rounds, over messages of the size of a vote. `admit` is the first
- * look at a public key; `refuse` is a signature that the bytes alone rule out.
- */
 import { cpus } from "node:os";
 import { performance } from "node:perf_hooks";
 import {
@@ -81,20 +75,25 @@ function hasherRow(name: string, hasher: Hasher): Row {
   };
 }
 
-const sodium = await loadSodiumBackend();
-const node = createNodeBackend();
-const freshKeys = Array.from({ length: 100 }, (_, i) => node.publicKeyOf(seedOf(i + 1)));
-const backends = [createNobleBackend(), node, ...(sodium === undefined ? [] : [sodium]), createFakeBackend()];
-const report = {
-  unit: "microseconds",
-  machine: `${cpus()[0]?.model ?? "unknown"}, node ${process.version}`,
-  messageBytes: MESSAGE_SIZE,
-  backends: backends.map((backend) => backendRow(backend, freshKeys)),
-  hashers: [hasherRow("noble", createNobleHasher()), hasherRow("node", createNodeHasher())],
-};
-
-if (process.argv.includes("--json")) console.log(JSON.stringify(report, undefined, 2));
-else {
+/**
+ * What signatures and hashes cost on this machine, per back end: `npm run bench -- crypto`.
+ *
+ * Microseconds per operation, the median of several rounds, over messages of the size of a vote. `admit` is the first
+ * look at a public key; `refuse` is a signature that the bytes alone rule out. Printed to standard output.
+ */
+export async function measurePrimitives({ json }: { readonly json: boolean }): Promise<void> {
+  const sodium = await loadSodiumBackend();
+  const node = createNodeBackend();
+  const freshKeys = Array.from({ length: 100 }, (_, i) => node.publicKeyOf(seedOf(i + 1)));
+  const backends = [createNobleBackend(), node, ...(sodium === undefined ? [] : [sodium]), createFakeBackend()];
+  const report = {
+    unit: "microseconds",
+    machine: `${cpus()[0]?.model ?? "unknown"}, node ${process.version}`,
+    messageBytes: MESSAGE_SIZE,
+    backends: backends.map((backend) => backendRow(backend, freshKeys)),
+    hashers: [hasherRow("noble", createNobleHasher()), hasherRow("node", createNodeHasher())],
+  };
+  if (json) return console.log(JSON.stringify(report, undefined, 2));
   console.log(`µs per operation, ${report.messageBytes} byte messages; ${report.machine}`);
   console.table(report.backends);
   console.table(report.hashers);

@@ -64,6 +64,15 @@ Measures operations of closed-loop clients against a fresh cluster of real proce
 
 Example: npm run bench -- --scenario throughput --outstanding 400 --value-bytes 1024 --json`;
 
+export const CRYPTO_HELP: string = `Usage: npm run bench -- crypto [--json] [--help]
+
+Measures what one signature, one verification and one hash cost on this machine, per back end, in microseconds.
+
+  --json             print JSON
+  --help             print this
+
+Example: npm run bench -- crypto --json`;
+
 const TEXT = { type: "string" } as const;
 const FLAG = { type: "boolean" } as const;
 const FLAGS = {
@@ -83,6 +92,7 @@ const FLAGS = {
   check: FLAG,
   help: FLAG,
 } as const;
+const CRYPTO_FLAGS = { json: FLAG, help: FLAG } as const;
 const SCENARIOS: Readonly<Record<string, readonly Scenario[]>> = {
   latency: ["latency"],
   throughput: ["throughput"],
@@ -98,7 +108,7 @@ const OUTSTANDING: Readonly<Record<Scenario, number>> = { latency: 1, throughput
  * @throws UsageError
  */
 export function parseOptions(args: readonly string[]): BenchOptions | undefined {
-  const flags = readFlags(args);
+  const flags = readFlags(args, FLAGS);
   if (flags.help === true) return undefined;
   const scenario = oneOf("scenario", flags.scenario ?? "all", ["latency", "throughput", "all"]);
   const operation = oneOf("operation", flags.operation ?? "put", ["put", "get", "increment"]);
@@ -123,13 +133,25 @@ export function parseOptions(args: readonly string[]): BenchOptions | undefined 
   };
 }
 
-type Flags = {
-  readonly [Name in keyof typeof FLAGS]?: (typeof FLAGS)[Name]["type"] extends "string" ? string : boolean;
+/**
+ * Reads the command line of `bench crypto`, without that word.
+ *
+ * @returns undefined when help was asked for.
+ * @throws UsageError
+ */
+export function parseCryptoOptions(args: readonly string[]): { readonly json: boolean } | undefined {
+  const { json, help } = readFlags(args, CRYPTO_FLAGS);
+  return help === true ? undefined : { json: json === true };
+}
+
+type FlagKinds = Readonly<Record<string, typeof TEXT | typeof FLAG>>;
+type Flags<Kinds extends FlagKinds> = {
+  readonly [Name in keyof Kinds]?: Kinds[Name]["type"] extends "string" ? string : boolean;
 };
 
-function readFlags(args: readonly string[]): Flags {
+function readFlags<Kinds extends FlagKinds>(args: readonly string[], options: Kinds): Flags<Kinds> {
   try {
-    return parseArgs({ args: [...args], options: FLAGS, strict: true }).values;
+    return parseArgs({ args: [...args], options, strict: true }).values as Flags<Kinds>;
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : String(error));
   }

@@ -62,7 +62,6 @@ export const EXPECTED_MARKS: readonly string[] = [
   "rejected: ingress.redundant",
   "rejected: request.queue-full",
   "rejected: vote.conflicting",
-  "rejected: window.above",
   "rejected: window.below",
   "faulty client: refused",
   "faulty client: number-reused",

@@ -65,6 +65,20 @@ describe("npm run bench", () => {
     expect(stdout).to.contain("Example: npm run bench -- ").and.contain("--check");
   });
 
+  it("explains its part for the primitives, and refuses there what it does not know", async () => {
+    const help = await bench("crypto", "--help");
+    const unknown = await bench("crypto", "--jsno");
+    const stray = await bench("crypto", "quickly");
+
+    expect(help).to.include({ exitCode: 0, stderr: "" });
+    expect(help.stdout).to.contain("Example: npm run bench -- crypto --json");
+    for (const { exitCode, stdout, stderr } of [unknown, stray]) {
+      expect(exitCode).to.equal(2);
+      expect(stdout).to.equal("");
+      expect(stderr).to.match(/^bench: [^\n]*(--jsno|quickly)[^\n]*\n$/);
+    }
+  });
+
   // Only where the machine does nothing else: figures of a busy one say nothing about the program.
   if (process.env.QUORATE_FULL === "1")
     it("reaches the project's minimums: a median below 3 ms, 10,000 operations a second", async () => {

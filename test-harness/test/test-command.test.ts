@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
 import {
+  chmodSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -11,7 +12,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { delimiter, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect } from "chai";
 
@@ -31,6 +32,8 @@ describe("The test command", function () {
     for (const folder of ["packages/planted", "test-harness", "benchmarks"])
       write(copy, `${folder}/package.json`, "{}");
     write(copy, "package.json", JSON.stringify({ type: "module" }));
+    write(copy, "package-lock.json", JSON.stringify({ packages: {} }));
+    plantSource(copy, "export {};");
   });
   afterEach(() => rmSync(copy, { recursive: true }));
 
@@ -94,33 +97,70 @@ describe("The test command", function () {
   it("does not run, and deletes, what was compiled from a deleted source", () => {
     plantTest(copy, "one.test", PASSES);
     write(copy, "packages/planted/dist-test/gone.test.js", FAILS);
-    write(
-      copy,
-      "tsconfig.json",
-      JSON.stringify({ files: ["fine.ts"], compilerOptions: { noEmit: true, types: [], skipLibCheck: true } }),
-    );
-    write(copy, "fine.ts", "export {};");
 
     expect(runTests(copy, "unit").lastLine).to.equal("1 passed, 0 failed");
-    expect(runTests(copy, "build").code).to.equal(0);
     expect(existsSync(join(copy, "packages/planted/dist-test/gone.test.js"))).to.equal(false);
     expect(existsSync(join(copy, "packages/planted/dist-test/one.test.js"))).to.equal(true);
   });
 
   it("stops after a build that fails, and still prints the closing line", () => {
     plantTest(copy, "one.test", PASSES);
-    write(
-      copy,
-      "tsconfig.json",
-      JSON.stringify({ files: ["broken.ts"], compilerOptions: { noEmit: true, types: [], skipLibCheck: true } }),
-    );
-    write(copy, "broken.ts", "const broken: number = 'text';");
+    plantSource(copy, "const broken: number = 'text';");
 
     const { lastLine, code, output } = runTests(copy, "build", "unit");
 
     expect(lastLine).to.equal("0 passed, 1 failed");
     expect(code).to.equal(1);
     expect(output).to.contain("Nothing after Build could run");
+  });
+
+  it("installs and builds before a single stage of a fresh clone, and counts only what was asked for", () => {
+    rmSync(join(copy, "node_modules"));
+    plantTest(copy, "one.test", PASSES);
+    // In the place of npm: the registry is no part of this.
+    write(copy, "path/npm", `#!/bin/sh\necho "npm $1" && ln -s ${join(root, "node_modules")} node_modules\n`);
+    chmodSync(join(copy, "path/npm"), 0o755);
+
+    const first = runTests(copy, "unit");
+    const second = runTests(copy, "unit");
+
+    expect(first.output).to.match(/=== Install ===.*npm install.*=== Build ===.*=== Unit tests ===/s);
+    expect(first).to.include({ lastLine: "1 passed, 0 failed", code: 0 });
+    expect(second.output).to.not.contain("=== Install ===");
+    expect(second).to.include({ lastLine: "1 passed, 0 failed", code: 0 });
+  });
+
+  it("says that the install failed, and runs nothing on what is not there", () => {
+    rmSync(join(copy, "node_modules"));
+    plantTest(copy, "one.test", PASSES);
+    write(copy, "path/npm", '#!/bin/sh\necho "no registry" >&2\nexit 1\n');
+    chmodSync(join(copy, "path/npm"), 0o755);
+
+    const { lastLine, code, output } = runTests(copy, "lint");
+
+    expect(lastLine).to.equal("0 passed, 1 failed");
+    expect(code).to.equal(1);
+    expect(output).to.contain("no registry").and.contain("Nothing after Install could run.");
+    expect(output).to.not.match(/^ +at /m);
+  });
+
+  it("does not judge what was compiled from sources that no longer compile", () => {
+    plantTest(copy, "one.test", PASSES);
+    plantSource(copy, "const broken: number = 'text';");
+
+    const { lastLine, code } = runTests(copy, "unit");
+
+    expect(lastLine).to.equal("0 passed, 1 failed");
+    expect(code).to.equal(1);
+  });
+
+  it("runs stages in the order of their dependence, each once, however they are named", () => {
+    plantTest(copy, "one.test", PASSES);
+
+    const { lastLine, output } = runTests(copy, "unit", "build", "unit");
+
+    expect(output).to.match(/=== Build ===.*=== Unit tests ===/s);
+    expect(lastLine).to.equal("2 passed, 0 failed");
   });
 
   it("tells the tests of a full run that they may take their time", () => {
@@ -194,6 +234,13 @@ function plantTest(folder: string, name: string, source: string): void {
   write(folder, `packages/planted/dist-test/${name}.js`, source);
 }
 
+/** All that the planted workspace compiles. */
+function plantSource(folder: string, source: string): void {
+  const compilerOptions = { noEmit: true, types: [], skipLibCheck: true };
+  write(folder, "tsconfig.json", JSON.stringify({ files: ["planted.ts"], compilerOptions }));
+  write(folder, "planted.ts", source);
+}
+
 function write(folder: string, file: string, content: string): void {
   mkdirSync(dirname(join(folder, file)), { recursive: true });
   writeFileSync(join(folder, file), content);
@@ -204,11 +251,11 @@ function runTests(
   ...stages: readonly string[]
 ): { lastLine: string; code: number | null; output: string } {
   const args = stages.flatMap((stage) => (stage.startsWith("--") ? [stage] : ["--stage", stage]));
-  const { QUORATE_FULL: _, ...env } = process.env;
+  const { QUORATE_FULL: _, PATH = "", ...env } = process.env;
   const { stdout, stderr, status } = spawnSync(process.execPath, ["test-harness/bin/test.js", ...args], {
     cwd: folder,
     encoding: "utf8",
-    env,
+    env: { ...env, PATH: [join(folder, "path"), PATH].join(delimiter) },
     stdio: ["ignore", "pipe", "pipe"],
   });
   return { lastLine: stdout.trimEnd().split("\n").at(-1) ?? "", code: status, output: stdout + stderr };

@@ -27,6 +27,13 @@ export interface VerifierOptions {
 /** Remembered requests unless the options say otherwise: some seconds of a busy cluster, about 200 bytes each. */
 const VERIFIED_REQUESTS_MAX = 65_536;
 
+/** A request with what its client signs. */
+interface SignedContent {
+  readonly request: Request;
+  readonly preimage: Uint8Array;
+  readonly digest: Digest;
+}
+
 /** Verifies client signatures, once per request whether it comes alone, in a batch or both. */
 export class RequestVerifier {
   readonly #backend: SignatureBackend;
@@ -47,27 +54,37 @@ export class RequestVerifier {
   }
 
   verifyRequest(request: Request): VerifiedRequest | undefined {
+    return this.#verify(this.#digest(request));
+  }
+
+  /** See `Verifier.verifyBatch`. */
+  verifyBatch(batch: Batch, expected?: Digest): VerifiedBatch | undefined {
+    const { timestampMs } = batch;
+    const digested = batch.requests.map((request) => this.#digest(request));
+    const digests = digested.map((request) => request.digest);
+    const digest = batchDigest(this.#hasher, this.#cluster, timestampMs, digests);
+    if (expected !== undefined && digest !== expected) return undefined;
+    const requests: VerifiedRequest[] = [];
+    for (const request of digested) {
+      const verified = this.#verify(request);
+      if (verified === undefined) return undefined;
+      requests.push(verified);
+    }
+    return sealVerified({ digest, timestampMs, requests, batch });
+  }
+
+  #digest(request: Request): SignedContent {
     const preimage = requestPreimage(this.#hasher, this.#cluster, request);
-    const digest = this.#hasher.digest(preimage);
+    return { request, preimage, digest: this.#hasher.digest(preimage) };
+  }
+
+  #verify({ request, preimage, digest }: SignedContent): VerifiedRequest | undefined {
     const { client, signature } = request;
     if (!this.#isRemembered(digest, signature)) {
       if (!this.#backend.verify(client, preimage, signature)) return undefined;
       this.#signatures.set(digest, Uint8Array.from(signature));
     }
     return sealVerified({ request, digest });
-  }
-
-  verifyBatch(batch: Batch): VerifiedBatch | undefined {
-    const requests: VerifiedRequest[] = [];
-    for (const request of batch.requests) {
-      const verified = this.verifyRequest(request);
-      if (verified === undefined) return undefined;
-      requests.push(verified);
-    }
-    const { timestampMs } = batch;
-    const digests = requests.map((request) => request.digest);
-    const digest = batchDigest(this.#hasher, this.#cluster, timestampMs, digests);
-    return sealVerified({ digest, timestampMs, requests, batch });
   }
 
   #isRemembered(digest: Digest, signature: Uint8Array): boolean {

@@ -3,6 +3,7 @@ import {
   type CheckpointCertificate,
   type CommitCertificate,
   type CommittedEntry,
+  type Digest,
   type Envelope,
   type Evidence,
   InvariantViolation,
@@ -46,9 +47,13 @@ export class Verifier {
     return judge(() => this.#requests.verifyRequest(request));
   }
 
-  /** Every request of the batch is verified. One bad request spoils the batch: what it proves is a digest over all. */
-  verifyBatch(batch: Batch): VerifiedBatch | undefined {
-    return judge(() => this.#requests.verifyBatch(batch));
+  /**
+   * Every request of the batch is verified. One bad request spoils the batch: what it proves is a digest over all.
+   *
+   * @param expected the only digest that is of use: a batch with another one costs no verification.
+   */
+  verifyBatch(batch: Batch, expected?: Digest): VerifiedBatch | undefined {
+    return judge(() => this.#requests.verifyBatch(batch, expected));
   }
 
   /** A member signed this message. */

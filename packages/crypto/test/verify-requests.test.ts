@@ -151,6 +151,15 @@ describe("a verified batch", () => {
     }
   });
 
+  it("costs no verification when it is not the one that is of use", () => {
+    const verifier = newVerifier();
+    const other = batchOf(operationsOf(3, "c"));
+    const { digest } = digestBatch(hasher, cluster, batch);
+
+    expect(verificationsOf(() => expect(verifier.verifyBatch(other, digest)).to.equal(undefined))).to.equal(0);
+    expect(verifier.verifyBatch(batch, digest)).to.deep.equal(digestBatch(hasher, cluster, batch));
+  });
+
   it("is the same whether composed of verified requests or verified as a whole", () => {
     const requests = [operationsOf(1, "a"), registrationOf("nonce")];
     const composed = createBatchComposer(hasher, cluster).compose(batch.timestampMs, requests);

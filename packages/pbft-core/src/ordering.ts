@@ -129,12 +129,18 @@ export class Ordering {
   isRedundant(from: ReplicaId, message: ThreePhaseMessage): boolean {
     const standing = this.classify(message);
     const isDelivered = message.seq <= this.#window.lastDelivered;
+    if (this.#isOutOfTurn(from, message)) return true;
     if (standing === "future") return isDelivered;
-    if (standing !== "current" || this.#isOutOfTurn(from, message)) return true;
+    if (standing !== "current") return true;
     const decided = this.#window.decisionAt(message.seq);
     const slot = this.#window.find(message.seq);
     if (slot === undefined) return isDelivered || decided?.batch.digest === message.digest;
     return slot.isRedundant(from, message, isDelivered ? slot.digest : decided?.batch.digest);
+  }
+
+  /** Whether this very proposal is held: repeated, it can bring nothing but its body. */
+  isProposalHeld({ view, seq, digest }: PrePrepare): boolean {
+    return view === this.#view && this.#window.find(seq)?.digest === digest;
   }
 
   /** Whether a batch with this digest is missing: looked at before the signatures of a body that came. */

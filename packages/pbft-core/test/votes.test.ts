@@ -186,6 +186,7 @@ describe("redundant messages are recognised before they are verified (protocol r
       scene: new Scene().prePrepare(a).prepares([2], a.digest),
       of: prepareOf(3, a.digest),
     },
+    { name: "a prepare of the primary above the window", scene: new Scene(), of: prepareOf(0, a.digest, 17) },
     { name: "the same commit again", scene: new Scene().commits([2], a.digest), of: commitOf(2, a.digest) },
     { name: "a commit of what is delivered", scene: decided(), of: commitOf(3, a.digest) },
     { name: "a vote below the window", scene: new Scene({ stable: 8 }), of: commitOf(3, a.digest, 8) },
@@ -198,6 +199,20 @@ describe("redundant messages are recognised before they are verified (protocol r
   it("a vote for a number that was delivered beyond the window", () => {
     const { ordering } = new Scene({ stable: 0, executed: 30 });
     expect(ordering.isRedundant(commitOf(2, a.digest, 20).from, commitOf(2, a.digest, 20).message)).to.equal(true);
+  });
+
+  it("a proposal is held from when it is taken, whether with its body or without", () => {
+    const { message } = prePrepareOf(a.digest);
+    const other = prePrepareOf(b.digest).message;
+    const isHeld = [new Scene(), new Scene().prePrepare(a), new Scene().prePrepareAlone(a)].map(({ ordering }) => [
+      ordering.isProposalHeld(message),
+      ordering.isProposalHeld(other),
+    ]);
+    expect(isHeld).to.deep.equal([
+      [false, false],
+      [true, false],
+      [true, false],
+    ]);
   });
 
   const needed = [

@@ -23,7 +23,7 @@ export class Backlog {
     const { from } = message.envelope;
     const messages = this.#bySender.get(from) ?? [];
     // Anyone may pass a pre-prepare on: its repetitions must not use up the share of the one who signed it.
-    const at = messages.findIndex((waiting) => isSame(waiting, message));
+    const at = messages.findIndex((waiting) => isSame(waiting.envelope.message, message.envelope.message));
     if (at !== -1 && (messages[at]?.batch !== undefined || message.batch === undefined)) return true;
     const batches = messages.filter(({ batch }) => batch !== undefined).length;
     if (message.batch !== undefined && batches >= BACKLOG_BATCHES_PER_SENDER_MAX) return false;
@@ -32,6 +32,20 @@ export class Backlog {
     messages.push(message);
     this.#bySender.set(from, messages);
     return true;
+  }
+
+  /** Whether `add` could take a message of this sender: asked before its signature is looked at. */
+  hasRoomFor(from: ReplicaId, message: ThreePhaseMessage): boolean {
+    const messages = this.#bySender.get(from) ?? [];
+    const waiting = messages.find(({ envelope }) => isSame(envelope.message, message));
+    // A proposal without its body waits for it.
+    if (waiting !== undefined) return message.type === "pre-prepare" && waiting.batch === undefined;
+    return messages.length < BACKLOG_PER_SENDER_MAX;
+  }
+
+  /** Whether this very message of the sender waits here. */
+  holds(from: ReplicaId, message: ThreePhaseMessage): boolean {
+    return this.#bySender.get(from)?.some(({ envelope }) => isSame(envelope.message, message)) ?? false;
   }
 
   /** Takes out everything at or below `highWatermark`, in order of sequence number, then of sender. */
@@ -49,8 +63,7 @@ export class Backlog {
   }
 }
 
-function isSame(a: EarlyMessage, b: EarlyMessage): boolean {
-  const [first, second] = [a.envelope.message, b.envelope.message];
+function isSame(first: ThreePhaseMessage, second: ThreePhaseMessage): boolean {
   return (
     first.type === second.type &&
     first.seq === second.seq &&

@@ -15,6 +15,7 @@ import {
   type Membership,
   memberOf,
   nextSequenceNumber,
+  type PrePrepare,
   type Rejection,
   type ReplicaId,
   type ReplicaMessage,
@@ -126,12 +127,17 @@ export class Replica {
       case "pre-prepare":
       case "prepare":
       case "commit":
-        return this.#ordering.isRedundant(from, message);
+        return this.#ordering.isRedundant(from, message) || this.#isTooEarly(from, message);
       case "checkpoint":
         return this.#checkpointing.isRedundant(from, message);
       default:
         return false;
     }
+  }
+
+  /** Whether this very proposal is here already, and only its body may be of use. */
+  isProposalHeld(message: PrePrepare): boolean {
+    return this.#ordering.isProposalHeld(message) || this.#backlog.holds(this.#ordering.primary, message);
   }
 
   /** As `isRedundant`, for a committed entry. */
@@ -238,6 +244,13 @@ export class Replica {
       default:
         return assertNever(message);
     }
+  }
+
+  /** There is no place for it beyond the window, or it waits there already. */
+  #isTooEarly(from: ReplicaId, message: ThreePhaseMessage): boolean {
+    if (this.#ordering.classify(message) !== "future") return false;
+    const isAbove = message.seq > this.#ordering.highWatermark + this.#options.windowSize;
+    return isAbove || !this.#backlog.hasRoomFor(from, message);
   }
 
   #onThreePhase(early: EarlyMessage, atMs: number, out: Effect[]): void {

@@ -85,6 +85,31 @@ describe("Backlog (protocol rule 4.3)", () => {
     expect(seqsOf(backlog.release(seqOf(10)))).to.deep.equal([[10, 0]]);
   });
 
+  it("knows before a signature is looked at what it has no room for, or has already", () => {
+    const backlog = new Backlog();
+    const isWanted = ({ envelope: { from, message } }: EarlyMessage): boolean => backlog.hasRoomFor(from, message);
+    expect(isWanted(early(1, 10)), "the first").to.equal(true);
+    for (let i = 0; i < BACKLOG_PER_SENDER_MAX; i++) backlog.add(early(1, 10 + i));
+    expect([isWanted(early(1, 10)), isWanted(early(1, 9_999)), isWanted(early(2, 9_999))]).to.deep.equal([
+      false,
+      false,
+      true,
+    ]);
+  });
+
+  it("wants a proposal as long as its body is missing", () => {
+    const backlog = new Backlog();
+    const { from, message } = proposal(10, undefined).envelope;
+    const seen = [undefined, batch].map((body) => {
+      backlog.add(proposal(10, body));
+      return [backlog.holds(from, message), backlog.hasRoomFor(from, message)];
+    });
+    expect(seen).to.deep.equal([
+      [true, true],
+      [true, false],
+    ]);
+  });
+
   it("two types of votes for one number are two messages", () => {
     const backlog = new Backlog();
     backlog.add(early(1, 10, "prepare"));

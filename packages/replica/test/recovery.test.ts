@@ -1,8 +1,20 @@
-import type { ReplicaMessage } from "@quorate/protocol";
+import { type Digest, type ReplicaMessage, timestampMs, viewNumber } from "@quorate/protocol";
 import { recover } from "@quorate/replica";
 import { expect } from "chai";
 import { assert, integer, property, record } from "fast-check";
-import { Cluster, genesisBase, K, Node, type Packet, requestOf, seqOf, signerOf } from "./builders.ts";
+import {
+  Cluster,
+  composer,
+  digestOf,
+  envelopeOf,
+  genesisBase,
+  K,
+  Node,
+  type Packet,
+  requestOf,
+  seqOf,
+  signerOf,
+} from "./builders.ts";
 
 /** Everything one replica ever signed as a vote, by its place: two contents at one place would be equivocation. */
 class Promises {
@@ -117,6 +129,23 @@ describe("recover", () => {
   it("a certificate without its proposal is our own bug", () => {
     const records = [{ type: "prepared", seq: seqOf(1), prepares: [] } as const];
     expect(() => recover(genesisBase, { ...disk, records })).to.throw("recovery.prepared-without-pre-prepared");
+  });
+
+  it("a certificate for another batch than its proposal's is our own bug", () => {
+    const batch = composer.compose(timestampMs(1), [requestOf("a")]);
+    const place = { epoch: genesisBase.membership.epoch, view: viewNumber(0), seq: seqOf(1) };
+    const envelope = envelopeOf(0, { type: "pre-prepare", ...place, digest: batch.digest });
+    const recoverWith = (digest: Digest): ReturnType<typeof recover> =>
+      recover(genesisBase, {
+        ...disk,
+        records: [
+          { type: "pre-prepared", envelope, batch },
+          { type: "prepared", seq: seqOf(1), prepares: [envelopeOf(2, { type: "prepare", ...place, digest })] },
+        ],
+      });
+
+    expect(recoverWith(batch.digest).recovery.slots).to.have.length(1);
+    expect(() => recoverWith(digestOf("another"))).to.throw("recovery.prepared-another-than-pre-prepared");
   });
 
   it("executes again what the history holds above the state", () => {

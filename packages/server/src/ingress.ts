@@ -36,7 +36,7 @@ export interface IngressOptions {
   /** Asked for cheap judgements before any signature is looked at. */
   readonly replica: Pick<
     Replica,
-    "isRedundant" | "isEntryAwaited" | "isCertificateAwaited" | "isBodyAwaited" | "isDonor"
+    "isRedundant" | "isProposalHeld" | "isEntryAwaited" | "isCertificateAwaited" | "isBodyAwaited" | "isDonor"
   >;
   /** The digest of a batch, without a look at its signatures. */
   readonly digestOf: (batch: Batch) => Digest;
@@ -54,6 +54,11 @@ export class Ingress {
   readonly #options: IngressOptions;
   /** Questions and reports cost a signature each and nothing limits their number: each member has its share. */
   readonly #questions = new ServingBudget({ burst: 64, refillMs: 5 });
+  /**
+   * Checkpoint votes that contradict each other are evidence, however many there are: they have a share, too, of their
+   * own, for neither a peer that asks much nor one that votes much may lose the other.
+   */
+  readonly #checkpoints = new ServingBudget({ burst: 32, refillMs: 5 });
   /** So have requests that would only be ordered to be refused: anyone who ever saw them can replay them. */
   readonly #refusable = new ServingBudget({ burst: 16, refillMs: 50 });
 
@@ -96,13 +101,15 @@ export class Ingress {
     const { replica, verifier, membership, digestOf } = this.#options;
     // Anyone may pass a pre-prepare on: a lost one must not depend on its sender alone.
     if (replica.isRedundant(envelope.from, envelope.message)) return this.#refuse(peer, "ingress.redundant");
+    const { digest } = envelope.message;
+    // Only its body is missing, and this is not it: the proposal could be repeated with body after body.
+    if (replica.isProposalHeld(envelope.message) && digestOf(body) !== digest)
+      return this.#refuse(peer, "ingress.bad-batch");
     const verified = verifier.verifyEnvelope(envelope, membership);
     if (verified === undefined) return this.#refuse(peer, "ingress.bad-signature");
-    // Who passes a proposal on has found its body to be the one: before its signatures are looked at, so do we.
-    const isAnother = peer !== envelope.from && digestOf(body) !== envelope.message.digest;
-    const batch = isAnother ? undefined : verifier.verifyBatch(body);
-    // A body whose signatures fail is a missing body (protocol rule 4.4): the proposal itself may still be decided.
-    // Whoever passed it on is to blame: the proposal's signature does not cover the body.
+    const batch = verifier.verifyBatch(body, digest);
+    // Another body, or one whose signatures fail, is a missing body (protocol rule 4.4): the proposal itself may still be
+    // decided. Whoever passed it on is to blame: the proposal's signature does not cover the body.
     if (batch === undefined) this.#refuse(peer, "ingress.bad-batch");
     return { type: "message", envelope: verified, batch };
   }
@@ -111,12 +118,18 @@ export class Ingress {
     const { replica, verifier, membership } = this.#options;
     if (envelope.from !== peer) return this.#refuse(peer, "ingress.foreign-vote");
     if (replica.isRedundant(peer, envelope.message)) return this.#refuse(peer, "ingress.redundant");
-    if (!isVote(envelope.message) && !this.#questions.take(peer, this.#options.nowMs()))
-      return this.#refuse(peer, "ingress.over-budget");
+    const budget = this.#budgetOf(envelope.message);
+    if (budget?.take(peer, this.#options.nowMs()) === false) return this.#refuse(peer, "ingress.over-budget");
     const verified = verifier.verifyEnvelope(envelope, membership);
     return verified === undefined
       ? this.#refuse(peer, "ingress.bad-signature")
       : { type: "message", envelope: verified };
+  }
+
+  /** Undefined for the votes of the three phases: a slot takes one of each member, and one that convicts it. */
+  #budgetOf({ type }: ReplicaMessage): ServingBudget | undefined {
+    if (type === "pre-prepare" || type === "prepare" || type === "commit") return undefined;
+    return type === "checkpoint" ? this.#checkpoints : this.#questions;
   }
 
   #request(request: Request, peer: ReplicaId): UntimedEvent | undefined {
@@ -167,8 +180,4 @@ export class Ingress {
     this.#options.reject({ from, code } as IngressRejection);
     return undefined;
   }
-}
-
-function isVote({ type }: ReplicaMessage): boolean {
-  return type === "pre-prepare" || type === "prepare" || type === "commit";
 }

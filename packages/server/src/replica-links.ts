@@ -53,6 +53,14 @@ export interface PeerStatus {
   readonly droppedFrames: number;
 }
 
+/** Output to clients, all links together. */
+export interface ClientOutputStatus {
+  /** Bytes in this process that clients have not taken yet. */
+  readonly clientQueuedBytes: number;
+  /** Links that were cut, the one with the most queued first, because the total had come to its bound. */
+  readonly clientLinksCut: number;
+}
+
 /**
  * All links of a replica: one with each other member (the lower id dials the higher) and those of clients. Turns frames
  * into bytes and back; a frame that does not decode closes the link it came by, and nothing else.
@@ -70,6 +78,12 @@ export class ReplicaLinks {
 
   get clientCount(): number {
     return this.#clients.size;
+  }
+
+  /** What waits for all clients together, and how many of their links were cut because it was too much. */
+  get clientOutput(): ClientOutputStatus {
+    const { clientQueuedBytes = 0, clientLinksCut = 0 } = this.#listener?.snapshot() ?? {};
+    return { clientQueuedBytes, clientLinksCut };
   }
 
   get peers(): PeerStatus[] {

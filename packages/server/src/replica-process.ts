@@ -17,7 +17,7 @@ import { AdminEndpoint } from "./admin-endpoint.ts";
 import type { HostPorts, IngressRejection } from "./ports.ts";
 import type { ReplicaFolder } from "./replica-folder.ts";
 import { type HostSettings, ReplicaHost } from "./replica-host.ts";
-import { type PeerStatus, ReplicaLinks } from "./replica-links.ts";
+import { type ClientOutputStatus, type PeerStatus, ReplicaLinks } from "./replica-links.ts";
 
 /** How to run a replica on its data folder. */
 export interface StartOptions {
@@ -32,7 +32,7 @@ export interface StartOptions {
 }
 
 /** What `quorate status` shows of one replica. */
-export interface ProcessStatus {
+export interface ProcessStatus extends ClientOutputStatus {
   readonly replica: ReplicaId;
   readonly pid: number;
   readonly role: "primary" | "backup";
@@ -156,6 +156,7 @@ class ReplicaProcess implements RunningReplica {
       ...status,
       peers: this.#links.peers,
       clients: this.#links.clientCount,
+      ...this.#links.clientOutput,
       uptimeMs: Date.now() - this.#startedMs,
       durability: folder.config.durability,
       signatures: backend.name,

@@ -45,6 +45,7 @@ const signed = (envelope: Envelope<Prepare>): ReplicaFrame => ({ type: "signed",
 
 interface Answers {
   readonly redundant?: boolean;
+  readonly held?: boolean;
   readonly entry?: boolean;
   readonly certificate?: boolean;
   readonly body?: boolean;
@@ -80,6 +81,7 @@ function ingressOf(answers: Answers, refused: IngressRejection[]): Ingress {
     membership,
     replica: {
       isRedundant: () => answers.redundant === true,
+      isProposalHeld: () => answers.held === true,
       isEntryAwaited: () => answers.entry === true,
       isCertificateAwaited: () => answers.certificate === true,
       isBodyAwaited: () => answers.body === true,
@@ -150,11 +152,25 @@ describe("Ingress (protocol rule 13.1)", () => {
     ]);
   });
 
-  it("another body beside a proposal that is passed on costs no verification of its requests", () => {
-    const other = composer.compose(timestampMs(1), [requestOf("b"), requestOf("c")]).batch;
-    const { event, codes, verifications } = receive(2, { type: "pre-prepare", envelope: proposal, batch: other });
-    expect(event).to.deep.equal({ type: "message", envelope: proposal, batch: undefined });
-    expect([codes, verifications]).to.deep.equal([["ingress.bad-batch"], 1]);
+  const other = composer.compose(timestampMs(1), [requestOf("b"), requestOf("c")]).batch;
+
+  it("another body beside a proposal costs no verification of its requests, be it the primary's own", () => {
+    for (const peer of [0, 2]) {
+      const { event, codes, verifications } = receive(peer, { type: "pre-prepare", envelope: proposal, batch: other });
+      expect(event, `${peer}`).to.deep.equal({ type: "message", envelope: proposal, batch: undefined });
+      expect([codes, verifications], `${peer}`).to.deep.equal([["ingress.bad-batch"], 1]);
+    }
+  });
+
+  it("a proposal that is held costs no verification when it is repeated with another body", () => {
+    const frame: ReplicaFrame = { type: "pre-prepare", envelope: proposal, batch: other };
+    const { event, codes, verifications } = receive(0, frame, { held: true });
+    expect([event, codes, verifications]).to.deep.equal([undefined, ["ingress.bad-batch"], 0]);
+  });
+
+  it("a proposal that is held is taken again with its body", () => {
+    const { event } = receive(2, { type: "pre-prepare", envelope: proposal, batch: good.batch }, { held: true });
+    expect(event?.type === "message" && event.batch?.digest).to.equal(good.digest);
   });
 
   it("an awaited body is verified", () => {
@@ -180,6 +196,24 @@ describe("Ingress (protocol rule 13.1)", () => {
     expect(new Set(refused.map(({ code }) => code))).to.deep.equal(new Set(["ingress.over-budget"]));
     expect(refused).to.have.length(36);
     expect(ingress.fromReplica(replicaId(2), signed(prepare))).not.to.equal(undefined);
+  });
+
+  it("neither a peer's questions nor its checkpoint votes use up the share of the other", () => {
+    const refused: IngressRejection[] = [];
+    const ingress = ingressOf({}, refused);
+    const fetch: ReplicaFrame = {
+      type: "signed",
+      envelope: envelopeOf(2, { type: "fetch-batch", epoch, seq: seqOf(1), digest: good.digest }),
+    };
+    const vote: ReplicaFrame = {
+      type: "signed",
+      envelope: envelopeOf(2, { type: "checkpoint", epoch, seq: seqOf(8), stateRoot: digestOf("root") }),
+    };
+    const taken = (frame: ReplicaFrame): number =>
+      Array.from({ length: 100 }, () => ingress.fromReplica(replicaId(2), frame)).filter((event) => event !== undefined)
+        .length;
+
+    expect([taken(fetch), taken(vote)]).to.deep.equal([64, 32]);
   });
 
   it("a request that is answered is a replay when a replica passes it on", () => {

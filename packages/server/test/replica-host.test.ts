@@ -1,5 +1,6 @@
 import { sessionIdOf } from "@quorate/crypto";
 import {
+  type Evidence,
   genesisMembership,
   type ReplicaFrame,
   replicaId,
@@ -37,6 +38,7 @@ class Scene {
   readonly toClients: ServerFrame[] = [];
   readonly fatal: Error[] = [];
   readonly rejected: string[] = [];
+  readonly evidence: Evidence[] = [];
   readonly timers = new Map<string, () => void>();
   readonly host: ReplicaHost;
 
@@ -63,6 +65,7 @@ class Scene {
       },
       observer: {
         onFatal: (error) => this.fatal.push(error),
+        onEvidence: (evidence) => this.evidence.push(evidence),
         onRejection: ({ code }) => this.rejected.push(code),
       },
     });
@@ -245,6 +248,28 @@ describe("ReplicaHost", () => {
 
     expect(verdicts.filter((isCorrect) => !isCorrect)).to.have.length(4_000);
     expect(scene.rejected.slice(-100)).to.deep.equal(Array(100).fill("ingress.over-budget"));
+  });
+
+  it("tells of one contradiction once, however often it is made and whether the process is the same", () => {
+    const contradict = ({ host }: Scene): void => {
+      for (const root of ["a", "b", "b"])
+        host.onReplicaFrame(replicaId(2), {
+          type: "signed",
+          envelope: envelopeOf(2, {
+            type: "checkpoint",
+            epoch: genesisMembership(genesis).epoch,
+            seq: seqOf(8),
+            stateRoot: digestOf(root),
+          }),
+        });
+    };
+    const scene = new Scene(1);
+    contradict(scene);
+    const restarted = new Scene(1, scene.store);
+    contradict(restarted);
+
+    expect([scene.evidence.length, restarted.evidence.length]).to.deep.equal([1, 0]);
+    expect(restarted.host.evidenceCount).to.equal(1);
   });
 
   it("junk from a replica is told apart from what a correct one may send", () => {

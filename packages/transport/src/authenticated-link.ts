@@ -3,6 +3,7 @@ import type { FrameSocket, FrameSocketHandlers } from "./frame-socket.ts";
 import { describeIdentity } from "./identity.ts";
 import { CONTROL_FRAMES_MAX, type LinkLimits, type LinkTimings, type Timers } from "./limits.ts";
 import type { FramedLink, LinkHandlers, LinkSnapshot } from "./link.ts";
+import type { QueuedOutput, QueueingLink } from "./queued-output.ts";
 import { closeCodeOf, closeReason, TransportError } from "./transport-error.ts";
 
 /** What an authenticated link is made of. */
@@ -21,12 +22,13 @@ const PROBE_QUEUE_BYTES_MAX = 64 * 1024;
 const EMPTY = new Uint8Array(0);
 
 /** The link after the handshake: bounded sending, heartbeat, counters. */
-export class AuthenticatedLink implements FramedLink, FrameSocketHandlers {
+export class AuthenticatedLink implements FramedLink, FrameSocketHandlers, QueueingLink {
   readonly peer: LinkIdentity;
   readonly #options: AuthenticatedLinkOptions;
   readonly #socket: FrameSocket;
   #handlers: LinkHandlers | undefined;
-  #isDown = false;
+  #output: QueuedOutput | undefined;
+  #downReason: TransportError | undefined;
   #heartbeat: unknown;
   #heardBytes = 0;
   #missedHeartbeats = 0;
@@ -53,15 +55,26 @@ export class AuthenticatedLink implements FramedLink, FrameSocketHandlers {
   start(handlers: LinkHandlers): void {
     invariant(this.#handlers === undefined, "link.started-twice");
     this.#handlers = handlers;
+    if (this.#downReason !== undefined) handlers.onDown(this.#downReason);
+  }
+
+  /** What is queued here counts among what waits for all clients, from before the first frame until the link is down. */
+  shareOutput(output: QueuedOutput): void {
+    this.#output = output;
+    output.add(this);
+  }
+
+  get queuedBytes(): number {
+    return this.#isDown ? 0 : this.#socket.queuedBytes;
+  }
+  get #isDown(): boolean {
+    return this.#downReason !== undefined;
   }
 
   send(frame: Uint8Array): boolean {
     const { frameBytesMax, queuedBytesMax, whenQueueFull } = this.#options.limits;
     invariant(frame.length > 0, "link.empty-frame");
-    if (this.#isDown) {
-      this.#droppedDown++;
-      return false;
-    }
+    if (this.#isDown) return this.#dropDown();
     if (frame.length > frameBytesMax) {
       this.#droppedTooLarge++;
       return false;
@@ -72,6 +85,8 @@ export class AuthenticatedLink implements FramedLink, FrameSocketHandlers {
         this.#end("link.slow-receiver", `${describeIdentity(this.peer)} does not read: ${queuedBytesMax} bytes wait`);
       return false;
     }
+    this.#output?.makeRoomFor(frame.length);
+    if (this.#isDown) return this.#dropDown();
     this.#framesOut++;
     this.#bytesOut += frame.length;
     this.#socket.send(frame);
@@ -87,6 +102,14 @@ export class AuthenticatedLink implements FramedLink, FrameSocketHandlers {
     this.#end("link.replaced", `a newer link of ${describeIdentity(this.peer)} took its place`);
   }
 
+  cut(): void {
+    const waiting = `${this.queuedBytes} bytes wait for it`;
+    this.#end(
+      "link.slow-receiver",
+      `${describeIdentity(this.peer)} does not read: ${waiting}, the most of all clients`,
+    );
+  }
+
   snapshot(): LinkSnapshot {
     return {
       peer: this.peer,
@@ -94,7 +117,7 @@ export class AuthenticatedLink implements FramedLink, FrameSocketHandlers {
       bytesIn: this.#bytesIn,
       framesOut: this.#framesOut,
       bytesOut: this.#bytesOut,
-      queuedBytes: this.#isDown ? 0 : this.#socket.queuedBytes,
+      queuedBytes: this.queuedBytes,
       dropped: { queueFull: this.#droppedQueueFull, tooLarge: this.#droppedTooLarge, down: this.#droppedDown },
     };
   }
@@ -156,9 +179,14 @@ export class AuthenticatedLink implements FramedLink, FrameSocketHandlers {
     this.#down(error);
   }
 
+  #dropDown(): false {
+    this.#droppedDown++;
+    return false;
+  }
+
   #down(error: TransportError): void {
     if (this.#isDown) return;
-    this.#isDown = true;
+    this.#downReason = error;
     this.#options.timers.clearTimeout(this.#heartbeat);
     this.#handlers?.onDown(error);
   }

@@ -30,6 +30,7 @@ export function complianceCases(transport: TransportUnderTest): readonly Complia
     ["refuses to send a frame above the limit, and counts it", refusesLargeFrames],
     ["drops and counts what does not fit into the queue of a replica link", dropsWhenFull],
     ["closes a client link whose queue is full", closesWhenFull],
+    ["cuts the client link with the most queued when all together come to their bound", cutsMostQueued],
     ["lets a newer link of the same replica take the place of the older", replacesOlder],
     ["holds as many links of one client key as the bound says", boundsLinksOfOneClient],
     ["holds as many client links as the bound says, and still takes replicas", boundsClientLinks],
@@ -191,6 +192,31 @@ async function closesWhenFull(scene: Scene): Promise<void> {
   check(taken === 3, "three frames to be taken before the close", { taken });
   check((await downs.nth(1)).code === "link.slow-receiver", "link.slow-receiver", { ...downs.events[0] });
   check(link.snapshot().dropped.down === 6, "frames after the close counted", { ...link.snapshot().dropped });
+}
+
+async function cutsMostQueued(scene: Scene): Promise<void> {
+  const bounds = { clientQueuedBytesMax: 320_000 };
+  const { listener, links, downs } = await scene.listen([], { bounds, clientLimits: NARROW });
+  const readers = [];
+  for (const at of [1, 2, 3]) {
+    readers.push(scene.dial(scene.transport.endpoint("client"), listener.address));
+    await links.nth(at);
+  }
+  const [first, second, third] = links.events;
+  for (let at = 1; at <= 8; at++) {
+    first?.send(new Uint8Array(65_536).fill(at));
+    await readers[0]?.frames.nth(at);
+  }
+  check(listener.snapshot().clientLinksCut === 0, "no link cut for what its client has taken");
+  const order = [first, second, second, third, first];
+  const taken = order.map((link) => link?.send(new Uint8Array(65_536).fill(1)));
+  const { clientLinks, clientLinksCut, clientQueuedBytes } = listener.snapshot();
+  check(!taken.includes(false), "all frames to be taken, for another link made room", { taken: taken.join() });
+  check(clientLinks === 2 && clientLinksCut === 1, "one link cut of three", { clientLinks, clientLinksCut });
+  check(clientQueuedBytes >= 3 * 65_536 && clientQueuedBytes < 200_000, "the rest queued", { clientQueuedBytes });
+  check((await downs.nth(1)).code === "link.slow-receiver", "link.slow-receiver", { ...downs.events[0] });
+  check(second?.send(new Uint8Array(1)) === false, "the one with the most queued to be down");
+  check(first?.send(new Uint8Array(65_536)) === true, "room for the others");
 }
 
 async function replacesOlder(scene: Scene): Promise<void> {

@@ -12,6 +12,8 @@ export interface ListenerBounds {
   readonly clientLinksMax: number;
   /** Links of one client key; one more, and its oldest is closed. */
   readonly linksPerClientMax: number;
+  /** Bytes that wait in this process for all clients together; beyond, the links with the most waiting are cut. */
+  readonly clientQueuedBytesMax: number;
 }
 export const DEFAULT_LISTENER_BOUNDS: ListenerBounds = {
   unauthenticatedMax: 256,
@@ -19,6 +21,7 @@ export const DEFAULT_LISTENER_BOUNDS: ListenerBounds = {
   connectionsPerAddressPerSecondMax: 512,
   clientLinksMax: 4_096,
   linksPerClientMax: 16,
+  clientQueuedBytesMax: 256 * 1024 * 1024,
 };
 
 /** Addresses whose arrivals of this second are remembered; with more of them the count starts again early. */

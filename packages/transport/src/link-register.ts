@@ -1,17 +1,21 @@
 import type { LinkIdentity } from "@quorate/protocol";
 import type { AuthenticatedLink } from "./authenticated-link.ts";
 import type { ListenerBounds } from "./door.ts";
+import { QueuedOutput } from "./queued-output.ts";
 import { TransportError } from "./transport-error.ts";
 
 /** The links of one listener by who is at their other end: one of each replica, some of each client. */
 export class LinkRegister {
   readonly #bounds: ListenerBounds;
+  /** What waits for all clients. */
+  readonly output: QueuedOutput;
   readonly #links = new Map<string, AuthenticatedLink[]>();
   #clientLinks = 0;
   #replicaLinks = 0;
 
   constructor(bounds: ListenerBounds) {
     this.#bounds = bounds;
+    this.output = new QueuedOutput(bounds.clientQueuedBytesMax);
   }
 
   get clientLinks(): number {
@@ -40,6 +44,7 @@ export class LinkRegister {
     now.push(link);
     this.#links.set(keyOf(link.peer), now);
     this.#count(link.peer, 1);
+    if (link.peer.role === "client") link.shareOutput(this.output);
   }
 
   /** The link is down. */
@@ -50,6 +55,7 @@ export class LinkRegister {
     links.splice(at, 1);
     if (links.length === 0) this.#links.delete(keyOf(link.peer));
     this.#count(link.peer, -1);
+    this.output.remove(link);
   }
 
   all(): AuthenticatedLink[] {

@@ -43,6 +43,10 @@ export interface ListenerSnapshot {
   readonly strangers: number;
   readonly replicaLinks: number;
   readonly clientLinks: number;
+  /** Bytes that wait in this process for all clients together. */
+  readonly clientQueuedBytes: number;
+  /** Client links that were cut because that total had come to `ListenerBounds.clientQueuedBytesMax`. */
+  readonly clientLinksCut: number;
   readonly refused: Readonly<Partial<Record<RefusalReason, number>>>;
 }
 
@@ -103,8 +107,16 @@ export class Reception {
   }
 
   snapshot(connections: number, strangers: number): ListenerSnapshot {
-    const { replicaLinks, clientLinks } = this.links;
-    return { connections, strangers, replicaLinks, clientLinks, refused: Object.fromEntries(this.#refused) };
+    const { replicaLinks, clientLinks, output } = this.links;
+    return {
+      connections,
+      strangers,
+      replicaLinks,
+      clientLinks,
+      clientQueuedBytes: output.bytes,
+      clientLinksCut: output.cutLinks,
+      refused: Object.fromEntries(this.#refused),
+    };
   }
 
   #onEstablished(link: AuthenticatedLink): void {

@@ -6,6 +6,8 @@ import { CLOSE_CODES, closeReason, errorOfClose, TransportError } from "./transp
 
 /** How long a peer may take to answer a close frame, in milliseconds. */
 const CLOSE_WAIT_MS = 1_000;
+/** A reason behind more than this would not arrive in that time, and what waits must not stay in memory for it. */
+const CLOSE_QUEUE_BYTES_MAX = 1024 * 1024;
 const SEND_OPTIONS = { binary: true, compress: false, fin: true } as const;
 
 /** What every WebSocket of this package is created with. `maxFragments` and its like are not in ws's types yet. */
@@ -139,7 +141,8 @@ export class WsSocket implements FrameSocket {
   #letGo(closeCode: number, reason: string): void {
     const webSocket = this.#webSocket;
     if (webSocket.readyState === webSocket.CLOSED) return;
-    if (webSocket.readyState === webSocket.CONNECTING) return webSocket.terminate();
+    const isHopeless = webSocket.readyState === webSocket.CONNECTING || this.queuedBytes > CLOSE_QUEUE_BYTES_MAX;
+    if (isHopeless) return webSocket.terminate();
     webSocket.close(closeCode, closeReason(reason));
     const timer = setTimeout(() => webSocket.terminate(), CLOSE_WAIT_MS);
     webSocket.once("close", () => clearTimeout(timer));
