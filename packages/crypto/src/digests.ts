@@ -17,7 +17,9 @@ import {
   outputLeafPreimage,
   type PublicKey,
   type RegistrationRequest,
+  type ReplicaId,
   registrationRequestPreimage,
+  replicaMessagePreimage,
   resultPreimage,
   type SequenceNumber,
   type SessionId,
@@ -26,7 +28,9 @@ import {
   sessionPreimage,
   statementPreimage,
   type TimestampMs,
+  timestampMs as timestampOf,
   type Unsigned,
+  type ViewChange,
 } from "@quorate/protocol";
 import { merkleRoot } from "./merkle.ts";
 
@@ -68,6 +72,16 @@ export function batchDigest(
   requestDigests: readonly Digest[],
 ): Digest {
   return hasher.digest(batchPreimage(cluster, timestampMs, requestDigests));
+}
+
+/** The digest of the null batch: what a new view proposes where nothing prepared. */
+export function nullBatchDigest(hasher: Hasher, cluster: ClusterId): Digest {
+  return batchDigest(hasher, cluster, timestampOf(0), []);
+}
+
+/** The digest that a NEW-VIEW refers to the VIEW-CHANGE of `from` by; it does not cover the signature. */
+export function viewChangeDigest(hasher: Hasher, cluster: ClusterId, from: ReplicaId, message: ViewChange): Digest {
+  return hasher.digest(replicaMessagePreimage(cluster, from, message));
 }
 
 /**

@@ -16,3 +16,4 @@ export type { BackendName, SignatureBackend } from "./signature-backend.ts";
 export * from "./signers.ts";
 export { POINT_SIZE, SEED_SIZE, SIGNATURE_SIZE } from "./validity-rule.ts";
 export * from "./verifier.ts";
+export * from "./view-change-composer.ts";

@@ -22,6 +22,10 @@ export interface VerifierOptions {
   readonly requestsMax?: number;
   /** Signed statements whose verdict is remembered. */
   readonly statementsMax?: number;
+  /** L of genesis; unless it is given, the most that it can be. */
+  readonly windowSize?: number;
+  /** Certificates whose verdict is remembered, of each kind. */
+  readonly provenMax?: number;
 }
 
 /** Remembered requests unless the options say otherwise: some seconds of a busy cluster, about 200 bytes each. */

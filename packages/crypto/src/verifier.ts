@@ -7,6 +7,8 @@ import {
   type Envelope,
   type Evidence,
   InvariantViolation,
+  type JustifiedNewView,
+  type JustifiedViewChange,
   type Membership,
   type PreparedCertificate,
   type Receipt,
@@ -18,12 +20,15 @@ import {
   type VerifiedCommitCertificate,
   type VerifiedCommittedEntry,
   type VerifiedEnvelope,
+  type VerifiedNewView,
   type VerifiedPreparedCertificate,
   type VerifiedReply,
   type VerifiedRequest,
+  type VerifiedViewChange,
 } from "@quorate/protocol";
 import { OutputVerifier } from "./output-verifier.ts";
 import { RequestVerifier, type VerifierOptions } from "./request-verifier.ts";
+import { ViewChangeVerifier } from "./view-change-verifier.ts";
 import { VoteVerifier } from "./vote-verifier.ts";
 
 /**
@@ -34,11 +39,13 @@ import { VoteVerifier } from "./vote-verifier.ts";
 export class Verifier {
   readonly #requests: RequestVerifier;
   readonly #votes: VoteVerifier;
+  readonly #viewChanges: ViewChangeVerifier;
   readonly #outputs: OutputVerifier;
 
   constructor(options: VerifierOptions) {
     this.#requests = new RequestVerifier(options);
     this.#votes = new VoteVerifier(options);
+    this.#viewChanges = new ViewChangeVerifier(this.#votes, options);
     this.#outputs = new OutputVerifier(options);
   }
 
@@ -93,9 +100,29 @@ export class Verifier {
     return judge(() => this.#votes.verifyCommittedEntry(entry, membership));
   }
 
-  /** A member signed both sides of a contradiction (protocol rule 13.2). */
+  /**
+   * A member signed this VIEW-CHANGE and all its claims are proven (protocol rule 7.1). A fact that was proven before is
+   * not verified again: the result carries the certificate of then.
+   */
+  verifyViewChange(viewChange: JustifiedViewChange, membership: Membership): VerifiedViewChange | undefined {
+    return judge(() => this.#viewChanges.verifyViewChange(viewChange, membership));
+  }
+
+  /**
+   * The primary of the view signed this NEW-VIEW and its PRE-PREPAREs, a quorum the VIEW-CHANGEs that it refers to, and
+   * the certificates hold. Whether its conclusion follows is not judged: see `newViewFault`. Certificates as above.
+   */
+  verifyNewView(newView: JustifiedNewView, membership: Membership): VerifiedNewView | undefined {
+    return judge(() => this.#viewChanges.verifyNewView(newView, membership));
+  }
+
+  /** A member signed both sides of a contradiction, or a NEW-VIEW that does not follow (protocol rule 13.2). */
   verifyEvidence(evidence: Evidence, membership: Membership): boolean {
-    return judge(() => this.#votes.verifyEvidence(evidence, membership)) ?? false;
+    const verdict = (): boolean =>
+      evidence.type === "equivocation"
+        ? this.#votes.isEquivocation(evidence, membership)
+        : this.#viewChanges.isUnjustified(evidence, membership);
+    return judge(verdict) ?? false;
   }
 
   /** The results lead to a statement that the member signed. One reply proves nothing yet: f+1 make an output. */

@@ -6,7 +6,7 @@ import {
   checkpointCertificateFault,
   commitCertificateFault,
   type Envelope,
-  type Evidence,
+  type Equivocation,
   type Hasher,
   isContradiction,
   type MemberSignature,
@@ -43,7 +43,7 @@ export class VoteVerifier {
     envelope: Envelope<M>,
     membership: Membership,
   ): VerifiedEnvelope<M> | undefined {
-    return this.#isEnvelopeSigned(envelope, membership) ? sealVerified(envelope) : undefined;
+    return this.isEnvelopeSigned(envelope, membership) ? sealVerified(envelope) : undefined;
   }
 
   verifyCommitCertificate(
@@ -64,7 +64,7 @@ export class VoteVerifier {
     const { prePrepare, prepares } = certificate;
     const { epoch, view, seq, digest } = prePrepare.message;
     const prepare: ReplicaMessage = { type: "prepare", epoch, view, seq, digest };
-    const valid = this.#isEnvelopeSigned(prePrepare, membership) && this.#isSignedByAll(prepare, prepares, membership);
+    const valid = this.isEnvelopeSigned(prePrepare, membership) && this.#isSignedByAll(prepare, prepares, membership);
     return valid ? sealVerified(certificate) : undefined;
   }
 
@@ -86,16 +86,14 @@ export class VoteVerifier {
     return certificate === undefined ? undefined : sealVerified({ batch, certificate });
   }
 
-  verifyEvidence(evidence: Evidence, membership: Membership): boolean {
+  isEquivocation(evidence: Equivocation, membership: Membership): boolean {
     const { first, second } = evidence;
     return (
-      isContradiction(evidence) &&
-      this.#isEnvelopeSigned(first, membership) &&
-      this.#isEnvelopeSigned(second, membership)
+      isContradiction(evidence) && this.isEnvelopeSigned(first, membership) && this.isEnvelopeSigned(second, membership)
     );
   }
 
-  #isEnvelopeSigned({ from, message, signature }: Envelope, membership: Membership): boolean {
+  isEnvelopeSigned({ from, message, signature }: Envelope, membership: Membership): boolean {
     return message.epoch === membership.epoch && this.#isSignedByAll(message, [{ from, signature }], membership);
   }
 
