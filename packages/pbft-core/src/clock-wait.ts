@@ -28,6 +28,12 @@ export class ClockWait {
     return true;
   }
 
+  /** The proposals that waited are no more. */
+  cancel(out: Outbox): void {
+    if (this.#dueMs !== undefined) out.push({ type: "cancel-timer", timer: "clock-wait" });
+    this.#dueMs = undefined;
+  }
+
   /** The timer fired; whoever still has to wait starts it again. */
   onTimeout(): void {
     this.#dueMs = undefined;

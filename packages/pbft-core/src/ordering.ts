@@ -19,6 +19,7 @@ import {
   type RejectionCode,
   type ReplicaFrame,
   type ReplicaId,
+  type Request,
   type RequestStanding,
   type SequenceNumber,
   type Signer,
@@ -28,19 +29,24 @@ import {
   type VerifiedBatch,
   type VerifiedCommittedEntry,
   type VerifiedEnvelope,
+  type VerifiedNewView,
   type VerifiedRequest,
   type ViewNumber,
   weakQuorumSize,
 } from "@quorate/protocol";
 import { ClockWait } from "./clock-wait.ts";
+import { PreparedSet } from "./prepared-set.ts";
 import { type BatchLimits, RequestQueue, type RequestQueueLimits } from "./request-queue.ts";
 import type { Decision, Slot, VoteOutcome } from "./slot.ts";
+import { Waits } from "./waits.ts";
 import { Window } from "./window.ts";
 
 /** How one replica orders; the bounds on batches come from genesis, the rest is local. */
 export interface OrderingOptions {
   readonly signer: Signer;
   readonly composer: BatchComposer;
+  /** What fills a gap: time 0, no requests. */
+  readonly nullBatch: VerifiedBatch;
   /** L of genesis. */
   readonly windowSize: number;
   readonly limits: BatchLimits;
@@ -49,6 +55,17 @@ export interface OrderingOptions {
   /** How many proposed numbers may be undecided; what arrives meanwhile forms the next batch (protocol rule 4.6). */
   readonly pipelineDepthMax: number;
   readonly queue: RequestQueueLimits;
+}
+
+/** What the log held of former promises, see `Ordering.restore`. */
+export interface RestoredOrdering {
+  /** Of the current view. */
+  readonly slots: readonly RestoredSlot[];
+  /** Of the highest view for each number above the stable checkpoint; the body where the log has it. */
+  readonly prepared: readonly {
+    readonly certificate: PreparedCertificate;
+    readonly batch: VerifiedBatch | undefined;
+  }[];
 }
 
 /** What the log held about numbers above the executed one, see `Ordering.restore`. */
@@ -70,6 +87,11 @@ export class Ordering {
   #highestAccepted: SequenceNumber;
   readonly #window: Window;
   readonly #clockWait: ClockWait;
+  readonly #preparedSet = new PreparedSet();
+  /** Numbers that prepared here in this view and are not delivered (protocol rule 7.4). */
+  readonly #undecided = new Waits<SequenceNumber>();
+  /** Whether this view still orders here: no VIEW-CHANGE has left it. */
+  #isActive = true;
 
   constructor(options: OrderingOptions, base: Base, executed: SequenceNumber) {
     invariant(options.pipelineDepthMax >= 1, "ordering.pipeline-depth", { depth: options.pipelineDepthMax });
@@ -107,18 +129,34 @@ export class Ordering {
   get pendingCount(): number {
     return this.#queue.size;
   }
+  /** Whether this replica orders in its view and is the view's primary. */
   get isPrimary(): boolean {
-    return this.primary === this.#options.signer.self;
+    return this.#isActive && this.primary === this.#options.signer.self;
+  }
+  /** Since when the oldest work that the primary ought to have done waits (protocol rule 7.4). */
+  get oldestWaitAtMs(): number | undefined {
+    const requests = this.#queue.oldestAtMs;
+    const undecided = this.#undecided.oldestAtMs;
+    if (requests === undefined || undecided === undefined) return requests ?? undecided;
+    return Math.min(requests, undecided);
+  }
+  /** What prepared here above h, in any view, ascending by number (OSDI'99 §4.4, set P). */
+  get preparedCertificates(): PreparedCertificate[] {
+    return this.#preparedSet.certificates;
   }
   get primary(): ReplicaId {
     return primaryOf(this.#membership, this.#view);
   }
 
-  /** Where a three-phase message stands relative to the view and the window; "future" ones may wait in the backlog. */
+  /**
+   * Where a three-phase message stands relative to the view and the window; "future" ones, of views or numbers that are
+   * not reached, may wait in the backlog.
+   */
   classify({ view, seq }: ThreePhaseMessage): "current" | "future" | RejectionCode {
     if (view < this.#view) return "view.past";
-    if (view > this.#view) return "view.too-far";
     if (seq <= this.#window.low) return "window.below";
+    if (view > this.#view) return "future";
+    if (!this.#isActive) return "view.past";
     return seq > this.#window.high ? "future" : "current";
   }
 
@@ -154,7 +192,7 @@ export class Ordering {
     atMs: number,
     out: Outbox,
   ): "added" | "known" | "full" {
-    const outcome = this.#queue.add(request, standing, this.isPrimary);
+    const outcome = this.#queue.add(request, standing, atMs, this.isPrimary);
     if (outcome === "added") this.#propose(atMs, out);
     return outcome;
   }
@@ -197,7 +235,7 @@ export class Ordering {
     const slot = this.#window.slotAt(this.#view, message.seq);
     if (!this.#isCounted(slot.addPrepare(envelope), out) || this.#window.isDecided(message.seq)) return [];
     // f+1 PREPAREs end the wait for a proposal whose time is ahead of ours (protocol rule 4.7).
-    return [...this.#accept(slot, atMs, out), ...this.#prepared(slot, out)];
+    return [...this.#accept(slot, atMs, out), ...this.#prepared(slot, atMs, out)];
   }
 
   onCommit(envelope: VerifiedEnvelope<Commit>, out: Outbox): Decision[] {
@@ -231,41 +269,100 @@ export class Ordering {
     return decisions;
   }
 
-  /** The batch at `seq` was executed here. */
+  /**
+   * The batch at `seq` was executed here.
+   *
+   * @returns how long the oldest of the requests that have their output now had waited here, in milliseconds.
+   */
   onExecuted(
     seq: SequenceNumber,
     requests: readonly DigestedRequest[],
     progress: ExecutionProgress,
     atMs: number,
     out: Outbox,
-  ): void {
-    this.#queue.onExecuted(seq, requests, progress);
+  ): number {
+    const waitedMs = this.#queue.onExecuted(seq, requests, progress, atMs);
     this.#propose(atMs, out);
+    return waitedMs;
+  }
+
+  /** Requests that the primary ought to have ordered since `atMs` or longer, oldest first. */
+  waitingSince(atMs: number, most: number): Request[] {
+    return this.#queue.waitingSince(atMs, most);
+  }
+
+  /** All requests that wait, for a new primary. */
+  pendingRequests(): Iterable<Request> {
+    return this.#queue.pending();
+  }
+
+  /** The view is left: nothing is accepted or voted for before the next one is entered (OSDI'99 §4.4). */
+  leaveView(out: Outbox): void {
+    this.#isActive = false;
+    this.#clockWait.cancel(out);
+  }
+
+  /** A view is entered, and orders what its NEW-VIEW proposes again (OSDI'99 §4.4). */
+  enterView({ newView, prePrepares }: VerifiedNewView, atMs: number, out: Outbox): Decision[] {
+    const { view, start } = newView.envelope.message;
+    invariant(view > this.#view, "ordering.view-moves-back", { view, at: this.#view });
+    invariant(start <= this.#window.low, "ordering.view-starts-above-window", { start, h: this.#window.low });
+    // Nothing that others may have prepared may be lost, but what only one of us accepted has no claim on the number.
+    const bodies = this.#acceptedBodies();
+    this.#view = view;
+    this.#isActive = true;
+    this.#window.clearSlots();
+    this.#undecided.clear();
+    this.#clockWait.cancel(out);
+    this.#queue.onNewView(atMs);
+    this.#highestAccepted = this.#window.lastDelivered;
+    this.#lastProposed = sequenceNumber(Math.max(start + prePrepares.length, this.#window.lastDelivered));
+    const decisions = this.#orderAgain(prePrepares, bodies, atMs, out);
+    this.#propose(atMs, out);
+    return decisions;
+  }
+
+  /** After a restart: the clocks of what was restored run, and what the view's NEW-VIEW proposes is ordered. */
+  resume(newView: VerifiedNewView | undefined, atMs: number, out: Outbox): Decision[] {
+    for (const { seq, isPrepared } of this.#window.undelivered()) if (isPrepared) this.#undecided.begin(seq, atMs);
+    if (newView === undefined || !this.#isActive) return [];
+    const { prePrepares } = newView;
+    const last = newView.newView.envelope.message.start + prePrepares.length;
+    this.#lastProposed = sequenceNumber(Math.max(this.#lastProposed, last));
+    return this.#orderAgain(prePrepares, new Map(), atMs, out);
   }
 
   /** h moved up: slots and decisions at or below it go, and the window has room again (OSDI'99 §4.3). */
   collectGarbage(stable: SequenceNumber, atMs: number, out: Outbox): void {
     this.#window.collectGarbage(stable);
+    this.#preparedSet.collectGarbage(stable);
     this.#propose(atMs, out);
   }
 
   /** Puts back what the log holds, before anything is sent: the same votes as before the crash (protocol rule 8.2). */
-  restore(restored: readonly RestoredSlot[]): void {
-    for (const { prePrepare, batch, prepares } of restored) {
-      const { seq, view, epoch, digest } = prePrepare.message;
-      if (seq <= this.#window.low || view !== this.#view) continue;
-      const slot = this.#window.slotAt(view, seq);
-      slot.addPrePrepare(prePrepare);
-      if (seq > this.#window.lastDelivered) slot.batch = batch;
-      slot.isAccepted = true;
-      this.#highestAccepted = sequenceNumber(Math.max(this.#highestAccepted, seq));
-      if (this.isPrimary) this.#lastProposed = sequenceNumber(Math.max(this.#lastProposed, seq));
-      else slot.addPrepare(this.#options.signer.sign({ type: "prepare", epoch, view, seq, digest }));
-      if (prepares === undefined) continue;
-      for (const prepare of prepares) slot.addPrepare(prepare);
-      slot.isPrepared = true;
-      slot.addCommit(this.#options.signer.sign({ type: "commit", epoch, view, seq, digest }));
+  restore({ slots, prepared }: RestoredOrdering): void {
+    for (const { certificate, batch } of prepared) {
+      const { seq } = certificate.prePrepare.message;
+      if (seq <= this.#window.low) continue;
+      this.#preparedSet.add(certificate, seq > this.#window.lastDelivered ? batch : undefined);
     }
+    for (const slot of slots) this.#restoreSlot(slot);
+  }
+
+  #restoreSlot({ prePrepare, batch, prepares }: RestoredSlot): void {
+    const { seq, view, epoch, digest } = prePrepare.message;
+    if (seq <= this.#window.low || view !== this.#view) return;
+    const slot = this.#window.slotAt(view, seq);
+    slot.addPrePrepare(prePrepare);
+    if (seq > this.#window.lastDelivered) slot.batch = batch;
+    slot.isAccepted = true;
+    this.#highestAccepted = sequenceNumber(Math.max(this.#highestAccepted, seq));
+    if (this.isPrimary) this.#lastProposed = sequenceNumber(Math.max(this.#lastProposed, seq));
+    else slot.addPrepare(this.#options.signer.sign({ type: "prepare", epoch, view, seq, digest }));
+    if (prepares === undefined) return;
+    for (const prepare of prepares) slot.addPrepare(prepare);
+    slot.isPrepared = true;
+    slot.addCommit(this.#options.signer.sign({ type: "commit", epoch, view, seq, digest }));
   }
 
   /** See `Window.lacks`. */
@@ -284,7 +381,7 @@ export class Ordering {
    */
   batchAt(seq: SequenceNumber, digest: Digest): Batch | undefined {
     const batch = this.#window.find(seq)?.batch;
-    return batch?.digest === digest ? batch.batch : undefined;
+    return batch?.digest === digest ? batch.batch : this.#preparedSet.bodyOf(seq, digest)?.batch;
   }
 
   /** Bounds that hold whatever arrives: the mediator asks after each step. */
@@ -293,6 +390,8 @@ export class Ordering {
     // Filling a gap delivers beyond the window, and what is proposed next lies above what is delivered.
     const highest = Math.max(this.highWatermark, this.lastDelivered);
     invariant(this.#lastProposed <= highest, "ordering.proposed-above-window", { at: this.#lastProposed });
+    const prepared = this.#preparedSet.size;
+    invariant(prepared <= this.#options.windowSize, "ordering.too-many-prepared", { prepared });
   }
 
   get #quorum(): number {
@@ -305,6 +404,40 @@ export class Ordering {
     return type === "prepare" && from === this.primary;
   }
 
+  /** The bodies of this view's accepted proposals that are not delivered. */
+  #acceptedBodies(): Map<Digest, VerifiedBatch> {
+    const bodies = new Map<Digest, VerifiedBatch>();
+    for (const { batch } of this.#window.undelivered()) if (batch !== undefined) bodies.set(batch.digest, batch);
+    return bodies;
+  }
+
+  /** Numbers that are decided here need no second vote: their certificate convinces whoever lacks them. */
+  #orderAgain(
+    prePrepares: readonly VerifiedEnvelope<PrePrepare>[],
+    bodies: ReadonlyMap<Digest, VerifiedBatch>,
+    atMs: number,
+    out: Outbox,
+  ): Decision[] {
+    const decisions: Decision[] = [];
+    for (const prePrepare of prePrepares) {
+      const { seq, digest } = prePrepare.message;
+      if (seq <= this.#window.low || this.#window.isDecided(seq)) continue;
+      const slot = this.#window.slotAt(this.#view, seq);
+      if (slot.isAccepted) continue;
+      this.#isCounted(slot.addPrePrepare(prePrepare), out);
+      slot.isReproposed = true;
+      slot.batch = this.#bodyFor(seq, digest, bodies);
+      if (slot.batch === undefined) decisions.push(...this.#fetchBody(slot, out));
+      else decisions.push(...this.#accept(slot, atMs, out), ...this.#decide(slot, out));
+    }
+    return decisions;
+  }
+
+  #bodyFor(seq: SequenceNumber, digest: Digest, bodies: ReadonlyMap<Digest, VerifiedBatch>): VerifiedBatch | undefined {
+    const { nullBatch } = this.#options;
+    return digest === nullBatch.digest ? nullBatch : (bodies.get(digest) ?? this.#preparedSet.bodyOf(seq, digest));
+  }
+
   #slotWaitingFor(digest: Digest): Slot | undefined {
     for (const slot of this.#window.undelivered()) {
       if (slot.batch !== undefined) continue;
@@ -315,8 +448,9 @@ export class Ordering {
 
   #isCounted(outcome: VoteOutcome, out: Outbox): boolean {
     if (outcome.type === "conflicting") {
-      const { from, message } = outcome.evidence.second;
-      out.push({ type: "evidence", evidence: outcome.evidence });
+      const { first, second } = outcome;
+      const { from, message } = second;
+      out.push({ type: "evidence", evidence: { type: "equivocation", first, second } });
       out.push({ type: "rejected", rejection: { code: "vote.conflicting", from, seq: message.seq } });
     }
     return outcome.type === "counted";
@@ -343,29 +477,34 @@ export class Ordering {
     if (slot.isAccepted || prePrepare === undefined || batch === undefined) return [];
     if (batch.digest !== prePrepare.message.digest) return [];
     const { epoch, view, seq, digest } = prePrepare.message;
-    if (batch.requests.length === 0) {
+    if (batch.requests.length === 0 && !slot.isReproposed) {
       out.push({ type: "rejected", rejection: { code: "pre-prepare.empty-batch", from: prePrepare.from, seq } });
       return [];
     }
     // f+1 PREPAREs hold one of a correct replica, whose clock did not find the proposal too far ahead.
-    const isVouchedFor = slot.prepareCount(digest) >= weakQuorumSize(this.#membership);
+    const isVouchedFor = slot.isReproposed || slot.prepareCount(digest) >= weakQuorumSize(this.#membership);
     if (!isVouchedFor && this.#clockWait.mustWait(batch.timestampMs, atMs, out)) return [];
     slot.isAccepted = true;
     this.#highestAccepted = sequenceNumber(Math.max(this.#highestAccepted, seq));
     this.#queue.markProposed(seq, batch.requests);
     out.push({ type: "persist", record: { type: "pre-prepared", envelope: prePrepare, batch: batch.batch } });
-    const prepare = this.#options.signer.sign({ type: "prepare", epoch, view, seq, digest });
-    slot.addPrepare(prepare);
-    out.push({ type: "broadcast", frame: { type: "signed", envelope: prepare } });
-    return this.#prepared(slot, out);
+    // The primary's PRE-PREPARE is its vote, and has left with the NEW-VIEW.
+    if (!this.isPrimary) {
+      const prepare = this.#options.signer.sign({ type: "prepare", epoch, view, seq, digest });
+      slot.addPrepare(prepare);
+      out.push({ type: "broadcast", frame: { type: "signed", envelope: prepare } });
+    }
+    return this.#prepared(slot, atMs, out);
   }
 
   /** When prepared(d, v, n) became true: write the certificate, then COMMIT. */
-  #prepared(slot: Slot, out: Outbox): Decision[] {
+  #prepared(slot: Slot, atMs: number, out: Outbox): Decision[] {
     if (slot.isPrepared || !slot.hasPrepareQuorum(this.#quorum)) return [];
     slot.isPrepared = true;
     const certificate: PreparedCertificate = slot.preparedCertificate(this.#quorum);
     const { epoch, view, seq, digest } = certificate.prePrepare.message;
+    this.#preparedSet.add(certificate, slot.batch);
+    this.#undecided.begin(seq, atMs);
     out.push({ type: "persist", record: { type: "prepared", certificate } });
     const commit = this.#options.signer.sign({ type: "commit", epoch, view, seq, digest });
     slot.addCommit(commit);
@@ -392,7 +531,12 @@ export class Ordering {
       seq: decision.seq,
       entry: { batch: decision.batch.batch, certificate: decision.certificate },
     });
-    return this.#window.decide(decision);
+    const delivered = this.#window.decide(decision);
+    for (const { seq } of delivered) {
+      this.#undecided.end(seq);
+      this.#preparedSet.onDelivered(seq);
+    }
+    return delivered;
   }
 
   /** Proposes while the pipeline has room: at once when it is idle, in batches when it is not (protocol rule 4.6). */
@@ -402,7 +546,7 @@ export class Ordering {
     while (this.#queue.readyCount > 0 && this.#lastProposed < this.highWatermark) {
       if (this.#lastProposed - this.#window.lastDelivered >= this.#options.pipelineDepthMax) return;
       const seq = nextSequenceNumber(this.#lastProposed);
-      const requests = this.#queue.take(seq, this.#options.limits);
+      const requests = this.#queue.take(seq, this.#options.limits, atMs);
       invariant(requests.length > 0, "ordering.empty-proposal", { seq });
       this.#lastProposed = seq;
       this.#proposeBatch(seq, this.#options.composer.compose(timestampMs(Math.floor(atMs)), requests), out);

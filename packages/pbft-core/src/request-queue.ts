@@ -6,6 +6,7 @@ import {
   type Limits,
   type OperationsRequest,
   type PublicKey,
+  type Request,
   type RequestNumber,
   type RequestStanding,
   type SequenceNumber,
@@ -13,12 +14,15 @@ import {
   type SessionProgress,
   type VerifiedRequest,
 } from "@quorate/protocol";
+import { Waits } from "./waits.ts";
 
 /** Bounds of the queue of pending requests. One client cannot take another's share. */
 export interface RequestQueueLimits {
   readonly pendingMax: number;
   readonly pendingPerClientMax: number;
   readonly pendingBytesMax: number;
+  /** As many requests are clocked as a loaded primary clears in half a time-out (protocol rule 7.4). */
+  readonly clockedMax: number;
 }
 
 /** The caps on one batch, of genesis. */
@@ -31,6 +35,9 @@ interface Pending {
   /** The highest number that carries it and has not been executed. */
   proposedAt: SequenceNumber | undefined;
   ready: boolean;
+  /** Its turn does not depend on its session: it is to be answered again, or refused. */
+  isAlone: boolean;
+  isClockable: boolean;
 }
 
 interface SessionQueue {
@@ -48,6 +55,9 @@ export class RequestQueue {
   readonly #byDigest = new Map<Digest, Pending>();
   readonly #sessions = new Map<string, SessionQueue>();
   readonly #perClient = new Map<PublicKey, number>();
+  readonly #registrations = new Set<Pending>();
+  /** Those whose turn it is: a primary that lets them wait is not doing its work (protocol rule 7.4). */
+  readonly #clocks = new Waits<Pending>();
   /** In order of arrival; a Set, so that removal is cheap. */
   readonly #ready = new Set<Pending>();
   #bytes = 0;
@@ -63,6 +73,21 @@ export class RequestQueue {
     return this.#ready.size;
   }
 
+  /** Since when the oldest request whose turn it is has been waiting. */
+  get oldestAtMs(): number | undefined {
+    return this.#clocks.oldestAtMs;
+  }
+
+  /** The requests whose turn it is and that have waited since `atMs` or longer, oldest first. */
+  waitingSince(atMs: number, most: number): Request[] {
+    return this.#clocks.since(atMs, most).map(({ request }) => request.request);
+  }
+
+  /** All that waits, in the order of arrival. */
+  *pending(): Iterable<Request> {
+    for (const { request } of this.#byDigest.values()) yield request.request;
+  }
+
   has(digest: Digest): boolean {
     return this.#byDigest.has(digest);
   }
@@ -72,7 +97,7 @@ export class RequestQueue {
    *
    * @param isPrimary whether what is ready is proposed from this queue.
    */
-  add(request: VerifiedRequest, standing: RequestStanding, isPrimary = true): "added" | "known" | "full" {
+  add(request: VerifiedRequest, standing: RequestStanding, atMs: number, isPrimary = true): "added" | "known" | "full" {
     if (this.#byDigest.has(request.digest) || standing.type === "answered") return "known";
     const operations = request.request.type === "operations" ? request.request : undefined;
     if (
@@ -86,18 +111,24 @@ export class RequestQueue {
       bytes: sizeOf(request),
       proposedAt: undefined,
       ready: false,
+      // What would only be refused is nobody's business but its client's.
+      isAlone: operations === undefined || standing.type === "answer-lost",
+      isClockable: standing.type !== "refusable",
     };
+    // A backup that could not hold the primary to it does not take it on.
+    if (!isPrimary && pending.isClockable && this.#clocks.size >= this.#limits.clockedMax) return "full";
     if (!this.#makeRoomFor(pending, isPrimary)) return "full";
     this.#byDigest.set(request.digest, pending);
     this.#perClient.set(pending.client, (this.#perClient.get(pending.client) ?? 0) + 1);
     this.#bytes += pending.bytes;
-    if (operations === undefined || standing.type === "answer-lost") this.#setReady(pending, true);
-    else this.#enterSession(operations, pending, standing);
+    if (operations === undefined) this.#registrations.add(pending);
+    if (operations === undefined || standing.type === "answer-lost") this.#setTurn(pending, atMs);
+    else this.#enterSession(operations, pending, standing, atMs);
     return "added";
   }
 
   /** Takes ready requests for a batch at `seq`, oldest first, within all caps; at least one if any is ready. */
-  take(seq: SequenceNumber, limits: BatchLimits): VerifiedRequest[] {
+  take(seq: SequenceNumber, limits: BatchLimits, atMs: number): VerifiedRequest[] {
     const taken: VerifiedRequest[] = [];
     let bytes = 0;
     let operations = 0;
@@ -110,7 +141,7 @@ export class RequestQueue {
       pending.proposedAt = seq;
       this.#setReady(pending, false);
     }
-    for (const request of taken) this.#promote(request);
+    for (const request of taken) this.#promote(request, atMs);
     return taken;
   }
 
@@ -124,30 +155,66 @@ export class RequestQueue {
     }
   }
 
-  /** The batch at `seq` was executed: what has its output leaves; what had no effect waits for its turn again. */
-  onExecuted(seq: SequenceNumber, requests: readonly DigestedRequest[], progress: ExecutionProgress): void {
+  /**
+   * The batch at `seq` was executed: what has its output leaves; what had no effect waits for its turn again.
+   *
+   * @returns how long the oldest of those that leave had waited, in milliseconds.
+   */
+  onExecuted(
+    seq: SequenceNumber,
+    requests: readonly DigestedRequest[],
+    progress: ExecutionProgress,
+    atMs: number,
+  ): number {
+    let waitedMs = 0;
     for (const digest of progress.answered) {
       const pending = this.#byDigest.get(digest);
-      if (pending !== undefined) this.#remove(pending);
+      if (pending !== undefined) waitedMs = Math.max(waitedMs, atMs - (this.#remove(pending) ?? atMs));
     }
     for (const { digest } of requests) {
       const pending = this.#byDigest.get(digest);
       if (pending?.proposedAt === undefined || pending.proposedAt > seq) continue;
       pending.proposedAt = undefined;
-      if (pending.request.request.type === "registration") this.#setReady(pending, true);
+      if (pending.isAlone) this.#setTurn(pending, atMs);
     }
-    for (const session of progress.sessions) this.#passSession(session);
+    for (const session of progress.sessions) this.#passSession(session, atMs);
+    for (const { client, session } of progress.evicted)
+      for (const pending of this.#sessions.get(sessionKey(client, session))?.byNumber.values() ?? []) {
+        pending.isClockable = false;
+        this.#clocks.end(pending);
+      }
+    this.#expireRegistrations(seq);
+    return waitedMs;
   }
 
-  #passSession({ client, session, expected }: SessionProgress): void {
+  /** A view was entered: nothing counts as proposed in it, and everything has the time-out of the new primary. */
+  onNewView(atMs: number): void {
+    for (const pending of this.#byDigest.values()) {
+      if (pending.proposedAt === undefined) continue;
+      pending.proposedAt = undefined;
+      if (pending.isAlone) this.#setReady(pending, true);
+    }
+    for (const queue of this.#sessions.values()) this.#promoteFrom(queue, atMs);
+    this.#clocks.restart(atMs);
+  }
+
+  #passSession({ client, session, expected }: SessionProgress, atMs: number): void {
     const queue = this.#sessions.get(sessionKey(client, session));
     if (queue === undefined) return;
     queue.expected = expected;
     for (const [number, pending] of queue.byNumber) if (number < expected) this.#remove(pending);
-    this.#promoteFrom(queue);
+    this.#promoteFrom(queue, atMs);
   }
 
-  #enterSession(operations: OperationsRequest, pending: Pending, standing: RequestStanding): void {
+  /** A registration that is too late would only be refused. */
+  #expireRegistrations(seq: SequenceNumber): void {
+    for (const pending of this.#registrations) {
+      const { request } = pending.request;
+      if (request.type === "registration" && request.lastValid <= seq) this.#clocks.end(pending);
+    }
+  }
+
+  #enterSession(operations: OperationsRequest, pending: Pending, standing: RequestStanding, atMs: number): void {
     const expected = standing.type === "ahead" ? standing.expected : operations.number;
     const key = sessionKey(operations.client, operations.session);
     let queue = this.#sessions.get(key);
@@ -156,26 +223,34 @@ export class RequestQueue {
       this.#sessions.set(key, queue);
     } else if (standing.type !== "ahead" && operations.number !== queue.expected) {
       // The executed state says that this number is judged right away: refused, or of a session it does not know.
-      if (operations.number < queue.expected) this.#setReady(pending, true);
-      else queue.expected = operations.number;
+      if (operations.number < queue.expected) {
+        pending.isAlone = true;
+        this.#setTurn(pending, atMs);
+      } else queue.expected = operations.number;
     }
     queue.byNumber.set(operations.number, pending);
-    this.#promoteFrom(queue);
+    this.#promoteFrom(queue, atMs);
   }
 
-  #promote(request: VerifiedRequest): void {
+  #promote(request: VerifiedRequest, atMs: number): void {
     if (request.request.type !== "operations") return;
     const queue = this.#sessions.get(sessionKey(request.request.client, request.request.session));
-    if (queue !== undefined) this.#promoteFrom(queue);
+    if (queue !== undefined) this.#promoteFrom(queue, atMs);
   }
 
   /** Makes the first number that is not proposed yet ready, and those that follow it without a gap. */
-  #promoteFrom(queue: SessionQueue): void {
+  #promoteFrom(queue: SessionQueue, atMs: number): void {
     for (let number = queue.expected; ; number = (number + 1) as RequestNumber) {
       const pending = queue.byNumber.get(number);
       if (pending === undefined) return;
-      if (pending.proposedAt === undefined) this.#setReady(pending, true);
+      this.#setTurn(pending, atMs);
     }
+  }
+
+  /** Its turn has come: it may be proposed, and whoever ought to propose it is watched. */
+  #setTurn(pending: Pending, atMs: number): void {
+    if (pending.proposedAt === undefined) this.#setReady(pending, true);
+    if (pending.isClockable && this.#clocks.size < this.#limits.clockedMax) this.#clocks.begin(pending, atMs);
   }
 
   #setReady(pending: Pending, ready: boolean): void {
@@ -185,9 +260,17 @@ export class RequestQueue {
     else this.#ready.delete(pending);
   }
 
-  #remove(pending: Pending): void {
+  /** @returns when its clock began to run. */
+  #remove(pending: Pending): number | undefined {
     invariant(this.#byDigest.delete(pending.request.digest), "request-queue.remove-unknown");
     this.#setReady(pending, false);
+    this.#registrations.delete(pending);
+    const since = this.#clocks.end(pending);
+    this.#forget(pending);
+    return since;
+  }
+
+  #forget(pending: Pending): void {
     this.#bytes -= pending.bytes;
     const left = (this.#perClient.get(pending.client) ?? 0) - 1;
     if (left > 0) this.#perClient.set(pending.client, left);

@@ -4,7 +4,6 @@ import {
   type Digest,
   type DigestedCertifiedBatch,
   type Envelope,
-  type Evidence,
   invariant,
   type MemberSignature,
   type PrePrepare,
@@ -22,7 +21,11 @@ import {
 export type VoteOutcome =
   | { readonly type: "counted" }
   | { readonly type: "repeated" }
-  | { readonly type: "conflicting"; readonly evidence: Evidence };
+  | {
+      readonly type: "conflicting";
+      readonly first: Envelope<ThreePhaseMessage>;
+      readonly second: Envelope<ThreePhaseMessage>;
+    };
 
 /** One sequence number in one view: the log entry of OSDI'99 §4.2, with the predicates of the paper. */
 export class Slot {
@@ -34,6 +37,8 @@ export class Slot {
   batch: VerifiedBatch | undefined;
   /** The batch was asked for by digest; if the answer is lost, the next status says that it is lacking. */
   isBodyAskedFor = false;
+  /** Proposed by a NEW-VIEW: a quorum vouches for its time, and it may be the null batch. */
+  isReproposed = false;
   /** Pre-prepared here: written to the log, own vote cast. */
   isAccepted = false;
   /** The prepared certificate was written to the log and the own COMMIT cast. */
@@ -158,7 +163,7 @@ export class Slot {
     // By content: one sender can make many valid signatures for one message (protocol rule 2.3).
     if (first.message.digest === second.message.digest) return { type: "repeated" };
     this.#convicted.add(second.from);
-    return { type: "conflicting", evidence: { type: "equivocation", first, second } };
+    return { type: "conflicting", first, second };
   }
 }
 

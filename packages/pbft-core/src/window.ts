@@ -135,6 +135,12 @@ export class Window {
     return frames;
   }
 
+  /** A view was entered: votes of others count no more. What is decided stays decided. */
+  clearSlots(): void {
+    this.#slots.clear();
+    this.#highestHeard = this.#lastDelivered;
+  }
+
   checkInvariants(): void {
     invariant(this.#low <= this.#lastDelivered, "window.low-above-delivered", { h: this.#low });
     invariant(this.#slots.size <= this.#size, "window.too-many-slots", { slots: this.#slots.size });

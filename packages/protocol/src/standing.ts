@@ -27,10 +27,18 @@ export interface SessionProgress {
   readonly expected: RequestNumber;
 }
 
+/** A session that is no longer open, and its owner. */
+export interface EvictedSession {
+  readonly client: PublicKey;
+  readonly session: SessionId;
+}
+
 /** What executing a batch changed for the requests that wait. */
 export interface ExecutionProgress {
   /** Digests of the batch's requests that have their output now. Those without (a number ahead) stay pending. */
   readonly answered: readonly Digest[];
   /** The sessions that the batch touched and the number each expects next. */
   readonly sessions: readonly SessionProgress[];
+  /** The sessions that the batch evicted: what waits of them would only be refused. */
+  readonly evicted: readonly EvictedSession[];
 }

@@ -1,4 +1,11 @@
-import type { ReplicaId, SequenceNumber, ThreePhaseMessage, VerifiedBatch, VerifiedEnvelope } from "@quorate/protocol";
+import type {
+  ReplicaId,
+  SequenceNumber,
+  ThreePhaseMessage,
+  VerifiedBatch,
+  VerifiedEnvelope,
+  ViewNumber,
+} from "@quorate/protocol";
 
 /** A three-phase message with the batch that came beside it, if one did. */
 export interface EarlyMessage {
@@ -12,7 +19,7 @@ export const BACKLOG_PER_SENDER_MAX = 256;
 export const BACKLOG_BATCHES_PER_SENDER_MAX = 16;
 
 /**
- * Verified messages for numbers just above the window (protocol rule 4.3). A replica that is a little behind would
+ * Verified messages for numbers just above the window, or of views that are not entered yet (protocol rule 4.3). A replica that is a little behind would
  * otherwise lose votes for good. Bounded per sender, so that none can fill another's share.
  */
 export class Backlog {
@@ -48,12 +55,15 @@ export class Backlog {
     return this.#bySender.get(from)?.some(({ envelope }) => isSame(envelope.message, message)) ?? false;
   }
 
-  /** Takes out everything at or below `highWatermark`, in order of sequence number, then of sender. */
-  release(highWatermark: SequenceNumber): EarlyMessage[] {
+  /** Takes out what is of `view` and at or below `highWatermark`, in order of sequence number, then of sender. */
+  release(view: ViewNumber, highWatermark: SequenceNumber): EarlyMessage[] {
     const released: EarlyMessage[] = [];
+    const isReached = ({ envelope: { message } }: EarlyMessage): boolean =>
+      message.view < view || (message.view === view && message.seq <= highWatermark);
     for (const [from, messages] of this.#bySender) {
-      const kept = messages.filter(({ envelope }) => envelope.message.seq > highWatermark);
-      released.push(...messages.filter(({ envelope }) => envelope.message.seq <= highWatermark));
+      const kept = messages.filter((message) => !isReached(message));
+      // What is of a view below has come to nothing.
+      released.push(...messages.filter((message) => isReached(message) && message.envelope.message.view === view));
       if (kept.length > 0) this.#bySender.set(from, kept);
       else this.#bySender.delete(from);
     }

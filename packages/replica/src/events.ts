@@ -9,7 +9,9 @@ import type {
   VerifiedCheckpointCertificate,
   VerifiedCommittedEntry,
   VerifiedEnvelope,
+  VerifiedNewView,
   VerifiedRequest,
+  VerifiedViewChange,
 } from "@quorate/protocol";
 
 /**
@@ -31,6 +33,8 @@ export type ReplicaEvent = { readonly atMs: number } & (
       /** It came in answer to a fetch whose entries have left the peer's history. */
       readonly isBelowHistory: boolean;
     }
+  | { readonly type: "view-change"; readonly from: ReplicaId; readonly viewChange: VerifiedViewChange }
+  | { readonly type: "new-view"; readonly from: ReplicaId; readonly newView: VerifiedNewView }
   | { readonly type: "timeout"; readonly timer: TimerName; readonly token: number }
   /** The state machine has executed `seq`. */
   | { readonly type: "executed"; readonly seq: SequenceNumber; readonly progress: ExecutionProgress }

@@ -1,4 +1,4 @@
-import type { RestoredSlot } from "@quorate/pbft-core";
+import type { RestoredOrdering, RestoredSlot } from "@quorate/pbft-core";
 import {
   assertNever,
   type Base,
@@ -10,6 +10,10 @@ import {
   type VerifiedCheckpointCertificate,
   type VerifiedCommittedEntry,
   type VerifiedEnvelope,
+  type VerifiedNewView,
+  type VerifiedPreparedCertificate,
+  type VerifiedViewChange,
+  type ViewNumber,
 } from "@quorate/protocol";
 import type { Recovery } from "./replica.ts";
 
@@ -18,10 +22,13 @@ export type VerifiedLogRecord =
   | { readonly type: "pre-prepared"; readonly envelope: VerifiedEnvelope<PrePrepare>; readonly batch: VerifiedBatch }
   | {
       readonly type: "prepared";
-      readonly seq: SequenceNumber;
+      readonly certificate: VerifiedPreparedCertificate;
+      /** The PREPAREs that the certificate stands for. */
       readonly prepares: readonly VerifiedEnvelope<Prepare>[];
     }
-  | { readonly type: "stable"; readonly checkpoint: VerifiedCheckpointCertificate };
+  | { readonly type: "stable"; readonly checkpoint: VerifiedCheckpointCertificate }
+  | { readonly type: "view-change"; readonly viewChange: VerifiedViewChange }
+  | { readonly type: "new-view"; readonly newView: VerifiedNewView };
 
 /** What the disk held after a crash or a stop. */
 export interface RecoveredDisk {
@@ -40,39 +47,99 @@ export interface RecoveredDisk {
  * @param genesis the base of a replica that never ran.
  */
 export function recover(genesis: Base, disk: RecoveredDisk): { readonly base: Base; readonly recovery: Recovery } {
-  let stable = genesis.stable;
-  const slots = new Map<SequenceNumber, RestoredSlot>();
-  for (const record of disk.records) {
+  const { executed, committed } = disk;
+  const promises = readPromises(disk.records);
+  const stable = promises.stable ?? genesis.stable;
+  invariant(executed >= stable.seq, "recovery.state-below-stable", { executed, h: stable.seq });
+  const { newView, viewChange } = promises;
+  const view = newView?.newView.envelope.message.view ?? genesis.view;
+  return {
+    base: { ...genesis, stable, view },
+    recovery: {
+      executed,
+      committed,
+      views: { newView, viewChange },
+      ordering: { slots: slotsOf(promises, stable.seq, view), prepared: preparedOf(promises, stable.seq) },
+    },
+  };
+}
+
+/** The records by what they promise: the newest of a kind, or all by their number and view. */
+interface LoggedPromises {
+  stable: VerifiedCheckpointCertificate | undefined;
+  viewChange: VerifiedViewChange | undefined;
+  newView: VerifiedNewView | undefined;
+  readonly accepted: Map<string, Extract<VerifiedLogRecord, { type: "pre-prepared" }>>;
+  readonly prepared: Map<string, Extract<VerifiedLogRecord, { type: "prepared" }>>;
+}
+
+function readPromises(records: readonly VerifiedLogRecord[]): LoggedPromises {
+  const promises: LoggedPromises = {
+    stable: undefined,
+    viewChange: undefined,
+    newView: undefined,
+    accepted: new Map(),
+    prepared: new Map(),
+  };
+  for (const record of records) {
     switch (record.type) {
       case "stable":
-        if (record.checkpoint.seq > stable.seq) stable = record.checkpoint;
+        if (record.checkpoint.seq > (promises.stable?.seq ?? 0)) promises.stable = record.checkpoint;
+        break;
+      case "view-change":
+        promises.viewChange = record.viewChange;
+        break;
+      case "new-view":
+        promises.newView = record.newView;
         break;
       case "pre-prepared":
-        slots.set(record.envelope.message.seq, {
-          prePrepare: record.envelope,
-          batch: record.batch,
-          prepares: undefined,
-        });
+        promises.accepted.set(placeOf(record.envelope.message), record);
         break;
-      case "prepared": {
-        const slot = slots.get(record.seq);
-        invariant(slot !== undefined, "recovery.prepared-without-pre-prepared", { seq: record.seq });
-        const { digest } = slot.prePrepare.message;
-        const isItsOwn = record.prepares.every(({ message }) => message.digest === digest);
-        invariant(isItsOwn, "recovery.prepared-another-than-pre-prepared", { seq: record.seq });
-        slots.set(record.seq, { ...slot, prepares: record.prepares });
+      case "prepared":
+        promises.prepared.set(placeOf(record.certificate.prePrepare.message), record);
         break;
-      }
       default:
         assertNever(record);
     }
   }
-  invariant(disk.executed >= stable.seq, "recovery.state-below-stable", { executed: disk.executed, h: stable.seq });
-  const restored = [...slots.values()]
-    .filter(({ prePrepare }) => prePrepare.message.seq > stable.seq)
+  return promises;
+}
+
+/** The slots of the view that the replica is in. */
+function slotsOf({ accepted, prepared }: LoggedPromises, stable: SequenceNumber, view: ViewNumber): RestoredSlot[] {
+  return [...accepted.values()]
+    .map(({ envelope, batch }) => ({ prePrepare: envelope, batch, prepares: preparesOf(envelope.message, prepared) }))
+    .filter(({ prePrepare: { message } }) => message.view === view && message.seq > stable)
     .sort((a, b) => a.prePrepare.message.seq - b.prePrepare.message.seq);
-  return {
-    base: { ...genesis, stable },
-    recovery: { executed: disk.executed, slots: restored, committed: disk.committed },
-  };
+}
+
+function preparesOf(
+  accepted: PrePrepare,
+  prepared: LoggedPromises["prepared"],
+): readonly VerifiedEnvelope<Prepare>[] | undefined {
+  const record = prepared.get(placeOf(accepted));
+  if (record === undefined) return undefined;
+  const { seq, digest } = record.certificate.prePrepare.message;
+  invariant(digest === accepted.digest, "recovery.prepared-another-than-pre-prepared", { seq });
+  return record.prepares;
+}
+
+/** Of each number the certificate of the highest view, with its body (protocol rule 7.1). */
+function preparedOf({ accepted, prepared }: LoggedPromises, stable: SequenceNumber): RestoredOrdering["prepared"] {
+  const highest = new Map<SequenceNumber, VerifiedPreparedCertificate>();
+  for (const { certificate } of prepared.values()) {
+    const { seq, view } = certificate.prePrepare.message;
+    const place = placeOf(certificate.prePrepare.message);
+    invariant(seq <= stable || accepted.has(place), "recovery.prepared-without-pre-prepared", { seq, view });
+    const before = highest.get(seq)?.prePrepare.message.view ?? -1;
+    if (seq > stable && view > before) highest.set(seq, certificate);
+  }
+  return [...highest.values()].map((certificate) => ({
+    certificate,
+    batch: accepted.get(placeOf(certificate.prePrepare.message))?.batch,
+  }));
+}
+
+function placeOf({ view, seq }: PrePrepare): string {
+  return `${view}/${seq}`;
 }

@@ -1,12 +1,11 @@
 import { Checkpointing } from "@quorate/checkpoint";
-import { type Decision, Ordering, type OrderingOptions, type RestoredSlot } from "@quorate/pbft-core";
+import { type Decision, Ordering, type OrderingOptions, type RestoredOrdering } from "@quorate/pbft-core";
 import {
   assertNever,
   type Base,
   type Batch,
   type CheckpointCertificate,
   type Digest,
-  type DigestedCertifiedBatch,
   type Effect,
   type Envelope,
   type FetchBatch,
@@ -14,11 +13,14 @@ import {
   type Lack,
   type Membership,
   memberOf,
+  type NewView,
   nextSequenceNumber,
   type PrePrepare,
+  primaryOf,
   type Rejection,
   type ReplicaId,
   type ReplicaMessage,
+  type Request,
   type SequenceNumber,
   type Signer,
   type Status,
@@ -27,14 +29,23 @@ import {
   type Verified,
   type VerifiedCommittedEntry,
   type VerifiedEnvelope,
+  type VerifiedNewView,
+  type ViewChange,
+  type ViewChangeComposer,
   type ViewNumber,
 } from "@quorate/protocol";
 import { GapFiller, ServingBudget } from "@quorate/state-transfer";
+import { type RestoredViews, type ViewChangeStep, ViewChanging, type ViewChangingOptions } from "@quorate/view-change";
 import { Backlog, type EarlyMessage } from "./backlog.ts";
 import type { ReplicaEvent } from "./events.ts";
+import { PrimaryWatch } from "./primary-watch.ts";
+import { type OrderingStand, StatusRounds } from "./status-rounds.ts";
 
-export interface ReplicaOptions extends Omit<OrderingOptions, "signer" | "windowSize"> {
+export interface ReplicaOptions
+  extends Omit<OrderingOptions, "signer" | "windowSize">,
+    Pick<ViewChangingOptions, "viewChangeMs" | "viewChangeMaxMs"> {
   readonly signer: Signer;
+  readonly viewChangeComposer: ViewChangeComposer;
   /** K of genesis. */
   readonly checkpointInterval: number;
   /** L of genesis. */
@@ -47,20 +58,26 @@ export interface ReplicaOptions extends Omit<OrderingOptions, "signer" | "window
 export interface Recovery {
   /** The last number whose effects are in the state. */
   readonly executed: SequenceNumber;
-  readonly slots: readonly RestoredSlot[];
+  readonly ordering: RestoredOrdering;
+  readonly views: RestoredViews;
   /** Committed entries of the own history above `executed`. */
   readonly committed: readonly VerifiedCommittedEntry[];
 }
 
-/** An idle replica sends its status at every so many ticks. */
-const IDLE_STATUS_TICKS = 10;
+/** How many requests a backup passes on again at each tick: those that the primary may have lost. */
+const PASSED_ON_PER_TICK_MAX = 64;
 
 /** Asks `framesFor` for a decision only, not for votes. */
 const NOTHING_LACKS: Omit<Lack, "seq"> = { prePrepare: false, prepares: false, commits: false };
 
 /** Where a replica stands, for `status` and metrics. */
 export interface ReplicaStatus {
+  /** The view entered last. */
   readonly view: ViewNumber;
+  /** The view it moves to; equal to `view` while it orders. */
+  readonly target: ViewNumber;
+  /** How long a request may wait in this view, in milliseconds. */
+  readonly timeOutMs: number;
   readonly primary: ReplicaId;
   readonly executed: SequenceNumber;
   readonly lowWatermark: SequenceNumber;
@@ -80,37 +97,40 @@ export class Replica {
   readonly #ordering: Ordering;
   readonly #checkpointing: Checkpointing;
   readonly #gapFiller: GapFiller;
+  readonly #viewChanging: ViewChanging;
+  readonly #primaryWatch = new PrimaryWatch();
   readonly #backlog = new Backlog();
+  readonly #statusRounds: StatusRounds;
   readonly #statusBudget: ServingBudget;
   readonly #fetchBudget: ServingBudget;
   readonly #recovered: readonly VerifiedCommittedEntry[];
   /** Handed out for execution and not yet executed. */
-  readonly #executing = new Map<SequenceNumber, DigestedCertifiedBatch>();
-  readonly #acceptedBy = new Map<ReplicaId, SequenceNumber>();
+  readonly #executing = new Map<SequenceNumber, Decision>();
   #executed: SequenceNumber;
-  #statusToken = 0;
-  #idleTicks = 0;
-  /** The highest number known at the previous status tick: what is missing up to there is late, not on its way. */
-  #knownAtTick: SequenceNumber;
 
   constructor(options: ReplicaOptions, base: Base, recovery?: Recovery) {
     this.#options = options;
     this.#membership = base.membership;
     this.#executed = recovery?.executed ?? base.stable.seq;
-    this.#knownAtTick = this.#executed;
     const { signer, windowSize, checkpointInterval: interval, statusIntervalMs } = options;
+    this.#statusRounds = new StatusRounds(statusIntervalMs, this.#executed);
     this.#ordering = new Ordering(options, base, this.#executed);
+    const nullDigest = options.nullBatch.digest;
+    const composer = options.viewChangeComposer;
+    this.#viewChanging = new ViewChanging({ ...options, composer, nullDigest }, base, recovery?.views);
     this.#checkpointing = new Checkpointing({ signer, windowSize, interval }, base);
     this.#gapFiller = new GapFiller({ signer, epoch: base.membership.epoch, retryAfterMs: 4 * statusIntervalMs });
     this.#statusBudget = new ServingBudget({ burst: 4, refillMs: statusIntervalMs / 2 });
     this.#fetchBudget = new ServingBudget({ burst: 8, refillMs: statusIntervalMs / 40 });
     this.#recovered = recovery?.committed ?? [];
-    this.#ordering.restore(recovery?.slots ?? []);
+    if (recovery !== undefined) this.#ordering.restore(recovery.ordering);
   }
 
   get status(): ReplicaStatus {
     return {
       view: this.#ordering.view,
+      target: this.#viewChanging.target,
+      timeOutMs: this.#viewChanging.timeOutMs,
       primary: this.#ordering.primary,
       executed: this.#executed,
       lowWatermark: this.#ordering.lowWatermark,
@@ -122,7 +142,7 @@ export class Replica {
 
   /** Whether verifying this message would be wasted: it could change nothing (protocol rule 13.1). */
   isRedundant(from: ReplicaId, message: ReplicaMessage): boolean {
-    if (message.epoch !== this.#membership.epoch || memberOf(this.#membership, from) === undefined) return true;
+    if (this.#isForeign({ from, message })) return true;
     switch (message.type) {
       case "pre-prepare":
       case "prepare":
@@ -137,7 +157,19 @@ export class Replica {
 
   /** Whether this very proposal is here already, and only its body may be of use. */
   isProposalHeld(message: PrePrepare): boolean {
-    return this.#ordering.isProposalHeld(message) || this.#backlog.holds(this.#ordering.primary, message);
+    return (
+      this.#ordering.isProposalHeld(message) || this.#backlog.holds(primaryOf(this.#membership, message.view), message)
+    );
+  }
+
+  /** As `isRedundant`, for a VIEW-CHANGE, whoever passes it on. */
+  isViewChangeRedundant(envelope: Envelope<ViewChange>): boolean {
+    return this.#isForeign(envelope) || this.#viewChanging.isViewChangeRedundant(envelope);
+  }
+
+  /** As `isRedundant`, for a NEW-VIEW, whoever passes it on. */
+  isNewViewRedundant(envelope: Envelope<NewView>): boolean {
+    return this.#isForeign(envelope) || this.#viewChanging.isNewViewRedundant(envelope);
   }
 
   /** As `isRedundant`, for a committed entry. */
@@ -166,6 +198,7 @@ export class Replica {
     const out: Effect[] = [];
     this.#dispatch(event, out);
     this.#gapFiller.onDelivered(this.#ordering.lastDelivered, out);
+    this.#watchPrimary(event.atMs, out);
     this.#checkInvariants();
     return out;
   }
@@ -173,7 +206,7 @@ export class Replica {
   #dispatch(event: ReplicaEvent, out: Effect[]): void {
     switch (event.type) {
       case "start":
-        return this.#onStart(out);
+        return this.#onStart(event.atMs, out);
       case "request":
         return this.#onRequest(event, out);
       case "message":
@@ -185,6 +218,10 @@ export class Replica {
       case "certificate":
         if (event.isBelowHistory) this.#gapFiller.onBelowHistory(event.from, this.#ordering.lastDelivered, out);
         return this.#afterCheckpoint(this.#checkpointing.onCertificate(event.certificate), event.atMs, out);
+      case "view-change":
+        return this.#follow(this.#viewChanging.onViewChange(event.viewChange, out), event.atMs, out);
+      case "new-view":
+        return this.#follow(this.#viewChanging.onNewView(event.newView, out), event.atMs, out);
       case "timeout":
         return this.#onTimeout(event, out);
       case "executed":
@@ -201,10 +238,12 @@ export class Replica {
   }
 
   /** After a restart the own votes go out again with the answers to the others' status: ask for them right away. */
-  #onStart(out: Effect[]): void {
+  #onStart(atMs: number, out: Effect[]): void {
     for (const entry of this.#recovered) this.#afterOrdering(this.#ordering.onCommitted(entry, out), out);
+    if (!this.#viewChanging.isSettled) this.#ordering.leaveView(out);
+    this.#afterOrdering(this.#ordering.resume(this.#viewChanging.standing.newView, atMs, out), out);
     this.#sendStatus(out);
-    this.#startStatusTimer(out);
+    this.#statusRounds.startTimer(out);
   }
 
   #onRequest(event: Extract<ReplicaEvent, { type: "request" }>, out: Effect[]): void {
@@ -215,9 +254,13 @@ export class Replica {
       out.push({ type: "refuse", client: request.request.client, requestDigest: request.digest, code: "overloaded" });
       return;
     }
-    // A backup that hears of a request passes it on to the one who can order it.
-    if (!this.#ordering.isPrimary && standing.type !== "answered")
-      out.push({ type: "send", to: this.#ordering.primary, frame: { type: "request", request: request.request } });
+    if (standing.type !== "answered") this.#passOn(request.request, out);
+  }
+
+  /** A backup passes a request on to the one who can order it; between two views there is nobody. */
+  #passOn(request: Request, out: Effect[]): void {
+    if (this.#ordering.isPrimary || !this.#viewChanging.isSettled) return;
+    out.push({ type: "send", to: this.#ordering.primary, frame: { type: "request", request } });
   }
 
   #onMessage({ envelope, batch, atMs }: Extract<ReplicaEvent, { type: "message" }>, out: Effect[]): void {
@@ -241,6 +284,10 @@ export class Replica {
       case "fetch-committed":
         if (this.#fetchBudget.take(from, atMs)) this.#sendHistory(from, message.first, message.last, out);
         return;
+      case "view-change":
+      case "new-view":
+        // They come in frames of their own, with what justifies them.
+        return invariant(false, "replica.unjustified-view-message", { type: message.type });
       default:
         return assertNever(message);
     }
@@ -293,46 +340,47 @@ export class Replica {
   #onExecuted(event: Extract<ReplicaEvent, { type: "executed" }>, out: Effect[]): void {
     const { seq, progress, atMs } = event;
     invariant(seq === this.#executed + 1, "replica.executed-out-of-order", { seq, executed: this.#executed });
-    const batch = this.#executing.get(seq);
-    invariant(batch !== undefined, "replica.executed-unasked", { seq });
+    const decision = this.#executing.get(seq);
+    invariant(decision !== undefined, "replica.executed-unasked", { seq });
     this.#executing.delete(seq);
     this.#executed = seq;
-    this.#ordering.onExecuted(seq, batch.requests, progress, atMs, out);
+    const { requests } = decision.batch;
+    const waitedMs = this.#ordering.onExecuted(seq, requests, progress, atMs, out);
+    // Null batches say nothing about what a view can do.
+    if (requests.length > 0 && decision.certificate.view === this.#ordering.view)
+      this.#viewChanging.onProgress(waitedMs);
   }
 
   #onTimeout(event: Extract<ReplicaEvent, { type: "timeout" }>, out: Effect[]): void {
     switch (event.timer) {
       case "status":
-        if (event.token === this.#statusToken) this.#onStatusTick(out);
+        if (this.#statusRounds.isDue(event.token)) this.#onStatusTick(event.atMs, out);
         return;
       case "clock-wait":
         return this.#afterOrdering(this.#ordering.onClockWait(event.atMs, out), out);
       case "fetch":
         return this.#gapFiller.onTimeout(event.token, this.#ordering.lastDelivered, out);
+      case "progress":
+        return this.#onProgressTimeout(event.token, event.atMs, out);
+      case "view-change":
+        return this.#follow(this.#viewChanging.onTimeout(event.token), event.atMs, out);
       default:
         return assertNever(event.timer);
     }
   }
 
-  #onStatusTick(out: Effect[]): void {
-    const { lastDelivered } = this.#ordering;
-    const isStuck = this.#knownAtTick > lastDelivered || this.#ordering.pendingCount > 0;
-    this.#idleTicks = isStuck ? 0 : this.#idleTicks + 1;
-    if (isStuck || this.#idleTicks % IDLE_STATUS_TICKS === 0) this.#sendStatus(out);
+  #onStatusTick(atMs: number, out: Effect[]): void {
+    const { lastDelivered, highestHeard, highWatermark, pendingCount } = this.#ordering;
+    const isBusy = pendingCount > 0 || !this.#viewChanging.isSettled;
+    const stand: OrderingStand = { lastDelivered, highestHeard, highWatermark, isBusy };
+    if (this.#statusRounds.onTick(stand)) this.#sendStatus(out);
     this.#gapFiller.onTick(lastDelivered, out);
-    this.#knownAtTick = sequenceNumber(
-      Math.min(
-        Math.max(lastDelivered, this.#ordering.highestHeard, ...this.#acceptedBy.values()),
-        this.#ordering.highWatermark,
-      ),
-    );
-    this.#startStatusTimer(out);
-  }
-
-  #startStatusTimer(out: Effect[]): void {
-    this.#statusToken += 1;
-    const afterMs = this.#options.statusIntervalMs;
-    out.push({ type: "start-timer", timer: "status", token: this.#statusToken, afterMs });
+    this.#statusRounds.afterTick(stand);
+    // What was passed on may have been lost: nobody is held to what he may not have heard of.
+    const since = atMs - this.#options.statusIntervalMs;
+    if (!this.#ordering.isPrimary)
+      for (const request of this.#ordering.waitingSince(since, PASSED_ON_PER_TICK_MAX)) this.#passOn(request, out);
+    this.#statusRounds.startTimer(out);
   }
 
   #sendStatus(out: Effect[]): void {
@@ -343,7 +391,9 @@ export class Replica {
       executed: this.#executed,
       stable: this.#checkpointing.stable.seq,
       accepted: this.#ordering.highestAccepted,
-      lacks: this.#ordering.lacks(this.#knownAtTick),
+      lacks: this.#ordering.lacks(this.#statusRounds.knownAtTick),
+      target: this.#viewChanging.target,
+      viewChangesOf: this.#viewChanging.viewChangesOf,
     };
     out.push({ type: "broadcast", frame: { type: "signed", envelope: this.#options.signer.sign(status) } });
   }
@@ -351,8 +401,9 @@ export class Replica {
   /** A peer says where it stands: what it lacks and we have goes to it, within its share (TOCS'02 §5.2). */
   #onStatus(from: ReplicaId, status: Status, atMs: number, out: Effect[]): void {
     if (!this.#statusBudget.take(from, atMs)) return;
-    this.#acceptedBy.set(from, status.accepted);
+    if (status.view === this.#ordering.view) this.#statusRounds.onStatus(from, status.accepted);
     this.#gapFiller.onStatus(from, status.executed, this.#ordering.lastDelivered, out);
+    for (const frame of this.#viewChanging.framesFor(from, status)) out.push({ type: "send", to: from, frame });
     for (const frame of this.#checkpointing.framesFor(status.stable)) out.push({ type: "send", to: from, frame });
     for (const lack of status.lacks) {
       if (lack.seq <= this.#ordering.lastDelivered) this.#sendHistory(from, lack.seq, lack.seq, out);
@@ -377,9 +428,10 @@ export class Replica {
   }
 
   #afterOrdering(decisions: readonly Decision[], out: Effect[]): void {
-    for (const { seq, batch } of decisions) {
+    for (const decision of decisions) {
+      const { seq, batch } = decision;
       invariant(seq === this.#executed + this.#executing.size + 1, "replica.delivered-out-of-order", { seq });
-      this.#executing.set(seq, batch);
+      this.#executing.set(seq, decision);
       out.push({ type: "execute", seq, batch, checkpoint: this.#checkpointing.isDueAt(seq) });
     }
   }
@@ -388,14 +440,64 @@ export class Replica {
   #afterCheckpoint(stable: CheckpointCertificate | undefined, atMs: number, out: Effect[]): void {
     if (stable === undefined) return;
     out.push({ type: "persist", record: { type: "stable", checkpoint: stable } });
+    // What still stands of views moves up with h.
+    const { viewChange, newView } = this.#viewChanging.standing;
+    if (viewChange !== undefined)
+      out.push({ type: "persist", record: { type: "view-change", at: stable.seq, viewChange: viewChange.viewChange } });
+    if (newView !== undefined)
+      out.push({ type: "persist", record: { type: "new-view", at: stable.seq, newView: newView.newView } });
     // The new "stable" record itself belongs to its number, and stays.
     out.push({ type: "cut", upTo: sequenceNumber(stable.seq - 1) });
     this.#ordering.collectGarbage(stable.seq, atMs, out);
-    for (const early of this.#backlog.release(this.#ordering.highWatermark)) this.#onThreePhase(early, atMs, out);
+    this.#releaseBacklog(atMs, out);
+    this.#follow(this.#viewChanging.onStable(stable.seq, out), atMs, out);
+  }
+
+  #releaseBacklog(atMs: number, out: Effect[]): void {
+    const { view, highWatermark } = this.#ordering;
+    for (const early of this.#backlog.release(view, highWatermark)) this.#onThreePhase(early, atMs, out);
+  }
+
+  /** Does what the view change asks for, step by step. */
+  #follow(first: ViewChangeStep | undefined, atMs: number, out: Effect[]): void {
+    for (let step = first; step !== undefined; ) {
+      if (step.type === "enter") return this.#enterView(step.newView, atMs, out);
+      this.#ordering.leaveView(out);
+      this.#primaryWatch.stop(out);
+      const prepared = this.#ordering.preparedCertificates;
+      step = this.#viewChanging.leave(step.target, { stable: this.#checkpointing.stable, prepared }, out);
+    }
+  }
+
+  #enterView(newView: VerifiedNewView, atMs: number, out: Effect[]): void {
+    this.#primaryWatch.stop(out);
+    this.#statusRounds.onNewView(this.#ordering.lastDelivered);
+    this.#afterOrdering(this.#ordering.enterView(newView, atMs, out), out);
+    for (const request of this.#ordering.pendingRequests()) this.#passOn(request, out);
+    this.#releaseBacklog(atMs, out);
+  }
+
+  /** A backup holds the primary to what waits (protocol rule 7.4). */
+  #watchPrimary(atMs: number, out: Effect[]): void {
+    if (this.#ordering.isPrimary || !this.#viewChanging.isSettled) return;
+    this.#primaryWatch.watch(this.#ordering.oldestWaitAtMs, atMs, this.#viewChanging.timeOutMs, out);
+  }
+
+  #onProgressTimeout(token: number, atMs: number, out: Effect[]): void {
+    const { oldestWaitAtMs, isPrimary } = this.#ordering;
+    const isLate = this.#primaryWatch.onTimeout(token, oldestWaitAtMs, atMs, this.#viewChanging.timeOutMs);
+    if (isLate && !isPrimary && this.#viewChanging.isSettled) this.#follow(this.#viewChanging.onFailed(), atMs, out);
+  }
+
+  /** Of another epoch, or of nobody. */
+  #isForeign({ from, message }: Pick<Envelope, "from" | "message">): boolean {
+    return message.epoch !== this.#membership.epoch || memberOf(this.#membership, from) === undefined;
   }
 
   #checkInvariants(): void {
     this.#ordering.checkInvariants();
+    this.#viewChanging.checkInvariants();
+    invariant(this.#viewChanging.view === this.#ordering.view, "replica.two-views", { view: this.#ordering.view });
     this.#checkpointing.checkInvariants();
     const { lastDelivered, lowWatermark } = this.#ordering;
     invariant(lowWatermark === this.#checkpointing.stable.seq, "replica.two-low-watermarks", { h: lowWatermark });

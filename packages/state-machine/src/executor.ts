@@ -131,7 +131,11 @@ export class Executor {
       timestampMs: time,
       historyDigest: history,
       statement,
-      progress: { answered: leaves.map((leaf) => leaf.requestDigest), sessions: progressOf(table.changed) },
+      progress: {
+        answered: leaves.map((leaf) => leaf.requestDigest),
+        sessions: progressOf(table.changed),
+        evicted: table.evicted,
+      },
       replies: outputs.map(({ client, leaf, results }, index) => ({
         client,
         reply: this.#replyOf(kept, leaf, results, tree.path(index)),

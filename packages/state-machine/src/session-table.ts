@@ -1,6 +1,7 @@
 import { sessionIdOf } from "@quorate/crypto";
 import {
   type ClusterId,
+  type EvictedSession,
   type Hasher,
   invariant,
   type Limits,
@@ -79,6 +80,7 @@ const UNUSED: ClientUse = { sessions: 0, fresh: 0, orphans: 0 };
 export class SessionTable {
   readonly #o: SessionTableOptions;
   readonly #changed = new Map<SessionId, Session | undefined>();
+  readonly #evicted: EvictedSession[] = [];
   #sessions: number;
   #nonces: number;
 
@@ -97,6 +99,10 @@ export class SessionTable {
   /** Sessions that the batch opened or used, and as `undefined` those that it evicted. */
   get changed(): ReadonlyMap<SessionId, Session | undefined> {
     return this.#changed;
+  }
+  /** The sessions that the batch evicted. */
+  get evicted(): readonly EvictedSession[] {
+    return this.#evicted;
   }
 
   find(id: SessionId): Session | undefined {
@@ -210,6 +216,7 @@ export class SessionTable {
   }
 
   #evict(session: Session): void {
+    this.#evicted.push({ client: session.client, session: session.id });
     const { overlay, limits } = this.#o;
     const remembered = Math.min(session.expected - 1, limits.sessionWindow);
     for (let back = 1; back <= remembered; back++)
