@@ -1,3 +1,4 @@
+import type { ReplicaId } from "./ids.ts";
 import type { Checkpoint, Commit, Envelope, NewView, PrePrepare, Prepare, ViewChange } from "./messages.ts";
 import { isSameNewView, isSameViewChange } from "./new-view.ts";
 
@@ -22,6 +23,11 @@ export type Evidence =
       readonly viewChanges: readonly Envelope<ViewChange>[];
     };
 export type Equivocation = Extract<Evidence, { type: "equivocation" }>;
+
+/** Whom the evidence convicts, once it is verified. */
+export function accusedOf(evidence: Evidence): ReplicaId {
+  return evidence.type === "equivocation" ? evidence.first.from : evidence.newView.from;
+}
 
 /**
  * Whether two envelopes contradict each other by their content; the signatures are for `crypto` to verify. A replica

@@ -80,7 +80,15 @@ function verifyRecord(record: LogRecord, verifier: Verifier, membership: Members
     }
     case "prepared": {
       const prepares = preparesOf(record.certificate, verifier, membership);
-      return prepares && { type: "prepared", seq: record.certificate.prePrepare.message.seq, prepares };
+      return prepares && { type: "prepared", certificate: record.certificate, prepares };
+    }
+    case "view-change": {
+      const viewChange = verifier.verifyViewChange(record.viewChange, membership);
+      return viewChange && { type: "view-change", viewChange };
+    }
+    case "new-view": {
+      const newView = verifier.verifyNewView(record.newView, membership);
+      return newView && { type: "new-view", newView };
     }
     default:
       return assertNever(record);

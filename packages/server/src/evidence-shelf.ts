@@ -1,5 +1,13 @@
 import type { Codec } from "@quorate/codec";
-import { type Evidence, type Hasher, type OrderedStore, PreimageWriter, type ReplicaId, utf8 } from "@quorate/protocol";
+import {
+  accusedOf,
+  type Evidence,
+  type Hasher,
+  type OrderedStore,
+  PreimageWriter,
+  type ReplicaId,
+  utf8,
+} from "@quorate/protocol";
 
 /**
  * The most pieces of evidence kept against one replica: one is enough to convict, and a liar can make as many as it
@@ -14,7 +22,7 @@ function prefixOf(accused: number): Uint8Array {
   return new PreimageWriter(PREFIX.length + 4).raw(PREFIX).u32(accused).finish();
 }
 
-/** Equivocation that this replica has seen, kept across restarts so that it can be shown to others. */
+/** Proven misbehaviour that this replica has seen, kept across restarts so that it can be shown to others. */
 export class EvidenceShelf {
   readonly #store: OrderedStore;
   readonly #codec: Codec;
@@ -37,15 +45,15 @@ export class EvidenceShelf {
 
   /** Keeps one piece; false for one that is kept already, and when there are `EVIDENCE_PER_REPLICA_MAX` of its replica. */
   keep(evidence: Evidence): boolean {
-    const { from } = evidence.first;
-    const count = this.#counts.get(from);
+    const accused = accusedOf(evidence);
+    const count = this.#counts.get(accused);
     if (count === undefined || count >= EVIDENCE_PER_REPLICA_MAX) return false;
     const value = this.#codec.encodeEvidence(evidence);
-    const prefix = prefixOf(from);
+    const prefix = prefixOf(accused);
     const key = new PreimageWriter(prefix.length + 32).raw(prefix).hex32(this.#hasher.digest(value)).finish();
     if (this.#store.get(key) !== undefined) return false;
     this.#store.write([{ key, value }]);
-    this.#counts.set(from, count + 1);
+    this.#counts.set(accused, count + 1);
     return true;
   }
 }

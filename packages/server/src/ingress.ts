@@ -5,6 +5,8 @@ import {
   type Digest,
   type DigestedRequest,
   type Envelope,
+  type JustifiedNewView,
+  type JustifiedViewChange,
   type Membership,
   type PrePrepare,
   type PublicKey,
@@ -27,6 +29,8 @@ export const JUNK_CODES: ReadonlySet<IngressRejection["code"]> = new Set([
   "ingress.bad-signature",
   "ingress.bad-batch",
   "ingress.bad-certificate",
+  "ingress.bad-view-change",
+  "ingress.bad-new-view",
   "ingress.foreign-vote",
 ]);
 
@@ -36,7 +40,14 @@ export interface IngressOptions {
   /** Asked for cheap judgements before any signature is looked at. */
   readonly replica: Pick<
     Replica,
-    "isRedundant" | "isProposalHeld" | "isEntryAwaited" | "isCertificateAwaited" | "isBodyAwaited" | "isDonor"
+    | "isRedundant"
+    | "isProposalHeld"
+    | "isEntryAwaited"
+    | "isCertificateAwaited"
+    | "isBodyAwaited"
+    | "isDonor"
+    | "isViewChangeRedundant"
+    | "isNewViewRedundant"
   >;
   /** The digest of a batch, without a look at its signatures. */
   readonly digestOf: (batch: Batch) => Digest;
@@ -61,6 +72,11 @@ export class Ingress {
   readonly #checkpoints = new ServingBudget({ burst: 32, refillMs: 5 });
   /** So have requests that would only be ordered to be refused: anyone who ever saw them can replay them. */
   readonly #refusable = new ServingBudget({ burst: 16, refillMs: 50 });
+  /**
+   * VIEW-CHANGEs and NEW-VIEWs cost a quorum of signatures for each number of the window, and a faulty member can sign
+   * one for every view there is.
+   */
+  readonly #viewChanges = new ServingBudget({ burst: 8, refillMs: 250 });
 
   constructor(options: IngressOptions) {
     this.#options = options;
@@ -82,6 +98,10 @@ export class Ingress {
       case "stable-checkpoint":
       case "below-history":
         return this.#certificate(peer, frame);
+      case "view-change":
+        return this.#viewChange(peer, frame.viewChange);
+      case "new-view":
+        return this.#newView(peer, frame.newView);
       default:
         return assertNever(frame);
     }
@@ -171,6 +191,27 @@ export class Ingress {
     return certificate === undefined
       ? this.#refuse(peer, "ingress.bad-certificate")
       : { type: "certificate", from: peer, certificate, isBelowHistory };
+  }
+
+  /** Whoever passes one on has verified it, so a bad one is always the peer's own fault; as in `#newView`. */
+  #viewChange(peer: ReplicaId, given: JustifiedViewChange): UntimedEvent | undefined {
+    const { replica, verifier, membership, nowMs } = this.#options;
+    if (replica.isViewChangeRedundant(given.envelope)) return this.#refuse(peer, "ingress.redundant");
+    if (!this.#viewChanges.take(peer, nowMs())) return this.#refuse(peer, "ingress.over-budget");
+    const viewChange = verifier.verifyViewChange(given, membership);
+    return viewChange === undefined
+      ? this.#refuse(peer, "ingress.bad-view-change")
+      : { type: "view-change", from: peer, viewChange };
+  }
+
+  #newView(peer: ReplicaId, given: JustifiedNewView): UntimedEvent | undefined {
+    const { replica, verifier, membership, nowMs } = this.#options;
+    if (replica.isNewViewRedundant(given.envelope)) return this.#refuse(peer, "ingress.redundant");
+    if (!this.#viewChanges.take(peer, nowMs())) return this.#refuse(peer, "ingress.over-budget");
+    const newView = verifier.verifyNewView(given, membership);
+    return newView === undefined
+      ? this.#refuse(peer, "ingress.bad-new-view")
+      : { type: "new-view", from: peer, newView };
   }
 
   #refuse(

@@ -54,6 +54,8 @@ export type IngressRejection =
         | "ingress.bad-signature"
         | "ingress.bad-batch"
         | "ingress.bad-certificate"
+        | "ingress.bad-view-change"
+        | "ingress.bad-new-view"
         | "ingress.foreign-vote"
         | "ingress.foreign-request"
         | "ingress.over-budget"

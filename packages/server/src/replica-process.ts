@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { createCodec, wireLimitsOf } from "@quorate/codec";
 import { createBatchComposer, createReplicaSigner, type SignatureBackend, Verifier } from "@quorate/crypto";
 import {
+  accusedOf,
   genesisMembership,
   type Hasher,
   type PublicKey,
@@ -129,14 +130,14 @@ class ReplicaProcess implements RunningReplica {
       service,
       store,
       signer: createReplicaSigner({ backend, seed, self: self.id, cluster }),
-      verifier: new Verifier({ backend, hasher, cluster }),
+      verifier: new Verifier({ backend, hasher, cluster, windowSize: genesis.windowSize }),
       hasher,
       composer: createBatchComposer(hasher, cluster),
       codec,
       ports: this.#ports(),
       observer: {
         onStable: (seq) => options.log.debug({ seq }, "stable checkpoint"),
-        onEvidence: (evidence) => options.log.warn({ from: evidence.first.from }, "equivocation: evidence kept"),
+        onEvidence: (evidence) => options.log.warn({ from: accusedOf(evidence) }, `${evidence.type}: evidence kept`),
         onRejection: (rejection) => this.#onRejection(rejection),
         onFatal: (error) => this.#onFatal(error),
       },

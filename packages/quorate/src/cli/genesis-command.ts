@@ -34,6 +34,8 @@ interface GenesisFlags {
   readonly windowSize: number;
   readonly limit?: Readonly<Partial<Limits>>;
   readonly timeout?: Readonly<Partial<Timeouts>>;
+  readonly viewChangeMs?: number;
+  readonly viewChangeMaxMs?: number;
   readonly json?: true;
 }
 
@@ -52,6 +54,8 @@ export function addGenesisCommand(program: Command): void {
     .option("--window-size <L>", "a multiple of K, at least 2K", integer, DEFAULT_WINDOW_SIZE)
     .option("--limit <name=value>", `one of ${Object.keys(LIMITS_BOUNDS).join(", ")}`, collectNamed(LIMITS_BOUNDS))
     .option("--timeout <name=ms>", `one of ${Object.keys(TIMEOUTS_BOUNDS).join(", ")}`, collectNamed(TIMEOUTS_BOUNDS))
+    .option("--view-change-ms <ms>", "how long a request may wait before the primary is replaced", integer)
+    .option("--view-change-max-ms <ms>", "what that time ends at; each primary that fails doubles it", integer)
     .option("--json", "print JSON")
     .addHelpText(
       "after",
@@ -70,6 +74,7 @@ export function addGenesisCommand(program: Command): void {
 }
 
 function documentOf(flags: GenesisFlags): object {
+  const { viewChangeMs, viewChangeMaxMs } = flags;
   return {
     formatVersion: FORMAT_VERSION,
     name: flags.name,
@@ -80,7 +85,12 @@ function documentOf(flags: GenesisFlags): object {
     checkpointInterval: flags.checkpointInterval,
     windowSize: flags.windowSize,
     limits: { ...DEFAULT_LIMITS, ...flags.limit },
-    timeouts: { ...DEFAULT_TIMEOUTS, ...flags.timeout },
+    timeouts: {
+      ...DEFAULT_TIMEOUTS,
+      ...flags.timeout,
+      ...(viewChangeMs !== undefined && { viewChangeMs }),
+      ...(viewChangeMaxMs !== undefined && { viewChangeMaxMs }),
+    },
   };
 }
 
