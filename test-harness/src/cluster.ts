@@ -59,7 +59,12 @@ export function createCluster(options: SimulationOptions, prng: Prng): Simulated
       // Room for each correct client's one and for two of each faulty one: more of theirs are evicted, not others'.
       sessionsMax: options.clients + 2 * Math.max(1, options.faultyClients),
     },
-    timeouts: { clockToleranceMs: options.clockToleranceMs, statusIntervalMs: options.statusIntervalMs },
+    timeouts: {
+      clockToleranceMs: options.clockToleranceMs,
+      statusIntervalMs: options.statusIntervalMs,
+      viewChangeMs: options.viewChangeMs,
+      viewChangeMaxMs: options.viewChangeMaxMs,
+    },
   };
   checkGenesis(genesis);
   return {

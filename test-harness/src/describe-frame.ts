@@ -17,6 +17,10 @@ export function describeFrame(frame: ReplicaFrame | ClientFrame | ServerFrame): 
     case "stable-checkpoint":
     case "below-history":
       return `${frame.type} n${frame.checkpoint.seq} ${short(frame.checkpoint.stateRoot)}`;
+    case "view-change":
+      return describeMessage(frame.viewChange.envelope.message);
+    case "new-view":
+      return describeMessage(frame.newView.envelope.message);
     case "reply":
       return `reply n${frame.reply.statement.seq} ${short(frame.reply.session)}#${frame.reply.number}`;
     case "refused":
@@ -35,11 +39,18 @@ function describeMessage(message: ReplicaMessage): string {
     case "checkpoint":
       return `checkpoint n${message.seq} ${short(message.stateRoot)}`;
     case "status":
-      return `status e${message.executed} h${message.stable} a${message.accepted} lacks ${message.lacks.length}`;
+      return (
+        `status v${message.view}→${message.target} e${message.executed} h${message.stable} a${message.accepted} ` +
+        `lacks ${message.lacks.length}`
+      );
     case "fetch-batch":
       return `fetch-batch n${message.seq} ${short(message.digest)}`;
     case "fetch-committed":
       return `fetch-committed n${message.first}-${message.last}`;
+    case "view-change":
+      return `view-change v${message.view} h${message.stable.seq} claims ${message.prepared.length}`;
+    case "new-view":
+      return `new-view v${message.view} n${message.start}+${message.digests.length}`;
   }
 }
 

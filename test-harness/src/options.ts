@@ -41,6 +41,8 @@ export interface SimulationOptions {
   readonly pendingRequestsMax: number;
   readonly statusIntervalMs: number;
   readonly clockToleranceMs: number;
+  readonly viewChangeMs: number;
+  readonly viewChangeMaxMs: number;
   /** Each replica's clock is wrong by up to this, either way. */
   readonly clockSkewMs: number;
   readonly resendAfterMs: number;

@@ -34,6 +34,8 @@ export function optionsForSeed(seed: number): SimulationOptions {
     pendingRequestsMax: prng.pick([2, 4, 64, 1024]),
     statusIntervalMs: prng.pick([20, 50, 100]),
     clockToleranceMs: prng.pick([10, 20, 5000]),
+    viewChangeMs: prng.pick([300, 600, 1200]),
+    viewChangeMaxMs: 4_800,
     clockSkewMs: prng.pick([0, 10, 60]),
     resendAfterMs: prng.pick([60, 150, 400]),
     impatience: prng.pick([0, 0.05, 0.2]),

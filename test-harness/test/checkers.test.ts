@@ -294,6 +294,8 @@ function step(change: Omit<Partial<ExecutionStep>, "seq"> & Pick<ExecutionStep, 
 function status({ executed, lowWatermark = 0 }: { executed: number; lowWatermark?: number }): ReplicaStatus {
   return {
     view: 0 as ReplicaStatus["view"],
+    target: 0 as ReplicaStatus["view"],
+    timeOutMs: 1_000,
     primary: R0,
     executed: seq(executed),
     lowWatermark: seq(lowWatermark),

@@ -308,7 +308,17 @@ function nonsense(): ReplicaMessage {
     { type: "prepare", epoch, view, seq, digest: aDigest() },
     { type: "commit", epoch, view, seq, digest: aDigest() },
     { type: "checkpoint", epoch, seq, stateRoot: aDigest() },
-    { type: "status", epoch, view, executed: seq, stable: seq, accepted: sequenceNumber(number()), lacks: [lack] },
+    {
+      type: "status",
+      epoch,
+      view,
+      executed: seq,
+      stable: seq,
+      accepted: sequenceNumber(number()),
+      lacks: [lack],
+      target: view,
+      viewChangesOf: [],
+    },
     { type: "fetch-batch", epoch, seq, digest: aDigest() },
     { type: "fetch-committed", epoch, first, last: sequenceNumber(first + below(64)) },
   ];

@@ -5,11 +5,12 @@ import {
   type LogRecord,
   type Membership,
   nextSequenceNumber,
-  type PreparedCertificate,
+  type Prepare,
   type SequenceNumber,
   sequenceNumberOf,
   type VerifiedCommittedEntry,
   type VerifiedEnvelope,
+  type VerifiedPreparedCertificate,
 } from "@quorate/protocol";
 import type { RecoveredDisk, VerifiedLogRecord } from "@quorate/replica";
 import type { ReplicaStore } from "@quorate/storage";
@@ -79,8 +80,9 @@ function verifyRecord(record: LogRecord, verifier: Verifier, membership: Members
       return envelope && { type: "pre-prepared", envelope, batch };
     }
     case "prepared": {
-      const prepares = preparesOf(record.certificate, verifier, membership);
-      return prepares && { type: "prepared", certificate: record.certificate, prepares };
+      const certificate = verifier.verifyPreparedCertificate(record.certificate, membership);
+      const prepares = certificate && preparesOf(certificate, verifier, membership);
+      return certificate && prepares && { type: "prepared", certificate, prepares };
     }
     case "view-change": {
       const viewChange = verifier.verifyViewChange(record.viewChange, membership);
@@ -97,15 +99,14 @@ function verifyRecord(record: LogRecord, verifier: Verifier, membership: Members
 
 /** The PREPAREs that the certificate stands for, each verified. */
 function preparesOf(
-  certificate: PreparedCertificate,
+  certificate: VerifiedPreparedCertificate,
   verifier: Verifier,
   membership: Membership,
-): VerifiedEnvelope<{ type: "prepare" } & Omit<PreparedCertificate["prePrepare"]["message"], "type">>[] | undefined {
-  if (verifier.verifyPreparedCertificate(certificate, membership) === undefined) return undefined;
+): VerifiedEnvelope<Prepare>[] | undefined {
   const { epoch, view, seq, digest } = certificate.prePrepare.message;
-  const prepares = [];
+  const prepares: VerifiedEnvelope<Prepare>[] = [];
   for (const { from, signature } of certificate.prepares) {
-    const message = { type: "prepare", epoch, view, seq, digest } as const;
+    const message: Prepare = { type: "prepare", epoch, view, seq, digest };
     const envelope = verifier.verifyEnvelope({ from, message, signature }, membership);
     if (envelope === undefined) return undefined;
     prepares.push(envelope);

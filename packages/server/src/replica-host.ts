@@ -1,5 +1,5 @@
 import type { Codec } from "@quorate/codec";
-import { digestBatch, type Verifier } from "@quorate/crypto";
+import { createViewChangeComposer, digestBatch, type Verifier } from "@quorate/crypto";
 import {
   assertNever,
   type BatchComposer,
@@ -20,6 +20,7 @@ import {
   type Signer,
   sequenceNumber,
   sequenceNumberOf,
+  timestampMs,
   type VerifiedRequest,
   viewNumber,
 } from "@quorate/protocol";
@@ -58,6 +59,8 @@ export interface HostSettings {
   readonly pendingRequestsMax: number;
   readonly pendingRequestsPerClientMax: number;
   readonly pendingBytesMax: number;
+  /** Requests that a backup waits for with a clock: as many as a loaded primary clears in half a time-out. */
+  readonly clockedRequestsMax: number;
 }
 
 export const DEFAULT_HOST_SETTINGS: HostSettings = {
@@ -65,6 +68,7 @@ export const DEFAULT_HOST_SETTINGS: HostSettings = {
   pendingRequestsMax: 16_384,
   pendingRequestsPerClientMax: 1_024,
   pendingBytesMax: 64 * 1024 * 1024,
+  clockedRequestsMax: 1_024,
 };
 
 type Performed = Exclude<Effect, { type: "persist" }>;
@@ -390,21 +394,26 @@ export class ReplicaHost {
   }
 
   #replicaOptions(): ConstructorParameters<typeof Replica>[0] {
-    const { genesis, signer, composer } = this.#options;
+    const { genesis, cluster, signer, composer, hasher } = this.#options;
     const settings = { ...DEFAULT_HOST_SETTINGS, ...this.#options.settings };
     return {
       signer,
       composer,
+      viewChangeComposer: createViewChangeComposer({ signer, hasher, cluster }),
+      nullBatch: composer.compose(timestampMs(0), []),
       checkpointInterval: genesis.checkpointInterval,
       windowSize: genesis.windowSize,
       limits: genesis.limits,
       clockToleranceMs: genesis.timeouts.clockToleranceMs,
       statusIntervalMs: genesis.timeouts.statusIntervalMs,
+      viewChangeMs: genesis.timeouts.viewChangeMs,
+      viewChangeMaxMs: genesis.timeouts.viewChangeMaxMs,
       pipelineDepthMax: settings.pipelineDepthMax,
       queue: {
         pendingMax: settings.pendingRequestsMax,
         pendingPerClientMax: settings.pendingRequestsPerClientMax,
         pendingBytesMax: settings.pendingBytesMax,
+        clockedMax: settings.clockedRequestsMax,
       },
     };
   }

@@ -86,6 +86,8 @@ function ingressOf(answers: Answers, refused: IngressRejection[]): Ingress {
       isCertificateAwaited: () => answers.certificate === true,
       isBodyAwaited: () => answers.body === true,
       isDonor: () => answers.donor === true,
+      isViewChangeRedundant: () => answers.redundant === true,
+      isNewViewRedundant: () => answers.redundant === true,
     },
     digestOf: (batch) => digestBatch(hasher, cluster, batch).digest,
     nowMs: () => 0,

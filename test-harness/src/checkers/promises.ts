@@ -1,9 +1,18 @@
-import type { Evidence, ReplicaFrame, ReplicaId, ReplicaMessage, Reply } from "@quorate/protocol";
+import {
+  accusedOf,
+  type Envelope,
+  type Evidence,
+  type ReplicaFrame,
+  type ReplicaId,
+  type ReplicaMessage,
+  type Reply,
+} from "@quorate/protocol";
 import { type Checker, demand } from "./checker.ts";
 
 /**
  * Promises: in all its life, over all its crashes, a correct replica signs one digest for one place of one phase, one
- * root for one checkpoint and one statement for one number; so nobody has evidence against it.
+ * root for one checkpoint, one VIEW-CHANGE and NEW-VIEW for one view and one statement for one number; so nobody has
+ * evidence against it.
  */
 export class PromisesChecker implements Checker {
   readonly #isCorrect: (replica: ReplicaId) => boolean;
@@ -14,8 +23,9 @@ export class PromisesChecker implements Checker {
   }
 
   onSent(_from: ReplicaId, frame: ReplicaFrame): void {
-    if (frame.type !== "pre-prepare" && frame.type !== "signed") return;
-    const { from, message } = frame.envelope;
+    const envelope = envelopeIn(frame);
+    if (envelope === undefined) return;
+    const { from, message } = envelope;
     const promise = promiseOf(message);
     if (promise !== undefined && this.#isCorrect(from)) this.#keep(`${from} ${promise.place}`, promise.content);
   }
@@ -25,15 +35,29 @@ export class PromisesChecker implements Checker {
     this.#keep(`${from} statement e${epoch} n${seq}`, `${historyDigest} ${outputsRoot}`);
   }
 
-  onEvidence(by: ReplicaId, { first, second }: Evidence): void {
-    const accused = first.from;
-    demand(!this.#isCorrect(accused), "promises.false-accusation", { by, accused, first, second });
+  onEvidence(by: ReplicaId, evidence: Evidence): void {
+    const accused = accusedOf(evidence);
+    demand(!this.#isCorrect(accused), "promises.false-accusation", { by, accused, evidence });
   }
 
   #keep(place: string, content: string): void {
     const before = this.#signed.get(place);
     demand(before === undefined || before === content, "promises.equivocation", { place, before, content });
     this.#signed.set(place, content);
+  }
+}
+
+function envelopeIn(frame: ReplicaFrame): Envelope | undefined {
+  switch (frame.type) {
+    case "pre-prepare":
+    case "signed":
+      return frame.envelope;
+    case "view-change":
+      return frame.viewChange.envelope;
+    case "new-view":
+      return frame.newView.envelope;
+    default:
+      return undefined;
   }
 }
 
@@ -45,6 +69,9 @@ function promiseOf(message: ReplicaMessage): { readonly place: string; readonly 
       return { place: `${message.type} v${message.view} n${message.seq}`, content: message.digest };
     case "checkpoint":
       return { place: `checkpoint n${message.seq}`, content: message.stateRoot };
+    case "view-change":
+    case "new-view":
+      return { place: `${message.type} v${message.view}`, content: JSON.stringify(message) };
     default:
       return undefined;
   }
