@@ -46,6 +46,7 @@ const epoch: Epoch = epochNumber(0);
 const view0: ViewNumber = viewNumber(0);
 export const seqOf: (value: number) => SequenceNumber = sequenceNumber;
 export const composer: BatchComposer = createBatchComposer(hasher, cluster);
+export const nullBatch: VerifiedBatch = composer.compose(timestampMs(0), []);
 
 /** `n` replicas with ids 0 … n-1; replica 0 is the primary of view 0. */
 export function membersOf(n = 4): Membership {
@@ -147,11 +148,12 @@ export class Scene {
       {
         signer: signerOf(self),
         composer,
+        nullBatch,
         windowSize: 16,
         limits: { batchRequestsMax: 4, batchBytesMax: 1024, batchOperationsMax: 64 },
         clockToleranceMs: 100,
         pipelineDepthMax: 2,
-        queue: { pendingMax: 64, pendingPerClientMax: 64, pendingBytesMax: 65_536 },
+        queue: { pendingMax: 64, pendingPerClientMax: 64, pendingBytesMax: 65_536, clockedMax: 64 },
         ...options,
       },
       base,

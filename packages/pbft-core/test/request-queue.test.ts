@@ -17,7 +17,7 @@ const aheadOf = (expected: number): RequestStanding => ({ type: "ahead", expecte
 const WIDE = { batchRequestsMax: 100, batchBytesMax: 1_000_000, batchOperationsMax: 1_000 };
 
 function queueOf(limits: Partial<ConstructorParameters<typeof RequestQueue>[0]> = {}): RequestQueue {
-  return new RequestQueue({ pendingMax: 100, pendingPerClientMax: 100, pendingBytesMax: 10_000, ...limits });
+  return new RequestQueue({ pendingMax: 100, pendingPerClientMax: 100, pendingBytesMax: 10_000, clockedMax: 100, ...limits });
 }
 function progressOf(
   answered: readonly VerifiedRequest[],
@@ -36,102 +36,114 @@ function progressOf(
               expected: requestNumber(expected),
             },
           ],
+    evicted: [],
   };
 }
-const take = (queue: RequestQueue, seq = 1, limits = WIDE): VerifiedRequest[] => queue.take(seqOf(seq), limits);
+function add(queue: RequestQueue, request: VerifiedRequest, standing: RequestStanding, isPrimary = true): string {
+  return queue.add(request, standing, 0, isPrimary);
+}
+function executed(
+  queue: RequestQueue,
+  seq: SequenceNumber,
+  requests: readonly VerifiedRequest[],
+  progress: ExecutionProgress,
+): void {
+  queue.onExecuted(seq, requests, progress, 0);
+}
+const take = (queue: RequestQueue, seq = 1, limits = WIDE): VerifiedRequest[] => queue.take(seqOf(seq), limits, 0);
 
 describe("RequestQueue", () => {
   it("gives a session's requests in the order of their numbers, whatever order they came in", () => {
     const queue = queueOf();
-    for (const number of [3, 1, 2]) queue.add(requestOf(number), number === 1 ? EXECUTABLE : aheadOf(1));
+    for (const number of [3, 1, 2]) add(queue, requestOf(number), number === 1 ? EXECUTABLE : aheadOf(1));
     expect(take(queue)).to.deep.equal([1, 2, 3].map((number) => requestOf(number)));
   });
 
   it("keeps a number ahead pending until the one before has come", () => {
     const queue = queueOf();
-    queue.add(requestOf(2), aheadOf(1));
+    add(queue, requestOf(2), aheadOf(1));
     expect([queue.readyCount, queue.size]).to.deep.equal([0, 1]);
-    queue.add(requestOf(1), EXECUTABLE);
+    add(queue, requestOf(1), EXECUTABLE);
     expect(take(queue)).to.deep.equal([requestOf(1), requestOf(2)]);
   });
 
   it("keeps a number ahead pending until execution has passed the one before", () => {
     const queue = queueOf();
-    queue.add(requestOf(2), aheadOf(1));
-    queue.onExecuted(seqOf(1), [], progressOf([requestOf(1)], 2));
+    add(queue, requestOf(2), aheadOf(1));
+    executed(queue, seqOf(1), [], progressOf([requestOf(1)], 2));
     expect(take(queue)).to.deep.equal([requestOf(2)]);
   });
 
   it("gives a request once, and again when it was ordered without effect", () => {
     const queue = queueOf();
-    queue.add(requestOf(1), EXECUTABLE);
+    add(queue, requestOf(1), EXECUTABLE);
     expect(take(queue, 1), "first").to.deep.equal([requestOf(1)]);
     expect(take(queue, 2), "while proposed").to.deep.equal([]);
-    queue.onExecuted(seqOf(1), [requestOf(1)], progressOf([], 1));
+    executed(queue, seqOf(1), [requestOf(1)], progressOf([], 1));
     expect(take(queue, 3), "after no effect").to.deep.equal([requestOf(1)]);
   });
 
   it("does not give again what a later number still carries", () => {
     const queue = queueOf();
-    queue.add(requestOf(1), EXECUTABLE);
+    add(queue, requestOf(1), EXECUTABLE);
     queue.markProposed(seqOf(1), [requestOf(1)]);
     queue.markProposed(seqOf(2), [requestOf(1)]);
-    queue.onExecuted(seqOf(1), [requestOf(1)], progressOf([], 1));
+    executed(queue, seqOf(1), [requestOf(1)], progressOf([], 1));
     expect(take(queue, 3)).to.deep.equal([]);
-    queue.onExecuted(seqOf(2), [requestOf(1)], progressOf([], 1));
+    executed(queue, seqOf(2), [requestOf(1)], progressOf([], 1));
     expect(take(queue, 3)).to.deep.equal([requestOf(1)]);
   });
 
   it("forgets a request that has its output", () => {
     const queue = queueOf();
-    queue.add(requestOf(1), EXECUTABLE);
-    queue.onExecuted(seqOf(1), [requestOf(1)], progressOf([requestOf(1)], 2));
+    add(queue, requestOf(1), EXECUTABLE);
+    executed(queue, seqOf(1), [requestOf(1)], progressOf([requestOf(1)], 2));
     expect([queue.size, queue.readyCount, queue.has(requestOf(1).digest)]).to.deep.equal([0, 0, false]);
   });
 
   it("forgets whatever its session has passed", () => {
     const queue = queueOf();
-    for (const number of [1, 2, 3]) queue.add(requestOf(number), number === 1 ? EXECUTABLE : aheadOf(1));
-    queue.onExecuted(seqOf(1), [], progressOf([], 3));
+    for (const number of [1, 2, 3]) add(queue, requestOf(number), number === 1 ? EXECUTABLE : aheadOf(1));
+    executed(queue, seqOf(1), [], progressOf([], 3));
     expect(take(queue)).to.deep.equal([requestOf(3)]);
   });
 
   it("takes nothing on that has its answer", () => {
     const queue = queueOf();
-    expect([queue.add(requestOf(1), { type: "answered" }), queue.size]).to.deep.equal(["known", 0]);
+    expect([add(queue, requestOf(1), { type: "answered" }), queue.size]).to.deep.equal(["known", 0]);
   });
 
   it("gives a request whose answer was lost, whatever its session expects, until it has executed again", () => {
     const queue = queueOf();
-    expect(queue.add(requestOf(1), { type: "answer-lost" })).to.equal("added");
+    expect(add(queue, requestOf(1), { type: "answer-lost" })).to.equal("added");
     expect(take(queue)).to.deep.equal([requestOf(1)]);
-    queue.onExecuted(seqOf(1), [requestOf(1)], progressOf([requestOf(1)], 5));
+    executed(queue, seqOf(1), [requestOf(1)], progressOf([requestOf(1)], 5));
     expect(queue.size).to.equal(0);
   });
 
   it("gives registrations at once, and again when one had no output", () => {
     const queue = queueOf();
     const registration = registrationOf("n");
-    queue.add(registration, EXECUTABLE);
+    add(queue, registration, EXECUTABLE);
     expect(take(queue), "first").to.deep.equal([registration]);
-    queue.onExecuted(seqOf(1), [registration], progressOf([]));
+    executed(queue, seqOf(1), [registration], progressOf([]));
     expect(take(queue, 2), "again").to.deep.equal([registration]);
   });
 
   it("another client's request under the same session moves that session's queue in no way", () => {
     const queue = queueOf();
-    queue.add(requestOf(1), EXECUTABLE);
-    queue.add(requestOf(9, { client: "thief" }), EXECUTABLE);
-    queue.onExecuted(seqOf(1), [], progressOf([], 10, { client: "thief" }));
-    queue.add(requestOf(2), aheadOf(1));
+    add(queue, requestOf(1), EXECUTABLE);
+    add(queue, requestOf(9, { client: "thief" }), EXECUTABLE);
+    executed(queue, seqOf(1), [], progressOf([], 10, { client: "thief" }));
+    add(queue, requestOf(2), aheadOf(1));
     expect(take(queue)).to.deep.equal([requestOf(1), requestOf(2)]);
   });
 
   it("takes the first of two requests with one number", () => {
     const queue = queueOf();
-    queue.add(requestOf(1), EXECUTABLE);
+    add(queue, requestOf(1), EXECUTABLE);
     const other = requestOf(1, { operations: ["another"] });
-    expect([queue.add(other, EXECUTABLE), queue.add(requestOf(1), EXECUTABLE), queue.size]).to.deep.equal([
+    expect([add(queue, other, EXECUTABLE), add(queue, requestOf(1), EXECUTABLE), queue.size]).to.deep.equal([
       "known",
       "known",
       1,
@@ -142,7 +154,7 @@ describe("RequestQueue", () => {
     const fill = (): RequestQueue => {
       const queue = queueOf();
       for (let i = 1; i <= 6; i++)
-        queue.add(requestOf(1, { session: `${i}`, operations: ["12345", "67890"] }), EXECUTABLE);
+        add(queue, requestOf(1, { session: `${i}`, operations: ["12345", "67890"] }), EXECUTABLE);
       return queue;
     };
     expect(take(fill(), 1, { ...WIDE, batchRequestsMax: 4 }), "requests").to.have.length(4);
@@ -154,7 +166,7 @@ describe("RequestQueue", () => {
 
   it("what does not fit into one batch comes first in the next", () => {
     const queue = queueOf();
-    for (const session of ["a", "b", "c"]) queue.add(requestOf(1, { session }), EXECUTABLE);
+    for (const session of ["a", "b", "c"]) add(queue, requestOf(1, { session }), EXECUTABLE);
     take(queue, 1, { ...WIDE, batchRequestsMax: 2 });
     expect(take(queue, 2)).to.deep.equal([requestOf(1, { session: "c" })]);
   });
@@ -163,37 +175,37 @@ describe("RequestQueue", () => {
 describe("the bounds of RequestQueue", () => {
   it("one client's share does not take another's", () => {
     const queue = queueOf({ pendingPerClientMax: 2 });
-    const added = [1, 2, 3].map((n) => queue.add(requestOf(1, { session: `${n}` }), EXECUTABLE));
+    const added = [1, 2, 3].map((n) => add(queue, requestOf(1, { session: `${n}` }), EXECUTABLE));
     expect(added).to.deep.equal(["added", "added", "full"]);
-    expect(queue.add(requestOf(1, { client: "other", session: "x" }), EXECUTABLE)).to.equal("added");
+    expect(add(queue, requestOf(1, { client: "other", session: "x" }), EXECUTABLE)).to.equal("added");
   });
 
   it("a share is free again when its requests have left", () => {
     const queue = queueOf({ pendingPerClientMax: 1 });
-    queue.add(requestOf(1), EXECUTABLE);
-    queue.onExecuted(seqOf(1), [requestOf(1)], progressOf([requestOf(1)], 2));
-    expect(queue.add(requestOf(2), EXECUTABLE)).to.equal("added");
+    add(queue, requestOf(1), EXECUTABLE);
+    executed(queue, seqOf(1), [requestOf(1)], progressOf([requestOf(1)], 2));
+    expect(add(queue, requestOf(2), EXECUTABLE)).to.equal("added");
   });
 
   it("requests are bounded in total", () => {
     const queue = queueOf({ pendingMax: 2 });
-    const added = ["a", "b", "c"].map((session) => queue.add(requestOf(1, { session }), EXECUTABLE));
+    const added = ["a", "b", "c"].map((session) => add(queue, requestOf(1, { session }), EXECUTABLE));
     expect(added).to.deep.equal(["added", "added", "full"]);
   });
 
   it("bytes are bounded in total", () => {
     const queue = queueOf({ pendingBytesMax: 10 });
     const sizes = ["12345", "67890", "1"].map((text, i) =>
-      queue.add(requestOf(1, { session: `${i}`, operations: [text] }), EXECUTABLE),
+      add(queue, requestOf(1, { session: `${i}`, operations: [text] }), EXECUTABLE),
     );
     expect(sizes).to.deep.equal(["added", "added", "full"]);
   });
 
   it("those whose turn may never come give way, the oldest first", () => {
     const queue = queueOf({ pendingMax: 2 });
-    queue.add(requestOf(5, { session: "a" }), aheadOf(1));
-    queue.add(requestOf(6, { session: "b" }), aheadOf(1));
-    expect(queue.add(requestOf(1), EXECUTABLE)).to.equal("added");
+    add(queue, requestOf(5, { session: "a" }), aheadOf(1));
+    add(queue, requestOf(6, { session: "b" }), aheadOf(1));
+    expect(add(queue, requestOf(1), EXECUTABLE)).to.equal("added");
     expect([
       queue.has(requestOf(5, { session: "a" }).digest),
       queue.has(requestOf(6, { session: "b" }).digest),
@@ -202,31 +214,31 @@ describe("the bounds of RequestQueue", () => {
 
   it("what is ready or proposed gives way to nobody", () => {
     const queue = queueOf({ pendingMax: 2 });
-    queue.add(requestOf(1, { session: "a" }), EXECUTABLE);
+    add(queue, requestOf(1, { session: "a" }), EXECUTABLE);
     take(queue);
-    queue.add(requestOf(1, { session: "b" }), EXECUTABLE);
-    expect(queue.add(requestOf(1, { session: "c" }), EXECUTABLE)).to.equal("full");
+    add(queue, requestOf(1, { session: "b" }), EXECUTABLE);
+    expect(add(queue, requestOf(1, { session: "c" }), EXECUTABLE)).to.equal("full");
   });
 
   it("at a backup, which has passed everything on, the oldest gives way, ready or not", () => {
     const queue = queueOf({ pendingMax: 2 });
-    queue.add(requestOf(1, { session: "a" }), EXECUTABLE, false);
-    queue.add(requestOf(1, { session: "b" }), EXECUTABLE, false);
-    expect(queue.add(requestOf(1, { session: "c" }), EXECUTABLE, false)).to.equal("added");
+    add(queue, requestOf(1, { session: "a" }), EXECUTABLE, false);
+    add(queue, requestOf(1, { session: "b" }), EXECUTABLE, false);
+    expect(add(queue, requestOf(1, { session: "c" }), EXECUTABLE, false)).to.equal("added");
     expect(["a", "b", "c"].map((session) => queue.has(requestOf(1, { session }).digest))).to.deep.equal([
       false,
       true,
       true,
     ]);
     queue.markProposed(seqOf(1), [requestOf(1, { session: "b" }), requestOf(1, { session: "c" })]);
-    expect(queue.add(requestOf(1, { session: "d" }), EXECUTABLE, false), "all are proposed").to.equal("full");
+    expect(add(queue, requestOf(1, { session: "d" }), EXECUTABLE, false), "all are proposed").to.equal("full");
   });
 
   it("at a backup a client whose share is full gives way to itself and to nobody else", () => {
     const queue = queueOf({ pendingMax: 3, pendingPerClientMax: 2 });
-    queue.add(requestOf(1, { client: "other", session: "o" }), EXECUTABLE, false);
+    add(queue, requestOf(1, { client: "other", session: "o" }), EXECUTABLE, false);
     for (const session of ["a", "b", "c"])
-      expect(queue.add(requestOf(1, { session }), EXECUTABLE, false)).to.equal("added");
+      expect(add(queue, requestOf(1, { session }), EXECUTABLE, false)).to.equal("added");
     expect(queue.has(requestOf(1, { client: "other", session: "o" }).digest), "another's").to.equal(true);
     expect(["a", "b", "c"].map((session) => queue.has(requestOf(1, { session }).digest))).to.deep.equal([
       false,
@@ -237,10 +249,10 @@ describe("the bounds of RequestQueue", () => {
 
   it("nobody gives way in vain: when there is no room either way, nothing changes", () => {
     const queue = queueOf({ pendingBytesMax: 20 });
-    queue.add(requestOf(5, { session: "a", operations: ["12345"] }), aheadOf(1));
-    queue.add(requestOf(1, { session: "b", operations: ["1234567890"] }), EXECUTABLE);
+    add(queue, requestOf(5, { session: "a", operations: ["12345"] }), aheadOf(1));
+    add(queue, requestOf(1, { session: "b", operations: ["1234567890"] }), EXECUTABLE);
     const large = requestOf(1, { session: "c", operations: ["123456789012345"] });
-    expect([queue.add(large, EXECUTABLE), queue.size]).to.deep.equal(["full", 2]);
+    expect([add(queue, large, EXECUTABLE), queue.size]).to.deep.equal(["full", 2]);
   });
 });
 
@@ -304,7 +316,7 @@ describe("RequestQueue and a model of it", () => {
       if (number < expected) return;
       const request = requestOf(number, { session });
       const isAdded = this.model.add(request, session, number);
-      const outcome = this.queue.add(request, number === expected ? EXECUTABLE : aheadOf(expected));
+      const outcome = add(this.queue, request, number === expected ? EXECUTABLE : aheadOf(expected));
       expect(outcome).to.equal(isAdded ? "added" : "known");
     }
     take(most: number): void {
@@ -325,7 +337,7 @@ describe("RequestQueue and a model of it", () => {
       const sessions = [...touched].flatMap(
         (session) => progressOf([], this.model.expectedOf(session), { session }).sessions,
       );
-      this.queue.onExecuted(next[0], next[1], { answered: answered.map(({ digest }) => digest), sessions });
+      executed(this.queue, next[0], next[1], { answered: answered.map(({ digest }) => digest), sessions, evicted: [] });
     }
   }
 

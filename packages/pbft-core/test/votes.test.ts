@@ -66,9 +66,11 @@ describe("conflicting votes (protocol rule 4.2)", () => {
   for (const { name, twice, by } of table)
     it(`two ${name} of one sender are evidence against it that others can verify`, () => {
       const [kept] = twice(new Scene()).of("evidence");
-      expect(kept?.evidence.first.from).to.equal(by);
-      expect(kept && isContradiction(kept.evidence)).to.equal(true);
-      expect(kept && verifier.verifyEvidence(kept.evidence, membersOf())).to.equal(true);
+      const evidence = kept?.evidence;
+      if (evidence?.type !== "equivocation") throw new Error("no equivocation");
+      expect(evidence.first.from).to.equal(by);
+      expect(isContradiction(evidence)).to.equal(true);
+      expect(verifier.verifyEvidence(evidence, membersOf())).to.equal(true);
     });
 
   it("the first prepare counts and the second does not", () => {
@@ -259,13 +261,13 @@ describe("restoring (protocol rule 8.2)", () => {
       expect(said).to.have.length(self === 0 ? 2 : 3);
       const after = new Scene({ self });
       const prepares = (self === 0 ? [1, 2] : [1, 2]).map((id) => prepareOf(id, a.digest));
-      after.ordering.restore([{ prePrepare: prePrepareOf(a.digest), batch: a, prepares }]);
+      after.ordering.restore({ slots: [{ prePrepare: prePrepareOf(a.digest), batch: a, prepares }], prepared: [] });
       expect([after.effects, after.ordering.framesFor(lack)]).to.deep.equal([[], said]);
     });
 
   it("what was accepted before is not accepted otherwise after", () => {
     const scene = new Scene();
-    scene.ordering.restore([{ prePrepare: prePrepareOf(a.digest), batch: a, prepares: undefined }]);
+    scene.ordering.restore({ slots: [{ prePrepare: prePrepareOf(a.digest), batch: a, prepares: undefined }], prepared: [] });
     scene.prePrepare(b);
     expect([scene.order, scene.of("evidence").length]).to.deep.equal([[], 1]);
   });
@@ -273,13 +275,13 @@ describe("restoring (protocol rule 8.2)", () => {
   it("what was prepared before is committed with the commits of others after", () => {
     const scene = new Scene();
     const prepares = [prepareOf(1, a.digest), prepareOf(2, a.digest)];
-    scene.ordering.restore([{ prePrepare: prePrepareOf(a.digest), batch: a, prepares }]);
+    scene.ordering.restore({ slots: [{ prePrepare: prePrepareOf(a.digest), batch: a, prepares }], prepared: [] });
     expect(scene.commits([0, 2], a.digest).delivered).to.deep.equal([1]);
   });
 
   it("a primary proposes above what it had proposed", () => {
     const scene = new Scene({ self: 0 });
-    scene.ordering.restore([{ prePrepare: prePrepareOf(a.digest, 1), batch: a, prepares: undefined }]);
+    scene.ordering.restore({ slots: [{ prePrepare: prePrepareOf(a.digest, 1), batch: a, prepares: undefined }], prepared: [] });
     scene.request(b.requests[0]!);
     expect(
       scene.of("broadcast").map(({ frame }) => frame.type === "pre-prepare" && frame.envelope.message.seq),
@@ -288,7 +290,7 @@ describe("restoring (protocol rule 8.2)", () => {
 
   it("what a stable checkpoint covers is not put back", () => {
     const scene = new Scene({ stable: 8 });
-    scene.ordering.restore([{ prePrepare: prePrepareOf(a.digest, 8), batch: a, prepares: undefined }]);
+    scene.ordering.restore({ slots: [{ prePrepare: prePrepareOf(a.digest, 8), batch: a, prepares: undefined }], prepared: [] });
     expect(scene.ordering.framesFor({ ...lack, seq: seqOf(8) })).to.deep.equal([]);
   });
 });
