@@ -159,7 +159,8 @@ describe("Checkpointing (OSDI'99 §4.3)", () => {
     scene.vote(0, 8, "another root");
     scene.vote(0, 8);
     const [evidence] = scene.effects.flatMap((effect) => (effect.type === "evidence" ? [effect.evidence] : []));
-    expect(evidence && isContradiction(evidence) && verifier.verifyEvidence(evidence, membership)).to.equal(true);
+    if (evidence?.type !== "equivocation") throw new Error("no equivocation");
+    expect(isContradiction(evidence) && verifier.verifyEvidence(evidence, membership)).to.equal(true);
     expect(scene.rejections).to.deep.equal(["checkpoint.conflicting"]);
     scene.durable(8);
     expect(scene.vote(2, 8)).to.equal(undefined);

@@ -11,7 +11,6 @@ export type Rejection = {
   | { readonly code: "membership.stranger" }
   | { readonly code: "epoch.other"; readonly epoch: Epoch }
   | { readonly code: "view.past"; readonly view: ViewNumber }
-  | { readonly code: "view.too-far"; readonly view: ViewNumber }
   | { readonly code: "window.below"; readonly seq: SequenceNumber }
   | { readonly code: "window.above"; readonly seq: SequenceNumber }
   | { readonly code: "pre-prepare.not-from-primary"; readonly seq: SequenceNumber }

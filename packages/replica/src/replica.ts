@@ -384,7 +384,14 @@ export class Replica {
   }
 
   #sendStatus(out: Effect[]): void {
-    const status: Status = {
+    out.push({
+      type: "broadcast",
+      frame: { type: "signed", envelope: this.#options.signer.sign(this.#statusMessage()) },
+    });
+  }
+
+  #statusMessage(): Status {
+    return {
       type: "status",
       epoch: this.#membership.epoch,
       view: this.#ordering.view,
@@ -395,7 +402,6 @@ export class Replica {
       target: this.#viewChanging.target,
       viewChangesOf: this.#viewChanging.viewChangesOf,
     };
-    out.push({ type: "broadcast", frame: { type: "signed", envelope: this.#options.signer.sign(status) } });
   }
 
   /** A peer says where it stands: what it lacks and we have goes to it, within its share (TOCS'02 §5.2). */
@@ -404,6 +410,11 @@ export class Replica {
     if (status.view === this.#ordering.view) this.#statusRounds.onStatus(from, status.accepted);
     this.#gapFiller.onStatus(from, status.executed, this.#ordering.lastDelivered, out);
     for (const frame of this.#viewChanging.framesFor(from, status)) out.push({ type: "send", to: from, frame });
+    // It is in a view that we have not heard of, or on its way to one: saying where we stand asks for what we missed.
+    if (status.view > this.#ordering.view || status.target > this.#viewChanging.target) {
+      const envelope = this.#options.signer.sign(this.#statusMessage());
+      out.push({ type: "send", to: from, frame: { type: "signed", envelope } });
+    }
     for (const frame of this.#checkpointing.framesFor(status.stable)) out.push({ type: "send", to: from, frame });
     for (const lack of status.lacks) {
       if (lack.seq <= this.#ordering.lastDelivered) this.#sendHistory(from, lack.seq, lack.seq, out);
@@ -522,7 +533,6 @@ function narrow<M extends ReplicaMessage>(envelope: Verified<Envelope>, message:
 function rejectionOf(code: string, from: ReplicaId, message: ThreePhaseMessage): Rejection {
   switch (code) {
     case "view.past":
-    case "view.too-far":
       return { code, from, view: message.view };
     default:
       return { code: "window.below", from, seq: message.seq };

@@ -3,6 +3,7 @@ import { BACKLOG_BATCHES_PER_SENDER_MAX, BACKLOG_PER_SENDER_MAX, Backlog, type E
 import { expect } from "chai";
 import { composer, digestOf, envelopeOf, epoch, requestOf, seqOf } from "./builders.ts";
 
+const view0 = viewNumber(0);
 const batch: VerifiedBatch = composer.compose(timestampMs(1), [requestOf("a")]);
 function early(from: number, seq: number, type: "commit" | "prepare" = "commit"): EarlyMessage {
   const message = { type, epoch, view: viewNumber(0), seq: seqOf(seq), digest: digestOf("x") };
@@ -25,19 +26,19 @@ describe("Backlog (protocol rule 4.3)", () => {
       [1, 10],
     ] as const)
       backlog.add(early(from, seq));
-    expect(seqsOf(backlog.release(seqOf(11)))).to.deep.equal([
+    expect(seqsOf(backlog.release(view0, seqOf(11)))).to.deep.equal([
       [10, 1],
       [11, 2],
       [11, 3],
     ]);
-    expect(seqsOf(backlog.release(seqOf(12)))).to.deep.equal([[12, 1]]);
+    expect(seqsOf(backlog.release(view0, seqOf(12)))).to.deep.equal([[12, 1]]);
   });
 
   it("releases each message once", () => {
     const backlog = new Backlog();
     backlog.add(early(1, 10));
-    backlog.release(seqOf(10));
-    expect(backlog.release(seqOf(10))).to.deep.equal([]);
+    backlog.release(view0, seqOf(10));
+    expect(backlog.release(view0, seqOf(10))).to.deep.equal([]);
   });
 
   it("a sender's share is bounded and takes nothing from another's", () => {
@@ -49,7 +50,7 @@ describe("Backlog (protocol rule 4.3)", () => {
   it("a released share is free again", () => {
     const backlog = new Backlog();
     for (let i = 0; i < BACKLOG_PER_SENDER_MAX; i++) backlog.add(early(1, 10 + i));
-    backlog.release(seqOf(10));
+    backlog.release(view0, seqOf(10));
     expect(backlog.add(early(1, 9_999))).to.equal(true);
   });
 
@@ -66,14 +67,14 @@ describe("Backlog (protocol rule 4.3)", () => {
     const backlog = new Backlog();
     for (let i = 0; i < 1_000; i++) backlog.add(proposal(10, i % 2 === 0 ? batch : undefined));
     expect(backlog.add(proposal(11, batch))).to.equal(true);
-    expect(backlog.release(seqOf(11))).to.deep.equal([proposal(10, batch), proposal(11, batch)]);
+    expect(backlog.release(view0, seqOf(11))).to.deep.equal([proposal(10, batch), proposal(11, batch)]);
   });
 
   it("a proposal whose body came later is kept with its body", () => {
     const backlog = new Backlog();
     backlog.add(proposal(10, undefined));
     backlog.add(proposal(10, batch));
-    expect(backlog.release(seqOf(10))).to.deep.equal([proposal(10, batch)]);
+    expect(backlog.release(view0, seqOf(10))).to.deep.equal([proposal(10, batch)]);
   });
 
   it("a proposal whose body there is no room for is kept without it", () => {
@@ -82,7 +83,7 @@ describe("Backlog (protocol rule 4.3)", () => {
     for (let i = 1; i <= BACKLOG_BATCHES_PER_SENDER_MAX; i++) backlog.add(proposal(10 + i, batch));
 
     expect(backlog.add(proposal(10, batch))).to.equal(false);
-    expect(seqsOf(backlog.release(seqOf(10)))).to.deep.equal([[10, 0]]);
+    expect(seqsOf(backlog.release(view0, seqOf(10)))).to.deep.equal([[10, 0]]);
   });
 
   it("knows before a signature is looked at what it has no room for, or has already", () => {
@@ -114,6 +115,6 @@ describe("Backlog (protocol rule 4.3)", () => {
     const backlog = new Backlog();
     backlog.add(early(1, 10, "prepare"));
     backlog.add(early(1, 10, "commit"));
-    expect(backlog.release(seqOf(10))).to.have.length(2);
+    expect(backlog.release(view0, seqOf(10))).to.have.length(2);
   });
 });

@@ -1,4 +1,11 @@
-import { createBatchComposer, createClientSigner, createReplicaSigner, Verifier } from "@quorate/crypto";
+import {
+  createBatchComposer,
+  createClientSigner,
+  createReplicaSigner,
+  createViewChangeComposer,
+  requestDigest,
+  Verifier,
+} from "@quorate/crypto";
 import { createNodeHasher } from "@quorate/crypto/node";
 import { createFakeBackend } from "@quorate/crypto/testing";
 import {
@@ -22,6 +29,7 @@ import {
   sequenceNumberOf,
   sessionId,
   type TimerName,
+  timestampMs,
   type VerifiedEnvelope,
   type VerifiedRequest,
   viewNumber,
@@ -33,12 +41,13 @@ const backend = createFakeBackend(hasher);
 export const digestOf = (label: string): Digest => hasher.digest(new TextEncoder().encode(label));
 const seedOf = (label: string): Uint8Array => Buffer.from(digestOf(label), "hex");
 const cluster = clusterId(digestOf("cluster"));
-const verifier: Verifier = new Verifier({ backend, hasher, cluster });
+export const verifier: Verifier = new Verifier({ backend, hasher, cluster });
 export const epoch: Epoch = epochNumber(0);
 export const seqOf: (value: number) => SequenceNumber = sequenceNumber;
 export const K = 4;
 export const L = 8;
 const STATUS_MS = 100;
+export const VIEW_CHANGE_MS = 1_000;
 
 export const membership: Membership = membershipOf(
   epoch,
@@ -64,7 +73,7 @@ export function requestOf(label: string): VerifiedRequest {
   });
 }
 export const genesisBase: Base = {
-  stable: { epoch, seq: seqOf(0), stateRoot: digestOf("genesis"), signatures: [] },
+  stable: { epoch, seq: seqOf(0), stateRoot: cluster as string as Digest, signatures: [] },
   membership,
   view: viewNumber(0),
 };
@@ -79,13 +88,17 @@ export function newReplica(
     {
       signer: signerOf(id),
       composer,
+      nullBatch: composer.compose(timestampMs(0), []),
+      viewChangeComposer: createViewChangeComposer({ signer: signerOf(id), hasher, cluster }),
+      viewChangeMs: VIEW_CHANGE_MS,
+      viewChangeMaxMs: 8 * VIEW_CHANGE_MS,
       checkpointInterval: K,
       windowSize: L,
       limits: { batchRequestsMax: 4, batchBytesMax: 4096, batchOperationsMax: 64 },
       clockToleranceMs: 100,
       statusIntervalMs: STATUS_MS,
       pipelineDepthMax: 4,
-      queue: { pendingMax: 64, pendingPerClientMax: 64, pendingBytesMax: 65_536 },
+      queue: { pendingMax: 64, pendingPerClientMax: 64, pendingBytesMax: 65_536, clockedMax: 64 },
     },
     base,
     recovery,
@@ -123,6 +136,14 @@ export function eventOf(from: number, frame: ReplicaFrame, atMs: number): Replic
       const entry = verifier.verifyCommittedEntry(frame.entry, membership);
       return entry && { type: "committed", from: replicaId(from), entry, atMs };
     }
+    case "view-change": {
+      const viewChange = verifier.verifyViewChange(frame.viewChange, membership);
+      return viewChange && { type: "view-change", from: replicaId(from), viewChange, atMs };
+    }
+    case "new-view": {
+      const newView = verifier.verifyNewView(frame.newView, membership);
+      return newView && { type: "new-view", from: replicaId(from), newView, atMs };
+    }
     default: {
       const certificate = verifier.verifyCheckpointCertificate(frame.checkpoint, membership);
       const isBelowHistory = frame.type === "below-history";
@@ -148,6 +169,7 @@ export class Node {
   readonly #replica: Replica;
   readonly #gate = new OutputGate();
   readonly #unflushed = new Set<LogRecord>();
+  readonly #answered = new Set<Digest>();
   nowMs = 1_000;
 
   constructor(id: number, emit: (packet: Packet) => void, disk: Disk = new Disk()) {
@@ -162,6 +184,8 @@ export class Node {
     return this.#replica.status;
   }
   receive({ from, frame }: Packet): void {
+    // As a host does: who has the answer does not order again.
+    if (frame.type === "request" && this.#answered.has(requestDigest(hasher, cluster, frame.request))) return;
     const event = eventOf(from, frame, this.nowMs);
     if (event !== undefined) this.#step(event);
   }
@@ -243,7 +267,8 @@ export class Node {
   #execute({ seq, batch, checkpoint }: Extract<Effect, { type: "execute" }>): void {
     this.disk.executed.push(batch.digest);
     const answered = batch.requests.map(({ digest }) => digest);
-    this.#step({ type: "executed", seq, progress: { answered, sessions: [] }, atMs: this.nowMs });
+    for (const digest of answered) this.#answered.add(digest);
+    this.#step({ type: "executed", seq, progress: { answered, sessions: [], evicted: [] }, atMs: this.nowMs });
     const stateRoot = digestOf(this.disk.executed.join());
     if (checkpoint) this.#step({ type: "state-durable", seq, stateRoot, atMs: this.nowMs });
   }
@@ -269,8 +294,16 @@ function verifiedRecordOf(record: LogRecord): VerifiedLogRecord {
           verifier.verifyEnvelope({ from, message: { ...message, type: "prepare" as const }, signature }, membership),
         ),
       );
-      return { type: "prepared", seq: message.seq, prepares };
+      const certificate = present(verifier.verifyPreparedCertificate(record.certificate, membership));
+      return { type: "prepared", certificate, prepares };
     }
+    case "view-change":
+      return {
+        type: "view-change",
+        viewChange: present(verifier.verifyViewChange(record.viewChange, membership)),
+      };
+    case "new-view":
+      return { type: "new-view", newView: present(verifier.verifyNewView(record.newView, membership)) };
   }
 }
 function present<T>(value: T | undefined): T {

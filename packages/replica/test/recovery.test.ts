@@ -1,5 +1,5 @@
 import { type Digest, type ReplicaMessage, timestampMs, viewNumber } from "@quorate/protocol";
-import { recover } from "@quorate/replica";
+import { recover, type VerifiedLogRecord } from "@quorate/replica";
 import { expect } from "chai";
 import { assert, integer, property, record } from "fast-check";
 import {
@@ -14,7 +14,18 @@ import {
   requestOf,
   seqOf,
   signerOf,
+  verifier,
 } from "./builders.ts";
+
+const place = { epoch: genesisBase.membership.epoch, view: viewNumber(0), seq: seqOf(1) };
+/** The record of what prepared at number 1. */
+function preparedOf(digest: Digest): Extract<VerifiedLogRecord, { type: "prepared" }> {
+  const prePrepare = envelopeOf(0, { type: "pre-prepare", ...place, digest });
+  const prepares = [1, 2].map((from) => envelopeOf(from, { type: "prepare", ...place, digest }));
+  const certificate = verifier.verifyPreparedCertificate({ prePrepare, prepares }, genesisBase.membership);
+  if (certificate === undefined) throw new Error("the certificate does not verify");
+  return { type: "prepared", certificate, prepares };
+}
 
 /** Everything one replica ever signed as a vote, by its place: two contents at one place would be equivocation. */
 class Promises {
@@ -107,7 +118,12 @@ describe("recover", () => {
   it("an empty disk is the ground of genesis", () => {
     expect(recover(genesisBase, disk)).to.deep.equal({
       base: genesisBase,
-      recovery: { executed: 0, slots: [], committed: [] },
+      recovery: {
+        executed: 0,
+        committed: [],
+        ordering: { slots: [], prepared: [] },
+        views: { newView: undefined, viewChange: undefined },
+      },
     });
   });
 
@@ -127,24 +143,18 @@ describe("recover", () => {
   });
 
   it("a certificate without its proposal is our own bug", () => {
-    const records = [{ type: "prepared", seq: seqOf(1), prepares: [] } as const];
+    const batch = composer.compose(timestampMs(1), [requestOf("a")]);
+    const records = [preparedOf(batch.digest)];
     expect(() => recover(genesisBase, { ...disk, records })).to.throw("recovery.prepared-without-pre-prepared");
   });
 
   it("a certificate for another batch than its proposal's is our own bug", () => {
     const batch = composer.compose(timestampMs(1), [requestOf("a")]);
-    const place = { epoch: genesisBase.membership.epoch, view: viewNumber(0), seq: seqOf(1) };
     const envelope = envelopeOf(0, { type: "pre-prepare", ...place, digest: batch.digest });
     const recoverWith = (digest: Digest): ReturnType<typeof recover> =>
-      recover(genesisBase, {
-        ...disk,
-        records: [
-          { type: "pre-prepared", envelope, batch },
-          { type: "prepared", seq: seqOf(1), prepares: [envelopeOf(2, { type: "prepare", ...place, digest })] },
-        ],
-      });
+      recover(genesisBase, { ...disk, records: [{ type: "pre-prepared", envelope, batch }, preparedOf(digest)] });
 
-    expect(recoverWith(batch.digest).recovery.slots).to.have.length(1);
+    expect(recoverWith(batch.digest).recovery.ordering.slots).to.have.length(1);
     expect(() => recoverWith(digestOf("another"))).to.throw("recovery.prepared-another-than-pre-prepared");
   });
 

@@ -1,0 +1,99 @@
+import { expect } from "chai";
+import { Cluster, K, type Packet, requestOf, VIEW_CHANGE_MS } from "./builders.ts";
+
+/** A cluster of which some replicas are silent, to whom and from whom everything is lost. */
+class LossyCluster extends Cluster {
+  readonly silent = new Set<number>();
+
+  constructor() {
+    super();
+    this.isLost = ({ from, to }: Packet): boolean => this.silent.has(from) || this.silent.has(to);
+  }
+  /** A client asks everyone. */
+  askAll(label: string): this {
+    for (const node of this.nodes) if (!this.silent.has(node.id)) node.request(requestOf(label));
+    return this.run();
+  }
+  /** Time passes at all replicas. */
+  wait(ms: number): this {
+    for (const node of this.nodes) node.nowMs += ms;
+    for (const node of this.nodes) node.fire("progress");
+    this.run();
+    return this.status();
+  }
+  status(): this {
+    for (const node of this.nodes) node.fire("status");
+    return this.run();
+  }
+  get views(): number[] {
+    return this.nodes.map(({ status }) => status.view);
+  }
+}
+
+describe("a view change (OSDI'99 §4.4)", () => {
+  it("replaces a primary that is silent, and what waits is executed by its successor", () => {
+    const cluster = new LossyCluster();
+    cluster.request("before");
+    cluster.silent.add(0);
+    cluster.askAll("a").wait(VIEW_CHANGE_MS);
+    expect(cluster.views.slice(1)).to.deep.equal([1, 1, 1]);
+    expect(cluster.executed.slice(1)).to.deep.equal([2, 2, 2]);
+  });
+
+  it("does not come while nothing waits", () => {
+    const cluster = new LossyCluster();
+    cluster.silent.add(0);
+    cluster.wait(10 * VIEW_CHANGE_MS);
+    expect(cluster.views).to.deep.equal([0, 0, 0, 0]);
+  });
+
+  it("skips a successor that is silent too", () => {
+    const cluster = new LossyCluster();
+    cluster.silent.add(0).add(1);
+    cluster.askAll("a").wait(VIEW_CHANGE_MS);
+    expect(cluster.views, "two of four are no quorum").to.deep.equal([0, 0, 0, 0]);
+    cluster.silent.delete(0);
+    cluster.status().status();
+    for (const node of cluster.nodes) node.fire("view-change");
+    cluster.run().status().wait(VIEW_CHANGE_MS).status();
+    expect(cluster.views).to.deep.equal([2, 0, 2, 2]);
+    expect(cluster.executed).to.deep.equal([1, 0, 1, 1]);
+  });
+
+  it("a replica that missed the NEW-VIEW follows when it hears of it", () => {
+    const cluster = new LossyCluster();
+    cluster.silent.add(0);
+    cluster.askAll("a").wait(VIEW_CHANGE_MS);
+    cluster.silent.delete(0);
+    // Who has nothing to do says where it stands at every tenth tick.
+    for (let ticks = 0; ticks < 11; ticks++) cluster.status();
+    expect(cluster.views).to.deep.equal([1, 1, 1, 1]);
+    expect(cluster.executed).to.deep.equal([1, 1, 1, 1]);
+  });
+
+  it("keeps what was prepared, and fills gaps with null batches", () => {
+    const cluster = new LossyCluster();
+    // The first proposal reaches nobody; the second prepares everywhere and commits nowhere.
+    const isVote = ({ frame }: Packet, type: string): boolean =>
+      frame.type === "signed" && frame.envelope.message.type === type;
+    cluster.isLost = (packet) => packet.frame.type === "pre-prepare";
+    cluster.at(0).request(requestOf("lost"));
+    cluster.run();
+    cluster.isLost = (packet) => isVote(packet, "commit") || isVote(packet, "status");
+    cluster.at(0).request(requestOf("prepared"));
+    cluster.run();
+    expect(cluster.executed).to.deep.equal([0, 0, 0, 0]);
+    cluster.isLost = (packet) => packet.from === 0 || packet.to === 0;
+    cluster.wait(VIEW_CHANGE_MS).wait(VIEW_CHANGE_MS);
+    expect(cluster.views.slice(1)).to.deep.equal([1, 1, 1]);
+    expect(cluster.executed.slice(1)).to.deep.equal([2, 2, 2]);
+  });
+
+  it("carries on over checkpoints in the new view", () => {
+    const cluster = new LossyCluster();
+    cluster.silent.add(0);
+    cluster.askAll("a").wait(VIEW_CHANGE_MS);
+    for (let i = 0; i < 3 * K; i++) cluster.askAll(`after ${i}`);
+    expect(cluster.nodes.slice(1).map(({ status }) => status.lowWatermark)).to.deep.equal([3 * K, 3 * K, 3 * K]);
+  });
+});
