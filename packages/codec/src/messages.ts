@@ -89,10 +89,10 @@ function readMessage<T extends ReplicaMessageType>(
 ): Extract<ReplicaMessage, { readonly type: T }> {
   const code = tuple.uint(0, "type");
   const type = TYPES.get(code);
-  if (type === undefined || !(allowed as readonly ReplicaMessageType[]).includes(type))
-    tuple.fault("unknown-type", "type", `one of ${allowed.join(", ")}`, type ?? `${code}`);
-  // An unknown type reads as the first: the fault is noted, and the value goes nowhere.
-  const message: ReplicaMessage = readMessageOf(type ?? "pre-prepare", tuple);
+  const isAllowed = type !== undefined && (allowed as readonly ReplicaMessageType[]).includes(type);
+  if (!isAllowed) tuple.fault("unknown-type", "type", `one of ${allowed.join(", ")}`, type ?? `${code}`);
+  // Another type reads as the first that is allowed: the fault is noted, and the value is still what its type says.
+  const message: ReplicaMessage = readMessageOf((isAllowed ? type : allowed[0]) ?? "pre-prepare", tuple);
   return message as Extract<ReplicaMessage, { readonly type: T }>;
 }
 

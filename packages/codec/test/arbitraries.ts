@@ -29,17 +29,27 @@ const threePhase = <T extends string>(type: T) =>
   fc.record({ type: fc.constant(type), epoch: counter, view: counter, seq: counter, digest: hash });
 const checkpoint = fc.record({ type: fc.constant("checkpoint"), epoch: counter, seq: counter, stateRoot: hash });
 const lack = fc.record({ seq: counter, prePrepare: fc.boolean(), prepares: fc.boolean(), commits: fc.boolean() });
-const status = fc.record({
-  type: fc.constant("status"),
-  epoch: counter,
-  view: counter,
-  executed: counter,
-  stable: counter,
-  accepted: counter,
-  lacks: fc
-    .uniqueArray(lack, { selector: ({ seq }) => seq, maxLength: STATUS_LACKS_MAX })
-    .map((list) => list.sort((a, b) => a.seq - b.seq)),
-});
+const replicas = fc.uniqueArray(replica, { maxLength: 8 }).map((list) => list.sort((a, b) => a - b));
+const status = fc
+  .record({
+    type: fc.constant("status"),
+    epoch: counter,
+    view: counter,
+    executed: counter,
+    stable: counter,
+    accepted: counter,
+    lacks: fc
+      .uniqueArray(lack, { selector: ({ seq }) => seq, maxLength: STATUS_LACKS_MAX })
+      .map((list) => list.sort((a, b) => a.seq - b.seq)),
+    target: counter,
+    viewChangesOf: replicas,
+  })
+  .map(({ view, target, viewChangesOf, ...rest }) => ({
+    ...rest,
+    view: Math.min(view, target),
+    target: Math.max(view, target),
+    viewChangesOf: view === target ? [] : viewChangesOf,
+  }));
 const fetchBatch = fc.record({ type: fc.constant("fetch-batch"), epoch: counter, seq: counter, digest: hash });
 const fetchCommitted = fc
   .record({
@@ -86,6 +96,95 @@ const commitCertificate = fc.record({ epoch: counter, view: counter, seq: counte
 const checkpointCertificate = fc.record({ epoch: counter, seq: counter, stateRoot: hash, signatures });
 const entry = fc.record({ batch, certificate: commitCertificate });
 
+/** Ascending by number. */
+const claims = fc
+  .uniqueArray(fc.record({ seq: counter, view: counter, digest: hash }), { selector: ({ seq }) => seq, maxLength: 5 })
+  .map((list) => list.sort((a, b) => a.seq - b.seq));
+const viewChangeMessage = fc.record({
+  type: fc.constant("view-change"),
+  epoch: counter,
+  view: counter,
+  stable: fc.record({ seq: counter, stateRoot: hash }),
+  prepared: claims,
+});
+const viewChangeOf = (from: fc.Arbitrary<number>) => fc.record({ from, message: viewChangeMessage, signature });
+/** A certificate of each claim. */
+const certificatesOf = (proven: readonly { readonly seq: number; readonly view: number; readonly digest: string }[]) =>
+  fc.tuple(
+    ...proven.map((claim) =>
+      fc.record({
+        prePrepare: fc.record({
+          from: replica,
+          message: fc.record({
+            type: fc.constant("pre-prepare"),
+            epoch: counter,
+            seq: fc.constant(claim.seq),
+            view: fc.constant(claim.view),
+            digest: fc.constant(claim.digest),
+          }),
+          signature,
+        }),
+        prepares: signatures,
+      }),
+    ),
+  );
+const justifiedViewChange = viewChangeOf(replica).chain((envelope) =>
+  fc.record({
+    envelope: fc.constant(envelope),
+    checkpoint: fc.record({
+      epoch: counter,
+      seq: fc.constant(envelope.message.stable.seq),
+      stateRoot: fc.constant(envelope.message.stable.stateRoot),
+      signatures,
+    }),
+    certificates: certificatesOf(envelope.message.prepared),
+  }),
+);
+/** A NEW-VIEW with the VIEW-CHANGEs that it refers to. */
+const newViewWithItsViewChanges = fc
+  .record({ senders: replicas, digests: fc.array(hash, { maxLength: 5 }) })
+  .chain(({ senders, digests }) =>
+    fc.record({
+      envelope: fc.record({
+        from: replica,
+        message: fc.record({
+          type: fc.constant("new-view"),
+          epoch: counter,
+          view: counter,
+          viewChanges: fc.tuple(...senders.map((from) => fc.record({ from: fc.constant(from), digest: hash }))),
+          start: counter.map((start) => Math.min(start, Number.MAX_SAFE_INTEGER - digests.length)),
+          digests: fc.constant(digests),
+        }),
+        signature,
+      }),
+      viewChanges: fc.tuple(...senders.map((from) => viewChangeOf(fc.constant(from)))),
+    }),
+  );
+const justifiedNewView = fc
+  .record({ parts: newViewWithItsViewChanges, checkpoint: checkpointCertificate, proven: claims })
+  .chain(({ parts, checkpoint, proven }) =>
+    fc.record({
+      envelope: fc.constant(parts.envelope),
+      viewChanges: fc.constant(parts.viewChanges),
+      checkpoint: fc.constant(checkpoint),
+      certificates: certificatesOf(proven),
+      prePrepareSignatures: fc.tuple(...parts.envelope.message.digests.map(() => signature)),
+    }),
+  );
+const evidence = fc.oneof(
+  fc.record({ type: fc.constant("equivocation"), first: contradicting, second: contradicting }),
+  fc.record({
+    type: fc.constant("equivocation"),
+    first: viewChangeOf(replica),
+    second: newViewWithItsViewChanges.map(({ envelope }) => envelope),
+  }),
+  newViewWithItsViewChanges.map(({ envelope, viewChanges }) => ({
+    type: "unjustified-new-view",
+    newView: envelope,
+    viewChanges,
+  })),
+);
+
 const results = fc.oneof(
   fc.array(fc.record({ status: fc.constantFrom("ok", "failed"), value: bytes }), { minLength: 1, maxLength: 6 }),
   fc.tuple(fc.record({ status: fc.constantFrom(...Object.keys(RESULT_STATUS_CODES)), value: bytes })),
@@ -103,6 +202,8 @@ const replicaFrame = fc.oneof(
   fc.record({ type: fc.constant("batch-body"), batch }),
   fc.record({ type: fc.constant("committed"), entry }),
   fc.record({ type: fc.constantFrom("below-history", "stable-checkpoint"), checkpoint: checkpointCertificate }),
+  fc.record({ type: fc.constant("view-change"), viewChange: justifiedViewChange }),
+  fc.record({ type: fc.constant("new-view"), newView: justifiedNewView }),
 ) as unknown as fc.Arbitrary<ReplicaFrame>;
 const serverFrame = fc.oneof(
   fc.record({ type: fc.constant("reply"), reply: fc.record({ ...answered, from: replica, signature, view: counter }) }),
@@ -117,6 +218,8 @@ const logRecord = fc.oneof(
   fc.record({ type: fc.constant("pre-prepared"), envelope: prePrepare, batch }),
   fc.record({ type: fc.constant("prepared"), certificate: fc.record({ prePrepare, prepares: signatures }) }),
   fc.record({ type: fc.constant("stable"), checkpoint: checkpointCertificate }),
+  fc.record({ type: fc.constant("view-change"), at: counter, viewChange: justifiedViewChange }),
+  fc.record({ type: fc.constant("new-view"), at: counter, newView: justifiedNewView }),
 ) as unknown as fc.Arbitrary<LogRecord>;
 
 /** Any legal value of each kind. */
@@ -128,5 +231,5 @@ export const VALUES: { readonly [K in Kind]: fc.Arbitrary<unknown> } = {
   CommittedEntry: entry,
   CheckpointCertificate: checkpointCertificate,
   Receipt: fc.record({ ...answered, signatures }),
-  Evidence: fc.record({ type: fc.constant("equivocation"), first: contradicting, second: contradicting }),
+  Evidence: evidence,
 };

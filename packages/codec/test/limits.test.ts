@@ -1,11 +1,19 @@
 import { type Codec, createCodec, wireLimitsOf } from "@quorate/codec";
 import {
+  type CheckpointCertificate,
   DEFAULT_LIMITS,
+  DEFAULT_WINDOW_SIZE,
   digest,
   epochNumber,
+  type JustifiedNewView,
+  type JustifiedViewChange,
   type Limits,
+  type NewView,
+  type PreparedCertificate,
+  type PreparedClaim,
   publicKey,
   type ReplicaFrame,
+  type ReplicaId,
   type Request,
   replicaId,
   requestNumber,
@@ -13,7 +21,9 @@ import {
   sequenceNumber,
   sessionId,
   timestampMs,
+  type ViewChange,
   viewNumber,
+  WINDOW_SIZE_MAX,
 } from "@quorate/protocol";
 import { expect } from "chai";
 import { header } from "./cbor-bytes.ts";
@@ -56,6 +66,57 @@ function largestFrame(limits: Limits, operations: number): ReplicaFrame {
   };
 }
 
+const CLAIMS: readonly PreparedClaim[] = Array.from({ length: DEFAULT_WINDOW_SIZE }, (_, i) => ({
+  seq: sequenceNumber(COUNTER - DEFAULT_WINDOW_SIZE + 1 + i),
+  view: viewNumber(COUNTER - 1),
+  digest: HASH,
+}));
+const CHECKPOINT: CheckpointCertificate = {
+  epoch: epochNumber(COUNTER),
+  seq: sequenceNumber(COUNTER - DEFAULT_WINDOW_SIZE),
+  stateRoot: HASH,
+  signatures: SIGNATURES,
+};
+const CERTIFICATES: readonly PreparedCertificate[] = CLAIMS.map((claim) => ({
+  prePrepare: {
+    from: replicaId(2 ** 31 - 1),
+    message: { type: "pre-prepare", epoch: epochNumber(COUNTER), ...claim },
+    signature: SIGNATURE,
+  },
+  prepares: SIGNATURES,
+}));
+
+/** A claim for each number of the window. */
+function largestViewChange(from: ReplicaId): JustifiedViewChange {
+  const message: ViewChange = {
+    type: "view-change",
+    epoch: epochNumber(COUNTER),
+    view: viewNumber(COUNTER),
+    stable: { seq: CHECKPOINT.seq, stateRoot: HASH },
+    prepared: CLAIMS,
+  };
+  return { envelope: { from, message, signature: SIGNATURE }, checkpoint: CHECKPOINT, certificates: CERTIFICATES };
+}
+
+/** All members claim all that the window holds. */
+function largestNewView(): JustifiedNewView {
+  const message: NewView = {
+    type: "new-view",
+    epoch: epochNumber(COUNTER),
+    view: viewNumber(COUNTER),
+    viewChanges: SIGNATURES.map(({ from }) => ({ from, digest: HASH })),
+    start: CHECKPOINT.seq,
+    digests: CLAIMS.map(({ digest: each }) => each),
+  };
+  return {
+    envelope: { from: replicaId(2 ** 31 - 1), message, signature: SIGNATURE },
+    viewChanges: SIGNATURES.map(({ from }) => largestViewChange(from).envelope),
+    checkpoint: CHECKPOINT,
+    certificates: CERTIFICATES,
+    prePrepareSignatures: CLAIMS.map(() => SIGNATURE),
+  };
+}
+
 /** The fastest of three, so that a busy machine fails nobody; the bounds are for complexity, not for speed. */
 function millisecondsOf(run: () => unknown): number {
   let best = Number.POSITIVE_INFINITY;
@@ -71,16 +132,16 @@ const FOUR_MEGABYTES: Limits = { ...DEFAULT_LIMITS, batchBytesMax: 4 << 20, requ
 
 describe("codec limits", () => {
   it("computes the sizes that docs/wire.md states for the default limits", () => {
-    const limits = wireLimitsOf({ limits: DEFAULT_LIMITS });
+    const limits = wireLimitsOf({ limits: DEFAULT_LIMITS, windowSize: DEFAULT_WINDOW_SIZE });
 
-    expect(limits.replicaFrameBytesMax).to.equal(1_194_517);
+    expect(limits.replicaFrameBytesMax).to.equal(4_374_232);
     expect(limits.clientFrameBytesMax).to.equal(547_325);
     expect(limits.serverFrameBytesMax).to.equal(1_377_944);
   });
 
   it("leaves room for the largest frame of every division of the bytes", () => {
     for (const limits of [DEFAULT_LIMITS, FOUR_MEGABYTES]) {
-      const codec = createCodec(wireLimitsOf({ limits }));
+      const codec = createCodec(wireLimitsOf({ limits, windowSize: DEFAULT_WINDOW_SIZE }));
       for (const operations of [512, 512 * 7, limits.batchOperationsMax]) {
         const bytes = codec.encodeReplicaFrame(largestFrame(limits, operations));
         expect(codec.decodeReplicaFrame(bytes).ok, `${operations} operations`).to.equal(true);
@@ -89,7 +150,7 @@ describe("codec limits", () => {
   });
 
   it("leaves room for the largest request and the largest reply", () => {
-    const codec = createCodec(wireLimitsOf({ limits: DEFAULT_LIMITS }));
+    const codec = createCodec(wireLimitsOf({ limits: DEFAULT_LIMITS, windowSize: DEFAULT_WINDOW_SIZE }));
     const { requestOperationsMax, requestBytesMax, resultBytesMax } = DEFAULT_LIMITS;
     for (const count of [1, 2, requestOperationsMax]) {
       const size = requestBytesMax / count;
@@ -102,16 +163,54 @@ describe("codec limits", () => {
     expect(codec.decodeServerFrame(bytes).ok).to.equal(true);
   });
 
-  it("is not much larger than the largest frame", () => {
-    const { replicaFrameBytesMax, clientFrameBytesMax, serverFrameBytesMax } = wireLimitsOf({ limits: DEFAULT_LIMITS });
+  it("leaves room for the largest VIEW-CHANGE and NEW-VIEW, in frames, in the log and as evidence", () => {
+    const codec = createCodec(wireLimitsOf({ limits: DEFAULT_LIMITS, windowSize: DEFAULT_WINDOW_SIZE }));
+    const viewChange = largestViewChange(replicaId(2 ** 31 - 1));
+    const newView = largestNewView();
+    const { envelope, viewChanges } = newView;
 
-    expect(replicaFrameBytesMax).to.be.lessThan(DEFAULT_LIMITS.batchBytesMax * 1.7);
+    for (const frame of [
+      { type: "view-change", viewChange },
+      { type: "new-view", newView },
+    ] as const) {
+      const decoded = codec.decodeReplicaFrame(codec.encodeReplicaFrame(frame));
+      expect(decoded.ok, frame.type).to.equal(true);
+      const record = { ...frame, at: sequenceNumber(COUNTER) };
+      expect(codec.decodeLogRecord(codec.encodeLogRecord(record)).ok, frame.type).to.equal(true);
+    }
+    for (const evidence of [
+      { type: "unjustified-new-view", newView: envelope, viewChanges },
+      { type: "equivocation", first: envelope, second: envelope },
+      { type: "equivocation", first: viewChange.envelope, second: viewChange.envelope },
+    ] as const)
+      expect(codec.decodeEvidence(codec.encodeEvidence(evidence)).ok, evidence.type).to.equal(true);
+  });
+
+  it("keeps the widest window's NEW-VIEW within a frame of 32 MiB, the most that a link carries", () => {
+    const { replicaFrameBytesMax } = wireLimitsOf({ limits: DEFAULT_LIMITS, windowSize: WINDOW_SIZE_MAX });
+
+    expect(replicaFrameBytesMax).to.be.lessThan(32 * 1024 * 1024);
+  });
+
+  it("is not much larger than the largest frame", () => {
+    const { replicaFrameBytesMax, clientFrameBytesMax, serverFrameBytesMax } = wireLimitsOf({
+      limits: DEFAULT_LIMITS,
+      windowSize: DEFAULT_WINDOW_SIZE,
+    });
+
+    const codec = createCodec(wireLimitsOf({ limits: DEFAULT_LIMITS, windowSize: DEFAULT_WINDOW_SIZE }));
+    const largest = codec.encodeReplicaFrame({ type: "new-view", newView: largestNewView() }).length;
+    expect(replicaFrameBytesMax).to.be.lessThan(largest * 1.1);
     expect(clientFrameBytesMax).to.be.lessThan(DEFAULT_LIMITS.requestBytesMax * 1.1);
     expect(serverFrameBytesMax).to.be.lessThan(DEFAULT_LIMITS.resultBytesMax * 1.4);
   });
 
   it("encodes and decodes the largest legal frames in bounded time", () => {
-    const codec = createCodec(wireLimitsOf({ limits: FOUR_MEGABYTES }));
+    const codec = createCodec(wireLimitsOf({ limits: FOUR_MEGABYTES, windowSize: DEFAULT_WINDOW_SIZE }));
+    const newView: ReplicaFrame = { type: "new-view", newView: largestNewView() };
+    const newViewBytes = codec.encodeReplicaFrame(newView);
+    expect(millisecondsOf(() => codec.decodeReplicaFrame(newViewBytes))).to.be.lessThan(1500);
+    expect(millisecondsOf(() => codec.encodeReplicaFrame(newView))).to.be.lessThan(1500);
 
     for (const [operations, boundMs] of [
       [512, 500],
@@ -127,8 +226,8 @@ describe("codec limits", () => {
   });
 
   it("refuses the nastiest illegal frames in bounded time", () => {
-    const { replicaFrameBytesMax: size } = wireLimitsOf({ limits: FOUR_MEGABYTES });
-    const codec = createCodec(wireLimitsOf({ limits: FOUR_MEGABYTES }));
+    const { replicaFrameBytesMax: size } = wireLimitsOf({ limits: FOUR_MEGABYTES, windowSize: DEFAULT_WINDOW_SIZE });
+    const codec = createCodec(wireLimitsOf({ limits: FOUR_MEGABYTES, windowSize: DEFAULT_WINDOW_SIZE }));
     const nasty: Readonly<Record<string, Uint8Array>> = {
       "nested arrays": new Uint8Array(size).fill(0x81),
       "nested tags": new Uint8Array(size).fill(0xc1),

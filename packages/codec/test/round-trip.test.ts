@@ -1,5 +1,5 @@
 import { createCodec, wireLimitsOf } from "@quorate/codec";
-import { type Batch, DEFAULT_LIMITS, InvariantViolation, replicaId } from "@quorate/protocol";
+import { type Batch, DEFAULT_LIMITS, DEFAULT_WINDOW_SIZE, InvariantViolation, replicaId } from "@quorate/protocol";
 import { setSizeLimits } from "cbor-x/decode";
 import { expect } from "chai";
 import fc from "fast-check";
@@ -146,7 +146,10 @@ describe("codec round trip", () => {
 
   it("stops the process over a frame of ours that nobody would accept", () => {
     const small = createCodec(
-      wireLimitsOf({ limits: { ...DEFAULT_LIMITS, requestBytesMax: 1024, requestOperationsMax: 1 } }),
+      wireLimitsOf({
+        limits: { ...DEFAULT_LIMITS, requestBytesMax: 1024, requestOperationsMax: 1 },
+        windowSize: DEFAULT_WINDOW_SIZE,
+      }),
     );
     const request = { ...SAMPLES.ClientFrame.request!.request, operations: [new Uint8Array(5000)] };
 

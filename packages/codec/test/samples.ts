@@ -6,14 +6,20 @@ import {
   type CommitCertificate,
   type CommittedEntry,
   DEFAULT_LIMITS,
+  DEFAULT_WINDOW_SIZE,
   type Digest,
   digest,
   type Envelope,
   type Evidence,
   epochNumber,
+  type JustifiedNewView,
+  type JustifiedViewChange,
   type LogRecord,
+  type NewView,
   type OperationResult,
   type PrePrepare,
+  type PreparedCertificate,
+  type PreparedClaim,
   publicKey,
   RESULT_STATUS_CODES,
   type RefusalCode,
@@ -29,10 +35,11 @@ import {
   sequenceNumber,
   sessionId,
   timestampMs,
+  type ViewChange,
   viewNumber,
 } from "@quorate/protocol";
 
-const LIMITS: WireLimits = wireLimitsOf({ limits: DEFAULT_LIMITS });
+const LIMITS: WireLimits = wireLimitsOf({ limits: DEFAULT_LIMITS, windowSize: DEFAULT_WINDOW_SIZE });
 export const CODEC: Codec = createCodec(LIMITS);
 
 /** One value of every member of a union, by its type: the compiler refuses a table that lacks one. */
@@ -41,6 +48,12 @@ type Each<U extends { readonly type: string }> = { readonly [T in U["type"]]: Ex
 const hash = (byte: number): Digest => digest(byte.toString(16).padStart(2, "0").repeat(32));
 const signature = (byte: number): Uint8Array => new Uint8Array(64).fill(byte);
 const text = (value: string): Uint8Array => new TextEncoder().encode(value);
+
+/** What prepared above checkpoint 256, with a gap. */
+const CLAIMS: readonly PreparedClaim[] = [
+  { seq: sequenceNumber(257), view: viewNumber(2), digest: hash(0x16) },
+  { seq: sequenceNumber(259), view: viewNumber(65_536), digest: hash(0x17) },
+];
 
 /** Above 2^32, where cbor-x writes a number as a float unless it is told otherwise. */
 const LARGE = 2 ** 41 + 12_345;
@@ -85,6 +98,8 @@ export const MESSAGES: Each<ReplicaMessage> = {
       { seq: sequenceNumber(1002), prePrepare: false, prepares: true, commits: true },
       { seq: sequenceNumber(LARGE), prePrepare: true, prepares: true, commits: true },
     ],
+    target: viewNumber(9),
+    viewChangesOf: [replicaId(0), replicaId(3)],
   },
   "fetch-batch": { type: "fetch-batch", epoch: epochNumber(2), seq: sequenceNumber(9), digest: hash(0x15) },
   "fetch-committed": {
@@ -92,6 +107,21 @@ export const MESSAGES: Each<ReplicaMessage> = {
     epoch: epochNumber(Number.MAX_SAFE_INTEGER),
     first: sequenceNumber(10),
     last: sequenceNumber(73),
+  },
+  "view-change": {
+    type: "view-change",
+    epoch: epochNumber(0),
+    view: viewNumber(65_537),
+    stable: { seq: sequenceNumber(256), stateRoot: hash(0x43) },
+    prepared: CLAIMS,
+  },
+  "new-view": {
+    type: "new-view",
+    epoch: epochNumber(0),
+    view: viewNumber(65_537),
+    viewChanges: [0, 1, 2 ** 31 - 1].map((from, i) => ({ from: replicaId(from), digest: hash(0x18 + i) })),
+    start: sequenceNumber(256),
+    digests: [hash(0x16), hash(0x1b), hash(0x17)],
   },
 };
 
@@ -141,7 +171,7 @@ const CHECKPOINT: CheckpointCertificate = {
   signatures: SIGNATURES,
 };
 
-type Signed = Exclude<ReplicaMessageType, "pre-prepare">;
+type Signed = Exclude<ReplicaMessageType, "pre-prepare" | "view-change" | "new-view">;
 const SIGNED: { readonly [T in Signed]: Envelope<Extract<ReplicaMessage, { readonly type: T }>> } = {
   prepare: enveloped(MESSAGES.prepare),
   commit: enveloped(MESSAGES.commit, 0),
@@ -152,6 +182,50 @@ const SIGNED: { readonly [T in Signed]: Envelope<Extract<ReplicaMessage, { reado
 };
 const PRE_PREPARE: Envelope<PrePrepare> = enveloped(MESSAGES["pre-prepare"]);
 
+const CERTIFICATES: readonly PreparedCertificate[] = CLAIMS.map(({ seq, view, digest }) => ({
+  prePrepare: enveloped({ type: "pre-prepare", epoch: epochNumber(0), view, seq, digest }),
+  prepares: SIGNATURES,
+}));
+const VIEW_CHANGE: JustifiedViewChange = {
+  envelope: enveloped(MESSAGES["view-change"]),
+  checkpoint: CHECKPOINT,
+  certificates: CERTIFICATES,
+};
+/** The first of a replica that never did anything. */
+const BARE_MESSAGE: ViewChange = {
+  type: "view-change",
+  epoch: epochNumber(0),
+  view: viewNumber(1),
+  stable: { seq: sequenceNumber(0), stateRoot: hash(0x44) },
+  prepared: [],
+};
+const GENESIS_CHECKPOINT: CheckpointCertificate = {
+  epoch: epochNumber(0),
+  seq: sequenceNumber(0),
+  stateRoot: hash(0x44),
+  signatures: [],
+};
+const BARE_VIEW_CHANGE: JustifiedViewChange = {
+  envelope: enveloped(BARE_MESSAGE),
+  checkpoint: GENESIS_CHECKPOINT,
+  certificates: [],
+};
+const VIEW_CHANGES = SIGNATURES.map(({ from }) => enveloped(MESSAGES["view-change"], from));
+const NEW_VIEW: JustifiedNewView = {
+  envelope: enveloped(MESSAGES["new-view"], 1),
+  viewChanges: VIEW_CHANGES,
+  checkpoint: CHECKPOINT,
+  certificates: CERTIFICATES,
+  prePrepareSignatures: [signature(0x33), signature(0x34), signature(0x35)],
+};
+const BARE_NEW_VIEW: JustifiedNewView = {
+  envelope: enveloped<NewView>({ ...MESSAGES["new-view"], start: sequenceNumber(0), digests: [] }, 1),
+  viewChanges: SIGNATURES.map(({ from }) => enveloped(BARE_MESSAGE, from)),
+  checkpoint: GENESIS_CHECKPOINT,
+  certificates: [],
+  prePrepareSignatures: [],
+};
+
 const REPLICA_FRAMES: Each<ReplicaFrame> = {
   "pre-prepare": { type: "pre-prepare", envelope: PRE_PREPARE, batch: BATCH },
   signed: { type: "signed", envelope: SIGNED.prepare },
@@ -160,6 +234,8 @@ const REPLICA_FRAMES: Each<ReplicaFrame> = {
   committed: { type: "committed", entry: ENTRY },
   "below-history": { type: "below-history", checkpoint: CHECKPOINT },
   "stable-checkpoint": { type: "stable-checkpoint", checkpoint: { ...CHECKPOINT, signatures: [] } },
+  "view-change": { type: "view-change", viewChange: VIEW_CHANGE },
+  "new-view": { type: "new-view", newView: NEW_VIEW },
 };
 
 const statuses = Object.keys(RESULT_STATUS_CODES) as ResultStatus[];
@@ -198,12 +274,21 @@ const LOG_RECORDS: Each<LogRecord> = {
   "pre-prepared": { type: "pre-prepared", envelope: PRE_PREPARE, batch: BATCH },
   prepared: { type: "prepared", certificate: { prePrepare: PRE_PREPARE, prepares: SIGNATURES } },
   stable: { type: "stable", checkpoint: CHECKPOINT },
+  "view-change": { type: "view-change", at: sequenceNumber(256), viewChange: VIEW_CHANGE },
+  "new-view": { type: "new-view", at: sequenceNumber(384), newView: NEW_VIEW },
 };
 const { signature: _one, from: _from, view: _view, ...RECEIPT } = REPLY;
-const EVIDENCE: Evidence = {
-  type: "equivocation",
-  first: enveloped(MESSAGES.prepare),
-  second: enveloped({ ...MESSAGES.prepare, digest: hash(0x71) }),
+const EVIDENCE: Each<Evidence> = {
+  equivocation: {
+    type: "equivocation",
+    first: enveloped(MESSAGES.prepare),
+    second: enveloped({ ...MESSAGES.prepare, digest: hash(0x71) }),
+  },
+  "unjustified-new-view": {
+    type: "unjustified-new-view",
+    newView: enveloped(MESSAGES["new-view"], 1),
+    viewChanges: VIEW_CHANGES,
+  },
 };
 
 /** What the codec encodes, as the names of its methods tell; and the type of each. */
@@ -217,6 +302,12 @@ export const SAMPLES: { readonly [K in Kind]: { readonly [name: string]: ValueOf
     ...mapValues(SIGNED, (envelope): ReplicaFrame => ({ type: "signed", envelope })),
     registration: { type: "request", request: REQUESTS.registration },
     "null batch": { type: "batch-body", batch: NULL_BATCH },
+    "settled status": {
+      type: "signed",
+      envelope: enveloped({ ...MESSAGES.status, target: MESSAGES.status.view, viewChangesOf: [] }),
+    },
+    "bare view-change": { type: "view-change", viewChange: BARE_VIEW_CHANGE },
+    "bare new-view": { type: "new-view", newView: BARE_NEW_VIEW },
   } satisfies Each<ReplicaFrame> & { readonly [T in Signed]: ReplicaFrame } & { readonly [name: string]: ReplicaFrame },
   ClientFrame: { ...CLIENT_FRAMES, registration: { type: "request", request: REQUESTS.registration } },
   ServerFrame: {
@@ -234,11 +325,21 @@ export const SAMPLES: { readonly [K in Kind]: { readonly [name: string]: ValueOf
   CheckpointCertificate: { certificate: CHECKPOINT, genesis: { ...CHECKPOINT, signatures: [] } },
   Receipt: { receipt: { ...RECEIPT, signatures: SIGNATURES } },
   Evidence: {
-    equivocation: EVIDENCE,
+    ...EVIDENCE,
     "of checkpoints": {
       type: "equivocation",
       first: SIGNED.checkpoint,
       second: enveloped({ ...MESSAGES.checkpoint, stateRoot: hash(0x72) }),
+    },
+    "of view changes": {
+      type: "equivocation",
+      first: enveloped(MESSAGES["view-change"]),
+      second: enveloped({ ...MESSAGES["view-change"], prepared: [] }),
+    },
+    "of new views": {
+      type: "equivocation",
+      first: enveloped(MESSAGES["new-view"]),
+      second: enveloped({ ...MESSAGES["new-view"], digests: [] }),
     },
   },
 };

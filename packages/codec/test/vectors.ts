@@ -7,6 +7,7 @@ import {
   DEFAULT_TIMEOUTS,
   type Digest,
   digest,
+  type Envelope,
   type Genesis,
   genesisPreimage,
   helloPreimage,
@@ -18,6 +19,8 @@ import {
   outputLeafPreimage,
   type PublicKey,
   publicKey,
+  type ReplicaFrame,
+  type ReplicaMessage,
   type ReplicaMessageType,
   type Request,
   registrationRequestPreimage,
@@ -84,14 +87,7 @@ function messageVectors(): Json {
     const from = replicaId(type === "pre-prepare" ? 1 : 2);
     const preimage = replicaMessagePreimage(CLUSTER, from, message);
     const envelope = { from, message, signature: signWith(memberSeed(from), preimage) };
-    const frame =
-      message.type === "pre-prepare"
-        ? CODEC.encodeReplicaFrame({
-            type: "pre-prepare",
-            envelope: { ...envelope, message },
-            batch: NULL_BATCH,
-          })
-        : CODEC.encodeReplicaFrame({ type: "signed", envelope: { ...envelope, message } });
+    const frame = CODEC.encodeReplicaFrame(frameOf(message, envelope));
     vectors[type] = {
       ...hashed(preimage),
       from,
@@ -101,6 +97,23 @@ function messageVectors(): Json {
     };
   }
   return vectors;
+}
+
+/** The frame that a message travels in; what is not signed stands there as in the samples. */
+function frameOf(message: ReplicaMessage, envelope: Envelope): ReplicaFrame {
+  const { "view-change": viewChange, "new-view": newView } = SAMPLES.ReplicaFrame;
+  switch (message.type) {
+    case "pre-prepare":
+      return { type: "pre-prepare", envelope: { ...envelope, message }, batch: NULL_BATCH };
+    case "view-change":
+      if (viewChange?.type !== message.type) throw new Error("the samples are others");
+      return { ...viewChange, viewChange: { ...viewChange.viewChange, envelope: { ...envelope, message } } };
+    case "new-view":
+      if (newView?.type !== message.type) throw new Error("the samples are others");
+      return { ...newView, newView: { ...newView.newView, envelope: { ...envelope, message } } };
+    default:
+      return { type: "signed", envelope: { ...envelope, message } };
+  }
 }
 
 const requestDigests: Digest[] = [];

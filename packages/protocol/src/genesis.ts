@@ -107,7 +107,8 @@ export const TIMEOUTS_BOUNDS: Readonly<Record<keyof Timeouts, readonly [number, 
 };
 export const DEFAULT_CHECKPOINT_INTERVAL = 128;
 export const DEFAULT_WINDOW_SIZE = 512;
-export const WINDOW_SIZE_MAX = 65_536;
+/** A NEW-VIEW proves every number of the window again: with this window it still fits a frame between replicas. */
+export const WINDOW_SIZE_MAX = 2048;
 /** What the batches of one window may take of a replica's memory: L times `batchBytesMax`. */
 export const WINDOW_BYTES_MAX: number = 1024 * 1024 * 1024;
 /** The most UTF-16 units of a cluster's name. */

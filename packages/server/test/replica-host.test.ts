@@ -149,6 +149,8 @@ describe("ReplicaHost", () => {
       stable: seqOf(0),
       accepted: seqOf(0),
       lacks,
+      target: view,
+      viewChangesOf: [],
     } as const;
     after.host.onReplicaFrame(replicaId(2), { type: "signed", envelope: envelopeOf(2, status) });
     expect(after.sent.find((frame) => frame.type === "pre-prepare")).to.deep.equal(said);
