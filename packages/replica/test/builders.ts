@@ -101,32 +101,32 @@ export class Disk {
 }
 
 /** From frames to events, as a host does it: verified, or dropped. */
-export function eventOf(from: number, frame: ReplicaFrame, atMs: number): ReplicaEvent | undefined {
+export function eventOf(from: number, frame: ReplicaFrame): ReplicaEvent | undefined {
   switch (frame.type) {
     case "pre-prepare": {
       const envelope = verifier.verifyEnvelope(frame.envelope, membership);
-      return envelope && { type: "message", envelope, batch: verifier.verifyBatch(frame.batch), atMs };
+      return envelope && { type: "message", envelope, batch: verifier.verifyBatch(frame.batch) };
     }
     case "signed": {
       const envelope = verifier.verifyEnvelope(frame.envelope, membership);
-      return envelope && { type: "message", envelope, atMs };
+      return envelope && { type: "message", envelope };
     }
     case "request": {
       const request = verifier.verifyRequest(frame.request);
-      return request && { type: "request", request, standing: { type: "executable" }, atMs };
+      return request && { type: "request", request, standing: { type: "executable" } };
     }
     case "batch-body": {
       const batch = verifier.verifyBatch(frame.batch);
-      return batch && { type: "batch-body", from: replicaId(from), batch, atMs };
+      return batch && { type: "batch-body", from: replicaId(from), batch };
     }
     case "committed": {
       const entry = verifier.verifyCommittedEntry(frame.entry, membership);
-      return entry && { type: "committed", from: replicaId(from), entry, atMs };
+      return entry && { type: "committed", from: replicaId(from), entry };
     }
     default: {
       const certificate = verifier.verifyCheckpointCertificate(frame.checkpoint, membership);
       const isBelowHistory = frame.type === "below-history";
-      return certificate && { type: "certificate", from: replicaId(from), certificate, isBelowHistory, atMs };
+      return certificate && { type: "certificate", from: replicaId(from), certificate, isBelowHistory };
     }
   }
 }
@@ -155,18 +155,18 @@ export class Node {
     this.disk = disk;
     this.#emit = emit;
     this.#replica = this.#recovered();
-    this.#step({ type: "start", atMs: this.nowMs });
+    this.#step({ type: "start" });
   }
 
   get status(): Replica["status"] {
     return this.#replica.status;
   }
   receive({ from, frame }: Packet): void {
-    const event = eventOf(from, frame, this.nowMs);
+    const event = eventOf(from, frame);
     if (event !== undefined) this.#step(event);
   }
   request(request: VerifiedRequest): void {
-    this.#step({ type: "request", request, standing: { type: "executable" }, atMs: this.nowMs });
+    this.#step({ type: "request", request, standing: { type: "executable" } });
   }
   /** What a power cut leaves: the log up to the last flush, and all that waited behind it done or undone with it. */
   durable(): Disk {
@@ -176,7 +176,7 @@ export class Node {
   /** The timer ends, if it runs. */
   fire(timer: TimerName): void {
     const token = this.timers.get(timer);
-    if (token !== undefined) this.#step({ type: "timeout", timer, token, atMs: this.nowMs });
+    if (token !== undefined) this.#step({ type: "timeout", timer, token });
   }
   flush(): void {
     this.#unflushed.clear();
@@ -196,7 +196,7 @@ export class Node {
   }
 
   #step(event: ReplicaEvent): void {
-    const effects = this.#replica.step(event);
+    const effects = this.#replica.step(event, this.nowMs);
     this.effects.push(...effects);
     const { writes, effects: now } = this.#gate.push(effects);
     this.disk.log.push(...writes);
@@ -243,9 +243,9 @@ export class Node {
   #execute({ seq, batch, checkpoint }: Extract<Effect, { type: "execute" }>): void {
     this.disk.executed.push(batch.digest);
     const answered = batch.requests.map(({ digest }) => digest);
-    this.#step({ type: "executed", seq, progress: { answered, sessions: [] }, atMs: this.nowMs });
+    this.#step({ type: "executed", seq, progress: { answered, sessions: [] } });
     const stateRoot = digestOf(this.disk.executed.join());
-    if (checkpoint) this.#step({ type: "state-durable", seq, stateRoot, atMs: this.nowMs });
+    if (checkpoint) this.#step({ type: "state-durable", seq, stateRoot });
   }
 }
 

@@ -19,9 +19,6 @@ import type { Replica, ReplicaEvent } from "@quorate/replica";
 import { ServingBudget } from "@quorate/state-transfer";
 import type { IngressRejection } from "./ports.ts";
 
-/** An event without its time: the host adds it. */
-export type UntimedEvent = ReplicaEvent extends infer E ? (E extends ReplicaEvent ? Omit<E, "atMs"> : never) : never;
-
 /** What a correct replica has checked before it sends or passes on. */
 export const JUNK_CODES: ReadonlySet<IngressRejection["code"]> = new Set([
   "ingress.bad-signature",
@@ -67,7 +64,7 @@ export class Ingress {
   }
 
   /** A frame from the replica at the other end of an authenticated link. */
-  fromReplica(peer: ReplicaId, frame: ReplicaFrame): UntimedEvent | undefined {
+  fromReplica(peer: ReplicaId, frame: ReplicaFrame): ReplicaEvent | undefined {
     switch (frame.type) {
       case "pre-prepare":
         return this.#prePrepare(peer, frame.envelope, frame.batch);
@@ -97,7 +94,7 @@ export class Ingress {
     return verified ?? this.#refuse(client, "ingress.bad-signature");
   }
 
-  #prePrepare(peer: ReplicaId, envelope: Envelope<PrePrepare>, body: Batch): UntimedEvent | undefined {
+  #prePrepare(peer: ReplicaId, envelope: Envelope<PrePrepare>, body: Batch): ReplicaEvent | undefined {
     const { replica, verifier, membership, digestOf } = this.#options;
     // Anyone may pass a pre-prepare on: a lost one must not depend on its sender alone.
     if (replica.isRedundant(envelope.from, envelope.message)) return this.#refuse(peer, "ingress.redundant");
@@ -114,7 +111,7 @@ export class Ingress {
     return { type: "message", envelope: verified, batch };
   }
 
-  #signed(peer: ReplicaId, envelope: Envelope): UntimedEvent | undefined {
+  #signed(peer: ReplicaId, envelope: Envelope): ReplicaEvent | undefined {
     const { replica, verifier, membership } = this.#options;
     if (envelope.from !== peer) return this.#refuse(peer, "ingress.foreign-vote");
     if (replica.isRedundant(peer, envelope.message)) return this.#refuse(peer, "ingress.redundant");
@@ -132,7 +129,7 @@ export class Ingress {
     return type === "checkpoint" ? this.#checkpoints : this.#questions;
   }
 
-  #request(request: Request, peer: ReplicaId): UntimedEvent | undefined {
+  #request(request: Request, peer: ReplicaId): ReplicaEvent | undefined {
     const verified = this.#options.verifier.verifyRequest(request);
     if (verified === undefined) return this.#refuse(peer, "ingress.bad-signature");
     const standing = this.#options.standingOf(verified);
@@ -143,14 +140,14 @@ export class Ingress {
     return { type: "request", request: verified, standing };
   }
 
-  #batchBody(peer: ReplicaId, body: Batch): UntimedEvent | undefined {
+  #batchBody(peer: ReplicaId, body: Batch): ReplicaEvent | undefined {
     const { replica, verifier, digestOf } = this.#options;
     if (!replica.isBodyAwaited(digestOf(body))) return this.#refuse(peer, "ingress.redundant");
     const batch = verifier.verifyBatch(body);
     return batch === undefined ? this.#refuse(peer, "ingress.bad-batch") : { type: "batch-body", from: peer, batch };
   }
 
-  #committed(peer: ReplicaId, frame: Extract<ReplicaFrame, { type: "committed" }>): UntimedEvent | undefined {
+  #committed(peer: ReplicaId, frame: Extract<ReplicaFrame, { type: "committed" }>): ReplicaEvent | undefined {
     const { replica, verifier, membership } = this.#options;
     if (!replica.isEntryAwaited(frame.entry.certificate.seq)) return this.#refuse(peer, "ingress.redundant");
     const entry = verifier.verifyCommittedEntry(frame.entry, membership);
@@ -162,7 +159,7 @@ export class Ingress {
   #certificate(
     peer: ReplicaId,
     { type, checkpoint }: Extract<ReplicaFrame, { type: "stable-checkpoint" | "below-history" }>,
-  ): UntimedEvent | undefined {
+  ): ReplicaEvent | undefined {
     const { replica, verifier, membership } = this.#options;
     const isBelowHistory = type === "below-history" && replica.isDonor(peer);
     if (!isBelowHistory && !replica.isCertificateAwaited(checkpoint.seq))
