@@ -30,7 +30,7 @@ const PACKAGES = {
 /** Packages that are pure functions: no Node, no input or output, and of others' packages only what is named here. */
 const SANS_IO = {
   protocol: [],
-  codec: [],
+  codec: ["cbor-x"],
   "pbft-core": [],
   "view-change": [],
   checkpoint: [],

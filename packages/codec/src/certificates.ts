@@ -7,120 +7,103 @@ import type {
   MemberSignature,
   PreparedCertificate,
 } from "@quorate/protocol";
-import { writeBatchAgain } from "./encoded-batches.ts";
+import { encodedBatch } from "./encoded-batches.ts";
+import type { WireParts } from "./encoder.ts";
+import { hex32, signature, uint, type Wire } from "./fields.ts";
 import { readEnvelope, writeEnvelope } from "./messages.ts";
-import type { Reader } from "./reader.ts";
 import { readBatch, writeBatch } from "./requests.ts";
-import type { Writer } from "./writer.ts";
+import type { Tuple } from "./tuple.ts";
 
 /** The type number of what stands alone, in a file or an answer; a later layout gets the next. Append only. */
 const ENTRY = 1;
 const CHECKPOINT_CERTIFICATE = 1;
 const EQUIVOCATION = 1;
 
-export function writeSignatures(writer: Writer, signatures: readonly MemberSignature[]): void {
-  writer.array(signatures.length);
-  for (const { from, signature } of signatures) writer.array(2).uint(from).signature(signature);
+export function writeSignatures(signatures: readonly MemberSignature[]): Wire {
+  return signatures.map((one) => [uint(one.from), signature(one.signature)]);
 }
 
 /** Signatures of distinct replicas, ascending by id, so that one set has one encoding. */
-export function readSignatures(reader: Reader, field: string): MemberSignature[] {
-  const signatures = reader.list(field, 0, reader.limits.membersMax, readSignature);
+export function readSignatures(tuple: Tuple, index: number, field: string): MemberSignature[] {
+  const signatures = tuple.list(index, field, tuple.decoding.limits.membersMax, readSignature);
   let previous = -1;
   for (const { from } of signatures) {
-    if (from <= previous) reader.fault("not-ascending", field, `an id above ${previous}`, `${from}`);
+    if (from <= previous) tuple.fault("not-ascending", field, `an id above ${previous}`, `${from}`);
     previous = from;
   }
   return signatures;
 }
 
-function readSignature(reader: Reader, index: number): MemberSignature {
-  reader.enter(index, 2);
-  const signature = { from: reader.replica("from"), signature: reader.signature("signature") };
-  reader.leave();
-  return signature;
+function readSignature(tuple: Tuple): MemberSignature {
+  tuple.shape(2);
+  return { from: tuple.replica(0, "from"), signature: tuple.signature(1, "signature") };
 }
 
-export function writePreparedCertificate(writer: Writer, certificate: PreparedCertificate): void {
-  writer.array(2);
-  writeEnvelope(writer, certificate.prePrepare);
-  writeSignatures(writer, certificate.prepares);
+export function writePreparedCertificate(certificate: PreparedCertificate): Wire {
+  return [writeEnvelope(certificate.prePrepare), writeSignatures(certificate.prepares)];
 }
-export function readPreparedCertificate(reader: Reader, field: string): PreparedCertificate {
-  reader.enter(field, 2);
-  const certificate = {
-    prePrepare: readEnvelope(reader, "prePrepare", PRE_PREPARE),
-    prepares: readSignatures(reader, "prepares"),
+export function readPreparedCertificate(tuple: Tuple): PreparedCertificate {
+  tuple.shape(2);
+  return {
+    prePrepare: readEnvelope(tuple.tuple(0, "prePrepare"), ["pre-prepare"]),
+    prepares: readSignatures(tuple, 1, "prepares"),
   };
-  reader.leave();
-  return certificate;
 }
 
-function writeCommitCertificate(writer: Writer, certificate: CommitCertificate): void {
+function writeCommitCertificate(certificate: CommitCertificate): Wire {
   const { epoch, view, seq, digest, signatures } = certificate;
-  writer.array(5).uint(epoch).uint(view).uint(seq).hex32(digest);
-  writeSignatures(writer, signatures);
+  return [uint(epoch), uint(view), uint(seq), hex32(digest), writeSignatures(signatures)];
 }
-function readCommitCertificate(reader: Reader, field: string): CommitCertificate {
-  reader.enter(field, 5);
-  const certificate: CommitCertificate = {
-    epoch: reader.counter("epoch"),
-    view: reader.counter("view"),
-    seq: reader.counter("seq"),
-    digest: reader.hex32("digest"),
-    signatures: readSignatures(reader, "signatures"),
+function readCommitCertificate(tuple: Tuple): CommitCertificate {
+  tuple.shape(5);
+  return {
+    epoch: tuple.counter(0, "epoch"),
+    view: tuple.counter(1, "view"),
+    seq: tuple.counter(2, "seq"),
+    digest: tuple.hex32(3, "digest"),
+    signatures: readSignatures(tuple, 4, "signatures"),
   };
-  reader.leave();
-  return certificate;
 }
 
-export function writeCheckpointCertificate(writer: Writer, certificate: CheckpointCertificate): void {
+export function writeCheckpointCertificate(certificate: CheckpointCertificate): Wire {
   const { epoch, seq, stateRoot, signatures } = certificate;
-  writer.array(5).uint(CHECKPOINT_CERTIFICATE).uint(epoch).uint(seq).hex32(stateRoot);
-  writeSignatures(writer, signatures);
+  return [CHECKPOINT_CERTIFICATE, uint(epoch), uint(seq), hex32(stateRoot), writeSignatures(signatures)];
 }
-export function readCheckpointCertificate(reader: Reader, field: string): CheckpointCertificate {
-  reader.enterType(field, CHECKPOINT_CERTIFICATE, 5);
-  const certificate: CheckpointCertificate = {
-    epoch: reader.counter("epoch"),
-    seq: reader.counter("seq"),
-    stateRoot: reader.hex32("stateRoot"),
-    signatures: readSignatures(reader, "signatures"),
+export function readCheckpointCertificate(tuple: Tuple): CheckpointCertificate {
+  tuple.typed(CHECKPOINT_CERTIFICATE, 5);
+  return {
+    epoch: tuple.counter(1, "epoch"),
+    seq: tuple.counter(2, "seq"),
+    stateRoot: tuple.hex32(3, "stateRoot"),
+    signatures: readSignatures(tuple, 4, "signatures"),
   };
-  reader.leave();
-  return certificate;
 }
 
-export function writeCommittedEntry(writer: Writer, entry: CommittedEntry): void {
-  writer.array(3).uint(ENTRY);
-  writeBatch(writer, entry.batch);
-  writeCommitCertificate(writer, entry.certificate);
+export function writeCommittedEntry(entry: CommittedEntry): Wire {
+  return [ENTRY, writeBatch(entry.batch), writeCommitCertificate(entry.certificate)];
 }
-/** The same bytes, of a batch that was probably written before. */
-export function writeArchivedEntry(writer: Writer, entry: CommittedEntry): void {
-  writer.array(3).uint(ENTRY);
-  writeBatchAgain(writer, entry.batch);
-  writeCommitCertificate(writer, entry.certificate);
+/** The same bytes, of a batch that was probably encoded before. */
+export function writeArchivedEntry(entry: CommittedEntry): WireParts {
+  return [ENTRY, encodedBatch(entry.batch), writeCommitCertificate(entry.certificate)];
 }
-export function readCommittedEntry(reader: Reader, field: string): CommittedEntry {
-  reader.enterType(field, ENTRY, 3);
-  const entry = { batch: readBatch(reader, "batch"), certificate: readCommitCertificate(reader, "certificate") };
-  reader.leave();
-  return entry;
+export function readCommittedEntry(tuple: Tuple): CommittedEntry {
+  tuple.typed(ENTRY, 3);
+  return {
+    batch: readBatch(tuple.tuple(1, "batch")),
+    certificate: readCommitCertificate(tuple.tuple(2, "certificate")),
+  };
 }
 
-const PRE_PREPARE = ["pre-prepare"] as const;
 const CONTRADICTING = ["pre-prepare", "prepare", "commit", "checkpoint"] as const;
 
-export function writeEvidence(writer: Writer, evidence: Evidence): void {
-  writer.array(3).uint(EQUIVOCATION);
-  writeEnvelope(writer, evidence.first);
-  writeEnvelope(writer, evidence.second);
+export function writeEvidence(evidence: Evidence): Wire {
+  return [EQUIVOCATION, writeEnvelope(evidence.first), writeEnvelope(evidence.second)];
 }
-export function readEvidence(reader: Reader, field: string): Evidence {
-  reader.enterType(field, EQUIVOCATION, 3);
-  const first = readEnvelope(reader, "first", CONTRADICTING);
-  const second = readEnvelope(reader, "second", CONTRADICTING);
-  reader.leave();
-  return { type: "equivocation", first, second };
+export function readEvidence(tuple: Tuple): Evidence {
+  tuple.typed(EQUIVOCATION, 3);
+  return {
+    type: "equivocation",
+    first: readEnvelope(tuple.tuple(1, "first"), CONTRADICTING),
+    second: readEnvelope(tuple.tuple(2, "second"), CONTRADICTING),
+  };
 }

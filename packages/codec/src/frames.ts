@@ -15,12 +15,13 @@ import {
   writeCommittedEntry,
   writePreparedCertificate,
 } from "./certificates.ts";
-import { writeBatchAgain } from "./encoded-batches.ts";
+import { encodedBatch } from "./encoded-batches.ts";
+import type { WireParts } from "./encoder.ts";
+import { hex32, uint, type Wire } from "./fields.ts";
 import { readEnvelope, writeEnvelope } from "./messages.ts";
 import { readReply, writeReply } from "./outputs.ts";
-import type { Reader } from "./reader.ts";
 import { readBatch, readRequest, writeRequest } from "./requests.ts";
-import type { Writer } from "./writer.ts";
+import type { Tuple } from "./tuple.ts";
 
 /** The type numbers of frames between replicas; append only. */
 export const REPLICA_FRAME_CODES: Readonly<Record<ReplicaFrame["type"], number>> = {
@@ -45,14 +46,13 @@ export const LOG_RECORD_CODES: Readonly<Record<LogRecord["type"], number>> = {
 /** The codes of refusals; append only. */
 export const REFUSAL_CODES: Readonly<Record<RefusalCode, number>> = { overloaded: 1, invalid: 2, "too-large": 3 };
 
-const PRE_PREPARE = ["pre-prepare"] as const;
 const SIGNED = ["prepare", "commit", "checkpoint", "status", "fetch-batch", "fetch-committed"] as const;
 
-/** The name that belongs to the type number of the array that is entered. */
-function enterNamed<T extends string>(reader: Reader, field: string, names: ReadonlyMap<number, T>): T | undefined {
-  const code = reader.enterTyped(field);
+/** The name that belongs to the number in place 0. */
+function typeOf<T extends string>(tuple: Tuple, names: ReadonlyMap<number, T>): T | undefined {
+  const code = tuple.uint(0, "type");
   const name = names.get(code);
-  if (name === undefined) reader.fault("unknown-type", "type", `one of ${[...names.values()].join(", ")}`, `${code}`);
+  if (name === undefined) tuple.fault("unknown-type", "type", `one of ${[...names.values()].join(", ")}`, `${code}`);
   return name;
 }
 function namesOf<T extends string>(codes: Readonly<Record<T, number>>): ReadonlyMap<number, T> {
@@ -64,94 +64,91 @@ const SERVER_FRAMES = namesOf(SERVER_FRAME_CODES);
 const LOG_RECORDS = namesOf(LOG_RECORD_CODES);
 const REFUSALS = namesOf(REFUSAL_CODES);
 
-export function writeReplicaFrame(writer: Writer, frame: ReplicaFrame): void {
-  writer.array(frame.type === "pre-prepare" ? 3 : 2).uint(REPLICA_FRAME_CODES[frame.type]);
+export function writeReplicaFrame(frame: ReplicaFrame): Wire | WireParts {
+  const type = REPLICA_FRAME_CODES[frame.type];
   switch (frame.type) {
     case "pre-prepare":
-      writeEnvelope(writer, frame.envelope);
-      return writeBatchAgain(writer, frame.batch);
+      return [type, writeEnvelope(frame.envelope), encodedBatch(frame.batch)];
     case "signed":
-      return writeEnvelope(writer, frame.envelope);
+      return [type, writeEnvelope(frame.envelope)];
     case "request":
-      return writeRequest(writer, frame.request);
+      return [type, writeRequest(frame.request)];
     case "batch-body":
-      return writeBatchAgain(writer, frame.batch);
+      return [type, encodedBatch(frame.batch)];
     case "committed":
-      return writeCommittedEntry(writer, frame.entry);
+      return [type, writeCommittedEntry(frame.entry)];
     case "below-history":
     case "stable-checkpoint":
-      return writeCheckpointCertificate(writer, frame.checkpoint);
+      return [type, writeCheckpointCertificate(frame.checkpoint)];
     default:
       return assertNever(frame);
   }
 }
 
-export function readReplicaFrame(reader: Reader, field: string): ReplicaFrame | undefined {
-  const type = enterNamed(reader, field, REPLICA_FRAMES);
-  if (type === undefined) return undefined;
-  reader.shape(type === "pre-prepare" ? 3 : 2);
+export function readReplicaFrame(tuple: Tuple): ReplicaFrame | undefined {
+  const type = typeOf(tuple, REPLICA_FRAMES);
   switch (type) {
     case "pre-prepare":
-      return { type, envelope: readEnvelope(reader, "envelope", PRE_PREPARE), batch: readBatch(reader, "batch") };
+      tuple.shape(3);
+      return {
+        type,
+        envelope: readEnvelope(tuple.tuple(1, "envelope"), ["pre-prepare"]),
+        batch: readBatch(tuple.tuple(2, "batch")),
+      };
     case "signed":
-      return { type, envelope: readEnvelope(reader, "envelope", SIGNED) };
+      return { type, envelope: readEnvelope(tuple.shape(2).tuple(1, "envelope"), SIGNED) };
     case "request":
-      return { type, request: readRequest(reader, "request") };
+      return { type, request: readRequest(tuple.shape(2).tuple(1, "request")) };
     case "batch-body":
-      return { type, batch: readBatch(reader, "batch") };
+      return { type, batch: readBatch(tuple.shape(2).tuple(1, "batch")) };
     case "committed":
-      return { type, entry: readCommittedEntry(reader, "entry") };
+      return { type, entry: readCommittedEntry(tuple.shape(2).tuple(1, "entry")) };
     case "below-history":
     case "stable-checkpoint":
-      return { type, checkpoint: readCheckpointCertificate(reader, "checkpoint") };
+      return { type, checkpoint: readCheckpointCertificate(tuple.shape(2).tuple(1, "checkpoint")) };
+    case undefined:
+      return undefined;
     default:
       return assertNever(type);
   }
 }
 
-export function writeClientFrame(writer: Writer, frame: ClientFrame): void {
-  writer.array(2).uint(CLIENT_FRAME_CODES[frame.type]);
-  writeRequest(writer, frame.request);
+export function writeClientFrame(frame: ClientFrame): Wire {
+  return [CLIENT_FRAME_CODES[frame.type], writeRequest(frame.request)];
 }
-export function readClientFrame(reader: Reader, field: string): ClientFrame | undefined {
-  const type = enterNamed(reader, field, CLIENT_FRAMES);
-  reader.shape(2);
-  return type && { type, request: readRequest(reader, "request") };
+export function readClientFrame(tuple: Tuple): ClientFrame | undefined {
+  const type = typeOf(tuple, CLIENT_FRAMES);
+  return type && { type, request: readRequest(tuple.shape(2).tuple(1, "request")) };
 }
 
-export function writeServerFrame(writer: Writer, frame: ServerFrame): void {
+export function writeServerFrame(frame: ServerFrame): Wire {
   const type = SERVER_FRAME_CODES[frame.type];
   switch (frame.type) {
     case "reply":
-      writer.array(2).uint(type);
-      return writeReply(writer, frame.reply);
+      return [type, writeReply(frame.reply)];
     case "refused":
-      writer.array(3).uint(type).hex32(frame.requestDigest).uint(REFUSAL_CODES[frame.code]);
-      return;
+      return [type, hex32(frame.requestDigest), REFUSAL_CODES[frame.code]];
     case "welcome":
-      writer.array(4).uint(type).uint(frame.epoch).uint(frame.view).uint(frame.executed);
-      return;
+      return [type, uint(frame.epoch), uint(frame.view), uint(frame.executed)];
     default:
       return assertNever(frame);
   }
 }
 
-export function readServerFrame(reader: Reader, field: string): ServerFrame | undefined {
-  const type = enterNamed(reader, field, SERVER_FRAMES);
+export function readServerFrame(tuple: Tuple): ServerFrame | undefined {
+  const type = typeOf(tuple, SERVER_FRAMES);
   switch (type) {
     case "reply":
-      reader.shape(2);
-      return { type, reply: readReply(reader, "reply") };
+      return { type, reply: readReply(tuple.shape(2).tuple(1, "reply")) };
     case "refused":
-      reader.shape(3);
-      return { type, requestDigest: reader.hex32("requestDigest"), code: readRefusalCode(reader) };
+      return { type, requestDigest: tuple.shape(3).hex32(1, "requestDigest"), code: readRefusalCode(tuple) };
     case "welcome":
-      reader.shape(4);
+      tuple.shape(4);
       return {
         type,
-        epoch: reader.counter("epoch"),
-        view: reader.counter("view"),
-        executed: reader.counter("executed"),
+        epoch: tuple.counter(1, "epoch"),
+        view: tuple.counter(2, "view"),
+        executed: tuple.counter(3, "executed"),
       };
     case undefined:
       return undefined;
@@ -160,39 +157,43 @@ export function readServerFrame(reader: Reader, field: string): ServerFrame | un
   }
 }
 
-function readRefusalCode(reader: Reader): RefusalCode {
-  const number = reader.uint("code");
+function readRefusalCode(tuple: Tuple): RefusalCode {
+  const number = tuple.uint(2, "code");
   const code = REFUSALS.get(number);
-  if (code === undefined) reader.fault("unknown-type", "code", "a refusal code", `${number}`);
+  if (code === undefined) tuple.fault("unknown-type", "code", "a refusal code", `${number}`);
   return code ?? "invalid";
 }
 
-export function writeLogRecord(writer: Writer, record: LogRecord): void {
-  writer.array(record.type === "pre-prepared" ? 3 : 2).uint(LOG_RECORD_CODES[record.type]);
+export function writeLogRecord(record: LogRecord): Wire | WireParts {
+  const type = LOG_RECORD_CODES[record.type];
   switch (record.type) {
     case "pre-prepared":
-      writeEnvelope(writer, record.envelope);
-      return writeBatchAgain(writer, record.batch);
+      return [type, writeEnvelope(record.envelope), encodedBatch(record.batch)];
     case "prepared":
-      return writePreparedCertificate(writer, record.certificate);
+      return [type, writePreparedCertificate(record.certificate)];
     case "stable":
-      return writeCheckpointCertificate(writer, record.checkpoint);
+      return [type, writeCheckpointCertificate(record.checkpoint)];
     default:
       return assertNever(record);
   }
 }
 
-export function readLogRecord(reader: Reader, field: string): LogRecord | undefined {
-  const type = enterNamed(reader, field, LOG_RECORDS);
-  if (type === undefined) return undefined;
-  reader.shape(type === "pre-prepared" ? 3 : 2);
+export function readLogRecord(tuple: Tuple): LogRecord | undefined {
+  const type = typeOf(tuple, LOG_RECORDS);
   switch (type) {
     case "pre-prepared":
-      return { type, envelope: readEnvelope(reader, "envelope", PRE_PREPARE), batch: readBatch(reader, "batch") };
+      tuple.shape(3);
+      return {
+        type,
+        envelope: readEnvelope(tuple.tuple(1, "envelope"), ["pre-prepare"]),
+        batch: readBatch(tuple.tuple(2, "batch")),
+      };
     case "prepared":
-      return { type, certificate: readPreparedCertificate(reader, "certificate") };
+      return { type, certificate: readPreparedCertificate(tuple.shape(2).tuple(1, "certificate")) };
     case "stable":
-      return { type, checkpoint: readCheckpointCertificate(reader, "checkpoint") };
+      return { type, checkpoint: readCheckpointCertificate(tuple.shape(2).tuple(1, "checkpoint")) };
+    case undefined:
+      return undefined;
     default:
       return assertNever(type);
   }

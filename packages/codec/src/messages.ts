@@ -12,8 +12,8 @@ import {
   type Status,
   type ThreePhaseMessage,
 } from "@quorate/protocol";
-import type { Reader } from "./reader.ts";
-import type { Writer } from "./writer.ts";
+import { hex32, signature, uint, type Wire } from "./fields.ts";
+import type { Tuple } from "./tuple.ts";
 
 const TYPES: ReadonlyMap<number, ReplicaMessageType> = new Map(
   (Object.keys(MESSAGE_TYPE_CODES) as ReplicaMessageType[]).map((type) => [MESSAGE_TYPE_CODES[type], type]),
@@ -23,154 +23,148 @@ const LACKS_PREPARES = 2;
 const LACKS_COMMITS = 4;
 const LACKS_ALL = LACKS_PRE_PREPARE | LACKS_PREPARES | LACKS_COMMITS;
 
-export function writeEnvelope(writer: Writer, envelope: Envelope): void {
-  writer.array(3).uint(envelope.from).signature(envelope.signature);
-  writeMessage(writer, envelope.message);
+export function writeEnvelope(envelope: Envelope): Wire {
+  return [uint(envelope.from), signature(envelope.signature), writeMessage(envelope.message)];
 }
 
 /** An envelope whose message is of one of the types that this place allows. */
 export function readEnvelope<T extends ReplicaMessageType>(
-  reader: Reader,
-  field: string,
+  tuple: Tuple,
   allowed: readonly T[],
 ): Envelope<Extract<ReplicaMessage, { readonly type: T }>> {
-  reader.enter(field, 3);
-  const from = reader.replica("from");
-  const signature = reader.signature("signature");
-  const message = readMessage(reader, allowed);
-  reader.leave();
-  return { from, message, signature };
+  tuple.shape(3);
+  return {
+    from: tuple.replica(0, "from"),
+    message: readMessage(tuple.tuple(2, "message"), allowed),
+    signature: tuple.signature(1, "signature"),
+  };
 }
 
-function writeMessage(writer: Writer, message: ReplicaMessage): void {
+function writeMessage(message: ReplicaMessage): Wire {
   const type = MESSAGE_TYPE_CODES[message.type];
-  const { epoch } = message;
+  const epoch = uint(message.epoch);
   switch (message.type) {
     case "pre-prepare":
     case "prepare":
     case "commit":
-      writer.array(5).uint(type).uint(epoch).uint(message.view).uint(message.seq).hex32(message.digest);
-      return;
+      return [type, epoch, uint(message.view), uint(message.seq), hex32(message.digest)];
     case "checkpoint":
-      writer.array(4).uint(type).uint(epoch).uint(message.seq).hex32(message.stateRoot);
-      return;
+      return [type, epoch, uint(message.seq), hex32(message.stateRoot)];
     case "status":
-      writer.array(7).uint(type).uint(epoch).uint(message.view).uint(message.executed);
-      writer.uint(message.stable).uint(message.accepted).array(message.lacks.length);
-      for (const lack of message.lacks) writeLack(writer, lack);
-      return;
+      return [
+        type,
+        epoch,
+        uint(message.view),
+        uint(message.executed),
+        uint(message.stable),
+        uint(message.accepted),
+        message.lacks.map(writeLack),
+      ];
     case "fetch-batch":
-      writer.array(4).uint(type).uint(epoch).uint(message.seq).hex32(message.digest);
-      return;
+      return [type, epoch, uint(message.seq), hex32(message.digest)];
     case "fetch-committed":
-      writer.array(4).uint(type).uint(epoch).uint(message.first).uint(message.last);
-      return;
+      return [type, epoch, uint(message.first), uint(message.last)];
     default:
       return assertNever(message);
   }
 }
 
 function readMessage<T extends ReplicaMessageType>(
-  reader: Reader,
+  tuple: Tuple,
   allowed: readonly T[],
 ): Extract<ReplicaMessage, { readonly type: T }> {
-  const code = reader.enterTyped("message");
+  const code = tuple.uint(0, "type");
   const type = TYPES.get(code);
   if (type === undefined || !(allowed as readonly ReplicaMessageType[]).includes(type))
-    reader.fault("unknown-type", "type", `one of ${allowed.join(", ")}`, type ?? `${code}`);
+    tuple.fault("unknown-type", "type", `one of ${allowed.join(", ")}`, type ?? `${code}`);
   // An unknown type reads as the first: the fault is noted, and the value goes nowhere.
-  const message: ReplicaMessage = readMessageOf(type ?? "pre-prepare", reader);
-  reader.leave();
+  const message: ReplicaMessage = readMessageOf(type ?? "pre-prepare", tuple);
   return message as Extract<ReplicaMessage, { readonly type: T }>;
 }
 
-function readMessageOf(type: ReplicaMessageType, reader: Reader): ReplicaMessage {
+function readMessageOf(type: ReplicaMessageType, tuple: Tuple): ReplicaMessage {
   switch (type) {
     case "pre-prepare":
     case "prepare":
     case "commit":
-      return readThreePhase(type, reader);
+      return readThreePhase(type, tuple.shape(5));
     case "checkpoint":
-      reader.shape(4);
+      tuple.shape(4);
       return {
         type,
-        epoch: reader.counter("epoch"),
-        seq: reader.counter("seq"),
-        stateRoot: reader.hex32("stateRoot"),
+        epoch: tuple.counter(1, "epoch"),
+        seq: tuple.counter(2, "seq"),
+        stateRoot: tuple.hex32(3, "stateRoot"),
       };
     case "status":
-      return readStatus(reader);
+      return readStatus(tuple.shape(7));
     case "fetch-batch":
-      reader.shape(4);
-      return { type, epoch: reader.counter("epoch"), seq: reader.counter("seq"), digest: reader.hex32("digest") };
+      tuple.shape(4);
+      return { type, epoch: tuple.counter(1, "epoch"), seq: tuple.counter(2, "seq"), digest: tuple.hex32(3, "digest") };
     case "fetch-committed":
-      return readFetchCommitted(reader);
+      return readFetchCommitted(tuple.shape(4));
     default:
       return assertNever(type);
   }
 }
 
-function readThreePhase(type: ThreePhaseMessage["type"], reader: Reader): ThreePhaseMessage {
-  reader.shape(5);
+function readThreePhase(type: ThreePhaseMessage["type"], tuple: Tuple): ThreePhaseMessage {
   return {
     type,
-    epoch: reader.counter("epoch"),
-    view: reader.counter("view"),
-    seq: reader.counter("seq"),
-    digest: reader.hex32("digest"),
+    epoch: tuple.counter(1, "epoch"),
+    view: tuple.counter(2, "view"),
+    seq: tuple.counter(3, "seq"),
+    digest: tuple.hex32(4, "digest"),
   };
 }
 
-function readStatus(reader: Reader): Status {
-  reader.shape(7);
-  const status: Status = {
-    type: "status",
-    epoch: reader.counter("epoch"),
-    view: reader.counter("view"),
-    executed: reader.counter("executed"),
-    stable: reader.counter("stable"),
-    accepted: reader.counter("accepted"),
-    lacks: reader.list("lacks", 0, STATUS_LACKS_MAX, readLack),
-  };
+function readStatus(tuple: Tuple): Status {
+  const lacks = tuple.list(6, "lacks", STATUS_LACKS_MAX, readLack);
   let previous = -1;
-  for (const { seq } of status.lacks) {
-    if (seq <= previous) reader.fault("not-ascending", "lacks", `a number above ${previous}`, `${seq}`);
+  for (const { seq } of lacks) {
+    if (seq <= previous) tuple.fault("not-ascending", "lacks", `a number above ${previous}`, `${seq}`);
     previous = seq;
   }
-  return status;
-}
-
-function writeLack(writer: Writer, lack: Lack): void {
-  const mask =
-    (lack.prePrepare ? LACKS_PRE_PREPARE : 0) |
-    (lack.prepares ? LACKS_PREPARES : 0) |
-    (lack.commits ? LACKS_COMMITS : 0);
-  writer.array(2).uint(lack.seq).uint(mask);
-}
-
-function readLack(reader: Reader, index: number): Lack {
-  reader.enter(index, 2);
-  const seq = reader.counter<Lack["seq"]>("seq");
-  const mask = reader.uint("mask", LACKS_ALL);
-  reader.leave();
   return {
-    seq,
+    type: "status",
+    epoch: tuple.counter(1, "epoch"),
+    view: tuple.counter(2, "view"),
+    executed: tuple.counter(3, "executed"),
+    stable: tuple.counter(4, "stable"),
+    accepted: tuple.counter(5, "accepted"),
+    lacks,
+  };
+}
+
+function writeLack(lack: Lack): Wire {
+  return [
+    uint(lack.seq),
+    (lack.prePrepare ? LACKS_PRE_PREPARE : 0) |
+      (lack.prepares ? LACKS_PREPARES : 0) |
+      (lack.commits ? LACKS_COMMITS : 0),
+  ];
+}
+
+function readLack(tuple: Tuple): Lack {
+  tuple.shape(2);
+  const mask = tuple.uint(1, "mask", LACKS_ALL);
+  return {
+    seq: tuple.counter(0, "seq"),
     prePrepare: (mask & LACKS_PRE_PREPARE) !== 0,
     prepares: (mask & LACKS_PREPARES) !== 0,
     commits: (mask & LACKS_COMMITS) !== 0,
   };
 }
 
-function readFetchCommitted(reader: Reader): FetchCommitted {
-  reader.shape(4);
+function readFetchCommitted(tuple: Tuple): FetchCommitted {
   const message: FetchCommitted = {
     type: "fetch-committed",
-    epoch: reader.counter("epoch"),
-    first: reader.counter("first"),
-    last: reader.counter("last"),
+    epoch: tuple.counter(1, "epoch"),
+    first: tuple.counter(2, "first"),
+    last: tuple.counter(3, "last"),
   };
   const count = message.last - message.first + 1;
   if (count < 1 || count > FETCH_COMMITTED_MAX)
-    reader.fault("inconsistent", "last", `1 to ${FETCH_COMMITTED_MAX} numbers from first`, `${count}`);
+    tuple.fault("inconsistent", "last", `1 to ${FETCH_COMMITTED_MAX} numbers from first`, `${count}`);
   return message;
 }

@@ -1,6 +1,5 @@
 /** Replies, receipts and what they are made of, on the wire. */
 import {
-  type Digest,
   type MerklePath,
   type OperationResult,
   RESULT_STATUS_CODES,
@@ -10,9 +9,9 @@ import {
   type Statement,
 } from "@quorate/protocol";
 import { readSignatures, writeSignatures } from "./certificates.ts";
-import type { Reader } from "./reader.ts";
+import { hex32, plainBytes, signature, uint, type Wire } from "./fields.ts";
+import type { Tuple } from "./tuple.ts";
 import { PATH_SIBLINGS_MAX } from "./wire-limits.ts";
-import type { Writer } from "./writer.ts";
 
 /** The type number of a receipt; a later layout gets the next. Append only. */
 const RECEIPT = 1;
@@ -24,114 +23,112 @@ const STATUSES: ReadonlyMap<number, ResultStatus> = new Map(
   (Object.keys(RESULT_STATUS_CODES) as ResultStatus[]).map((status) => [RESULT_STATUS_CODES[status], status]),
 );
 
-function writeStatement(writer: Writer, { epoch, seq, historyDigest, outputsRoot }: Statement): void {
-  writer.array(4).uint(epoch).uint(seq).hex32(historyDigest).hex32(outputsRoot);
+function writeStatement({ epoch, seq, historyDigest, outputsRoot }: Statement): Wire {
+  return [uint(epoch), uint(seq), hex32(historyDigest), hex32(outputsRoot)];
 }
-function readStatement(reader: Reader): Statement {
-  reader.enter("statement", 4);
-  const statement: Statement = {
-    epoch: reader.counter("epoch"),
-    seq: reader.counter("seq"),
-    historyDigest: reader.hex32("historyDigest"),
-    outputsRoot: reader.hex32("outputsRoot"),
+function readStatement(tuple: Tuple): Statement {
+  tuple.shape(4);
+  return {
+    epoch: tuple.counter(0, "epoch"),
+    seq: tuple.counter(1, "seq"),
+    historyDigest: tuple.hex32(2, "historyDigest"),
+    outputsRoot: tuple.hex32(3, "outputsRoot"),
   };
-  reader.leave();
-  return statement;
 }
 
-function writeResults(writer: Writer, results: readonly OperationResult[]): void {
-  writer.array(results.length);
-  for (const { status, value } of results) writer.array(2).uint(RESULT_STATUS_CODES[status]).bytes(value);
+function writeResult({ status, value }: OperationResult): Wire {
+  return [RESULT_STATUS_CODES[status], plainBytes(value)];
+}
+function readResult(tuple: Tuple): OperationResult {
+  tuple.shape(2);
+  const code = tuple.uint(0, "status");
+  const status = STATUSES.get(code);
+  if (status === undefined) tuple.fault("unknown-type", "status", "a result status", `${code}`);
+  const value = tuple.bytes(1, "value");
+  const { resultBytesMax } = tuple.decoding.limits;
+  if (value.length > resultBytesMax)
+    tuple.fault("too-many", "value", `at most ${resultBytesMax} bytes`, `${value.length}`);
+  return { status: status ?? "failed", value };
 }
 
 /** At least one result: a request without operations does not exist. */
-function readResults(reader: Reader): OperationResult[] {
-  const { requestOperationsMax, replyBytesMax } = reader.limits;
-  const results = reader.list("results", 1, requestOperationsMax, readResult);
+function readResults(tuple: Tuple, index: number): OperationResult[] {
+  const { requestOperationsMax, replyBytesMax } = tuple.decoding.limits;
+  const results = tuple.list(index, "results", requestOperationsMax, readResult);
+  if (results.length === 0) tuple.fault("wrong-length", "results", "at least one result", "none");
   let bytes = 0;
   for (const { status, value } of results) {
     bytes += value.length;
     if (RESULT_STATUS_CODES[status] >= JUDGEMENT_CODE_MIN && results.length > 1)
-      reader.fault("inconsistent", "results", `exactly one result for ${status}`, `${results.length}`);
+      tuple.fault("inconsistent", "results", `exactly one result for ${status}`, `${results.length}`);
   }
-  if (bytes > replyBytesMax) reader.fault("too-many", "results", `at most ${replyBytesMax} bytes in all`, `${bytes}`);
+  if (bytes > replyBytesMax) tuple.fault("too-many", "results", `at most ${replyBytesMax} bytes in all`, `${bytes}`);
   return results;
 }
 
-function readResult(reader: Reader, index: number): OperationResult {
-  reader.enter(index, 2);
-  const code = reader.uint("status");
-  const status = STATUSES.get(code);
-  if (status === undefined) reader.fault("unknown-type", "status", "a result status", `${code}`);
-  const value = reader.bytes("value");
-  const { resultBytesMax } = reader.limits;
-  if (value.length > resultBytesMax)
-    reader.fault("too-many", "value", `at most ${resultBytesMax} bytes`, `${value.length}`);
-  reader.leave();
-  return { status: status ?? "failed", value };
+function writePath({ index, size, siblings }: MerklePath): Wire {
+  return [uint(index), uint(size), siblings.map(hex32)];
 }
-
-function writePath(writer: Writer, { index, size, siblings }: MerklePath): void {
-  writer.array(3).uint(index).uint(size).array(siblings.length);
-  for (const sibling of siblings) writer.hex32(sibling);
-}
-function readPath(reader: Reader): MerklePath {
-  reader.enter("path", 3);
-  const index = reader.uint("index");
-  const size = reader.uint("size", LEAVES_MAX);
-  if (index >= size) reader.fault("inconsistent", "index", `below the size ${size}`, `${index}`);
-  const siblings = reader.list("siblings", 0, PATH_SIBLINGS_MAX, readDigest);
-  reader.leave();
+function readPath(tuple: Tuple): MerklePath {
+  tuple.shape(3);
+  const index = tuple.uint(0, "index");
+  const size = tuple.uint(1, "size", LEAVES_MAX);
+  if (index >= size) tuple.fault("inconsistent", "index", `below the size ${size}`, `${index}`);
+  const list = tuple.bounded(2, "siblings", 0, PATH_SIBLINGS_MAX);
+  const siblings: MerklePath["siblings"][number][] = [];
+  for (let i = 0; i < list.length; i++) siblings.push(list.hex32(i, i));
   return { index, size, siblings };
 }
-function readDigest(reader: Reader, index: number): Digest {
-  return reader.hex32(index);
+
+export function writeReply(reply: Reply): Wire {
+  return [
+    uint(reply.from),
+    writeStatement(reply.statement),
+    signature(reply.signature),
+    hex32(reply.session),
+    uint(reply.number),
+    hex32(reply.requestDigest),
+    reply.results.map(writeResult),
+    writePath(reply.path),
+    uint(reply.view),
+  ];
+}
+export function readReply(tuple: Tuple): Reply {
+  tuple.shape(9);
+  return {
+    from: tuple.replica(0, "from"),
+    statement: readStatement(tuple.tuple(1, "statement")),
+    signature: tuple.signature(2, "signature"),
+    session: tuple.hex32(3, "session"),
+    number: tuple.counter(4, "number"),
+    requestDigest: tuple.hex32(5, "requestDigest"),
+    results: readResults(tuple, 6),
+    path: readPath(tuple.tuple(7, "path")),
+    view: tuple.counter(8, "view"),
+  };
 }
 
-export function writeReply(writer: Writer, reply: Reply): void {
-  writer.array(9).uint(reply.from);
-  writeStatement(writer, reply.statement);
-  writer.signature(reply.signature).hex32(reply.session).uint(reply.number).hex32(reply.requestDigest);
-  writeResults(writer, reply.results);
-  writePath(writer, reply.path);
-  writer.uint(reply.view);
+export function writeReceipt(receipt: Receipt): Wire {
+  return [
+    RECEIPT,
+    writeStatement(receipt.statement),
+    writeSignatures(receipt.signatures),
+    hex32(receipt.session),
+    uint(receipt.number),
+    hex32(receipt.requestDigest),
+    receipt.results.map(writeResult),
+    writePath(receipt.path),
+  ];
 }
-export function readReply(reader: Reader, field: string): Reply {
-  reader.enter(field, 9);
-  const reply: Reply = {
-    from: reader.replica("from"),
-    statement: readStatement(reader),
-    signature: reader.signature("signature"),
-    session: reader.hex32("session"),
-    number: reader.counter("number"),
-    requestDigest: reader.hex32("requestDigest"),
-    results: readResults(reader),
-    path: readPath(reader),
-    view: reader.counter("view"),
+export function readReceipt(tuple: Tuple): Receipt {
+  tuple.typed(RECEIPT, 8);
+  return {
+    statement: readStatement(tuple.tuple(1, "statement")),
+    signatures: readSignatures(tuple, 2, "signatures"),
+    session: tuple.hex32(3, "session"),
+    number: tuple.counter(4, "number"),
+    requestDigest: tuple.hex32(5, "requestDigest"),
+    results: readResults(tuple, 6),
+    path: readPath(tuple.tuple(7, "path")),
   };
-  reader.leave();
-  return reply;
-}
-
-export function writeReceipt(writer: Writer, receipt: Receipt): void {
-  writer.array(8).uint(RECEIPT);
-  writeStatement(writer, receipt.statement);
-  writeSignatures(writer, receipt.signatures);
-  writer.hex32(receipt.session).uint(receipt.number).hex32(receipt.requestDigest);
-  writeResults(writer, receipt.results);
-  writePath(writer, receipt.path);
-}
-export function readReceipt(reader: Reader, field: string): Receipt {
-  reader.enterType(field, RECEIPT, 8);
-  const receipt: Receipt = {
-    statement: readStatement(reader),
-    signatures: readSignatures(reader, "signatures"),
-    session: reader.hex32("session"),
-    number: reader.counter("number"),
-    requestDigest: reader.hex32("requestDigest"),
-    results: readResults(reader),
-    path: readPath(reader),
-  };
-  reader.leave();
-  return receipt;
 }

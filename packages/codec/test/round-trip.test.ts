@@ -1,5 +1,6 @@
 import { createCodec, wireLimitsOf } from "@quorate/codec";
 import { type Batch, DEFAULT_LIMITS, InvariantViolation, replicaId } from "@quorate/protocol";
+import { setSizeLimits } from "cbor-x/decode";
 import { expect } from "chai";
 import fc from "fast-check";
 import { VALUES } from "./arbitraries.ts";
@@ -76,15 +77,7 @@ describe("codec round trip", () => {
     for (let i = 0; i < 100; i++) CODEC.encodeReplicaFrame(SAMPLES.ReplicaFrame.committed!);
 
     expect(first).to.deep.equal(copy);
-  });
-
-  it("hands out what is kept for long in memory of its own", () => {
-    for (const kept of [
-      CODEC.encodeReceipt(SAMPLES.Receipt.receipt!),
-      CODEC.encodeEvidence(SAMPLES.Evidence.equivocation!),
-      CODEC.encodeCheckpointCertificate(SAMPLES.CheckpointCertificate.certificate!),
-    ])
-      expect(kept.buffer.byteLength).to.equal(kept.length);
+    expect(first.buffer.byteLength).to.equal(first.length);
   });
 
   it("decodes values that neither alias nor keep the frame", () => {
@@ -121,23 +114,16 @@ describe("codec round trip", () => {
     expect(buffer).to.deep.equal(plain);
   });
 
-  it("goes on with the next frame after one that it refused, and after a value that has no encoding", () => {
-    const good = SAMPLES.ReplicaFrame["pre-prepare"]!;
-    const bytes = CODEC.encodeReplicaFrame(good);
-    const wrongInside = Uint8Array.from(bytes);
-    // The type of the message, deep inside: a pre-prepare that says it is a prepare.
-    wrongInside[bytes.indexOf(0x85) + 1] = 2;
-
-    expect(CODEC.decodeReplicaFrame(wrongInside).ok).to.equal(false);
-    expect(CODEC.decodeReplicaFrame(bytes)).to.deep.equal({ ok: true, value: good });
-    const spoilt = { ...MESSAGES.commit, digest: "x" } as never;
-    expect(() =>
-      CODEC.encodeReplicaFrame({
-        type: "signed",
-        envelope: { from: replicaId(1), message: spoilt, signature: new Uint8Array(64) },
-      }),
-    ).to.throw(InvariantViolation);
-    expect(CODEC.encodeReplicaFrame(good)).to.deep.equal(bytes);
+  it("answers with a value when the decoder behind the pre-scan throws", () => {
+    const frame = CODEC.encodeReplicaFrame(SAMPLES.ReplicaFrame.committed!);
+    try {
+      setSizeLimits({ maxArraySize: 2 });
+      const decoded = CODEC.decodeReplicaFrame(frame);
+      expect(decoded.ok ? "accepted" : decoded.error.code).to.equal("undecodable");
+    } finally {
+      setSizeLimits({ maxArraySize: 112_810_000 });
+    }
+    expect(CODEC.decodeReplicaFrame(frame)).to.deep.equal({ ok: true, value: SAMPLES.ReplicaFrame.committed });
   });
 
   it("stops the process over a value of ours that has no encoding", () => {

@@ -42,7 +42,7 @@ const hash = (byte: number): Digest => digest(byte.toString(16).padStart(2, "0")
 const signature = (byte: number): Uint8Array => new Uint8Array(64).fill(byte);
 const text = (value: string): Uint8Array => new TextEncoder().encode(value);
 
-/** Above 2^32, where shifts no longer reach. */
+/** Above 2^32, where cbor-x writes a number as a float unless it is told otherwise. */
 const LARGE = 2 ** 41 + 12_345;
 
 export const MESSAGES: Each<ReplicaMessage> = {
