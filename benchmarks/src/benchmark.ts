@@ -3,6 +3,7 @@ import { Session } from "node:inspector/promises";
 import { join } from "node:path";
 import { faultThreshold, genesisMembership } from "@quorate/protocol";
 import { connect, KvClient, type ProcessStatus, type QuorateClient } from "quorate";
+import { calibrate } from "./calibration.ts";
 import { fill, type Measured, runClosedLoops } from "./closed-loop.ts";
 import { BenchCluster } from "./cluster.ts";
 import { cpuSecondsOf } from "./cpu.ts";
@@ -17,11 +18,18 @@ interface Snapshot {
 }
 
 /**
- * Starts a cluster, measures every run on it, and ends it.
+ * Starts a cluster, measures every run on it, and ends it; before and after that it measures the machine.
  *
  * @throws when the cluster does not start or its replicas do not agree in the end: then there is nothing to report.
  */
-export async function runBenchmark({ runs, cluster: options }: BenchOptions): Promise<Report> {
+export async function runBenchmark(options: BenchOptions): Promise<Report> {
+  const { data } = options.cluster;
+  const before = await calibrate(data);
+  const measured = await measureCluster(options);
+  return { ...measured, calibration: { before, after: await calibrate(data) } };
+}
+
+async function measureCluster({ runs, cluster: options }: BenchOptions): Promise<Omit<Report, "calibration">> {
   if (options.profile !== undefined) mkdirSync(options.profile, { recursive: true });
   const cluster = await BenchCluster.start(options);
   const endCluster = onSignal(() => cluster.stop());

@@ -4,10 +4,13 @@ import type { RunOptions } from "./options.ts";
 
 /** Keys that the operations touch, in turn. */
 const KEYS = 1_000;
-/** Code that has run a few hundred times is still interpreted: what is measured is a process that has been up a while. */
-const WARM_UP_OPERATIONS = 2_000;
+/**
+ * Code that has run a few hundred times is still interpreted: what a single operation costs falls for some 2,500 of them,
+ * then no further. What is measured is a process that has been up a while.
+ */
+const WARM_UP_OPERATIONS = 4_000;
 const WARM_UP_SECONDS = 2;
-const WARM_UP_SECONDS_MAX = 10;
+const WARM_UP_SECONDS_MAX = 20;
 /** Of the operations to measure, when their number is given. */
 const WARM_UP_SHARE = 0.1;
 const LATENCY_NS_MAX = 120_000_000_000;

@@ -1,4 +1,5 @@
 import { cpus, loadavg, type } from "node:os";
+import type { Calibration } from "./calibration.ts";
 import type { ClusterOptions, RunOptions } from "./options.ts";
 
 /** What a run measured, with everything that one must know to read it. Times in milliseconds unless named otherwise. */
@@ -44,6 +45,8 @@ export interface Report {
     readonly pipeline: number | "default";
     readonly checkpointInterval: number;
   };
+  /** The machine by itself, before the cluster started and after it ended. */
+  readonly calibration: { readonly before: Calibration; readonly after: Calibration };
   readonly runs: readonly RunReport[];
 }
 
@@ -80,7 +83,7 @@ export function shortfalls({ runs }: Report): readonly string[] {
 
 /** The report for people: one column a run, every parameter beside the figures. */
 export function table(report: Report): string {
-  const { machine, cluster, runs } = report;
+  const { machine, cluster, calibration, runs } = report;
   const rows: readonly (readonly [string, (run: RunReport) => string | number])[] = [
     ["operation", (run) => `${run.operation}${run.operation === "put" ? ` of ${run.valueBytes} bytes` : ""}`],
     ["clients × outstanding", (run) => `${run.clients} × ${run.outstanding}`],
@@ -105,7 +108,14 @@ export function table(report: Report): string {
   return [
     `n=${cluster.n} f=${cluster.f}, ${cluster.durability} durability, ${cluster.signatures} signatures, pipeline ${cluster.pipeline}, checkpoint every ${cluster.checkpointInterval}`,
     `node ${machine.node}, ${machine.system}, ${machine.cpu}, ${machine.cores} cores; replicas and client on this machine`,
+    `machine before: ${calibrated(calibration.before)}`,
+    `machine after:  ${calibrated(calibration.after)}`,
     "",
     ...lines,
   ].join("\n");
+}
+
+function calibrated({ verificationUs, syncedWriteUs, loadAverage }: Calibration): string {
+  const verification = `verification ${verificationUs.p50} µs (p95 ${verificationUs.p95})`;
+  return `${verification}, synced write ${syncedWriteUs.p50} µs (p95 ${syncedWriteUs.p95}), load average ${loadAverage}`;
 }

@@ -305,13 +305,12 @@ describe("the quorate command, given what is wrong", function () {
       await refuses(() => quorate("cluster", "--data", inData("key.json")), /is not a folder; choose another --data/);
     });
 
-    it("says in one line that the ports of a cluster are in use, and starts none of it", async () => {
-      await occupy(cluster.folder(2).config.listen);
-      const { port } = parseAddress(cluster.folder(0).config.listen);
-      const run = (): Promise<Exit> => quorate("cluster", "--data", inData("c"), "--port-base", `${port}`);
-      const { code, stdout, stderr } = await run();
-      expect(stderr).to.match(/^quorate: replica 2: cannot listen on \S+: another process uses that port[^\n]*\n$/);
-      expect([code, stdout]).to.deep.equal([FAILED, ""]);
+    it("refuses the folder of a cluster where that of one replica is meant, and names both ways on", async () => {
+      const run = (): Promise<Exit> => quorate("start", "--data", cluster.path);
+      await refuses(
+        run,
+        /is the folder of a whole cluster: `quorate cluster --data \S+` runs all of it, `quorate start --data \S+replica-0`/,
+      );
     });
 
     it("refuses fewer than four replicas", async () => {
@@ -337,7 +336,27 @@ describe("the quorate command, given what is wrong", function () {
     it("says that a client's key file is missing", async () => {
       const run = (): Promise<Exit> =>
         quorate("kv", "get", "x", "--genesis", cluster.genesisPath, "--key", inData("k"));
-      await refuses(run, /no key file at .*: make one with `quorate keygen`/);
+      await refuses(run, /no key file at .*: make one with `quorate keygen --out FILE`/);
+    });
+
+    it("says that a key file is none, what was expected and what to do, never what is in it", async () => {
+      const complaint =
+        /^quorate: \S+ is no key file: expected what `quorate keygen` writes, JSON with formatVersion, type, publicKey and seed; make one with `quorate keygen --out FILE`\n$/;
+      for (const text of ["5ec4e7".repeat(8), '{"seed": 5}', readFileSync(cluster.genesisPath, "utf8")]) {
+        writeFileSync(inData("k"), text);
+        const key = ["--genesis", cluster.genesisPath, "--key", inData("k")];
+        await refuses(() => quorate("kv", "get", "x", ...key), complaint);
+        await refuses(() => quorate("init", "--data", inData("new"), ...key), complaint);
+      }
+    });
+
+    it("says that the halves of a client's key file do not belong together", async () => {
+      edit("key.json", (document) => {
+        document.seed = "ab".repeat(32);
+      });
+      const run = (): Promise<Exit> =>
+        quorate("kv", "get", "x", "--genesis", cluster.genesisPath, "--key", inData("key.json"));
+      await refuses(run, /key\.json: the private key does not belong to the public key beside it; restore the file/);
     });
 
     it("says in one line what is wrong with an operation that has no encoding, as if the service had refused it", async () => {
@@ -361,6 +380,11 @@ describe("the quorate command, given what is wrong", function () {
       ["a sum that is none", ["kv", "incr", "n", "many"], /expected a whole number, got many/],
       ["a member that is none", ["genesis", "--member", "0=abc@x:1"], /expected id=publickey@host:port/],
       ["a key that is none", ["genesis", "--admin", "abc"], /expected a public key: 64 lower-case hex digits/],
+      [
+        "two flags of which only one can hold",
+        ["kv", "get", "x", "--data", "a", "--genesis", "b"],
+        /option '--genesis <file>' cannot be used with option '--data <dir>'/,
+      ],
       ["a limit that is none", ["genesis", "--limit", "speed=1"], /expected name=integer, name one of/],
     ];
     // All at once: a test of its own for each, and the time of a few for all.

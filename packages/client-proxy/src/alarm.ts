@@ -3,7 +3,10 @@ import type { ClientEffect, ClientTimer } from "./events.ts";
 /** The longest that common runtimes can wait; a longer one rings early and is set again. */
 const AFTER_MAX_MS = 2 ** 31 - 1;
 
-/** One timer, kept at the earliest time at which something is due. It may ring early, never late. */
+/**
+ * One timer for everything that may become due. It may ring early, never late: it is left running when nothing is due
+ * any more, for the next request would start it again, and an idle client is woken once.
+ */
 export class Alarm {
   readonly #timer: ClientTimer;
   #token = 0;
@@ -20,17 +23,18 @@ export class Alarm {
     return true;
   }
 
-  /** Sees to it that the timer runs until `dueMs` at the latest, or not at all. */
+  /** Sees to it that the timer rings at `dueMs` at the latest; undefined when nothing is due. */
   set(dueMs: number | undefined, nowMs: number, effects: ClientEffect[]): void {
-    if (dueMs === undefined) {
-      if (this.#setForMs !== undefined) effects.push({ type: "cancel-timer", timer: this.#timer });
-      this.#setForMs = undefined;
-      return;
-    }
-    if (this.#setForMs !== undefined && this.#setForMs <= dueMs) return;
+    if (dueMs === undefined || (this.#setForMs !== undefined && this.#setForMs <= dueMs)) return;
     const afterMs = Math.min(Math.max(1, dueMs - nowMs), AFTER_MAX_MS);
     this.#setForMs = nowMs + afterMs;
     this.#token++;
     effects.push({ type: "start-timer", timer: this.#timer, token: this.#token, afterMs });
+  }
+
+  /** Nothing will ever be due again. */
+  cancel(effects: ClientEffect[]): void {
+    if (this.#setForMs !== undefined) effects.push({ type: "cancel-timer", timer: this.#timer });
+    this.#setForMs = undefined;
   }
 }

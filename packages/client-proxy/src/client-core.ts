@@ -1,5 +1,6 @@
 import {
   assertNever,
+  type Digest,
   invariant,
   type OperationResult,
   type Receipt,
@@ -80,7 +81,7 @@ export class ClientCore {
       waitingBytes: this.#calls.waitingBytes,
       sentOperations: this.#calls.sent,
       requestsOutstanding: this.#requests.size,
-      repliesHeld: this.#requests.values().reduce((sum, request) => sum + request.repliesHeld, 0),
+      repliesHeld: [...this.#requests.values()].reduce((sum, request) => sum + request.repliesHeld, 0),
     };
   }
 
@@ -95,6 +96,14 @@ export class ClientCore {
    */
   wants(reply: Pick<Reply, "session" | "number" | "requestDigest" | "from">): boolean {
     return this.#hints.isMember(reply.from) && (this.#requests.answeredBy(reply)?.wants(reply.from) ?? false);
+  }
+
+  /**
+   * The digests of the requests on the way: what answers another one changes nothing, whatever else it says, so a runner
+   * that can tell from the bytes need not decode it.
+   */
+  get openDigests(): Iterable<Digest> {
+    return this.#requests.digests;
   }
 
   /** One event in, what is to be done about it out. */
@@ -215,8 +224,8 @@ export class ClientCore {
     for (const call of this.#calls.waitingIds()) this.#fail(call, failures.closed("none"));
     this.#requests.clear();
     this.#session = { type: "none", wanted: false };
-    this.#resendAlarm.set(undefined, this.#nowMs, this.#effects);
-    this.#deadlineAlarm.set(undefined, this.#nowMs, this.#effects);
+    this.#resendAlarm.cancel(this.#effects);
+    this.#deadlineAlarm.cancel(this.#effects);
   }
 
   #afterAccepted(request: OpenRequest, output: AcceptedOutput): void {
@@ -278,7 +287,6 @@ export class ClientCore {
       while (this.#session.type === "open" && this.#mayPack(this.#session.next)) this.#pack(this.#session);
     }
     this.#resendAlarm.set(this.#requests.earliestResend(), this.#nowMs, this.#effects);
-    if (this.#calls.waiting + this.#calls.sent === 0) this.#deadlineAlarm.set(undefined, this.#nowMs, this.#effects);
   }
 
   /** Waiting longer would change nothing. What is on the way is sent on in the background, as after a deadline. */

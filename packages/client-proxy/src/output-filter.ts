@@ -71,10 +71,9 @@ export class OutputFilter {
 
   /** Whether no f+1 members can agree any more, even if all that are silent joined the largest group. */
   isDivergent(): boolean {
-    const replies = this.replies();
     const silent = this.#membership.members.length - this.#testimonies.size;
     const needed = weakQuorumSize(this.#membership) - silent;
-    return needed > 0 && !replies.some((reply) => this.#supporters(reply, isSameLeaf).length >= needed);
+    return needed > 0 && !this.replies().some((reply) => this.#supporters(reply, isSameLeaf).length >= needed);
   }
 
   /** All signed replies that are held, for people and for evidence. */

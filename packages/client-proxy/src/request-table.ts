@@ -22,6 +22,10 @@ export class RequestTable {
     return undefined;
   }
 
+  get digests(): Iterable<Digest> {
+    return this.#open.keys();
+  }
+
   /** How many operations are on the way, also those whose callers no longer wait. */
   get operations(): number {
     let operations = 0;
@@ -42,8 +46,9 @@ export class RequestTable {
   clear(): void {
     this.#open.clear();
   }
-  values(): readonly OpenRequest[] {
-    return [...this.#open.values()];
+  /** In order of their numbers. What is added or deleted meanwhile is seen or left out, as in a Map. */
+  values(): Iterable<OpenRequest> {
+    return this.#open.values();
   }
 
   /** The request that this reply says it answers. */

@@ -33,12 +33,49 @@ describe("Sending", () => {
     expect(times).to.deep.equal([100, 300, 700, 1100, 1500]);
   });
 
-  it("stops its timers when nothing is open", () => {
+  it("starts no timer for a request while those of the one before run", () => {
     const rig = ClientRig.open();
     rig.submit(1);
-    expect([...rig.timers.keys()]).to.have.members(["resend", "deadline"]);
-
     rig.answerAll();
+    expect([...rig.timers.keys()]).to.have.members(["resend", "deadline"]);
+    rig.nowMs += 5;
+
+    const effects = rig.run({ type: "submit", call: 2, operation: Uint8Array.of(2) });
+
+    expect(effects.map(({ type }) => type)).to.deep.equal(["send"]);
+  });
+
+  it("lets its timers run out once, and sends nothing, when nothing is open", () => {
+    const rig = ClientRig.open(4, { resendAfterMs: 100, defaultDeadlineMs: 1_000 });
+    rig.submit(1);
+    rig.answerAll();
+
+    rig.pass(1_000);
+
+    expect(rig.takeSent()).to.be.empty;
+    expect(rig.timers.size).to.equal(0);
+  });
+
+  it("sends a request again in its own time when the timer of an answered one rings earlier", () => {
+    const rig = ClientRig.open(4, { resendAfterMs: 100 });
+    rig.submit(1);
+    rig.answerAll();
+    rig.pass(60);
+    rig.submit(2);
+    rig.takeSent();
+
+    rig.pass(99);
+    expect(rig.takeSent()).to.be.empty;
+    rig.pass(1);
+
+    expect(targets(rig)).to.deep.equal(rig.ids);
+  });
+
+  it("stops its timers when it is closed", () => {
+    const rig = ClientRig.open();
+    rig.submit(1);
+
+    rig.run({ type: "close" });
 
     expect(rig.timers.size).to.equal(0);
   });
@@ -53,7 +90,7 @@ describe("Sending", () => {
     expect(effects.map(({ type }) => type)).to.deep.equal(["send"]);
   });
 
-  it("ignores a time-out of a timer that was replaced or cancelled", () => {
+  it("ignores a time-out of a timer that rang already or never was", () => {
     const rig = ClientRig.open();
     rig.submit(1);
     const { token } = rig.timers.get("resend")!;

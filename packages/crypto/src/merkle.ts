@@ -9,7 +9,7 @@ import {
   type Hasher,
   invariant,
   type MerklePath,
-  writeHex,
+  writeHex32,
 } from "@quorate/protocol";
 
 const LEAF_PREFIX = 0x00;
@@ -149,7 +149,7 @@ function leafDigest(hasher: Hasher, content: Uint8Array): Digest {
 function nodeDigest(hasher: Hasher, left: Digest, right: Digest): Digest {
   const bytes = allocateBytes(1 + 2 * DIGEST_SIZE);
   bytes[0] = NODE_PREFIX;
-  writeHex(bytes, 1, left);
-  writeHex(bytes, 1 + DIGEST_SIZE, right);
+  writeHex32(bytes, 1, left);
+  writeHex32(bytes, 1 + DIGEST_SIZE, right);
   return hasher.digest(bytes);
 }

@@ -2,10 +2,10 @@ import { hashes, Point, utils } from "@noble/ed25519";
 import { sha512 } from "@noble/hashes/sha2.js";
 import { bytesToHex, equalBytes, hexToBytes, type PublicKey, publicKey } from "@quorate/protocol";
 import { BoundedCache } from "./bounded-cache.ts";
+import { SeedCache } from "./seed-cache.ts";
 import { type RawEd25519, type SignatureBackend, underValidityRule } from "./signature-backend.ts";
 import { POINT_SIZE, SIGNATURE_SIZE } from "./validity-rule.ts";
 
-const SEEDS_MAX = 256;
 const PUBLIC_KEYS_MAX = 4096;
 
 interface ExpandedKey {
@@ -27,16 +27,16 @@ export function isTorsionFreePoint(encoding: Uint8Array): boolean {
 
 class NobleEd25519 implements RawEd25519 {
   readonly name = "noble";
-  readonly #expanded = new BoundedCache<string, ExpandedKey>(SEEDS_MAX);
+  readonly #expanded = new SeedCache<ExpandedKey>(expand);
   readonly #negated = new BoundedCache<PublicKey, Point>(PUBLIC_KEYS_MAX);
 
   publicKeyOf(seed: Uint8Array): PublicKey {
-    return publicKey(bytesToHex(this.#expand(seed).publicKeyBytes));
+    return publicKey(bytesToHex(this.#expanded.keyOf(seed).publicKeyBytes));
   }
 
   /** RFC 8032 §5.1.6, with the expansion of the seed done once per key. */
   sign(seed: Uint8Array, message: Uint8Array): Uint8Array {
-    const { prefix, scalar, publicKeyBytes } = this.#expand(seed);
+    const { prefix, scalar, publicKeyBytes } = this.#expanded.keyOf(seed);
     const nonce = scalarOfHash(prefix, message);
     const r = Point.BASE.multiply(nonce).toBytes();
     const k = scalarOfHash(r, publicKeyBytes, message);
@@ -59,16 +59,6 @@ class NobleEd25519 implements RawEd25519 {
     return isTorsionFreePoint(point);
   }
 
-  #expand(seed: Uint8Array): ExpandedKey {
-    const id = bytesToHex(seed);
-    const known = this.#expanded.get(id);
-    if (known !== undefined) return known;
-    const { prefix, scalar, pointBytes } = utils.getExtendedPublicKey(seed);
-    const expanded = { prefix, scalar, publicKeyBytes: pointBytes };
-    this.#expanded.set(id, expanded);
-    return expanded;
-  }
-
   #negatedPointOf(key: PublicKey): Point {
     const known = this.#negated.get(key);
     if (known !== undefined) return known;
@@ -76,6 +66,11 @@ class NobleEd25519 implements RawEd25519 {
     this.#negated.set(key, point);
     return point;
   }
+}
+
+function expand(seed: Uint8Array): ExpandedKey {
+  const { prefix, scalar, pointBytes } = utils.getExtendedPublicKey(seed);
+  return { prefix, scalar, publicKeyBytes: pointBytes };
 }
 
 function scalarOfHash(...parts: readonly Uint8Array[]): bigint {

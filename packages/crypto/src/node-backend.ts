@@ -2,10 +2,10 @@ import { createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 
 import { bytesToHex, hexToBytes, type PublicKey, publicKey } from "@quorate/protocol";
 import { BoundedCache } from "./bounded-cache.ts";
 import { isTorsionFreePoint } from "./noble-backend.ts";
+import { SeedCache } from "./seed-cache.ts";
 import { type RawEd25519, type SignatureBackend, underValidityRule } from "./signature-backend.ts";
 import { POINT_SIZE } from "./validity-rule.ts";
 
-const SEEDS_MAX = 256;
 const PUBLIC_KEYS_MAX = 16_384;
 
 /** What DER puts before the 32 bytes of an ed25519 seed (PKCS #8) and of a public key (SPKI): RFC 8410 §7 and §4. */
@@ -19,16 +19,16 @@ export function createNodeBackend(): SignatureBackend {
 
 class NodeEd25519 implements RawEd25519 {
   readonly name = "node";
-  readonly #privateKeys = new BoundedCache<string, KeyObject>(SEEDS_MAX);
+  readonly #privateKeys = new SeedCache<KeyObject>(privateKeyOf);
   readonly #publicKeys = new BoundedCache<PublicKey, KeyObject>(PUBLIC_KEYS_MAX);
 
   publicKeyOf(seed: Uint8Array): PublicKey {
-    const der = createPublicKey(this.#privateKeyOf(seed)).export({ format: "der", type: "spki" });
+    const der = createPublicKey(this.#privateKeys.keyOf(seed)).export({ format: "der", type: "spki" });
     return publicKey(bytesToHex(der.subarray(der.length - POINT_SIZE)));
   }
 
   sign(seed: Uint8Array, message: Uint8Array): Uint8Array {
-    return new Uint8Array(sign(null, message, this.#privateKeyOf(seed)));
+    return new Uint8Array(sign(null, message, this.#privateKeys.keyOf(seed)));
   }
 
   verifyCofactorless(key: PublicKey, message: Uint8Array, signature: Uint8Array): boolean {
@@ -39,16 +39,6 @@ class NodeEd25519 implements RawEd25519 {
     return isTorsionFreePoint(point);
   }
 
-  #privateKeyOf(seed: Uint8Array): KeyObject {
-    const id = bytesToHex(seed);
-    const known = this.#privateKeys.get(id);
-    if (known !== undefined) return known;
-    const der = Buffer.concat([PKCS8_PREFIX, seed]);
-    const key = createPrivateKey({ key: der, format: "der", type: "pkcs8" });
-    this.#privateKeys.set(id, key);
-    return key;
-  }
-
   #publicKeyObjectOf(key: PublicKey): KeyObject {
     const known = this.#publicKeys.get(key);
     if (known !== undefined) return known;
@@ -57,4 +47,8 @@ class NodeEd25519 implements RawEd25519 {
     this.#publicKeys.set(key, object);
     return object;
   }
+}
+
+function privateKeyOf(seed: Uint8Array): KeyObject {
+  return createPrivateKey({ key: Buffer.concat([PKCS8_PREFIX, seed]), format: "der", type: "pkcs8" });
 }

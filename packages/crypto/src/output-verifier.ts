@@ -67,7 +67,7 @@ export class OutputVerifier {
     const known = this.#signatures.get(key);
     if (known !== undefined && equalBytes(known, signature)) return true;
     if (!this.#backend.verify(member.publicKey, preimage, signature)) return false;
-    this.#signatures.set(key, Uint8Array.from(signature));
+    this.#signatures.set(key, new Uint8Array(signature));
     return true;
   }
 }

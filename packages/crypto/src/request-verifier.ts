@@ -86,7 +86,7 @@ export class RequestVerifier {
     const { client, signature } = request;
     if (!this.#isRemembered(digest, signature)) {
       if (!this.#backend.verify(client, preimage, signature)) return undefined;
-      this.#signatures.set(digest, Uint8Array.from(signature));
+      this.#signatures.set(digest, new Uint8Array(signature));
     }
     return sealVerified({ request, digest });
   }

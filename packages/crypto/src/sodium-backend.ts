@@ -1,10 +1,10 @@
 import { bytesToHex, hexToBytes, type PublicKey, publicKey } from "@quorate/protocol";
 import { BoundedCache } from "./bounded-cache.ts";
+import { SeedCache } from "./seed-cache.ts";
 import { passesSelfTest } from "./self-test.ts";
 import { type RawEd25519, type SignatureBackend, underValidityRule } from "./signature-backend.ts";
 import { POINT_SIZE, SIGNATURE_SIZE } from "./validity-rule.ts";
 
-const SEEDS_MAX = 256;
 const PUBLIC_KEYS_MAX = 16_384;
 const SECRET_KEY_SIZE = 64;
 
@@ -39,25 +39,27 @@ interface KeyPair {
 class SodiumEd25519 implements RawEd25519 {
   readonly name = "sodium";
   readonly #library: SodiumLibrary;
-  readonly #keyPairs = new BoundedCache<string, KeyPair>(SEEDS_MAX);
+  readonly #keyPairs = new SeedCache((seed) => this.#keyPairOf(seed));
   readonly #publicKeys = new BoundedCache<PublicKey, Uint8Array>(PUBLIC_KEYS_MAX);
+  /** What the library reads and writes: an array of one's own for each call would get a memory block for it. */
+  readonly #signature: Uint8Array = new Uint8Array(new ArrayBuffer(SIGNATURE_SIZE));
 
   constructor(library: SodiumLibrary) {
     this.#library = library;
   }
 
   publicKeyOf(seed: Uint8Array): PublicKey {
-    return this.#keyPairOf(seed).publicKey;
+    return this.#keyPairs.keyOf(seed).publicKey;
   }
 
   sign(seed: Uint8Array, message: Uint8Array): Uint8Array {
-    const signature = new Uint8Array(SIGNATURE_SIZE);
-    this.#library.crypto_sign_detached(signature, message, this.#keyPairOf(seed).secretKey);
-    return signature;
+    this.#library.crypto_sign_detached(this.#signature, message, this.#keyPairs.keyOf(seed).secretKey);
+    return new Uint8Array(this.#signature);
   }
 
   verifyCofactorless(key: PublicKey, message: Uint8Array, signature: Uint8Array): boolean {
-    return this.#library.crypto_sign_verify_detached(signature, message, this.#publicKeyBytesOf(key));
+    this.#signature.set(signature);
+    return this.#library.crypto_sign_verify_detached(this.#signature, message, this.#publicKeyBytesOf(key));
   }
 
   isTorsionFree(point: Uint8Array): boolean {
@@ -65,15 +67,10 @@ class SodiumEd25519 implements RawEd25519 {
   }
 
   #keyPairOf(seed: Uint8Array): KeyPair {
-    const id = bytesToHex(seed);
-    const known = this.#keyPairs.get(id);
-    if (known !== undefined) return known;
     const bytes = new Uint8Array(POINT_SIZE);
     const secretKey = new Uint8Array(SECRET_KEY_SIZE);
     this.#library.crypto_sign_seed_keypair(bytes, secretKey, seed);
-    const pair = { publicKey: publicKey(bytesToHex(bytes)), secretKey };
-    this.#keyPairs.set(id, pair);
-    return pair;
+    return { publicKey: publicKey(bytesToHex(bytes)), secretKey };
   }
 
   #publicKeyBytesOf(key: PublicKey): Uint8Array {

@@ -37,26 +37,28 @@ const SMALL_ORDER_Y: readonly Uint8Array[] = [
  * the arithmetic to say.
  */
 export function isPointEncodingAllowed(bytes: Uint8Array): boolean {
-  if (bytes.length !== POINT_SIZE || !isYCanonical(bytes)) return false;
-  for (const y of SMALL_ORDER_Y) if (isSameY(bytes, y)) return false;
-  return true;
+  return bytes.length === POINT_SIZE && isPointAllowed(bytes);
 }
 
 /** What can be refused about a signature by its bytes alone: 64 of them, R as above, S < L. */
 export function isSignatureEncodingAllowed(signature: Uint8Array): boolean {
-  if (signature.length !== SIGNATURE_SIZE) return false;
-  return (
-    isBelow(signature.subarray(POINT_SIZE), GROUP_ORDER) && isPointEncodingAllowed(signature.subarray(0, POINT_SIZE))
-  );
+  return signature.length === SIGNATURE_SIZE && isScalarAllowed(signature) && isPointAllowed(signature);
 }
 
-/** Little-endian `a < b`, both 32 bytes. */
-function isBelow(a: Uint8Array, b: Uint8Array): boolean {
+/** Whether S, the second half of a signature, is below L; both are little-endian. */
+function isScalarAllowed(signature: Uint8Array): boolean {
   for (let i = POINT_SIZE - 1; i >= 0; i--) {
-    const difference = (a[i] ?? 0) - (b[i] ?? 0);
+    const difference = (signature[POINT_SIZE + i] ?? 0) - (GROUP_ORDER[i] ?? 0);
     if (difference !== 0) return difference < 0;
   }
   return false;
+}
+
+/** As `isPointEncodingAllowed`, of the point in the first 32 bytes: a view of R for each signature would cost more. */
+function isPointAllowed(bytes: Uint8Array): boolean {
+  if (!isYCanonical(bytes)) return false;
+  for (const y of SMALL_ORDER_Y) if (isSameY(bytes, y)) return false;
+  return true;
 }
 
 function isYCanonical(bytes: Uint8Array): boolean {

@@ -93,17 +93,20 @@ export class VoteVerifier {
     );
   }
 
-  isEnvelopeSigned({ from, message, signature }: Envelope, membership: Membership): boolean {
-    return message.epoch === membership.epoch && this.#isSignedByAll(message, [{ from, signature }], membership);
+  isEnvelopeSigned(envelope: Envelope, membership: Membership): boolean {
+    const { message } = envelope;
+    return message.epoch === membership.epoch && this.#isSigned(message, envelope, membership);
+  }
+
+  #isSignedByAll(message: ReplicaMessage, signatures: readonly MemberSignature[], membership: Membership): boolean {
+    return signatures.every((signature) => this.#isSigned(message, signature, membership));
   }
 
   /** The one place where a member's signature over a message is judged. */
-  #isSignedByAll(message: ReplicaMessage, signatures: readonly MemberSignature[], membership: Membership): boolean {
-    return signatures.every(({ from, signature }) => {
-      const member = memberOf(membership, from);
-      if (member === undefined) return false;
-      const preimage = replicaMessagePreimage(this.#cluster, from, message);
-      return this.#backend.verify(member.publicKey, preimage, signature);
-    });
+  #isSigned(message: ReplicaMessage, { from, signature }: MemberSignature, membership: Membership): boolean {
+    const member = memberOf(membership, from);
+    if (member === undefined) return false;
+    const preimage = replicaMessagePreimage(this.#cluster, from, message);
+    return this.#backend.verify(member.publicKey, preimage, signature);
   }
 }

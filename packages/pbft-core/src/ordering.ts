@@ -76,11 +76,13 @@ export interface RestoredSlot {
   readonly prepares: readonly VerifiedEnvelope<Prepare>[] | undefined;
 }
 
+const NO_DECISIONS: readonly Decision[] = [];
+
 /** The normal case (OSDI'99 §4.2): three phases over the window (h, h+L] of the current view. */
 export class Ordering {
   readonly #options: OrderingOptions;
   readonly #queue: RequestQueue;
-  #membership: Membership;
+  readonly #membership: Membership;
   #view: ViewNumber;
   /** The highest number that this replica, as primary, has proposed. */
   #lastProposed: SequenceNumber;
@@ -92,6 +94,10 @@ export class Ordering {
   readonly #undecided = new Waits<SequenceNumber>();
   /** Whether this view still orders here: no VIEW-CHANGE has left it. */
   #isActive = true;
+  /** Of the membership and the view; asked for with every message. */
+  #primary: ReplicaId;
+  readonly #quorum: number;
+  readonly #weakQuorum: number;
 
   constructor(options: OrderingOptions, base: Base, executed: SequenceNumber) {
     invariant(options.pipelineDepthMax >= 1, "ordering.pipeline-depth", { depth: options.pipelineDepthMax });
@@ -100,6 +106,9 @@ export class Ordering {
     this.#queue = new RequestQueue(options.queue);
     this.#membership = base.membership;
     this.#view = base.view;
+    this.#primary = primaryOf(base.membership, base.view);
+    this.#quorum = quorumSize(base.membership);
+    this.#weakQuorum = weakQuorumSize(base.membership);
     this.#lastProposed = executed;
     this.#highestAccepted = executed;
     this.#clockWait = new ClockWait(options.clockToleranceMs);
@@ -131,7 +140,7 @@ export class Ordering {
   }
   /** Whether this replica orders in its view and is the view's primary. */
   get isPrimary(): boolean {
-    return this.#isActive && this.primary === this.#options.signer.self;
+    return this.#isActive && this.#primary === this.#options.signer.self;
   }
   /** Since when the oldest work that the primary ought to have done waits (protocol rule 7.4). */
   get oldestWaitAtMs(): number | undefined {
@@ -145,7 +154,7 @@ export class Ordering {
     return this.#preparedSet.certificates;
   }
   get primary(): ReplicaId {
-    return primaryOf(this.#membership, this.#view);
+    return this.#primary;
   }
 
   /**
@@ -203,16 +212,16 @@ export class Ordering {
     batch: VerifiedBatch | undefined,
     atMs: number,
     out: Outbox,
-  ): Decision[] {
+  ): readonly Decision[] {
     const { from, message } = envelope;
     // Nor is one that bears the own key ours: whoever proposes knows what it proposed.
     if (this.#isOutOfTurn(from, message)) {
       out.push({ type: "rejected", rejection: { code: "pre-prepare.not-from-primary", from, seq: message.seq } });
-      return [];
+      return NO_DECISIONS;
     }
     const slot = this.#window.slotAt(this.#view, message.seq);
-    if (!this.#isCounted(slot.addPrePrepare(envelope), out) && slot.digest !== message.digest) return [];
-    if (this.#window.isDecided(message.seq)) return [];
+    if (!this.#isCounted(slot.addPrePrepare(envelope), out) && slot.digest !== message.digest) return NO_DECISIONS;
+    if (this.#window.isDecided(message.seq)) return NO_DECISIONS;
     if (batch === undefined) return this.#fetchBody(slot, out);
     if (batch.digest !== message.digest) {
       const { digest } = message;
@@ -223,45 +232,45 @@ export class Ordering {
       return this.#fetchBody(slot, out);
     }
     slot.batch ??= batch;
-    return [...this.#accept(slot, atMs, out), ...this.#decide(slot, out)];
+    return both(this.#accept(slot, atMs, out), this.#decide(slot, out));
   }
 
-  onPrepare(envelope: VerifiedEnvelope<Prepare>, atMs: number, out: Outbox): Decision[] {
+  onPrepare(envelope: VerifiedEnvelope<Prepare>, atMs: number, out: Outbox): readonly Decision[] {
     const { from, message } = envelope;
     if (this.#isOutOfTurn(from, message)) {
       out.push({ type: "rejected", rejection: { code: "prepare.from-primary", from, seq: message.seq } });
-      return [];
+      return NO_DECISIONS;
     }
     const slot = this.#window.slotAt(this.#view, message.seq);
-    if (!this.#isCounted(slot.addPrepare(envelope), out) || this.#window.isDecided(message.seq)) return [];
+    if (!this.#isCounted(slot.addPrepare(envelope), out) || this.#window.isDecided(message.seq)) return NO_DECISIONS;
     // f+1 PREPAREs end the wait for a proposal whose time is ahead of ours (protocol rule 4.7).
-    return [...this.#accept(slot, atMs, out), ...this.#prepared(slot, atMs, out)];
+    return both(this.#accept(slot, atMs, out), this.#prepared(slot, atMs, out));
   }
 
-  onCommit(envelope: VerifiedEnvelope<Commit>, out: Outbox): Decision[] {
+  onCommit(envelope: VerifiedEnvelope<Commit>, out: Outbox): readonly Decision[] {
     const slot = this.#window.slotAt(this.#view, envelope.message.seq);
-    if (!this.#isCounted(slot.addCommit(envelope), out)) return [];
+    if (!this.#isCounted(slot.addCommit(envelope), out)) return NO_DECISIONS;
     return this.#decide(slot, out);
   }
 
   /** A body that was asked for by digest. False when nobody waits for it. */
-  onBatchBody(batch: VerifiedBatch, atMs: number, out: Outbox): Decision[] | undefined {
+  onBatchBody(batch: VerifiedBatch, atMs: number, out: Outbox): readonly Decision[] | undefined {
     const slot = this.#slotWaitingFor(batch.digest);
     if (slot === undefined) return undefined;
     slot.batch = batch;
-    return [...this.#accept(slot, atMs, out), ...this.#decide(slot, out)];
+    return both(this.#accept(slot, atMs, out), this.#decide(slot, out));
   }
 
   /** A decision of others with its certificate; valid in any view and not bound to the window (protocol rule 4.5). */
-  onCommitted(entry: VerifiedCommittedEntry, out: Outbox): Decision[] {
+  onCommitted(entry: VerifiedCommittedEntry, out: Outbox): readonly Decision[] {
     const { seq, digest } = entry.certificate;
-    if (this.#window.isDecided(seq)) return [];
+    if (this.#window.isDecided(seq)) return NO_DECISIONS;
     invariant(entry.batch.digest === digest, "ordering.certified-digest", { seq });
     return this.#addDecision({ seq, batch: entry.batch, certificate: entry.certificate }, out);
   }
 
   /** The wait for a proposal's time may be over. */
-  onClockWait(atMs: number, out: Outbox): Decision[] {
+  onClockWait(atMs: number, out: Outbox): readonly Decision[] {
     this.#clockWait.onTimeout();
     const decisions: Decision[] = [];
     for (const slot of [...this.#window.undelivered()])
@@ -310,6 +319,7 @@ export class Ordering {
     // Nothing that others may have prepared may be lost, but what only one of us accepted has no claim on the number.
     const bodies = this.#acceptedBodies();
     this.#view = view;
+    this.#primary = primaryOf(this.#membership, view);
     this.#isActive = true;
     this.#window.clearSlots();
     this.#undecided.clear();
@@ -394,14 +404,10 @@ export class Ordering {
     invariant(prepared <= this.#options.windowSize, "ordering.too-many-prepared", { prepared });
   }
 
-  get #quorum(): number {
-    return quorumSize(this.#membership);
-  }
-
   /** Only the primary pre-prepares, to others, and only backups prepare (OSDI'99 §4.2). */
   #isOutOfTurn(from: ReplicaId, { type }: ThreePhaseMessage): boolean {
-    if (type === "pre-prepare") return from !== this.primary || this.isPrimary;
-    return type === "prepare" && from === this.primary;
+    if (type === "pre-prepare") return from !== this.#primary || this.isPrimary;
+    return type === "prepare" && from === this.#primary;
   }
 
   /** The bodies of this view's accepted proposals that are not delivered. */
@@ -456,10 +462,10 @@ export class Ordering {
     return outcome.type === "counted";
   }
 
-  #fetchBody(slot: Slot, out: Outbox): Decision[] {
+  #fetchBody(slot: Slot, out: Outbox): readonly Decision[] {
     const digest = slot.digest;
     // Once: a primary that repeats its proposal without a body must not make us repeat the question to everyone.
-    if (slot.batch !== undefined || digest === undefined || slot.isBodyAskedFor) return [];
+    if (slot.batch !== undefined || digest === undefined || slot.isBodyAskedFor) return NO_DECISIONS;
     slot.isBodyAskedFor = true;
     const fetch = this.#options.signer.sign({
       type: "fetch-batch",
@@ -468,22 +474,22 @@ export class Ordering {
       digest,
     });
     out.push({ type: "broadcast", frame: { type: "signed", envelope: fetch } });
-    return [];
+    return NO_DECISIONS;
   }
 
   /** Pre-prepares the slot: write first, then vote. Waits while the proposal's time is ahead (protocol rule 4.7). */
-  #accept(slot: Slot, atMs: number, out: Outbox): Decision[] {
+  #accept(slot: Slot, atMs: number, out: Outbox): readonly Decision[] {
     const { prePrepare, batch } = slot;
-    if (slot.isAccepted || prePrepare === undefined || batch === undefined) return [];
-    if (batch.digest !== prePrepare.message.digest) return [];
+    if (slot.isAccepted || prePrepare === undefined || batch === undefined) return NO_DECISIONS;
+    if (batch.digest !== prePrepare.message.digest) return NO_DECISIONS;
     const { epoch, view, seq, digest } = prePrepare.message;
     if (batch.requests.length === 0 && !slot.isReproposed) {
       out.push({ type: "rejected", rejection: { code: "pre-prepare.empty-batch", from: prePrepare.from, seq } });
-      return [];
+      return NO_DECISIONS;
     }
     // f+1 PREPAREs hold one of a correct replica, whose clock did not find the proposal too far ahead.
-    const isVouchedFor = slot.isReproposed || slot.prepareCount(digest) >= weakQuorumSize(this.#membership);
-    if (!isVouchedFor && this.#clockWait.mustWait(batch.timestampMs, atMs, out)) return [];
+    const isVouchedFor = slot.isReproposed || slot.prepareCount(digest) >= this.#weakQuorum;
+    if (!isVouchedFor && this.#clockWait.mustWait(batch.timestampMs, atMs, out)) return NO_DECISIONS;
     slot.isAccepted = true;
     this.#highestAccepted = sequenceNumber(Math.max(this.#highestAccepted, seq));
     this.#queue.markProposed(seq, batch.requests);
@@ -498,8 +504,8 @@ export class Ordering {
   }
 
   /** When prepared(d, v, n) became true: write the certificate, then COMMIT. */
-  #prepared(slot: Slot, atMs: number, out: Outbox): Decision[] {
-    if (slot.isPrepared || !slot.hasPrepareQuorum(this.#quorum)) return [];
+  #prepared(slot: Slot, atMs: number, out: Outbox): readonly Decision[] {
+    if (slot.isPrepared || !slot.hasPrepareQuorum(this.#quorum)) return NO_DECISIONS;
     slot.isPrepared = true;
     const certificate: PreparedCertificate = slot.preparedCertificate(this.#quorum);
     const { epoch, view, seq, digest } = certificate.prePrepare.message;
@@ -513,19 +519,19 @@ export class Ordering {
   }
 
   /** committed-local: q COMMITs of one digest whose batch is held. */
-  #decide(slot: Slot, out: Outbox): Decision[] {
-    if (this.#window.isDecided(slot.seq)) return [];
+  #decide(slot: Slot, out: Outbox): readonly Decision[] {
+    if (this.#window.isDecided(slot.seq)) return NO_DECISIONS;
     const digest = slot.commitQuorumDigest(this.#quorum);
-    if (digest === undefined) return [];
+    if (digest === undefined) return NO_DECISIONS;
     if (slot.batch?.digest !== digest) {
       // Decided elsewhere on a batch that we do not hold: its entry comes with the next status exchange or by digest.
-      return slot.digest === digest ? this.#fetchBody(slot, out) : [];
+      return slot.digest === digest ? this.#fetchBody(slot, out) : NO_DECISIONS;
     }
     const certificate = slot.commitCertificate(digest, this.#quorum);
     return this.#addDecision({ seq: slot.seq, batch: slot.batch, certificate }, out);
   }
 
-  #addDecision(decision: Decision, out: Outbox): Decision[] {
+  #addDecision(decision: Decision, out: Outbox): readonly Decision[] {
     out.push({
       type: "archive",
       seq: decision.seq,
@@ -566,4 +572,10 @@ export class Ordering {
     out.push({ type: "persist", record: { type: "pre-prepared", envelope: prePrepare, batch: batch.batch } });
     out.push({ type: "broadcast", frame: { type: "pre-prepare", envelope: prePrepare, batch: batch.batch } });
   }
+}
+
+/** Most of what arrives decides nothing: no list is made for it. */
+function both(first: readonly Decision[], second: readonly Decision[]): readonly Decision[] {
+  if (first.length === 0) return second;
+  return second.length === 0 ? first : [...first, ...second];
 }

@@ -27,6 +27,8 @@ export type VoteOutcome =
       readonly second: Envelope<ThreePhaseMessage>;
     };
 
+const COUNTED: VoteOutcome = { type: "counted" };
+
 /** One sequence number in one view: the log entry of OSDI'99 §4.2, with the predicates of the paper. */
 export class Slot {
   readonly view: ViewNumber;
@@ -44,7 +46,7 @@ export class Slot {
   /** The prepared certificate was written to the log and the own COMMIT cast. */
   isPrepared = false;
   /** Members whose equivocation at this number is on record; more of it proves nothing new. */
-  readonly #convicted = new Set<ReplicaId>();
+  #convicted: Set<ReplicaId> | undefined;
   readonly #prepares = new Map<ReplicaId, VerifiedEnvelope<Prepare>>();
   readonly #commits = new Map<ReplicaId, VerifiedEnvelope<Commit>>();
 
@@ -61,7 +63,7 @@ export class Slot {
     const first = this.prePrepare;
     if (first === undefined) {
       this.prePrepare = envelope;
-      return { type: "counted" };
+      return COUNTED;
     }
     return this.#repeatedOrConflicting(first, envelope);
   }
@@ -83,7 +85,7 @@ export class Slot {
    */
   isRedundant(from: ReplicaId, { type, digest }: ThreePhaseMessage, decided: Digest | undefined): boolean {
     const own = this.#ownMessage(from, type);
-    if (own !== undefined && own.message.digest !== digest) return this.#convicted.has(from);
+    if (own !== undefined && own.message.digest !== digest) return this.#convicted?.has(from) === true;
     if (digest === decided) return true;
     // A proposal is needed again while its body is missing.
     if (type === "pre-prepare") return own !== undefined && (this.isAccepted || this.batch !== undefined);
@@ -153,7 +155,7 @@ export class Slot {
     const first = votes.get(envelope.from);
     if (first !== undefined) return this.#repeatedOrConflicting(first, envelope);
     votes.set(envelope.from, envelope);
-    return { type: "counted" };
+    return COUNTED;
   }
 
   #repeatedOrConflicting(
@@ -162,6 +164,7 @@ export class Slot {
   ): VoteOutcome {
     // By content: one sender can make many valid signatures for one message (protocol rule 2.3).
     if (first.message.digest === second.message.digest) return { type: "repeated" };
+    this.#convicted ??= new Set();
     this.#convicted.add(second.from);
     return { type: "conflicting", first, second };
   }
@@ -186,11 +189,11 @@ function signaturesFor(
   digest: Digest,
   count: number,
 ): MemberSignature[] {
-  const signatures = [...votes.values()]
-    .filter(({ message }) => message.digest === digest)
-    .map(({ from, signature }) => ({ from, signature }))
-    .sort((a, b) => a.from - b.from)
-    .slice(0, count);
-  invariant(signatures.length === count, "slot.certificate-too-small", { has: signatures.length, needs: count });
+  const signatures: MemberSignature[] = [];
+  for (const { from, message, signature } of votes.values())
+    if (message.digest === digest) signatures.push({ from, signature });
+  invariant(signatures.length >= count, "slot.certificate-too-small", { has: signatures.length, needs: count });
+  signatures.sort((a, b) => a.from - b.from);
+  signatures.length = count;
   return signatures;
 }

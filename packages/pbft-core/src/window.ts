@@ -19,6 +19,7 @@ import { type Decision, Slot } from "./slot.ts";
 export class Window {
   readonly #size: number;
   #low: SequenceNumber;
+  #high: SequenceNumber;
   #lastDelivered: SequenceNumber;
   #highestHeard: SequenceNumber;
   readonly #slots = new Map<SequenceNumber, Slot>();
@@ -28,6 +29,7 @@ export class Window {
   constructor(size: number, low: SequenceNumber, delivered: SequenceNumber) {
     this.#size = size;
     this.#low = low;
+    this.#high = sequenceNumber(low + size);
     this.#lastDelivered = delivered;
     this.#highestHeard = delivered;
   }
@@ -38,7 +40,7 @@ export class Window {
   }
   /** h + L. */
   get high(): SequenceNumber {
-    return sequenceNumber(this.#low + this.#size);
+    return this.#high;
   }
   /** All numbers up to this one were handed out for execution, in order. */
   get lastDelivered(): SequenceNumber {
@@ -61,7 +63,7 @@ export class Window {
 
   /** The slot of `seq`, made when there is none. The caller has checked that `seq` lies in the window. */
   slotAt(view: ViewNumber, seq: SequenceNumber): Slot {
-    invariant(seq > this.#low && seq <= this.high, "window.outside", { seq, h: this.#low });
+    invariant(seq > this.#low && seq <= this.#high, "window.outside", { seq, h: this.#low });
     let slot = this.#slots.get(seq);
     if (slot === undefined) {
       slot = new Slot(view, seq);
@@ -99,13 +101,14 @@ export class Window {
     invariant(stable >= this.#low, "window.moved-back", { from: this.#low, to: stable });
     invariant(stable <= this.#lastDelivered, "window.stable-above-delivered", { stable, at: this.#lastDelivered });
     this.#low = stable;
+    this.#high = sequenceNumber(stable + this.#size);
     for (const seq of this.#slots.keys()) if (seq <= stable) this.#slots.delete(seq);
   }
 
   /** What is missing of the numbers up to `upTo`, for a status message; at most `STATUS_LACKS_MAX` of them. */
   lacks(upTo: SequenceNumber): Lack[] {
     const lacks: Lack[] = [];
-    const last = Math.min(upTo, this.high);
+    const last = Math.min(upTo, this.#high);
     for (let at = this.#lastDelivered + 1; at <= last && lacks.length < STATUS_LACKS_MAX; at++) {
       const seq = sequenceNumber(at);
       if (this.#decisions.has(seq)) continue;

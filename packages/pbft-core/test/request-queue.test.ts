@@ -17,7 +17,13 @@ const aheadOf = (expected: number): RequestStanding => ({ type: "ahead", expecte
 const WIDE = { batchRequestsMax: 100, batchBytesMax: 1_000_000, batchOperationsMax: 1_000 };
 
 function queueOf(limits: Partial<ConstructorParameters<typeof RequestQueue>[0]> = {}): RequestQueue {
-  return new RequestQueue({ pendingMax: 100, pendingPerClientMax: 100, pendingBytesMax: 10_000, clockedMax: 100, ...limits });
+  return new RequestQueue({
+    pendingMax: 100,
+    pendingPerClientMax: 100,
+    pendingBytesMax: 10_000,
+    clockedMax: 100,
+    ...limits,
+  });
 }
 function progressOf(
   answered: readonly VerifiedRequest[],

@@ -267,7 +267,10 @@ describe("restoring (protocol rule 8.2)", () => {
 
   it("what was accepted before is not accepted otherwise after", () => {
     const scene = new Scene();
-    scene.ordering.restore({ slots: [{ prePrepare: prePrepareOf(a.digest), batch: a, prepares: undefined }], prepared: [] });
+    scene.ordering.restore({
+      slots: [{ prePrepare: prePrepareOf(a.digest), batch: a, prepares: undefined }],
+      prepared: [],
+    });
     scene.prePrepare(b);
     expect([scene.order, scene.of("evidence").length]).to.deep.equal([[], 1]);
   });
@@ -281,7 +284,10 @@ describe("restoring (protocol rule 8.2)", () => {
 
   it("a primary proposes above what it had proposed", () => {
     const scene = new Scene({ self: 0 });
-    scene.ordering.restore({ slots: [{ prePrepare: prePrepareOf(a.digest, 1), batch: a, prepares: undefined }], prepared: [] });
+    scene.ordering.restore({
+      slots: [{ prePrepare: prePrepareOf(a.digest, 1), batch: a, prepares: undefined }],
+      prepared: [],
+    });
     scene.request(b.requests[0]!);
     expect(
       scene.of("broadcast").map(({ frame }) => frame.type === "pre-prepare" && frame.envelope.message.seq),
@@ -290,7 +296,10 @@ describe("restoring (protocol rule 8.2)", () => {
 
   it("what a stable checkpoint covers is not put back", () => {
     const scene = new Scene({ stable: 8 });
-    scene.ordering.restore({ slots: [{ prePrepare: prePrepareOf(a.digest, 8), batch: a, prepares: undefined }], prepared: [] });
+    scene.ordering.restore({
+      slots: [{ prePrepare: prePrepareOf(a.digest, 8), batch: a, prepares: undefined }],
+      prepared: [],
+    });
     expect(scene.ordering.framesFor({ ...lack, seq: seqOf(8) })).to.deep.equal([]);
   });
 });

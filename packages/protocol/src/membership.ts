@@ -60,5 +60,6 @@ export function primaryOf(membership: Membership, view: ViewNumber): ReplicaId {
 
 /** The member with this id, or undefined for a stranger. */
 export function memberOf(membership: Membership, id: ReplicaId): Member | undefined {
-  return membership.members.find((member) => member.id === id);
+  for (const member of membership.members) if (member.id === id) return member;
+  return undefined;
 }

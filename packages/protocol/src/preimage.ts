@@ -2,7 +2,7 @@
  * Every byte string that is signed or hashed, in one place (protocol rule 2.1). All are a domain tag of 16 bytes, then
  * fixed-width big-endian fields; a list is its length, then its elements. `docs/wire.md` is this file in words.
  */
-import { PreimageWriter, utf8 } from "./bytes.ts";
+import { utf8 } from "./bytes.ts";
 import type { Genesis, Limits, Timeouts } from "./genesis.ts";
 import { FORMAT_VERSION, LIMITS_BOUNDS, TIMEOUTS_BOUNDS } from "./genesis.ts";
 import type { ClusterId, Digest, PublicKey, ReplicaId, SequenceNumber, TimestampMs } from "./ids.ts";
@@ -18,6 +18,7 @@ import type {
   ViewChange,
 } from "./messages.ts";
 import { type OperationResult, type OutputLeaf, RESULT_STATUS_CODES, type Statement } from "./outputs.ts";
+import { PreimageWriter } from "./preimage-writer.ts";
 import type { OperationsRequest, RegistrationRequest } from "./request.ts";
 
 /** The domain tags. A tag is never reused for another layout. */
@@ -61,41 +62,57 @@ const HASH = 32;
 const U32 = 4;
 const U64 = 8;
 
+/** The tag and the cluster id, which all preimages of one tag start with. */
+interface Head {
+  readonly cluster: ClusterId;
+  readonly bytes: Uint8Array;
+}
+const heads = new Map<string, Head>();
+
+/** A preimage that starts with tag and cluster id, `size` bytes without them. A process has one cluster, as a rule. */
+function headed(tag: string, cluster: ClusterId, size: number): PreimageWriter {
+  let head = heads.get(tag);
+  if (head?.cluster !== cluster) {
+    head = { cluster, bytes: new PreimageWriter(TAG + HASH).tag(tag).hex32(cluster).finish().slice() };
+    heads.set(tag, head);
+  }
+  return new PreimageWriter(TAG + HASH + size).raw(head.bytes);
+}
+
 /** What `from` signs for `message`: tag, cluster, type, epoch, sender, then the type's own fields. */
 export function replicaMessagePreimage(cluster: ClusterId, from: ReplicaId, message: ReplicaMessage): Uint8Array {
-  const start = (own: number): PreimageWriter =>
-    new PreimageWriter(TAG + HASH + 1 + U64 + U32 + own)
-      .tag(TAGS.message)
-      .hex32(cluster)
-      .u8(MESSAGE_TYPE_CODES[message.type])
-      .u64(message.epoch)
-      .u32(from);
   switch (message.type) {
     case "pre-prepare":
     case "prepare":
     case "commit":
-      return threePhaseFields(start(2 * U64 + HASH), message);
+      return threePhaseFields(started(cluster, from, message, 2 * U64 + HASH), message);
     case "checkpoint":
-      return checkpointFields(start(U64 + HASH), message);
+      return checkpointFields(started(cluster, from, message, U64 + HASH), message);
     case "status":
-      return statusFields(
-        start(5 * U64 + 2 * U32 + message.lacks.length * (U64 + 1) + message.viewChangesOf.length * U32),
-        message,
-      );
+      return statusFields(started(cluster, from, message, statusSize(message)), message);
     case "fetch-batch":
-      return fetchBatchFields(start(U64 + HASH), message);
+      return fetchBatchFields(started(cluster, from, message, U64 + HASH), message);
     case "fetch-committed":
-      return fetchCommittedFields(start(2 * U64), message);
-    case "view-change":
-      return viewChangeFields(start(2 * U64 + HASH + U32 + message.prepared.length * (2 * U64 + HASH)), message);
-    case "new-view":
-      return newViewFields(
-        start(2 * U64 + 2 * U32 + message.viewChanges.length * (U32 + HASH) + message.digests.length * HASH),
-        message,
-      );
+      return fetchCommittedFields(started(cluster, from, message, 2 * U64), message);
+    case "view-change": {
+      const size = 2 * U64 + HASH + U32 + message.prepared.length * (2 * U64 + HASH);
+      return viewChangeFields(started(cluster, from, message, size), message);
+    }
+    case "new-view": {
+      const size = 2 * U64 + 2 * U32 + message.viewChanges.length * (U32 + HASH) + message.digests.length * HASH;
+      return newViewFields(started(cluster, from, message, size), message);
+    }
     default:
       return assertNever(message);
   }
+}
+
+/** The fields that messages of all types have, with room for `own` bytes of the type's own. */
+function started(cluster: ClusterId, from: ReplicaId, message: ReplicaMessage, own: number): PreimageWriter {
+  return headed(TAGS.message, cluster, 1 + U64 + U32 + own)
+    .u8(MESSAGE_TYPE_CODES[message.type])
+    .u64(message.epoch)
+    .u32(from);
 }
 
 function threePhaseFields(writer: PreimageWriter, m: ThreePhaseMessage): Uint8Array {
@@ -103,6 +120,9 @@ function threePhaseFields(writer: PreimageWriter, m: ThreePhaseMessage): Uint8Ar
 }
 function checkpointFields(writer: PreimageWriter, m: Checkpoint): Uint8Array {
   return writer.u64(m.seq).hex32(m.stateRoot).finish();
+}
+function statusSize({ lacks, viewChangesOf }: Status): number {
+  return 5 * U64 + 2 * U32 + lacks.length * (U64 + 1) + viewChangesOf.length * U32;
 }
 function statusFields(writer: PreimageWriter, m: Status): Uint8Array {
   writer.u64(m.view).u64(m.executed).u64(m.stable).u64(m.accepted).u32(m.lacks.length);
@@ -146,9 +166,7 @@ export function operationsRequestPreimage(
   request: Unsigned<OperationsRequest>,
   operationsDigest: Digest,
 ): Uint8Array {
-  return new PreimageWriter(TAG + 3 * HASH + U64 + HASH)
-    .tag(TAGS.request)
-    .hex32(cluster)
+  return headed(TAGS.request, cluster, 2 * HASH + U64 + HASH)
     .hex32(request.client)
     .hex32(request.session)
     .u64(request.number)
@@ -158,9 +176,7 @@ export function operationsRequestPreimage(
 
 /** What a client signs to open a session, and what is hashed to the request digest. */
 export function registrationRequestPreimage(cluster: ClusterId, request: Unsigned<RegistrationRequest>): Uint8Array {
-  return new PreimageWriter(TAG + 3 * HASH + U64)
-    .tag(TAGS.registration)
-    .hex32(cluster)
+  return headed(TAGS.registration, cluster, 2 * HASH + U64)
     .hex32(request.client)
     .hex32(request.nonce)
     .u64(request.lastValid)
@@ -169,9 +185,7 @@ export function registrationRequestPreimage(cluster: ClusterId, request: Unsigne
 
 /** Hashed to the batch digest: the time and the request digests in order. Nothing that execution sees lies outside. */
 export function batchPreimage(cluster: ClusterId, time: TimestampMs, requestDigests: readonly Digest[]): Uint8Array {
-  const writer = new PreimageWriter(TAG + HASH + U64 + U32 + requestDigests.length * HASH)
-    .tag(TAGS.batch)
-    .hex32(cluster)
+  const writer = headed(TAGS.batch, cluster, U64 + U32 + requestDigests.length * HASH)
     .u64(time)
     .u32(requestDigests.length);
   for (const requestDigest of requestDigests) writer.hex32(requestDigest);
@@ -180,9 +194,7 @@ export function batchPreimage(cluster: ClusterId, time: TimestampMs, requestDige
 
 /** Hashed to the history digest at `seq`: one link of the chain over all executed batches. */
 export function historyPreimage(cluster: ClusterId, previous: Digest, seq: SequenceNumber, batch: Digest): Uint8Array {
-  return new PreimageWriter(TAG + HASH + HASH + U64 + HASH)
-    .tag(TAGS.history)
-    .hex32(cluster)
+  return headed(TAGS.history, cluster, HASH + U64 + HASH)
     .hex32(previous)
     .u64(seq)
     .hex32(batch)
@@ -191,7 +203,10 @@ export function historyPreimage(cluster: ClusterId, previous: Digest, seq: Seque
 
 /** Hashed to the agreed seed of batch `seq`: unpredictable before the history up to it is. */
 export function seedPreimage(cluster: ClusterId, historyDigest: Digest, seq: SequenceNumber): Uint8Array {
-  return new PreimageWriter(TAG + 2 * HASH + U64).tag(TAGS.seed).hex32(cluster).hex32(historyDigest).u64(seq).finish();
+  return headed(TAGS.seed, cluster, HASH + U64)
+    .hex32(historyDigest)
+    .u64(seq)
+    .finish();
 }
 
 /** Hashed to the agreed seed of one operation: the batch's seed and the operation's place in the batch. */
@@ -215,14 +230,12 @@ export function stateEntryPreimage(key: Uint8Array, value: Uint8Array): Uint8Arr
 
 /** Hashed to the state root that a CHECKPOINT names: the 32 bytes of the sum over all entries. */
 export function stateRootPreimage(cluster: ClusterId, sum: Uint8Array): Uint8Array {
-  return new PreimageWriter(TAG + HASH + sum.length).tag(TAGS.stateRoot).hex32(cluster).raw(sum).finish();
+  return headed(TAGS.stateRoot, cluster, sum.length).raw(sum).finish();
 }
 
 /** What each replica signs for an executed batch (protocol rule 5.1). */
 export function statementPreimage(cluster: ClusterId, s: Statement): Uint8Array {
-  return new PreimageWriter(TAG + HASH + 2 * U64 + 2 * HASH)
-    .tag(TAGS.statement)
-    .hex32(cluster)
+  return headed(TAGS.statement, cluster, 2 * U64 + 2 * HASH)
     .u64(s.epoch)
     .u64(s.seq)
     .hex32(s.historyDigest)
@@ -258,9 +271,7 @@ export function sessionPreimage(
   seq: SequenceNumber,
   index: number,
 ): Uint8Array {
-  return new PreimageWriter(TAG + 3 * HASH + U64 + U32)
-    .tag(TAGS.session)
-    .hex32(cluster)
+  return headed(TAGS.session, cluster, 2 * HASH + U64 + U32)
     .hex32(client)
     .hex32(nonce)
     .u64(seq)

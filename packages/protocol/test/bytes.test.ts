@@ -4,11 +4,9 @@ import {
   compareBytes,
   copyBytes,
   equalBytes,
-  hexToBytes,
   InvariantViolation,
   PreimageWriter,
   utf8,
-  writeHex,
 } from "@quorate/protocol";
 import { expect } from "chai";
 import fc from "fast-check";
@@ -40,29 +38,6 @@ describe("Allocated bytes", () => {
     const copy = copyBytes(original);
     original.fill(9);
     expect([...copy]).to.deep.equal([1, 2, 3]);
-  });
-});
-
-describe("Hex", () => {
-  it("is what Node makes of the same bytes", () => {
-    fc.assert(fc.property(byteString, (bytes) => bytesToHex(bytes) === Buffer.from(bytes).toString("hex")));
-  });
-
-  it("gives the bytes back", () => {
-    fc.assert(fc.property(byteString, (bytes) => equalBytes(hexToBytes(bytesToHex(bytes)), bytes)));
-  });
-
-  it("is refused when odd, in upper case or not hex at all", () => {
-    for (const hex of ["0", "AB", "0g", "é0", "00 0", "-1", "\u0130\u0130"])
-      expect(() => hexToBytes(hex), JSON.stringify(hex)).to.throw(InvariantViolation);
-  });
-
-  it("is written in place without touching its neighbours", () => {
-    const target = new Uint8Array(4).fill(0xee);
-
-    writeHex(target, 1, "0102");
-
-    expect([...target]).to.deep.equal([0xee, 1, 2, 0xee]);
   });
 });
 

@@ -1,11 +1,13 @@
 import {
   bytesToHex,
+  epochNumber,
   genesisPreimage,
   InvariantViolation,
   MESSAGE_TYPE_CODES,
   RESULT_STATUS_CODES,
   replicaId,
   replicaMessagePreimage,
+  sequenceNumber,
   TAGS,
 } from "@quorate/protocol";
 import { expect } from "chai";
@@ -52,6 +54,21 @@ describe("The preimage", () => {
 
     expect(differing(prePrepare!, prepare!)).to.deep.equal([48]);
     expect(differing(prepare!, commit!)).to.deep.equal([48]);
+  });
+
+  it("begins with its own cluster, whichever cluster the one before was of", () => {
+    const fetch = {
+      type: "fetch-committed",
+      epoch: epochNumber(0),
+      first: sequenceNumber(1),
+      last: sequenceNumber(1),
+    } as const;
+
+    for (const n of [1, 2, 2, 1, 3, 1]) {
+      const preimage = replicaMessagePreimage(clusterOf(n), replicaId(1), fetch);
+      expect(bytesToHex(preimage.subarray(16, 48))).to.equal(clusterOf(n));
+      preimage.fill(0xee);
+    }
   });
 
   it("of a message is refused for a counter that is none, whatever the type system was told", () => {

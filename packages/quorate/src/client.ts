@@ -27,6 +27,7 @@ import {
 } from "@quorate/protocol";
 import type { DialOptions, Endpoint, PersistentLink, TransportError } from "@quorate/transport/client";
 import { CLIENT_DIAL_LIMITS } from "@quorate/transport/client";
+import { answersOther } from "./reply-peek.ts";
 
 /** An operation has no result; `failure.code` says why, `failure.effect` whether it may have had an effect. */
 export class QuorateError extends Error {
@@ -103,8 +104,8 @@ export class QuorateClient {
   readonly #downReasons = new Map<ReplicaId, string>();
   readonly #timers = new Map<ClientTimer, ReturnType<typeof setTimeout>>();
   readonly #waiting = new Map<number, Waiting>();
-  /** One request goes to several replicas as one object; it is encoded once. */
-  readonly #encoded = new WeakMap<ClientFrame, Uint8Array>();
+  /** One request goes to several replicas as one object, one after the other; it is encoded once. */
+  #encoded: { readonly frame: ClientFrame; readonly bytes: Uint8Array } | undefined;
   #submitted: ClientEvent[] = [];
   #calls = 0;
   #isClosed = false;
@@ -194,6 +195,8 @@ export class QuorateClient {
   }
 
   #onFrame(from: ReplicaId, bytes: Uint8Array): void {
+    // Most of the n replies to a request come after its f+1: they are dropped by the digest they name (rule 13.1).
+    if (answersOther(bytes, this.#core.openDigests)) return;
     const decoded = this.#codec.decodeServerFrame(bytes);
     if (!decoded.ok) return;
     const frame = decoded.value;
@@ -229,12 +232,8 @@ export class QuorateClient {
   }
 
   #encode(frame: ClientFrame): Uint8Array {
-    let bytes = this.#encoded.get(frame);
-    if (bytes === undefined) {
-      bytes = this.#codec.encodeClientFrame(frame);
-      this.#encoded.set(frame, bytes);
-    }
-    return bytes;
+    if (this.#encoded?.frame !== frame) this.#encoded = { frame, bytes: this.#codec.encodeClientFrame(frame) };
+    return this.#encoded.bytes;
   }
 
   #startTimer(timer: ClientTimer, token: number, afterMs: number): void {

@@ -5,6 +5,7 @@ import { expect } from "chai";
 import ts from "typescript";
 
 const PACKAGE = fileURLToPath(new URL("..", import.meta.url));
+const ROOT_README = fileURLToPath(new URL("../../../README.md", import.meta.url));
 const manifest = JSON.parse(readFileSync(join(PACKAGE, "package.json"), "utf8"));
 
 const OPTIONS: ts.CompilerOptions = {
@@ -19,6 +20,8 @@ const OPTIONS: ts.CompilerOptions = {
   noUnusedLocals: true,
   skipLibCheck: true,
   noEmit: true,
+  allowJs: true,
+  checkJs: true,
 };
 
 /** What the compiler has to say about sources that stand in this package without being on the disk. */
@@ -38,6 +41,9 @@ function complaints(sources: ReadonlyMap<string, string>): string[] {
   });
 }
 
+const examplesOf = (readme: string): string[] =>
+  [...readme.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, code]) => code as string);
+
 const asFiles = (texts: readonly string[]): Map<string, string> =>
   new Map(texts.map((text, i) => [join(PACKAGE, `example-${i}.mts`), text]));
 
@@ -46,10 +52,20 @@ describe("the quorate package", function () {
 
   it("has examples in its README that compile", () => {
     const readme = readFileSync(join(PACKAGE, "README.md"), "utf8");
-    const examples = [...readme.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, code]) => code as string);
+    const examples = examplesOf(readme);
 
     expect(examples).to.have.length.greaterThan(2);
     expect(complaints(asFiles(examples))).to.deep.equal([]);
+  });
+
+  it("has examples in the README of the whole that compile, files that they name included", () => {
+    const readme = readFileSync(ROOT_README, "utf8");
+    const named = [...readme.matchAll(/`(\w+\.mjs)`:\n\n```js\n([\s\S]*?)^```$/gm)];
+    const files = named.map(([, name, code]) => [join(PACKAGE, name as string), code as string] as const);
+
+    expect(files.map(([path]) => path)).to.deep.equal([join(PACKAGE, "counter.mjs"), join(PACKAGE, "add.mjs")]);
+    expect(examplesOf(readme)).to.have.length.greaterThan(2);
+    expect(complaints(new Map([...files, ...asFiles(examplesOf(readme))]))).to.deep.equal([]);
   });
 
   it("would notice an example that does not compile", () => {

@@ -14,11 +14,8 @@ import type {
   VerifiedViewChange,
 } from "@quorate/protocol";
 
-/**
- * Everything that can happen to a replica. `atMs` is wall-clock milliseconds that the runner keeps from going back; the
- * replica has no other clock.
- */
-export type ReplicaEvent = { readonly atMs: number } & (
+/** Everything that can happen to a replica; when, is told beside it (see `Replica.step`). */
+export type ReplicaEvent =
   | { readonly type: "start" }
   /** A client's request, from the client or passed on by a replica, with the state machine's judgement of it. */
   | { readonly type: "request"; readonly request: VerifiedRequest; readonly standing: RequestStanding }
@@ -39,5 +36,4 @@ export type ReplicaEvent = { readonly atMs: number } & (
   /** The state machine has executed `seq`. */
   | { readonly type: "executed"; readonly seq: SequenceNumber; readonly progress: ExecutionProgress }
   /** The state after executing `seq` is durable and has this root; only for numbers executed with `checkpoint`. */
-  | { readonly type: "state-durable"; readonly seq: SequenceNumber; readonly stateRoot: Digest }
-);
+  | { readonly type: "state-durable"; readonly seq: SequenceNumber; readonly stateRoot: Digest };

@@ -48,9 +48,14 @@ export class OutputGate {
   onDurable(write: WriteNumber): readonly Exclude<Effect, { type: "persist" }>[] {
     invariant(write <= this.#written, "output-gate.durable-before-written", { write, written: this.#written });
     this.#durable = Math.max(this.#durable, write);
-    const held = this.#waiting.findIndex(({ after }) => after > this.#durable);
-    const count = held === -1 ? this.#waiting.length : held;
-    return this.#waiting.splice(0, count).map(({ effect }) => effect);
+    const waiting = this.#waiting;
+    const released: Exclude<Effect, { type: "persist" }>[] = [];
+    for (const { effect, after } of waiting) {
+      if (after > this.#durable) break;
+      released.push(effect);
+    }
+    this.#waiting = released.length === waiting.length ? [] : waiting.slice(released.length);
+    return released;
   }
 }
 

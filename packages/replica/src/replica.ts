@@ -27,6 +27,7 @@ import {
   sequenceNumber,
   type ThreePhaseMessage,
   type Verified,
+  type VerifiedBatch,
   type VerifiedCommittedEntry,
   type VerifiedEnvelope,
   type VerifiedNewView,
@@ -36,7 +37,7 @@ import {
 } from "@quorate/protocol";
 import { GapFiller, ServingBudget } from "@quorate/state-transfer";
 import { type RestoredViews, type ViewChangeStep, ViewChanging, type ViewChangingOptions } from "@quorate/view-change";
-import { Backlog, type EarlyMessage } from "./backlog.ts";
+import { Backlog } from "./backlog.ts";
 import type { ReplicaEvent } from "./events.ts";
 import { PrimaryWatch } from "./primary-watch.ts";
 import { type OrderingStand, StatusRounds } from "./status-rounds.ts";
@@ -140,9 +141,14 @@ export class Replica {
     };
   }
 
+  /** The view this replica is in, as `status` says. */
+  get view(): ViewNumber {
+    return this.#ordering.view;
+  }
+
   /** Whether verifying this message would be wasted: it could change nothing (protocol rule 13.1). */
   isRedundant(from: ReplicaId, message: ReplicaMessage): boolean {
-    if (this.#isForeign({ from, message })) return true;
+    if (this.#isForeign(from, message)) return true;
     switch (message.type) {
       case "pre-prepare":
       case "prepare":
@@ -164,12 +170,12 @@ export class Replica {
 
   /** As `isRedundant`, for a VIEW-CHANGE, whoever passes it on. */
   isViewChangeRedundant(envelope: Envelope<ViewChange>): boolean {
-    return this.#isForeign(envelope) || this.#viewChanging.isViewChangeRedundant(envelope);
+    return this.#isForeign(envelope.from, envelope.message) || this.#viewChanging.isViewChangeRedundant(envelope);
   }
 
   /** As `isRedundant`, for a NEW-VIEW, whoever passes it on. */
   isNewViewRedundant(envelope: Envelope<NewView>): boolean {
-    return this.#isForeign(envelope) || this.#viewChanging.isNewViewRedundant(envelope);
+    return this.#isForeign(envelope.from, envelope.message) || this.#viewChanging.isNewViewRedundant(envelope);
   }
 
   /** As `isRedundant`, for a committed entry. */
@@ -193,45 +199,46 @@ export class Replica {
     return seq > this.#checkpointing.certified.seq;
   }
 
-  /** @throws InvariantViolation when this replica's own code or state is wrong; the process must stop. */
-  step(event: ReplicaEvent): readonly Effect[] {
+  /**
+   * One event in, an ordered list of effects out.
+   *
+   * @param atMs wall-clock milliseconds that the runner keeps from going back; the replica has no other clock.
+   * @throws InvariantViolation when this replica's own code or state is wrong; the process must stop.
+   */
+  step(event: ReplicaEvent, atMs: number): readonly Effect[] {
     const out: Effect[] = [];
-    this.#dispatch(event, out);
+    this.#dispatch(event, atMs, out);
     this.#gapFiller.onDelivered(this.#ordering.lastDelivered, out);
-    this.#watchPrimary(event.atMs, out);
+    this.#watchPrimary(atMs, out);
     this.#checkInvariants();
     return out;
   }
 
-  #dispatch(event: ReplicaEvent, out: Effect[]): void {
+  #dispatch(event: ReplicaEvent, atMs: number, out: Effect[]): void {
     switch (event.type) {
       case "start":
-        return this.#onStart(event.atMs, out);
+        return this.#onStart(atMs, out);
       case "request":
-        return this.#onRequest(event, out);
+        return this.#onRequest(event, atMs, out);
       case "message":
-        return this.#onMessage(event, out);
+        return this.#onMessage(event, atMs, out);
       case "batch-body":
-        return this.#onBatchBody(event, out);
+        return this.#onBatchBody(event, atMs, out);
       case "committed":
         return this.#onCommitted(event, out);
       case "certificate":
         if (event.isBelowHistory) this.#gapFiller.onBelowHistory(event.from, this.#ordering.lastDelivered, out);
-        return this.#afterCheckpoint(this.#checkpointing.onCertificate(event.certificate), event.atMs, out);
+        return this.#afterCheckpoint(this.#checkpointing.onCertificate(event.certificate), atMs, out);
       case "view-change":
-        return this.#follow(this.#viewChanging.onViewChange(event.viewChange, out), event.atMs, out);
+        return this.#follow(this.#viewChanging.onViewChange(event.viewChange, out), atMs, out);
       case "new-view":
-        return this.#follow(this.#viewChanging.onNewView(event.newView, out), event.atMs, out);
+        return this.#follow(this.#viewChanging.onNewView(event.newView, out), atMs, out);
       case "timeout":
-        return this.#onTimeout(event, out);
+        return this.#onTimeout(event, atMs, out);
       case "executed":
-        return this.#onExecuted(event, out);
+        return this.#onExecuted(event, atMs, out);
       case "state-durable":
-        return this.#afterCheckpoint(
-          this.#checkpointing.onStateDurable(event.seq, event.stateRoot, out),
-          event.atMs,
-          out,
-        );
+        return this.#afterCheckpoint(this.#checkpointing.onStateDurable(event.seq, event.stateRoot, out), atMs, out);
       default:
         return assertNever(event);
     }
@@ -246,8 +253,8 @@ export class Replica {
     this.#statusRounds.startTimer(out);
   }
 
-  #onRequest(event: Extract<ReplicaEvent, { type: "request" }>, out: Effect[]): void {
-    const { request, standing, atMs } = event;
+  #onRequest(event: Extract<ReplicaEvent, { type: "request" }>, atMs: number, out: Effect[]): void {
+    const { request, standing } = event;
     const outcome = this.#ordering.onRequest(request, standing, atMs, out);
     if (outcome === "full") {
       out.push({ type: "rejected", rejection: { code: "request.queue-full", from: undefined } });
@@ -263,7 +270,8 @@ export class Replica {
     out.push({ type: "send", to: this.#ordering.primary, frame: { type: "request", request } });
   }
 
-  #onMessage({ envelope, batch, atMs }: Extract<ReplicaEvent, { type: "message" }>, out: Effect[]): void {
+  #onMessage(event: Extract<ReplicaEvent, { type: "message" }>, atMs: number, out: Effect[]): void {
+    const { envelope } = event;
     const { from, message } = envelope;
     if (memberOf(this.#membership, from) === undefined) return reject({ code: "membership.stranger", from }, out);
     if (message.epoch !== this.#membership.epoch)
@@ -272,7 +280,7 @@ export class Replica {
       case "pre-prepare":
       case "prepare":
       case "commit":
-        return this.#onThreePhase({ envelope: narrow(envelope, message), batch }, atMs, out);
+        return this.#onThreePhase(narrow(envelope, message), event.batch, atMs, out);
       case "checkpoint": {
         const stable = this.#checkpointing.onCheckpoint(narrow(envelope, message), out);
         return this.#afterCheckpoint(stable, atMs, out);
@@ -300,32 +308,35 @@ export class Replica {
     return isAbove || !this.#backlog.hasRoomFor(from, message);
   }
 
-  #onThreePhase(early: EarlyMessage, atMs: number, out: Effect[]): void {
-    const { from, message } = early.envelope;
+  #onThreePhase(
+    envelope: VerifiedEnvelope<ThreePhaseMessage>,
+    batch: VerifiedBatch | undefined,
+    atMs: number,
+    out: Effect[],
+  ): void {
+    const { from, message } = envelope;
     const standing = this.#ordering.classify(message);
     if (standing === "future") {
       if (message.seq > this.#ordering.highWatermark + this.#options.windowSize)
         return reject({ code: "window.above", from, seq: message.seq }, out);
-      if (!this.#backlog.add(early)) reject({ code: "backlog.full", from }, out);
+      if (!this.#backlog.add({ envelope, batch })) reject({ code: "backlog.full", from }, out);
       return;
     }
     if (standing !== "current") return reject(rejectionOf(standing, from, message), out);
-    this.#afterOrdering(this.#order(early, atMs, out), out);
-  }
-
-  #order({ envelope, batch }: EarlyMessage, atMs: number, out: Effect[]): Decision[] {
-    switch (envelope.message.type) {
+    switch (message.type) {
       case "pre-prepare":
-        return this.#ordering.onPrePrepare(narrow(envelope, envelope.message), batch, atMs, out);
+        return this.#afterOrdering(this.#ordering.onPrePrepare(narrow(envelope, message), batch, atMs, out), out);
       case "prepare":
-        return this.#ordering.onPrepare(narrow(envelope, envelope.message), atMs, out);
+        return this.#afterOrdering(this.#ordering.onPrepare(narrow(envelope, message), atMs, out), out);
       case "commit":
-        return this.#ordering.onCommit(narrow(envelope, envelope.message), out);
+        return this.#afterOrdering(this.#ordering.onCommit(narrow(envelope, message), out), out);
+      default:
+        return assertNever(message);
     }
   }
 
-  #onBatchBody(event: Extract<ReplicaEvent, { type: "batch-body" }>, out: Effect[]): void {
-    const decisions = this.#ordering.onBatchBody(event.batch, event.atMs, out);
+  #onBatchBody(event: Extract<ReplicaEvent, { type: "batch-body" }>, atMs: number, out: Effect[]): void {
+    const decisions = this.#ordering.onBatchBody(event.batch, atMs, out);
     if (decisions !== undefined) return this.#afterOrdering(decisions, out);
     reject({ code: "body.not-asked-for", from: event.from, digest: event.batch.digest }, out);
   }
@@ -337,8 +348,8 @@ export class Replica {
     this.#afterOrdering(this.#ordering.onCommitted(event.entry, out), out);
   }
 
-  #onExecuted(event: Extract<ReplicaEvent, { type: "executed" }>, out: Effect[]): void {
-    const { seq, progress, atMs } = event;
+  #onExecuted(event: Extract<ReplicaEvent, { type: "executed" }>, atMs: number, out: Effect[]): void {
+    const { seq, progress } = event;
     invariant(seq === this.#executed + 1, "replica.executed-out-of-order", { seq, executed: this.#executed });
     const decision = this.#executing.get(seq);
     invariant(decision !== undefined, "replica.executed-unasked", { seq });
@@ -351,19 +362,19 @@ export class Replica {
       this.#viewChanging.onProgress(waitedMs);
   }
 
-  #onTimeout(event: Extract<ReplicaEvent, { type: "timeout" }>, out: Effect[]): void {
+  #onTimeout(event: Extract<ReplicaEvent, { type: "timeout" }>, atMs: number, out: Effect[]): void {
     switch (event.timer) {
       case "status":
-        if (this.#statusRounds.isDue(event.token)) this.#onStatusTick(event.atMs, out);
+        if (this.#statusRounds.isDue(event.token)) this.#onStatusTick(atMs, out);
         return;
       case "clock-wait":
-        return this.#afterOrdering(this.#ordering.onClockWait(event.atMs, out), out);
+        return this.#afterOrdering(this.#ordering.onClockWait(atMs, out), out);
       case "fetch":
         return this.#gapFiller.onTimeout(event.token, this.#ordering.lastDelivered, out);
       case "progress":
-        return this.#onProgressTimeout(event.token, event.atMs, out);
+        return this.#onProgressTimeout(event.token, atMs, out);
       case "view-change":
-        return this.#follow(this.#viewChanging.onTimeout(event.token), event.atMs, out);
+        return this.#follow(this.#viewChanging.onTimeout(event.token), atMs, out);
       default:
         return assertNever(event.timer);
     }
@@ -466,7 +477,8 @@ export class Replica {
 
   #releaseBacklog(atMs: number, out: Effect[]): void {
     const { view, highWatermark } = this.#ordering;
-    for (const early of this.#backlog.release(view, highWatermark)) this.#onThreePhase(early, atMs, out);
+    for (const early of this.#backlog.release(view, highWatermark))
+      this.#onThreePhase(early.envelope, early.batch, atMs, out);
   }
 
   /** Does what the view change asks for, step by step. */
@@ -501,7 +513,7 @@ export class Replica {
   }
 
   /** Of another epoch, or of nobody. */
-  #isForeign({ from, message }: Pick<Envelope, "from" | "message">): boolean {
+  #isForeign(from: ReplicaId, message: ReplicaMessage): boolean {
     return message.epoch !== this.#membership.epoch || memberOf(this.#membership, from) === undefined;
   }
 

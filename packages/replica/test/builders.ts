@@ -114,40 +114,40 @@ export class Disk {
 }
 
 /** From frames to events, as a host does it: verified, or dropped. */
-export function eventOf(from: number, frame: ReplicaFrame, atMs: number): ReplicaEvent | undefined {
+export function eventOf(from: number, frame: ReplicaFrame): ReplicaEvent | undefined {
   switch (frame.type) {
     case "pre-prepare": {
       const envelope = verifier.verifyEnvelope(frame.envelope, membership);
-      return envelope && { type: "message", envelope, batch: verifier.verifyBatch(frame.batch), atMs };
+      return envelope && { type: "message", envelope, batch: verifier.verifyBatch(frame.batch) };
     }
     case "signed": {
       const envelope = verifier.verifyEnvelope(frame.envelope, membership);
-      return envelope && { type: "message", envelope, atMs };
+      return envelope && { type: "message", envelope };
     }
     case "request": {
       const request = verifier.verifyRequest(frame.request);
-      return request && { type: "request", request, standing: { type: "executable" }, atMs };
+      return request && { type: "request", request, standing: { type: "executable" } };
     }
     case "batch-body": {
       const batch = verifier.verifyBatch(frame.batch);
-      return batch && { type: "batch-body", from: replicaId(from), batch, atMs };
+      return batch && { type: "batch-body", from: replicaId(from), batch };
     }
     case "committed": {
       const entry = verifier.verifyCommittedEntry(frame.entry, membership);
-      return entry && { type: "committed", from: replicaId(from), entry, atMs };
+      return entry && { type: "committed", from: replicaId(from), entry };
     }
     case "view-change": {
       const viewChange = verifier.verifyViewChange(frame.viewChange, membership);
-      return viewChange && { type: "view-change", from: replicaId(from), viewChange, atMs };
+      return viewChange && { type: "view-change", from: replicaId(from), viewChange };
     }
     case "new-view": {
       const newView = verifier.verifyNewView(frame.newView, membership);
-      return newView && { type: "new-view", from: replicaId(from), newView, atMs };
+      return newView && { type: "new-view", from: replicaId(from), newView };
     }
     default: {
       const certificate = verifier.verifyCheckpointCertificate(frame.checkpoint, membership);
       const isBelowHistory = frame.type === "below-history";
-      return certificate && { type: "certificate", from: replicaId(from), certificate, isBelowHistory, atMs };
+      return certificate && { type: "certificate", from: replicaId(from), certificate, isBelowHistory };
     }
   }
 }
@@ -177,7 +177,7 @@ export class Node {
     this.disk = disk;
     this.#emit = emit;
     this.#replica = this.#recovered();
-    this.#step({ type: "start", atMs: this.nowMs });
+    this.#step({ type: "start" });
   }
 
   get status(): Replica["status"] {
@@ -186,11 +186,11 @@ export class Node {
   receive({ from, frame }: Packet): void {
     // As a host does: who has the answer does not order again.
     if (frame.type === "request" && this.#answered.has(requestDigest(hasher, cluster, frame.request))) return;
-    const event = eventOf(from, frame, this.nowMs);
+    const event = eventOf(from, frame);
     if (event !== undefined) this.#step(event);
   }
   request(request: VerifiedRequest): void {
-    this.#step({ type: "request", request, standing: { type: "executable" }, atMs: this.nowMs });
+    this.#step({ type: "request", request, standing: { type: "executable" } });
   }
   /** What a power cut leaves: the log up to the last flush, and all that waited behind it done or undone with it. */
   durable(): Disk {
@@ -200,7 +200,7 @@ export class Node {
   /** The timer ends, if it runs. */
   fire(timer: TimerName): void {
     const token = this.timers.get(timer);
-    if (token !== undefined) this.#step({ type: "timeout", timer, token, atMs: this.nowMs });
+    if (token !== undefined) this.#step({ type: "timeout", timer, token });
   }
   flush(): void {
     this.#unflushed.clear();
@@ -220,7 +220,7 @@ export class Node {
   }
 
   #step(event: ReplicaEvent): void {
-    const effects = this.#replica.step(event);
+    const effects = this.#replica.step(event, this.nowMs);
     this.effects.push(...effects);
     const { writes, effects: now } = this.#gate.push(effects);
     this.disk.log.push(...writes);
@@ -268,9 +268,9 @@ export class Node {
     this.disk.executed.push(batch.digest);
     const answered = batch.requests.map(({ digest }) => digest);
     for (const digest of answered) this.#answered.add(digest);
-    this.#step({ type: "executed", seq, progress: { answered, sessions: [], evicted: [] }, atMs: this.nowMs });
+    this.#step({ type: "executed", seq, progress: { answered, sessions: [], evicted: [] } });
     const stateRoot = digestOf(this.disk.executed.join());
-    if (checkpoint) this.#step({ type: "state-durable", seq, stateRoot, atMs: this.nowMs });
+    if (checkpoint) this.#step({ type: "state-durable", seq, stateRoot });
   }
 }
 

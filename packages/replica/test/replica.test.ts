@@ -68,8 +68,8 @@ describe("four replicas without faults", () => {
     });
     const checkpoint = { epoch, seq: seqOf(K), stateRoot, signatures };
     const replica = newReplica(1);
-    const event = eventOf(0, { type: "stable-checkpoint", checkpoint }, 0);
-    expect(event && replica.step(event)).to.deep.equal([]);
+    const event = eventOf(0, { type: "stable-checkpoint", checkpoint });
+    expect(event && replica.step(event, 0)).to.deep.equal([]);
     expect(replica.status.lowWatermark).to.equal(0);
   });
 
@@ -168,8 +168,8 @@ describe("nothing depends on a message arriving (protocol rule 4.8)", () => {
 describe("Replica and strangers, other epochs, other places", () => {
   const receive = (from: number, message: Parameters<typeof envelopeOf>[1]): string[] => {
     const replica = newReplica(1);
-    replica.step({ type: "start", atMs: 0 });
-    const effects = replica.step({ type: "message", envelope: envelopeOf(from, message), atMs: 0 });
+    replica.step({ type: "start" }, 0);
+    const effects = replica.step({ type: "message", envelope: envelopeOf(from, message) }, 0);
     return effects.map((effect) => (effect.type === "rejected" ? effect.rejection.code : effect.type));
   };
   const commit = { type: "commit", epoch, view: viewNumber(0), seq: seqOf(1), digest: digestOf("x") } as const;
@@ -203,7 +203,7 @@ describe("Replica and strangers, other epochs, other places", () => {
     const replica = newReplica(1);
     const early = envelopeOf(2, { ...commit, seq: seqOf(L + 1) });
     expect(replica.isRedundant(early.from, early.message), "first").to.equal(false);
-    replica.step({ type: "message", envelope: early, atMs: 0 });
+    replica.step({ type: "message", envelope: early }, 0);
     expect(replica.isRedundant(early.from, early.message), "again").to.equal(true);
     expect(replica.isRedundant(early.from, { ...commit, seq: seqOf(2 * L + 1) }), "far above").to.equal(true);
   });
@@ -213,7 +213,7 @@ describe("Replica and strangers, other epochs, other places", () => {
     for (const seq of [1, L + 1]) {
       const proposal = envelopeOf(0, { ...commit, type: "pre-prepare", seq: seqOf(seq) });
       expect(replica.isProposalHeld(proposal.message), `${seq}, before`).to.equal(false);
-      replica.step({ type: "message", envelope: proposal, atMs: 0 });
+      replica.step({ type: "message", envelope: proposal }, 0);
       expect(replica.isProposalHeld(proposal.message), `${seq}, after`).to.equal(true);
     }
   });
@@ -222,9 +222,9 @@ describe("Replica and strangers, other epochs, other places", () => {
     const cluster = new Cluster();
     for (let i = 0; i < 3; i++) cluster.request(`${i}`);
     const entry = cluster.at(0).disk.history.get(3)!;
-    const body = eventOf(0, { type: "batch-body", batch: entry.batch }, 0)!;
+    const body = eventOf(0, { type: "batch-body", batch: entry.batch })!;
     const codes = newReplica(1)
-      .step(body)
+      .step(body, 0)
       .map((effect) => effect.type === "rejected" && effect.rejection.code);
     expect(codes).to.deep.equal(["body.not-asked-for"]);
   });
@@ -234,7 +234,7 @@ describe("Replica and strangers, other epochs, other places", () => {
     const refused: unknown[] = [];
     for (let i = 0; i < 65; i++) {
       const request = requestOf(`${i}`);
-      const effects = replica.step({ type: "request", request, standing: { type: "executable" }, atMs: 0 });
+      const effects = replica.step({ type: "request", request, standing: { type: "executable" } }, 0);
       for (const effect of effects) if (effect.type === "refuse") refused.push(effect.requestDigest);
     }
     expect(refused).to.deep.equal([requestOf("64").digest]);
@@ -242,7 +242,7 @@ describe("Replica and strangers, other epochs, other places", () => {
 
   it("an execution that was not asked for is our own bug", () => {
     const progress = { answered: [], sessions: [], evicted: [] };
-    expect(() => newReplica(1).step({ type: "executed", seq: seqOf(1), progress, atMs: 0 })).to.throw(
+    expect(() => newReplica(1).step({ type: "executed", seq: seqOf(1), progress }, 0)).to.throw(
       "replica.executed-unasked",
     );
   });

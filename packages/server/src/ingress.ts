@@ -21,9 +21,6 @@ import type { Replica, ReplicaEvent } from "@quorate/replica";
 import { ServingBudget } from "@quorate/state-transfer";
 import type { IngressRejection } from "./ports.ts";
 
-/** An event without its time: the host adds it. */
-export type UntimedEvent = ReplicaEvent extends infer E ? (E extends ReplicaEvent ? Omit<E, "atMs"> : never) : never;
-
 /** What a correct replica has checked before it sends or passes on. */
 export const JUNK_CODES: ReadonlySet<IngressRejection["code"]> = new Set([
   "ingress.bad-signature",
@@ -83,7 +80,7 @@ export class Ingress {
   }
 
   /** A frame from the replica at the other end of an authenticated link. */
-  fromReplica(peer: ReplicaId, frame: ReplicaFrame): UntimedEvent | undefined {
+  fromReplica(peer: ReplicaId, frame: ReplicaFrame): ReplicaEvent | undefined {
     switch (frame.type) {
       case "pre-prepare":
         return this.#prePrepare(peer, frame.envelope, frame.batch);
@@ -117,7 +114,7 @@ export class Ingress {
     return verified ?? this.#refuse(client, "ingress.bad-signature");
   }
 
-  #prePrepare(peer: ReplicaId, envelope: Envelope<PrePrepare>, body: Batch): UntimedEvent | undefined {
+  #prePrepare(peer: ReplicaId, envelope: Envelope<PrePrepare>, body: Batch): ReplicaEvent | undefined {
     const { replica, verifier, membership, digestOf } = this.#options;
     // Anyone may pass a pre-prepare on: a lost one must not depend on its sender alone.
     if (replica.isRedundant(envelope.from, envelope.message)) return this.#refuse(peer, "ingress.redundant");
@@ -134,7 +131,7 @@ export class Ingress {
     return { type: "message", envelope: verified, batch };
   }
 
-  #signed(peer: ReplicaId, envelope: Envelope): UntimedEvent | undefined {
+  #signed(peer: ReplicaId, envelope: Envelope): ReplicaEvent | undefined {
     const { replica, verifier, membership } = this.#options;
     if (envelope.from !== peer) return this.#refuse(peer, "ingress.foreign-vote");
     if (replica.isRedundant(peer, envelope.message)) return this.#refuse(peer, "ingress.redundant");
@@ -152,7 +149,7 @@ export class Ingress {
     return type === "checkpoint" ? this.#checkpoints : this.#questions;
   }
 
-  #request(request: Request, peer: ReplicaId): UntimedEvent | undefined {
+  #request(request: Request, peer: ReplicaId): ReplicaEvent | undefined {
     const verified = this.#options.verifier.verifyRequest(request);
     if (verified === undefined) return this.#refuse(peer, "ingress.bad-signature");
     const standing = this.#options.standingOf(verified);
@@ -163,14 +160,14 @@ export class Ingress {
     return { type: "request", request: verified, standing };
   }
 
-  #batchBody(peer: ReplicaId, body: Batch): UntimedEvent | undefined {
+  #batchBody(peer: ReplicaId, body: Batch): ReplicaEvent | undefined {
     const { replica, verifier, digestOf } = this.#options;
     if (!replica.isBodyAwaited(digestOf(body))) return this.#refuse(peer, "ingress.redundant");
     const batch = verifier.verifyBatch(body);
     return batch === undefined ? this.#refuse(peer, "ingress.bad-batch") : { type: "batch-body", from: peer, batch };
   }
 
-  #committed(peer: ReplicaId, frame: Extract<ReplicaFrame, { type: "committed" }>): UntimedEvent | undefined {
+  #committed(peer: ReplicaId, frame: Extract<ReplicaFrame, { type: "committed" }>): ReplicaEvent | undefined {
     const { replica, verifier, membership } = this.#options;
     if (!replica.isEntryAwaited(frame.entry.certificate.seq)) return this.#refuse(peer, "ingress.redundant");
     const entry = verifier.verifyCommittedEntry(frame.entry, membership);
@@ -182,7 +179,7 @@ export class Ingress {
   #certificate(
     peer: ReplicaId,
     { type, checkpoint }: Extract<ReplicaFrame, { type: "stable-checkpoint" | "below-history" }>,
-  ): UntimedEvent | undefined {
+  ): ReplicaEvent | undefined {
     const { replica, verifier, membership } = this.#options;
     const isBelowHistory = type === "below-history" && replica.isDonor(peer);
     if (!isBelowHistory && !replica.isCertificateAwaited(checkpoint.seq))
@@ -194,7 +191,7 @@ export class Ingress {
   }
 
   /** Whoever passes one on has verified it, so a bad one is always the peer's own fault; as in `#newView`. */
-  #viewChange(peer: ReplicaId, given: JustifiedViewChange): UntimedEvent | undefined {
+  #viewChange(peer: ReplicaId, given: JustifiedViewChange): ReplicaEvent | undefined {
     const { replica, verifier, membership, nowMs } = this.#options;
     if (replica.isViewChangeRedundant(given.envelope)) return this.#refuse(peer, "ingress.redundant");
     if (!this.#viewChanges.take(peer, nowMs())) return this.#refuse(peer, "ingress.over-budget");
@@ -204,7 +201,7 @@ export class Ingress {
       : { type: "view-change", from: peer, viewChange };
   }
 
-  #newView(peer: ReplicaId, given: JustifiedNewView): UntimedEvent | undefined {
+  #newView(peer: ReplicaId, given: JustifiedNewView): ReplicaEvent | undefined {
     const { replica, verifier, membership, nowMs } = this.#options;
     if (replica.isNewViewRedundant(given.envelope)) return this.#refuse(peer, "ingress.redundant");
     if (!this.#viewChanges.take(peer, nowMs())) return this.#refuse(peer, "ingress.over-budget");

@@ -14,6 +14,7 @@ import {
   type PublicKey,
   type ReplicaFrame,
   type ReplicaId,
+  type Reply,
   type Request,
   type SequenceNumber,
   type ServerFrame,
@@ -24,15 +25,22 @@ import {
   type VerifiedRequest,
   viewNumber,
 } from "@quorate/protocol";
-import { OutputGate, type Released, Replica, type ReplicaStatus, recover } from "@quorate/replica";
-import { type Execution, Executor, type Service } from "@quorate/state-machine";
+import {
+  OutputGate,
+  Replica,
+  type ReplicaEvent,
+  type ReplicaStatus,
+  recover,
+  type WriteNumber,
+} from "@quorate/replica";
+import { type ExecutedReply, Executor, type Service } from "@quorate/state-machine";
 import type { ReplicaStore } from "@quorate/storage";
 import { readCheckpointMark, writeCheckpointMark } from "./checkpoint-mark.ts";
 import { ClientShare } from "./client-share.ts";
 import { readDisk } from "./disk-recovery.ts";
 import { EvidenceShelf } from "./evidence-shelf.ts";
 import { HistoryDonor } from "./history-donor.ts";
-import { Ingress, JUNK_CODES, type UntimedEvent } from "./ingress.ts";
+import { Ingress, JUNK_CODES } from "./ingress.ts";
 import type { HostObserver, HostPorts, IngressRejection } from "./ports.ts";
 import { SteadyClock } from "./steady-clock.ts";
 
@@ -100,7 +108,7 @@ export class ReplicaHost {
   /** Requests whose signatures are looked at: each costs far more than it costs to send. */
   readonly #requests = new ClientShare(CLIENT_REQUESTS_PER_SECOND_MAX);
   readonly #clock: SteadyClock;
-  readonly #events: UntimedEvent[] = [];
+  readonly #events: ReplicaEvent[] = [];
   #isDraining = false;
   #isFlushing = false;
   #isDead = false;
@@ -178,10 +186,12 @@ export class ReplicaHost {
   onReplicaFrame(peer: ReplicaId, frame: ReplicaFrame): boolean {
     if (this.#isDead) return true;
     this.#isJunk = false;
-    this.#guard(() => {
+    try {
       const event = this.#ingress.fromReplica(peer, frame);
       if (event !== undefined) this.#step(event);
-    });
+    } catch (error) {
+      this.#onThrown(error);
+    }
     return !this.#isJunk;
   }
 
@@ -192,11 +202,12 @@ export class ReplicaHost {
    */
   onClientFrame(client: PublicKey, frame: ClientFrame): boolean {
     if (this.#isDead) return true;
-    let isCorrect = true;
-    this.#guard(() => {
-      isCorrect = this.#onClientRequest(client, frame.request);
-    });
-    return isCorrect;
+    try {
+      return this.#onClientRequest(client, frame.request);
+    } catch (error) {
+      this.#onThrown(error);
+      return true;
+    }
   }
 
   /** What a client is told when its link is up: hints for a start. */
@@ -238,29 +249,33 @@ export class ReplicaHost {
     if (reply === undefined) return false;
     const bytes = reply.results.reduce((sum, { value }) => sum + value.length, REPLY_BYTES);
     this.#repeats.spend(client, atMs, bytes);
-    const { view } = this.#replica.status;
-    this.#options.ports.sendToClient(client, { type: "reply", reply: { ...reply, view } });
+    this.#reply(client, reply);
     return true;
   }
 
   /** Steps, and performs what may happen now; events that this brings about follow in order, never inside one another. */
-  #step(event: UntimedEvent): void {
+  #step(event: ReplicaEvent): void {
     this.#events.push(event);
     if (this.#isDraining || this.#isDead) return;
-    this.#isDraining = true;
-    this.#guard(() => {
-      for (let next = this.#events.shift(); next !== undefined; next = this.#events.shift()) this.#stepOne(next);
+    try {
+      this.#drain();
       this.#flush();
-    });
+    } catch (error) {
+      this.#onThrown(error);
+    }
+  }
+
+  #drain(): void {
+    this.#isDraining = true;
+    for (let event = this.#events.shift(); event !== undefined; event = this.#events.shift()) this.#stepOne(event);
     this.#isDraining = false;
   }
 
-  #stepOne(event: UntimedEvent): void {
-    const effects = this.#replica.step({ ...event, atMs: this.#now() });
-    this.#perform(this.#gate.push(effects));
-  }
-
-  #perform({ writes, effects }: Released): void {
+  #stepOne(event: ReplicaEvent): void {
+    const stepped = this.#replica.step(event, this.#now());
+    // Most votes change a count and ask for nothing.
+    if (stepped.length === 0) return;
+    const { writes, effects } = this.#gate.push(stepped);
     const { store, codec } = this.#options;
     for (const record of writes) store.log.append(sequenceNumberOf(record), codec.encodeLogRecord(record));
     for (const effect of effects) this.#performOne(effect);
@@ -279,14 +294,19 @@ export class ReplicaHost {
       if (this.#isDead) return;
       if (failure !== undefined) return this.#die(failure);
       this.#flushedWrite = write;
-      this.#guard(() => {
-        this.#isDraining = true;
-        for (const effect of this.#gate.onDurable(write)) this.#performOne(effect);
-        for (let next = this.#events.shift(); next !== undefined; next = this.#events.shift()) this.#stepOne(next);
-        this.#isDraining = false;
-        this.#flush();
-      });
+      try {
+        this.#afterFlush(write);
+      } catch (error) {
+        this.#onThrown(error);
+      }
     });
+  }
+
+  #afterFlush(write: WriteNumber): void {
+    this.#isDraining = true;
+    for (const effect of this.#gate.onDurable(write)) this.#performOne(effect);
+    this.#drain();
+    this.#flush();
   }
 
   #performOne(effect: Performed): void {
@@ -323,19 +343,19 @@ export class ReplicaHost {
   }
 
   #execute({ seq, batch, checkpoint }: Extract<Effect, { type: "execute" }>): void {
-    const { observer, ports } = this.#options;
-    const execution: Execution = this.#executor.execute(seq, batch);
-    const { view } = this.#replica.status;
-    for (const { client, reply } of execution.replies)
-      ports.sendToClient(client, { type: "reply", reply: { ...reply, view } });
-    observer.onExecuted?.({
-      seq,
-      batchDigest: batch.digest,
-      historyDigest: execution.historyDigest,
-      requests: batch.requests.length,
-    });
+    const { observer } = this.#options;
+    const { replies, historyDigest, progress } = this.#executor.execute(seq, batch);
+    for (const { client, reply } of replies) this.#reply(client, reply);
+    observer.onExecuted?.({ seq, batchDigest: batch.digest, historyDigest, requests: batch.requests.length });
     if (checkpoint) this.#makeDurable(seq);
-    this.#events.push({ type: "executed", seq, progress: execution.progress });
+    this.#events.push({ type: "executed", seq, progress });
+  }
+
+  #reply(client: PublicKey, executed: ExecutedReply): void {
+    const { from, statement, signature, session, number, requestDigest, results, path } = executed;
+    const { view } = this.#replica;
+    const reply: Reply = { from, statement, signature, session, number, requestDigest, results, path, view };
+    this.#options.ports.sendToClient(client, { type: "reply", reply });
   }
 
   /**
@@ -418,13 +438,9 @@ export class ReplicaHost {
     };
   }
 
-  /** Whatever is thrown here is our own bug or our own disk: the replica stops, and says nothing more. */
-  #guard(action: () => void): void {
-    try {
-      action();
-    } catch (error) {
-      this.#die(error instanceof Error ? error : new Error(String(error)));
-    }
+  /** Whatever is thrown in here is our own bug or our own disk: the replica stops, and says nothing more. */
+  #onThrown(error: unknown): void {
+    this.#die(error instanceof Error ? error : new Error(String(error)));
   }
 
   #die(error: Error): void {

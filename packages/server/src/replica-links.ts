@@ -159,6 +159,8 @@ export class ReplicaLinks {
     if (publicKey === undefined) return;
     let lastReason = "";
     let current: FramedLink | undefined;
+    // Only the link of now: the next one is dialed after a pause that grows.
+    const close = (reason: string): void => current?.close(reason);
     const link = dial({
       address,
       expected: { role: "replica", id, publicKey },
@@ -169,8 +171,7 @@ export class ReplicaLinks {
         lastReason = "";
         log.info({ peer: id }, "link up");
       },
-      // Only the link of now: the next one is dialed after a pause that grows.
-      onFrame: (bytes) => this.#onReplicaBytes(id, bytes, (reason) => current?.close(reason)),
+      onFrame: (bytes) => this.#onReplicaBytes(id, bytes, close),
       onDown: (reason) => {
         // A peer that stays away is told of once, not at every attempt.
         if (reason.code !== lastReason) log.info({ peer: id, code: reason.code }, reason.message);
@@ -184,8 +185,9 @@ export class ReplicaLinks {
     const { log } = this.#options;
     this.#accepted.set(id, link);
     log.info({ peer: id }, "link up");
+    const close = (reason: string): void => link.close(reason);
     return {
-      onFrame: (bytes) => this.#onReplicaBytes(id, bytes, (reason) => link.close(reason)),
+      onFrame: (bytes) => this.#onReplicaBytes(id, bytes, close),
       onDown: (reason: TransportError) => {
         if (this.#accepted.get(id) === link) this.#accepted.delete(id);
         log.info({ peer: id, code: reason.code }, reason.message);

@@ -10,7 +10,8 @@ import {
   timestampMs,
   viewNumber,
 } from "@quorate/protocol";
-import { Ingress, type IngressRejection, type UntimedEvent } from "@quorate/server/host";
+import type { ReplicaEvent } from "@quorate/replica";
+import { Ingress, type IngressRejection } from "@quorate/server/host";
 import { expect } from "chai";
 import {
   backend,
@@ -59,7 +60,7 @@ function receive(
   frame: ReplicaFrame,
   answers: Answers = {},
 ): {
-  event: UntimedEvent | undefined;
+  event: ReplicaEvent | undefined;
   codes: string[];
   blamed: unknown[];
   verifications: number;

@@ -25,6 +25,7 @@ export function complianceCases(transport: TransportUnderTest): readonly Complia
     ["proves both ends of a link between replicas to each other", provesReplicas],
     ["proves a client to a replica and the replica to the client", provesClient],
     ["delivers frames of all sizes whole, unchanged and in order, both ways", deliversFrames],
+    ["delivers what was sent in the turn of a close, and nothing after it", deliversBeforeClose],
     ["tells the dialer why it is refused, with a typed one-line error", refusesStrangers],
     ["never takes a replica for another one than it dialed", refusesOtherReplica],
     ["refuses to send a frame above the limit, and counts it", refusesLargeFrames],
@@ -81,26 +82,51 @@ function checkPeer(actual: LinkIdentity, expected: LinkIdentity): void {
   check(JSON.stringify(actual) === JSON.stringify(expected), "the peer's own identity", { actual, expected });
 }
 
-const SIZES = [1, 2, 125, 126, 127, 200, 65_535, 65_536, 65_537, 1_000_000];
+const SIZES = [1, 2, 125, 126, 127, 200, 65_528, 65_535, 65_536, 65_537, 1_000_000];
 
 async function deliversFrames(scene: Scene): Promise<void> {
   const dialer = scene.transport.endpoint(1);
   const { listener, links, frames: atListener } = await scene.listen([dialer]);
   const { ups, frames: atDialer } = scene.dial(dialer, listener.address);
   const [far, near] = [await links.nth(1), await ups.nth(1)];
-  const sent = SIZES.map((size, index) => Uint8Array.from({ length: size }, (_, at) => (at * 31 + index) & 255));
-  for (const frame of sent) {
-    check(near.send(frame), "the dialer's frame to be taken");
-    check(far.send(frame), "the listener's frame to be taken");
+  const ofEachSize = SIZES.map((size, index) => Uint8Array.from({ length: size }, (_, at) => (at * 31 + index) & 255));
+  const small = ofEachSize.filter((frame) => frame.length < 1_000);
+  const turns = [ofEachSize, small, ...ofEachSize.map((frame) => [frame])];
+  const sent: Uint8Array[] = [];
+  for (const turn of turns) {
+    for (const frame of turn) {
+      check(near.send(frame), "the dialer's frame to be taken");
+      check(far.send(frame), "the listener's frame to be taken");
+    }
+    sent.push(...turn);
+    await Promise.all([atListener.nth(sent.length), atDialer.nth(sent.length)]);
   }
-  await Promise.all([atListener.nth(sent.length), atDialer.nth(sent.length)]);
   for (const [index, frame] of sent.entries())
     for (const received of [atListener.events[index], atDialer.events[index]])
       check(received !== undefined && equalBytes(received, frame), "the frame as it was sent", { index });
-  const bytes = SIZES.reduce((sum, size) => sum + size, 0);
+  const bytes = sent.reduce((sum, frame) => sum + frame.length, 0);
   const { framesIn, framesOut, bytesIn, bytesOut } = far.snapshot();
-  check(framesIn === SIZES.length && framesOut === SIZES.length, "all frames counted", { framesIn, framesOut });
+  check(framesIn === sent.length && framesOut === sent.length, "all frames counted", { framesIn, framesOut });
   check(bytesIn === bytes && bytesOut === bytes, "all bytes counted", { bytesIn, bytesOut, bytes });
+}
+
+async function deliversBeforeClose(scene: Scene): Promise<void> {
+  const dialer = scene.transport.endpoint(1);
+  const { listener, links, frames: atListener, downs: atListenerDown } = await scene.listen([dialer]);
+  const { ups, link, frames: atDialer, downs: atDialerDown } = scene.dial(dialer, listener.address);
+  await Promise.all([links.nth(1), ups.nth(1)]);
+  const far = await links.nth(1);
+  for (const size of [3, 4]) far.send(new Uint8Array(size));
+  far.close("all is said");
+  check(!far.send(new Uint8Array(5)), "nothing to be taken after a close");
+  check((await atDialerDown.nth(1)).code === "link.closed", "link.closed", { ...atDialerDown.events[0] });
+  check(atDialer.events.map((frame) => frame.length).join() === "3,4", "both frames of the listener, in order");
+
+  await Promise.all([links.nth(2), ups.nth(2)]);
+  for (const size of [6, 7]) link.send(new Uint8Array(size));
+  link.close("all is said");
+  check((await atListenerDown.nth(2)).code === "link.closed", "link.closed", { ...atListenerDown.events[1] });
+  check(atListener.events.map((frame) => frame.length).join() === "6,7", "both frames of the dialer, in order");
 }
 
 async function refusesStrangers(scene: Scene): Promise<void> {

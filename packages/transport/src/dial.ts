@@ -1,7 +1,7 @@
-import type { Duplex } from "node:stream";
 import { WebSocket } from "ws";
 import type { FrameSocket } from "./frame-socket.ts";
 import { FOREIGN_HELLO_BYTES_MAX } from "./hello.ts";
+import { InboundGauge } from "./inbound-gauge.ts";
 import { formatAddress, parseAddress } from "./limits.ts";
 import { type DialOptions, dialWith, type PersistentLink } from "./persistent-link.ts";
 import { WsSocket, webSocketLimits } from "./ws-socket.ts";
@@ -27,15 +27,14 @@ function openWebSocket(url: string, frameBytesMax: number): FrameSocket {
   const settings = {
     ...webSocketLimits(frameBytesMax),
     followRedirects: false,
-    // Masks protect proxies from scripts in browsers (RFC 6455 §10.3), and nobody from a replica. A mask of zeros is
-    // the identity: frames are sent without a copy.
+    // Of ws's own pings and closes; frames have the same mask.
     generateMask: (mask: Buffer) => mask.fill(0),
   };
   const webSocket = new WebSocket(url, settings);
   const socket = new WsSocket(webSocket);
-  webSocket.once("upgrade", (response) => {
-    const stream: Duplex = response.socket;
-    socket.attachStream(stream);
+  webSocket.once("upgrade", ({ socket: stream }) => {
+    const gauge = new InboundGauge(stream, frameBytesMax, () => socket.onExceeded());
+    socket.attachStream(stream, gauge, true);
   });
   return socket;
 }

@@ -44,6 +44,8 @@ class WebSocketListener implements Listener {
   readonly #server: Server;
   readonly #webSockets: WebSocketServer;
   readonly #door: Door;
+  /** Of any peer. */
+  readonly #frameBytesMax: number;
   /** Every open connection with its way out. */
   readonly #guests = new Map<Socket, Guest>();
   #second: NodeJS.Timeout | undefined;
@@ -62,12 +64,12 @@ class WebSocketListener implements Listener {
     );
     // Behind all other bounds, for sockets that are on their way out.
     this.#server.maxConnections = bounds.clientLinksMax + 2 * bounds.unauthenticatedMax + REPLICA_SOCKETS_MAX;
-    const frameBytesMax = Math.max(
+    this.#frameBytesMax = Math.max(
       FOREIGN_HELLO_BYTES_MAX,
       this.#reception.limitsOf("replica").frameBytesMax,
       this.#reception.limitsOf("client").frameBytesMax,
     );
-    const settings = { ...webSocketLimits(frameBytesMax), noServer: true, clientTracking: false, path: "/" };
+    const settings = { ...webSocketLimits(this.#frameBytesMax), noServer: true, clientTracking: false, path: "/" };
     this.#webSockets = new WebSocketServer(settings);
     this.#server.on("connection", (socket) => this.#onConnection(socket));
     this.#server.on("upgrade", (request, socket, head) => this.#onUpgrade(request, socket as Socket, head));
@@ -136,12 +138,11 @@ class WebSocketListener implements Listener {
   #onUpgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
     const guest = this.#guests.get(socket);
     if (guest === undefined) return void socket.destroy();
-    const gauge = new InboundGauge();
-    gauge.frameBytesMax = FOREIGN_HELLO_BYTES_MAX;
     let wsSocket: WsSocket | undefined;
-    gauge.watch(socket, () => wsSocket?.onExceeded());
+    const gauge = new InboundGauge(socket, this.#frameBytesMax, () => wsSocket?.onExceeded());
     this.#webSockets.handleUpgrade(request, socket, head, (webSocket: WebSocket) => {
-      wsSocket = new WsSocket(webSocket, gauge, socket);
+      wsSocket = new WsSocket(webSocket);
+      wsSocket.attachStream(socket, gauge, false);
       guest.pending = this.#reception.receive(wsSocket, guest);
     });
   }

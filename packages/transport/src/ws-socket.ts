@@ -1,14 +1,15 @@
-import type { Duplex } from "node:stream";
+import type { Socket } from "node:net";
+import { invariant } from "@quorate/protocol";
 import type { WebSocket } from "ws";
 import type { FrameSocket, FrameSocketHandlers } from "./frame-socket.ts";
-import { InboundGauge } from "./inbound-gauge.ts";
+import { FrameWriter } from "./frame-writer.ts";
+import type { InboundGauge } from "./inbound-gauge.ts";
 import { CLOSE_CODES, closeReason, errorOfClose, TransportError } from "./transport-error.ts";
 
 /** How long a peer may take to answer a close frame, in milliseconds. */
 const CLOSE_WAIT_MS = 1_000;
 /** A reason behind more than this would not arrive in that time, and what waits must not stay in memory for it. */
 const CLOSE_QUEUE_BYTES_MAX = 1024 * 1024;
-const SEND_OPTIONS = { binary: true, compress: false, fin: true } as const;
 
 /** What every WebSocket of this package is created with. `maxFragments` and its like are not in ws's types yet. */
 export function webSocketLimits(frameBytesMax: number): {
@@ -31,21 +32,21 @@ export function webSocketLimits(frameBytesMax: number): {
 /** A WebSocket of the ws library as a `FrameSocket`. */
 export class WsSocket implements FrameSocket {
   readonly #webSocket: WebSocket;
-  readonly #gauge = new InboundGauge();
-  readonly #uncork = (): void => {
-    this.#isCorked = false;
-    this.#stream?.uncork();
+  readonly #flush = (): void => {
+    const webSocket = this.#webSocket;
+    // Nothing may follow a close frame, of whichever end.
+    if (webSocket.readyState === webSocket.OPEN) this.#writer?.flush();
+    else this.#writer?.clear();
   };
-  #stream: Duplex | undefined;
-  #isCorked = false;
+  #gauge: InboundGauge | undefined;
+  #writer: FrameWriter | undefined;
+  #frameBytesMax = 0;
   #handlers: FrameSocketHandlers | undefined;
   #isClosed = false;
 
-  /** For a `webSocket` that is still connecting, whose stream is not known yet. */
-  constructor(webSocket: WebSocket, gauge?: InboundGauge, stream?: Duplex) {
+  /** A `webSocket` that is still connecting gets its stream later, by `attachStream`. */
+  constructor(webSocket: WebSocket) {
     this.#webSocket = webSocket;
-    if (gauge !== undefined) this.#gauge = gauge;
-    this.#stream = stream;
     webSocket.on("open", () => this.#handlers?.onOpen());
     webSocket.on("message", (data: Buffer, isBinary) => this.#onMessage(data, isBinary));
     webSocket.on("ping", (body) => this.#onControl(body));
@@ -55,16 +56,17 @@ export class WsSocket implements FrameSocket {
   }
 
   get queuedBytes(): number {
-    return this.#webSocket.bufferedAmount;
+    return this.#writer?.queuedBytes ?? 0;
   }
   get receivedBytes(): number {
-    return this.#gauge.receivedBytes;
+    return this.#gauge?.receivedBytes ?? 0;
   }
 
-  /** A dialer's stream, as soon as there is one. */
-  attachStream(stream: Duplex): void {
-    this.#stream = stream;
-    this.#gauge.watch(stream, () => this.onExceeded());
+  /** Must be called before the first frame is sent; frames of dialers are masked. */
+  attachStream(stream: Socket, gauge: InboundGauge, isDialer: boolean): void {
+    this.#gauge = gauge;
+    this.#writer = new FrameWriter(stream, isDialer);
+    gauge.expectFrames(this.#frameBytesMax);
   }
 
   attach(handlers: FrameSocketHandlers): void {
@@ -72,17 +74,16 @@ export class WsSocket implements FrameSocket {
   }
 
   expectFrames(frameBytesMax: number): void {
-    this.#gauge.frameBytesMax = frameBytesMax;
+    this.#frameBytesMax = frameBytesMax;
+    this.#gauge?.expectFrames(frameBytesMax);
   }
 
   send(frame: Uint8Array): void {
+    const writer = this.#writer;
+    invariant(writer !== undefined, "ws-socket.not-open");
     // Frames of one turn leave in one system call.
-    if (!this.#isCorked && this.#stream !== undefined) {
-      this.#isCorked = true;
-      this.#stream.cork();
-      process.nextTick(this.#uncork);
-    }
-    this.#webSocket.send(frame, SEND_OPTIONS);
+    if (writer.isEmpty) process.nextTick(this.#flush);
+    writer.collect(frame);
   }
 
   probe(): void {
@@ -97,26 +98,23 @@ export class WsSocket implements FrameSocket {
 
   /** More bytes came than the frame that may come now has. */
   onExceeded(): void {
-    this.#cut("link.frame-too-large", `a frame of more than ${this.#gauge.frameBytesMax} bytes`);
+    this.#cut("link.frame-too-large", `a frame of more than ${this.#frameBytesMax} bytes`);
     // Not only a goodbye: the rest of the frame must not be taken in meanwhile.
     setImmediate(() => this.#webSocket.terminate());
   }
 
   #onMessage(data: Buffer, isBinary: boolean): void {
     if (this.#isClosed) return;
-    this.#gauge.onFrame();
+    this.#gauge?.onFrame();
     if (!isBinary) this.#cut("link.text-frame", "a text frame; only binary frames are spoken here");
-    else if (data.length > this.#gauge.frameBytesMax)
-      this.#cut(
-        "link.frame-too-large",
-        `a frame of ${data.length} bytes, at most ${this.#gauge.frameBytesMax} may come`,
-      );
+    else if (data.length > this.#frameBytesMax)
+      this.#cut("link.frame-too-large", `a frame of ${data.length} bytes, at most ${this.#frameBytesMax} may come`);
     else this.#handlers?.onFrame(data);
   }
 
   #onControl(body: Uint8Array): void {
     if (this.#isClosed) return;
-    this.#gauge.onControl(body.length);
+    this.#gauge?.onControl(body.length);
     this.#handlers?.onControl();
   }
 
@@ -143,6 +141,7 @@ export class WsSocket implements FrameSocket {
     if (webSocket.readyState === webSocket.CLOSED) return;
     const isHopeless = webSocket.readyState === webSocket.CONNECTING || this.queuedBytes > CLOSE_QUEUE_BYTES_MAX;
     if (isHopeless) return webSocket.terminate();
+    this.#flush();
     webSocket.close(closeCode, closeReason(reason));
     const timer = setTimeout(() => webSocket.terminate(), CLOSE_WAIT_MS);
     webSocket.once("close", () => clearTimeout(timer));

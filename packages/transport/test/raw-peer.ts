@@ -64,6 +64,14 @@ export class RawPeer {
     return this.socket.write(rawFrame(body, opcode, isFinal));
   }
 
+  /** Waits for the next `count` bytes of the listener. */
+  async nextBytes(count: number): Promise<Buffer> {
+    await this.#until(() => this.received.length >= count);
+    const bytes = this.received.subarray(0, count);
+    this.received = this.received.subarray(count);
+    return bytes;
+  }
+
   /** Waits for the next frame of the listener (not masked). */
   async nextFrame(): Promise<{ opcode: number; body: Buffer }> {
     await this.#until(() => frameSize(this.received) !== undefined);

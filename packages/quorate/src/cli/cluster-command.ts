@@ -4,10 +4,11 @@ import { ConfigurationError } from "@quorate/server";
 import { type Command, Option } from "commander";
 import { integer, port } from "./arguments.ts";
 import { EXIT } from "./exit-codes.ts";
+import { loadService } from "./load-service.ts";
 import { type LocalCluster, openOrMakeLocalCluster } from "./local-cluster.ts";
 import { LOG_LEVELS, type LogLevel } from "./logger.ts";
-import { QUIET_START, type StartMessage } from "./start-command.ts";
-import { printLine } from "./terminal.ts";
+import { QUIET_START, SERVICE_FLAG, type StartMessage } from "./start-command.ts";
+import { printJson, printLine, shellWord } from "./terminal.ts";
 
 /** Where a local cluster lives unless told otherwise. */
 export const DEFAULT_DATA = ".quorate";
@@ -16,7 +17,18 @@ interface ClusterFlags {
   readonly data: string;
   readonly portBase?: number;
   readonly replicas?: number;
+  readonly service?: string;
   readonly logLevel: LogLevel;
+  readonly json?: true;
+}
+
+/** A local cluster and how it is to run. */
+interface ClusterRun {
+  readonly cluster: LocalCluster;
+  /** The file of a service other than the key-value store. */
+  readonly service: string | undefined;
+  readonly logLevel: LogLevel;
+  readonly json: boolean;
 }
 
 /** `quorate cluster`, which is what `npm start` runs: a whole cluster on this machine, one process a replica. */
@@ -27,11 +39,25 @@ export function addClusterCommand(program: Command): void {
     .option("--data <dir>", "its folder; made at the first start", DEFAULT_DATA)
     .option("--port-base <port>", "the first replica's port; the others follow (7000 for a new cluster)", port)
     .option("--replicas <n>", "how many replicas a new cluster gets (4)", integer)
+    .option("--service <file>", SERVICE_FLAG)
     .addOption(new Option("--log-level <level>", "of the replicas").choices(LOG_LEVELS).default("warn"))
-    .addHelpText("after", "\nExample:\n  npm start -- --data .quorate-b --port-base 7100 --replicas 7")
-    .action(async ({ logLevel, ...options }: ClusterFlags) => {
-      const cluster = await openOrMakeLocalCluster({ ...options, path: options.data });
-      process.exitCode = await runCluster(cluster, logLevel);
+    .option("--json", "print JSON, once the cluster is ready")
+    .addHelpText(
+      "after",
+      "\nExample:\n  npm start -- --data .quorate-b --port-base 7100 --replicas 7\n  npm start -- --data .counter --service ./counter.mjs",
+    )
+    .action(async ({ logLevel, service, json, ...options }: ClusterFlags) => {
+      const stop = new AbortController();
+      for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => stop.abort());
+      // Before anything is made: what does not load would stop every replica.
+      if (service !== undefined) await loadService(service);
+      const cluster = await openOrMakeLocalCluster({ ...options, path: options.data }, stop.signal);
+      if (cluster === undefined || stop.signal.aborted) {
+        process.stderr.write("quorate: stopped before the cluster ran\n");
+        process.exitCode = EXIT.ok;
+      } else {
+        process.exitCode = await runCluster({ cluster, service, logLevel, json: json === true }, stop.signal);
+      }
     });
 }
 
@@ -43,46 +69,50 @@ interface Child {
   readonly exited: Promise<void>;
 }
 
-async function runCluster(cluster: LocalCluster, logLevel: LogLevel): Promise<number> {
-  let isStopping = false;
+async function runCluster(run: ClusterRun, stop: AbortSignal): Promise<number> {
+  const { cluster, json } = run;
   let isStarting = true;
   const children = cluster.replicas.map(({ id, path }) =>
-    startChild(id, path, logLevel, (how) => {
-      if (isStopping || isStarting) return;
+    startChild(id, [...startArguments(path, run), "--log-level", run.logLevel], (how) => {
+      if (stop.aborted || isStarting) return;
       process.stderr.write(
-        `quorate: replica ${id} ended with ${how}; \`npx quorate start --data ${path}\` starts it again\n`,
+        `quorate: replica ${id} ended with ${how}; \`npx quorate ${shellLine(startArguments(path, run))}\` starts it again\n`,
       );
     }),
   );
-  const stop = (): void => {
-    isStopping = true;
+  const end = (): void => {
     for (const child of children) child.process.kill("SIGTERM");
   };
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, stop);
+  stop.addEventListener("abort", end);
   const starts = await Promise.all(children.map(({ started }) => started));
   isStarting = false;
   const failures = starts.flatMap((start, id) => (start.type === "failed" ? [`replica ${id}: ${start.message}`] : []));
   const everyExit = Promise.all(children.map(({ exited }) => exited));
   const [failure] = failures;
-  if (failure !== undefined && !isStopping) {
-    stop();
+  if (failure !== undefined && !stop.aborted) {
+    end();
     await everyExit;
     const others = failures.length === 1 ? "" : ` (and ${failures.length - 1} more cannot start)`;
     throw new ConfigurationError("configuration.inconsistent", `${failure}${others}`);
   }
-  if (!isStopping) printUsage(cluster);
+  if (!stop.aborted) printReady(run);
   await everyExit;
-  if (!isStopping) {
+  if (!stop.aborted) {
     process.stderr.write("quorate: every replica has ended\n");
     return EXIT.failed;
   }
-  printLine(`cluster stopped; \`${startCommandOf(cluster)}\` goes on with its data`);
+  if (!json) printLine(`cluster stopped; \`${startCommandOf(run)}\` goes on with its data`);
   return EXIT.ok;
 }
 
-function startChild(id: number, path: string, logLevel: LogLevel, onExit: (how: string) => void): Child {
+/** What the `quorate` command has to be given to run one of the replicas. */
+function startArguments(path: string, { service }: ClusterRun): string[] {
+  return ["start", "--data", path, ...(service === undefined ? [] : ["--service", service])];
+}
+
+function startChild(id: number, args: readonly string[], onExit: (how: string) => void): Child {
   const command = fileURLToPath(new URL("../../bin/quorate.js", import.meta.url));
-  const child = fork(command, ["start", "--data", path, "--log-level", logLevel], {
+  const child = fork(command, args, {
     stdio: ["ignore", 1, 2, "ipc"],
     env: { ...process.env, [QUIET_START]: "1" },
   });
@@ -100,26 +130,46 @@ function startChild(id: number, path: string, logLevel: LogLevel, onExit: (how: 
 }
 
 /** What starts this cluster again. */
-function startCommandOf({ path }: LocalCluster): string {
-  return path === DEFAULT_DATA ? "npm start" : `npm start -- --data ${path}`;
+function startCommandOf({ cluster: { path }, service }: ClusterRun): string {
+  const flags = [
+    ...(path === DEFAULT_DATA ? [] : ["--data", path]),
+    ...(service === undefined ? [] : ["--service", service]),
+  ];
+  return flags.length === 0 ? "npm start" : `npm start -- ${shellLine(flags)}`;
 }
 
-function printUsage(cluster: LocalCluster): void {
-  const { path, replicas } = cluster;
-  const data = path === DEFAULT_DATA ? "" : ` --data ${path}`;
-  const addresses = replicas.map(({ id, address }) => `  replica ${id}  ${address}`);
+function shellLine(words: readonly string[]): string {
+  return words.map(shellWord).join(" ");
+}
+
+function printReady(run: ClusterRun): void {
+  const { cluster, service, json } = run;
+  const { path, genesisPath, replicas } = cluster;
+  const members = replicas.map(({ id, address, path: data }) => ({ replica: id, address, data }));
+  if (json) return printJson({ data: path, genesis: genesisPath, service: service ?? null, replicas: members });
+  const what = service === undefined ? "the key-value service" : `the service ${service}`;
   printLine(
     [
       "",
-      `Quorate: ${replicas.length} replicas with the key-value service are ready (data in ${path}).`,
-      ...addresses,
+      `Quorate: ${replicas.length} replicas with ${what} are ready (data in ${path}).`,
+      ...replicas.map(({ id, address }) => `  replica ${id}  ${address}`),
       "",
-      "In another terminal, in this folder:",
-      `  npx quorate kv put greeting hello${data}`,
-      `  npx quorate kv get greeting${data}`,
-      `  npx quorate status${data}`,
+      ...nextSteps(run),
       "",
-      `Ctrl-C stops the cluster; \`${startCommandOf(cluster)}\` goes on with its data.`,
+      `Ctrl-C stops the cluster; \`${startCommandOf(run)}\` goes on with its data.`,
     ].join("\n"),
   );
+}
+
+function nextSteps({ cluster: { path, genesisPath }, service }: ClusterRun): string[] {
+  const data = path === DEFAULT_DATA ? "" : ` --data ${shellWord(path)}`;
+  const status = `  npx quorate status${data}`;
+  if (service !== undefined)
+    return [`Clients connect with the document ${genesisPath}. In another terminal, in this folder:`, status];
+  return [
+    "In another terminal, in this folder:",
+    `  npx quorate kv put greeting hello${data}`,
+    `  npx quorate kv get greeting${data}`,
+    status,
+  ];
 }

@@ -1,7 +1,8 @@
 import { chooseBackend, createNodeHasher } from "@quorate/crypto/node";
-import { initReplicaFolder, parseKeyFile, readDocument } from "@quorate/server";
+import { initReplicaFolder, readDocument } from "@quorate/server";
 import { type Command, Option } from "commander";
 import { integer } from "./arguments.ts";
+import { readKeyFile } from "./read-key.ts";
 import { printJson, printLine } from "./terminal.ts";
 
 interface InitFlags {
@@ -37,7 +38,7 @@ export function addInitCommand(program: Command): void {
       "\nExample:\n  quorate init --genesis genesis.json --key replica-0.key.json --data /var/lib/quorate",
     )
     .action(async (flags: InitFlags) => {
-      const key = parseKeyFile(readDocument(flags.key, "key file", "make one with `quorate keygen`"), flags.key);
+      const key = readKeyFile(flags.key);
       const text = readDocument(flags.genesis, "genesis document", "make one with `quorate genesis`");
       const folder = await initReplicaFolder({
         path: flags.data,

@@ -1,13 +1,14 @@
 import { join } from "node:path";
-import { hexToBytes } from "@quorate/protocol";
-import { parseKeyFile, readDocument } from "@quorate/server";
-import { type Command, InvalidArgumentError } from "commander";
+import { bytesToHex, equalBytes } from "@quorate/protocol";
+import { readDocument } from "@quorate/server";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { connect } from "../connect.ts";
 import { KvClient, RANGE_LIMIT_DEFAULT } from "../kv-client.ts";
 import { integer } from "./arguments.ts";
 import { DEFAULT_DATA } from "./cluster-command.ts";
 import { EXIT } from "./exit-codes.ts";
-import { printJson, printLine } from "./terminal.ts";
+import { readSeed } from "./read-key.ts";
+import { printJson, printLine, shellWord } from "./terminal.ts";
 
 interface ConnectionFlags {
   readonly data: string;
@@ -24,7 +25,8 @@ const decoder = new TextDecoder();
 export function addKvCommand(program: Command): void {
   const kv = program
     .command("kv")
-    .description("read and write the replicated key-value store; keys and values are UTF-8 text");
+    .description("read and write the replicated key-value store; keys and values are UTF-8 text")
+    .addHelpText("after", "\nExample:\n  quorate kv put greeting hello\n  quorate kv get greeting --json");
   leaf(kv, "get <key>", "print the value at a key; exit code 4 if there is none", "quorate kv get greeting").action(
     (key: string, flags: ConnectionFlags) =>
       withStore(flags, async (store) => {
@@ -99,9 +101,29 @@ function addRange(kv: Command): void {
         const texts = entries.map(({ key, value }) => ({ key: decoder.decode(key), value: decoder.decode(value) }));
         if (flags.json === true) printJson({ entries: texts, next: next === undefined ? null : decoder.decode(next) });
         else for (const { key, value } of texts) printLine(`${key}\t${value}`);
+        if (next !== undefined) tellMore(next, to, flags);
         return EXIT.ok;
       }),
     );
+}
+
+/** On standard error, so that what reads the entries is not given it. */
+function tellMore(next: Uint8Array, to: string | undefined, flags: ConnectionFlags & { readonly limit: number }): void {
+  if (flags.json === true) return;
+  const from = decoder.decode(next);
+  const words = ["kv", "range", ...connectionWords(flags), "--limit", `${flags.limit}`];
+  // A key may look like a flag.
+  const keys = ["--", from, ...(to === undefined ? [] : [to])].map(shellWord).join(" ");
+  const isText = equalBytes(new TextEncoder().encode(from), next);
+  const how = isText
+    ? `\`quorate ${words.map(shellWord).join(" ")} ${keys}\` goes on`
+    : `the next key is no UTF-8 text, it is ${bytesToHex(next)} in hex; a program goes on from it with KvClient.range`;
+  process.stderr.write(`quorate: there are more entries; ${how}\n`);
+}
+
+function connectionWords({ data, genesis, key }: ConnectionFlags): string[] {
+  const where = genesis === undefined ? (data === DEFAULT_DATA ? [] : ["--data", data]) : ["--genesis", genesis];
+  return [...where, ...(key === undefined ? [] : ["--key", key])];
 }
 
 function leaf(kv: Command, usage: string, description: string, example: string): Command {
@@ -109,7 +131,9 @@ function leaf(kv: Command, usage: string, description: string, example: string):
     .command(usage)
     .description(description)
     .option("--data <dir>", "the folder of a local cluster", DEFAULT_DATA)
-    .option("--genesis <file>", "the genesis document of the cluster, instead of --data")
+    .addOption(
+      new Option("--genesis <file>", "the genesis document of the cluster, instead of --data").conflicts("data"),
+    )
     .option("--key <file>", "the client's key pair; a fresh one unless given")
     .option("--deadline <ms>", "give up after so long", integer, DEADLINE_MS)
     .option("--json", "print JSON")
@@ -124,17 +148,13 @@ async function withStore(flags: ConnectionFlags, use: (store: KvClient) => Promi
   const client = await connect({
     genesis,
     settings: { defaultDeadlineMs: Math.max(1, flags.deadline) },
-    ...(flags.key !== undefined && { seed: seedOf(flags.key) }),
+    ...(flags.key !== undefined && { seed: await readSeed(flags.key) }),
   });
   try {
     process.exitCode = await use(new KvClient(client));
   } finally {
     client.close();
   }
-}
-
-function seedOf(path: string): Uint8Array {
-  return hexToBytes(parseKeyFile(readDocument(path, "key file", "make one with `quorate keygen`"), path).seed);
 }
 
 function wholeNumber(text: string): bigint {

@@ -1,27 +1,9 @@
-import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, renameSync, statSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { generateSeed } from "@quorate/crypto";
-import { chooseBackend, createNodeHasher } from "@quorate/crypto/node";
-import {
-  DEFAULT_CHECKPOINT_INTERVAL,
-  DEFAULT_LIMITS,
-  DEFAULT_TIMEOUTS,
-  DEFAULT_WINDOW_SIZE,
-  FORMAT_VERSION,
-  MEMBERS_MAX,
-  MEMBERS_MIN,
-} from "@quorate/protocol";
-import {
-  ADMIN_PORT_OFFSET,
-  ConfigurationError,
-  initReplicaFolder,
-  keyFileOf,
-  readDocument,
-  readGenesis,
-  writeOnce,
-} from "@quorate/server";
+import { chooseBackend } from "@quorate/crypto/node";
+import { ConfigurationError, readDocument, readGenesis } from "@quorate/server";
 import { parseAddress } from "@quorate/transport";
+import { isMade, type LocalClusterOptions, makeLocalCluster } from "./make-local-cluster.ts";
 
 /** A whole cluster in one folder of one machine, for development: `genesis.json` and `replica-0` … beside it. */
 export interface LocalCluster {
@@ -30,24 +12,19 @@ export interface LocalCluster {
   readonly replicas: readonly { readonly id: number; readonly path: string; readonly address: string }[];
 }
 
-/** How a local cluster is made when there is none yet. What is given must agree with one that exists. */
-export interface LocalClusterOptions {
-  readonly path: string;
-  readonly portBase?: number;
-  readonly replicas?: number;
-}
-
-const DEFAULT_PORT_BASE = 7000;
-const DEFAULT_REPLICAS = 4;
-const PORT_MAX = 65_535;
-
 /**
  * Opens the cluster in a folder, or makes it: keys, genesis and data folders, once and as a whole.
  *
- * @throws ConfigurationError when the folder holds something else, or a cluster that is not the one asked for.
+ * @returns undefined when it was stopped before the cluster was whole; nothing of it is left then.
+ * @throws ConfigurationError when the folder holds something else, or a cluster that is not the one asked for, or when a
+ * port of a new cluster is taken.
  */
-export async function openOrMakeLocalCluster(options: LocalClusterOptions): Promise<LocalCluster> {
-  if (!existsSync(join(options.path, "genesis.json"))) await makeLocalCluster(options);
+export async function openOrMakeLocalCluster(
+  options: LocalClusterOptions,
+  stop: AbortSignal,
+): Promise<LocalCluster | undefined> {
+  refuseReplicaFolder(options.path);
+  if (!isMade(options.path) && !(await makeLocalCluster(options, stop))) return undefined;
   const cluster = await openLocalCluster(options.path);
   const { replicas = cluster.replicas.length, portBase } = options;
   const [first] = cluster.replicas;
@@ -62,11 +39,7 @@ export async function openOrMakeLocalCluster(options: LocalClusterOptions): Prom
 
 /** @throws ConfigurationError when there is no cluster in the folder. */
 export async function openLocalCluster(path: string): Promise<LocalCluster> {
-  if (existsSync(join(path, "replica.json")))
-    throw new ConfigurationError(
-      "configuration.foreign",
-      `${path} is the data folder of one replica, not of a cluster; start it with \`quorate start\`, or choose another folder`,
-    );
+  refuseReplicaFolder(path);
   const genesisPath = join(path, "genesis.json");
   const text = readDocument(genesisPath, "cluster", "start one with `npm start`, or name its folder with --data");
   const genesis = readGenesis(text, genesisPath, await chooseBackend());
@@ -74,53 +47,22 @@ export async function openLocalCluster(path: string): Promise<LocalCluster> {
   return { path, genesisPath, replicas };
 }
 
-async function makeLocalCluster(options: LocalClusterOptions): Promise<void> {
-  const { path, portBase = DEFAULT_PORT_BASE, replicas = DEFAULT_REPLICAS } = options;
-  if (replicas < MEMBERS_MIN || replicas > MEMBERS_MAX)
-    throw new ConfigurationError(
-      "configuration.inconsistent",
-      `a cluster has ${MEMBERS_MIN} to ${MEMBERS_MAX} replicas, not ${replicas}`,
-    );
-  const portMax = PORT_MAX - ADMIN_PORT_OFFSET - replicas + 1;
-  if (portBase > portMax)
-    throw new ConfigurationError(
-      "configuration.inconsistent",
-      `${replicas} replicas from port ${portBase} need ports up to ${portBase + replicas - 1 + ADMIN_PORT_OFFSET}; choose a --port-base of at most ${portMax}`,
-    );
-  if (existsSync(path) && !statSync(path).isDirectory())
-    throw new ConfigurationError("configuration.foreign", `${path} is not a folder; choose another --data folder`);
-  if (existsSync(path) && readdirSync(path).length > 0)
-    throw new ConfigurationError(
-      "configuration.foreign",
-      `${path} is not empty and holds no cluster (no genesis.json); choose another --data folder`,
-    );
-  const backend = await chooseBackend();
-  const hasher = createNodeHasher();
-  const keys = Array.from({ length: replicas }, () => keyFileOf(backend, generateSeed(randomBytes(32))));
-  const admin = keyFileOf(backend, generateSeed(randomBytes(32)));
-  const text = `${JSON.stringify(
-    {
-      formatVersion: FORMAT_VERSION,
-      name: "local",
-      faultModel: "byzantine",
-      members: keys.map(({ publicKey }, id) => ({ id, publicKey, address: `127.0.0.1:${portBase + id}` })),
-      admins: { threshold: 1, keys: [admin.publicKey] },
-      clients: "open",
-      checkpointInterval: DEFAULT_CHECKPOINT_INTERVAL,
-      windowSize: DEFAULT_WINDOW_SIZE,
-      limits: DEFAULT_LIMITS,
-      timeouts: DEFAULT_TIMEOUTS,
-    },
-    null,
-    2,
-  )}\n`;
-  // Made beside and renamed: an interrupted start leaves no half of a cluster behind.
-  const unfinished = `${path}.unfinished-${process.pid}`;
-  mkdirSync(unfinished, { recursive: true, mode: 0o700 });
-  const genesis = { text, source: "the genesis document" };
-  for (const [id, key] of keys.entries())
-    await initReplicaFolder({ path: join(unfinished, `replica-${id}`), genesis, key, replica: id, backend, hasher });
-  writeOnce(join(unfinished, "admin.key.json"), `${JSON.stringify(admin, null, 2)}\n`, 0o600);
-  writeOnce(join(unfinished, "genesis.json"), text, 0o644);
-  renameSync(unfinished, path);
+/**
+ * @throws ConfigurationError when the folder is that of a whole cluster, where the data folder of one replica is meant.
+ */
+export function refuseClusterFolder(path: string): void {
+  const isCluster = !existsSync(join(path, "replica.json")) && existsSync(join(path, "replica-0", "replica.json"));
+  if (!isCluster) return;
+  throw new ConfigurationError(
+    "configuration.foreign",
+    `${path} is the folder of a whole cluster: \`quorate cluster --data ${path}\` runs all of it, \`quorate start --data ${join(path, "replica-0")}\` one replica`,
+  );
+}
+
+function refuseReplicaFolder(path: string): void {
+  if (!existsSync(join(path, "replica.json"))) return;
+  throw new ConfigurationError(
+    "configuration.foreign",
+    `${path} is the data folder of one replica, not of a cluster; start it with \`quorate start\`, or choose another folder`,
+  );
 }

@@ -10,13 +10,8 @@ import { addStartCommand } from "./start-command.ts";
 import { addStatusCommand } from "./status-command.ts";
 import { reportError } from "./terminal.ts";
 
-/**
- * Runs the `quorate` command.
- *
- * @param args without the program's own name.
- * @returns the exit code.
- */
-export async function runCommand(args: readonly string[]): Promise<number> {
+/** The `quorate` command with all that is below it. */
+export function createProgram(): Command {
   const program = new Command("quorate");
   program.exitOverride().description("Byzantine-fault-tolerant state machine replication").version(ownVersion());
   addClusterCommand(program);
@@ -28,8 +23,18 @@ export async function runCommand(args: readonly string[]): Promise<number> {
   addStartCommand(program);
   program.addHelpText("after", "\nExample:\n  npm start\n  npx quorate kv put greeting hello");
   applyToAll(program, (command) => command.exitOverride().showHelpAfterError("(--help shows what is possible)"));
+  return program;
+}
+
+/**
+ * Runs the `quorate` command.
+ *
+ * @param args without the program's own name.
+ * @returns the exit code.
+ */
+export async function runCommand(args: readonly string[]): Promise<number> {
   try {
-    await program.parseAsync([...args], { from: "user" });
+    await createProgram().parseAsync([...args], { from: "user" });
     return Number(process.exitCode ?? EXIT.ok);
   } catch (error) {
     // Commander has printed its own complaint or help.

@@ -5,6 +5,8 @@ import { formatAddress, parseAddress } from "@quorate/transport";
 import { type Command, Option } from "commander";
 import { positive } from "./arguments.ts";
 import { EXIT } from "./exit-codes.ts";
+import { loadService } from "./load-service.ts";
+import { refuseClusterFolder } from "./local-cluster.ts";
 import { createLogger, LOG_LEVELS, type LogLevel } from "./logger.ts";
 import { reportError } from "./terminal.ts";
 
@@ -13,11 +15,15 @@ interface StartFlags {
   readonly listen?: string;
   readonly advertise?: string;
   readonly pipeline?: number;
+  readonly service?: string;
   readonly logLevel: LogLevel;
 }
 
 /** The name of an environment variable: set, a start that fails is told to the parent alone. */
 export const QUIET_START = "QUORATE_QUIET_START";
+
+/** What `--service` means, for `--help`. */
+export const SERVICE_FLAG = "an ES module that exports the service to run (the key-value store unless given)";
 
 /** What a replica tells the process that started it over IPC. */
 export type StartMessage = { readonly type: "ready" } | { readonly type: "failed"; readonly message: string };
@@ -26,10 +32,11 @@ export type StartMessage = { readonly type: "ready" } | { readonly type: "failed
 export function addStartCommand(program: Command): void {
   program
     .command("start")
-    .description("run one replica with the key-value service, until SIGINT or SIGTERM")
+    .description("run one replica, until SIGINT or SIGTERM")
     .requiredOption("--data <dir>", "the data folder, made by `quorate init`")
     .option("--listen <host:port>", "listen here instead of where the data folder says")
     .option("--advertise <host:port>", "what others dial; checked against genesis, which is where they read it")
+    .option("--service <file>", SERVICE_FLAG)
     .option("--pipeline <depth>", "proposals that this replica as primary keeps on the way at once", positive)
     .addOption(
       new Option("--log-level <level>", "how much to log to standard error").choices(LOG_LEVELS).default("info"),
@@ -50,9 +57,11 @@ export function addStartCommand(program: Command): void {
 }
 
 async function runReplica(flags: StartFlags): Promise<number> {
+  refuseClusterFolder(flags.data);
   const backend = await chooseBackend();
   const hasher = createNodeHasher();
   const folder = withFlags(readReplicaFolder(flags.data, backend, hasher), flags);
+  const service = flags.service === undefined ? kvService() : await loadService(flags.service);
   const log = createLogger(flags.logLevel, { replica: folder.self.id });
   let end: (exitCode: number) => void = () => undefined;
   const ended = new Promise<number>((resolve) => {
@@ -69,7 +78,7 @@ async function runReplica(flags: StartFlags): Promise<number> {
   const { pipeline } = flags;
   const replica = await startReplica({
     folder,
-    service: kvService(),
+    service,
     backend,
     hasher,
     log,

@@ -1,0 +1,112 @@
+import { expect } from "chai";
+import type { Command } from "commander";
+import { createProgram } from "../dist/cli/main.js";
+
+/** The commands that run until they are stopped and print only logs: there is nothing to print as JSON. */
+const PRINTS_NOTHING = ["quorate start"];
+
+interface Leaf {
+  readonly name: string;
+  readonly command: Command;
+  readonly help: string;
+}
+
+/** Every command that does something, with its whole help. */
+function leaves(command: Command, name: string = command.name()): Leaf[] {
+  if (command.commands.length > 0) return command.commands.flatMap((child) => leaves(child, `${name} ${child.name()}`));
+  return [{ name, command, help: helpOf(command) }];
+}
+
+function helpOf(command: Command): string {
+  let help = "";
+  command.configureOutput({
+    writeOut: (text) => {
+      help += text;
+    },
+  });
+  command.outputHelp();
+  return help;
+}
+
+/** The lines after `Example:`, continued ones joined. */
+function examplesIn(help: string): string[] {
+  const [, examples = ""] = /\nExample:\n([\s\S]*?)(?:\n\n|$)/.exec(help) ?? [];
+  return examples
+    .replaceAll(/\\\n\s*/g, "")
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => line !== "");
+}
+
+/** The words of an example as a shell would pass them on; a variable stands for a key. */
+function wordsOf(line: string): string[] {
+  return [...line.matchAll(/(?:'[^']*'|"[^"]*"|[^\s'"])+/g)].map(([word]) =>
+    word.replaceAll(/['"]/g, "").replaceAll(/\$\w+/g, "ab".repeat(32)),
+  );
+}
+
+describe("every command of quorate", () => {
+  const all = leaves(createProgram());
+
+  it("is looked at here", () => {
+    expect(all.map(({ name }) => name)).to.deep.equal([
+      "quorate cluster",
+      "quorate status",
+      "quorate kv get",
+      "quorate kv put",
+      "quorate kv delete",
+      "quorate kv cas",
+      "quorate kv incr",
+      "quorate kv range",
+      "quorate keygen",
+      "quorate genesis",
+      "quorate init",
+      "quorate start",
+    ]);
+  });
+
+  for (const { name, command, help } of all) {
+    it(`explains \`${name}\` with what it does and what each argument and flag means`, () => {
+      expect(command.description()).to.not.equal("");
+      for (const option of command.options) expect(option.description, option.flags).to.not.equal("");
+      expect(help).to.contain(`Usage: ${name}`);
+    });
+
+    it(`shows an example of \`${name}\` that its own command line takes`, async () => {
+      const examples = examplesIn(help);
+
+      expect(examples).to.have.length.greaterThan(0);
+      for (const example of examples) {
+        const words = wordsOf(example.replace(/^npm start( --)?/, "quorate cluster"));
+        expect(example).to.satisfy((line: string) => /^(?:npx )?quorate |^npm start/.test(line));
+        expect(words.slice(0, name.split(" ").length).join(" ")).to.equal(name);
+        await accepts(words.slice(1));
+      }
+    });
+
+    if (!PRINTS_NOTHING.includes(name))
+      it(`prints what \`${name}\` has to say as JSON, too`, () => {
+        expect(command.options.map(({ long }) => long)).to.include("--json");
+      });
+  }
+
+  it("shows an example of the whole and of each group of commands", () => {
+    const program = createProgram();
+    const groups = [program, ...program.commands.filter(({ commands }) => commands.length > 0)];
+
+    expect(groups.map((group) => group.name())).to.deep.equal(["quorate", "kv"]);
+    for (const group of groups) expect(examplesIn(helpOf(group)), group.name()).to.have.length.greaterThan(0);
+  });
+});
+
+/** Parses a command line without doing what it says; rejects with commander's complaint. */
+async function accepts(words: readonly string[]): Promise<void> {
+  const program = createProgram();
+  let ran = 0;
+  for (const { command } of leaves(program))
+    command.configureOutput({ writeErr: () => undefined }).action(() => {
+      ran++;
+    });
+  await program.parseAsync([...words], { from: "user" });
+  expect(ran).to.equal(1);
+}
