@@ -89,12 +89,12 @@ function faultsFor(prng: Prng, replicas: number, safetyMs: number): readonly Fau
   return faults.sort((a, b) => a.atMs - b.atMs);
 }
 
-/** At most f of them, and never the primary of view 0: until views change, nobody could replace it. */
+/** At most f of them, whoever they are. */
 function byzantineFor(prng: Prng, replicas: number): SimulationOptions["byzantine"] {
-  if (!prng.chance(0.35)) return [];
+  if (!prng.chance(0.5)) return [];
   const most = Math.floor((replicas - 1) / 3);
-  const first = prng.integer(1, replicas - 1);
+  const first = prng.integer(0, replicas - 1);
   const count = prng.integer(1, most);
-  const ids = Array.from({ length: count }, (_, i) => 1 + ((first - 1 + i) % (replicas - 1)));
+  const ids = Array.from({ length: count }, (_, i) => (first + i) % replicas);
   return ids.map((replica) => ({ replica, behaviour: prng.pick(BYZANTINE_BEHAVIOURS) }));
 }
