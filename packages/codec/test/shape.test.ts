@@ -43,7 +43,7 @@ const hash = (byte: number): Uint8Array => new Uint8Array(32).fill(byte);
 const signature = new Uint8Array(64);
 const kindOf = (value: unknown): string =>
   value instanceof Uint8Array ? "bytes" : Array.isArray(value) ? "array" : typeof value;
-const OF_EACH_KIND: readonly unknown[] = [7, "text", "__proto__", Uint8Array.of(1), [], [[1]]];
+const OF_EACH_KIND: readonly unknown[] = [7, "text", "__proto__", Uint8Array.of(1), [], [1]];
 
 describe("codec shapes", () => {
   for (const { shape, name, value } of SAMPLE_LIST)
@@ -60,8 +60,6 @@ describe("codec shapes", () => {
             );
             expect(error, `${path}: ${String(other)}`).to.not.equal(undefined);
             // A type that another field decides (a type number, a count) may be named by that field.
-            // What stands deepest already may nest no further.
-            if (error!.code === "too-deep") continue;
             expect(error!.code).to.be.oneOf(["wrong-type", "wrong-length", "unknown-type", "inconsistent"]);
             expect(error!.path).to.match(/^[a-zA-Z0-9.-]+$/);
           }

@@ -7,6 +7,7 @@ import {
   outputsRootOf,
   type SignatureBackend,
   Verifier,
+  type VerifierOptions,
 } from "@quorate/crypto";
 import { createNodeBackend, createNodeHasher } from "@quorate/crypto/node";
 import {
@@ -116,7 +117,7 @@ export function clientOf(label = "client", of: ClusterId = cluster): ClientSigne
   return createClientSigner({ backend, hasher, seed: seedOf(label), cluster: of });
 }
 
-export function newVerifier(limits: { requestsMax?: number; statementsMax?: number } = {}): Verifier {
+export function newVerifier(limits: Partial<VerifierOptions> = {}): Verifier {
   return new Verifier({ backend, hasher, cluster, ...limits });
 }
 

@@ -3,6 +3,7 @@ import {
   type CheckpointCertificate,
   type CommitCertificate,
   type Envelope,
+  type Equivocation,
   type Evidence,
   membershipOf,
   type ReplicaMessage,
@@ -56,9 +57,26 @@ const MESSAGES: readonly ReplicaMessage[] = [
       { seq: sequenceNumber(6), prePrepare: true, prepares: false, commits: true },
       { seq: sequenceNumber(7), prePrepare: false, prepares: true, commits: false },
     ],
+    target: viewNumber(5),
+    viewChangesOf: [replicaId(0), replicaId(2)],
   },
   { type: "fetch-batch", epoch: epoch0, seq: seq5, digest: digestOf("batch") },
   { type: "fetch-committed", epoch: epoch0, first: seq5, last: sequenceNumber(9) },
+  {
+    type: "view-change",
+    epoch: epoch0,
+    view: view3,
+    stable: { seq: sequenceNumber(4), stateRoot: digestOf("root") },
+    prepared: [{ seq: seq5, view: viewNumber(2), digest: digestOf("batch") }],
+  },
+  {
+    type: "new-view",
+    epoch: epoch0,
+    view: view3,
+    viewChanges: [{ from: replicaId(2), digest: digestOf("view-change") }],
+    start: sequenceNumber(4),
+    digests: [digestOf("batch")],
+  },
 ];
 
 describe("a verified envelope", () => {
@@ -282,12 +300,12 @@ describe("a verified committed entry", () => {
 
 describe("verified evidence", () => {
   const verifier = newVerifier();
-  const pair = (type: "pre-prepare" | "prepare" | "commit"): Evidence =>
+  const pair = (type: "pre-prepare" | "prepare" | "commit"): Equivocation =>
     ({
       type: "equivocation",
       first: envelopeOf(1, voteOf(type, digestOf("one"))),
       second: envelopeOf(1, voteOf(type, digestOf("two"))),
-    }) as Evidence;
+    }) as Equivocation;
 
   it("is two votes of one member for one place with different contents", () => {
     for (const type of ["pre-prepare", "prepare", "commit"] as const)

@@ -95,6 +95,11 @@ const REFUSALS: readonly Refusal[] = [
     says: /windowSize times limits\.batchBytesMax is 2147483648, expected at most 1073741824/,
   },
   {
+    what: "a time-out of views that is to end below its beginning",
+    changes: { timeouts: { ...DEFAULT_TIMEOUTS, viewChangeMs: 2_000, viewChangeMaxMs: 1_999 } },
+    says: /viewChangeMaxMs is 1999, expected at least viewChangeMs 2000/,
+  },
+  {
     what: "a request with more operations than a batch",
     changes: { limits: { ...DEFAULT_LIMITS, requestOperationsMax: 65, batchOperationsMax: 64 } },
     says: /requestOperationsMax is greater than limits\.batchOperationsMax/,
@@ -138,7 +143,13 @@ describe("A genesis document", () => {
   for (const field of Object.keys(TIMEOUTS_BOUNDS) as (keyof Timeouts)[])
     it(`keeps timeouts.${field} within its bounds`, () => {
       expectBounds(TIMEOUTS_BOUNDS[field], `timeouts.${field}`, (value) => ({
-        timeouts: { ...DEFAULT_TIMEOUTS, [field]: value },
+        timeouts: {
+          ...DEFAULT_TIMEOUTS,
+          // The bound itself is judged, not the relation of the two.
+          ...(field === "viewChangeMs" && { viewChangeMaxMs: TIMEOUTS_BOUNDS.viewChangeMaxMs[1] }),
+          ...(field === "viewChangeMaxMs" && { viewChangeMs: TIMEOUTS_BOUNDS.viewChangeMs[0] }),
+          [field]: value,
+        },
       }));
     });
 

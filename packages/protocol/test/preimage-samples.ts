@@ -107,6 +107,9 @@ function replicaMessages(): Sample[] {
   };
   const lack = { seq: sequenceNumber(8), prePrepare: false, prepares: false, commits: false };
   const { view: _, digest, ...numbered } = place;
+  const stable = { seq: sequenceNumber(4), stateRoot: digestOf(9) };
+  const claim = { seq: sequenceNumber(7), view: viewNumber(2), digest: digestOf(9) };
+  const reference = { from: replicaId(2), digest: digestOf(9) };
   return [
     sample(48, { type: "pre-prepare", ...place }, placeChanges),
     sample(48, { type: "prepare", ...place }, placeChanges),
@@ -117,7 +120,7 @@ function replicaMessages(): Sample[] {
       { seq: { seq: sequenceNumber(6) }, stateRoot: { stateRoot: digestOf(10) } },
     ),
     sample(
-      4 * 8 + 4 + 9,
+      4 * 8 + 4 + 9 + 8 + 4 + 4,
       {
         type: "status",
         epoch: place.epoch,
@@ -126,6 +129,8 @@ function replicaMessages(): Sample[] {
         stable: sequenceNumber(16),
         accepted: sequenceNumber(24),
         lacks: [lack],
+        target: viewNumber(4),
+        viewChangesOf: [replicaId(2)],
       },
       {
         view: { view: viewNumber(2) },
@@ -138,6 +143,10 @@ function replicaMessages(): Sample[] {
         "lack pre-prepare": { lacks: [{ ...lack, prePrepare: true }] },
         "lack prepares": { lacks: [{ ...lack, prepares: true }] },
         "lack commits": { lacks: [{ ...lack, commits: true }] },
+        target: { target: viewNumber(5) },
+        "no view-changes": { viewChangesOf: [] },
+        "another view-change": { viewChangesOf: [replicaId(3)] },
+        "more view-changes": { viewChangesOf: [replicaId(2), replicaId(3)] },
       },
     ),
     sample(
@@ -149,6 +158,42 @@ function replicaMessages(): Sample[] {
       16,
       { type: "fetch-committed", epoch: place.epoch, first: sequenceNumber(3), last: sequenceNumber(5) },
       { first: { first: sequenceNumber(4) }, last: { last: sequenceNumber(6) } },
+    ),
+    sample(
+      2 * 8 + 32 + 4 + (2 * 8 + 32),
+      { type: "view-change", epoch: place.epoch, view: place.view, stable, prepared: [claim] },
+      {
+        view: { view: viewNumber(2) },
+        "stable seq": { stable: { ...stable, seq: sequenceNumber(5) } },
+        "stable root": { stable: { ...stable, stateRoot: digestOf(10) } },
+        "no claims": { prepared: [] },
+        "more claims": { prepared: [claim, { ...claim, seq: sequenceNumber(8) }] },
+        "claim seq": { prepared: [{ ...claim, seq: sequenceNumber(8) }] },
+        "claim view": { prepared: [{ ...claim, view: viewNumber(1) }] },
+        "claim digest": { prepared: [{ ...claim, digest: digestOf(10) }] },
+      },
+    ),
+    sample(
+      2 * 8 + 2 * 4 + (4 + 32) + 2 * 32,
+      {
+        type: "new-view",
+        epoch: place.epoch,
+        view: place.view,
+        viewChanges: [reference],
+        start: sequenceNumber(4),
+        digests: [digestOf(11), digestOf(12)],
+      },
+      {
+        view: { view: viewNumber(2) },
+        "no view-changes": { viewChanges: [] },
+        "more view-changes": { viewChanges: [reference, { ...reference, from: replicaId(3) }] },
+        "view-change from": { viewChanges: [{ ...reference, from: replicaId(3) }] },
+        "view-change digest": { viewChanges: [{ ...reference, digest: digestOf(10) }] },
+        start: { start: sequenceNumber(5) },
+        "no digests": { digests: [] },
+        "fewer digests": { digests: [digestOf(11)] },
+        "other digests": { digests: [digestOf(12), digestOf(11)] },
+      },
     ),
   ];
 }
