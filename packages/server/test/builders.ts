@@ -4,12 +4,14 @@ import {
   createBatchComposer,
   createClientSigner,
   createReplicaSigner,
+  createViewChangeComposer,
   type SignatureBackend,
   Verifier,
 } from "@quorate/crypto";
 import { createNodeBackend, createNodeHasher } from "@quorate/crypto/node";
 import {
   type BatchComposer,
+  type CheckpointCertificate,
   type ClientSigner,
   type ClusterId,
   DEFAULT_LIMITS,
@@ -30,7 +32,10 @@ import {
   sequenceNumber,
   sessionId,
   type VerifiedEnvelope,
+  type VerifiedNewView,
   type VerifiedRequest,
+  type VerifiedViewChange,
+  viewNumber,
 } from "@quorate/protocol";
 
 export const hasher: Hasher = createNodeHasher();
@@ -88,6 +93,36 @@ export function signerOf(id: number): Signer {
 }
 export function envelopeOf<M extends ReplicaMessage>(id: number, message: M): VerifiedEnvelope<M> {
   return signerOf(id).sign(message);
+}
+/** From a replica that never did anything, for view 1. */
+export function bareViewChangeOf(id: number): VerifiedViewChange {
+  const checkpoint: CheckpointCertificate = {
+    epoch,
+    seq: seqOf(0),
+    stateRoot: cluster as string as Digest,
+    signatures: [],
+  };
+  const { seq, stateRoot } = checkpoint;
+  const message = {
+    type: "view-change",
+    epoch,
+    view: viewNumber(1),
+    stable: { seq, stateRoot },
+    prepared: [],
+  } as const;
+  return viewChangeComposerOf(id).viewChange(message, checkpoint, []);
+}
+/** Of the primary of view 1, from three replicas that never did anything; unjustified with any digest. */
+export function newViewOf(digests: readonly Digest[] = []): VerifiedNewView {
+  const quorum = [0, 1, 2].map(bareViewChangeOf);
+  const viewChanges = quorum.map(({ digest, viewChange }) => ({ from: viewChange.envelope.from, digest }));
+  const message = { type: "new-view", epoch, view: viewNumber(1), viewChanges, start: seqOf(0), digests } as const;
+  const [first] = quorum;
+  if (first === undefined) throw new Error("no VIEW-CHANGE");
+  return viewChangeComposerOf(1).newView(message, quorum, first.viewChange.checkpoint, []);
+}
+function viewChangeComposerOf(id: number): ReturnType<typeof createViewChangeComposer> {
+  return createViewChangeComposer({ signer: signerOf(id), hasher, cluster });
 }
 export function clientOf(label = "client"): ClientSigner {
   return createClientSigner({ backend, hasher, seed: seedOf(label), cluster });

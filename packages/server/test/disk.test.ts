@@ -10,6 +10,7 @@ import { EVIDENCE_PER_REPLICA_MAX, EvidenceShelf, RecoveryError, readDisk } from
 import { createMemoryStore, type MemoryStore } from "@quorate/storage/memory";
 import { expect } from "chai";
 import {
+  bareViewChangeOf,
   codec,
   composer,
   digestOf,
@@ -18,6 +19,7 @@ import {
   hasher,
   membership,
   newVerifier,
+  newViewOf,
   requestOf,
   seqOf,
 } from "./builders.ts";
@@ -49,6 +51,42 @@ describe("readDisk (protocol rule 8.4)", () => {
     const { records, committed } = read(store);
     expect(records.map(({ type }) => type)).to.deep.equal(["pre-prepared"]);
     expect(committed.map(({ certificate }) => certificate.seq)).to.deep.equal([1]);
+  });
+
+  it("takes the own VIEW-CHANGE and the NEW-VIEW that was entered, wherever they stand", () => {
+    const { viewChange } = bareViewChangeOf(2);
+    const { newView } = newViewOf();
+    const store = createMemoryStore();
+    for (const record of [
+      { type: "view-change", at: seqOf(1), viewChange },
+      { type: "new-view", at: seqOf(8), newView },
+    ] as const)
+      store.log.append(record.at, codec.encodeLogRecord(record));
+
+    const [first, second] = read(store).records;
+
+    expect(first?.type === "view-change" && first.viewChange).to.deep.equal(bareViewChangeOf(2));
+    expect(second?.type === "new-view" && second.newView).to.deep.equal(newViewOf());
+  });
+
+  it("takes no VIEW-CHANGE or NEW-VIEW with a signature that does not hold", () => {
+    const unsigned = new Uint8Array(64);
+    const { viewChange } = bareViewChangeOf(2);
+    const { newView } = newViewOf();
+    const records: LogRecord[] = [
+      {
+        type: "view-change",
+        at: seqOf(1),
+        viewChange: { ...viewChange, envelope: { ...viewChange.envelope, signature: unsigned } },
+      },
+      {
+        type: "new-view",
+        at: seqOf(1),
+        newView: { ...newView, envelope: { ...newView.envelope, signature: unsigned } },
+      },
+    ];
+    for (const record of records)
+      expect(() => read(storeWith(1, record)), record.type).to.throw(RecoveryError, record.type);
   });
 
   it("takes a prepared certificate of a quorum", () => {
@@ -135,7 +173,20 @@ describe("EvidenceShelf", () => {
     return { type: "equivocation", first: vote("a"), second: vote("b") };
   };
   const ids = membership.members.map(({ id }) => id);
+  const unjustified: Evidence = {
+    type: "unjustified-new-view",
+    newView: newViewOf([digestOf("x")]).newView.envelope,
+    viewChanges: [0, 1, 2].map((id) => bareViewChangeOf(id).viewChange.envelope),
+  };
   const shelfOn = (store: MemoryStore): EvidenceShelf => new EvidenceShelf(store.local, codec, hasher, ids);
+
+  it("keeps a NEW-VIEW that does not follow, against its signer", () => {
+    const shelf = shelfOn(createMemoryStore());
+    expect(newVerifier().verifyEvidence(unjustified, membership)).to.equal(true);
+    expect([shelf.keep(unjustified), shelf.keep(unjustified), shelf.count]).to.deep.equal([true, false, 1]);
+    for (let seq = 1; seq < EVIDENCE_PER_REPLICA_MAX; seq++) shelf.keep(evidenceOf(1, seq));
+    expect(shelf.keep(evidenceOf(1, 99)), "its signer is replica 1").to.equal(false);
+  });
 
   it("keeps one piece once, and across restarts", () => {
     const store = createMemoryStore();

@@ -11,10 +11,11 @@ import {
   viewNumber,
 } from "@quorate/protocol";
 import type { ReplicaEvent } from "@quorate/replica";
-import { Ingress, type IngressRejection } from "@quorate/server/host";
+import { Ingress, type IngressRejection, JUNK_CODES } from "@quorate/server/host";
 import { expect } from "chai";
 import {
   backend,
+  bareViewChangeOf,
   clientOf,
   cluster,
   composer,
@@ -24,6 +25,7 @@ import {
   hasher,
   membership,
   newVerifier,
+  newViewOf,
   requestOf,
   seqOf,
 } from "./builders.ts";
@@ -218,6 +220,64 @@ describe("Ingress (protocol rule 13.1)", () => {
 
     expect([taken(fetch), taken(vote)]).to.deep.equal([64, 32]);
   });
+
+  const { viewChange } = bareViewChangeOf(2);
+  const { newView } = newViewOf([digestOf("x")]);
+  const unsigned = new Uint8Array(64);
+  const changes: readonly {
+    readonly name: string;
+    readonly frame: ReplicaFrame;
+    readonly bad: ReplicaFrame;
+    readonly code: IngressRejection["code"];
+  }[] = [
+    {
+      name: "VIEW-CHANGE",
+      frame: { type: "view-change", viewChange },
+      bad: {
+        type: "view-change",
+        viewChange: { ...viewChange, envelope: { ...viewChange.envelope, signature: unsigned } },
+      },
+      code: "ingress.bad-view-change",
+    },
+    {
+      name: "NEW-VIEW",
+      frame: { type: "new-view", newView },
+      bad: { type: "new-view", newView: { ...newView, prePrepareSignatures: [unsigned] } },
+      code: "ingress.bad-new-view",
+    },
+  ];
+  for (const { name, frame, bad, code } of changes) {
+    it(`a ${name} becomes an event, whoever passes it on`, () => {
+      for (const peer of [1, 2, 3]) {
+        const { event, codes } = receive(peer, frame);
+        expect([event?.type, event && "from" in event && event.from, codes]).to.deep.equal([frame.type, peer, []]);
+      }
+    });
+
+    it(`a redundant ${name} costs no verification`, () => {
+      const { event, codes, verifications } = receive(3, bad, { redundant: true });
+      expect([event, codes, verifications]).to.deep.equal([undefined, ["ingress.redundant"], 0]);
+    });
+
+    it(`a ${name} that does not hold is the fault of the one who sent it or passed it on`, () => {
+      for (const peer of [2, 3]) {
+        const { event, codes, blamed } = receive(peer, bad);
+        expect([event, codes, blamed]).to.deep.equal([undefined, [code], [peer]]);
+      }
+      expect(JUNK_CODES.has(code)).to.equal(true);
+    });
+
+    it(`each peer has a share of what a ${name} costs`, () => {
+      const refused: IngressRejection[] = [];
+      const ingress = ingressOf({}, refused);
+      const events = Array.from({ length: 20 }, () => ingress.fromReplica(replicaId(2), frame));
+
+      expect(events.filter((event) => event !== undefined)).to.have.length(8);
+      expect(new Set(refused.map(({ code: why }) => why))).to.deep.equal(new Set(["ingress.over-budget"]));
+      expect(ingress.fromReplica(replicaId(3), frame), "another's share").not.to.equal(undefined);
+      expect(ingress.fromReplica(replicaId(2), signed(prepare)), "its votes").not.to.equal(undefined);
+    });
+  }
 
   it("a request that is answered is a replay when a replica passes it on", () => {
     const frame: ReplicaFrame = { type: "request", request: requestOf("a").request };
