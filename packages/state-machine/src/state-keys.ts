@@ -68,11 +68,15 @@ export function clientKey(client: PublicKey): Uint8Array {
   return new PreimageWriter(33).u8(PART.client).hex32(client).finish();
 }
 
-/** The client with most open sessions comes first; of equals the least key. */
-export function clientBySessionsKey(sessions: number, client: PublicKey): Uint8Array {
-  return new PreimageWriter(37)
+/**
+ * The client with most open sessions comes first; of equals the one whose least recently used session was used first;
+ * of equals the least key. `usedAt` may lag behind the use of that session.
+ */
+export function clientBySessionsKey(sessions: number, usedAt: number, client: PublicKey): Uint8Array {
+  return new PreimageWriter(45)
     .u8(PART.clientBySessions)
     .u32(UINT32_MAX - sessions)
+    .u64(usedAt)
     .hex32(client)
     .finish();
 }
