@@ -82,7 +82,7 @@ export function registrationRefused(reason: ResultStatus): ClientFailure {
     reason,
     message:
       reason === "registration-quota"
-        ? "the cluster opens no further session for this client's key: it has as many as it may have; try again later"
+        ? "the cluster opens no further session for this client's key now: it has as many as it may have, or all places are taken; try again later"
         : `the cluster opens no session for this client (${reason}); try again later`,
   };
 }

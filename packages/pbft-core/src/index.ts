@@ -3,7 +3,8 @@
  *
  * @packageDocumentation
  */
+export type { Decision } from "./decision.ts";
 export { Ordering, type OrderingOptions, type RestoredOrdering, type RestoredSlot } from "./ordering.ts";
 export { type BatchLimits, RequestQueue, type RequestQueueLimits } from "./request-queue.ts";
-export { type Decision, Slot, type VoteOutcome } from "./slot.ts";
+export { Slot, type VoteOutcome } from "./slot.ts";
 export { Window } from "./window.ts";

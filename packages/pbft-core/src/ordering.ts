@@ -35,9 +35,10 @@ import {
   weakQuorumSize,
 } from "@quorate/protocol";
 import { ClockWait } from "./clock-wait.ts";
+import { type Decision, decisionsOf, NO_DECISIONS } from "./decision.ts";
 import { PreparedSet } from "./prepared-set.ts";
 import { type BatchLimits, RequestQueue, type RequestQueueLimits } from "./request-queue.ts";
-import type { Decision, Slot, VoteOutcome } from "./slot.ts";
+import type { Slot, VoteOutcome } from "./slot.ts";
 import { Waits } from "./waits.ts";
 import { Window } from "./window.ts";
 
@@ -75,8 +76,6 @@ export interface RestoredSlot {
   /** The PREPAREs of a prepared certificate, when one was written. */
   readonly prepares: readonly VerifiedEnvelope<Prepare>[] | undefined;
 }
-
-const NO_DECISIONS: readonly Decision[] = [];
 
 /** The normal case (OSDI'99 §4.2): three phases over the window (h, h+L] of the current view. */
 export class Ordering {
@@ -232,7 +231,7 @@ export class Ordering {
       return this.#fetchBody(slot, out);
     }
     slot.batch ??= batch;
-    return both(this.#accept(slot, atMs, out), this.#decide(slot, out));
+    return decisionsOf(this.#accept(slot, atMs, out), this.#decide(slot, out));
   }
 
   onPrepare(envelope: VerifiedEnvelope<Prepare>, atMs: number, out: Outbox): readonly Decision[] {
@@ -244,7 +243,7 @@ export class Ordering {
     const slot = this.#window.slotAt(this.#view, message.seq);
     if (!this.#isCounted(slot.addPrepare(envelope), out) || this.#window.isDecided(message.seq)) return NO_DECISIONS;
     // f+1 PREPAREs end the wait for a proposal whose time is ahead of ours (protocol rule 4.7).
-    return both(this.#accept(slot, atMs, out), this.#prepared(slot, atMs, out));
+    return decisionsOf(this.#accept(slot, atMs, out), this.#prepared(slot, atMs, out));
   }
 
   onCommit(envelope: VerifiedEnvelope<Commit>, out: Outbox): readonly Decision[] {
@@ -258,7 +257,7 @@ export class Ordering {
     const slot = this.#slotWaitingFor(batch.digest);
     if (slot === undefined) return undefined;
     slot.batch = batch;
-    return both(this.#accept(slot, atMs, out), this.#decide(slot, out));
+    return decisionsOf(this.#accept(slot, atMs, out), this.#decide(slot, out));
   }
 
   /** A decision of others with its certificate; valid in any view and not bound to the window (protocol rule 4.5). */
@@ -572,10 +571,4 @@ export class Ordering {
     out.push({ type: "persist", record: { type: "pre-prepared", envelope: prePrepare, batch: batch.batch } });
     out.push({ type: "broadcast", frame: { type: "pre-prepare", envelope: prePrepare, batch: batch.batch } });
   }
-}
-
-/** Most of what arrives decides nothing: no list is made for it. */
-function both(first: readonly Decision[], second: readonly Decision[]): readonly Decision[] {
-  if (first.length === 0) return second;
-  return second.length === 0 ? first : [...first, ...second];
 }

@@ -2,7 +2,6 @@ import {
   type Commit,
   type CommitCertificate,
   type Digest,
-  type DigestedCertifiedBatch,
   type Envelope,
   invariant,
   type MemberSignature,
@@ -168,13 +167,6 @@ export class Slot {
     this.#convicted.add(second.from);
     return { type: "conflicting", first, second };
   }
-}
-
-/** A number that is decided: its batch and the certificate that proves it. */
-export interface Decision {
-  readonly seq: SequenceNumber;
-  readonly batch: DigestedCertifiedBatch;
-  readonly certificate: CommitCertificate;
 }
 
 function countMatching(votes: ReadonlyMap<ReplicaId, Envelope<Prepare | Commit>>, digest: Digest): number {

@@ -9,7 +9,8 @@ import {
   sequenceNumber,
   type ViewNumber,
 } from "@quorate/protocol";
-import { type Decision, Slot } from "./slot.ts";
+import type { Decision } from "./decision.ts";
+import { Slot } from "./slot.ts";
 
 /**
  * The log between the watermarks (OSDI'99 §4.2): a slot for each number of (h, h+L], and the decisions that wait for

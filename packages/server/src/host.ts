@@ -5,6 +5,7 @@
  */
 export * from "./disk-recovery.ts";
 export * from "./evidence-shelf.ts";
+export * from "./host-settings.ts";
 export * from "./ingress.ts";
 export * from "./ports.ts";
 export * from "./replica-host.ts";

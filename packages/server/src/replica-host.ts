@@ -40,6 +40,7 @@ import { ClientShare } from "./client-share.ts";
 import { readDisk } from "./disk-recovery.ts";
 import { EvidenceShelf } from "./evidence-shelf.ts";
 import { HistoryDonor } from "./history-donor.ts";
+import { DEFAULT_HOST_SETTINGS, type HostSettings } from "./host-settings.ts";
 import { Ingress, JUNK_CODES } from "./ingress.ts";
 import type { HostObserver, HostPorts, IngressRejection } from "./ports.ts";
 import { SteadyClock } from "./steady-clock.ts";
@@ -59,25 +60,6 @@ export interface HostOptions {
   readonly observer: HostObserver;
   readonly settings?: Partial<HostSettings>;
 }
-
-/** Local settings; correctness does not depend on them, and replicas may differ. */
-export interface HostSettings {
-  /** Undecided proposals of a primary at once. */
-  readonly pipelineDepthMax: number;
-  readonly pendingRequestsMax: number;
-  readonly pendingRequestsPerClientMax: number;
-  readonly pendingBytesMax: number;
-  /** Requests that a backup waits for with a clock: as many as a loaded primary clears in half a time-out. */
-  readonly clockedRequestsMax: number;
-}
-
-export const DEFAULT_HOST_SETTINGS: HostSettings = {
-  pipelineDepthMax: 4,
-  pendingRequestsMax: 16_384,
-  pendingRequestsPerClientMax: 1_024,
-  pendingBytesMax: 64 * 1024 * 1024,
-  clockedRequestsMax: 1_024,
-};
 
 type Performed = Exclude<Effect, { type: "persist" }>;
 

@@ -15,9 +15,10 @@ import { lockFolder, openStore, type ReplicaStore } from "@quorate/storage";
 import type { Endpoint } from "@quorate/transport";
 import type { Logger } from "pino";
 import { AdminEndpoint } from "./admin-endpoint.ts";
+import type { HostSettings } from "./host-settings.ts";
 import type { HostPorts, IngressRejection } from "./ports.ts";
 import type { ReplicaFolder } from "./replica-folder.ts";
-import { type HostSettings, ReplicaHost } from "./replica-host.ts";
+import { ReplicaHost } from "./replica-host.ts";
 import { type ClientOutputStatus, type PeerStatus, ReplicaLinks } from "./replica-links.ts";
 
 /** How to run a replica on its data folder. */

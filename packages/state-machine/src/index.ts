@@ -10,4 +10,8 @@ export * from "./executor.ts";
 export { OUTPUTS_CACHED_MAX } from "./outputs.ts";
 export { GENESIS_HISTORY_DIGEST, genesisStateRoot, StateError } from "./rooted-state.ts";
 export * from "./service.ts";
-export { NONCES_FORGOTTEN_PER_BATCH_MAX, NONCES_PER_SESSION_MAX } from "./session-table.ts";
+export {
+  CLIENTS_MOVED_PER_BATCH_MAX,
+  NONCES_FORGOTTEN_PER_BATCH_MAX,
+  NONCES_PER_SESSION_MAX,
+} from "./session-table.ts";

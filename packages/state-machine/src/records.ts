@@ -64,6 +64,8 @@ export interface ClientUse {
   readonly fresh: number;
   /** Remembered nonces whose session was evicted. */
   readonly orphans: number;
+  /** When its least recently used session was used, as far as the index of clients knows. */
+  readonly indexedAt: SequenceNumber;
 }
 
 const HASH = 32;
@@ -148,11 +150,16 @@ export function decodeNonce(bytes: Uint8Array): RememberedNonce {
 }
 
 export function encodeClientUse(use: ClientUse): Uint8Array {
-  return new PreimageWriter(12).u32(use.sessions).u32(use.fresh).u32(use.orphans).finish();
+  return new PreimageWriter(20).u32(use.sessions).u32(use.fresh).u32(use.orphans).u64(use.indexedAt).finish();
 }
 export function decodeClientUse(bytes: Uint8Array): ClientUse {
   const reader = new RecordReader(bytes);
-  const use: ClientUse = { sessions: reader.u32(), fresh: reader.u32(), orphans: reader.u32() };
+  const use: ClientUse = {
+    sessions: reader.u32(),
+    fresh: reader.u32(),
+    orphans: reader.u32(),
+    indexedAt: reader.u64() as SequenceNumber,
+  };
   reader.finish();
   return use;
 }

@@ -12,6 +12,7 @@ import {
   type SequenceNumber,
   type SessionId,
   type SessionProgress,
+  sequenceNumber,
 } from "@quorate/protocol";
 import type { CommittedSessions } from "./committed-sessions.ts";
 import type { Overlay } from "./overlay.ts";
@@ -32,7 +33,8 @@ import {
   CLIENTS_BY_SESSIONS,
   clientBySessionsKey,
   clientKey,
-  expiredNonces,
+  lastValidOfExpiryKey,
+  NONCES_BY_EXPIRY,
   nonceExpiryKey,
   nonceKey,
   nonceKeyOf,
@@ -47,6 +49,12 @@ import {
 export const NONCES_FORGOTTEN_PER_BATCH_MAX = 1024;
 /** Nonces remembered in the whole cluster, as a multiple of `sessionsMax`: beyond it registrations meet the quota. */
 export const NONCES_PER_SESSION_MAX = 4;
+
+/**
+ * Clients that one batch moves in the index by use, at most; each for requests that it executed since it was last moved.
+ * Beyond, a registration that needs another's session is refused: one batch does not wait for an index of a million.
+ */
+export const CLIENTS_MOVED_PER_BATCH_MAX = 128;
 
 /** How a registration ends. */
 export type RegistrationOutcome =
@@ -67,7 +75,7 @@ export interface SessionTableOptions {
 }
 
 const NOTHING = new Uint8Array(0);
-const UNUSED: ClientUse = { sessions: 0, fresh: 0, orphans: 0 };
+const UNUSED: ClientUse = { sessions: 0, fresh: 0, orphans: 0, indexedAt: sequenceNumber(0) };
 
 /**
  * The session table while one batch is executed (protocol rules 3.2 to 3.4). All of it is replicated state, and every
@@ -83,6 +91,7 @@ export class SessionTable {
   readonly #evicted: EvictedSession[] = [];
   #sessions: number;
   #nonces: number;
+  #clientsMoved = 0;
 
   constructor(options: SessionTableOptions) {
     this.#o = options;
@@ -135,10 +144,13 @@ export class SessionTable {
 
   /** Forgets nonces whose validity ended before this batch: a registration with one of them would be refused anyway. */
   forgetNonces(): void {
-    const { overlay, seq } = this.#o;
+    const { committed, overlay, seq } = this.#o;
+    // Most batches end here, without the range, which costs as much as several reads.
+    if (seq <= committed.noncesValidUntil) return;
     let left = NONCES_FORGOTTEN_PER_BATCH_MAX;
-    for (const [key] of overlay.range(...expiredNonces(seq))) {
-      if (left-- === 0) return;
+    for (const [key] of overlay.range(...NONCES_BY_EXPIRY)) {
+      committed.noncesValidUntil = lastValidOfExpiryKey(key);
+      if (committed.noncesValidUntil >= seq || left-- === 0) return;
       const byNonce = nonceKeyOf(nonceOfExpiryKey(key));
       const record = overlay.get(byNonce);
       invariant(record !== undefined, "session.nonce-index");
@@ -147,6 +159,7 @@ export class SessionTable {
       this.#nonces--;
       this.#forgetNonceOf(decodeNonce(record).session, clientOfIndexKey(byNonce.subarray(0, 33)));
     }
+    committed.noncesValidUntil = Number.POSITIVE_INFINITY;
   }
 
   /** Writes the changed sessions into the overlay: once for each, however many requests of it the batch held. */
@@ -171,14 +184,18 @@ export class SessionTable {
       if (use.sessions === use.fresh) return false;
       this.#evictFrom(client, true);
     }
-    if (this.#sessions >= limits.sessionsMax) this.#evictFrom(this.#clientWithMostSessions(), false);
-    return true;
+    if (this.#sessions < limits.sessionsMax) return true;
+    const givingWay = this.#clientToGiveWay();
+    if (givingWay !== undefined) this.#evictFrom(givingWay, false);
+    return givingWay !== undefined;
   }
 
   #open(id: SessionId, { client, nonce, lastValid }: RegistrationRequest): void {
-    const { overlay, seq } = this.#o;
+    const { committed, overlay, seq } = this.#o;
+    committed.noncesValidUntil = Math.min(committed.noncesValidUntil, lastValid);
     const use = this.#useOf(client);
-    this.#setUse(client, use, { ...use, sessions: use.sessions + 1, fresh: use.fresh + 1 });
+    const indexedAt = use.sessions === 0 ? seq : use.indexedAt;
+    this.#setUse(client, use, { ...use, sessions: use.sessions + 1, fresh: use.fresh + 1, indexedAt });
     overlay.put(nonceKey(client, nonce), encodeNonce({ lastValid, session: id }));
     overlay.put(nonceExpiryKey(lastValid, client, nonce), NOTHING);
     overlay.put(sessionByUseKey(client, seq, id), NOTHING);
@@ -188,17 +205,36 @@ export class SessionTable {
     this.#nonces++;
   }
 
-  #clientWithMostSessions(): PublicKey {
-    for (const [key] of this.#o.overlay.range(...CLIENTS_BY_SESSIONS)) return clientOfIndexKey(key);
+  /**
+   * The client with most sessions; of equals the one whose least recently used session was used first, so that a swarm
+   * of fresh keys takes the sessions that nobody uses before those that are in use. Undefined when this batch has looked
+   * long enough: the next one goes on where it ended.
+   */
+  #clientToGiveWay(): PublicKey | undefined {
+    for (const [key] of this.#o.overlay.range(...CLIENTS_BY_SESSIONS)) {
+      const client = clientOfIndexKey(key);
+      const use = this.#useOf(client);
+      const { usedAt } = this.#leastRecentlyUsed(client, false);
+      if (usedAt === use.indexedAt) return client;
+      if (this.#clientsMoved >= CLIENTS_MOVED_PER_BATCH_MAX) return undefined;
+      this.#clientsMoved++;
+      this.#setUse(client, use, { ...use, indexedAt: usedAt });
+    }
     invariant(false, "session.no-client");
   }
 
-  /**
-   * Evicts a client's least recently used session (of equals that with the least id), if asked only among those whose
-   * nonce may be forgotten. The index may lag behind the use of a session: what it finds out of date it moves to its
-   * place, which costs at most one move for each request that the session executed.
-   */
   #evictFrom(client: PublicKey, onlyForgettable: boolean): void {
+    const session = this.#leastRecentlyUsed(client, onlyForgettable);
+    this.#o.overlay.put(sessionByUseKey(client, session.usedAt, session.id), undefined);
+    this.#evict(session);
+  }
+
+  /**
+   * A client's least recently used session (of equals that with the least id), if asked only among those whose nonce may
+   * be forgotten. The index may lag behind the use of a session: what it finds out of date it moves to its place, which
+   * costs at most one move for each request that the session executed.
+   */
+  #leastRecentlyUsed(client: PublicKey, onlyForgettable: boolean): Session {
     const { overlay } = this.#o;
     for (const [key] of overlay.range(...sessionsOfClient(client))) {
       const session = this.find(sessionOfIndexKey(key));
@@ -207,10 +243,7 @@ export class SessionTable {
         overlay.put(key, undefined);
         overlay.put(sessionByUseKey(client, session.usedAt, session.id), NOTHING);
         this.#changed.set(session.id, { ...session, indexedAt: session.usedAt });
-      } else if (!(onlyForgettable && session.isNonceRemembered)) {
-        overlay.put(key, undefined);
-        return this.#evict(session);
-      }
+      } else if (!(onlyForgettable && session.isNonceRemembered)) return session;
     }
     invariant(false, "session.nothing-to-evict", { client });
   }
@@ -227,6 +260,7 @@ export class SessionTable {
     const use = this.#useOf(session.client);
     const fresh = session.isNonceRemembered ? 1 : 0;
     this.#setUse(session.client, use, {
+      ...use,
       sessions: use.sessions - 1,
       fresh: use.fresh - fresh,
       orphans: use.orphans + fresh,
@@ -242,9 +276,9 @@ export class SessionTable {
     const { overlay } = this.#o;
     const isGone = after.sessions === 0 && after.orphans === 0;
     overlay.put(clientKey(client), isGone ? undefined : encodeClientUse(after));
-    if (before.sessions === after.sessions) return;
-    if (before.sessions > 0) overlay.put(clientBySessionsKey(before.sessions, client), undefined);
-    if (after.sessions > 0) overlay.put(clientBySessionsKey(after.sessions, client), NOTHING);
+    if (before.sessions === after.sessions && before.indexedAt === after.indexedAt) return;
+    if (before.sessions > 0) overlay.put(clientBySessionsKey(before.sessions, before.indexedAt, client), undefined);
+    if (after.sessions > 0) overlay.put(clientBySessionsKey(after.sessions, after.indexedAt, client), NOTHING);
   }
 }
 

@@ -50,9 +50,15 @@ export function nonceExpiryKey(lastValid: number, client: PublicKey, nonce: Dige
   return new PreimageWriter(73).u8(PART.nonceExpiry).u64(lastValid).hex32(client).hex32(nonce).finish();
 }
 
-/** All nonces whose validity ended before `seq`: `[from, to)`. */
-export function expiredNonces(seq: number): readonly [from: Uint8Array, to: Uint8Array] {
-  return [Uint8Array.of(PART.nonceExpiry), new PreimageWriter(9).u8(PART.nonceExpiry).u64(seq).finish()];
+/** All `nonceExpiryKey`s: `[from, to)`. */
+export const NONCES_BY_EXPIRY: readonly [from: Uint8Array, to: Uint8Array] = [
+  Uint8Array.of(PART.nonceExpiry),
+  Uint8Array.of(PART.nonceExpiry + 1),
+];
+
+/** The `lastValid` of a `nonceExpiryKey`. */
+export function lastValidOfExpiryKey(key: Uint8Array): number {
+  return Number(new DataView(key.buffer, key.byteOffset, key.byteLength).getBigUint64(1));
 }
 
 /** Client and nonce of a `nonceExpiryKey`. */
@@ -68,11 +74,15 @@ export function clientKey(client: PublicKey): Uint8Array {
   return new PreimageWriter(33).u8(PART.client).hex32(client).finish();
 }
 
-/** The client with most open sessions comes first; of equals the least key. */
-export function clientBySessionsKey(sessions: number, client: PublicKey): Uint8Array {
-  return new PreimageWriter(37)
+/**
+ * The client with most open sessions comes first; of equals the one whose least recently used session was used first;
+ * of equals the least key. `usedAt` may lag behind the use of that session.
+ */
+export function clientBySessionsKey(sessions: number, usedAt: number, client: PublicKey): Uint8Array {
+  return new PreimageWriter(45)
     .u8(PART.clientBySessions)
     .u32(UINT32_MAX - sessions)
+    .u64(usedAt)
     .hex32(client)
     .finish();
 }

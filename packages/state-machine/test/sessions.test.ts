@@ -1,5 +1,6 @@
 import { sessionIdOf } from "@quorate/crypto";
 import { type DigestedRequest, digest, type Limits, sequenceNumber, sessionId } from "@quorate/protocol";
+import { CLIENTS_MOVED_PER_BATCH_MAX } from "@quorate/state-machine";
 import { expect } from "chai";
 import { type Client, Fixture, hasher, resultsOf, textOf } from "./cluster.ts";
 
@@ -156,6 +157,50 @@ describe("eviction of sessions", () => {
     ] as const)
       expect(statusOf(fixture, client.operate(session, number, "x"))).to.equal("ok");
     expect(fixture.executor.verifyStateRoot()).to.equal(true);
+  });
+
+  it("of keys with equally many sessions takes the one used least recently, whatever the keys", () => {
+    for (const idle of [0, 1, 2]) {
+      const fixture = new Fixture({ limits: { sessionsMax: 3 } });
+      const byKey = [1, 2, 3].map((n) => fixture.client(n)).sort((a, b) => (a.key < b.key ? -1 : 1));
+      const sessions = byKey.map((client) => fixture.open(client));
+      for (const [at, client] of byKey.entries()) if (at !== idle) fixture.run(client.operate(sessions[at]!, 1, "x"));
+
+      fixture.open(fixture.client(4));
+
+      const statuses = byKey.map((client, at) => statusOf(fixture, client.operate(sessions[at]!, 2, "x")));
+      expect(statuses, `${idle}`).to.deep.equal([0, 1, 2].map((at) => (at === idle ? "session-unknown" : "ok")));
+      expect(fixture.executor.verifyStateRoot(), `${idle}`).to.equal(true);
+    }
+  });
+
+  it("a swarm of fresh keys does not push out a session that is used between as many registrations as there is room", () => {
+    const fixture = new Fixture({ limits: { sessionsMax: 4 } });
+    const honest = fixture.client(0);
+    const session = fixture.open(honest);
+    const statuses = Array.from({ length: 12 }, (_, round) => {
+      for (const n of [1, 2, 3]) fixture.run(fixture.client(3 * round + n).register(0, fixture.executor.executed + 10));
+      fixture.idleTo(fixture.executor.executed + 20);
+      return statusOf(fixture, honest.operate(session, round + 1, "x"));
+    });
+
+    expect(new Set(statuses)).to.deep.equal(new Set(["ok"]));
+    expect(fixture.executor.verifyStateRoot()).to.equal(true);
+  });
+
+  it("refuses a registration rather than look for long who may give way, and goes on with the next batch", () => {
+    const sessionsMax = CLIENTS_MOVED_PER_BATCH_MAX + 1;
+    const fixture = new Fixture({ limits: { sessionsMax } });
+    const clients = Array.from({ length: sessionsMax }, (_, n) => fixture.client(n));
+    const opened = fixture.run(...clients.map((client) => client.register(0, 10)));
+    const sessions = opened.replies.map(({ reply }) => reply.session);
+    fixture.run(...clients.map((client, at) => client.operate(sessions[at]!, 1, "")));
+
+    const newcomer = fixture.client(sessionsMax).register(0, 10);
+    expect([statusOf(fixture, newcomer), statusOf(fixture, newcomer)]).to.deep.equal(["registration-quota", "ok"]);
+    const again = fixture.run(...clients.map((client, at) => client.operate(sessions[at]!, 2, "")));
+    const evicted = again.replies.filter(({ reply }) => reply.results[0]!.status === "session-unknown");
+    expect([again.replies.length, evicted.length]).to.deep.equal([sessionsMax, 1]);
   });
 
   it("leaves nothing of an evicted session in the state but its nonce", () => {

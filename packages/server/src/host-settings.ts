@@ -1,0 +1,19 @@
+/** Local settings; correctness does not depend on them, and replicas may differ. */
+export interface HostSettings {
+  /** Undecided proposals of a primary at once. */
+  readonly pipelineDepthMax: number;
+  readonly pendingRequestsMax: number;
+  readonly pendingRequestsPerClientMax: number;
+  readonly pendingBytesMax: number;
+  /** Requests that a backup waits for with a clock: as many as a loaded primary clears in half a time-out. */
+  readonly clockedRequestsMax: number;
+}
+
+/** The settings of a host that is told no others. */
+export const DEFAULT_HOST_SETTINGS: HostSettings = {
+  pipelineDepthMax: 4,
+  pendingRequestsMax: 16_384,
+  pendingRequestsPerClientMax: 1_024,
+  pendingBytesMax: 64 * 1024 * 1024,
+  clockedRequestsMax: 1_024,
+};
