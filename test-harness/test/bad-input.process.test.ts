@@ -281,6 +281,19 @@ describe("the quorate command, given what is wrong", function () {
       await refuses(() => genesis(...members(4, degenerate)), /key/);
     });
 
+    it("writes the time-outs of view changes, and refuses one that is to end below its beginning", async () => {
+      const timeouts = ["--view-change-ms", "300", "--view-change-max-ms"];
+      await refuses(
+        () => genesis(...members(4), ...timeouts, "200"),
+        /viewChangeMaxMs is 200, expected at least viewChangeMs 300/,
+      );
+      const { code, stderr } = await genesis(...members(4), ...timeouts, "4000");
+      expect(stderr).to.equal("");
+      expect(code).to.equal(0);
+      const document = JSON.parse(readFileSync(inData("out.json"), "utf8")) as { timeouts: object };
+      expect(document.timeouts).to.include({ viewChangeMs: 300, viewChangeMaxMs: 4000 });
+    });
+
     it("never overwrites a genesis document or a key", async () => {
       writeFileSync(inData("out.json"), "precious");
       await refuses(() => genesis(...members(4)), /out\.json exists already; it is not overwritten/);

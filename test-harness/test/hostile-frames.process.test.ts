@@ -10,6 +10,7 @@ import {
   digest,
   epochNumber,
   type LinkIdentity,
+  type NewView,
   type ReplicaFrame,
   type ReplicaMessage,
   type Request,
@@ -18,6 +19,7 @@ import {
   sequenceNumber,
   sessionId,
   timestampMs,
+  type ViewChange,
   viewNumber,
 } from "@quorate/protocol";
 import { ProcessCluster, RunningCommand } from "@quorate/test-harness";
@@ -234,7 +236,37 @@ describe("a live replica that is sent garbage", function () {
     const signatures = [0, 1, 2].map((from) => ({ from: replicaId(from), signature: randomBytes(64) }));
     const certificate = { ...place, digest: aDigest(), signatures };
     const checkpoint = { epoch: epochNumber(0), seq, stateRoot: aDigest(), signatures };
+    const claim = { seq: sequenceNumber(17), view: viewNumber(0), digest: aDigest() };
+    const viewChange: ViewChange = {
+      type: "view-change",
+      epoch: epochNumber(0),
+      view: viewNumber(3),
+      stable: { seq, stateRoot: checkpoint.stateRoot },
+      prepared: [claim],
+    };
+    const prePrepare = signer.sign({ type: "pre-prepare", epoch: epochNumber(0), ...claim });
+    const certificates = [{ prePrepare, prepares: signatures.slice(1) }];
+    const viewChanges = signatures.map(({ from, signature }) => ({ from, message: viewChange, signature }));
+    const newView: NewView = {
+      type: "new-view",
+      epoch: epochNumber(0),
+      view: viewNumber(3),
+      viewChanges: viewChanges.map(({ from }) => ({ from, digest: aDigest() })),
+      start: seq,
+      digests: [claim.digest],
+    };
     return [
+      { type: "view-change", viewChange: { envelope: signer.sign(viewChange), checkpoint, certificates } },
+      {
+        type: "new-view",
+        newView: {
+          envelope: signer.sign(newView),
+          viewChanges,
+          checkpoint,
+          certificates,
+          prePrepareSignatures: [randomBytes(64)],
+        },
+      },
       ...Array.from(
         { length: 12 },
         () => ({ type: "signed", envelope: signer.sign(nonsense()) }) as ReplicaFrame,

@@ -32,7 +32,7 @@ describe("A failing call", () => {
     const executed = sendOne(rig);
     rig.reply(replyOf(rig.ids[3]!, executed));
     const { requestDigest } = executed;
-    rig.run({ type: "refused", from: rig.ids[1]!, requestDigest, code: "invalid" });
+    rig.run({ type: "refused", from: rig.ids[1]!, requestDigest, code: "overloaded" });
 
     rig.pass(999);
     expect(rig.outcomes.size).to.equal(0);
@@ -42,8 +42,8 @@ describe("A failing call", () => {
     if (failure.code !== "client.no-quorum") throw new Error(failure.code);
     expect(failure.effect).to.equal("unknown");
     expect(failure.replies.map(({ from }) => from)).to.deep.equal([3]);
-    expect(failure.message).to.include("1 replies, replica 1 refused it as invalid");
-    expect(failure.refusals).to.deep.equal([{ from: 1, code: "invalid" }]);
+    expect(failure.message).to.include("1 replies, replica 1 refused it as overloaded");
+    expect(failure.refusals).to.deep.equal([{ from: 1, code: "overloaded" }]);
   });
 
   it("leaves its request on the way after the deadline; its late success frees the number for later calls", () => {

@@ -49,7 +49,7 @@ export const LOG_RECORD_CODES: Readonly<Record<LogRecord["type"], number>> = {
   "new-view": 5,
 };
 /** The codes of refusals; append only. */
-export const REFUSAL_CODES: Readonly<Record<RefusalCode, number>> = { overloaded: 1, invalid: 2, "too-large": 3 };
+export const REFUSAL_CODES: Readonly<Record<RefusalCode, number>> = { overloaded: 1 };
 
 const SIGNED = ["prepare", "commit", "checkpoint", "status", "fetch-batch", "fetch-committed"] as const;
 
@@ -174,7 +174,7 @@ function readRefusalCode(tuple: Tuple): RefusalCode {
   const number = tuple.uint(2, "code");
   const code = REFUSALS.get(number);
   if (code === undefined) tuple.fault("unknown-type", "code", "a refusal code", `${number}`);
-  return code ?? "invalid";
+  return code ?? "overloaded";
 }
 
 export function writeLogRecord(record: LogRecord): Wire | WireParts {

@@ -266,8 +266,6 @@ const SERVER_FRAMES: Each<ServerFrame> = {
 };
 const REFUSALS: { readonly [C in RefusalCode]: ServerFrame } = {
   overloaded: { type: "refused", requestDigest: hash(0x62), code: "overloaded" },
-  invalid: { type: "refused", requestDigest: hash(0x63), code: "invalid" },
-  "too-large": { type: "refused", requestDigest: hash(0x64), code: "too-large" },
 };
 const CLIENT_FRAMES: Each<ClientFrame> = { request: { type: "request", request: REQUESTS.operations } };
 const LOG_RECORDS: Each<LogRecord> = {

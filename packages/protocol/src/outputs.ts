@@ -100,7 +100,7 @@ export interface Receipt {
 }
 
 /** Why a replica did not take a client's request on. A hint of one replica, believed by nobody. */
-export type RefusalCode = "overloaded" | "invalid" | "too-large";
+export type RefusalCode = "overloaded";
 
 /** Frames from a client to a replica. */
 export type ClientFrame = { readonly type: "request"; readonly request: import("./request.ts").Request };

@@ -21,6 +21,7 @@ import {
   membershipOf,
   type ReplicaFrame,
   type ReplicaMessage,
+  type RequestStanding,
   replicaId,
   requestNumber,
   type SequenceNumber,
@@ -189,8 +190,8 @@ export class Node {
     const event = eventOf(from, frame);
     if (event !== undefined) this.#step(event);
   }
-  request(request: VerifiedRequest): void {
-    this.#step({ type: "request", request, standing: { type: "executable" } });
+  request(request: VerifiedRequest, standing: RequestStanding = { type: "executable" }): void {
+    this.#step({ type: "request", request, standing });
   }
   /** What a power cut leaves: the log up to the last flush, and all that waited behind it done or undone with it. */
   durable(): Disk {

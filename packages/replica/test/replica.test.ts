@@ -93,6 +93,40 @@ describe("four replicas without faults", () => {
   });
 });
 
+describe("a lost statement (protocol rule 3.6)", () => {
+  /** h is 0 at the primary and K elsewhere; everything is idle. */
+  function lagging(): Cluster {
+    const cluster = new Cluster();
+    cluster.isLost = (packet) => packet.to === 0 && /checkpoint/.test(typeOf(packet));
+    for (let i = 0; i < K; i++) cluster.request(`${i}`);
+    expect(cluster.nodes.map(({ status }) => status.lowWatermark)).to.deep.equal([0, K, K, K]);
+    cluster.isLost = () => false;
+    return cluster;
+  }
+
+  it("a primary that still holds it loses it, too, within ten idle status intervals of the others", () => {
+    const cluster = lagging();
+    cluster.tick(10);
+    expect(cluster.nodes.map(({ status }) => status.lowWatermark)).to.deep.equal([K, K, K, K]);
+  });
+
+  it("a backup passes every retry on, so that the primary orders it as soon as it may", () => {
+    const cluster = lagging();
+    const passedOn = (): string[] => {
+      cluster.at(2).request(requestOf("0"), { type: "answer-lost" });
+      return cluster.packets.splice(0).map((packet) => `${typeOf(packet)} to ${packet.to}`);
+    };
+    expect([passedOn(), passedOn()]).to.deep.equal([["request to 0"], ["request to 0"]]);
+  });
+
+  it("a primary that has lost it orders the retry again", () => {
+    const cluster = lagging().tick(10);
+    cluster.at(0).request(requestOf("0"), { type: "answer-lost" });
+    cluster.run();
+    expect(cluster.executed).to.deep.equal([K + 1, K + 1, K + 1, K + 1]);
+  });
+});
+
 describe("nothing depends on a message arriving (protocol rule 4.8)", () => {
   const losses = [
     { name: "the pre-prepare to one backup", isLost: (p: Packet) => typeOf(p) === "pre-prepare" && p.to === 3 },

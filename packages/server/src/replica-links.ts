@@ -1,4 +1,4 @@
-import type { Codec } from "@quorate/codec";
+import { type Codec, describeDecodeError } from "@quorate/codec";
 import {
   type ClientFrame,
   type Membership,
@@ -200,7 +200,7 @@ export class ReplicaLinks {
     const decoded = codec.decodeReplicaFrame(bytes);
     if (decoded.ok && events.onReplicaFrame(id, decoded.value)) return;
     log.warn({ peer: id, error: decoded.ok ? "ingress" : decoded.error }, "a replica sent what no correct one sends");
-    close(decoded.ok ? "invalid frame" : "malformed frame");
+    close(decoded.ok ? "invalid frame" : describeDecodeError(decoded.error));
   }
 
   #onClient(link: FramedLink): LinkHandlers {
@@ -215,7 +215,8 @@ export class ReplicaLinks {
         const decoded = codec.decodeClientFrame(bytes);
         if (decoded.ok && events.onClientFrame(client, decoded.value)) return;
         log.debug({ client, error: decoded.ok ? "ingress" : decoded.error }, "a client sent what no correct one sends");
-        link.close(decoded.ok ? "invalid request" : "malformed frame");
+        // Whoever writes a client of its own is told which limit it passed, or what is wrong where.
+        link.close(decoded.ok ? "invalid request" : describeDecodeError(decoded.error));
       },
       onDown: () => {
         links.delete(link);

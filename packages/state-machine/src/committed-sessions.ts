@@ -10,6 +10,11 @@ export class CommittedSessions {
   readonly #state: OrderedReader;
   /** The least recently used first. A cache: nothing depends on its order. */
   readonly #cached = new Map<SessionId, Session>();
+  /**
+   * No remembered nonce is of a registration whose validity ended before this number: batches up to it have none to
+   * forget, and need not look. Derived from the state, so nothing depends on it either; 0 before the first look.
+   */
+  noncesValidUntil = 0;
 
   constructor(state: OrderedReader) {
     this.#state = state;

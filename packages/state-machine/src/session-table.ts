@@ -33,7 +33,8 @@ import {
   CLIENTS_BY_SESSIONS,
   clientBySessionsKey,
   clientKey,
-  expiredNonces,
+  lastValidOfExpiryKey,
+  NONCES_BY_EXPIRY,
   nonceExpiryKey,
   nonceKey,
   nonceKeyOf,
@@ -143,10 +144,13 @@ export class SessionTable {
 
   /** Forgets nonces whose validity ended before this batch: a registration with one of them would be refused anyway. */
   forgetNonces(): void {
-    const { overlay, seq } = this.#o;
+    const { committed, overlay, seq } = this.#o;
+    // Most batches end here, without the range, which costs as much as several reads.
+    if (seq <= committed.noncesValidUntil) return;
     let left = NONCES_FORGOTTEN_PER_BATCH_MAX;
-    for (const [key] of overlay.range(...expiredNonces(seq))) {
-      if (left-- === 0) return;
+    for (const [key] of overlay.range(...NONCES_BY_EXPIRY)) {
+      committed.noncesValidUntil = lastValidOfExpiryKey(key);
+      if (committed.noncesValidUntil >= seq || left-- === 0) return;
       const byNonce = nonceKeyOf(nonceOfExpiryKey(key));
       const record = overlay.get(byNonce);
       invariant(record !== undefined, "session.nonce-index");
@@ -155,6 +159,7 @@ export class SessionTable {
       this.#nonces--;
       this.#forgetNonceOf(decodeNonce(record).session, clientOfIndexKey(byNonce.subarray(0, 33)));
     }
+    committed.noncesValidUntil = Number.POSITIVE_INFINITY;
   }
 
   /** Writes the changed sessions into the overlay: once for each, however many requests of it the batch held. */
@@ -186,7 +191,8 @@ export class SessionTable {
   }
 
   #open(id: SessionId, { client, nonce, lastValid }: RegistrationRequest): void {
-    const { overlay, seq } = this.#o;
+    const { committed, overlay, seq } = this.#o;
+    committed.noncesValidUntil = Math.min(committed.noncesValidUntil, lastValid);
     const use = this.#useOf(client);
     const indexedAt = use.sessions === 0 ? seq : use.indexedAt;
     this.#setUse(client, use, { ...use, sessions: use.sessions + 1, fresh: use.fresh + 1, indexedAt });

@@ -50,9 +50,15 @@ export function nonceExpiryKey(lastValid: number, client: PublicKey, nonce: Dige
   return new PreimageWriter(73).u8(PART.nonceExpiry).u64(lastValid).hex32(client).hex32(nonce).finish();
 }
 
-/** All nonces whose validity ended before `seq`: `[from, to)`. */
-export function expiredNonces(seq: number): readonly [from: Uint8Array, to: Uint8Array] {
-  return [Uint8Array.of(PART.nonceExpiry), new PreimageWriter(9).u8(PART.nonceExpiry).u64(seq).finish()];
+/** All `nonceExpiryKey`s: `[from, to)`. */
+export const NONCES_BY_EXPIRY: readonly [from: Uint8Array, to: Uint8Array] = [
+  Uint8Array.of(PART.nonceExpiry),
+  Uint8Array.of(PART.nonceExpiry + 1),
+];
+
+/** The `lastValid` of a `nonceExpiryKey`. */
+export function lastValidOfExpiryKey(key: Uint8Array): number {
+  return Number(new DataView(key.buffer, key.byteOffset, key.byteLength).getBigUint64(1));
 }
 
 /** Client and nonce of a `nonceExpiryKey`. */

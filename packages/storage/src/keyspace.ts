@@ -1,4 +1,4 @@
-import { type Change, compareBytes, invariant, type OrderedStore } from "@quorate/protocol";
+import { allocateBytes, type Change, compareBytes, invariant, type OrderedStore } from "@quorate/protocol";
 import { KEY_BYTES_MAX } from "./ports.ts";
 
 /** The one ordered map below a whole store; every part of the store has the keys that start with its prefix. */
@@ -16,7 +16,7 @@ export const PREFIX = {
 
 /** `bytes` behind a prefix. */
 function prefixed(prefix: number, bytes: Uint8Array): Uint8Array {
-  const key = new Uint8Array(bytes.length + 1);
+  const key = allocateBytes(bytes.length + 1);
   key[0] = prefix;
   key.set(bytes, 1);
   return key;

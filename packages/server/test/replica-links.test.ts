@@ -1,0 +1,89 @@
+import { randomBytes } from "node:crypto";
+import { type AddressInfo, createServer } from "node:net";
+import { createCodec, wireLimitsOf } from "@quorate/codec";
+import { type LinkIdentity, type OperationsRequest, replicaId } from "@quorate/protocol";
+import { ReplicaLinks } from "@quorate/server";
+import { CLIENT_DIAL_LIMITS, dial, type Endpoint, type PersistentLink } from "@quorate/transport";
+import { expect } from "chai";
+import pino from "pino";
+import { backend, cluster, codec, genesis, membership, requestOf, seedOf } from "./builders.ts";
+
+function endpointOf(identity: LinkIdentity, seed: Uint8Array): Endpoint {
+  return {
+    cluster,
+    credentials: {
+      identity,
+      sign: (preimage) => backend.sign(seed, preimage),
+      verify: (publicKey, preimage, signature) => backend.verify(publicKey, preimage, signature),
+      isAdmissible: (publicKey) => backend.isAdmissible(publicKey),
+    },
+    randomBytes: (length) => randomBytes(length),
+  };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+describe("ReplicaLinks", () => {
+  const self = { role: "replica", id: replicaId(3), publicKey: backend.publicKeyOf(seedOf("replica 3")) } as const;
+  const client = { role: "client", publicKey: backend.publicKeyOf(seedOf("client")) } as const;
+  let links: ReplicaLinks | undefined;
+  let link: PersistentLink | undefined;
+  afterEach(async () => {
+    link?.close("end of test");
+    await links?.close("end of test");
+  });
+
+  /** Why the link of a client ends that sends these bytes. */
+  async function endAfter(bytes: Uint8Array): Promise<string> {
+    const address = `127.0.0.1:${await freePort()}`;
+    links = new ReplicaLinks({
+      self: self.id,
+      membership,
+      listen: address,
+      endpoint: endpointOf(self, seedOf("replica 3")),
+      codec,
+      isClientAdmitted: undefined,
+      events: {
+        onReplicaFrame: () => true,
+        onClientFrame: () => true,
+        welcome: () => ({ type: "refused", requestDigest: requestOf("a").digest, code: "overloaded" }),
+      },
+      log: pino({ level: "silent" }),
+    });
+    await links.open();
+    return new Promise((resolve) => {
+      link = dial({
+        address,
+        expected: self,
+        endpoint: endpointOf(client, seedOf("client")),
+        limits: CLIENT_DIAL_LIMITS,
+        onUp: (up) => up.send(bytes),
+        onFrame: () => undefined,
+        onDown: ({ message }) => resolve(message),
+      });
+    });
+  }
+
+  it("tells a client which limit of genesis its request passes, when it closes the link for it", async () => {
+    const { limits } = genesis;
+    const generous = createCodec(
+      wireLimitsOf({ ...genesis, limits: { ...limits, requestBytesMax: 2 * limits.requestBytesMax } }),
+    );
+    const request: OperationsRequest = {
+      ...(requestOf("a").request as OperationsRequest),
+      operations: [new Uint8Array(limits.requestBytesMax), new Uint8Array(1)],
+    };
+
+    const reason = await endAfter(generous.encodeClientFrame({ type: "request", request }));
+
+    const max = limits.requestBytesMax;
+    expect(reason).to.match(/too-(many|large) at /);
+    expect(reason).to.include(`at most ${max} bytes in all, got ${max + 1}`);
+  });
+});
