@@ -1,16 +1,9 @@
 import { type Codec, createCodec, wireLimitsOf } from "@quorate/codec";
-import {
-  clusterIdOf,
-  createBatchComposer,
-  createClientSigner,
-  createReplicaSigner,
-  type SignatureBackend,
-  Verifier,
-} from "@quorate/crypto";
+import { clusterIdOf, createBatchComposer, Verifier } from "@quorate/crypto";
 import { createNodeBackend, createNodeHasher } from "@quorate/crypto/node";
+import { type Cast, CountingBackend, createCast } from "@quorate/crypto/testing";
 import {
   type BatchComposer,
-  type ClientSigner,
   type ClusterId,
   DEFAULT_LIMITS,
   DEFAULT_TIMEOUTS,
@@ -22,14 +15,11 @@ import {
   genesisMembership,
   type Hasher,
   type Membership,
-  type ReplicaMessage,
   replicaId,
   requestNumber,
   type SequenceNumber,
-  type Signer,
   sequenceNumber,
   sessionId,
-  type VerifiedEnvelope,
   type VerifiedRequest,
 } from "@quorate/protocol";
 
@@ -39,27 +29,8 @@ export const seedOf = (label: string): Uint8Array => new Uint8Array(Buffer.from(
 export const seqOf: (value: number) => SequenceNumber = sequenceNumber;
 export const epoch: Epoch = epochNumber(0);
 
-/** A real back end that counts what it verifies. */
-export class CountingBackend implements SignatureBackend {
-  readonly name = "node";
-  readonly #backend = createNodeBackend();
-  verifications = 0;
-
-  publicKeyOf(seed: Uint8Array): ReturnType<SignatureBackend["publicKeyOf"]> {
-    return this.#backend.publicKeyOf(seed);
-  }
-  sign(seed: Uint8Array, message: Uint8Array): Uint8Array {
-    return this.#backend.sign(seed, message);
-  }
-  isAdmissible(key: Parameters<SignatureBackend["isAdmissible"]>[0]): boolean {
-    return this.#backend.isAdmissible(key);
-  }
-  verify(...given: Parameters<SignatureBackend["verify"]>): boolean {
-    this.verifications += 1;
-    return this.#backend.verify(...given);
-  }
-}
-export const backend: CountingBackend = new CountingBackend();
+/** A real one. */
+export const backend: CountingBackend = new CountingBackend(createNodeBackend());
 
 export const genesis: Genesis = {
   formatVersion: FORMAT_VERSION,
@@ -83,15 +54,10 @@ export const codec: Codec = createCodec(wireLimitsOf(genesis));
 export const composer: BatchComposer = createBatchComposer(hasher, cluster);
 export const newVerifier = (): Verifier => new Verifier({ backend, hasher, cluster });
 
-export function signerOf(id: number): Signer {
-  return createReplicaSigner({ backend, seed: seedOf(`replica ${id}`), self: replicaId(id), cluster });
-}
-export function envelopeOf<M extends ReplicaMessage>(id: number, message: M): VerifiedEnvelope<M> {
-  return signerOf(id).sign(message);
-}
-export function clientOf(label = "client"): ClientSigner {
-  return createClientSigner({ backend, hasher, seed: seedOf(label), cluster });
-}
+const cast: Cast = createCast(hasher, backend, cluster);
+export const clientOf: Cast["clientOf"] = cast.clientOf;
+export const envelopeOf: Cast["envelopeOf"] = cast.envelopeOf;
+export const signerOf: Cast["signerOf"] = cast.signerOf;
 export function requestOf(label: string, client = "client"): VerifiedRequest {
   return clientOf(client).signOperations({
     session: sessionId(digestOf(label)),
