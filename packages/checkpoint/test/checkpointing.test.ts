@@ -1,20 +1,15 @@
 import { Checkpointing } from "@quorate/checkpoint";
-import { createReplicaSigner, Verifier } from "@quorate/crypto";
 import { createNodeHasher } from "@quorate/crypto/node";
-import { createFakeBackend } from "@quorate/crypto/testing";
+import { createCast, createFakeBackend } from "@quorate/crypto/testing";
 import {
   type Checkpoint,
   type CheckpointCertificate,
-  clusterId,
-  type Digest,
   type Effect,
   epochNumber,
   isContradiction,
-  membershipOf,
   type ReplicaFrame,
   replicaId,
   type SequenceNumber,
-  type Signer,
   sequenceNumber,
   type VerifiedCheckpointCertificate,
   type VerifiedEnvelope,
@@ -23,22 +18,13 @@ import {
 import { expect } from "chai";
 
 const hasher = createNodeHasher();
-const backend = createFakeBackend(hasher);
-const digestOf = (label: string): Digest => hasher.digest(new TextEncoder().encode(label));
-const seedOf = (id: number): Uint8Array => Buffer.from(digestOf(`replica ${id}`), "hex");
-const cluster = clusterId(digestOf("cluster"));
-const verifier = new Verifier({ backend, hasher, cluster });
+const { digestOf, envelopeOf, membersOf, signerOf, verifier } = createCast(hasher, createFakeBackend(hasher));
+const membership = membersOf();
 const epoch = epochNumber(0);
 const seqOf: (value: number) => SequenceNumber = sequenceNumber;
-const membership = membershipOf(
-  epoch,
-  [0, 1, 2, 3].map((id) => ({ id: replicaId(id), publicKey: backend.publicKeyOf(seedOf(id)), address: `h:${id + 1}` })),
-);
-const signerOf = (id: number): Signer =>
-  createReplicaSigner({ backend, seed: seedOf(id), self: replicaId(id), cluster });
 
 function voteOf(from: number, seq: number, root = `root ${seq}`): VerifiedEnvelope<Checkpoint> {
-  return signerOf(from).sign({ type: "checkpoint", epoch, seq: seqOf(seq), stateRoot: digestOf(root) });
+  return envelopeOf(from, { type: "checkpoint", epoch, seq: seqOf(seq), stateRoot: digestOf(root) });
 }
 function certificateOf(seq: number, root = `root ${seq}`, by = [0, 2, 3]): VerifiedCheckpointCertificate {
   const signatures = by.map((id) => ({ from: replicaId(id), signature: voteOf(id, seq, root).signature }));

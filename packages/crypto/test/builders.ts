@@ -5,11 +5,11 @@ import {
   MerkleTree,
   outputLeafOf,
   outputsRootOf,
-  type SignatureBackend,
   Verifier,
   type VerifierOptions,
 } from "@quorate/crypto";
 import { createNodeBackend, createNodeHasher } from "@quorate/crypto/node";
+import { CountingBackend } from "@quorate/crypto/testing";
 import {
   type Batch,
   type CheckpointCertificate,
@@ -50,28 +50,7 @@ import {
 
 export const hasher: Hasher = createNodeHasher();
 
-/** Counts what reaches the curve, to see caches at work. */
-export class CountingBackend implements SignatureBackend {
-  readonly name = "node";
-  readonly #backend = createNodeBackend();
-  verifications = 0;
-
-  publicKeyOf(seed: Uint8Array): ReturnType<SignatureBackend["publicKeyOf"]> {
-    return this.#backend.publicKeyOf(seed);
-  }
-  sign(seed: Uint8Array, message: Uint8Array): Uint8Array {
-    return this.#backend.sign(seed, message);
-  }
-  isAdmissible(key: Parameters<SignatureBackend["isAdmissible"]>[0]): boolean {
-    return this.#backend.isAdmissible(key);
-  }
-  verify(...given: Parameters<SignatureBackend["verify"]>): boolean {
-    this.verifications += 1;
-    return this.#backend.verify(...given);
-  }
-}
-
-export const backend: CountingBackend = new CountingBackend();
+export const backend: CountingBackend = new CountingBackend(createNodeBackend());
 
 export function seedOf(label: string): Uint8Array {
   return Buffer.from(hasher.digest(new TextEncoder().encode(label)), "hex");

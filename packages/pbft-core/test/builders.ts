@@ -1,29 +1,21 @@
-import { createBatchComposer, createClientSigner, createReplicaSigner, Verifier } from "@quorate/crypto";
 import { createNodeHasher } from "@quorate/crypto/node";
-import { createFakeBackend } from "@quorate/crypto/testing";
+import { type Cast, createCast, createFakeBackend } from "@quorate/crypto/testing";
 import { type Decision, Ordering, type OrderingOptions } from "@quorate/pbft-core";
 import {
   type Batch,
-  type BatchComposer,
   type Checkpoint,
-  type ClientSigner,
   type Commit,
   type CommitCertificate,
-  clusterId,
   type Digest,
   type Effect,
   type Epoch,
   epochNumber,
-  type Membership,
-  membershipOf,
   type PrePrepare,
   type Prepare,
-  publicKey,
   type ReplicaFrame,
   replicaId,
   requestNumber,
   type SequenceNumber,
-  type Signer,
   sequenceNumber,
   sessionId,
   timestampMs,
@@ -36,35 +28,20 @@ import {
 } from "@quorate/protocol";
 
 const hasher = createNodeHasher();
-const backend = createFakeBackend(hasher);
+const cast: Cast = createCast(hasher, createFakeBackend(hasher));
+const { signerOf } = cast;
 const text = (value: string): Uint8Array => new TextEncoder().encode(value);
-export const digestOf = (label: string): Digest => hasher.digest(text(label));
-const cluster = clusterId(digestOf("cluster"));
-const seedOf = (label: string): Uint8Array => Buffer.from(digestOf(label), "hex");
+export const clientOf: Cast["clientOf"] = cast.clientOf;
+export const composer: Cast["composer"] = cast.composer;
+export const digestOf: Cast["digestOf"] = cast.digestOf;
+/** Replica 0 is the primary of view 0. */
+export const membersOf: Cast["membersOf"] = cast.membersOf;
+export const verifier: Cast["verifier"] = cast.verifier;
 
 const epoch: Epoch = epochNumber(0);
 const view0: ViewNumber = viewNumber(0);
 export const seqOf: (value: number) => SequenceNumber = sequenceNumber;
-export const composer: BatchComposer = createBatchComposer(hasher, cluster);
 export const nullBatch: VerifiedBatch = composer.compose(timestampMs(0), []);
-
-/** `n` replicas with ids 0 … n-1; replica 0 is the primary of view 0. */
-export function membersOf(n = 4): Membership {
-  const members = Array.from({ length: n }, (_, id) => ({
-    id: replicaId(id),
-    publicKey: publicKey(backend.publicKeyOf(seedOf(`replica ${id}`))),
-    address: `127.0.0.1:${7000 + id}`,
-  }));
-  return membershipOf(epoch, members);
-}
-
-function signerOf(id: number): Signer {
-  return createReplicaSigner({ backend, seed: seedOf(`replica ${id}`), self: replicaId(id), cluster });
-}
-
-export function clientOf(label = "client"): ClientSigner {
-  return createClientSigner({ backend, hasher, seed: seedOf(label), cluster });
-}
 
 /** The request of one client and session; the session is named by a label. */
 export function requestOf(
@@ -121,7 +98,6 @@ export function entryOf(seq: number, batch: VerifiedBatch): VerifiedCommittedEnt
   if (entry === undefined) throw new Error("the builder's own entry does not verify");
   return entry;
 }
-export const verifier: Verifier = new Verifier({ backend, hasher, cluster });
 
 export interface SceneOptions {
   readonly self?: number;

@@ -1,48 +1,38 @@
-import {
-  createBatchComposer,
-  createClientSigner,
-  createReplicaSigner,
-  createViewChangeComposer,
-  requestDigest,
-  Verifier,
-} from "@quorate/crypto";
+import { createViewChangeComposer, requestDigest, type Verifier } from "@quorate/crypto";
 import { createNodeHasher } from "@quorate/crypto/node";
-import { createFakeBackend } from "@quorate/crypto/testing";
+import { type Cast, createCast, createFakeBackend } from "@quorate/crypto/testing";
 import {
   type Base,
   type CommittedEntry,
-  clusterId,
   type Digest,
   type Effect,
   type Epoch,
   epochNumber,
   type LogRecord,
   type Membership,
-  membershipOf,
   type ReplicaFrame,
-  type ReplicaMessage,
   type RequestStanding,
   replicaId,
   requestNumber,
   type SequenceNumber,
-  type Signer,
   sequenceNumber,
   sequenceNumberOf,
   sessionId,
   type TimerName,
   timestampMs,
-  type VerifiedEnvelope,
   type VerifiedRequest,
   viewNumber,
 } from "@quorate/protocol";
 import { OutputGate, Replica, type ReplicaEvent, recover, type VerifiedLogRecord } from "@quorate/replica";
 
 const hasher = createNodeHasher();
-const backend = createFakeBackend(hasher);
-export const digestOf = (label: string): Digest => hasher.digest(new TextEncoder().encode(label));
-const seedOf = (label: string): Uint8Array => Buffer.from(digestOf(label), "hex");
-const cluster = clusterId(digestOf("cluster"));
-export const verifier: Verifier = new Verifier({ backend, hasher, cluster });
+const cast: Cast = createCast(hasher, createFakeBackend(hasher));
+const { cluster } = cast;
+export const verifier: Verifier = cast.verifier;
+export const composer: Cast["composer"] = cast.composer;
+export const digestOf: Cast["digestOf"] = cast.digestOf;
+export const envelopeOf: Cast["envelopeOf"] = cast.envelopeOf;
+export const signerOf: Cast["signerOf"] = cast.signerOf;
 export const epoch: Epoch = epochNumber(0);
 export const seqOf: (value: number) => SequenceNumber = sequenceNumber;
 export const K = 4;
@@ -50,24 +40,10 @@ export const L = 8;
 const STATUS_MS = 100;
 export const VIEW_CHANGE_MS = 1_000;
 
-export const membership: Membership = membershipOf(
-  epoch,
-  [0, 1, 2, 3].map((id) => ({
-    id: replicaId(id),
-    publicKey: backend.publicKeyOf(seedOf(`replica ${id}`)),
-    address: `h:${id + 1}`,
-  })),
-);
-export function signerOf(id: number): Signer {
-  return createReplicaSigner({ backend, seed: seedOf(`replica ${id}`), self: replicaId(id), cluster });
-}
-export function envelopeOf<M extends ReplicaMessage>(id: number, message: M): VerifiedEnvelope<M> {
-  return signerOf(id).sign(message);
-}
+export const membership: Membership = cast.membersOf();
 /** The one request of a session of its own. */
 export function requestOf(label: string): VerifiedRequest {
-  const client = createClientSigner({ backend, hasher, seed: seedOf("client"), cluster });
-  return client.signOperations({
+  return cast.clientOf().signOperations({
     session: sessionId(digestOf(label)),
     number: requestNumber(1),
     operations: [new TextEncoder().encode(label)],
@@ -78,7 +54,6 @@ export const genesisBase: Base = {
   membership,
   view: viewNumber(0),
 };
-export const composer: ReturnType<typeof createBatchComposer> = createBatchComposer(hasher, cluster);
 
 export function newReplica(
   id: number,

@@ -1,18 +1,10 @@
 import { type Codec, createCodec, wireLimitsOf } from "@quorate/codec";
-import {
-  clusterIdOf,
-  createBatchComposer,
-  createClientSigner,
-  createReplicaSigner,
-  createViewChangeComposer,
-  type SignatureBackend,
-  Verifier,
-} from "@quorate/crypto";
+import { clusterIdOf, createBatchComposer, createViewChangeComposer, Verifier } from "@quorate/crypto";
 import { createNodeBackend, createNodeHasher } from "@quorate/crypto/node";
+import { type Cast, CountingBackend, createCast } from "@quorate/crypto/testing";
 import {
   type BatchComposer,
   type CheckpointCertificate,
-  type ClientSigner,
   type ClusterId,
   DEFAULT_LIMITS,
   DEFAULT_TIMEOUTS,
@@ -24,14 +16,11 @@ import {
   genesisMembership,
   type Hasher,
   type Membership,
-  type ReplicaMessage,
   replicaId,
   requestNumber,
   type SequenceNumber,
-  type Signer,
   sequenceNumber,
   sessionId,
-  type VerifiedEnvelope,
   type VerifiedNewView,
   type VerifiedRequest,
   type VerifiedViewChange,
@@ -44,27 +33,8 @@ export const seedOf = (label: string): Uint8Array => new Uint8Array(Buffer.from(
 export const seqOf: (value: number) => SequenceNumber = sequenceNumber;
 export const epoch: Epoch = epochNumber(0);
 
-/** A real back end that counts what it verifies. */
-export class CountingBackend implements SignatureBackend {
-  readonly name = "node";
-  readonly #backend = createNodeBackend();
-  verifications = 0;
-
-  publicKeyOf(seed: Uint8Array): ReturnType<SignatureBackend["publicKeyOf"]> {
-    return this.#backend.publicKeyOf(seed);
-  }
-  sign(seed: Uint8Array, message: Uint8Array): Uint8Array {
-    return this.#backend.sign(seed, message);
-  }
-  isAdmissible(key: Parameters<SignatureBackend["isAdmissible"]>[0]): boolean {
-    return this.#backend.isAdmissible(key);
-  }
-  verify(...given: Parameters<SignatureBackend["verify"]>): boolean {
-    this.verifications += 1;
-    return this.#backend.verify(...given);
-  }
-}
-export const backend: CountingBackend = new CountingBackend();
+/** A real one. */
+export const backend: CountingBackend = new CountingBackend(createNodeBackend());
 
 export const genesis: Genesis = {
   formatVersion: FORMAT_VERSION,
@@ -88,12 +58,10 @@ export const codec: Codec = createCodec(wireLimitsOf(genesis));
 export const composer: BatchComposer = createBatchComposer(hasher, cluster);
 export const newVerifier = (): Verifier => new Verifier({ backend, hasher, cluster });
 
-export function signerOf(id: number): Signer {
-  return createReplicaSigner({ backend, seed: seedOf(`replica ${id}`), self: replicaId(id), cluster });
-}
-export function envelopeOf<M extends ReplicaMessage>(id: number, message: M): VerifiedEnvelope<M> {
-  return signerOf(id).sign(message);
-}
+const cast: Cast = createCast(hasher, backend, cluster);
+export const clientOf: Cast["clientOf"] = cast.clientOf;
+export const envelopeOf: Cast["envelopeOf"] = cast.envelopeOf;
+export const signerOf: Cast["signerOf"] = cast.signerOf;
 /** From a replica that never did anything, for view 1. */
 export function bareViewChangeOf(id: number): VerifiedViewChange {
   const checkpoint: CheckpointCertificate = {
@@ -123,9 +91,6 @@ export function newViewOf(digests: readonly Digest[] = []): VerifiedNewView {
 }
 function viewChangeComposerOf(id: number): ReturnType<typeof createViewChangeComposer> {
   return createViewChangeComposer({ signer: signerOf(id), hasher, cluster });
-}
-export function clientOf(label = "client"): ClientSigner {
-  return createClientSigner({ backend, hasher, seed: seedOf(label), cluster });
 }
 export function requestOf(label: string, client = "client"): VerifiedRequest {
   return clientOf(client).signOperations({

@@ -1,8 +1,6 @@
-import { createReplicaSigner } from "@quorate/crypto";
 import { createNodeHasher } from "@quorate/crypto/node";
-import { createFakeBackend } from "@quorate/crypto/testing";
+import { createCast, createFakeBackend } from "@quorate/crypto/testing";
 import {
-  clusterId,
   type Effect,
   epochNumber,
   FETCH_COMMITTED_MAX,
@@ -14,12 +12,8 @@ import { GapFiller } from "@quorate/state-transfer";
 import { expect } from "chai";
 
 const seqOf: (value: number) => SequenceNumber = sequenceNumber;
-const signer = createReplicaSigner({
-  backend: createFakeBackend(createNodeHasher()),
-  seed: new Uint8Array(32).fill(1),
-  self: replicaId(1),
-  cluster: clusterId("0".repeat(64)),
-});
+const hasher = createNodeHasher();
+const signer = createCast(hasher, createFakeBackend(hasher)).signerOf(1);
 
 /** Replica 1, delivered up to a number, and what it asked. */
 class Scene {
