@@ -6,19 +6,19 @@ import type {
   MemberSignature,
   PreparedCertificate,
 } from "@quorate/protocol";
-import { encodedBatch } from "./encoded-batches.ts";
-import type { WireParts } from "./encoder.ts";
-import { hex32, signature, uint, type Wire } from "./fields.ts";
+import { writeBatchAgain } from "./encoded-batches.ts";
 import { readEnvelope, writeEnvelope } from "./messages.ts";
 import { readBatch, writeBatch } from "./requests.ts";
 import type { Tuple } from "./tuple.ts";
+import type { Writer } from "./writer.ts";
 
 /** The type number of what stands alone, in a file or an answer; a later layout gets the next. Append only. */
 const ENTRY = 1;
 const CHECKPOINT_CERTIFICATE = 1;
 
-export function writeSignatures(signatures: readonly MemberSignature[]): Wire {
-  return signatures.map((one) => [uint(one.from), signature(one.signature)]);
+export function writeSignatures(writer: Writer, signatures: readonly MemberSignature[]): void {
+  writer.array(signatures.length);
+  for (const { from, signature } of signatures) writer.array(2).uint(from).signature(signature);
 }
 
 /** Signatures of distinct replicas, ascending by id, so that one set has one encoding. */
@@ -37,8 +37,10 @@ function readSignature(tuple: Tuple): MemberSignature {
   return { from: tuple.replica(0, "from"), signature: tuple.signature(1, "signature") };
 }
 
-export function writePreparedCertificate(certificate: PreparedCertificate): Wire {
-  return [writeEnvelope(certificate.prePrepare), writeSignatures(certificate.prepares)];
+export function writePreparedCertificate(writer: Writer, certificate: PreparedCertificate): void {
+  writer.array(2);
+  writeEnvelope(writer, certificate.prePrepare);
+  writeSignatures(writer, certificate.prepares);
 }
 export function readPreparedCertificate(tuple: Tuple): PreparedCertificate {
   tuple.shape(2);
@@ -48,9 +50,10 @@ export function readPreparedCertificate(tuple: Tuple): PreparedCertificate {
   };
 }
 
-function writeCommitCertificate(certificate: CommitCertificate): Wire {
+function writeCommitCertificate(writer: Writer, certificate: CommitCertificate): void {
   const { epoch, view, seq, digest, signatures } = certificate;
-  return [uint(epoch), uint(view), uint(seq), hex32(digest), writeSignatures(signatures)];
+  writer.array(5).uint(epoch).uint(view).uint(seq).hex32(digest);
+  writeSignatures(writer, signatures);
 }
 function readCommitCertificate(tuple: Tuple): CommitCertificate {
   tuple.shape(5);
@@ -63,9 +66,10 @@ function readCommitCertificate(tuple: Tuple): CommitCertificate {
   };
 }
 
-export function writeCheckpointCertificate(certificate: CheckpointCertificate): Wire {
+export function writeCheckpointCertificate(writer: Writer, certificate: CheckpointCertificate): void {
   const { epoch, seq, stateRoot, signatures } = certificate;
-  return [CHECKPOINT_CERTIFICATE, uint(epoch), uint(seq), hex32(stateRoot), writeSignatures(signatures)];
+  writer.array(5).uint(CHECKPOINT_CERTIFICATE).uint(epoch).uint(seq).hex32(stateRoot);
+  writeSignatures(writer, signatures);
 }
 export function readCheckpointCertificate(tuple: Tuple): CheckpointCertificate {
   tuple.typed(CHECKPOINT_CERTIFICATE, 5);
@@ -77,12 +81,16 @@ export function readCheckpointCertificate(tuple: Tuple): CheckpointCertificate {
   };
 }
 
-export function writeCommittedEntry(entry: CommittedEntry): Wire {
-  return [ENTRY, writeBatch(entry.batch), writeCommitCertificate(entry.certificate)];
+export function writeCommittedEntry(writer: Writer, entry: CommittedEntry): void {
+  writer.array(3).uint(ENTRY);
+  writeBatch(writer, entry.batch);
+  writeCommitCertificate(writer, entry.certificate);
 }
-/** The same bytes, of a batch that was probably encoded before. */
-export function writeArchivedEntry(entry: CommittedEntry): WireParts {
-  return [ENTRY, encodedBatch(entry.batch), writeCommitCertificate(entry.certificate)];
+/** The same bytes, of a batch that was probably written before. */
+export function writeArchivedEntry(writer: Writer, entry: CommittedEntry): void {
+  writer.array(3).uint(ENTRY);
+  writeBatchAgain(writer, entry.batch);
+  writeCommitCertificate(writer, entry.certificate);
 }
 export function readCommittedEntry(tuple: Tuple): CommittedEntry {
   tuple.typed(ENTRY, 3);

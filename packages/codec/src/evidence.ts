@@ -1,21 +1,23 @@
 /** Evidence on the wire. */
 import { assertNever, type Evidence } from "@quorate/protocol";
-import type { Wire } from "./fields.ts";
 import { readEnvelope, writeEnvelope } from "./messages.ts";
 import type { Tuple } from "./tuple.ts";
-import { readReferred } from "./view-changes.ts";
+import { readReferred, writeEnvelopes } from "./view-changes.ts";
+import type { Writer } from "./writer.ts";
 
 /** The type numbers of evidence; append only. */
 const EVIDENCE_CODES: Readonly<Record<Evidence["type"], number>> = { equivocation: 1, "unjustified-new-view": 2 };
 const CONTRADICTING = ["pre-prepare", "prepare", "commit", "checkpoint", "view-change", "new-view"] as const;
 
-export function writeEvidence(evidence: Evidence): Wire {
-  const type = EVIDENCE_CODES[evidence.type];
+export function writeEvidence(writer: Writer, evidence: Evidence): void {
+  writer.array(3).uint(EVIDENCE_CODES[evidence.type]);
   switch (evidence.type) {
     case "equivocation":
-      return [type, writeEnvelope(evidence.first), writeEnvelope(evidence.second)];
+      writeEnvelope(writer, evidence.first);
+      return writeEnvelope(writer, evidence.second);
     case "unjustified-new-view":
-      return [type, writeEnvelope(evidence.newView), evidence.viewChanges.map(writeEnvelope)];
+      writeEnvelope(writer, evidence.newView);
+      return writeEnvelopes(writer, evidence.viewChanges);
     default:
       return assertNever(evidence);
   }

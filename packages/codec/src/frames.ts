@@ -15,14 +15,13 @@ import {
   writeCommittedEntry,
   writePreparedCertificate,
 } from "./certificates.ts";
-import { encodedBatch } from "./encoded-batches.ts";
-import type { WireParts } from "./encoder.ts";
-import { hex32, uint, type Wire } from "./fields.ts";
+import { writeBatchAgain } from "./encoded-batches.ts";
 import { readEnvelope, writeEnvelope } from "./messages.ts";
 import { readReply, writeReply } from "./outputs.ts";
 import { readBatch, readRequest, writeRequest } from "./requests.ts";
 import type { Tuple } from "./tuple.ts";
 import { readNewView, readViewChange, writeNewView, writeViewChange } from "./view-changes.ts";
+import type { Writer } from "./writer.ts";
 
 /** The type numbers of frames between replicas; append only. */
 export const REPLICA_FRAME_CODES: Readonly<Record<ReplicaFrame["type"], number>> = {
@@ -69,26 +68,27 @@ const SERVER_FRAMES = namesOf(SERVER_FRAME_CODES);
 const LOG_RECORDS = namesOf(LOG_RECORD_CODES);
 const REFUSALS = namesOf(REFUSAL_CODES);
 
-export function writeReplicaFrame(frame: ReplicaFrame): Wire | WireParts {
-  const type = REPLICA_FRAME_CODES[frame.type];
+export function writeReplicaFrame(writer: Writer, frame: ReplicaFrame): void {
+  writer.array(frame.type === "pre-prepare" ? 3 : 2).uint(REPLICA_FRAME_CODES[frame.type]);
   switch (frame.type) {
     case "pre-prepare":
-      return [type, writeEnvelope(frame.envelope), encodedBatch(frame.batch)];
+      writeEnvelope(writer, frame.envelope);
+      return writeBatchAgain(writer, frame.batch);
     case "signed":
-      return [type, writeEnvelope(frame.envelope)];
+      return writeEnvelope(writer, frame.envelope);
     case "request":
-      return [type, writeRequest(frame.request)];
+      return writeRequest(writer, frame.request);
     case "batch-body":
-      return [type, encodedBatch(frame.batch)];
+      return writeBatchAgain(writer, frame.batch);
     case "committed":
-      return [type, writeCommittedEntry(frame.entry)];
+      return writeCommittedEntry(writer, frame.entry);
     case "below-history":
     case "stable-checkpoint":
-      return [type, writeCheckpointCertificate(frame.checkpoint)];
+      return writeCheckpointCertificate(writer, frame.checkpoint);
     case "view-change":
-      return [type, writeViewChange(frame.viewChange)];
+      return writeViewChange(writer, frame.viewChange);
     case "new-view":
-      return [type, writeNewView(frame.newView)];
+      return writeNewView(writer, frame.newView);
     default:
       return assertNever(frame);
   }
@@ -126,23 +126,27 @@ export function readReplicaFrame(tuple: Tuple): ReplicaFrame | undefined {
   }
 }
 
-export function writeClientFrame(frame: ClientFrame): Wire {
-  return [CLIENT_FRAME_CODES[frame.type], writeRequest(frame.request)];
+export function writeClientFrame(writer: Writer, frame: ClientFrame): void {
+  writer.array(2).uint(CLIENT_FRAME_CODES[frame.type]);
+  writeRequest(writer, frame.request);
 }
 export function readClientFrame(tuple: Tuple): ClientFrame | undefined {
   const type = typeOf(tuple, CLIENT_FRAMES);
   return type && { type, request: readRequest(tuple.shape(2).tuple(1, "request")) };
 }
 
-export function writeServerFrame(frame: ServerFrame): Wire {
+export function writeServerFrame(writer: Writer, frame: ServerFrame): void {
   const type = SERVER_FRAME_CODES[frame.type];
   switch (frame.type) {
     case "reply":
-      return [type, writeReply(frame.reply)];
+      writer.array(2).uint(type);
+      return writeReply(writer, frame.reply);
     case "refused":
-      return [type, hex32(frame.requestDigest), REFUSAL_CODES[frame.code]];
+      writer.array(3).uint(type).hex32(frame.requestDigest).uint(REFUSAL_CODES[frame.code]);
+      return;
     case "welcome":
-      return [type, uint(frame.epoch), uint(frame.view), uint(frame.executed)];
+      writer.array(4).uint(type).uint(frame.epoch).uint(frame.view).uint(frame.executed);
+      return;
     default:
       return assertNever(frame);
   }
@@ -177,19 +181,22 @@ function readRefusalCode(tuple: Tuple): RefusalCode {
   return code ?? "overloaded";
 }
 
-export function writeLogRecord(record: LogRecord): Wire | WireParts {
-  const type = LOG_RECORD_CODES[record.type];
+export function writeLogRecord(writer: Writer, record: LogRecord): void {
+  writer.array(record.type === "prepared" || record.type === "stable" ? 2 : 3).uint(LOG_RECORD_CODES[record.type]);
   switch (record.type) {
     case "pre-prepared":
-      return [type, writeEnvelope(record.envelope), encodedBatch(record.batch)];
+      writeEnvelope(writer, record.envelope);
+      return writeBatchAgain(writer, record.batch);
     case "prepared":
-      return [type, writePreparedCertificate(record.certificate)];
+      return writePreparedCertificate(writer, record.certificate);
     case "stable":
-      return [type, writeCheckpointCertificate(record.checkpoint)];
+      return writeCheckpointCertificate(writer, record.checkpoint);
     case "view-change":
-      return [type, uint(record.at), writeViewChange(record.viewChange)];
+      writer.uint(record.at);
+      return writeViewChange(writer, record.viewChange);
     case "new-view":
-      return [type, uint(record.at), writeNewView(record.newView)];
+      writer.uint(record.at);
+      return writeNewView(writer, record.newView);
     default:
       return assertNever(record);
   }

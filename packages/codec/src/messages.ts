@@ -13,7 +13,6 @@ import {
   type Status,
   type ThreePhaseMessage,
 } from "@quorate/protocol";
-import { hex32, signature, uint, type Wire } from "./fields.ts";
 import type { Tuple } from "./tuple.ts";
 import {
   expectAscending,
@@ -22,6 +21,7 @@ import {
   writeNewViewMessage,
   writeViewChangeMessage,
 } from "./view-change-messages.ts";
+import type { Writer } from "./writer.ts";
 
 const TYPES: ReadonlyMap<number, ReplicaMessageType> = new Map(
   (Object.keys(MESSAGE_TYPE_CODES) as ReplicaMessageType[]).map((type) => [MESSAGE_TYPE_CODES[type], type]),
@@ -31,8 +31,9 @@ const LACKS_PREPARES = 2;
 const LACKS_COMMITS = 4;
 const LACKS_ALL = LACKS_PRE_PREPARE | LACKS_PREPARES | LACKS_COMMITS;
 
-export function writeEnvelope(envelope: Envelope): Wire {
-  return [uint(envelope.from), signature(envelope.signature), writeMessage(envelope.message)];
+export function writeEnvelope(writer: Writer, envelope: Envelope): void {
+  writer.array(3).uint(envelope.from).signature(envelope.signature);
+  writeMessage(writer, envelope.message);
 }
 
 /** An envelope whose message is of one of the types that this place allows. */
@@ -48,36 +49,30 @@ export function readEnvelope<T extends ReplicaMessageType>(
   };
 }
 
-function writeMessage(message: ReplicaMessage): Wire {
+function writeMessage(writer: Writer, message: ReplicaMessage): void {
   const type = MESSAGE_TYPE_CODES[message.type];
-  const epoch = uint(message.epoch);
+  const { epoch } = message;
   switch (message.type) {
     case "pre-prepare":
     case "prepare":
     case "commit":
-      return [type, epoch, uint(message.view), uint(message.seq), hex32(message.digest)];
+      writer.array(5).uint(type).uint(epoch).uint(message.view).uint(message.seq).hex32(message.digest);
+      return;
     case "checkpoint":
-      return [type, epoch, uint(message.seq), hex32(message.stateRoot)];
+      writer.array(4).uint(type).uint(epoch).uint(message.seq).hex32(message.stateRoot);
+      return;
     case "status":
-      return [
-        type,
-        epoch,
-        uint(message.view),
-        uint(message.executed),
-        uint(message.stable),
-        uint(message.accepted),
-        message.lacks.map(writeLack),
-        uint(message.target),
-        message.viewChangesOf.map(uint),
-      ];
+      return writeStatus(writer, message);
     case "fetch-batch":
-      return [type, epoch, uint(message.seq), hex32(message.digest)];
+      writer.array(4).uint(type).uint(epoch).uint(message.seq).hex32(message.digest);
+      return;
     case "fetch-committed":
-      return [type, epoch, uint(message.first), uint(message.last)];
+      writer.array(4).uint(type).uint(epoch).uint(message.first).uint(message.last);
+      return;
     case "view-change":
-      return writeViewChangeMessage(message);
+      return writeViewChangeMessage(writer, message);
     case "new-view":
-      return writeNewViewMessage(message);
+      return writeNewViewMessage(writer, message);
     default:
       return assertNever(message);
   }
@@ -136,6 +131,13 @@ function readThreePhase(type: ThreePhaseMessage["type"], tuple: Tuple): ThreePha
   };
 }
 
+function writeStatus(writer: Writer, status: Status): void {
+  writer.array(9).uint(MESSAGE_TYPE_CODES[status.type]).uint(status.epoch).uint(status.view).uint(status.executed);
+  writer.uint(status.stable).uint(status.accepted).array(status.lacks.length);
+  for (const lack of status.lacks) writeLack(writer, lack);
+  writer.uint(status.target).array(status.viewChangesOf.length);
+  for (const from of status.viewChangesOf) writer.uint(from);
+}
 function readStatus(tuple: Tuple): Status {
   const lacks = tuple.list(6, "lacks", STATUS_LACKS_MAX, readLack);
   expectAscending(
@@ -169,13 +171,12 @@ function readReplicas(tuple: Tuple, index: number, field: string): ReplicaId[] {
   return replicas;
 }
 
-function writeLack(lack: Lack): Wire {
-  return [
-    uint(lack.seq),
+function writeLack(writer: Writer, lack: Lack): void {
+  const mask =
     (lack.prePrepare ? LACKS_PRE_PREPARE : 0) |
-      (lack.prepares ? LACKS_PREPARES : 0) |
-      (lack.commits ? LACKS_COMMITS : 0),
-  ];
+    (lack.prepares ? LACKS_PREPARES : 0) |
+    (lack.commits ? LACKS_COMMITS : 0);
+  writer.array(2).uint(lack.seq).uint(mask);
 }
 
 function readLack(tuple: Tuple): Lack {

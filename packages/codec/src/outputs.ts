@@ -9,9 +9,9 @@ import {
   type Statement,
 } from "@quorate/protocol";
 import { readSignatures, writeSignatures } from "./certificates.ts";
-import { hex32, plainBytes, signature, uint, type Wire } from "./fields.ts";
 import type { Tuple } from "./tuple.ts";
 import { PATH_SIBLINGS_MAX } from "./wire-limits.ts";
+import type { Writer } from "./writer.ts";
 
 /** The type number of a receipt; a later layout gets the next. Append only. */
 const RECEIPT = 1;
@@ -23,8 +23,8 @@ const STATUSES: ReadonlyMap<number, ResultStatus> = new Map(
   (Object.keys(RESULT_STATUS_CODES) as ResultStatus[]).map((status) => [RESULT_STATUS_CODES[status], status]),
 );
 
-function writeStatement({ epoch, seq, historyDigest, outputsRoot }: Statement): Wire {
-  return [uint(epoch), uint(seq), hex32(historyDigest), hex32(outputsRoot)];
+function writeStatement(writer: Writer, { epoch, seq, historyDigest, outputsRoot }: Statement): void {
+  writer.array(4).uint(epoch).uint(seq).hex32(historyDigest).hex32(outputsRoot);
 }
 function readStatement(tuple: Tuple): Statement {
   tuple.shape(4);
@@ -36,8 +36,9 @@ function readStatement(tuple: Tuple): Statement {
   };
 }
 
-function writeResult({ status, value }: OperationResult): Wire {
-  return [RESULT_STATUS_CODES[status], plainBytes(value)];
+function writeResults(writer: Writer, results: readonly OperationResult[]): void {
+  writer.array(results.length);
+  for (const { status, value } of results) writer.array(2).uint(RESULT_STATUS_CODES[status]).bytes(value);
 }
 function readResult(tuple: Tuple): OperationResult {
   tuple.shape(2);
@@ -66,8 +67,9 @@ function readResults(tuple: Tuple, index: number): OperationResult[] {
   return results;
 }
 
-function writePath({ index, size, siblings }: MerklePath): Wire {
-  return [uint(index), uint(size), siblings.map(hex32)];
+function writePath(writer: Writer, { index, size, siblings }: MerklePath): void {
+  writer.array(3).uint(index).uint(size).array(siblings.length);
+  for (const sibling of siblings) writer.hex32(sibling);
 }
 function readPath(tuple: Tuple): MerklePath {
   tuple.shape(3);
@@ -80,18 +82,13 @@ function readPath(tuple: Tuple): MerklePath {
   return { index, size, siblings };
 }
 
-export function writeReply(reply: Reply): Wire {
-  return [
-    uint(reply.from),
-    writeStatement(reply.statement),
-    signature(reply.signature),
-    hex32(reply.session),
-    uint(reply.number),
-    hex32(reply.requestDigest),
-    reply.results.map(writeResult),
-    writePath(reply.path),
-    uint(reply.view),
-  ];
+export function writeReply(writer: Writer, reply: Reply): void {
+  writer.array(9).uint(reply.from);
+  writeStatement(writer, reply.statement);
+  writer.signature(reply.signature).hex32(reply.session).uint(reply.number).hex32(reply.requestDigest);
+  writeResults(writer, reply.results);
+  writePath(writer, reply.path);
+  writer.uint(reply.view);
 }
 export function readReply(tuple: Tuple): Reply {
   tuple.shape(9);
@@ -108,17 +105,13 @@ export function readReply(tuple: Tuple): Reply {
   };
 }
 
-export function writeReceipt(receipt: Receipt): Wire {
-  return [
-    RECEIPT,
-    writeStatement(receipt.statement),
-    writeSignatures(receipt.signatures),
-    hex32(receipt.session),
-    uint(receipt.number),
-    hex32(receipt.requestDigest),
-    receipt.results.map(writeResult),
-    writePath(receipt.path),
-  ];
+export function writeReceipt(writer: Writer, receipt: Receipt): void {
+  writer.array(8).uint(RECEIPT);
+  writeStatement(writer, receipt.statement);
+  writeSignatures(writer, receipt.signatures);
+  writer.hex32(receipt.session).uint(receipt.number).hex32(receipt.requestDigest);
+  writeResults(writer, receipt.results);
+  writePath(writer, receipt.path);
 }
 export function readReceipt(tuple: Tuple): Receipt {
   tuple.typed(RECEIPT, 8);

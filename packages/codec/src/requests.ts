@@ -1,29 +1,24 @@
 /** Requests and batches on the wire. */
 import type { Batch, OperationsRequest, RegistrationRequest, Request } from "@quorate/protocol";
-import { hex32, plainBytes, signature, uint, type Wire } from "./fields.ts";
 import type { Tuple } from "./tuple.ts";
+import type { Writer } from "./writer.ts";
 
 /** The type numbers of requests; append only. */
 export const REQUEST_TYPE_CODES: Readonly<Record<Request["type"], number>> = { operations: 1, registration: 2 };
 
-export function writeRequest(request: Request): Wire {
-  const type = REQUEST_TYPE_CODES[request.type];
-  if (request.type === "registration")
-    return [type, hex32(request.client), hex32(request.nonce), uint(request.lastValid), signature(request.signature)];
-  return [
-    type,
-    hex32(request.client),
-    hex32(request.session),
-    uint(request.number),
-    request.operations.map(plainBytes),
-    signature(request.signature),
-  ];
+export function writeRequest(writer: Writer, request: Request): void {
+  if (request.type === "registration") writeRegistration(writer, request);
+  else writeOperations(writer, request);
 }
 
 export function readRequest(tuple: Tuple): Request {
   return tuple.uint(0, "type") === REQUEST_TYPE_CODES.registration ? readRegistration(tuple) : readOperations(tuple);
 }
 
+function writeRegistration(writer: Writer, request: RegistrationRequest): void {
+  writer.array(5).uint(REQUEST_TYPE_CODES.registration).hex32(request.client).hex32(request.nonce);
+  writer.uint(request.lastValid).signature(request.signature);
+}
 function readRegistration(tuple: Tuple): RegistrationRequest {
   tuple.shape(5);
   return {
@@ -35,6 +30,12 @@ function readRegistration(tuple: Tuple): RegistrationRequest {
   };
 }
 
+function writeOperations(writer: Writer, request: OperationsRequest): void {
+  writer.array(6).uint(REQUEST_TYPE_CODES.operations).hex32(request.client).hex32(request.session);
+  writer.uint(request.number).array(request.operations.length);
+  for (const operation of request.operations) writer.bytes(operation);
+  writer.signature(request.signature);
+}
 function readOperations(tuple: Tuple): OperationsRequest {
   tuple.typed(REQUEST_TYPE_CODES.operations, 6);
   const { requestOperationsMax, requestBytesMax } = tuple.decoding.limits;
@@ -60,8 +61,9 @@ function readStrings(list: Tuple, bytesMax: number): Uint8Array[] {
   return strings;
 }
 
-export function writeBatch(batch: Batch): Wire {
-  return [uint(batch.timestampMs), batch.requests.map(writeRequest)];
+export function writeBatch(writer: Writer, batch: Batch): void {
+  writer.array(2).uint(batch.timestampMs).array(batch.requests.length);
+  for (const request of batch.requests) writeRequest(writer, request);
 }
 
 export function readBatch(tuple: Tuple): Batch {

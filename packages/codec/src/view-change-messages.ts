@@ -8,18 +8,13 @@ import {
   type ViewChange,
   type ViewChangeReference,
 } from "@quorate/protocol";
-import { hex32, uint, type Wire } from "./fields.ts";
 import type { Tuple } from "./tuple.ts";
+import type { Writer } from "./writer.ts";
 
-export function writeViewChangeMessage(message: ViewChange): Wire {
-  return [
-    MESSAGE_TYPE_CODES[message.type],
-    uint(message.epoch),
-    uint(message.view),
-    uint(message.stable.seq),
-    hex32(message.stable.stateRoot),
-    message.prepared.map(writeClaim),
-  ];
+export function writeViewChangeMessage(writer: Writer, message: ViewChange): void {
+  writer.array(6).uint(MESSAGE_TYPE_CODES[message.type]).uint(message.epoch).uint(message.view);
+  writer.uint(message.stable.seq).hex32(message.stable.stateRoot).array(message.prepared.length);
+  for (const claim of message.prepared) writeClaim(writer, claim);
 }
 /** The claims ascend; whether they lie in a window and below the view is judged later, see `viewChangeFault`. */
 export function readViewChangeMessage(tuple: Tuple): ViewChange {
@@ -39,23 +34,20 @@ export function readViewChangeMessage(tuple: Tuple): ViewChange {
   };
 }
 
-function writeClaim({ seq, view, digest }: PreparedClaim): Wire {
-  return [uint(seq), uint(view), hex32(digest)];
+function writeClaim(writer: Writer, { seq, view, digest }: PreparedClaim): void {
+  writer.array(3).uint(seq).uint(view).hex32(digest);
 }
 function readClaim(tuple: Tuple): PreparedClaim {
   tuple.shape(3);
   return { seq: tuple.counter(0, "seq"), view: tuple.counter(1, "view"), digest: tuple.hex32(2, "digest") };
 }
 
-export function writeNewViewMessage(message: NewView): Wire {
-  return [
-    MESSAGE_TYPE_CODES[message.type],
-    uint(message.epoch),
-    uint(message.view),
-    message.viewChanges.map(writeReference),
-    uint(message.start),
-    message.digests.map(hex32),
-  ];
+export function writeNewViewMessage(writer: Writer, message: NewView): void {
+  writer.array(6).uint(MESSAGE_TYPE_CODES[message.type]).uint(message.epoch).uint(message.view);
+  writer.array(message.viewChanges.length);
+  for (const reference of message.viewChanges) writeReference(writer, reference);
+  writer.uint(message.start).array(message.digests.length);
+  for (const digest of message.digests) writer.hex32(digest);
 }
 export function readNewViewMessage(tuple: Tuple): NewView {
   tuple.shape(6);
@@ -83,8 +75,8 @@ export function readNewViewMessage(tuple: Tuple): NewView {
   return message;
 }
 
-function writeReference({ from, digest }: ViewChangeReference): Wire {
-  return [uint(from), hex32(digest)];
+function writeReference(writer: Writer, { from, digest }: ViewChangeReference): void {
+  writer.array(2).uint(from).hex32(digest);
 }
 function readReference(tuple: Tuple): ViewChangeReference {
   tuple.shape(2);

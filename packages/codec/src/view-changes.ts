@@ -15,13 +15,16 @@ import {
   writeCheckpointCertificate,
   writePreparedCertificate,
 } from "./certificates.ts";
-import { signature, type Wire } from "./fields.ts";
 import { readEnvelope, writeEnvelope } from "./messages.ts";
 import type { Tuple } from "./tuple.ts";
 import { expectAscending } from "./view-change-messages.ts";
+import type { Writer } from "./writer.ts";
 
-export function writeViewChange({ envelope, checkpoint, certificates }: JustifiedViewChange): Wire {
-  return [writeEnvelope(envelope), writeCheckpointCertificate(checkpoint), certificates.map(writePreparedCertificate)];
+export function writeViewChange(writer: Writer, viewChange: JustifiedViewChange): void {
+  writer.array(3);
+  writeEnvelope(writer, viewChange.envelope);
+  writeCheckpointCertificate(writer, viewChange.checkpoint);
+  writeCertificates(writer, viewChange.certificates);
 }
 
 /** Every claim has its certificate in its place: one that does not fit cannot have been sent by a correct replica. */
@@ -40,14 +43,14 @@ export function readViewChange(tuple: Tuple): JustifiedViewChange {
   return { envelope, checkpoint, certificates };
 }
 
-export function writeNewView(newView: JustifiedNewView): Wire {
-  return [
-    writeEnvelope(newView.envelope),
-    newView.viewChanges.map(writeEnvelope),
-    writeCheckpointCertificate(newView.checkpoint),
-    newView.certificates.map(writePreparedCertificate),
-    newView.prePrepareSignatures.map(signature),
-  ];
+export function writeNewView(writer: Writer, newView: JustifiedNewView): void {
+  writer.array(5);
+  writeEnvelope(writer, newView.envelope);
+  writeEnvelopes(writer, newView.viewChanges);
+  writeCheckpointCertificate(writer, newView.checkpoint);
+  writeCertificates(writer, newView.certificates);
+  writer.array(newView.prePrepareSignatures.length);
+  for (const signature of newView.prePrepareSignatures) writer.signature(signature);
 }
 
 /** What follows from the VIEW-CHANGEs is judged later, see `newViewFault`. */
@@ -71,6 +74,10 @@ export function readNewView(tuple: Tuple): JustifiedNewView {
   return { envelope, viewChanges, checkpoint, certificates, prePrepareSignatures };
 }
 
+export function writeEnvelopes(writer: Writer, envelopes: readonly Envelope[]): void {
+  writer.array(envelopes.length);
+  for (const envelope of envelopes) writeEnvelope(writer, envelope);
+}
 /** The VIEW-CHANGEs that a NEW-VIEW refers to, in the order of its references. */
 export function readReferred(
   tuple: Tuple,
@@ -86,6 +93,10 @@ export function readReferred(
   return viewChanges;
 }
 
+function writeCertificates(writer: Writer, certificates: readonly PreparedCertificate[]): void {
+  writer.array(certificates.length);
+  for (const certificate of certificates) writePreparedCertificate(writer, certificate);
+}
 function readCertificates(tuple: Tuple, index: number): PreparedCertificate[] {
   return tuple.list(index, "certificates", tuple.decoding.limits.windowSize, readPreparedCertificate);
 }

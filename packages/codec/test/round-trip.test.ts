@@ -77,7 +77,15 @@ describe("codec round trip", () => {
     for (let i = 0; i < 100; i++) CODEC.encodeReplicaFrame(SAMPLES.ReplicaFrame.committed!);
 
     expect(first).to.deep.equal(copy);
-    expect(first.buffer.byteLength).to.equal(first.length);
+  });
+
+  it("hands out what is kept for long in memory of its own", () => {
+    for (const kept of [
+      CODEC.encodeReceipt(SAMPLES.Receipt.receipt!),
+      CODEC.encodeEvidence(SAMPLES.Evidence.equivocation!),
+      CODEC.encodeCheckpointCertificate(SAMPLES.CheckpointCertificate.certificate!),
+    ])
+      expect(kept.buffer.byteLength).to.equal(kept.length);
   });
 
   it("decodes values that neither alias nor keep the frame", () => {
@@ -142,6 +150,15 @@ describe("codec round trip", () => {
         () => CODEC.encodeReplicaFrame({ type: "signed", envelope: envelope as typeof good }),
         JSON.stringify(envelope),
       ).to.throw(InvariantViolation);
+  });
+
+  it("encodes the next value as ever after one that has no encoding", () => {
+    const good = SAMPLES.ReplicaFrame["pre-prepare"]!;
+    const bytes = CODEC.encodeReplicaFrame(good);
+    const spoilt = { type: "signed", envelope: { from: 1, message: MESSAGES.commit, signature: new Uint8Array(63) } };
+
+    expect(() => CODEC.encodeReplicaFrame(spoilt as never)).to.throw(InvariantViolation);
+    expect(CODEC.encodeReplicaFrame(good)).to.deep.equal(bytes);
   });
 
   it("stops the process over a frame of ours that nobody would accept", () => {

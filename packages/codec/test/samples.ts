@@ -55,7 +55,7 @@ const CLAIMS: readonly PreparedClaim[] = [
   { seq: sequenceNumber(259), view: viewNumber(65_536), digest: hash(0x17) },
 ];
 
-/** Above 2^32, where cbor-x writes a number as a float unless it is told otherwise. */
+/** Above 2^32, where shifts no longer reach. */
 const LARGE = 2 ** 41 + 12_345;
 
 export const MESSAGES: Each<ReplicaMessage> = {

@@ -1,0 +1,49 @@
+import { invariant } from "@quorate/protocol";
+import { Decoder } from "cbor-x/decode";
+import type { Decoded } from "./decode-error.ts";
+import { preScan, type ScanLimits } from "./pre-scan.ts";
+import { Decoding, Tuple } from "./tuple.ts";
+import type { WireLimits } from "./wire-limits.ts";
+
+// Nothing is learnt from one frame for the next, and byte strings are copies: a view would keep the frame alive.
+const decoder = new Decoder({ useRecords: false, copyBuffers: true });
+
+/** Reads a value of its shape; nothing when there is none, and then a fault is noted in the `Decoding`. */
+type Read<T> = (tuple: Tuple) => T | undefined;
+
+/**
+ * Decodes what has any shape: the pre-scan, then cbor-x, then the reader of the shape. Never throws; the value shares no
+ * memory with the bytes.
+ */
+export function decodeStrictly<T>(
+  bytes: Uint8Array,
+  name: string,
+  scan: ScanLimits,
+  limits: WireLimits,
+  read: Read<T>,
+): Decoded<T> {
+  const structural = preScan(bytes, scan);
+  if (structural !== undefined) return { ok: false, error: structural };
+  const scanned = decodeScanned(bytes);
+  if (!scanned.ok) return scanned;
+  const decoding = new Decoding(limits);
+  const value = read(new Tuple(decoding, undefined, name, scanned.value));
+  const { error } = decoding;
+  if (error !== undefined) return { ok: false, error };
+  invariant(value !== undefined, "codec.reader-without-verdict", { name });
+  return { ok: true, value };
+}
+
+function decodeScanned(bytes: Uint8Array): Decoded<unknown> {
+  // A plain view of our own: the decoder slices with the species of its source, so that a Buffer would give Buffers,
+  // and it leaves a property on the object it is given.
+  const source = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+  try {
+    return { ok: true, value: decoder.decode(source) };
+  } catch (thrown) {
+    // It takes whatever the pre-scan takes, unless another part of the process lowers its process-wide limits. Then
+    // one frame is refused: foreign bytes must not end a process on the way through a foreign library.
+    const got = thrown instanceof Error ? thrown.message : String(thrown);
+    return { ok: false, error: { code: "undecodable", path: "@0", expected: "what passed the pre-scan", got } };
+  }
+}
