@@ -66,7 +66,7 @@ describe("execution of batches", () => {
     expect(execution.timestampMs).to.equal(5000);
     expect(execution.historyDigest).to.not.equal(before);
     expect(execution.replies).to.deep.equal([]);
-    expect(execution.progress).to.deep.equal({ answered: [], sessions: [] });
+    expect(execution.progress).to.deep.equal({ answered: [], sessions: [], evicted: [] });
   });
 
   it("takes the greater of the batch's time and the last one", () => {

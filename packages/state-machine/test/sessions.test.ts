@@ -216,6 +216,14 @@ describe("eviction of sessions", () => {
     expect([...fixture.store.state.entries.keys()].filter((key) => key.startsWith("04"))).to.deep.equal([]);
   });
 
+  it("is told with the batch, so that nobody waits for what would only be refused", () => {
+    const fixture = new Fixture({ limits: { sessionsMax: 1 } });
+    const alice = fixture.client(1);
+    const session = fixture.open(alice);
+    const { progress } = fixture.run(fixture.client(2).register(0, 40));
+    expect(progress.evicted).to.deep.equal([{ client: alice.key, session }]);
+  });
+
   it("answers requests of an evicted session with session-unknown, also its own registration", () => {
     const fixture = new Fixture({ limits: { sessionsMax: 1 } });
     const alice = fixture.client(1);
@@ -240,7 +248,7 @@ describe("request numbers", () => {
     const cached = fixture.run(requests[2]!);
 
     expect(ahead.replies).to.deep.equal([]);
-    expect(ahead.progress).to.deep.equal({ answered: [], sessions: [] });
+    expect(ahead.progress).to.deep.equal({ answered: [], sessions: [], evicted: [] });
     expect(resultsOf(cached)).to.deep.equal(["ok abc"]);
     expect(cached.replies[0]!.reply.statement.seq).to.equal(7);
     expect(statusOf(fixture, alice.operate(a, 3, "other"))).to.equal("number-reused");
