@@ -1,6 +1,7 @@
 /**
  * Simulated clusters under faults, by seed: `npm run simulate`.
  */
+import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { prepare } from "./prepare.js";
 
@@ -11,12 +12,15 @@ Runs whole clusters on a virtual clock with seeded faults, and checks what must 
   --seeds FIRST..LAST  these seeds, both included; 0..199 if nothing is said
   --seed N             this seed; may be repeated
   --json               one JSON object at the end instead of text
+  --svg FILE           draw the run of --seed N, or a small example without one, as a space-time diagram
+  --from MS, --to MS   draw this part of it; --all draws status messages and the like, too
   --help               this text
 
 Ends with 1 if a seed fails, or if something that should happen never did in 200 seeds or more.
 
 Examples: npm run simulate -- --seeds 0..1999
-          npm run simulate -- --seed 42`;
+          npm run simulate -- --seed 42
+          npm run simulate -- --seed 7 --from 0 --to 300 --svg run.svg`;
 
 const options = parseOptions();
 if (options.help) {
@@ -25,6 +29,11 @@ if (options.help) {
 }
 prepare("simulate", "test-harness");
 const harness = await import("../dist/index.js");
+
+if (options.svg !== undefined) {
+  draw(options);
+  process.exit(0);
+}
 
 const startedAt = performance.now();
 const campaign = new harness.Campaign();
@@ -46,6 +55,10 @@ function parseOptions() {
         seeds: { type: "string", default: "0..199" },
         seed: { type: "string", multiple: true },
         json: { type: "boolean", default: false },
+        svg: { type: "string" },
+        from: { type: "string" },
+        to: { type: "string" },
+        all: { type: "boolean", default: false },
         help: { type: "boolean", default: false },
       },
     }).values;
@@ -66,6 +79,22 @@ function parseSeed(text) {
   const seed = Number(text);
   if (!/^\d+$/.test(text) || !Number.isSafeInteger(seed)) refuse(`"${text}" is not a seed, expected a number from 0`);
   return seed;
+}
+
+function draw({ svg, seed: single, from, to, all }) {
+  if (single !== undefined && single.length > 1)
+    refuse("--svg draws one run: give one --seed, or none for the example");
+  const [fromMs, toMs] = [from, to].map((text) => (text === undefined ? undefined : Number(text)));
+  if ([fromMs, toMs].some(Number.isNaN)) refuse("--from and --to are virtual milliseconds");
+  if ((fromMs ?? 0) >= (toMs ?? Number.POSITIVE_INFINITY)) refuse("--from is not below --to");
+  const seed = single === undefined ? undefined : parseSeed(single[0]);
+  try {
+    writeFileSync(svg, harness.drawRun({ seed, fromMs, toMs, isComplete: all }));
+  } catch (error) {
+    console.error(`cannot write ${svg}: ${error.message}`);
+    process.exit(1);
+  }
+  console.log(`drawn in ${svg}`);
 }
 
 function refuse(message) {

@@ -16,6 +16,7 @@ import {
   type SessionId,
 } from "@quorate/protocol";
 import { describeFrame } from "./describe-frame.ts";
+import { drawn } from "./drawn.ts";
 import type { SimulationOptions } from "./options.ts";
 import type { Plant } from "./plant.ts";
 import type { Prng } from "./prng.ts";
@@ -166,7 +167,11 @@ export class SimulatedClient {
     this.#sent.set(frame, receivers);
     if (receivers.size === 1) for (const checker of checkers) checker.onRequest?.(this.index, frame.request);
     const arrival = wire.clientFrame(frame);
-    network.send(this.end, `r${to}`, () => receive.clientFrame(to, this.index, arrival));
+    const arrive = drawn(this.#world, this.end, `r${to}`, frame.type, frame);
+    network.send(this.end, `r${to}`, () => {
+      arrive();
+      receive.clientFrame(to, this.index, arrival);
+    });
   }
 
   #settle(call: number, outcome: CallOutcome): void {

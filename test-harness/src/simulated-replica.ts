@@ -21,10 +21,12 @@ import {
 import { type ByzantineActor, type ByzantineBehaviour, createByzantineActor } from "./byzantine.ts";
 import type { Checker } from "./checkers/checker.ts";
 import { describeFrame } from "./describe-frame.ts";
+import { drawn } from "./drawn.ts";
 import type { Plant } from "./plant.ts";
 import type { Prng } from "./prng.ts";
 import { type ExecutedOperation, recordingService } from "./recording-service.ts";
 import { type DiskFaults, SimulatedDisk } from "./simulated-disk.ts";
+import type { Moment } from "./space-time.ts";
 import type { Scheduled } from "./virtual-clock.ts";
 import type { Arrival } from "./wire.ts";
 import { EPOCH_MS, type World } from "./world.ts";
@@ -57,6 +59,7 @@ export class SimulatedReplica {
   #operations: ExecutedOperation[] = [];
   #replied = new Set<string>();
   #isFlushDoomed = false;
+  #viewDrawn = 0;
 
   constructor(world: World, options: SimulatedReplicaOptions) {
     const { cluster, clock, marks } = world;
@@ -120,6 +123,7 @@ export class SimulatedReplica {
     this.#world.note(`${this.end} up at e${host.status.executed} h${host.status.lowWatermark}`);
     this.#tell((checker) => checker.onRecovered?.(this.id, host.status));
     if (host.status.executed > 0) this.#world.marks.add("replica: recovered with state");
+    this.#draw("up", "up");
     host.start();
     this.#check();
   }
@@ -134,6 +138,7 @@ export class SimulatedReplica {
     this.#world.network.crash(this.end);
     this.#disk.crash();
     this.#world.note(`${this.end} down`);
+    this.#draw("down", "down");
   }
 
   /** From now on its disk refuses to flush, and the replica is to stop at the first try. */
@@ -208,7 +213,12 @@ export class SimulatedReplica {
   #sendOne(to: ReplicaId, frame: ReplicaFrame): void {
     const { network, wire, receive } = this.#world;
     const arrival = wire.replicaFrame(frame);
-    network.send(this.end, `r${to}`, () => receive.replicaFrame(to, this.id, arrival));
+    const type = frame.type === "signed" ? frame.envelope.message.type : frame.type;
+    const arrive = drawn(this.#world, this.end, `r${to}`, type, frame);
+    network.send(this.end, `r${to}`, () => {
+      arrive();
+      receive.replicaFrame(to, this.id, arrival);
+    });
   }
 
   #sendToClient(key: PublicKey, frame: ServerFrame): void {
@@ -225,7 +235,11 @@ export class SimulatedReplica {
     for (const sent of this.#actor?.toClient(frame) ?? [frame]) {
       if (sent !== frame) marks.add(`byzantine: ${this.#options.byzantine} reply`);
       const arrival = wire.serverFrame(sent);
-      network.send(this.end, `c${client}`, () => receive.serverFrame(client, this.id, arrival));
+      const arrive = drawn(this.#world, this.end, `c${client}`, sent.type, sent);
+      network.send(this.end, `c${client}`, () => {
+        arrive();
+        receive.serverFrame(client, this.id, arrival);
+      });
     }
   }
 
@@ -254,6 +268,7 @@ export class SimulatedReplica {
     this.#operations = [];
     if (host === undefined) return;
     const { stateRoot } = host.stateDigests;
+    this.#draw("executed", `executed ${batch.seq}`);
     this.#world.note(`${this.end} executed n${batch.seq} ${batch.batchDigest.slice(0, 8)} ${stateRoot.slice(0, 8)}`);
     if (operations.some((operation) => operation.result === undefined)) this.#world.marks.add("operation: threw");
     this.#tell((checker) => checker.onExecuted?.({ ...batch, replica: this.id, stateRoot, operations }));
@@ -273,8 +288,17 @@ export class SimulatedReplica {
       this.#world.marks.add("backlog: message above the window");
   }
 
+  #draw(kind: Moment["kind"], label: string): void {
+    const { spaceTime, clock } = this.#world;
+    spaceTime?.happened({ end: this.end, atMs: clock.nowMs, kind, label });
+  }
+
   #check(): void {
     const status = this.#host?.status;
+    if (status !== undefined && status.view !== this.#viewDrawn) {
+      this.#viewDrawn = status.view;
+      this.#draw("view", `view ${status.view}`);
+    }
     if (status !== undefined) this.#tell((checker) => checker.onStatus?.(this.id, status));
   }
 

@@ -19,6 +19,7 @@ import type { Plant } from "./plant.ts";
 import { Prng } from "./prng.ts";
 import { SimulatedClient } from "./simulated-client.ts";
 import { SimulatedReplica } from "./simulated-replica.ts";
+import type { SpaceTime } from "./space-time.ts";
 import { Trace } from "./trace.ts";
 import { VirtualClock } from "./virtual-clock.ts";
 import { type Arrival, createCodecWire, createValueWire } from "./wire.ts";
@@ -59,11 +60,16 @@ export class Simulation {
   readonly #clients: readonly SimulatedClient[];
   readonly #faultyClients: readonly FaultyClient[];
   readonly #faults: FaultInjector;
+  readonly #spaceTime: SpaceTime | undefined;
   #failure: unknown;
 
-  /** @param plant bugs to build in, for tests of the checkers themselves. */
-  constructor(options: SimulationOptions, plant: Plant = {}) {
+  /**
+   * @param plant bugs to build in, for tests of the checkers themselves.
+   * @param spaceTime records the run for a picture; the run is the same with and without it.
+   */
+  constructor(options: SimulationOptions, plant: Plant = {}, spaceTime?: SpaceTime) {
     this.#options = options;
+    this.#spaceTime = spaceTime;
     this.#prng = new Prng(`simulation/${options.seed}`);
     this.#cluster = createCluster(options, this.#prng.fork("keys"));
     this.#world = this.#createWorld();
@@ -136,6 +142,7 @@ export class Simulation {
       network: new Network(clock, prng.fork("network"), options.network, marks),
       wire: options.scheme === "fake" ? createValueWire() : createCodecWire(cluster.codec),
       checkers: this.#createCheckers(cluster.genesis),
+      spaceTime: this.#spaceTime,
       note: (line) => trace.add(`${clock.nowMs.toFixed(3)} ${line}`),
       fail: (error) => {
         this.#failure ??= error;

@@ -3,6 +3,7 @@ import type { Checker } from "./checkers/checker.ts";
 import type { SimulatedCluster } from "./cluster.ts";
 import type { Marks } from "./marks.ts";
 import type { Network } from "./network.ts";
+import type { SpaceTime } from "./space-time.ts";
 import type { Trace } from "./trace.ts";
 import type { VirtualClock } from "./virtual-clock.ts";
 import type { Arrival, Wire } from "./wire.ts";
@@ -16,6 +17,8 @@ export interface World {
   readonly marks: Marks;
   readonly trace: Trace;
   readonly checkers: readonly Checker[];
+  /** Records the run for a picture of it, when one is wanted. */
+  readonly spaceTime: SpaceTime | undefined;
   /** Adds a line to the trace, with the time. */
   note(line: string): void;
   /** The run has failed; the first error counts. */

@@ -404,9 +404,11 @@ export class Ordering {
   }
 
   /** Only the primary pre-prepares, to others, and only backups prepare (OSDI'99 §4.2). */
-  #isOutOfTurn(from: ReplicaId, { type }: ThreePhaseMessage): boolean {
-    if (type === "pre-prepare") return from !== this.#primary || this.isPrimary;
-    return type === "prepare" && from === this.#primary;
+  #isOutOfTurn(from: ReplicaId, { type, view }: ThreePhaseMessage): boolean {
+    // What is of a later view waits for it: its own primary counts.
+    const primary = view === this.#view ? this.#primary : primaryOf(this.#membership, view);
+    if (type === "pre-prepare") return from !== primary || primary === this.#options.signer.self;
+    return type === "prepare" && from === primary;
   }
 
   /** The bodies of this view's accepted proposals that are not delivered. */

@@ -1,5 +1,6 @@
+import { replicaId, viewNumber } from "@quorate/protocol";
 import { expect } from "chai";
-import { Cluster, K, type Packet, requestOf, VIEW_CHANGE_MS } from "./builders.ts";
+import { Cluster, digestOf, epoch, K, newReplica, type Packet, requestOf, seqOf, VIEW_CHANGE_MS } from "./builders.ts";
 
 /** A cluster of which some replicas are silent, to whom and from whom everything is lost. */
 class LossyCluster extends Cluster {
@@ -95,5 +96,14 @@ describe("a view change (OSDI'99 §4.4)", () => {
     cluster.askAll("a").wait(VIEW_CHANGE_MS);
     for (let i = 0; i < 3 * K; i++) cluster.askAll(`after ${i}`);
     expect(cluster.nodes.slice(1).map(({ status }) => status.lowWatermark)).to.deep.equal([3 * K, 3 * K, 3 * K]);
+  });
+
+  it("takes a proposal of the new primary that overtakes its NEW-VIEW, and leaves votes out of turn", () => {
+    const replica = newReplica(2);
+    const place = { epoch, view: viewNumber(1), seq: seqOf(1), digest: digestOf("x") };
+    const standings = [0, 1, 3].map((from) => replica.isRedundant(replicaId(from), { type: "pre-prepare", ...place }));
+    expect(standings, "the primary of view 1 is replica 1").to.deep.equal([true, false, true]);
+    const prepares = [0, 1, 3].map((from) => replica.isRedundant(replicaId(from), { type: "prepare", ...place }));
+    expect(prepares, "who proposes does not prepare").to.deep.equal([false, true, false]);
   });
 });
