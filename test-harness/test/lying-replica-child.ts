@@ -1,6 +1,7 @@
 /**
  * A Byzantine replica as a process: the production host and links, but whatever it tells clients is wrong, and so is
- * what it votes for, all under valid signatures of its own. Usage: `node lying-replica-child.js DATA`.
+ * what it votes for, all under valid signatures of its own. With `twice` it also votes for what is true, so that it
+ * contradicts itself. Usage: `node lying-replica-child.js DATA [twice]`.
  */
 import { randomBytes } from "node:crypto";
 import { createCodec, wireLimitsOf } from "@quorate/codec";
@@ -27,6 +28,7 @@ const membership = genesisMembership(genesis);
 const codec = createCodec(wireLimitsOf(genesis));
 const signer = createReplicaSigner({ backend, seed, self: self.id, cluster });
 const verifier = new Verifier({ backend, hasher, cluster });
+const isTwoFaced = process.argv[3] === "twice";
 const lies = { results: 0, votes: 0, checkpoints: 0 };
 
 /** Another result than the true one, under a valid signature and a valid path: only f+1 others can tell. */
@@ -55,6 +57,11 @@ function lyingFrame(frame: ReplicaFrame): ReplicaFrame {
   if (message.type !== "checkpoint") return frame;
   lies.checkpoints++;
   return { type: "signed", envelope: signer.sign({ ...message, stateRoot: flipped(message.stateRoot) }) };
+}
+
+function framesFor(frame: ReplicaFrame): ReplicaFrame[] {
+  const lie = lyingFrame(frame);
+  return isTwoFaced && lie !== frame ? [frame, lie] : [lie];
 }
 
 const timers = new Map<TimerName, NodeJS.Timeout>();
@@ -94,8 +101,12 @@ const host: ReplicaHost = new ReplicaHost({
   ports: {
     nowMs: () => Date.now(),
     monotonicMs: () => performance.now(),
-    sendToReplica: (to, frame) => links.sendToReplica(to, lyingFrame(frame)),
-    sendToReplicas: (to, frame) => links.sendToReplicas(to, lyingFrame(frame)),
+    sendToReplica: (to, frame) => {
+      for (const said of framesFor(frame)) links.sendToReplica(to, said);
+    },
+    sendToReplicas: (to, frame) => {
+      for (const said of framesFor(frame)) links.sendToReplicas(to, said);
+    },
     sendToClient: (client, frame) =>
       links.sendToClient(client, frame.type === "reply" ? { ...frame, reply: lyingReply(frame.reply) } : frame),
     startTimer: (timer, afterMs, fire) => {

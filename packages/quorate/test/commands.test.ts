@@ -58,6 +58,9 @@ describe("every command of quorate", () => {
       "quorate kv cas",
       "quorate kv incr",
       "quorate kv range",
+      "quorate evidence list",
+      "quorate evidence export",
+      "quorate evidence verify",
       "quorate keygen",
       "quorate genesis",
       "quorate init",
@@ -94,7 +97,7 @@ describe("every command of quorate", () => {
     const program = createProgram();
     const groups = [program, ...program.commands.filter(({ commands }) => commands.length > 0)];
 
-    expect(groups.map((group) => group.name())).to.deep.equal(["quorate", "kv"]);
+    expect(groups.map((group) => group.name())).to.deep.equal(["quorate", "kv", "evidence"]);
     for (const group of groups) expect(examplesIn(helpOf(group)), group.name()).to.have.length.greaterThan(0);
   });
 });

@@ -1,17 +1,38 @@
 import { createServer, type Server } from "node:http";
 import { parseAddress, TransportError } from "@quorate/transport";
 
+/** What the endpoint tells. */
+export interface AdminSource {
+  status(): object;
+  /** The evidence that is kept, without its bodies. */
+  evidence(): object;
+  /** One piece of it; undefined for an id that is not among them. */
+  evidenceDocument(id: string): object | undefined;
+}
+
+interface Answer {
+  readonly code: number;
+  readonly contentType: string;
+  readonly body: string;
+}
+
+/** One piece of evidence by its id. */
+const EVIDENCE_PATH = /^\/evidence\/([0-9a-f]{64})$/;
+const PATHS = "GET /status, /evidence and /evidence/ID";
+
 /**
- * Answers `GET /status` with JSON. It only reads, it is not authenticated, and by default only this machine reaches it.
+ * Answers `GET` of the paths above. It only reads, it is not authenticated, and by default only this machine reaches it.
  */
 export class AdminEndpoint {
+  readonly #source: AdminSource;
   readonly #server: Server;
 
-  constructor(status: () => object) {
-    this.#server = createServer({ requestTimeout: 5_000, headersTimeout: 5_000 }, (request, response) => {
-      const isStatus = request.method === "GET" && request.url === "/status";
-      response.writeHead(isStatus ? 200 : 404, { "Content-Type": "application/json", Connection: "close" });
-      response.end(`${JSON.stringify(isStatus ? status() : { error: "only GET /status is answered here" })}\n`);
+  constructor(source: AdminSource) {
+    this.#source = source;
+    this.#server = createServer({ requestTimeout: 5_000, headersTimeout: 5_000 }, ({ method, url = "/" }, response) => {
+      const { code, contentType, body } = this.#answer(method === "GET" ? url : "");
+      response.writeHead(code, { "Content-Type": contentType, Connection: "close" });
+      response.end(body);
     });
     this.#server.maxConnections = 32;
   }
@@ -39,4 +60,31 @@ export class AdminEndpoint {
       this.#server.closeAllConnections();
     });
   }
+
+  #answer(path: string): Answer {
+    try {
+      return this.#route(path) ?? json(404, { error: `only ${PATHS} are answered here` });
+    } catch (error) {
+      // Whoever asks must not be able to end the replica, whatever its disk says about what was asked for.
+      return json(500, { error: error instanceof Error ? error.message : String(error) });
+    }
+  }
+
+  #route(path: string): Answer | undefined {
+    switch (path) {
+      case "/status":
+        return json(200, this.#source.status());
+      case "/evidence":
+        return json(200, this.#source.evidence());
+      default: {
+        const [, id] = EVIDENCE_PATH.exec(path) ?? [];
+        const document = id === undefined ? undefined : this.#source.evidenceDocument(id);
+        return document && json(200, document);
+      }
+    }
+  }
+}
+
+function json(code: number, value: object): Answer {
+  return { code, contentType: "application/json", body: `${JSON.stringify(value)}\n` };
 }

@@ -22,8 +22,8 @@ function integer(minimum: number, maximum: number): object {
   return { type: "integer", minimum, maximum };
 }
 
-/** An object with all of these fields and no other. */
-function closed(properties: Readonly<Record<string, object>>): object {
+/** The JSON schema of an object with all of these fields and no other. */
+export function closed(properties: Readonly<Record<string, object>>): object {
   return { type: "object", properties, required: Object.keys(properties), additionalProperties: false };
 }
 
@@ -149,7 +149,8 @@ export function readDocument(path: string, what: string, advice: string): string
   }
 }
 
-function parseJson(text: string, source: string): unknown {
+/** @throws ConfigurationError `configuration.malformed`; it never quotes the text. */
+export function parseJson(text: string, source: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
@@ -158,7 +159,8 @@ function parseJson(text: string, source: string): unknown {
   }
 }
 
-function checkVersion(value: unknown, source: string): void {
+/** @throws ConfigurationError `configuration.version` for a document of another format version. */
+export function checkVersion(value: unknown, source: string): void {
   const version: unknown =
     typeof value === "object" && value !== null && "formatVersion" in value && value.formatVersion;
   if (typeof version === "number" && version !== FORMAT_VERSION)
@@ -168,7 +170,8 @@ function checkVersion(value: unknown, source: string): void {
     );
 }
 
-function checkShape(
+/** @throws ConfigurationError `configuration.malformed`, naming the first place that is wrong. */
+export function checkShape(
   validator: ReturnType<typeof Schema.Compile>,
   value: unknown,
   source: string,

@@ -1,19 +1,30 @@
-import type { Codec } from "@quorate/codec";
+import { type Codec, describeDecodeError } from "@quorate/codec";
 import {
   accusedOf,
+  type Digest,
+  digest,
   type Evidence,
   type Hasher,
   type OrderedStore,
   PreimageWriter,
   type ReplicaId,
+  readHex32,
   utf8,
 } from "@quorate/protocol";
+import { RecoveryError } from "./disk-recovery.ts";
 
 /**
  * The most pieces of evidence kept against one replica: one is enough to convict, and a liar can make as many as it
  * likes, but may not use up what is kept against others.
  */
 export const EVIDENCE_PER_REPLICA_MAX = 16;
+
+/** One piece as it is kept. */
+export interface KeptEvidence {
+  /** The digest of its encoding. */
+  readonly id: Digest;
+  readonly evidence: Evidence;
+}
 
 const PREFIX = utf8("evidence/");
 
@@ -41,6 +52,24 @@ export class EvidenceShelf {
     let sum = 0;
     for (const count of this.#counts.values()) sum += count;
     return sum;
+  }
+
+  /**
+   * Every piece, by the accused, then by its id; decoded one by one as they are asked for.
+   *
+   * @throws RecoveryError for one that is not what was kept.
+   */
+  *kept(): Generator<KeptEvidence> {
+    for (const accused of this.#counts.keys()) {
+      const prefix = prefixOf(accused);
+      for (const [key, value] of this.#store.range(prefix, prefixOf(accused + 1))) {
+        const id = digest(readHex32(key, prefix.length));
+        const decoded = this.#codec.decodeEvidence(value);
+        if (!decoded.ok)
+          throw new RecoveryError(`evidence ${id} on this disk does not decode: ${describeDecodeError(decoded.error)}`);
+        yield { id, evidence: decoded.value };
+      }
+    }
   }
 
   /** Keeps one piece; false for one that is kept already, and when there are `EVIDENCE_PER_REPLICA_MAX` of its replica. */

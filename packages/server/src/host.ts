@@ -3,6 +3,7 @@
  *
  * @packageDocumentation
  */
+export * from "./describe-evidence.ts";
 export * from "./disk-recovery.ts";
 export * from "./evidence-shelf.ts";
 export * from "./host-settings.ts";

@@ -5,7 +5,9 @@
  */
 export { ConfigurationError, type ConfigurationErrorCode } from "./configuration-error.ts";
 export { type KeyFile, parseGenesis, parseKeyFile, type ReplicaConfig, readDocument } from "./documents.ts";
+export { type EvidenceDocument, evidenceDocumentOf, parseEvidenceDocument } from "./evidence-document.ts";
 export * from "./host.ts";
+export { type KeptEvidenceList, type KeptOnDisk, type KeptPiece, readKeptEvidence } from "./kept-evidence.ts";
 export {
   ADMIN_PORT_OFFSET,
   type InitOptions,

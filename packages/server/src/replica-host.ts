@@ -38,7 +38,7 @@ import type { ReplicaStore } from "@quorate/storage";
 import { readCheckpointMark, writeCheckpointMark } from "./checkpoint-mark.ts";
 import { ClientShare } from "./client-share.ts";
 import { readDisk } from "./disk-recovery.ts";
-import { EvidenceShelf } from "./evidence-shelf.ts";
+import { EvidenceShelf, type KeptEvidence } from "./evidence-shelf.ts";
 import { HistoryDonor } from "./history-donor.ts";
 import { DEFAULT_HOST_SETTINGS, type HostSettings } from "./host-settings.ts";
 import { Ingress, JUNK_CODES } from "./ingress.ts";
@@ -150,6 +150,10 @@ export class ReplicaHost {
   }
   get evidenceCount(): number {
     return this.#evidence.count;
+  }
+  /** See `EvidenceShelf.kept`. */
+  keptEvidence(): Iterable<KeptEvidence> {
+    return this.#evidence.kept();
   }
 
   /** To be called once, when frames can be sent. */

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { createCodec, wireLimitsOf } from "@quorate/codec";
+import { type Codec, createCodec, wireLimitsOf } from "@quorate/codec";
 import { createBatchComposer, createReplicaSigner, type SignatureBackend, Verifier } from "@quorate/crypto";
 import {
   accusedOf,
@@ -15,7 +15,9 @@ import { lockFolder, openStore, type ReplicaStore } from "@quorate/storage";
 import type { Endpoint } from "@quorate/transport";
 import type { Logger } from "pino";
 import { AdminEndpoint } from "./admin-endpoint.ts";
+import { type EvidenceDocument, evidenceDocumentOf } from "./evidence-document.ts";
 import type { HostSettings } from "./host-settings.ts";
+import { type KeptEvidenceList, pieceOf } from "./kept-evidence.ts";
 import type { HostPorts, IngressRejection } from "./ports.ts";
 import type { ReplicaFolder } from "./replica-folder.ts";
 import { ReplicaHost } from "./replica-host.ts";
@@ -96,9 +98,14 @@ class ReplicaProcess implements RunningReplica {
   readonly #options: StartOptions;
   readonly #store: ReplicaStore;
   readonly #releaseLock: () => void;
+  readonly #codec: Codec;
   readonly #links: ReplicaLinks;
   readonly #host: ReplicaHost;
-  readonly #admin = new AdminEndpoint(() => this.status);
+  readonly #admin = new AdminEndpoint({
+    status: () => this.status,
+    evidence: () => this.#evidence(),
+    evidenceDocument: (id) => this.#evidenceDocument(id),
+  });
   readonly #timers = new Map<TimerName, NodeJS.Timeout>();
   readonly #rejections = new Map<string, number>();
   readonly #startedMs = Date.now();
@@ -111,6 +118,7 @@ class ReplicaProcess implements RunningReplica {
     const { folder, backend, hasher, service } = options;
     const { genesis, cluster, self, seed } = folder;
     const codec = createCodec(wireLimitsOf(genesis));
+    this.#codec = codec;
     this.#links = new ReplicaLinks({
       self: self.id,
       membership: genesisMembership(genesis),
@@ -202,6 +210,17 @@ class ReplicaProcess implements RunningReplica {
     await this.#admin.close();
     await this.#store.close();
     this.#releaseLock();
+  }
+
+  #evidence(): KeptEvidenceList {
+    const { cluster, self } = this.#options.folder;
+    return { cluster, replica: self.id, evidence: [...this.#host.keptEvidence()].map(pieceOf) };
+  }
+
+  #evidenceDocument(id: string): EvidenceDocument | undefined {
+    for (const kept of this.#host.keptEvidence())
+      if (kept.id === id) return evidenceDocumentOf(kept.evidence, this.#options.folder.cluster, this.#codec);
+    return undefined;
   }
 
   #endpoint(): Endpoint {

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { addClusterCommand } from "./cluster-command.ts";
+import { addEvidenceCommand } from "./evidence-command.ts";
 import { EXIT } from "./exit-codes.ts";
 import { addGenesisCommand } from "./genesis-command.ts";
 import { addInitCommand } from "./init-command.ts";
@@ -17,6 +18,7 @@ export function createProgram(): Command {
   addClusterCommand(program);
   addStatusCommand(program);
   addKvCommand(program);
+  addEvidenceCommand(program);
   addKeygenCommand(program);
   addGenesisCommand(program);
   addInitCommand(program);

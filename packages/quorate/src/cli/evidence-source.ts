@@ -1,0 +1,70 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { chooseBackend, createNodeHasher } from "@quorate/crypto/node";
+import {
+  ConfigurationError,
+  type EvidenceDocument,
+  type KeptEvidenceList,
+  type KeptPiece,
+  type ReplicaFolder,
+  readKeptEvidence,
+  readReplicaFolder,
+} from "@quorate/server";
+import { openLocalCluster } from "./local-cluster.ts";
+
+/** A piece of evidence, and where it is kept. */
+export interface FoundPiece extends KeptPiece {
+  /** The replica that keeps it. */
+  readonly keptBy: number;
+  document(): Promise<EvidenceDocument>;
+}
+
+/** A replica that runs has its evidence in memory, but a busy one takes a moment to say so. */
+const ANSWER_TIMEOUT_MS = 10_000;
+
+/**
+ * Everything that the replica of a data folder keeps, or all replicas of a local cluster: asked of those that run, read
+ * from the disks of those that do not.
+ *
+ * @throws ConfigurationError, StorageError or RecoveryError in one line.
+ */
+export async function findEvidence(data: string): Promise<FoundPiece[]> {
+  const isSingle = existsSync(join(data, "replica.json"));
+  const paths = isSingle ? [data] : (await openLocalCluster(data)).replicas.map(({ path }) => path);
+  const [backend, hasher] = [await chooseBackend(), createNodeHasher()];
+  const found: FoundPiece[] = [];
+  for (const path of paths) {
+    const folder = readReplicaFolder(path, backend, hasher);
+    const keptBy = folder.self.id;
+    const running = await askRunning(folder);
+    if (running === undefined)
+      for (const { document, ...piece } of await readKeptEvidence(folder, hasher))
+        found.push({ ...piece, keptBy, document: async () => document });
+    else for (const piece of running) found.push({ ...piece, keptBy, document: () => fetchDocument(folder, piece.id) });
+  }
+  return found;
+}
+
+/** Undefined when nobody answers, or somebody else does. */
+async function askRunning({ config, cluster, self }: ReplicaFolder): Promise<readonly KeptPiece[] | undefined> {
+  const answer = (await fetchJson(config.admin, "/evidence")) as Partial<KeptEvidenceList> | undefined;
+  return answer?.cluster === cluster && answer.replica === self.id ? answer.evidence : undefined;
+}
+
+async function fetchDocument({ config, self }: ReplicaFolder, id: string): Promise<EvidenceDocument> {
+  const document = await fetchJson(config.admin, `/evidence/${id}`);
+  if (document !== undefined) return document as EvidenceDocument;
+  throw new ConfigurationError(
+    "configuration.unreadable",
+    `replica ${self.id} does not answer at ${config.admin} any more: ask again, or stop it and read its folder`,
+  );
+}
+
+async function fetchJson(admin: string, path: string): Promise<unknown> {
+  try {
+    const response = await fetch(`http://${admin}${path}`, { signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) });
+    return response.ok ? await response.json() : undefined;
+  } catch {
+    return undefined;
+  }
+}
