@@ -286,8 +286,8 @@ export class RequestQueue {
 
   /**
    * Makes the oldest give way. At a primary only requests whose turn may never come (a lower number is missing): all
-   * others leave by being executed. Not so at a backup: it has passed on what it holds, and nobody tells it what was lost
-   * on the way or dropped by the primary. There everything unproposed may go; a client at its share gives way to itself.
+   * others leave by being executed. At a backup only what the primary is not held to: whose clock runs leaves by being
+   * executed, under this primary or the next (protocol rule 7.4). A client at its share gives way to itself.
    */
   #makeRoomFor(pending: Pending, isPrimary: boolean): boolean {
     const isOwn = ({ client }: Pending): boolean => client === pending.client;
@@ -298,7 +298,7 @@ export class RequestQueue {
     let leavingBytes = 0;
     const candidates = isShareFull ? [...this.#byDigest.values()].filter(isOwn) : this.#byDigest.values();
     for (const other of candidates) {
-      if (other.proposedAt !== undefined || (other.ready && isPrimary)) continue;
+      if (!this.#mayGiveWay(other, isPrimary)) continue;
       leaving.push(other);
       leavingBytes += other.bytes;
       if (!this.#hasRoomFor(pending, leaving.length, leavingBytes)) continue;
@@ -306,6 +306,10 @@ export class RequestQueue {
       return true;
     }
     return false;
+  }
+
+  #mayGiveWay(pending: Pending, isPrimary: boolean): boolean {
+    return pending.proposedAt === undefined && !(isPrimary ? pending.ready : this.#clocks.has(pending));
   }
 
   #hasRoomFor(pending: Pending, leaving = 0, leavingBytes = 0): boolean {

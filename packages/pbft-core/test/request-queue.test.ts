@@ -13,6 +13,7 @@ import { array, assert, constant, constantFrom, integer, oneof, property, record
 import { clientOf, digestOf, proposalsIn, registrationOf, requestOf, Scene, seqOf } from "./builders.ts";
 
 const EXECUTABLE: RequestStanding = { type: "executable" };
+const REFUSABLE: RequestStanding = { type: "refusable" };
 const aheadOf = (expected: number): RequestStanding => ({ type: "ahead", expected: requestNumber(expected) });
 const WIDE = { batchRequestsMax: 100, batchBytesMax: 1_000_000, batchOperationsMax: 1_000 };
 
@@ -226,25 +227,34 @@ describe("the bounds of RequestQueue", () => {
     expect(add(queue, requestOf(1, { session: "c" }), EXECUTABLE)).to.equal("full");
   });
 
-  it("at a backup, which has passed everything on, the oldest gives way, ready or not", () => {
+  it("at a backup the oldest gives way that the primary is not held to, ready or not", () => {
     const queue = queueOf({ pendingMax: 2 });
-    add(queue, requestOf(1, { session: "a" }), EXECUTABLE, false);
-    add(queue, requestOf(1, { session: "b" }), EXECUTABLE, false);
-    expect(add(queue, requestOf(1, { session: "c" }), EXECUTABLE, false)).to.equal("added");
+    add(queue, requestOf(1, { session: "a" }), REFUSABLE, false);
+    add(queue, requestOf(1, { session: "b" }), REFUSABLE, false);
+    expect(add(queue, requestOf(1, { session: "c" }), REFUSABLE, false)).to.equal("added");
     expect(["a", "b", "c"].map((session) => queue.has(requestOf(1, { session }).digest))).to.deep.equal([
       false,
       true,
       true,
     ]);
     queue.markProposed(seqOf(1), [requestOf(1, { session: "b" }), requestOf(1, { session: "c" })]);
-    expect(add(queue, requestOf(1, { session: "d" }), EXECUTABLE, false), "all are proposed").to.equal("full");
+    expect(add(queue, requestOf(1, { session: "d" }), REFUSABLE, false), "all are proposed").to.equal("full");
+  });
+
+  it("at a backup nothing gives way that the primary is held to: new requests would end its clock for ever", () => {
+    const queue = queueOf({ pendingMax: 2, pendingPerClientMax: 2 });
+    add(queue, requestOf(1, { session: "a" }), EXECUTABLE, false);
+    add(queue, requestOf(1, { session: "b" }), EXECUTABLE, false);
+    expect(add(queue, requestOf(1, { session: "c" }), EXECUTABLE, false), "its own share").to.equal("full");
+    expect(add(queue, requestOf(1, { client: "other" }), EXECUTABLE, false), "all places").to.equal("full");
+    expect(queue.has(requestOf(1, { session: "a" }).digest)).to.equal(true);
   });
 
   it("at a backup a client whose share is full gives way to itself and to nobody else", () => {
     const queue = queueOf({ pendingMax: 3, pendingPerClientMax: 2 });
-    add(queue, requestOf(1, { client: "other", session: "o" }), EXECUTABLE, false);
+    add(queue, requestOf(1, { client: "other", session: "o" }), REFUSABLE, false);
     for (const session of ["a", "b", "c"])
-      expect(add(queue, requestOf(1, { session }), EXECUTABLE, false)).to.equal("added");
+      expect(add(queue, requestOf(1, { session }), REFUSABLE, false)).to.equal("added");
     expect(queue.has(requestOf(1, { client: "other", session: "o" }).digest), "another's").to.equal(true);
     expect(["a", "b", "c"].map((session) => queue.has(requestOf(1, { session }).digest))).to.deep.equal([
       false,
