@@ -481,6 +481,8 @@ export class Ordering {
   /** Pre-prepares the slot: write first, then vote. Waits while the proposal's time is ahead (protocol rule 4.7). */
   #accept(slot: Slot, atMs: number, out: Outbox): readonly Decision[] {
     const { prePrepare, batch } = slot;
+    // A body or the end of a wait may come when the view is left: the VIEW-CHANGE has said what prepared in it.
+    if (!this.#isActive) return NO_DECISIONS;
     if (slot.isAccepted || prePrepare === undefined || batch === undefined) return NO_DECISIONS;
     if (batch.digest !== prePrepare.message.digest) return NO_DECISIONS;
     const { epoch, view, seq, digest } = prePrepare.message;

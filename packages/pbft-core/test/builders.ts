@@ -41,7 +41,7 @@ export const verifier: Cast["verifier"] = cast.verifier;
 const epoch: Epoch = epochNumber(0);
 const view0: ViewNumber = viewNumber(0);
 export const seqOf: (value: number) => SequenceNumber = sequenceNumber;
-const nullBatch: VerifiedBatch = composer.compose(timestampMs(0), []);
+export const nullBatch: VerifiedBatch = composer.compose(timestampMs(0), []);
 
 /** The request of one client and session; the session is named by a label. */
 export function requestOf(
