@@ -185,7 +185,7 @@ export class ViewChanging {
     this.#target = target;
     this.#own = own;
     this.#stopTimer(out);
-    if (this.#waiting !== undefined && this.#waiting.newView.envelope.message.view < target) this.#waiting = undefined;
+    if (this.#waitingView < target) this.#waiting = undefined;
     out.push({ type: "persist", record: { type: "view-change", at: stable.seq, viewChange } });
     out.push({ type: "broadcast", frame: { type: "view-change", viewChange } });
     this.#newest.set(composer.self, own);
@@ -237,9 +237,11 @@ export class ViewChanging {
     if (fault !== undefined) {
       out.push({ type: "rejected", rejection: { code: "new-view.malformed", from, view: message.view, fault } });
       if (fault !== "unjustified") return undefined;
-      const { viewChanges } = newView;
-      this.#convicted.set(from, message.view);
-      out.push({ type: "evidence", evidence: { type: "unjustified-new-view", newView: envelope, viewChanges } });
+      if (this.#convicted.get(from) !== message.view) {
+        const { viewChanges } = newView;
+        this.#convicted.set(from, message.view);
+        out.push({ type: "evidence", evidence: { type: "unjustified-new-view", newView: envelope, viewChanges } });
+      }
       // Its primary lies: nobody needs to wait for this view.
       return message.view === this.#target ? this.onFailed() : undefined;
     }
@@ -283,6 +285,11 @@ export class ViewChanging {
     invariant(size <= this.#membership.members.length, "view-change.too-many", { size });
   }
 
+  /** Of the NEW-VIEW that waits; -1 when none does. */
+  get #waitingView(): number {
+    return this.#waiting?.newView.envelope.message.view ?? -1;
+  }
+
   /** The smallest view that f+1 others have gone beyond mine for: one of them is correct (OSDI'99 §4.5.2). */
   #viewToJoin(): ViewNumber | undefined {
     const beyond = [...this.#newest.values()]
@@ -317,13 +324,14 @@ export class ViewChanging {
     const { from, message } = newView.envelope;
     const { view } = message;
     if (message.start > this.#stable) {
-      this.#waiting = verified;
+      // An older one that someone repeats must not make us forget the newer.
+      if (view > this.#waitingView) this.#waiting = verified;
       return undefined;
     }
     this.#view = view;
     this.#target = view;
     this.#newView = verified;
-    this.#waiting = undefined;
+    if (this.#waitingView <= view) this.#waiting = undefined;
     this.#stopTimer(out);
     for (const [id, { viewChange }] of this.#newest)
       if (viewChange.envelope.message.view <= view) this.#newest.delete(id);
