@@ -98,7 +98,12 @@ export class RequestQueue {
    * @param isPrimary whether what is ready is proposed from this queue.
    */
   add(request: VerifiedRequest, standing: RequestStanding, atMs: number, isPrimary = true): "added" | "known" | "full" {
-    if (this.#byDigest.has(request.digest) || standing.type === "answered") return "known";
+    if (standing.type === "answered") return "known";
+    const held = this.#byDigest.get(request.digest);
+    if (held !== undefined) {
+      this.#watchAgain(held, standing, atMs);
+      return "known";
+    }
     const operations = request.request.type === "operations" ? request.request : undefined;
     if (
       operations !== undefined &&
@@ -210,7 +215,9 @@ export class RequestQueue {
   #expireRegistrations(seq: SequenceNumber): void {
     for (const pending of this.#registrations) {
       const { request } = pending.request;
-      if (request.type === "registration" && request.lastValid <= seq) this.#clocks.end(pending);
+      if (request.type !== "registration" || request.lastValid > seq) continue;
+      pending.isClockable = false;
+      this.#clocks.end(pending);
     }
   }
 
@@ -251,6 +258,12 @@ export class RequestQueue {
   #setTurn(pending: Pending, atMs: number): void {
     if (pending.proposedAt === undefined) this.#setReady(pending, true);
     if (pending.isClockable && this.#clocks.size < this.#limits.clockedMax) this.#clocks.begin(pending, atMs);
+  }
+
+  /** It is asked again: if no clock was left when its turn came, there may be one now. */
+  #watchAgain(pending: Pending, standing: RequestStanding, atMs: number): void {
+    const isItsTurn = pending.ready || pending.proposedAt !== undefined;
+    if (isItsTurn && standing.type !== "refusable") this.#setTurn(pending, atMs);
   }
 
   #setReady(pending: Pending, ready: boolean): void {
