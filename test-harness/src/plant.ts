@@ -10,6 +10,8 @@ export interface Plant {
   readonly recoveredStore?: (crashed: MemoryStore, createEmpty: () => MemoryStore) => MemoryStore;
   /** The store that a replica sees; `later` runs a task after the current one. */
   readonly store?: (store: ReplicaStore, later: (task: () => void) => void) => ReplicaStore;
+  /** The service of all replicas, below what records its executions: bugs that the record takes for truth. */
+  readonly inner?: (service: Service) => Service;
   /** The service of one replica. */
   readonly service?: (service: Service, replica: number) => Service;
   /** What a replica's observers hear of an execution. */

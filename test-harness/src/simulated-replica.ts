@@ -96,8 +96,10 @@ export class SimulatedReplica {
     const { cluster, hasher, codec, backend, genesis } = shared;
     this.#operations = [];
     this.#replied = new Set();
-    const { service: bent, store } = this.#options.plant;
-    const service = recordingService(kvService(), (executed) => this.#operations.push(executed));
+    const { inner, service: bent, store } = this.#options.plant;
+    const service = recordingService(inner?.(kvService()) ?? kvService(), (executed) =>
+      this.#operations.push(executed),
+    );
     const host = new ReplicaHost({
       genesis,
       cluster,

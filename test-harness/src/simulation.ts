@@ -2,6 +2,7 @@ import { decodeKvResult } from "@quorate/kv";
 import { type CommittedEntry, type Genesis, invariant, type ServerFrame, sequenceNumber } from "@quorate/protocol";
 import { AgreementChecker } from "./checkers/agreement.ts";
 import type { Checker } from "./checkers/checker.ts";
+import { ClientHistoryChecker } from "./checkers/client-history.ts";
 import { DurabilityChecker } from "./checkers/durability.ts";
 import { ExactlyOnceChecker } from "./checkers/exactly-once.ts";
 import { PromisesChecker } from "./checkers/promises.ts";
@@ -23,7 +24,7 @@ import type { SpaceTime } from "./space-time.ts";
 import { Trace } from "./trace.ts";
 import { VirtualClock } from "./virtual-clock.ts";
 import { type Arrival, createCodecWire, createValueWire } from "./wire.ts";
-import { COUNTERS, drawOperation, readCounter } from "./workload.ts";
+import { COUNTERS, drawOperation, readCounter, readTexts } from "./workload.ts";
 import type { World } from "./world.ts";
 
 /** Virtual time within which all must be quiet once faults have ended. */
@@ -141,7 +142,7 @@ export class Simulation {
       trace,
       network: new Network(clock, prng.fork("network"), options.network, marks),
       wire: options.scheme === "fake" ? createValueWire() : createCodecWire(cluster.codec),
-      checkers: this.#createCheckers(cluster.genesis),
+      checkers: this.#createCheckers(cluster.genesis, clock),
       spaceTime: this.#spaceTime,
       note: (line) => trace.add(`${clock.nowMs.toFixed(3)} ${line}`),
       fail: (error) => {
@@ -168,18 +169,20 @@ export class Simulation {
     faulty?.onServerFrame(frame);
   }
 
-  #createCheckers({ checkpointInterval, windowSize }: Genesis): readonly Checker[] {
+  #createCheckers({ checkpointInterval, windowSize }: Genesis, clock: VirtualClock): readonly Checker[] {
     const { backend, hasher, cluster, clientSeeds } = this.#cluster;
     const clients = new Map(clientSeeds.map((seed, index) => [backend.publicKeyOf(seed), index]));
     const byzantine = new Set(this.#options.byzantine.map(({ replica }) => replica));
+    const isCorrect = (client: number): boolean => client < this.#options.clients;
     return [
       new AgreementChecker(),
       new StateEqualityChecker(),
       new PromisesChecker((replica) => !byzantine.has(replica)),
       new WatermarksChecker(checkpointInterval, windowSize),
-      new ExactlyOnceChecker((client) => client < this.#options.clients),
+      new ExactlyOnceChecker(isCorrect),
       new DurabilityChecker(),
-      new ValidityChecker(hasher, cluster, clients, (client) => client >= this.#options.clients),
+      new ValidityChecker(hasher, cluster, clients, (client) => !isCorrect(client)),
+      new ClientHistoryChecker(() => clock.nowMs, isCorrect),
     ];
   }
 
@@ -272,11 +275,12 @@ export class Simulation {
     return this.#replicas.filter((replica) => replica.isCorrect);
   }
 
-  /** Ordered reads by the first client. */
+  /** Ordered reads by the first client, of the texts too: what an unanswered write left behind is to show. */
   #readCounters(): readonly bigint[] {
     const client = this.#clients[0];
     invariant(client !== undefined, "simulation.no-client");
     const calls = Array.from({ length: COUNTERS }, (_, counter) => client.submit(readCounter(counter)));
+    for (const read of readTexts()) client.submit(read);
     this.#untilQuiet("after the last reads");
     return calls.map((call) => {
       const outcome = client.outcomeOf(call);

@@ -5,6 +5,16 @@ import type { Prng } from "./prng.ts";
 /** Counters that all clients increment and nothing else touches. */
 export const COUNTERS = 3;
 
+/** Keys that hold texts, most of the time. */
+const TEXTS = 3;
+/** Many enough that one which is read mostly tells who wrote it, few enough that a guess may be right. */
+const VALUES = 20;
+
+/** The key of a text. */
+function textKey(text: number): Uint8Array {
+  return utf8(`key/${text}`);
+}
+
 /** The key of a counter. */
 function counterKey(counter: number): Uint8Array {
   return utf8(`counter/${counter}`);
@@ -15,9 +25,15 @@ export function readCounter(counter: number): Uint8Array {
   return encodeKvOperation({ type: "get", key: counterKey(counter) });
 }
 
-/** One operation: half of them increments of the shared counters, the others meet on a few keys. */
+/** Reads of all keys that hold texts. */
+export function readTexts(): readonly Uint8Array[] {
+  return Array.from({ length: TEXTS }, (_, i) => encodeKvOperation({ type: "get", key: textKey(i) }));
+}
+
+/** One operation: many increments of the shared counters, the others meet on few keys; reads enough to notice what is wrong. */
 export function drawOperation(prng: Prng): Uint8Array {
-  return encodeKvOperation(prng.chance(0.5) ? drawIncrement(prng) : drawOther(prng));
+  if (prng.chance(0.4)) return encodeKvOperation(drawIncrement(prng));
+  return prng.chance(0.15) ? readCounter(prng.integer(0, COUNTERS - 1)) : encodeKvOperation(drawOther(prng));
 }
 
 /** Which counter an operation increments, if any, and by how much. */
@@ -34,9 +50,9 @@ function drawIncrement(prng: Prng): KvOperation {
 }
 
 function drawOther(prng: Prng): KvOperation {
-  const key = utf8(`key/${prng.integer(0, 4)}`);
-  const value = utf8(`value ${prng.integer(0, 9)}`);
-  switch (prng.integer(0, 6)) {
+  const key = textKey(prng.integer(0, TEXTS - 1));
+  const value = utf8(`value ${prng.integer(0, VALUES - 1)}`);
+  switch (prng.integer(0, 8)) {
     case 0:
     case 1:
       return { type: "put", key, value };

@@ -1,4 +1,5 @@
-import { type ReplicaId, replicaId, type VerifiedReply } from "@quorate/protocol";
+import { decodeKvOperation, encodeKvResult } from "@quorate/kv";
+import { type ReplicaId, replicaId, utf8, type VerifiedReply } from "@quorate/protocol";
 import type { HostObserver } from "@quorate/server/host";
 import type { Service } from "@quorate/state-machine";
 import type { ReplicaStore } from "@quorate/storage";
@@ -65,6 +66,50 @@ describe("A planted bug is found:", () => {
     expectFound(/once\.twice/, {}, { service: twice });
   });
 
+  it("a store that answers reads from a stale snapshot, the same one at every replica", () => {
+    // The value before the last change is kept beside each text; nothing but what clients see is wrong.
+    const stale = (service: Service): Service => ({
+      execute: (operation, state, context) => {
+        const asked = decodeKvOperation(operation);
+        if (asked.type === "range" || !isText(asked.key)) return service.execute(operation, state, context);
+        const beside = utf8(`stale/${String.fromCharCode(...asked.key)}`);
+        if (asked.type === "get") return encodeKvResult("get", { value: state.get(beside) });
+        const before = state.get(asked.key);
+        const result = service.execute(operation, state, context);
+        if (before === undefined) state.delete(beside);
+        else state.put(beside, before);
+        return result;
+      },
+    });
+
+    expectFound(/linearizability\.violated/, {}, { inner: stale });
+  });
+
+  it("a store that acknowledges writes which it does not make", () => {
+    const lossy = (service: Service): Service => ({
+      execute: (operation, state, context) => {
+        const asked = decodeKvOperation(operation);
+        const isLost = asked.type === "put" && isText(asked.key) && context.seq % 4 === 0;
+        if (!isLost) return service.execute(operation, state, context);
+        return encodeKvResult("put", { replaced: state.get(asked.key) !== undefined });
+      },
+    });
+
+    expectFound(/linearizability\.violated/, {}, { inner: lossy });
+  });
+
+  it("a store that increments texts twice, which no counter shows", () => {
+    const twice = (service: Service): Service => ({
+      execute: (operation, state, context) => {
+        const asked = decodeKvOperation(operation);
+        if (asked.type === "increment" && isText(asked.key)) service.execute(operation, state, context);
+        return service.execute(operation, state, context);
+      },
+    });
+
+    expectFound(/linearizability\.violated/, {}, { inner: twice });
+  });
+
   it("a service that does not do the same everywhere", () => {
     const own = (service: Service, replica: number): Service => ({
       execute: (operation, state, context) => {
@@ -110,6 +155,11 @@ describe("The report of a failed run", () => {
     expect(failure?.message).to.match(/\nrepeat: npm run simulate -- --seed 0$/);
   });
 });
+
+/** Whether it is one of the workload's keys that hold texts, which only the clients' history judges. */
+function isText(key: Uint8Array): boolean {
+  return String.fromCharCode(...key).startsWith("key/");
+}
 
 /** A store to change one thing about. */
 function portsOf(store: ReplicaStore): ReplicaStore {
