@@ -1,7 +1,7 @@
 /**
  * Simulated clusters under faults, by seed: `npm run simulate`.
  */
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { prepare } from "./prepare.js";
 
@@ -11,6 +11,8 @@ Runs whole clusters on a virtual clock with seeded faults, and checks what must 
 
   --seeds FIRST..LAST  these seeds, both included; 0..199 if nothing is said
   --seed N             this seed; may be repeated
+  --options FILE       one run with these options, as the report of a failure prints them
+  --shrink             take away from a failing run (of --seed or --options) what it can fail without
   --json               one JSON object at the end instead of text
   --svg FILE           draw the run of --seed N, or a small example without one, as a space-time diagram
   --from MS, --to MS   draw this part of it; --all draws status messages and the like, too
@@ -19,7 +21,7 @@ Runs whole clusters on a virtual clock with seeded faults, and checks what must 
 Ends with 1 if a seed fails, or if something that should happen never did in 200 seeds or more.
 
 Examples: npm run simulate -- --seeds 0..1999
-          npm run simulate -- --seed 42
+          npm run simulate -- --seed 42 --shrink
           npm run simulate -- --seed 7 --from 0 --to 300 --svg run.svg`;
 
 const options = parseOptions();
@@ -33,6 +35,11 @@ const harness = await import("../dist/index.js");
 if (options.svg !== undefined) {
   draw(options);
   process.exit(0);
+}
+
+if (options.options !== undefined || options.shrink) {
+  runOne(givenOptions(options));
+  process.exit();
 }
 
 const startedAt = performance.now();
@@ -54,6 +61,8 @@ function parseOptions() {
       options: {
         seeds: { type: "string", default: "0..199" },
         seed: { type: "string", multiple: true },
+        options: { type: "string" },
+        shrink: { type: "boolean", default: false },
         json: { type: "boolean", default: false },
         svg: { type: "string" },
         from: { type: "string" },
@@ -79,6 +88,37 @@ function parseSeed(text) {
   const seed = Number(text);
   if (!/^\d+$/.test(text) || !Number.isSafeInteger(seed)) refuse(`"${text}" is not a seed, expected a number from 0`);
   return seed;
+}
+
+function givenOptions({ seed: single, options: file, shrink, json }) {
+  if (json) refuse("--json does not go with --options and --shrink");
+  if (file !== undefined && single !== undefined) refuse("give --seed or --options, not both");
+  if (file === undefined) {
+    if (shrink && single?.length !== 1) refuse("--shrink takes one run: give one --seed, or --options");
+    return harness.optionsForSeed(parseSeed(single[0]));
+  }
+  try {
+    return harness.parseSimulationOptions(readFileSync(file, "utf8"));
+  } catch (error) {
+    return refuse(`${file}: ${error.message}`);
+  }
+}
+
+function runOne(given) {
+  if (options.shrink) {
+    const shrunk = harness.shrink(given);
+    if (shrunk === undefined) return console.log("this run passes: nothing to shrink");
+    console.error(`${shrunk.failure.message}\n\nthe smallest of ${shrunk.runs} runs that fails for the same reason`);
+    process.exitCode = 1;
+    return;
+  }
+  try {
+    const { batches, steps, traceHash } = new harness.Simulation(given).run();
+    console.log(`passed: ${batches} batches, ${steps} steps, trace ${traceHash}`);
+  } catch (failure) {
+    console.error(failure.message);
+    process.exitCode = 1;
+  }
 }
 
 function draw({ svg, seed: single, from, to, all }) {

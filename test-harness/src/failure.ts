@@ -1,4 +1,5 @@
 import type { SimulationOptions } from "./options.ts";
+import { optionsForSeed } from "./swarm.ts";
 
 /** Where a run was when it failed. */
 export interface FailureSite {
@@ -26,11 +27,18 @@ export class SimulationFailure extends Error {
         "",
         ...trace.map((line) => `  ${line}`),
         "",
-        `repeat: npm run simulate -- --seed ${options.seed}`,
+        `repeat: ${commandFor(options)}`,
       ].join("\n"),
       { cause },
     );
     this.name = "SimulationFailure";
     this.seed = options.seed;
   }
+}
+
+/** Options that are not those of their seed have to be kept in a file. */
+function commandFor(options: SimulationOptions): string {
+  const isOfSeed = JSON.stringify(options) === JSON.stringify(optionsForSeed(options.seed));
+  if (isOfSeed) return `npm run simulate -- --seed ${options.seed}`;
+  return "save the options above as FILE, then npm run simulate -- --options FILE";
 }

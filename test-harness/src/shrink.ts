@@ -1,0 +1,105 @@
+import { Violation } from "./checkers/checker.ts";
+import { SimulationFailure } from "./failure.ts";
+import type { SimulationOptions } from "./options.ts";
+import { Simulation } from "./simulation.ts";
+
+/** Runs that looking for the smallest failure may take, unless told otherwise. */
+export const SHRINK_RUNS_MAX = 400;
+
+/** The smallest run found that fails in the same way as the one given. */
+export interface Shrunk {
+  readonly options: SimulationOptions;
+  readonly failure: SimulationFailure;
+  /** Simulations that this took. */
+  readonly runs: number;
+}
+
+/**
+ * Takes away from the options of a failing run what it does not need to fail for the same reason: faults, liars, clients,
+ * operations, losses. Greedy, so the result is small, not the smallest of all.
+ *
+ * @param run runs a simulation, and throws its failure.
+ * @returns undefined when the run as given does not fail.
+ */
+export function shrink(
+  given: SimulationOptions,
+  run: (options: SimulationOptions) => unknown = (options) => new Simulation(options).run(),
+  runsMax: number = SHRINK_RUNS_MAX,
+): Shrunk | undefined {
+  const first = failureOf(given, run);
+  if (first === undefined) return undefined;
+  const reason = reasonOf(first);
+  let [smallest, runs]: [Omit<Shrunk, "runs">, number] = [{ options: given, failure: first }, 1];
+  for (let isSmaller = true; isSmaller; ) {
+    isSmaller = false;
+    for (const options of reductionsOf(smallest.options)) {
+      if (runs === runsMax) return { ...smallest, runs };
+      const failure = failureOf(options, run);
+      runs++;
+      if (failure === undefined || reasonOf(failure) !== reason) continue;
+      smallest = { options, failure };
+      isSmaller = true;
+      break;
+    }
+  }
+  return { ...smallest, runs };
+}
+
+function failureOf(
+  options: SimulationOptions,
+  run: (options: SimulationOptions) => unknown,
+): SimulationFailure | undefined {
+  try {
+    run(options);
+    return undefined;
+  } catch (error) {
+    if (error instanceof SimulationFailure) return error;
+    throw error;
+  }
+}
+
+/** What went wrong without the facts, which differ from run to run. */
+function reasonOf({ cause }: SimulationFailure): string {
+  if (cause instanceof Violation) return cause.property;
+  return (cause instanceof Error ? cause.message : String(cause)).split(/[:\d{]/, 1)[0] ?? "";
+}
+
+/** Options that are smaller in one way, the boldest first. */
+function* reductionsOf(options: SimulationOptions): Iterable<SimulationOptions> {
+  const { faults, byzantine, network, disk, clients, operations } = options;
+  for (const fewer of fewerOf(faults)) yield { ...options, faults: fewer };
+  for (const fewer of fewerOf(byzantine)) yield { ...options, byzantine: fewer };
+  if (options.faultyClients > 0) yield { ...options, faultyClients: 0 };
+  for (const fewer of lowerThan(clients)) yield { ...options, clients: fewer };
+  for (const fewer of lowerThan(operations)) yield { ...options, operations: fewer };
+  if (options.replicas > 4 && idsOf(options).every((id) => id < 4)) yield { ...options, replicas: 4 };
+  for (const name of ["lossMax", "duplicate", "straggle", "jitterMs"] as const)
+    if (network[name] > 0) yield { ...options, network: { ...network, [name]: 0 } };
+  if (disk.slow > 0) yield { ...options, disk: { ...disk, slow: 0 } };
+  if (options.clockSkewMs > 0) yield { ...options, clockSkewMs: 0 };
+  if (options.impatience > 0) yield { ...options, impatience: 0 };
+  if (options.scheme === "real") yield { ...options, scheme: "fake" };
+}
+
+/** None, either half, and all but one. */
+function* fewerOf<T>(items: readonly T[]): Iterable<readonly T[]> {
+  if (items.length === 0) return;
+  yield [];
+  const half = Math.ceil(items.length / 2);
+  if (items.length > 2) {
+    yield items.slice(0, half);
+    yield items.slice(half);
+  }
+  if (items.length > 1) for (const one of items) yield items.filter((item) => item !== one);
+}
+
+/** From 1 up to one less, few of them. */
+function lowerThan(count: number): readonly number[] {
+  return [...new Set([1, Math.floor(count / 2), count - 1])].filter((lower) => lower >= 1 && lower < count);
+}
+
+/** Of the replicas that the plan names. */
+function idsOf({ faults, byzantine }: SimulationOptions): readonly number[] {
+  const faulty = faults.flatMap((fault) => (fault.type === "crash" ? fault.replicas : [fault.replica]));
+  return [...faulty, ...byzantine.map(({ replica }) => replica)];
+}
