@@ -22,6 +22,8 @@ export type Rejection = {
   | { readonly code: "checkpoint.not-due"; readonly seq: SequenceNumber }
   | { readonly code: "backlog.full" }
   | { readonly code: "request.queue-full" }
+  | { readonly code: "status.over-budget" }
+  | { readonly code: "fetch.over-budget" }
   | { readonly code: "body.not-asked-for"; readonly digest: Digest }
   | { readonly code: "committed.not-asked-for"; readonly seq: SequenceNumber }
   | { readonly code: "view-change.past"; readonly view: ViewNumber }

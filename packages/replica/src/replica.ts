@@ -146,6 +146,11 @@ export class Replica {
     return this.#ordering.view;
   }
 
+  /** The view it moves to, as `status` says. */
+  get target(): ViewNumber {
+    return this.#viewChanging.target;
+  }
+
   /** Whether verifying this message would be wasted: it could change nothing (protocol rule 13.1). */
   isRedundant(from: ReplicaId, message: ReplicaMessage): boolean {
     if (this.#isForeign(from, message)) return true;
@@ -290,8 +295,8 @@ export class Replica {
       case "fetch-batch":
         return this.#onFetchBatch(from, message, atMs, out);
       case "fetch-committed":
-        if (this.#fetchBudget.take(from, atMs)) this.#sendHistory(from, message.first, message.last, out);
-        return;
+        if (!this.#fetchBudget.take(from, atMs)) return reject({ code: "fetch.over-budget", from }, out);
+        return this.#sendHistory(from, message.first, message.last, out);
       case "view-change":
       case "new-view":
         // They come in frames of their own, with what justifies them.
@@ -417,7 +422,7 @@ export class Replica {
 
   /** A peer says where it stands: what it lacks and we have goes to it, within its share (TOCS'02 §5.2). */
   #onStatus(from: ReplicaId, status: Status, atMs: number, out: Effect[]): void {
-    if (!this.#statusBudget.take(from, atMs)) return;
+    if (!this.#statusBudget.take(from, atMs)) return reject({ code: "status.over-budget", from }, out);
     if (status.view === this.#ordering.view) this.#statusRounds.onStatus(from, status.accepted);
     this.#gapFiller.onStatus(from, status.executed, this.#ordering.lastDelivered, out);
     for (const frame of this.#viewChanging.framesFor(from, status)) out.push({ type: "send", to: from, frame });
@@ -434,7 +439,7 @@ export class Replica {
   }
 
   #onFetchBatch(from: ReplicaId, { seq, digest }: FetchBatch, atMs: number, out: Effect[]): void {
-    if (!this.#fetchBudget.take(from, atMs)) return;
+    if (!this.#fetchBudget.take(from, atMs)) return reject({ code: "fetch.over-budget", from }, out);
     const batch: Batch | undefined = this.#ordering.batchAt(seq, digest);
     if (batch !== undefined) out.push({ type: "send", to: from, frame: { type: "batch-body", batch } });
     else if (seq <= this.#ordering.lastDelivered) this.#sendHistory(from, seq, seq, out);

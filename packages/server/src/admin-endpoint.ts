@@ -1,9 +1,16 @@
 import { createServer, type Server } from "node:http";
 import { parseAddress, TransportError } from "@quorate/transport";
+import { EXPOSITION_CONTENT_TYPE } from "./exposition.ts";
+import type { Readiness } from "./readiness.ts";
 
 /** What the endpoint tells. */
 export interface AdminSource {
   status(): object;
+  /** The replica has not come to its end. */
+  isHealthy(): boolean;
+  readiness(): Readiness;
+  /** In the format of `exposition`. */
+  metrics(): string;
   /** The evidence that is kept, without its bodies. */
   evidence(): object;
   /** One piece of it; undefined for an id that is not among them. */
@@ -18,7 +25,7 @@ interface Answer {
 
 /** One piece of evidence by its id. */
 const EVIDENCE_PATH = /^\/evidence\/([0-9a-f]{64})$/;
-const PATHS = "GET /status, /evidence and /evidence/ID";
+const PATHS = "GET /status, /metrics, /healthz, /readyz, /evidence and /evidence/ID";
 
 /**
  * Answers `GET` of the paths above. It only reads, it is not authenticated, and by default only this machine reaches it.
@@ -74,6 +81,17 @@ export class AdminEndpoint {
     switch (path) {
       case "/status":
         return json(200, this.#source.status());
+      case "/metrics":
+        return { code: 200, contentType: EXPOSITION_CONTENT_TYPE, body: this.#source.metrics() };
+      case "/healthz": {
+        // That there is an answer at all says that the event loop turns.
+        const isHealthy = this.#source.isHealthy();
+        return json(isHealthy ? 200 : 503, { isHealthy });
+      }
+      case "/readyz": {
+        const readiness = this.#source.readiness();
+        return json(readiness.isReady ? 200 : 503, readiness);
+      }
       case "/evidence":
         return json(200, this.#source.evidence());
       default: {

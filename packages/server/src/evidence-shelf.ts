@@ -39,6 +39,7 @@ export class EvidenceShelf {
   readonly #codec: Codec;
   readonly #hasher: Hasher;
   readonly #counts = new Map<ReplicaId, number>();
+  #dropped = 0;
 
   /** @param members who may be accused: only they have keys to sign contradictions with. */
   constructor(store: OrderedStore, codec: Codec, hasher: Hasher, members: readonly ReplicaId[]) {
@@ -46,6 +47,11 @@ export class EvidenceShelf {
     this.#codec = codec;
     this.#hasher = hasher;
     for (const id of members) this.#counts.set(id, [...store.range(prefixOf(id), prefixOf(id + 1))].length);
+  }
+
+  /** Pieces that were not kept because their replica's share was full, since the process started. */
+  get dropped(): number {
+    return this.#dropped;
   }
 
   get count(): number {
@@ -76,7 +82,11 @@ export class EvidenceShelf {
   keep(evidence: Evidence): boolean {
     const accused = accusedOf(evidence);
     const count = this.#counts.get(accused);
-    if (count === undefined || count >= EVIDENCE_PER_REPLICA_MAX) return false;
+    if (count === undefined) return false;
+    if (count >= EVIDENCE_PER_REPLICA_MAX) {
+      this.#dropped += 1;
+      return false;
+    }
     const value = this.#codec.encodeEvidence(evidence);
     const prefix = prefixOf(accused);
     const key = new PreimageWriter(prefix.length + 32).raw(prefix).hex32(this.#hasher.digest(value)).finish();

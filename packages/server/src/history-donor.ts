@@ -1,5 +1,5 @@
 import type { Codec } from "@quorate/codec";
-import { type Effect, invariant, sequenceNumber } from "@quorate/protocol";
+import { type Effect, invariant, type Rejection, sequenceNumber } from "@quorate/protocol";
 import { ServingBudget } from "@quorate/state-transfer";
 import type { History } from "@quorate/storage";
 import type { HostPorts } from "./ports.ts";
@@ -12,6 +12,7 @@ export interface HistoryDonorOptions {
   readonly history: History;
   readonly codec: Codec;
   readonly ports: Pick<HostPorts, "sendToReplica">;
+  readonly reject: (rejection: Rejection) => void;
 }
 
 /** Serves committed batches from the own history, within a share of bytes for each peer (protocol rules 9.3 and 13.1). */
@@ -27,7 +28,7 @@ export class HistoryDonor {
   }
 
   send({ to, first, last, stable }: Extract<Effect, { type: "send-history" }>, atMs: number): void {
-    const { history, codec, ports } = this.#options;
+    const { history, codec, ports, reject } = this.#options;
     for (let seq = first; seq <= last; seq = sequenceNumber(seq + 1)) {
       const bytes = history.get(seq);
       if (bytes === undefined) {
@@ -35,7 +36,7 @@ export class HistoryDonor {
         return;
       }
       // The rest is asked for again, by then of another: questions are cheap, entries are not.
-      if (!this.#budget.take(to, atMs, bytes.length)) return;
+      if (!this.#budget.take(to, atMs, bytes.length)) return reject({ code: "fetch.over-budget", from: to });
       const decoded = codec.decodeCommittedEntry(bytes);
       invariant(decoded.ok, "host.history-does-not-decode", { seq });
       ports.sendToReplica(to, { type: "committed", entry: decoded.value });

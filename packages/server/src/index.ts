@@ -6,8 +6,12 @@
 export { ConfigurationError, type ConfigurationErrorCode } from "./configuration-error.ts";
 export { type KeyFile, parseGenesis, parseKeyFile, type ReplicaConfig, readDocument } from "./documents.ts";
 export { type EvidenceDocument, evidenceDocumentOf, parseEvidenceDocument } from "./evidence-document.ts";
+export { EXPOSITION_CONTENT_TYPE, exposition, type MetricFamily, type MetricSample } from "./exposition.ts";
 export * from "./host.ts";
 export { type KeptEvidenceList, type KeptOnDisk, type KeptPiece, readKeptEvidence } from "./kept-evidence.ts";
+export type { Traffic } from "./peer-traffic.ts";
+export { type Readiness, readinessOf } from "./readiness.ts";
+export { ReplicaCounters } from "./replica-counters.ts";
 export {
   ADMIN_PORT_OFFSET,
   type InitOptions,
@@ -18,5 +22,12 @@ export {
   readReplicaFolder,
   writeOnce,
 } from "./replica-folder.ts";
-export { type LinkEvents, type PeerStatus, ReplicaLinks, type ReplicaLinksOptions } from "./replica-links.ts";
+export {
+  type InvalidFrames,
+  type LinkEvents,
+  type PeerStatus,
+  ReplicaLinks,
+  type ReplicaLinksOptions,
+} from "./replica-links.ts";
+export { type MetricSource, replicaMetrics } from "./replica-metrics.ts";
 export { type ProcessStatus, type RunningReplica, type StartOptions, startReplica } from "./replica-process.ts";

@@ -32,6 +32,10 @@ export interface HostObserver {
   /** The low watermark moved. */
   onStable?(seq: number): void;
   onEvidence?(evidence: Evidence): void;
+  /** A view was given up, or entered. */
+  onViewChange?(what: "started" | "entered"): void;
+  /** The log was flushed; `tookMs` since that was asked for. */
+  onLogFlushed?(tookMs: number): void;
   onRejection?(rejection: IngressRejection): void;
   /** The replica cannot go on: a broken invariant or a failed flush. Called once; nothing happens afterwards. */
   onFatal(error: Error): void;

@@ -23,6 +23,7 @@ import {
   sequenceNumberOf,
   timestampMs,
   type VerifiedRequest,
+  type ViewNumber,
   viewNumber,
 } from "@quorate/protocol";
 import {
@@ -98,6 +99,9 @@ export class ReplicaHost {
   #isJunk = false;
   /** Events of one turn come one by one, but writes of a whole burst share a flush: see `#flush`. */
   #flushedWrite = 0;
+  /** As they were after the last step that did something. */
+  #view: ViewNumber;
+  #target: ViewNumber;
 
   /**
    * Recovers from what the store holds.
@@ -115,7 +119,12 @@ export class ReplicaHost {
     );
     this.#others = this.#membership.members.map(({ id }) => id).filter((id) => id !== signer.self);
     this.#executor = new Executor({ ...options, membership: this.#membership });
-    this.#donor = new HistoryDonor({ history: store.history, codec, ports: options.ports });
+    this.#donor = new HistoryDonor({
+      history: store.history,
+      codec,
+      ports: options.ports,
+      reject: (rejection) => options.observer.onRejection?.(rejection),
+    });
     this.#evidence = new EvidenceShelf(
       store.local,
       codec,
@@ -130,6 +139,8 @@ export class ReplicaHost {
     };
     const { base, recovery } = recover(genesisBase, disk);
     this.#replica = new Replica(this.#replicaOptions(), base, recovery);
+    this.#view = this.#replica.view;
+    this.#target = this.#replica.target;
     this.#ingress = new Ingress({
       verifier,
       membership: this.#membership,
@@ -150,6 +161,14 @@ export class ReplicaHost {
   }
   get evidenceCount(): number {
     return this.#evidence.count;
+  }
+  /** See `EvidenceShelf.dropped`. */
+  get evidenceDropped(): number {
+    return this.#evidence.dropped;
+  }
+  /** Effects that wait for a flush of the log. */
+  get gatedEffects(): number {
+    return this.#gate.waitingCount;
   }
   /** See `EvidenceShelf.kept`. */
   keptEvidence(): Iterable<KeptEvidence> {
@@ -230,7 +249,10 @@ export class ReplicaHost {
   /** Makes the reply of an executed request again from what is kept, or leaves it to the next retry. */
   #answerAgain(client: PublicKey, request: VerifiedRequest): boolean {
     const atMs = this.#now();
-    if (!this.#repeats.isLeft(client, atMs)) return true;
+    if (!this.#repeats.isLeft(client, atMs)) {
+      this.#onIngressRejection({ from: client, code: "ingress.over-budget" });
+      return true;
+    }
     const reply = this.#executor.replyTo(request);
     if (reply === undefined) return false;
     const bytes = reply.results.reduce((sum, { value }) => sum + value.length, REPLY_BYTES);
@@ -261,10 +283,20 @@ export class ReplicaHost {
     const stepped = this.#replica.step(event, this.#now());
     // Most votes change a count and ask for nothing.
     if (stepped.length === 0) return;
+    this.#observeView();
     const { writes, effects } = this.#gate.push(stepped);
     const { store, codec } = this.#options;
     for (const record of writes) store.log.append(sequenceNumberOf(record), codec.encodeLogRecord(record));
     for (const effect of effects) this.#performOne(effect);
+  }
+
+  #observeView(): void {
+    const { observer } = this.#options;
+    const { view, target } = this.#replica;
+    if (target > this.#target) observer.onViewChange?.("started");
+    if (view > this.#view) observer.onViewChange?.("entered");
+    this.#target = target;
+    this.#view = view;
   }
 
   /**
@@ -275,11 +307,14 @@ export class ReplicaHost {
     const write = this.#gate.lastWrite;
     if (this.#isFlushing || this.#flushedWrite === write) return;
     this.#isFlushing = true;
-    this.#options.store.flushLog((failure) => {
+    const { ports, observer, store } = this.#options;
+    const startedMs = ports.monotonicMs();
+    store.flushLog((failure) => {
       this.#isFlushing = false;
       if (this.#isDead) return;
       if (failure !== undefined) return this.#die(failure);
       this.#flushedWrite = write;
+      observer.onLogFlushed?.(ports.monotonicMs() - startedMs);
       try {
         this.#afterFlush(write);
       } catch (error) {

@@ -15,6 +15,7 @@ import {
   type FramedLink,
   type LinkHandlers,
   type Listener,
+  type ListenerSnapshot,
   listen,
   type PersistentLink,
   parseAddress,
@@ -22,6 +23,7 @@ import {
   type TransportError,
 } from "@quorate/transport";
 import type { Logger } from "pino";
+import { PeerTraffic, type Traffic } from "./peer-traffic.ts";
 
 /** What the links bring. */
 export interface LinkEvents {
@@ -51,6 +53,16 @@ export interface PeerStatus {
   readonly isConnected: boolean;
   readonly queuedBytes: number;
   readonly droppedFrames: number;
+  /** Over all links with it since the process started. */
+  readonly traffic: Traffic;
+}
+
+/** Frames that closed the link they came by, of one kind of sender and for one reason. */
+export interface InvalidFrames {
+  readonly from: "replica" | "client";
+  /** A `DecodeErrorCode`, or `not-correct` for what decodes and no correct sender sends. */
+  readonly code: string;
+  readonly count: number;
 }
 
 /** Output to clients, all links together. */
@@ -70,6 +82,8 @@ export class ReplicaLinks {
   readonly #dialed = new Map<ReplicaId, PersistentLink>();
   readonly #accepted = new Map<ReplicaId, FramedLink>();
   readonly #clients = new Map<PublicKey, Set<FramedLink>>();
+  readonly #traffic = new PeerTraffic();
+  readonly #invalidFrames = new Map<string, InvalidFrames>();
   #listener: Listener | undefined;
 
   constructor(options: ReplicaLinksOptions) {
@@ -86,6 +100,14 @@ export class ReplicaLinks {
     return { clientQueuedBytes, clientLinksCut };
   }
 
+  /** Undefined before it listens. */
+  get listener(): ListenerSnapshot | undefined {
+    return this.#listener?.snapshot();
+  }
+  get invalidFrames(): InvalidFrames[] {
+    return [...this.#invalidFrames.values()];
+  }
+
   get peers(): PeerStatus[] {
     const { self, membership } = this.#options;
     return membership.members
@@ -93,12 +115,15 @@ export class ReplicaLinks {
       .map(({ id }) => {
         const dialed = this.#dialed.get(id);
         const snapshot = dialed === undefined ? this.#accepted.get(id)?.snapshot() : dialed.snapshot();
+        const traffic = this.#traffic.of(id, snapshot);
+        const droppedDown = dialed?.droppedDown ?? 0;
         const { queueFull = 0, tooLarge = 0, down = 0 } = snapshot?.dropped ?? {};
         return {
           replica: id,
           isConnected: snapshot !== undefined,
           queuedBytes: snapshot?.queuedBytes ?? 0,
-          droppedFrames: queueFull + tooLarge + down + (dialed?.droppedDown ?? 0),
+          droppedFrames: queueFull + tooLarge + down + droppedDown,
+          traffic: { ...traffic, down: traffic.down + droppedDown },
         };
       });
   }
@@ -128,13 +153,13 @@ export class ReplicaLinks {
   }
 
   sendToReplica(to: ReplicaId, frame: ReplicaFrame): void {
-    this.#linkTo(to)?.send(this.#options.codec.encodeReplicaFrame(frame));
+    this.#send(to, this.#options.codec.encodeReplicaFrame(frame));
   }
 
   /** Encodes once for all. */
   sendToReplicas(to: readonly ReplicaId[], frame: ReplicaFrame): void {
     const bytes = this.#options.codec.encodeReplicaFrame(frame);
-    for (const id of to) this.#linkTo(id)?.send(bytes);
+    for (const id of to) this.#send(id, bytes);
   }
 
   sendToClient(client: PublicKey, frame: ServerFrame): void {
@@ -149,8 +174,10 @@ export class ReplicaLinks {
     await this.#listener?.close(reason);
   }
 
-  #linkTo(id: ReplicaId): { send(frame: Uint8Array): boolean } | undefined {
-    return this.#dialed.get(id) ?? this.#accepted.get(id);
+  #send(id: ReplicaId, frame: Uint8Array): void {
+    const link = this.#dialed.get(id) ?? this.#accepted.get(id);
+    if (link === undefined) this.#traffic.onUnsent(id);
+    else link.send(frame);
   }
 
   #dial(id: ReplicaId, address: string): void {
@@ -173,6 +200,8 @@ export class ReplicaLinks {
       },
       onFrame: (bytes) => this.#onReplicaBytes(id, bytes, close),
       onDown: (reason) => {
+        if (current !== undefined) this.#traffic.onEnded(id, current.snapshot());
+        current = undefined;
         // A peer that stays away is told of once, not at every attempt.
         if (reason.code !== lastReason) log.info({ peer: id, code: reason.code }, reason.message);
         lastReason = reason.code;
@@ -189,6 +218,7 @@ export class ReplicaLinks {
     return {
       onFrame: (bytes) => this.#onReplicaBytes(id, bytes, close),
       onDown: (reason: TransportError) => {
+        this.#traffic.onEnded(id, link.snapshot());
         if (this.#accepted.get(id) === link) this.#accepted.delete(id);
         log.info({ peer: id, code: reason.code }, reason.message);
       },
@@ -199,8 +229,14 @@ export class ReplicaLinks {
     const { codec, events, log } = this.#options;
     const decoded = codec.decodeReplicaFrame(bytes);
     if (decoded.ok && events.onReplicaFrame(id, decoded.value)) return;
+    this.#countInvalid("replica", decoded.ok ? "not-correct" : decoded.error.code);
     log.warn({ peer: id, error: decoded.ok ? "ingress" : decoded.error }, "a replica sent what no correct one sends");
     close(decoded.ok ? "invalid frame" : describeDecodeError(decoded.error));
+  }
+
+  #countInvalid(from: InvalidFrames["from"], code: string): void {
+    const key = `${from} ${code}`;
+    this.#invalidFrames.set(key, { from, code, count: (this.#invalidFrames.get(key)?.count ?? 0) + 1 });
   }
 
   #onClient(link: FramedLink): LinkHandlers {
@@ -214,6 +250,7 @@ export class ReplicaLinks {
       onFrame: (bytes) => {
         const decoded = codec.decodeClientFrame(bytes);
         if (decoded.ok && events.onClientFrame(client, decoded.value)) return;
+        this.#countInvalid("client", decoded.ok ? "not-correct" : decoded.error.code);
         log.debug({ client, error: decoded.ok ? "ingress" : decoded.error }, "a client sent what no correct one sends");
         // Whoever writes a client of its own is told which limit it passed, or what is wrong where.
         link.close(decoded.ok ? "invalid request" : describeDecodeError(decoded.error));

@@ -16,12 +16,16 @@ import type { Endpoint } from "@quorate/transport";
 import type { Logger } from "pino";
 import { AdminEndpoint } from "./admin-endpoint.ts";
 import { type EvidenceDocument, evidenceDocumentOf } from "./evidence-document.ts";
+import { exposition, type MetricFamily } from "./exposition.ts";
 import type { HostSettings } from "./host-settings.ts";
 import { type KeptEvidenceList, pieceOf } from "./kept-evidence.ts";
 import type { HostPorts, IngressRejection } from "./ports.ts";
+import { type Readiness, readinessOf } from "./readiness.ts";
+import { ReplicaCounters } from "./replica-counters.ts";
 import type { ReplicaFolder } from "./replica-folder.ts";
 import { ReplicaHost } from "./replica-host.ts";
 import { type ClientOutputStatus, type PeerStatus, ReplicaLinks } from "./replica-links.ts";
+import { replicaMetrics } from "./replica-metrics.ts";
 
 /** How to run a replica on its data folder. */
 export interface StartOptions {
@@ -104,11 +108,15 @@ class ReplicaProcess implements RunningReplica {
   readonly #admin = new AdminEndpoint({
     status: () => this.status,
     evidence: () => this.#evidence(),
+    isHealthy: () => !this.#isDead,
+    readiness: () => this.#readiness,
+    metrics: () => exposition(this.#metrics()),
     evidenceDocument: (id) => this.#evidenceDocument(id),
   });
   readonly #timers = new Map<TimerName, NodeJS.Timeout>();
-  readonly #rejections = new Map<string, number>();
+  readonly #counters = new ReplicaCounters();
   readonly #startedMs = Date.now();
+  #isDead = false;
   #stopped: Promise<void> | undefined;
 
   constructor(options: StartOptions, store: ReplicaStore, releaseLock: () => void) {
@@ -145,7 +153,13 @@ class ReplicaProcess implements RunningReplica {
       codec,
       ports: this.#ports(),
       observer: {
-        onStable: (seq) => options.log.debug({ seq }, "stable checkpoint"),
+        onExecuted: (executed) => this.#counters.onExecuted(executed),
+        onViewChange: (what) => this.#counters.onViewChange(what),
+        onLogFlushed: (tookMs) => this.#counters.onLogFlushed(tookMs),
+        onStable: (seq) => {
+          this.#counters.onStable();
+          options.log.debug({ seq }, "stable checkpoint");
+        },
         onEvidence: (evidence) => options.log.warn({ from: accusedOf(evidence) }, `${evidence.type}: evidence kept`),
         onRejection: (rejection) => this.#onRejection(rejection),
         onFatal: (error) => this.#onFatal(error),
@@ -172,7 +186,7 @@ class ReplicaProcess implements RunningReplica {
       signatures: backend.name,
       ...this.#host.stateDigests,
       evidence: this.#host.evidenceCount,
-      rejections: Object.fromEntries([...this.#rejections].sort(([a], [b]) => (a < b ? -1 : 1))),
+      rejections: Object.fromEntries(this.#counters.rejections.filter(([, count]) => count > 0)),
     };
   }
 
@@ -210,6 +224,36 @@ class ReplicaProcess implements RunningReplica {
     await this.#admin.close();
     await this.#store.close();
     this.#releaseLock();
+  }
+
+  get #readiness(): Readiness {
+    const connected = this.#links.peers.filter(({ isConnected }) => isConnected).length;
+    return readinessOf(this.#host.status, genesisMembership(this.#options.folder.genesis), connected);
+  }
+
+  #metrics(): MetricFamily[] {
+    const { folder, backend } = this.#options;
+    const { user, system } = globalThis.process.cpuUsage();
+    return replicaMetrics({
+      replica: folder.self.id,
+      durability: folder.config.durability,
+      signatures: backend.name,
+      status: this.#host.status,
+      readiness: this.#readiness,
+      counters: this.#counters,
+      gatedEffects: this.#host.gatedEffects,
+      evidence: { kept: this.#host.evidenceCount, dropped: this.#host.evidenceDropped },
+      peers: this.#links.peers,
+      clients: this.#links.clientCount,
+      listener: this.#links.listener,
+      invalidFrames: this.#links.invalidFrames,
+      process: {
+        startedMs: performance.timeOrigin,
+        cpuSeconds: (user + system) / 1e6,
+        residentBytes: globalThis.process.memoryUsage.rss(),
+        loopActiveMs: performance.eventLoopUtilization().active,
+      },
+    });
   }
 
   #evidence(): KeptEvidenceList {
@@ -257,11 +301,12 @@ class ReplicaProcess implements RunningReplica {
   }
 
   #onRejection(rejection: IngressRejection): void {
-    this.#rejections.set(rejection.code, (this.#rejections.get(rejection.code) ?? 0) + 1);
+    this.#counters.onRejection(rejection);
     this.#options.log.debug(rejection, "input dropped");
   }
 
   #onFatal(error: Error): void {
+    this.#isDead = true;
     this.#options.log.fatal({ err: error }, "this replica cannot go on");
     this.#options.onFatal(error);
   }

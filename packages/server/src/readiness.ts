@@ -1,0 +1,22 @@
+import { type Membership, quorumSize } from "@quorate/protocol";
+import type { ReplicaStatus } from "@quorate/replica";
+
+/** Whether a replica takes part in ordering now, and what is in the way if it does not. */
+export interface Readiness {
+  readonly isReady: boolean;
+  readonly reasons: readonly string[];
+}
+
+/** A replica is ready in a settled view, not stranded, and with links to peers enough for a quorum. */
+export function readinessOf(
+  { view, target, isStranded }: Pick<ReplicaStatus, "view" | "target" | "isStranded">,
+  membership: Membership,
+  connectedPeers: number,
+): Readiness {
+  const reasons: string[] = [];
+  if (view !== target) reasons.push(`it has left view ${view} and is not in view ${target} yet`);
+  if (isStranded) reasons.push("it is stranded: its gap has left the others' history");
+  const needed = quorumSize(membership) - 1;
+  if (connectedPeers < needed) reasons.push(`links to ${connectedPeers} peers, a quorum needs ${needed}`);
+  return { isReady: reasons.length === 0, reasons };
+}

@@ -1,0 +1,74 @@
+import type { ExecutedBatch, HostObserver, IngressRejection } from "./ports.ts";
+
+/** Every reason to drop an input; the compiler sees to it that none is missing. */
+const REJECTION_CODES: Readonly<Record<IngressRejection["code"], true>> = {
+  "membership.stranger": true,
+  "epoch.other": true,
+  "view.past": true,
+  "window.below": true,
+  "window.above": true,
+  "pre-prepare.not-from-primary": true,
+  "pre-prepare.digest-mismatch": true,
+  "pre-prepare.empty-batch": true,
+  "prepare.from-primary": true,
+  "vote.conflicting": true,
+  "checkpoint.conflicting": true,
+  "checkpoint.not-due": true,
+  "backlog.full": true,
+  "request.queue-full": true,
+  "body.not-asked-for": true,
+  "committed.not-asked-for": true,
+  "status.over-budget": true,
+  "fetch.over-budget": true,
+  "view-change.past": true,
+  "view-change.malformed": true,
+  "view-change.conflicting": true,
+  "new-view.past": true,
+  "new-view.malformed": true,
+  "new-view.conflicting": true,
+  "ingress.bad-signature": true,
+  "ingress.bad-batch": true,
+  "ingress.bad-certificate": true,
+  "ingress.bad-view-change": true,
+  "ingress.bad-new-view": true,
+  "ingress.foreign-vote": true,
+  "ingress.foreign-request": true,
+  "ingress.over-budget": true,
+  "ingress.redundant": true,
+};
+
+/** What has happened in a replica since its process started: an observer that counts. */
+export class ReplicaCounters implements Required<Omit<HostObserver, "onEvidence" | "onFatal">> {
+  readonly #rejections = new Map<string, number>(Object.keys(REJECTION_CODES).map((code) => [code, 0]));
+  executedBatches = 0;
+  executedRequests = 0;
+  stableCheckpoints = 0;
+  viewChangesStarted = 0;
+  viewsEntered = 0;
+  logFlushes = 0;
+  logFlushMs = 0;
+
+  /** Dropped inputs by reason, ascending; those that never happened have 0. */
+  get rejections(): readonly (readonly [code: string, count: number])[] {
+    return [...this.#rejections].sort(([a], [b]) => (a < b ? -1 : 1));
+  }
+
+  onExecuted({ requests }: ExecutedBatch): void {
+    this.executedBatches += 1;
+    this.executedRequests += requests;
+  }
+  onStable(): void {
+    this.stableCheckpoints += 1;
+  }
+  onRejection({ code }: IngressRejection): void {
+    this.#rejections.set(code, (this.#rejections.get(code) ?? 0) + 1);
+  }
+  onViewChange(what: "started" | "entered"): void {
+    if (what === "started") this.viewChangesStarted += 1;
+    else this.viewsEntered += 1;
+  }
+  onLogFlushed(tookMs: number): void {
+    this.logFlushes += 1;
+    this.logFlushMs += tookMs;
+  }
+}

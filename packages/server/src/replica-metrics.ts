@@ -1,0 +1,150 @@
+import type { ReplicaStatus } from "@quorate/replica";
+import type { ListenerSnapshot } from "@quorate/transport";
+import type { MetricFamily, MetricSample } from "./exposition.ts";
+import type { Readiness } from "./readiness.ts";
+import type { ReplicaCounters } from "./replica-counters.ts";
+import type { InvalidFrames, PeerStatus } from "./replica-links.ts";
+
+/** What the metrics of a replica are read from. */
+export interface MetricSource {
+  readonly replica: number;
+  readonly durability: string;
+  readonly signatures: string;
+  readonly status: ReplicaStatus;
+  readonly readiness: Readiness;
+  readonly counters: ReplicaCounters;
+  readonly gatedEffects: number;
+  readonly evidence: { readonly kept: number; readonly dropped: number };
+  readonly peers: readonly PeerStatus[];
+  readonly clients: number;
+  /** Undefined before it listens. */
+  readonly listener: ListenerSnapshot | undefined;
+  readonly invalidFrames: readonly InvalidFrames[];
+  readonly process: {
+    readonly startedMs: number;
+    readonly cpuSeconds: number;
+    readonly residentBytes: number;
+    readonly loopActiveMs: number;
+  };
+}
+
+/** All metrics of a replica. Names are part of the interface: the operator's guide lists them. */
+export function replicaMetrics(source: MetricSource): MetricFamily[] {
+  return [...orderingMetrics(source), ...workMetrics(source), ...linkMetrics(source), ...processMetrics(source)];
+}
+
+function orderingMetrics({
+  replica,
+  durability,
+  signatures,
+  status,
+  readiness,
+  counters,
+}: MetricSource): MetricFamily[] {
+  return [
+    {
+      name: "quorate_replica_info",
+      type: "gauge",
+      help: "Always 1; what this replica is, in its labels.",
+      samples: [{ value: 1, labels: { replica: `${replica}`, durability, signatures } }],
+    },
+    gauge("quorate_ready", "1 when /readyz says yes.", Number(readiness.isReady)),
+    gauge("quorate_primary", "1 at the primary of the view entered last.", Number(status.primary === replica)),
+    gauge("quorate_stranded", "1 when the gap to the others has left their history.", Number(status.isStranded)),
+    gauge("quorate_view", "The view entered last.", status.view),
+    gauge("quorate_target_view", "The view it moves to; equal to quorate_view while it orders.", status.target),
+    gauge("quorate_view_timeout_seconds", "How long a request may wait in this view.", status.timeOutMs / 1_000),
+    counter("quorate_view_changes_started_total", "Views given up.", counters.viewChangesStarted),
+    counter("quorate_views_entered_total", "Views entered.", counters.viewsEntered),
+    gauge("quorate_executed_sequence_number", "The last executed sequence number.", status.executed),
+    gauge("quorate_low_watermark", "The last stable checkpoint, h.", status.lowWatermark),
+    gauge("quorate_high_watermark", "The end of the log window, h + L.", status.highWatermark),
+  ];
+}
+
+function workMetrics({ status, counters, gatedEffects, evidence }: MetricSource): MetricFamily[] {
+  const rejections = counters.rejections.map(([code, value]) => ({ value, labels: { code } }));
+  return [
+    counter("quorate_executed_batches_total", "Batches executed.", counters.executedBatches),
+    counter("quorate_executed_requests_total", "Requests in the batches executed.", counters.executedRequests),
+    counter("quorate_stable_checkpoints_total", "Checkpoints that became stable.", counters.stableCheckpoints),
+    gauge("quorate_pending_requests", "Requests that wait to be ordered or executed.", status.pendingRequests),
+    gauge("quorate_gated_effects", "Effects that wait for a flush of the log.", gatedEffects),
+    counter("quorate_log_flushes_total", "Flushes of the log.", counters.logFlushes),
+    counter("quorate_log_flush_seconds_total", "Time until flushes of the log were done.", counters.logFlushMs / 1_000),
+    gauge("quorate_evidence_pieces", "Pieces of evidence that are kept.", evidence.kept),
+    counter("quorate_evidence_dropped_total", "Pieces not kept: their replica's share is full.", evidence.dropped),
+    { name: "quorate_rejections_total", type: "counter", help: "Inputs dropped, by reason.", samples: rejections },
+  ];
+}
+
+function linkMetrics({ peers, clients, listener, invalidFrames }: MetricSource): MetricFamily[] {
+  const perPeer = (read: (peer: PeerStatus) => number): MetricSample[] =>
+    peers.map((peer) => ({ value: read(peer), labels: { peer: `${peer.replica}` } }));
+  const dropped = peers.flatMap(({ replica, traffic: { queueFull, tooLarge, down } }) =>
+    Object.entries({ "queue-full": queueFull, "too-large": tooLarge, down }).map(([reason, value]) => ({
+      value,
+      labels: { peer: `${replica}`, reason },
+    })),
+  );
+  const of = (
+    name: string,
+    type: MetricFamily["type"],
+    help: string,
+    samples: readonly MetricSample[],
+  ): MetricFamily => ({ name, type, help, samples });
+  const refused = Object.entries(listener?.refused ?? {}).map(([reason, value]) => ({ value, labels: { reason } }));
+  const invalid = invalidFrames.map(({ from, code, count }) => ({ value: count, labels: { from, code } }));
+  const received = perPeer(({ traffic }) => traffic.bytesIn);
+  const sent = perPeer(({ traffic }) => traffic.bytesOut);
+  const connected = perPeer(({ isConnected }) => Number(isConnected));
+  return [
+    of("quorate_peer_connected", "gauge", "1 while there is a link with the peer.", connected),
+    of(
+      "quorate_peer_queued_bytes",
+      "gauge",
+      "Output that the peer has not taken.",
+      perPeer((p) => p.queuedBytes),
+    ),
+    of(
+      "quorate_peer_received_frames_total",
+      "counter",
+      "Frames received.",
+      perPeer((p) => p.traffic.framesIn),
+    ),
+    of("quorate_peer_received_bytes_total", "counter", "Bytes received.", received),
+    of(
+      "quorate_peer_sent_frames_total",
+      "counter",
+      "Frames sent.",
+      perPeer((p) => p.traffic.framesOut),
+    ),
+    of("quorate_peer_sent_bytes_total", "counter", "Bytes sent.", sent),
+    of("quorate_peer_dropped_frames_total", "counter", "Frames not sent, by reason.", dropped),
+    gauge("quorate_clients", "Clients connected.", clients),
+    gauge("quorate_client_links", "Links of clients.", listener?.clientLinks ?? 0),
+    gauge("quorate_client_queued_bytes", "Output that clients have not taken.", listener?.clientQueuedBytes ?? 0),
+    counter("quorate_client_links_cut_total", "Client links cut for it.", listener?.clientLinksCut ?? 0),
+    gauge("quorate_connections", "Connections accepted, proven or not.", listener?.connections ?? 0),
+    gauge("quorate_unproven_connections", "Connections whose peer is not proven.", listener?.strangers ?? 0),
+    of("quorate_refused_connections_total", "counter", "Connections that came to nothing, by reason.", refused),
+    of("quorate_invalid_frames_total", "counter", "Frames that closed their link, by sender and reason.", invalid),
+  ];
+}
+
+function processMetrics({ process }: MetricSource): MetricFamily[] {
+  return [
+    counter("quorate_event_loop_active_seconds_total", "Time the event loop was busy.", process.loopActiveMs / 1_000),
+    counter("process_cpu_seconds_total", "CPU time, user and system.", process.cpuSeconds),
+    gauge("process_resident_memory_bytes", "Resident memory.", process.residentBytes),
+    gauge("process_start_time_seconds", "When the process started, since 1970.", process.startedMs / 1_000),
+  ];
+}
+
+function counter(name: string, help: string, value: number): MetricFamily {
+  return { name, type: "counter", help, samples: [{ value }] };
+}
+
+function gauge(name: string, help: string, value: number): MetricFamily {
+  return { name, type: "gauge", help, samples: [{ value }] };
+}

@@ -1,0 +1,166 @@
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { replicaId, viewNumber } from "@quorate/protocol";
+import { exposition, type MetricSource, ReplicaCounters, readinessOf, replicaMetrics } from "@quorate/server";
+import { expect } from "chai";
+import { membership, seqOf } from "./builders.ts";
+import { type ParsedFamily, parseExposition } from "./strict-exposition.ts";
+
+const GUIDE = fileURLToPath(new URL("../../../docs/operators-guide.md", import.meta.url));
+
+const status: MetricSource["status"] = {
+  view: viewNumber(1),
+  target: viewNumber(2),
+  timeOutMs: 2_500,
+  primary: replicaId(1),
+  executed: seqOf(20),
+  lowWatermark: seqOf(16),
+  highWatermark: seqOf(32),
+  pendingRequests: 3,
+  isStranded: false,
+};
+const traffic = { framesIn: 1, bytesIn: 2, framesOut: 3, bytesOut: 4, queueFull: 5, tooLarge: 6, down: 7 };
+
+function sourceOf(counters: ReplicaCounters): MetricSource {
+  return {
+    replica: 1,
+    durability: "sync",
+    signatures: "node",
+    status,
+    readiness: { isReady: false, reasons: ["a reason"] },
+    counters,
+    gatedEffects: 9,
+    evidence: { kept: 2, dropped: 1 },
+    peers: [0, 2].map((id) => ({
+      replica: replicaId(id),
+      isConnected: id === 0,
+      queuedBytes: 8,
+      droppedFrames: 18,
+      traffic,
+    })),
+    clients: 4,
+    listener: {
+      connections: 7,
+      strangers: 1,
+      replicaLinks: 2,
+      clientLinks: 5,
+      clientQueuedBytes: 11,
+      clientLinksCut: 1,
+      refused: { "hello.wrong-cluster": 2, address: 1 },
+    },
+    invalidFrames: [{ from: "client", code: "truncated", count: 3 }],
+    process: { startedMs: 1_500, cpuSeconds: 0.25, residentBytes: 1_024, loopActiveMs: 500 },
+  };
+}
+const familiesOf = (counters = new ReplicaCounters()): ParsedFamily[] =>
+  parseExposition(exposition(replicaMetrics(sourceOf(counters))));
+
+function metricOf(families: readonly ParsedFamily[], name: string, labels: Record<string, string> = {}): number {
+  const family = families.find((one) => one.name === name);
+  const sample = family?.samples.find((one) => JSON.stringify(one.labels) === JSON.stringify(labels));
+  if (sample === undefined) throw new Error(`no ${name} ${JSON.stringify(labels)}`);
+  return sample.value;
+}
+
+describe("the metrics of a replica", () => {
+  it("have the names, types and labels that the operator's guide lists, and no others", () => {
+    const rows = [
+      ...readFileSync(GUIDE, "utf8").matchAll(/^\| `((?:quorate|process)_\w+)` \| (\w+) \| ([^|]*) \| .+ \|$/gm),
+    ];
+    const listed = rows.map(([, name, type, labels = ""]) => `${name} ${type} ${labels.replaceAll("`", "").trim()}`);
+    const given = familiesOf().map(
+      ({ name, type, samples: [first] }) => `${name} ${type} ${Object.keys(first?.labels ?? {}).join(", ")}`,
+    );
+
+    expect(given.map((line) => line.trim())).to.deep.equal(listed.map((line) => line.trim()));
+  });
+
+  it("are in base units and say what the replica says", () => {
+    const families = familiesOf();
+
+    expect(metricOf(families, "quorate_view_timeout_seconds")).to.equal(2.5);
+    expect(metricOf(families, "quorate_event_loop_active_seconds_total")).to.equal(0.5);
+    expect(metricOf(families, "process_start_time_seconds")).to.equal(1.5);
+    expect(metricOf(families, "quorate_primary")).to.equal(1);
+    expect(metricOf(families, "quorate_ready")).to.equal(0);
+    expect(metricOf(families, "quorate_target_view")).to.equal(2);
+    expect(metricOf(families, "quorate_peer_connected", { peer: "2" })).to.equal(0);
+    expect(metricOf(families, "quorate_peer_dropped_frames_total", { peer: "0", reason: "too-large" })).to.equal(6);
+    expect(metricOf(families, "quorate_refused_connections_total", { reason: "address" })).to.equal(1);
+    expect(metricOf(families, "quorate_invalid_frames_total", { from: "client", code: "truncated" })).to.equal(3);
+  });
+
+  it("count what happens, and have every reason to drop an input from the start", () => {
+    const counters = new ReplicaCounters();
+    const before = familiesOf(counters);
+    counters.onRejection({ code: "vote.conflicting", from: replicaId(2), seq: seqOf(1) });
+    counters.onExecuted({ seq: 1, batchDigest: "", historyDigest: "", requests: 3 });
+    counters.onViewChange("started");
+    counters.onViewChange("started");
+    counters.onViewChange("entered");
+    counters.onLogFlushed(250);
+    counters.onStable();
+    const after = familiesOf(counters);
+
+    const code = { code: "vote.conflicting" };
+    expect([before, after].map((all) => metricOf(all, "quorate_rejections_total", code))).to.deep.equal([0, 1]);
+    expect(metricOf(after, "quorate_executed_batches_total")).to.equal(1);
+    expect(metricOf(after, "quorate_executed_requests_total")).to.equal(3);
+    expect(metricOf(after, "quorate_view_changes_started_total")).to.equal(2);
+    expect(metricOf(after, "quorate_views_entered_total")).to.equal(1);
+    expect(metricOf(after, "quorate_log_flush_seconds_total")).to.equal(0.25);
+    expect(metricOf(after, "quorate_stable_checkpoints_total")).to.equal(1);
+    const seriesOf = (all: ParsedFamily[]): number => all.reduce((sum, { samples }) => sum + samples.length, 0);
+    expect(seriesOf(after), "a count makes no new series").to.equal(seriesOf(before));
+  });
+
+  it("are escaped, whatever stands in a label", () => {
+    const value = 'a"b\\c\nd';
+    const text = exposition([
+      { name: "x", type: "gauge", help: "one\\two\nthree", samples: [{ value: 1, labels: { value } }] },
+    ]);
+
+    expect(text.split("\n")).to.have.length(4);
+    expect(parseExposition(text)[0]?.samples).to.deep.equal([{ labels: { value }, value: 1 }]);
+  });
+});
+
+describe("the strict parser of these tests", () => {
+  const gauge = (lines: string): string => `# HELP x One.\n# TYPE x gauge\n${lines}\n`;
+
+  it("refuses what the tools of Prometheus complain about", () => {
+    for (const text of [
+      "x 1\n",
+      "# HELP x One.\nx 1\n",
+      "# HELP x One.\n# TYPE x counter\nx 1\n",
+      "# HELP x_total One.\n# TYPE x_total gauge\nx_total 1\n",
+      "# HELP x_ms One.\n# TYPE x_ms gauge\nx_ms 1\n",
+      gauge("y 1"),
+      gauge("x NaN"),
+      gauge("x 1\nx 2"),
+      gauge('x{a="1",a="2"} 1'),
+      gauge('x{a="1"b="2"} 1'),
+      `${gauge("x 1")}${gauge("x 1")}`,
+      gauge("x 1").trimEnd(),
+    ])
+      expect(() => parseExposition(text), text).to.throw(/expected|does not end/);
+    expect(parseExposition(gauge('x{a="1"} 1'))).to.have.length(1);
+  });
+});
+
+describe("readinessOf", () => {
+  const settled = { view: viewNumber(3), target: viewNumber(3), isStranded: false };
+
+  it("wants a settled view, a history that the others still have, and peers for a quorum", () => {
+    expect(readinessOf(settled, membership, 2)).to.deep.equal({ isReady: true, reasons: [] });
+    const reasonsOf = (change: object, peers = 3): readonly string[] => {
+      const { isReady, reasons } = readinessOf({ ...settled, ...change }, membership, peers);
+      expect(isReady).to.equal(false);
+      return reasons;
+    };
+    expect(reasonsOf({}, 1)).to.deep.equal(["links to 1 peers, a quorum needs 2"]);
+    expect(reasonsOf({ target: viewNumber(4) })).to.deep.equal(["it has left view 3 and is not in view 4 yet"]);
+    expect(reasonsOf({ isStranded: true })).to.deep.equal(["it is stranded: its gap has left the others' history"]);
+    expect(reasonsOf({ isStranded: true }, 0)).to.have.length(2);
+  });
+});
