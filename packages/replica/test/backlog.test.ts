@@ -117,4 +117,18 @@ describe("Backlog (protocol rule 4.3)", () => {
     backlog.add(early(1, 10, "commit"));
     expect(backlog.release(view0, seqOf(10))).to.have.length(2);
   });
+
+  it("what is of a later view waits for it, and what is of a view that was skipped goes", () => {
+    const backlog = new Backlog();
+    const of = (view: number, seq: number): EarlyMessage => ({
+      envelope: envelopeOf(1, { ...early(1, seq).envelope.message, view: viewNumber(view) }),
+      batch: undefined,
+    });
+    for (const message of [of(1, 1), of(2, 1), of(2, 9), of(3, 1)]) backlog.add(message);
+    expect(seqsOf(backlog.release(view0, seqOf(8)))).to.deep.equal([]);
+    expect(backlog.release(viewNumber(2), seqOf(8)).map(({ envelope }) => envelope)).to.deep.equal([of(2, 1).envelope]);
+    expect(backlog.holds(envelopeOf(1, of(1, 1).envelope.message).from, of(1, 1).envelope.message)).to.equal(false);
+    expect(seqsOf(backlog.release(viewNumber(2), seqOf(9)))).to.deep.equal([[9, 1]]);
+    expect(seqsOf(backlog.release(viewNumber(3), seqOf(9)))).to.deep.equal([[1, 1]]);
+  });
 });
