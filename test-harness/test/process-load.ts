@@ -1,3 +1,5 @@
+import type { ProcessCluster, TestClient } from "@quorate/test-harness";
+import { expect } from "chai";
 import type { KvClient } from "quorate";
 import { QuorateError } from "quorate";
 
@@ -61,4 +63,86 @@ export class Ledger {
     if (!(error instanceof QuorateError) || error.failure === undefined) throw error;
     return error.failure.effect === "none";
   }
+}
+
+/**
+ * Increments that clients keep going one after the other, each on all the counters in turn; every second operation is a
+ * put of its own key.
+ */
+export class Load {
+  readonly clients: readonly TestClient[];
+  readonly ledger: Ledger = new Ledger();
+  /** When operations were acknowledged, ascending, in milliseconds of `performance.now()`. */
+  readonly #acknowledgedAtMs: number[] = [];
+  readonly #lanes: Promise<unknown>;
+  #isOver = false;
+
+  constructor(clients: readonly TestClient[], name: string, deadlineMs: number) {
+    this.clients = clients;
+    this.#lanes = Promise.all(clients.map((client, lane) => this.#run(client, `${name}/${lane}`, deadlineMs)));
+    // Whoever ends the load sees what went wrong.
+    this.#lanes.catch(() => undefined);
+  }
+
+  /** Resolves when so many more operations are acknowledged. */
+  async goesOn(count: number): Promise<void> {
+    await Promise.race([this.ledger.reached(this.ledger.acknowledged + count), this.#lanes]);
+  }
+
+  /** The longest time without an acknowledgement that ended after `sinceMs`. */
+  longestGapSince(sinceMs: number): number {
+    let [longest, previous] = [0, sinceMs];
+    for (const atMs of this.#acknowledgedAtMs) {
+      if (atMs <= sinceMs) continue;
+      longest = Math.max(longest, atMs - previous);
+      previous = atMs;
+    }
+    return longest;
+  }
+
+  /** Starts no more operations and waits for those on the way. */
+  async end(): Promise<void> {
+    this.#isOver = true;
+    await this.#lanes;
+  }
+
+  async #run({ store }: TestClient, name: string, deadlineMs: number): Promise<void> {
+    for (let i = 0; !this.#isOver; i++) {
+      const isAcknowledged =
+        i % 2 === 1
+          ? await this.ledger.put(store, `put/${name}/${i}`, `${i}`, deadlineMs)
+          : await this.ledger.increment(store, `counter/${i % 3}`, deadlineMs);
+      if (isAcknowledged) this.#acknowledgedAtMs.push(performance.now());
+    }
+  }
+}
+
+/** Each sum was returned to at most one increment, and none of those that were acknowledged is lost. */
+export async function expectOnce(store: KvClient, { sums, unknown }: Ledger): Promise<void> {
+  expect(sums.size).to.be.greaterThan(0);
+  for (const [counter, returned] of sums) {
+    const total = Number(await store.increment(counter, 0n));
+    expect(new Set(returned).size, `${counter}: sums are unique`).to.equal(returned.length);
+    expect(total, counter).to.be.at.least(returned.length);
+    expect(total, counter).to.be.at.most(returned.length + (unknown.get(counter) ?? 0));
+    for (const sum of returned)
+      expect(sum >= 1n && sum <= BigInt(total), `${counter}: ${sum} of ${total}`).to.equal(true);
+  }
+}
+
+/** Every acknowledged put is there. */
+export async function expectWritten(store: KvClient, { written }: Ledger): Promise<void> {
+  const decoder = new TextDecoder();
+  const found = new Map<string, string>();
+  for await (const { key, value } of store.scan("put/", 500)) found.set(decoder.decode(key), decoder.decode(value));
+  expect(written.size).to.be.greaterThan(0);
+  for (const [key, value] of written) expect(found.get(key), key).to.equal(value);
+}
+
+/** All replicas stand at one number with one state and one history. */
+export async function expectSameState(cluster: ProcessCluster): Promise<void> {
+  const statuses = await cluster.settled();
+  expect(new Set(statuses.map(({ executed }) => executed)).size).to.equal(1);
+  expect(new Set(statuses.map(({ stateRoot }) => stateRoot)).size, "state roots").to.equal(1);
+  expect(new Set(statuses.map(({ historyDigest }) => historyDigest)).size, "history digests").to.equal(1);
 }

@@ -141,7 +141,7 @@ export class ClientCore {
       case "link-up":
         return this.#onLinkUp(event.replica);
       case "link-down":
-        return this.#hints.onLinkDown(event.replica);
+        return this.#onLinkDown(event.replica);
       case "turned-away":
         return this.#hints.onTurnedAway(event.replica, event.reason);
       case "timeout":
@@ -194,13 +194,20 @@ export class ClientCore {
     for (const request of this.#requests.values()) this.#send(request, replica);
   }
 
+  /** A primary that is gone starts no clock: the others learn at once what it was sent, and hold it to that. */
+  #onLinkDown(replica: ReplicaId): void {
+    this.#hints.onLinkDown(replica);
+    if (replica !== this.#hints.primary) return;
+    for (const request of this.#requests.values()) if (!request.isWithAll) this.#sendToAll(request);
+  }
+
   #onResendTimeout(token: number): void {
     if (!this.#resendAlarm.rings(token)) return;
     for (const request of this.#requests.values()) {
       if (request.resendAtMs > this.#nowMs) continue;
       request.onResend(this.#nowMs, this.#options.resendAfterMaxMs);
-      request.sentInView = this.#hints.view;
-      for (const replica of this.#hints.linked) this.#send(request, replica);
+      request.onSentIn(this.#hints.view);
+      this.#sendToAll(request);
     }
   }
 
@@ -300,7 +307,7 @@ export class ClientCore {
     const view = this.#hints.view;
     for (const request of this.#requests.values()) {
       if (request.sentInView >= view) continue;
-      request.sentInView = view;
+      request.onSentIn(view);
       this.#transmit(request);
     }
   }
@@ -345,7 +352,13 @@ export class ClientCore {
 
   #transmit(request: OpenRequest): void {
     const { primary, linked } = this.#hints;
-    for (const replica of linked.includes(primary) ? [primary] : linked) this.#send(request, replica);
+    if (linked.includes(primary)) this.#send(request, primary);
+    else this.#sendToAll(request);
+  }
+
+  #sendToAll(request: OpenRequest): void {
+    request.onSentToAll();
+    for (const replica of this.#hints.linked) this.#send(request, replica);
   }
 
   #send(request: OpenRequest, to: ReplicaId): void {

@@ -7,7 +7,7 @@
  */
 export { ClientCore, type ClientOccupancy } from "./client-core.ts";
 export type { ClientEffect, ClientEvent, ClientTimer, TurnedAwayReason } from "./events.ts";
-export { CLIENT_DEFAULTS, type ClientLimits, type ClientOptions } from "./options.ts";
+export { CLIENT_DEFAULTS, type ClientLimits, type ClientOptions, decideResendAfterMs } from "./options.ts";
 export {
   type CallOutcome,
   type ClientFailure,

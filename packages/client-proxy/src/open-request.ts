@@ -31,8 +31,8 @@ export class OpenRequest {
   readonly frame: ClientFrame;
   /** In the order of their operations; some may be settled. Empty for a registration. */
   readonly calls: readonly Call[];
-  /** The highest view whose primary got it. */
-  sentInView: ViewNumber;
+  #sentInView: ViewNumber;
+  #isWithAll = false;
   #resendAtMs: number;
   #intervalMs: number;
   #backOffLimitMs: number;
@@ -51,13 +51,21 @@ export class OpenRequest {
     this.digest = signed.digest;
     this.frame = { type: "request", request: signed.request };
     this.calls = calls;
-    this.sentInView = sent.view;
+    this.#sentInView = sent.view;
     this.#intervalMs = sent.resendAfterMs;
     this.#resendAtMs = sent.atMs + sent.resendAfterMs;
     this.#backOffLimitMs = this.#resendAtMs + sent.resendAfterMs;
     this.#filter = new OutputFilter(membership);
   }
 
+  /** The highest view whose primary got it. */
+  get sentInView(): ViewNumber {
+    return this.#sentInView;
+  }
+  /** Whether all that could be reached got it in this view; then only silence sends it to them again. */
+  get isWithAll(): boolean {
+    return this.#isWithAll;
+  }
   get resendAtMs(): number {
     return this.#resendAtMs;
   }
@@ -93,6 +101,17 @@ export class OpenRequest {
     this.#intervalMs = Math.min(this.#intervalMs * 2, capMs);
     this.#resendAtMs = atMs + this.#intervalMs;
     this.#backOffLimitMs = this.#resendAtMs + this.#intervalMs;
+  }
+
+  /** It goes out in this view. Views that members report may fall; what was done in a higher one is not done again. */
+  onSentIn(view: ViewNumber): void {
+    if (view <= this.#sentInView) return;
+    this.#sentInView = view;
+    this.#isWithAll = false;
+  }
+
+  onSentToAll(): void {
+    this.#isWithAll = true;
   }
 
   /** It was sent to this member, which may answer again. */

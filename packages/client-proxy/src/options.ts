@@ -1,4 +1,11 @@
-import { type ClientSigner, type Digest, invariant, type Limits, type Membership } from "@quorate/protocol";
+import {
+  type ClientSigner,
+  type Digest,
+  invariant,
+  type Limits,
+  type Membership,
+  type Timeouts,
+} from "@quorate/protocol";
 
 /** The limits of genesis that a client keeps to. */
 export type ClientLimits = Pick<
@@ -36,6 +43,14 @@ export const CLIENT_DEFAULTS: Required<Omit<ClientOptions, "signer" | "membershi
   resendAfterMaxMs: 8_000,
   defaultDeadlineMs: 30_000,
 };
+
+/**
+ * For how many milliseconds a client of this cluster stays silent before it tells all members: the silence comes on top
+ * of the time-out that it starts at backups, so it is at most half of the shortest one.
+ */
+export function decideResendAfterMs({ viewChangeMs }: Pick<Timeouts, "viewChangeMs">): number {
+  return Math.min(CLIENT_DEFAULTS.resendAfterMs, Math.ceil(viewChangeMs / 2));
+}
 
 /**
  * Fills in the defaults.

@@ -1,3 +1,4 @@
+import { CLIENT_DEFAULTS, decideResendAfterMs } from "@quorate/client-proxy";
 import { type Digest, type RefusalCode, type ReplicaId, sequenceNumber, viewNumber } from "@quorate/protocol";
 import { expect } from "chai";
 import { ClientRig } from "./client-rig.ts";
@@ -31,6 +32,15 @@ describe("Sending", () => {
     expect(first!.to).to.equal(0);
     expect(others).to.be.empty;
     expect(times).to.deep.equal([100, 300, 700, 1100, 1500]);
+  });
+
+  it("is silent for half of the cluster's time-out at most, and never for longer than the default", () => {
+    const silences = [20, 201, 999, 1_000, 2_000, 3_600_000].map((viewChangeMs) =>
+      decideResendAfterMs({ viewChangeMs }),
+    );
+
+    expect(silences).to.deep.equal([10, 101, 500, 500, 500, 500]);
+    expect(CLIENT_DEFAULTS.resendAfterMs).to.equal(500);
   });
 
   it("starts no timer for a request while those of the one before run", () => {
@@ -114,11 +124,67 @@ describe("Sending", () => {
     rig.submit(1);
     rig.submit(2);
     const open = rig.takeSent().map(({ request }) => request);
+    rig.run({ type: "link-down", replica: rig.ids[1]! });
+
+    rig.run({ type: "link-up", replica: rig.ids[1]! });
+
+    expect(rig.takeSent()).to.deep.equal(open.map((request) => ({ to: rig.ids[1], request })));
+  });
+
+  it("goes to the others at once when the link to the primary breaks, so that their clocks start", () => {
+    const rig = ClientRig.open(4, { requestsOutstandingMax: 2 });
+    rig.submit(1);
+    rig.submit(2);
+    const open = rig.takeSent().map(({ request }) => request);
+
     rig.run({ type: "link-down", replica: rig.ids[0]! });
 
-    rig.run({ type: "link-up", replica: rig.ids[0]! });
+    const others = rig.ids.slice(1);
+    expect(rig.takeSent()).to.deep.equal(open.flatMap((request) => others.map((to) => ({ to, request }))));
+  });
 
-    expect(rig.takeSent()).to.deep.equal(open.map((request) => ({ to: rig.ids[0], request })));
+  it("goes nowhere else when the link to a backup breaks", () => {
+    const rig = ClientRig.open();
+    rig.submit(1);
+    rig.takeSent();
+
+    rig.run({ type: "link-down", replica: rig.ids[2]! });
+
+    expect(rig.takeSent()).to.be.empty;
+  });
+
+  it("goes to the others once a view, however often the primary breaks its link", () => {
+    const rig = ClientRig.open(4, { resendAfterMs: 10_000, resendAfterMaxMs: 10_000 });
+    rig.submit(1);
+    const flap = (primary: ReplicaId): readonly ReplicaId[] => {
+      rig.run({ type: "link-down", replica: primary });
+      rig.run({ type: "link-up", replica: primary });
+      return targets(rig).filter((to) => to !== primary);
+    };
+    rig.takeSent();
+    expect(flap(rig.ids[0]!)).to.deep.equal([1, 2, 3]);
+    for (let i = 0; i < 9; i++) expect(flap(rig.ids[0]!), `break ${i}`).to.be.empty;
+
+    rig.welcome(rig.ids[2]!, 1);
+    rig.welcome(rig.ids[3]!, 1);
+
+    expect(targets(rig)).to.deep.equal([1]);
+    expect(flap(rig.ids[1]!)).to.deep.equal([0, 2, 3]);
+    for (let i = 0; i < 9; i++) expect(flap(rig.ids[1]!), `break ${i} in the new view`).to.be.empty;
+  });
+
+  it("keeps its own time after the link to the primary broke", () => {
+    const rig = ClientRig.open(4, { resendAfterMs: 100 });
+    rig.submit(1);
+    rig.pass(60);
+    rig.run({ type: "link-down", replica: rig.ids[0]! });
+    rig.takeSent();
+
+    rig.pass(39);
+    expect(rig.takeSent()).to.be.empty;
+    rig.pass(1);
+
+    expect(targets(rig)).to.deep.equal([1, 2, 3]);
   });
 
   it("goes to all that can be reached while the primary cannot", () => {

@@ -6,6 +6,7 @@ import {
   type ClientFailure,
   type ClientOptions,
   type ClientTimer,
+  decideResendAfterMs,
 } from "@quorate/client-proxy";
 import { type Codec, createCodec, wireLimitsOf } from "@quorate/codec";
 import { type SignatureBackend, Verifier } from "@quorate/crypto";
@@ -121,6 +122,7 @@ export class QuorateClient {
       membership: this.#membership,
       limits: genesis.limits,
       nextNonce: () => digest(bytesToHex(platform.randomBytes(32))),
+      resendAfterMs: decideResendAfterMs(genesis.timeouts),
       ...init.settings,
     });
     for (const member of this.#membership.members) this.#links.set(member.id, this.#dial(member, init));

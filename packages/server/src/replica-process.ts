@@ -45,7 +45,12 @@ export interface ProcessStatus extends ClientOutputStatus {
   readonly pid: number;
   readonly role: "primary" | "backup";
   readonly epoch: number;
+  /** The view entered last. */
   readonly view: number;
+  /** The view it moves to; equal to `view` while it orders. */
+  readonly target: number;
+  /** How long a request may wait in this view, in milliseconds. */
+  readonly timeOutMs: number;
   readonly primary: ReplicaId;
   readonly executed: number;
   readonly lowWatermark: number;

@@ -12,6 +12,7 @@ import {
   type Genesis,
   type Limits,
   type PublicKey,
+  type Timeouts,
 } from "@quorate/protocol";
 import {
   ADMIN_PORT_OFFSET,
@@ -32,6 +33,7 @@ export interface ProcessClusterOptions {
   readonly windowSize?: number;
   readonly clients?: "open" | readonly PublicKey[];
   readonly limits?: Partial<Limits>;
+  readonly timeouts?: Partial<Timeouts>;
   /** Where replicas listen: an IP address, in brackets if it is IPv6. */
   readonly host?: string;
 }
@@ -79,7 +81,7 @@ export class ProcessCluster {
       checkpointInterval: options.checkpointInterval ?? 128,
       windowSize: options.windowSize ?? 512,
       limits: { ...DEFAULT_LIMITS, ...options.limits },
-      timeouts: DEFAULT_TIMEOUTS,
+      timeouts: { ...DEFAULT_TIMEOUTS, ...options.timeouts },
     };
     const text = JSON.stringify(document, null, 2);
     const genesis = readGenesis(text, "the test's genesis", backend);

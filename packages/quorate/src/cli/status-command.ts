@@ -65,16 +65,28 @@ async function fetchStatus(admin: string): Promise<ProcessStatus | undefined> {
   }
 }
 
-const HEAD = ["REPLICA", "PID", "ROLE", "VIEW", "EXECUTED", "LOG WINDOW", "PENDING", "PEERS", "UPTIME"] as const;
+const HEAD = [
+  "REPLICA",
+  "PID",
+  "ROLE",
+  "VIEW",
+  "TIME-OUT",
+  "EXECUTED",
+  "LOG WINDOW",
+  "PENDING",
+  "PEERS",
+  "UPTIME",
+] as const;
 
 function cellsOf({ replica, status }: Row): string[] {
-  if (status === undefined) return [`${replica}`, "-", "down", "-", "-", "-", "-", "-", "-"];
+  if (status === undefined) return [`${replica}`, "-", "down", ...HEAD.slice(3).map(() => "-")];
   const connected = status.peers.filter(({ isConnected }) => isConnected).length;
   return [
     `${replica}`,
     `${status.pid}`,
     status.isStranded ? `${status.role} (stranded)` : status.role,
-    `${status.view}`,
+    status.target === status.view ? `${status.view}` : `${status.view} -> ${status.target}`,
+    `${status.timeOutMs / 1000}s`,
     `${status.executed}`,
     `(${status.lowWatermark}, ${status.highWatermark}]`,
     `${status.pendingRequests}`,
