@@ -1,4 +1,4 @@
-import type { Fault } from "./options.ts";
+import type { Fault, Victim } from "./options.ts";
 import type { SimulatedReplica } from "./simulated-replica.ts";
 import type { World } from "./world.ts";
 
@@ -39,6 +39,7 @@ export class FaultInjector {
     this.#world.note("faults end");
     this.#world.network.heal();
     for (const replica of this.#replicas) {
+      replica.resume();
       // One that a failed flush has stopped looks up from outside.
       if (replica.isDiskFailing) this.#down(replica);
       if (replica.host === undefined) this.#up(replica);
@@ -49,9 +50,21 @@ export class FaultInjector {
     if (this.#isOver) return;
     switch (fault.type) {
       case "crash":
-        return this.#crash(fault.replicas, fault.downMs);
+        return this.#crash(
+          fault.replicas.map((victim) => this.#idOf(victim)),
+          fault.downMs,
+        );
+      case "pause":
+        return this.#pause(this.#idOf(fault.replica), fault.forMs);
       case "cut":
-        return this.#cut(fault);
+        return this.#isolate(this.#idOf(fault.replica), fault.direction, fault.forMs);
+      case "cut-edge":
+        this.#world.marks.add("cut: one edge");
+        return this.#cut([[`r${fault.from}`, `r${fault.to}`]], fault.forMs);
+      case "partition":
+        return this.#partition(fault.groups, fault.forMs);
+      case "isolate-primaries":
+        return this.#isolatePrimaries(fault.times, fault.eachMs);
       case "flush-failure":
         this.#replicas[fault.replica]?.failDisk();
         this.#world.clock.after(fault.downMs, () => this.#crash([fault.replica], fault.downMs));
@@ -59,22 +72,37 @@ export class FaultInjector {
     }
   }
 
+  /** The primary of the highest view in which a correct replica that runs is, or of view 0. */
+  get #primary(): number {
+    let highest = { view: -1, primary: 0 };
+    for (const { host, isCorrect } of this.#replicas)
+      if (isCorrect && host !== undefined && host.status.view > highest.view) highest = host.status;
+    return highest.primary;
+  }
+
+  #idOf(victim: Victim): number {
+    return victim === "primary" ? this.#primary : victim;
+  }
+
   #crash(ids: readonly number[], downMs: number): void {
     if (this.#isOver) return;
     const { marks, clock } = this.#world;
+    const primary = this.#primary;
     const victims = ids.flatMap((id) => this.#replicas[id] ?? []).filter((replica) => replica.host !== undefined);
     if (victims.length === this.#replicas.length) marks.add("crash: all at once");
     for (const replica of victims) {
-      marks.add(replica.id === 0 ? "crash: primary" : "crash: backup");
+      const role = replica.id === primary ? "primary" : "backup";
+      marks.add(`crash: ${role}`);
       this.#down(replica);
       clock.after(downMs, () => {
-        if (replica.host === undefined) this.#up(replica);
+        if (replica.host !== undefined) return;
+        marks.add(`restart: ${role}`);
+        this.#up(replica);
       });
     }
   }
 
   #up(replica: SimulatedReplica): void {
-    if (this.#world.clock.nowMs > 0) this.#world.marks.add(replica.id === 0 ? "restart: primary" : "restart: backup");
     replica.start();
     this.#links.onReplicaUp(replica);
   }
@@ -84,11 +112,17 @@ export class FaultInjector {
     this.#world.clock.after(LINK_DOWN_MS, () => this.#links.onReplicaDown(replica));
   }
 
-  #cut({ replica, direction, forMs }: Extract<Fault, { type: "cut" }>): void {
-    const { network, marks, clock } = this.#world;
-    const end = `r${replica}`;
-    const directions = this.#replicas
-      .map((other) => other.end)
+  #pause(id: number, forMs: number): void {
+    const replica = this.#replicas[id];
+    if (replica?.host === undefined) return;
+    this.#world.marks.add(`pause: ${id === this.#primary ? "primary" : "backup"}`);
+    replica.pause();
+    this.#world.clock.after(forMs, () => replica.resume());
+  }
+
+  #isolate(id: number, direction: "in" | "out" | "both", forMs: number): void {
+    const end = `r${id}`;
+    const directions = this.#ends
       .filter((other) => other !== end)
       .flatMap((other) => {
         const cuts: (readonly [string, string])[] = [];
@@ -96,8 +130,36 @@ export class FaultInjector {
         if (direction !== "in") cuts.push([end, other]);
         return cuts;
       });
-    marks.add(`cut: ${direction}`);
+    this.#world.marks.add(`cut: ${direction}`);
     this.#world.note(`${end} cut ${direction}`);
+    this.#cut(directions, forMs);
+  }
+
+  #partition(groups: readonly (readonly number[])[], forMs: number): void {
+    const sizes = groups.map((group) => group.length).join("/");
+    this.#world.marks.add(sizes === "1/1/1/1" ? "partition: 1/1/1/1" : `partition: into ${groups.length}`);
+    this.#world.note(`partition ${groups.map((group) => group.join()).join(" | ")}`);
+    const isTogether = (a: string, b: string): boolean =>
+      groups.some((group) => [a, b].every((end) => group.some((id) => end === `r${id}`)));
+    const directions = this.#ends.flatMap((from) =>
+      this.#ends.filter((to) => to !== from && !isTogether(from, to)).map((to) => [from, to] as const),
+    );
+    this.#cut(directions, forMs);
+  }
+
+  #isolatePrimaries(times: number, eachMs: number): void {
+    if (this.#isOver || times === 0) return;
+    this.#world.marks.add(times === 1 ? "isolated: the last of some primaries" : "isolated: primary");
+    this.#isolate(this.#primary, "both", eachMs);
+    this.#world.clock.after(eachMs, () => this.#isolatePrimaries(times - 1, eachMs));
+  }
+
+  get #ends(): readonly string[] {
+    return this.#replicas.map(({ end }) => end);
+  }
+
+  #cut(directions: readonly (readonly [from: string, to: string])[], forMs: number): void {
+    const { network, clock } = this.#world;
     for (const [from, to] of directions) network.block(from, to);
     clock.after(forMs, () => {
       for (const [from, to] of directions) network.unblock(from, to);

@@ -2,18 +2,31 @@ import type { ByzantineBehaviour } from "./byzantine.ts";
 import type { LinkFaults } from "./network.ts";
 import type { DiskFaults } from "./simulated-disk.ts";
 
-/** One planned fault of the safety phase; replicas by their ids. */
-export type Fault = {
-  readonly atMs: number;
-} /** Power cut of all of them at once; each comes back after `downMs`. */ & (
-  | { readonly type: "crash"; readonly replicas: readonly number[]; readonly downMs: number }
+/** A replica by its id, or the one that is primary when the fault comes: of the highest view that runs. */
+export type Victim = number | "primary";
+
+/** One planned fault of the safety phase. */
+export type Fault = { readonly atMs: number } & (
+  | /** Power cut of all of them at once; each comes back after `downMs`. */ {
+      readonly type: "crash";
+      readonly replicas: readonly Victim[];
+      readonly downMs: number;
+    }
+  /** Stopped as a process is (SIGSTOP): afterwards all that happened in between happens at once. */
+  | { readonly type: "pause"; readonly replica: Victim; readonly forMs: number }
   /** Cut off from everyone, in one direction or both. */
   | {
       readonly type: "cut";
-      readonly replica: number;
+      readonly replica: Victim;
       readonly direction: "in" | "out" | "both";
       readonly forMs: number;
     }
+  /** One direction between two replicas. */
+  | { readonly type: "cut-edge"; readonly from: number; readonly to: number; readonly forMs: number }
+  /** Who is not in one group hears nothing of the others in it. */
+  | { readonly type: "partition"; readonly groups: readonly (readonly number[])[]; readonly forMs: number }
+  /** The primary is cut off, then the next one, and so on. */
+  | { readonly type: "isolate-primaries"; readonly times: number; readonly eachMs: number }
   /** Its disk refuses a flush: the replica stops, and is restarted after `downMs`. */
   | { readonly type: "flush-failure"; readonly replica: number; readonly downMs: number }
 );

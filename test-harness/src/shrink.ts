@@ -1,6 +1,6 @@
 import { Violation } from "./checkers/checker.ts";
 import { SimulationFailure } from "./failure.ts";
-import type { SimulationOptions } from "./options.ts";
+import type { Fault, SimulationOptions, Victim } from "./options.ts";
 import { Simulation } from "./simulation.ts";
 
 /** Runs that looking for the smallest failure may take, unless told otherwise. */
@@ -100,6 +100,21 @@ function lowerThan(count: number): readonly number[] {
 
 /** Of the replicas that the plan names. */
 function idsOf({ faults, byzantine }: SimulationOptions): readonly number[] {
-  const faulty = faults.flatMap((fault) => (fault.type === "crash" ? fault.replicas : [fault.replica]));
+  const faulty = faults.flatMap(victimsOf).filter((victim) => victim !== "primary");
   return [...faulty, ...byzantine.map(({ replica }) => replica)];
+}
+
+function victimsOf(fault: Fault): readonly Victim[] {
+  switch (fault.type) {
+    case "crash":
+      return fault.replicas;
+    case "partition":
+      return fault.groups.flat();
+    case "cut-edge":
+      return [fault.from, fault.to];
+    case "isolate-primaries":
+      return ["primary"];
+    default:
+      return [fault.replica];
+  }
 }

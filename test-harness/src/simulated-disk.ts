@@ -14,6 +14,18 @@ export interface DiskFaults {
   readonly slowMs: number;
 }
 
+/** What a simulated disk stands in. */
+export interface SimulatedDiskOptions {
+  readonly clock: VirtualClock;
+  readonly prng: Prng;
+  readonly faults: DiskFaults;
+  readonly marks: Marks;
+  /** Runs what follows a flush, when its replica is not paused. */
+  readonly awake: (task: () => void) => void;
+  /** What is left after a crash, for tests that plant a bad disk. */
+  readonly recovered: Plant["recoveredStore"] | undefined;
+}
+
 /** One replica's disk on the virtual clock: flushes take time, and a power cut loses what was not flushed. */
 export class SimulatedDisk {
   readonly #prng: Prng;
@@ -22,14 +34,7 @@ export class SimulatedDisk {
   readonly #createEmpty: () => MemoryStore;
   #store: MemoryStore;
 
-  /** @param recovered what is left after a crash, for tests that plant a bad disk. */
-  constructor(
-    clock: VirtualClock,
-    prng: Prng,
-    faults: DiskFaults,
-    marks: Marks,
-    recovered: NonNullable<Plant["recoveredStore"]> = (crashed) => crashed,
-  ) {
+  constructor({ clock, prng, faults, marks, awake, recovered = (crashed) => crashed }: SimulatedDiskOptions) {
     this.#recovered = recovered;
     this.#prng = prng;
     this.#marks = marks;
@@ -42,7 +47,7 @@ export class SimulatedDisk {
       }
       // In the order given, whatever each one takes.
       dueMs = Math.max(dueMs, clock.nowMs + takesMs);
-      clock.after(dueMs - clock.nowMs, complete);
+      clock.after(dueMs - clock.nowMs, () => awake(complete));
     };
     this.#createEmpty = () => createMemoryStore({ schedule });
     this.#store = this.#createEmpty();

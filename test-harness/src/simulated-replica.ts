@@ -18,15 +18,19 @@ import {
   type IngressRejection,
   ReplicaHost,
 } from "@quorate/server/host";
-import { type ByzantineActor, type ByzantineBehaviour, createByzantineActor } from "./byzantine.ts";
+import type { MemoryStore } from "@quorate/storage/memory";
+import { Guise, type Outgoing } from "./byzantine/guise.ts";
+import type { ByzantineBehaviour } from "./byzantine.ts";
 import type { Checker } from "./checkers/checker.ts";
 import { describeFrame } from "./describe-frame.ts";
 import { drawn } from "./drawn.ts";
+import { Pause } from "./pause.ts";
 import type { Plant } from "./plant.ts";
 import type { Prng } from "./prng.ts";
 import { type ExecutedOperation, recordingService } from "./recording-service.ts";
 import { type DiskFaults, SimulatedDisk } from "./simulated-disk.ts";
 import type { Moment } from "./space-time.ts";
+import { ViewMarks } from "./view-marks.ts";
 import type { Scheduled } from "./virtual-clock.ts";
 import type { Arrival } from "./wire.ts";
 import { EPOCH_MS, type World } from "./world.ts";
@@ -52,7 +56,9 @@ export class SimulatedReplica {
   readonly #options: SimulatedReplicaOptions;
   readonly #signer: Signer;
   readonly #disk: SimulatedDisk;
-  readonly #actor: ByzantineActor | undefined;
+  readonly #guise: Guise;
+  readonly #pause = new Pause();
+  readonly #viewMarks: ViewMarks;
   readonly #clients: ReadonlyMap<PublicKey, number>;
   readonly #timers = new Map<TimerName, Scheduled>();
   #host: ReplicaHost | undefined;
@@ -71,9 +77,18 @@ export class SimulatedReplica {
     const seed = cluster.replicaSeeds[options.id] ?? new Uint8Array(0);
     this.#signer = createReplicaSigner({ backend: cluster.backend, seed, self: this.id, cluster: cluster.cluster });
     const { recoveredStore } = options.plant;
-    this.#disk = new SimulatedDisk(clock, options.prng.fork("disk"), options.disk, marks, recoveredStore);
-    const tools = { signer: this.#signer, hasher: cluster.hasher, prng: options.prng.fork("byzantine") };
-    this.#actor = options.byzantine && createByzantineActor(options.byzantine, tools);
+    const awake = (task: () => void): void => this.#pause.run(task);
+    const recovered = options.byzantine === "forgets" ? this.#forget : recoveredStore;
+    this.#disk = new SimulatedDisk({
+      clock,
+      prng: options.prng.fork("disk"),
+      faults: options.disk,
+      marks,
+      awake,
+      recovered,
+    });
+    this.#guise = new Guise(world, options.id, this.#signer, options.prng.fork("byzantine"), options.byzantine);
+    this.#viewMarks = new ViewMarks(world);
     this.#clients = new Map(cluster.clientSeeds.map((client, i) => [cluster.backend.publicKeyOf(client), i]));
   }
 
@@ -88,6 +103,17 @@ export class SimulatedReplica {
   /** The disk as it is now. */
   get store(): SimulatedDisk["store"] {
     return this.#disk.store;
+  }
+
+  /** Stops its process (SIGSTOP): nothing happens to it until it goes on, then all at once. */
+  pause(): void {
+    this.#world.note(`${this.end} paused`);
+    this.#pause.pause();
+  }
+  resume(): void {
+    if (!this.#pause.isPaused) return;
+    this.#world.note(`${this.end} goes on`);
+    this.#pause.resume();
   }
 
   /** Starts, or comes back with what the disk holds. */
@@ -123,15 +149,17 @@ export class SimulatedReplica {
     });
     this.#host = host;
     this.#world.note(`${this.end} up at e${host.status.executed} h${host.status.lowWatermark}`);
+    this.#viewMarks.onRecovered(host.status);
     this.#tell((checker) => checker.onRecovered?.(this.id, host.status));
     if (host.status.executed > 0) this.#world.marks.add("replica: recovered with state");
     this.#draw("up", "up");
     host.start();
-    this.#check();
+    this.#check("start");
   }
 
   /** Power cut. */
   crash(): void {
+    this.#pause.drop();
     this.#host?.stop();
     this.#host = undefined;
     this.#isFlushDoomed = false;
@@ -150,24 +178,40 @@ export class SimulatedReplica {
   }
 
   onReplicaFrame(from: number, arrival: Arrival<ReplicaFrame>): void {
+    this.#pause.run(() => this.#fromReplica(from, arrival));
+  }
+
+  onClientFrame(client: number, key: PublicKey, arrival: Arrival<ClientFrame>): void {
+    this.#pause.run(() => this.#fromClient(client, key, arrival));
+  }
+
+  #fromReplica(from: number, arrival: Arrival<ReplicaFrame>): void {
     const host = this.#host;
     if (host === undefined) return;
     const frame = arrival();
     this.#world.note(`${this.end} < r${from} ${describeFrame(frame)}`);
     this.#markArrival(host, frame);
-    this.#actor?.fromReplica(frame);
+    this.#guise.fromReplica(frame);
+    if (!this.#guise.hears(frame)) return;
     host.onReplicaFrame(replicaId(from), frame);
-    this.#check();
+    this.#check(frame.type);
   }
 
-  onClientFrame(client: number, key: PublicKey, arrival: Arrival<ClientFrame>): void {
+  #fromClient(client: number, key: PublicKey, arrival: Arrival<ClientFrame>): void {
     const host = this.#host;
     if (host === undefined) return;
     const frame = arrival();
     this.#world.note(`${this.end} < c${client} ${describeFrame(frame)}`);
+    if (!this.#guise.hears(frame)) return;
     if (!host.onClientFrame(key, frame)) this.#world.onClientRefused(client);
-    this.#check();
+    this.#check(frame.type);
   }
+
+  /** What is left of the disk of one that forgets. */
+  readonly #forget = (_crashed: MemoryStore, createEmpty: () => MemoryStore): MemoryStore => {
+    this.#world.marks.add("byzantine: forgets");
+    return createEmpty();
+  };
 
   #ports(): HostPorts {
     const { clock } = this.#world;
@@ -182,7 +226,7 @@ export class SimulatedReplica {
         this.#timers.get(timer)?.cancel();
         this.#timers.set(
           timer,
-          clock.after(afterMs, () => this.#fire(timer, fire)),
+          clock.after(afterMs, () => this.#pause.run(() => this.#fire(timer, fire))),
         );
       },
       cancelTimer: (timer) => {
@@ -196,7 +240,7 @@ export class SimulatedReplica {
     this.#timers.delete(timer);
     this.#world.note(`${this.end} timer ${timer}`);
     fire();
-    this.#check();
+    this.#check(`timer ${timer}`);
   }
 
   #sendAll(to: readonly ReplicaId[], frame: ReplicaFrame): void {
@@ -205,16 +249,16 @@ export class SimulatedReplica {
     this.#world.marks.add(`sent to ${to.length === 1 ? "one" : "all"}: ${type}`);
     this.#world.note(`${this.end} > ${to.map((id) => `r${id}`).join()} ${describeFrame(frame)}`);
     this.#tell((checker) => checker.onSent?.(this.id, frame));
-    for (const id of to) {
-      const sent = this.#actor?.toReplica(id, frame) ?? [frame];
-      if (sent.length !== 1 || sent[0] !== frame) this.#world.marks.add(`byzantine: ${this.#options.byzantine} frame`);
-      for (const one of sent) this.#sendOne(id, one);
-    }
+    if (this.isCorrect) this.#viewMarks.onSent(frame);
+    for (const id of to)
+      for (const outgoing of this.#guise.toReplica(id, frame)) {
+        if (outgoing.delayMs === 0) this.#sendOne(id, outgoing);
+        else this.#world.clock.after(outgoing.delayMs, () => this.#sendOne(id, outgoing));
+      }
   }
 
-  #sendOne(to: ReplicaId, frame: ReplicaFrame): void {
-    const { network, wire, receive } = this.#world;
-    const arrival = wire.replicaFrame(frame);
+  #sendOne(to: ReplicaId, { frame, arrival }: Outgoing): void {
+    const { network, receive } = this.#world;
     const type = frame.type === "signed" ? frame.envelope.message.type : frame.type;
     const arrive = drawn(this.#world, this.end, `r${to}`, type, frame);
     network.send(this.end, `r${to}`, () => {
@@ -234,8 +278,7 @@ export class SimulatedReplica {
       this.#replied.add(frame.reply.requestDigest);
       this.#tell((checker) => checker.onReply?.(this.id, frame.reply));
     }
-    for (const sent of this.#actor?.toClient(frame) ?? [frame]) {
-      if (sent !== frame) marks.add(`byzantine: ${this.#options.byzantine} reply`);
+    for (const sent of this.#guise.toClient(frame)) {
       const arrival = wire.serverFrame(sent);
       const arrive = drawn(this.#world, this.end, `c${client}`, sent.type, sent);
       network.send(this.end, `c${client}`, () => {
@@ -257,6 +300,7 @@ export class SimulatedReplica {
       },
       onEvidence: (evidence) => {
         marks.add("evidence");
+        if (this.isCorrect) this.#viewMarks.onEvidence(evidence);
         this.#tell((checker) => checker.onEvidence?.(this.id, evidence));
       },
       onRejection: (rejection: IngressRejection) => marks.add(`rejected: ${rejection.code}`),
@@ -271,19 +315,22 @@ export class SimulatedReplica {
     if (host === undefined) return;
     const { stateRoot } = host.stateDigests;
     this.#draw("executed", `executed ${batch.seq}`);
+    if (this.isCorrect) this.#viewMarks.onExecuted(batch.batchDigest);
     this.#world.note(`${this.end} executed n${batch.seq} ${batch.batchDigest.slice(0, 8)} ${stateRoot.slice(0, 8)}`);
     if (operations.some((operation) => operation.result === undefined)) this.#world.marks.add("operation: threw");
     this.#tell((checker) => checker.onExecuted?.({ ...batch, replica: this.id, stateRoot, operations }));
   }
 
   #onFatal(error: Error): void {
-    if (!this.#isFlushDoomed) return this.#world.fail(error);
+    if (!this.#isFlushDoomed && this.isCorrect) return this.#world.fail(error);
+    if (!this.isCorrect) this.#world.marks.add("byzantine: stopped by its own lies");
     this.#world.marks.add("disk: flush failed");
     this.#world.note(`${this.end} stopped: ${error.message}`);
   }
 
   #markArrival(host: ReplicaHost, frame: ReplicaFrame): void {
     if (frame.type === "batch-body") this.#world.marks.add("batch body arrived");
+    this.#viewMarks.onArrival(frame, host.status.lowWatermark);
     if (frame.type !== "pre-prepare" && frame.type !== "signed") return;
     const { message } = frame.envelope;
     if ("digest" in message && message.seq > host.status.highWatermark)
@@ -295,13 +342,16 @@ export class SimulatedReplica {
     spaceTime?.happened({ end: this.end, atMs: clock.nowMs, kind, label });
   }
 
-  #check(): void {
+  #check(cause: string): void {
     const status = this.#host?.status;
-    if (status !== undefined && status.view !== this.#viewDrawn) {
+    if (status === undefined) return;
+    if (status.view > this.#viewDrawn) {
       this.#viewDrawn = status.view;
       this.#draw("view", `view ${status.view}`);
     }
-    if (status !== undefined) this.#tell((checker) => checker.onStatus?.(this.id, status));
+    if (!this.isCorrect) return;
+    this.#viewMarks.onStatus(status, cause, this.#world.cluster.genesis.timeouts.viewChangeMs);
+    this.#tell((checker) => checker.onStatus?.(this.id, status));
   }
 
   /** What a Byzantine replica does inside is nobody's business. */

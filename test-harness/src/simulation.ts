@@ -1,9 +1,12 @@
+import { Verifier } from "@quorate/crypto";
 import { decodeKvResult } from "@quorate/kv";
 import { type CommittedEntry, type Genesis, invariant, type ServerFrame, sequenceNumber } from "@quorate/protocol";
 import { AgreementChecker } from "./checkers/agreement.ts";
+import { BoundsChecker } from "./checkers/bounds.ts";
 import type { Checker } from "./checkers/checker.ts";
 import { ClientHistoryChecker } from "./checkers/client-history.ts";
 import { DurabilityChecker } from "./checkers/durability.ts";
+import { EvidenceChecker } from "./checkers/evidence.ts";
 import { ExactlyOnceChecker } from "./checkers/exactly-once.ts";
 import { PromisesChecker } from "./checkers/promises.ts";
 import { StateEqualityChecker } from "./checkers/state-equality.ts";
@@ -141,7 +144,7 @@ export class Simulation {
       marks,
       trace,
       network: new Network(clock, prng.fork("network"), options.network, marks),
-      wire: options.scheme === "fake" ? createValueWire() : createCodecWire(cluster.codec),
+      wire: options.scheme === "fake" ? createValueWire(cluster.codec) : createCodecWire(cluster.codec),
       checkers: this.#createCheckers(cluster.genesis, clock),
       spaceTime: this.#spaceTime,
       note: (line) => trace.add(`${clock.nowMs.toFixed(3)} ${line}`),
@@ -170,12 +173,15 @@ export class Simulation {
   }
 
   #createCheckers({ checkpointInterval, windowSize }: Genesis, clock: VirtualClock): readonly Checker[] {
-    const { backend, hasher, cluster, clientSeeds } = this.#cluster;
+    const { backend, hasher, cluster, membership, clientSeeds } = this.#cluster;
     const clients = new Map(clientSeeds.map((seed, index) => [backend.publicKeyOf(seed), index]));
     const byzantine = new Set(this.#options.byzantine.map(({ replica }) => replica));
     const isCorrect = (client: number): boolean => client < this.#options.clients;
+    const verifier = new Verifier({ backend, hasher, cluster });
     return [
       new AgreementChecker(),
+      new BoundsChecker({ ...this.#options, windowSize }),
+      new EvidenceChecker((evidence) => verifier.verifyEvidence(evidence, membership)),
       new StateEqualityChecker(),
       new PromisesChecker((replica) => !byzantine.has(replica)),
       new WatermarksChecker(checkpointInterval, windowSize),
@@ -318,7 +324,7 @@ export class Simulation {
       const { status } = host;
       const role = status.primary === id ? "primary" : "backup";
       const kind = isCorrect ? role : `${role}, Byzantine`;
-      const place = `v${status.view} h${status.lowWatermark} e${status.executed} H${status.highWatermark}`;
+      const place = `v${status.view}→${status.target} h${status.lowWatermark} e${status.executed} H${status.highWatermark}`;
       return `${id} ${kind} ${place} pending ${status.pendingRequests}${status.isStranded ? " stranded" : ""}`;
     });
     return [...replicas, ...this.#clients.map((client) => client.status)];

@@ -1,6 +1,7 @@
-import { BYZANTINE_BEHAVIOURS } from "./byzantine.ts";
-import type { Fault, SimulationOptions } from "./options.ts";
+import type { SimulationOptions } from "./options.ts";
 import { Prng } from "./prng.ts";
+import { byzantineFor, faultsOfByzantine } from "./swarm-byzantine.ts";
+import { faultsFor } from "./swarm-faults.ts";
 
 /** Every so many seeds one runs real signatures and the wire codec. */
 const REAL_SCHEME_EVERY = 20;
@@ -16,6 +17,8 @@ export function optionsForSeed(seed: number): SimulationOptions {
   const checkpointInterval = prng.pick([4, 4, 6, 8, 16]);
   const sessionWindow = prng.pick([1, 2, 4, 8]);
   const safetyMs = prng.integer(1200, 2500);
+  const byzantine = byzantineFor(prng.fork("byzantine"), seed, replicas);
+  const faults = faultsFor(prng.fork("faults"), replicas, safetyMs);
   return {
     seed,
     replicas,
@@ -61,40 +64,7 @@ export function optionsForSeed(seed: number): SimulationOptions {
       slowMs: 150,
     },
     safetyMs,
-    faults: faultsFor(prng.fork("faults"), replicas, safetyMs),
-    byzantine: byzantineFor(prng.fork("byzantine"), replicas),
+    faults: [...faults, ...faultsOfByzantine(byzantine, replicas, safetyMs)].sort((a, b) => a.atMs - b.atMs),
+    byzantine,
   };
-}
-
-function faultsFor(prng: Prng, replicas: number, safetyMs: number): readonly Fault[] {
-  const all = Array.from({ length: replicas }, (_, id) => id);
-  const moment = (): number => prng.integer(50, safetyMs - 100);
-  const downMs = (): number => prng.pick([1, 30, 200, 700]);
-  const backup = (): number => prng.integer(1, replicas - 1);
-  const faults: Fault[] = [{ type: "crash", atMs: moment(), replicas: [backup()], downMs: downMs() }];
-  for (let more = prng.integer(0, 2); more > 0; more--)
-    faults.push({ type: "crash", atMs: moment(), replicas: [prng.integer(0, replicas - 1)], downMs: downMs() });
-  if (prng.chance(0.25)) faults.push({ type: "crash", atMs: moment(), replicas: all, downMs: downMs() });
-  if (prng.chance(0.25)) {
-    const some = all.filter(() => prng.chance(0.5));
-    faults.push({ type: "crash", atMs: moment(), replicas: some, downMs: downMs() });
-  }
-  for (let cuts = prng.integer(0, 2); cuts > 0; cuts--) {
-    const direction = prng.pick<"in" | "out" | "both">(["in", "out", "both"]);
-    const forMs = prng.pick([50, 300, 1000, 3000]);
-    faults.push({ type: "cut", atMs: moment(), replica: prng.integer(0, replicas - 1), direction, forMs });
-  }
-  if (prng.chance(0.25))
-    faults.push({ type: "flush-failure", atMs: moment(), replica: prng.integer(0, replicas - 1), downMs: downMs() });
-  return faults.sort((a, b) => a.atMs - b.atMs);
-}
-
-/** At most f of them, whoever they are. */
-function byzantineFor(prng: Prng, replicas: number): SimulationOptions["byzantine"] {
-  if (!prng.chance(0.5)) return [];
-  const most = Math.floor((replicas - 1) / 3);
-  const first = prng.integer(0, replicas - 1);
-  const count = prng.integer(1, most);
-  const ids = Array.from({ length: count }, (_, i) => (first + i) % replicas);
-  return ids.map((replica) => ({ replica, behaviour: prng.pick(BYZANTINE_BEHAVIOURS) }));
 }

@@ -7,25 +7,40 @@ export type Arrival<F> = () => F;
 /** What happens to frames between two ends. */
 export interface Wire {
   replicaFrame(frame: ReplicaFrame): Arrival<ReplicaFrame>;
+  /** Of a Byzantine replica: through the codec in any case; undefined for what does not get through. */
+  hostileReplicaFrame(frame: ReplicaFrame): Arrival<ReplicaFrame> | undefined;
   clientFrame(frame: ClientFrame): Arrival<ClientFrame>;
   serverFrame(frame: ServerFrame): Arrival<ServerFrame>;
 }
 
 /** Passes frames as values, frozen, so that nobody changes what others hold. Fast. */
-export function createValueWire(): Wire {
+export function createValueWire(codec: Codec): Wire {
   const pass = <F extends object>(frame: F): Arrival<F> => {
     freeze(frame);
     return () => frame;
   };
-  return { replicaFrame: pass, clientFrame: pass, serverFrame: pass };
+  const hostileReplicaFrame = hostile(codec);
+  return { replicaFrame: pass, hostileReplicaFrame, clientFrame: pass, serverFrame: pass };
 }
 
 /** Sends every frame through the production codec, as bytes. */
 export function createCodecWire(codec: Codec): Wire {
   return {
     replicaFrame: once((frame) => codec.encodeReplicaFrame(frame), codec.decodeReplicaFrame),
+    hostileReplicaFrame: hostile(codec),
     clientFrame: once((frame) => codec.encodeClientFrame(frame), codec.decodeClientFrame),
     serverFrame: once((frame) => codec.encodeServerFrame(frame), codec.decodeServerFrame),
+  };
+}
+
+/** A liar may encode what no codec of ours would; what cannot even be encoded is not sent. */
+function hostile(codec: Codec): Wire["hostileReplicaFrame"] {
+  return (frame) => {
+    const decoded = codec.decodeReplicaFrame(codec.encodeReplicaFrame(frame));
+    if (!decoded.ok) return undefined;
+    const { value } = decoded;
+    freeze(value);
+    return () => value;
   };
 }
 

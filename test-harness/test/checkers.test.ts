@@ -14,12 +14,15 @@ import {
   requestNumber,
   sequenceNumber,
   utf8,
+  viewNumber,
 } from "@quorate/protocol";
 import type { ReplicaStatus } from "@quorate/replica";
 import {
   AgreementChecker,
+  BoundsChecker,
   DurabilityChecker,
   type Ending,
+  EvidenceChecker,
   ExactlyOnceChecker,
   type ExecutionStep,
   nameOperation,
@@ -60,6 +63,29 @@ describe("The agreement checker", () => {
     violation("agreement.order", () => checker.onExecuted(step({ replica: R0, seq: 1 })));
     violation("agreement.recovered-ahead", () => checker.onRecovered(R0, status({ executed: 2 })));
     violation("agreement.end", () => checker.atEnd({ ...QUIET, replicas: [ended(R0, 0)] }));
+  });
+});
+
+describe("The checker of bounds", () => {
+  const bounds = { pendingRequestsMax: 2, windowSize: 8, viewChangeMs: 300, viewChangeMaxMs: 1200 };
+  const calm = { pendingRequests: 2, timeOutMs: 600 };
+
+  it("accepts a full queue, a longer time-out in a later view, and one that comes down", () => {
+    const checker = new BoundsChecker(bounds);
+    violation(undefined, () => {
+      checker.onStatus(R0, status(calm));
+      checker.onStatus(R0, status({ ...calm, timeOutMs: 300 }));
+      checker.onStatus(R0, status({ ...calm, target: viewNumber(1), timeOutMs: 1200 }));
+    });
+  });
+
+  it("finds a queue beyond its limit, and a time-out that is too long or grows while no view fails", () => {
+    const checker = new BoundsChecker(bounds);
+    checker.onStatus(R0, status(calm));
+    violation("bounds.pending", () => checker.onStatus(R0, status({ ...calm, pendingRequests: 3 })));
+    violation("bounds.time-out", () => checker.onStatus(R0, status({ ...calm, timeOutMs: 1201 })));
+    violation("bounds.time-out", () => checker.onStatus(R0, status({ ...calm, timeOutMs: 299 })));
+    violation("bounds.time-out-grew", () => checker.onStatus(R0, status({ ...calm, timeOutMs: 1200 })));
   });
 });
 
@@ -175,6 +201,9 @@ describe("The promises checker", () => {
 
     violation("promises.false-accusation", () => checker().onEvidence(R1, against(R0)));
     violation(undefined, () => checker().onEvidence(R0, against(R1)));
+    const unconvincing = new EvidenceChecker(() => false);
+    violation("evidence.convinces-nobody", () => unconvincing.onEvidence(R0, against(R1)));
+    violation(undefined, () => new EvidenceChecker(() => true).onEvidence(R0, against(R1)));
   });
 });
 
@@ -291,7 +320,14 @@ function step(change: Omit<Partial<ExecutionStep>, "seq"> & Pick<ExecutionStep, 
   return { ...digests, requests: 1, stateRoot: `root ${change.seq}`, operations: [], ...change };
 }
 
-function status({ executed, lowWatermark = 0 }: { executed: number; lowWatermark?: number }): ReplicaStatus {
+function status({
+  executed = 0,
+  lowWatermark = 0,
+  ...others
+}: Partial<Omit<ReplicaStatus, "executed" | "lowWatermark">> & {
+  executed?: number;
+  lowWatermark?: number;
+}): ReplicaStatus {
   return {
     view: 0 as ReplicaStatus["view"],
     target: 0 as ReplicaStatus["view"],
@@ -302,6 +338,7 @@ function status({ executed, lowWatermark = 0 }: { executed: number; lowWatermark
     highWatermark: seq(lowWatermark + 8),
     pendingRequests: 0,
     isStranded: false,
+    ...others,
   };
 }
 

@@ -149,7 +149,7 @@ describe("The report of a failed run", () => {
 
     expect(failure?.seed).to.equal(0);
     expect(failure?.message).to.match(/^seed 0 failed at \d+\.\d{3} ms: Violation: agreement\.order/);
-    expect(failure?.message).to.match(/\n {2}1 backup v0 h0 e\d H\d+ pending \d+\n/);
+    expect(failure?.message).to.match(/\n {2}2 (primary|backup) v\d+→\d+ h\d+ e\d+ H\d+ pending \d+\n/);
     expect(failure?.message).to.match(/\noptions \{"seed":0,/);
     expect(failure?.message).to.match(/ r\d executed n1 [0-9a-f]{8} /);
     expect(failure?.message).to.match(/\nrepeat: npm run simulate -- --seed 0$/);

@@ -1,13 +1,14 @@
-import type { ReplicaId } from "@quorate/protocol";
+import type { ReplicaFrame, ReplicaId } from "@quorate/protocol";
 import type { ReplicaStatus } from "@quorate/replica";
 import { type Checker, demand, type Ending, type ExecutionStep } from "./checker.ts";
 
 /**
- * Agreement: no two correct replicas execute different batches at one number, nor the same one after another history;
- * and each executes the numbers in order, without gaps, going back only by a crash.
+ * Agreement, in all views together: no two correct replicas execute different batches at one number, nor the same one after
+ * another history, nor hold commit certificates of different batches for it, of whichever views; and each executes the numbers in order, without gaps, going back only by a crash.
  */
 export class AgreementChecker implements Checker {
   readonly #decided = new Map<number, Pick<ExecutionStep, "batchDigest" | "historyDigest">>();
+  readonly #certified = new Map<number, string>();
   readonly #executed = new Map<ReplicaId, number>();
 
   onRecovered(replica: ReplicaId, { executed }: ReplicaStatus): void {
@@ -29,7 +30,22 @@ export class AgreementChecker implements Checker {
     demand(decided.historyDigest === historyDigest, "agreement.history", { replica, seq, historyDigest, decided });
   }
 
-  atEnd({ replicas }: Ending): void {
+  /** A certificate may come before anyone correct has executed its batch. */
+  onSent(from: ReplicaId, frame: ReplicaFrame): void {
+    if (frame.type !== "committed") return;
+    const { seq, view, digest } = frame.entry.certificate;
+    const before = this.#certified.get(seq) ?? digest;
+    demand(before === digest, "agreement.certificates", { from, seq, view, digest, before });
+    this.#certified.set(seq, digest);
+    const executed = this.#decided.get(seq)?.batchDigest ?? digest;
+    demand(executed === digest, "agreement.certificate-of-another", { from, seq, view, digest, executed });
+  }
+
+  atEnd({ replicas, history }: Ending): void {
+    for (const { certificate } of history) {
+      const { seq, view, digest } = certificate;
+      demand(digest === this.#decided.get(seq)?.batchDigest, "agreement.history-of-another", { seq, view, digest });
+    }
     for (const { id, status, historyDigest } of replicas) {
       demand(status.executed === this.#decided.size, "agreement.end", { id, executed: status.executed });
       demand(historyDigest === this.#decided.get(status.executed)?.historyDigest, "agreement.end-history", { id });

@@ -1,0 +1,51 @@
+import type { ReplicaFrame, ReplicaId } from "@quorate/protocol";
+import type { ReplicaStatus } from "@quorate/replica";
+import { type Checker, demand } from "./checker.ts";
+
+/** What a run may not exceed, from its options. */
+export interface Bounds {
+  readonly pendingRequestsMax: number;
+  /** L. */
+  readonly windowSize: number;
+  readonly viewChangeMs: number;
+  readonly viewChangeMaxMs: number;
+}
+
+/**
+ * Bounds: whatever is sent to a correct replica, its queue of requests keeps to its limit, what it says of itself to its
+ * window, and its time-out between the first and the last one; in a view that works it comes down again, by halves.
+ */
+export class BoundsChecker implements Checker {
+  readonly #bounds: Bounds;
+  readonly #timeOuts = new Map<ReplicaId, { readonly view: number; readonly ms: number }>();
+
+  constructor(bounds: Bounds) {
+    this.#bounds = bounds;
+  }
+
+  onRecovered(replica: ReplicaId): void {
+    this.#timeOuts.delete(replica);
+  }
+
+  onStatus(replica: ReplicaId, { pendingRequests, view, target, timeOutMs }: ReplicaStatus): void {
+    const { pendingRequestsMax, viewChangeMs, viewChangeMaxMs } = this.#bounds;
+    demand(pendingRequests <= pendingRequestsMax, "bounds.pending", { replica, pendingRequests });
+    const isWithin = timeOutMs >= viewChangeMs && timeOutMs <= viewChangeMaxMs;
+    demand(isWithin, "bounds.time-out", { replica, timeOutMs });
+    demand(target >= view, "bounds.target-below-view", { replica, view, target });
+    const before = this.#timeOuts.get(replica);
+    const grewIdly = before !== undefined && before.view === target && timeOutMs > before.ms;
+    demand(!grewIdly, "bounds.time-out-grew", { replica, view, target, timeOutMs, before });
+    this.#timeOuts.set(replica, { view: target, ms: timeOutMs });
+  }
+
+  onSent(from: ReplicaId, frame: ReplicaFrame): void {
+    if (frame.type !== "view-change" && frame.type !== "new-view") return;
+    const { windowSize } = this.#bounds;
+    const count =
+      frame.type === "view-change"
+        ? frame.viewChange.envelope.message.prepared.length
+        : frame.newView.envelope.message.digests.length;
+    demand(count <= windowSize, "bounds.beyond-the-window", { from, type: frame.type, count, windowSize });
+  }
+}

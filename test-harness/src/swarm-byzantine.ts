@@ -1,0 +1,49 @@
+import { BYZANTINE_BEHAVIOURS, type ByzantineBehaviour, roleOf } from "./byzantine.ts";
+import type { Fault, SimulationOptions } from "./options.ts";
+import type { Prng } from "./prng.ts";
+
+/** Of so many seeds all but one have a Byzantine replica. */
+const CORRECT_EVERY = 4;
+
+/**
+ * At most f of them, whoever they are. The first one's behaviour goes round with the seed, so that each behaviour comes
+ * equally often in any range of seeds; it mostly has the part that the behaviour needs.
+ */
+export function byzantineFor(prng: Prng, seed: number, replicas: number): SimulationOptions["byzantine"] {
+  if (seed % CORRECT_EVERY === CORRECT_EVERY - 1) return [];
+  const turn = seed - Math.floor(seed / CORRECT_EVERY);
+  const behaviour = BYZANTINE_BEHAVIOURS[turn % BYZANTINE_BEHAVIOURS.length] ?? "silent";
+  const first = prng.chance(0.75) ? placeFor(behaviour, prng, replicas) : prng.integer(0, replicas - 1);
+  const most = Math.floor((replicas - 1) / 3);
+  const others = Array.from({ length: prng.integer(1, most) - 1 }, (_, i) => ({
+    replica: (first + 1 + i) % replicas,
+    behaviour: prng.pick(BYZANTINE_BEHAVIOURS),
+  }));
+  return [{ replica: first, behaviour }, ...others];
+}
+
+function placeFor(behaviour: ByzantineBehaviour, prng: Prng, replicas: number): number {
+  switch (roleOf(behaviour)) {
+    case "primary":
+      return 0;
+    case "next-primary":
+      return 1;
+    case "anyone":
+      return prng.integer(0, replicas - 1);
+  }
+}
+
+/** What some behaviours need to show: a first primary that fails, a crash of the one that forgets. */
+export function faultsOfByzantine(
+  byzantine: SimulationOptions["byzantine"],
+  replicas: number,
+  safetyMs: number,
+): readonly Fault[] {
+  return byzantine.flatMap(({ replica, behaviour }): readonly Fault[] => {
+    if (behaviour === "forgets")
+      return [{ type: "crash", atMs: Math.floor(safetyMs / 2), replicas: [replica], downMs: 30 }];
+    if (roleOf(behaviour) !== "next-primary") return [];
+    const before = (replica + replicas - 1) % replicas;
+    return [{ type: "cut", atMs: 200, replica: before, direction: "both", forMs: safetyMs }];
+  });
+}
