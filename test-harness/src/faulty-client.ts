@@ -19,6 +19,7 @@ import type { World } from "./world.ts";
 
 /** Request numbers it uses: few, so that they meet. */
 const NUMBER_MAX = 12;
+const OWN_NUMBER_MAX = 3;
 /** Sessions of others that it remembers to abuse. */
 const SESSIONS_MAX = 16;
 
@@ -34,6 +35,8 @@ export class FaultyClient {
   readonly #signer: ClientSigner;
   readonly #sessions: SessionId[] = [];
   readonly #sent: Request[] = [];
+  /** The session that it opened last. */
+  #own: SessionId | undefined;
   #calls = 0;
 
   constructor(world: World, index: number, prng: Prng) {
@@ -65,7 +68,9 @@ export class FaultyClient {
     if (frame.type !== "reply") return;
     const { session, number, results } = frame.reply;
     this.#world.marks.add(`faulty client: ${results[0]?.status}`);
-    if (number === 0 && results[0]?.status === "ok") this.learn(session);
+    if (number !== 0 || results[0]?.status !== "ok") return;
+    this.learn(session);
+    this.#own = session;
   }
 
   /** A session to use, its own or not. */
@@ -83,8 +88,10 @@ export class FaultyClient {
     const call = this.#calls++;
     const operation = encodeKvOperation({ type: "put", key: utf8("key/faulty"), value: utf8(`${call}`) });
     for (const checker of this.#world.checkers) checker.onSubmitted?.(this.index, call, operation);
-    const session = this.#prng.pick([first, ...others]);
-    const number = requestNumber(this.#prng.integer(1, NUMBER_MAX));
+    // In its own session it soon says two things under one number; in others' it is not heard.
+    const isOwn = this.#own !== undefined && this.#prng.chance(0.5);
+    const session = isOwn ? (this.#own ?? first) : this.#prng.pick([first, ...others]);
+    const number = requestNumber(this.#prng.integer(1, isOwn ? OWN_NUMBER_MAX : NUMBER_MAX));
     const operations = [nameOperation({ client: this.index, call }, operation)];
     return this.#sign(this.#signer.signOperations({ session, number, operations }).request);
   }
