@@ -111,7 +111,9 @@ describe("a deployment by hand, over IPv6, with a closed list of clients", funct
     for (const key of ["user/b", "user/a", "user/c", "userx"]) await kv("put", key, key.toUpperCase());
 
     await answers(["range", "user/", "user0"], 0, "user/a\tUSER/A\nuser/b\tUSER/B\nuser/c\tUSER/C\n");
-    await answers(["range", "user/b", "user0", "--limit", "1"], 0, "user/b\tUSER/B\n");
+    const page = await kv("range", "user/b", "user0", "--limit", "1");
+    expect([page.code, page.stdout]).to.deep.equal([0, "user/b\tUSER/B\n"]);
+    expect(page.stderr, "says how to go on").to.include("-- user/c user0");
     const { next } = JSON.parse((await kv("range", "user/", "user0", "--limit", "2", "--json")).stdout);
     expect(next).to.equal("user/c");
   });
@@ -155,8 +157,9 @@ describe("a deployment by hand, over IPv6, with a closed list of clients", funct
 
   it("shows where one replica stands, as a table and as JSON", async () => {
     const table = await quorate("status", "--data", inPath("host-1"));
-    expect(table.stdout).to.match(/REPLICA +PID +ROLE +VIEW +EXECUTED/);
-    expect(table.stdout).to.match(new RegExp(`1 +${replicas[1]?.pid} +backup +0 +\\d+ +\\(\\d+, \\d+\\] +0 +3/3`));
+    expect(table.stdout).to.match(/REPLICA +PID +ROLE +VIEW +TIME-OUT +EXECUTED/);
+    const { pid } = replicas[1] ?? {};
+    expect(table.stdout).to.match(new RegExp(`1 +${pid} +backup +0 +2s +\\d+ +\\(\\d+, \\d+\\] +0 +3/3`));
     expect(table.code).to.equal(0);
 
     const [row] = JSON.parse((await quorate("status", "--data", inPath("host-0"), "--json")).stdout);
