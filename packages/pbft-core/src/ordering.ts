@@ -89,8 +89,8 @@ export class Ordering {
   readonly #window: Window;
   readonly #clockWait: ClockWait;
   readonly #preparedSet = new PreparedSet();
-  /** Numbers that prepared here in this view and are not delivered (protocol rule 7.4). */
-  readonly #undecided = new Waits<SequenceNumber>();
+  /** Numbers that prepared here in this view and are not executed (protocol rule 7.4). */
+  readonly #unexecuted = new Waits<SequenceNumber>();
   /** Whether this view still orders here: no VIEW-CHANGE has left it. */
   #isActive = true;
   /** Of the membership and the view; asked for with every message. */
@@ -144,9 +144,9 @@ export class Ordering {
   /** Since when the oldest work that the primary ought to have done waits (protocol rule 7.4). */
   get oldestWaitAtMs(): number | undefined {
     const requests = this.#queue.oldestAtMs;
-    const undecided = this.#undecided.oldestAtMs;
-    if (requests === undefined || undecided === undefined) return requests ?? undecided;
-    return Math.min(requests, undecided);
+    const unexecuted = this.#unexecuted.oldestAtMs;
+    if (requests === undefined || unexecuted === undefined) return requests ?? unexecuted;
+    return Math.min(requests, unexecuted);
   }
   /** What prepared here above h, in any view, ascending by number (OSDI'99 §4.4, set P). */
   get preparedCertificates(): PreparedCertificate[] {
@@ -280,7 +280,8 @@ export class Ordering {
   /**
    * The batch at `seq` was executed here.
    *
-   * @returns how long the oldest of the requests that have their output now had waited here, in milliseconds.
+   * @returns how long the number, since it prepared, or the oldest of the requests that have their output now had waited
+   *   here, in milliseconds.
    */
   onExecuted(
     seq: SequenceNumber,
@@ -289,9 +290,10 @@ export class Ordering {
     atMs: number,
     out: Outbox,
   ): number {
-    const waitedMs = this.#queue.onExecuted(seq, requests, progress, atMs);
+    const requestsMs = this.#queue.onExecuted(seq, requests, progress, atMs);
+    const preparedAtMs = this.#unexecuted.end(seq) ?? atMs;
     this.#propose(atMs, out);
-    return waitedMs;
+    return Math.max(requestsMs, atMs - preparedAtMs);
   }
 
   /** Requests that the primary ought to have ordered since `atMs` or longer, oldest first. */
@@ -321,7 +323,7 @@ export class Ordering {
     this.#primary = primaryOf(this.#membership, view);
     this.#isActive = true;
     this.#window.clearSlots();
-    this.#undecided.clear();
+    this.#unexecuted.clear();
     this.#clockWait.cancel(out);
     this.#queue.onNewView(atMs);
     this.#highestAccepted = this.#window.lastDelivered;
@@ -333,7 +335,7 @@ export class Ordering {
 
   /** After a restart: the clocks of what was restored run, and what the view's NEW-VIEW proposes is ordered. */
   resume(newView: VerifiedNewView | undefined, atMs: number, out: Outbox): Decision[] {
-    for (const { seq, isPrepared } of this.#window.undelivered()) if (isPrepared) this.#undecided.begin(seq, atMs);
+    for (const { seq, isPrepared } of this.#window.undelivered()) if (isPrepared) this.#unexecuted.begin(seq, atMs);
     if (newView === undefined || !this.#isActive) return [];
     const { prePrepares } = newView;
     const last = newView.newView.envelope.message.start + prePrepares.length;
@@ -513,7 +515,7 @@ export class Ordering {
     const certificate: PreparedCertificate = slot.preparedCertificate(this.#quorum);
     const { epoch, view, seq, digest } = certificate.prePrepare.message;
     this.#preparedSet.add(certificate, slot.batch);
-    this.#undecided.begin(seq, atMs);
+    this.#unexecuted.begin(seq, atMs);
     out.push({ type: "persist", record: { type: "prepared", certificate } });
     const commit = this.#options.signer.sign({ type: "commit", epoch, view, seq, digest });
     slot.addCommit(commit);
@@ -541,10 +543,7 @@ export class Ordering {
       entry: { batch: decision.batch.batch, certificate: decision.certificate },
     });
     const delivered = this.#window.decide(decision);
-    for (const { seq } of delivered) {
-      this.#undecided.end(seq);
-      this.#preparedSet.onDelivered(seq);
-    }
+    for (const { seq } of delivered) this.#preparedSet.onDelivered(seq);
     return delivered;
   }
 

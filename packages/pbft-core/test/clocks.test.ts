@@ -163,18 +163,21 @@ describe("how many requests have a clock", () => {
   });
 });
 
-describe("numbers that prepared and are not delivered (protocol rule 7.4)", () => {
+describe("numbers that prepared and are not executed (protocol rule 7.4)", () => {
   const batch = batchOf();
 
-  it("have a clock from when they prepared until they are delivered", () => {
+  it("have a clock from when they prepared until they are executed, which says how long it ran", () => {
     const scene = new ViewScene();
     scene.prePrepare(batch);
     expect(scene.ordering.oldestWaitAtMs, "only accepted").to.equal(undefined);
     scene.nowMs = 1_500;
     scene.prepares([2], batch.digest);
     expect(scene.ordering.oldestWaitAtMs).to.equal(1_500);
+    scene.nowMs = 2_000;
     scene.commits([0, 2], batch.digest);
-    expect(scene.ordering.oldestWaitAtMs).to.equal(undefined);
+    expect(scene.ordering.oldestWaitAtMs, "delivered").to.equal(1_500);
+    const waitedMs = scene.ordering.onExecuted(seqOf(1), [], progressOf([]), scene.nowMs, scene.out);
+    expect([scene.ordering.oldestWaitAtMs, waitedMs]).to.deep.equal([undefined, 500]);
   });
 
   it("the oldest of them and of the requests counts", () => {
@@ -184,7 +187,7 @@ describe("numbers that prepared and are not delivered (protocol rule 7.4)", () =
     scene.nowMs = 1_500;
     scene.prePrepare(batch).prepares([2], batch.digest);
     expect(scene.ordering.oldestWaitAtMs).to.equal(1_000);
-    scene.ordering.onExecuted(seqOf(1), [], progressOf([waiting]), scene.nowMs, scene.out);
+    scene.ordering.onExecuted(seqOf(2), [], progressOf([waiting]), scene.nowMs, scene.out);
     expect(scene.ordering.oldestWaitAtMs).to.equal(1_500);
   });
 
