@@ -144,7 +144,7 @@ export class ReplicaHost {
     this.#ingress = new Ingress({
       verifier,
       membership: this.#membership,
-      replica: this.#replica,
+      relevance: this.#replica.relevance,
       digestOf: (batch) => digestBatch(options.hasher, options.cluster, batch).digest,
       nowMs: () => this.#now(),
       standingOf: (request) => this.#executor.standing(request),
