@@ -1,3 +1,4 @@
+import type { DiskDamage } from "./disk/disk-damage.ts";
 import type { Fault, Victim } from "./options.ts";
 import type { SimulatedReplica } from "./simulated-replica.ts";
 import type { World } from "./world.ts";
@@ -40,9 +41,11 @@ export class FaultInjector {
     this.#world.network.heal();
     for (const replica of this.#replicas) {
       replica.resume();
+      replica.isDiskFull = false;
+      replica.stallMs = 0;
       // One that a failed flush has stopped looks up from outside.
       if (replica.isDiskFailing) this.#down(replica);
-      if (replica.host === undefined) this.#up(replica);
+      if (replica.host === undefined && !replica.isLost) this.#up(replica);
     }
   }
 
@@ -69,6 +72,12 @@ export class FaultInjector {
         this.#replicas[fault.replica]?.failDisk();
         this.#world.clock.after(fault.downMs, () => this.#crash([fault.replica], fault.downMs));
         return;
+      case "disk-full":
+        return this.#fillDisk(fault.replica, fault.forMs, fault.downMs);
+      case "slow-disk":
+        return this.#slowDisk(fault.replica, fault.flushMs, fault.forMs);
+      case "disk-damage":
+        return this.#damageDisk(fault.replica, fault.damage, fault.downMs);
     }
   }
 
@@ -95,7 +104,7 @@ export class FaultInjector {
       marks.add(`crash: ${role}`);
       this.#down(replica);
       clock.after(downMs, () => {
-        if (replica.host !== undefined) return;
+        if (replica.host !== undefined || replica.isLost) return;
         marks.add(`restart: ${role}`);
         this.#up(replica);
       });
@@ -104,12 +113,47 @@ export class FaultInjector {
 
   #up(replica: SimulatedReplica): void {
     replica.start();
-    this.#links.onReplicaUp(replica);
+    if (replica.host !== undefined) this.#links.onReplicaUp(replica);
   }
 
   #down(replica: SimulatedReplica): void {
     replica.crash();
     this.#world.clock.after(LINK_DOWN_MS, () => this.#links.onReplicaDown(replica));
+  }
+
+  /** A watchdog restarts the replica as often as it stops; when there is space again, it runs on. */
+  #fillDisk(id: number, forMs: number, downMs: number): void {
+    const replica = this.#replicas[id];
+    if (replica === undefined || this.#isOver) return;
+    const { clock } = this.#world;
+    this.#world.note(`${replica.end} disk full`);
+    replica.isDiskFull = true;
+    const untilMs = clock.nowMs + forMs;
+    const watch = (): void => {
+      if (this.#isOver) return;
+      if (clock.nowMs >= untilMs) replica.isDiskFull = false;
+      if (replica.isDiskFailing) this.#crash([id], 1);
+      if (clock.nowMs < untilMs || replica.isDiskFailing) clock.after(downMs, watch);
+    };
+    clock.after(downMs, watch);
+  }
+
+  #slowDisk(id: number, flushMs: number, forMs: number): void {
+    const replica = this.#replicas[id];
+    if (replica === undefined) return;
+    this.#world.note(`${replica.end} flushes take ${flushMs} ms more`);
+    replica.stallMs = flushMs;
+    this.#world.clock.after(forMs, () => {
+      replica.stallMs = 0;
+    });
+  }
+
+  #damageDisk(id: number, damage: DiskDamage, downMs: number): void {
+    const replica = this.#replicas[id];
+    const other = this.#replicas[(id + 1) % this.#replicas.length];
+    if (replica === undefined || other === undefined) return;
+    this.#crash([id], downMs);
+    if (replica.host === undefined) replica.damageDisk(damage, other);
   }
 
   #pause(id: number, forMs: number): void {

@@ -86,8 +86,9 @@ export class Simulation {
       };
       const clockSkewMs = Math.floor(skews.between(-options.clockSkewMs, options.clockSkewMs));
       const byzantine = options.byzantine.find(({ replica }) => replica === id)?.behaviour;
+      const clock = options.clocks.find(({ replica }) => replica === id);
       const { disk } = options;
-      return new SimulatedReplica(this.#world, { id, prng, settings, clockSkewMs, disk, byzantine, plant });
+      return new SimulatedReplica(this.#world, { id, prng, settings, clockSkewMs, clock, disk, byzantine, plant });
     });
     this.#clients = Array.from({ length: options.clients }, (_, index) => {
       const prng = this.#prng.fork(`client/${index}`);
@@ -277,8 +278,9 @@ export class Simulation {
     return isCheckpointStable && new Set(places).size === 1;
   }
 
+  /** Those of whom everything is demanded at the end. */
   #correct(): readonly SimulatedReplica[] {
-    return this.#replicas.filter((replica) => replica.isCorrect);
+    return this.#replicas.filter((replica) => replica.isCorrect && !replica.isLost);
   }
 
   /** Ordered reads by the first client, of the texts too: what an unanswered write left behind is to show. */
@@ -319,8 +321,8 @@ export class Simulation {
   }
 
   #status(): readonly string[] {
-    const replicas = this.#replicas.map(({ id, host, isCorrect }) => {
-      if (host === undefined) return `${id} down`;
+    const replicas = this.#replicas.map(({ id, host, isCorrect, isLost }) => {
+      if (host === undefined) return `${id} down${isLost ? ", its disk is lost" : ""}`;
       const { status } = host;
       const role = status.primary === id ? "primary" : "backup";
       const kind = isCorrect ? role : `${role}, Byzantine`;
