@@ -16,6 +16,8 @@ export * from "./checkers/exactly-once.ts";
 export * from "./checkers/linearizability.ts";
 export * from "./checkers/promises.ts";
 export * from "./checkers/state-equality.ts";
+export * from "./checkers/time.ts";
+export * from "./checkers/time-outs.ts";
 export * from "./checkers/validity.ts";
 export * from "./checkers/watermarks.ts";
 export * from "./clock-fault.ts";

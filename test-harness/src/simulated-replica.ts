@@ -40,6 +40,9 @@ import type { Scheduled } from "./virtual-clock.ts";
 import type { Arrival } from "./wire.ts";
 import { EPOCH_MS, type World } from "./world.ts";
 
+/** How full everything is, is looked at after so many events. */
+const FILLS_EVERY = 16;
+
 /** One replica of a simulation. */
 export interface SimulatedReplicaOptions {
   readonly id: number;
@@ -73,6 +76,8 @@ export class SimulatedReplica {
   #isFlushDoomed = false;
   #isStopped = false;
   #viewDrawn = 0;
+  /** Events so far. */
+  #steps = 0;
 
   constructor(world: World, options: SimulatedReplicaOptions) {
     const { cluster } = world;
@@ -351,7 +356,8 @@ export class SimulatedReplica {
     if (this.isCorrect) this.#viewMarks.onExecuted(batch.batchDigest);
     this.#world.note(`${this.end} executed n${batch.seq} ${batch.batchDigest.slice(0, 8)} ${stateRoot.slice(0, 8)}`);
     if (operations.some((operation) => operation.result === undefined)) this.#world.marks.add("operation: threw");
-    this.#tell((checker) => checker.onExecuted?.({ ...batch, replica: this.id, stateRoot, operations }));
+    const agreedMs = operations[0]?.timestampMs;
+    this.#tell((checker) => checker.onExecuted?.({ ...batch, replica: this.id, stateRoot, operations, agreedMs }));
   }
 
   #onFatal(error: Error): void {
@@ -384,6 +390,10 @@ export class SimulatedReplica {
       this.#draw("view", `view ${status.view}`);
     }
     if (!this.isCorrect) return;
+    if (this.#steps++ % FILLS_EVERY === 0) {
+      const fills = this.#host?.fills ?? [];
+      this.#tell((checker) => checker.onFills?.(this.end, fills));
+    }
     this.#viewMarks.onStatus(status, cause, this.#world.cluster.genesis.timeouts.viewChangeMs);
     this.#tell((checker) => checker.onStatus?.(this.id, status));
   }

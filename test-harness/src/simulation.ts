@@ -10,6 +10,8 @@ import { EvidenceChecker } from "./checkers/evidence.ts";
 import { ExactlyOnceChecker } from "./checkers/exactly-once.ts";
 import { PromisesChecker } from "./checkers/promises.ts";
 import { StateEqualityChecker } from "./checkers/state-equality.ts";
+import { TimeChecker } from "./checkers/time.ts";
+import { TimeOutChecker } from "./checkers/time-outs.ts";
 import { ValidityChecker } from "./checkers/validity.ts";
 import { WatermarksChecker } from "./checkers/watermarks.ts";
 import { createCluster, type SimulatedCluster } from "./cluster.ts";
@@ -187,6 +189,12 @@ export class Simulation {
       new PromisesChecker((replica) => !byzantine.has(replica)),
       new WatermarksChecker(checkpointInterval, windowSize),
       new ExactlyOnceChecker(isCorrect),
+      new TimeChecker(),
+      new TimeOutChecker(
+        this.#options.viewChangeMs,
+        () => clock.nowMs,
+        (id) => !this.#options.clocks.some(({ replica }) => replica === id),
+      ),
       new DurabilityChecker(),
       new ValidityChecker(hasher, cluster, clients, (client) => !isCorrect(client)),
       new ClientHistoryChecker(() => clock.nowMs, isCorrect),

@@ -9,6 +9,7 @@ import {
   type Effect,
   type Envelope,
   type FetchBatch,
+  type Fill,
   invariant,
   type Lack,
   type Membership,
@@ -139,6 +140,14 @@ export class Replica {
       pendingRequests: this.#ordering.pendingCount,
       isStranded: this.#gapFiller.isStranded(this.#ordering.lastDelivered),
     };
+  }
+
+  /** How full everything is that others can fill. Looks at all of it: not for each step of a loaded replica. */
+  get fills(): readonly Fill[] {
+    const { windowSize } = this.#options;
+    const executing = { of: "batches handed out for execution", size: this.#executing.size, max: 2 * windowSize };
+    const components = [this.#backlog, this.#ordering, this.#checkpointing, this.#viewChanging];
+    return [executing, ...components.flatMap(({ fills }) => fills)];
   }
 
   /** The view this replica is in, as `status` says. */
