@@ -9,6 +9,8 @@ export type ClockFault = { readonly replica: number } & (
   | { readonly type: "runs-from"; readonly epochMs: number }
 );
 
+export const HOUR_MS = 3_600_000;
+
 /** 1970, 2106 (the end of 32 bits of seconds), as a wall clock would have it. */
 export const EPOCH_1970_MS = 0;
 export const EPOCH_2106_MS: number = 2 ** 32 * 1000;
@@ -31,5 +33,19 @@ export function wallMs(fault: ClockFault | undefined, epochMs: number, nowMs: nu
       return nowMs < fault.atMs ? right + fault.ms : right;
     case "runs-from":
       return fault.epochMs + nowMs;
+  }
+}
+
+/** For marks. */
+export function kindOfClock(fault: ClockFault): string {
+  switch (fault.type) {
+    case "offset":
+      return `${Math.abs(fault.ms) >= HOUR_MS ? "an hour" : "a second"} ${fault.ms > 0 ? "ahead" : "behind"}`;
+    case "runs-from":
+      return fault.epochMs === EPOCH_1970_MS ? "in 1970" : "in 2106";
+    case "strobe":
+      return "strobes";
+    case "set-back":
+      return "set back";
   }
 }

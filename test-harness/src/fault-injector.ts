@@ -1,10 +1,14 @@
 import type { DiskDamage } from "./disk/disk-damage.ts";
+import { isLinked, type LinkShape } from "./link-shape.ts";
 import type { Fault, Victim } from "./options.ts";
 import type { SimulatedReplica } from "./simulated-replica.ts";
 import type { World } from "./world.ts";
 
 /** How long a client takes to notice that a link broke. */
 const LINK_DOWN_MS = 2;
+
+/** So many stable checkpoints behind is worth a mark. */
+const LAG_CHECKPOINTS = 3;
 
 /** What happens to clients when a replica goes or comes. */
 export interface LinkListener {
@@ -38,6 +42,7 @@ export class FaultInjector {
   heal(): void {
     this.#isOver = true;
     this.#world.note("faults end");
+    this.#markLaggards();
     this.#world.network.heal();
     for (const replica of this.#replicas) {
       replica.resume();
@@ -47,6 +52,14 @@ export class FaultInjector {
       if (replica.isDiskFailing) this.#down(replica);
       if (replica.host === undefined && !replica.isLost) this.#up(replica);
     }
+  }
+
+  /** One that was cut off for so long that only the histories of others can bring it back. */
+  #markLaggards(): void {
+    const { checkpointInterval } = this.#world.cluster.genesis;
+    const lows = this.#replicas.flatMap(({ host, isCorrect }) => (isCorrect && host ? [host.status.lowWatermark] : []));
+    const isFarBehind = lows.some((low) => low + LAG_CHECKPOINTS * checkpointInterval <= Math.max(...lows));
+    if (isFarBehind) this.#world.marks.add("partition: several checkpoints behind when it heals");
   }
 
   #inject(fault: Fault): void {
@@ -66,6 +79,8 @@ export class FaultInjector {
         return this.#cut([[`r${fault.from}`, `r${fault.to}`]], fault.forMs);
       case "partition":
         return this.#partition(fault.groups, fault.forMs);
+      case "links":
+        return this.#leaveLinks(fault.shape, fault.order, fault.forMs);
       case "isolate-primaries":
         return this.#isolatePrimaries(fault.times, fault.eachMs);
       case "flush-failure":
@@ -187,6 +202,17 @@ export class FaultInjector {
       groups.some((group) => [a, b].every((end) => group.some((id) => end === `r${id}`)));
     const directions = this.#ends.flatMap((from) =>
       this.#ends.filter((to) => to !== from && !isTogether(from, to)).map((to) => [from, to] as const),
+    );
+    this.#cut(directions, forMs);
+  }
+
+  #leaveLinks(shape: LinkShape, order: readonly number[], forMs: number): void {
+    this.#world.marks.add(`links: ${shape}`);
+    this.#world.note(`links left: ${shape} of ${order.join()}`);
+    const directions = order.flatMap((from, i) =>
+      order.flatMap((to, k) =>
+        i === k || isLinked(shape, i, k, order.length) ? [] : [[`r${from}`, `r${to}`] as const],
+      ),
     );
     this.#cut(directions, forMs);
   }

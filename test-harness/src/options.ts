@@ -2,6 +2,7 @@ import type { ByzantineBehaviour } from "./byzantine.ts";
 import type { ClockFault } from "./clock-fault.ts";
 import type { DiskDamage } from "./disk/disk-damage.ts";
 import type { DiskFaults } from "./disk/flush-times.ts";
+import type { LinkShape } from "./link-shape.ts";
 import type { LinkFaults } from "./network.ts";
 
 /** A replica by its id, or the one that is primary when the fault comes: of the highest view that runs. */
@@ -27,6 +28,8 @@ export type Fault = { readonly atMs: number } & (
   | { readonly type: "cut-edge"; readonly from: number; readonly to: number; readonly forMs: number }
   /** Who is not in one group hears nothing of the others in it. */
   | { readonly type: "partition"; readonly groups: readonly (readonly number[])[]; readonly forMs: number }
+  /** Only some links are left among the replicas, which stand in this order. */
+  | { readonly type: "links"; readonly shape: LinkShape; readonly order: readonly number[]; readonly forMs: number }
   /** The primary is cut off, then the next one, and so on. */
   | { readonly type: "isolate-primaries"; readonly times: number; readonly eachMs: number }
   /** Its disk refuses a flush: the replica stops, and is restarted after `downMs`. */

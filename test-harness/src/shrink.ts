@@ -119,6 +119,8 @@ function victimsOf(fault: Fault): readonly Victim[] {
       return fault.groups.flat();
     case "cut-edge":
       return [fault.from, fault.to];
+    case "links":
+      return fault.order;
     case "isolate-primaries":
       return ["primary"];
     default:

@@ -23,7 +23,7 @@ import type { MemoryStore } from "@quorate/storage/memory";
 import { Guise, type Outgoing } from "./byzantine/guise.ts";
 import type { ByzantineBehaviour } from "./byzantine.ts";
 import type { Checker } from "./checkers/checker.ts";
-import { type ClockFault, wallMs } from "./clock-fault.ts";
+import { type ClockFault, kindOfClock, wallMs } from "./clock-fault.ts";
 import { describeFrame } from "./describe-frame.ts";
 import type { DiskDamage } from "./disk/disk-damage.ts";
 import { FileDisk } from "./disk/file-disk.ts";
@@ -89,6 +89,7 @@ export class SimulatedReplica {
     const seed = cluster.replicaSeeds[options.id] ?? new Uint8Array(0);
     this.#signer = createReplicaSigner({ backend: cluster.backend, seed, self: this.id, cluster: cluster.cluster });
     this.#disk = this.#createDisk();
+    if (options.clock !== undefined) world.marks.add(`clock: ${kindOfClock(options.clock)}`);
     this.#guise = new Guise(world, options.id, this.#signer, options.prng.fork("byzantine"), options.byzantine);
     this.#viewMarks = new ViewMarks(world);
     this.#clients = new Map(cluster.clientSeeds.map((client, i) => [cluster.backend.publicKeyOf(client), i]));

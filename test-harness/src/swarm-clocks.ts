@@ -1,8 +1,6 @@
-import { type ClockFault, EPOCH_1970_MS, EPOCH_2106_MS } from "./clock-fault.ts";
+import { type ClockFault, EPOCH_1970_MS, EPOCH_2106_MS, HOUR_MS } from "./clock-fault.ts";
 import type { SimulationOptions } from "./options.ts";
 import type { Prng } from "./prng.ts";
-
-const HOUR_MS = 3_600_000;
 
 /** What is wrong with the clocks of one seed; only one of the f is decades away. */
 export function clocksFor(

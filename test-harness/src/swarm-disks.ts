@@ -6,7 +6,7 @@ import type { Prng } from "./prng.ts";
 /** Of so many seeds without a Byzantine replica every second one damages a disk, and all have files. */
 const DAMAGE_EVERY = 8;
 /** Of so many seeds with Byzantine replicas one has files. */
-const FILES_EVERY = 14;
+const FILES_EVERY = 30;
 
 /** What disks are drawn by. */
 export interface DiskDraw {

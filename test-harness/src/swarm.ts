@@ -4,6 +4,7 @@ import { byzantineFor, faultsOfByzantine } from "./swarm-byzantine.ts";
 import { clocksFor } from "./swarm-clocks.ts";
 import { diskFaultsFor, storeFor } from "./swarm-disks.ts";
 import { faultsFor } from "./swarm-faults.ts";
+import { partitionsFor } from "./swarm-partitions.ts";
 
 /** Every so many seeds one runs real signatures and the wire codec. */
 const REAL_SCHEME_EVERY = 20;
@@ -28,6 +29,7 @@ export function optionsForSeed(seed: number): SimulationOptions {
     store,
     faulty: byzantine.length,
   });
+  const partitions = partitionsFor(prng.fork("partitions"), seed, replicas, safetyMs);
   const clocks = clocksFor(prng.fork("clocks"), replicas, byzantine);
   const faults = faultsFor(prng.fork("faults"), replicas, safetyMs);
   return {
@@ -77,7 +79,7 @@ export function optionsForSeed(seed: number): SimulationOptions {
       slowMs: 150,
     },
     safetyMs,
-    faults: [...faults, ...faultsOfDisks, ...faultsOfByzantine(byzantine, replicas, safetyMs)].sort(
+    faults: [...faults, ...faultsOfDisks, ...partitions, ...faultsOfByzantine(byzantine, replicas, safetyMs)].sort(
       (a, b) => a.atMs - b.atMs,
     ),
     byzantine,

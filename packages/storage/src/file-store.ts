@@ -20,6 +20,8 @@ export interface FileStoreOptions {
   readonly schedule: (complete: () => void) => void;
   /** Small ones make small files; as in production unless given. */
   readonly sizes?: SegmentSizes;
+  /** Bytes of history that `trim` leaves; `HISTORY_BYTES_MAX` unless given. */
+  readonly historyBytesMax?: number;
 }
 
 /** The entries of a store in which nothing has been written; its log is an empty first segment. */
@@ -64,7 +66,7 @@ export class FileStore extends KeyspaceStore {
       await log.close();
     };
     const domains = new FlushDomains({ log, rest, later: (task) => files.later(task), close });
-    super(log, rest, domains, HISTORY_BYTES_MAX);
+    super(log, rest, domains, options.historyBytesMax ?? HISTORY_BYTES_MAX);
     this.#log = log;
     this.#rest = rest;
     this.#power = power;
