@@ -6,6 +6,7 @@ import {
   type CheckpointCertificate,
   type Effect,
   type Envelope,
+  FETCH_COMMITTED_MAX,
   type Fill,
   invariant,
   memberOf,
@@ -99,7 +100,9 @@ export class Replica {
   /** How full everything is that others can fill. Looks at all of it: not for each step of a loaded replica. */
   get fills(): readonly Fill[] {
     const { windowSize } = this.#options;
-    const executing = { of: "batches handed out for execution", size: this.#executing.size, max: 2 * windowSize };
+    // While a flush takes its time: the window, and what was asked for of a history.
+    const max = windowSize + FETCH_COMMITTED_MAX;
+    const executing = { of: "batches handed out for execution", size: this.#executing.size, max };
     const components = [this.#backlog, this.#ordering, this.#checkpointing, this.#viewChanging];
     return [executing, ...components.flatMap(({ fills }) => fills)];
   }
