@@ -109,19 +109,21 @@ describe("A simulated disk of files", () => {
   });
 
   it("catches a recovery that drops a group which was flushed", () => {
-    const dropsLast = (files: LogFiles): LogFiles =>
-      Object.assign(Object.create(files) as LogFiles, {
-        place: files.place,
-        read: (segment: number) => {
-          const content = files.read(segment);
-          return content.subarray(0, Math.max(0, content.lastIndexOf("QWAL")));
-        },
-        segments: () => files.segments(),
-        truncate: (segment: number, length: number) => files.truncate(segment, length),
-        open: (segment: number) => files.open(segment),
-        openToRead: (segment: number) => files.openToRead(segment),
-        later: (task: () => void) => files.later(task),
-      });
+    const dropsLast = (files: LogFiles): LogFiles => ({
+      place: files.place,
+      segments: () => files.segments(),
+      read: (segment) => {
+        const content = files.read(segment);
+        return content.subarray(0, Math.max(0, content.lastIndexOf("QWAL")));
+      },
+      truncate: (segment, length) => files.truncate(segment, length),
+      removeNow: (segment) => files.removeNow(segment),
+      remove: (segment) => files.remove(segment),
+      open: (segment) => files.open(segment),
+      create: (segment, done) => files.create(segment, done),
+      openToRead: (segment) => files.openToRead(segment),
+      later: (task) => files.later(task),
+    });
     const scene = rig("drops", dropsLast);
     fill(scene, scene.disk, 3);
     scene.disk.crash();
