@@ -136,9 +136,9 @@ describe("The witness of a log", () => {
   const entry = (seq: number): LogEntry => ({ seq: sequenceNumber(seq), record: Uint8Array.of(seq) });
   const scene = (): LogWitness => {
     const witness = new LogWitness();
-    witness.begin([entry(1)]);
+    witness.begin(0);
     const log = witness.watch({ append: () => undefined, cut: () => undefined, entries: () => [] });
-    for (const seq of [2, 3, 4]) {
+    for (const seq of [1, 2, 3, 4]) {
       log.append(sequenceNumber(seq), Uint8Array.of(seq));
       witness.onWrite();
       if (seq < 4) witness.onDurable();
@@ -149,6 +149,15 @@ describe("The witness of a log", () => {
   it("accepts all that was durable, with or without the write under way", () => {
     expect(scene().lackedBy([1, 2, 3].map(entry))).to.equal(0);
     expect(scene().lackedBy([1, 2, 3, 4].map(entry))).to.equal(0);
+  });
+
+  it("counts on over lives, with the write under way if it was kept", () => {
+    for (const kept of [3, 4]) {
+      const witness = scene();
+      witness.begin(kept);
+      expect(witness.lackedBy(Array.from({ length: kept }, (_, i) => entry(i + 1)))).to.equal(0);
+      expect(witness.lackedBy([entry(1)])).to.equal(kept - 1);
+    }
   });
 
   it("counts the groups that are missing at the end, and refuses what was never there", () => {

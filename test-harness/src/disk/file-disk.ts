@@ -81,7 +81,7 @@ export class FileDisk implements SimulatedDisk {
       const entries = [...store.log.entries()];
       this.#probe(store);
       if (!this.#isWhole(entries)) return undefined;
-      this.#witness.begin(entries);
+      this.#witness.begin(store.flushedGroups);
       this.#store = store;
       this.#commitLazily(store);
       this.#watched = watchedStore(store, this.#witness);

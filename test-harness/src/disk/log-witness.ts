@@ -1,25 +1,23 @@
-import { compareBytes, type SequenceNumber } from "@quorate/protocol";
+import { compareBytes, invariant, type SequenceNumber } from "@quorate/protocol";
 import type { DurableLog, LogEntry } from "@quorate/storage";
 
 type Operation =
   | { readonly type: "append"; readonly entry: LogEntry }
   | { readonly type: "cut"; readonly upTo: SequenceNumber };
 
-/** Remembers what one life of a replica wrote into its log, and what of it was durable; bounded by the length of a run. */
+/** Remembers what a replica wrote into its log in all its lives, and what of it was durable; bounded by the length of a run. */
 export class LogWitness {
-  /** What the log held when this life began. */
-  #before: readonly LogEntry[] = [];
-  /** What each durable write of this life held. */
-  #durable: Operation[][] = [];
+  /** What each durable write held: the groups of the log, from the first. */
+  readonly #durable: Operation[][] = [];
   /** The group that is being written. */
   #writing: Operation[] = [];
   /** Written by nobody yet. */
   #pending: Operation[] = [];
 
-  /** A life begins with these entries. */
-  begin(entries: Iterable<LogEntry>): void {
-    this.#before = [...entries];
-    this.#durable = [];
+  /** A life begins with so many groups: it may be with the one that was being written when the last life ended. */
+  begin(groups: number): void {
+    if (groups > this.#durable.length) this.#durable.push(this.#writing);
+    invariant(groups === this.#durable.length, "log-witness.groups", { groups, durable: this.#durable.length });
     this.#writing = [];
     this.#pending = [];
   }
@@ -52,12 +50,12 @@ export class LogWitness {
   }
 
   /**
-   * How many of the last durable groups the log lacks after this life; 0 when it holds all of them, and perhaps the one
+   * How many of the last durable groups the log lacks after a life; 0 when it holds all of them, and perhaps the one
    * that was being written; undefined when it holds what was never there.
    */
   lackedBy(found: Iterable<LogEntry>): number | undefined {
     const entries = [...found];
-    const states = [this.#before];
+    const states: (readonly LogEntry[])[] = [[]];
     for (const group of this.#durable) states.push(applied(states.at(-1) ?? [], group));
     const last = states.at(-1) ?? [];
     if (isSame(entries, last) || isSame(entries, applied(last, this.#writing))) return 0;
