@@ -31,3 +31,4 @@ export {
 } from "./replica-links.ts";
 export { type MetricSource, replicaMetrics } from "./replica-metrics.ts";
 export { type ProcessStatus, type RunningReplica, type StartOptions, startReplica } from "./replica-process.ts";
+export { type SavedTrace, saveTrace, TRACE_FILES_MAX } from "./save-trace.ts";

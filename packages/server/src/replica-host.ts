@@ -1,5 +1,5 @@
 import type { Codec } from "@quorate/codec";
-import { createViewChangeComposer, digestBatch, type Verifier } from "@quorate/crypto";
+import { digestBatch, type Verifier } from "@quorate/crypto";
 import {
   assertNever,
   type BatchComposer,
@@ -21,7 +21,6 @@ import {
   type Signer,
   sequenceNumber,
   sequenceNumberOf,
-  timestampMs,
   type VerifiedRequest,
   type ViewNumber,
   viewNumber,
@@ -44,7 +43,10 @@ import { HistoryDonor } from "./history-donor.ts";
 import { DEFAULT_HOST_SETTINGS, type HostSettings } from "./host-settings.ts";
 import { Ingress, JUNK_CODES } from "./ingress.ts";
 import type { HostObserver, HostPorts, IngressRejection } from "./ports.ts";
+import { replicaOptionsOf } from "./replica-options.ts";
+import type { ReplicaTrace } from "./replica-trace.ts";
 import { SteadyClock } from "./steady-clock.ts";
+import { StepRecorder } from "./step-recorder.ts";
 
 /** How one replica runs; everything that all replicas share comes from genesis. */
 export interface HostOptions {
@@ -81,6 +83,7 @@ export class ReplicaHost {
   readonly #membership: Membership;
   readonly #others: readonly ReplicaId[];
   readonly #replica: Replica;
+  readonly #recorder: StepRecorder;
   readonly #gate = new OutputGate();
   readonly #executor: Executor;
   readonly #ingress: Ingress;
@@ -138,7 +141,9 @@ export class ReplicaHost {
       view: viewNumber(0),
     };
     const { base, recovery } = recover(genesisBase, disk);
-    this.#replica = new Replica(this.#replicaOptions(), base, recovery);
+    this.#replica = new Replica(replicaOptionsOf(options), base, recovery);
+    const { tracedStepsMax: stepsMax, tracedBytesMax: bytesMax } = { ...DEFAULT_HOST_SETTINGS, ...options.settings };
+    this.#recorder = new StepRecorder({ stepsMax, bytesMax }, { base, recovery });
     this.#view = this.#replica.view;
     this.#target = this.#replica.target;
     this.#ingress = new Ingress({
@@ -173,6 +178,21 @@ export class ReplicaHost {
   /** See `EvidenceShelf.kept`. */
   keptEvidence(): Iterable<KeptEvidence> {
     return this.#evidence.kept();
+  }
+
+  /** What came before `failure`, to be kept for those who look for its cause; see `encodeReplicaTrace`. */
+  trace(failure: Error, madeBy: string): Omit<ReplicaTrace, "format"> {
+    const { genesis, cluster, signer } = this.#options;
+    const { name, message, stack = "" } = failure;
+    return {
+      madeBy,
+      genesis,
+      cluster,
+      replica: signer.self,
+      settings: { ...DEFAULT_HOST_SETTINGS, ...this.#options.settings },
+      failure: { name, message, stack },
+      ...this.#recorder.steps(),
+    };
   }
 
   /** To be called once, when frames can be sent. */
@@ -280,7 +300,10 @@ export class ReplicaHost {
   }
 
   #stepOne(event: ReplicaEvent): void {
-    const stepped = this.#replica.step(event, this.#now());
+    const atMs = this.#now();
+    this.#recorder.begin(event, atMs);
+    const stepped = this.#replica.step(event, atMs);
+    this.#recorder.end(stepped);
     // Most votes change a count and ask for nothing.
     if (stepped.length === 0) return;
     this.#observeView();
@@ -431,31 +454,6 @@ export class ReplicaHost {
       seq: sequenceNumber(0),
       stateRoot: cluster as string as CheckpointCertificate["stateRoot"],
       signatures: [],
-    };
-  }
-
-  #replicaOptions(): ConstructorParameters<typeof Replica>[0] {
-    const { genesis, cluster, signer, composer, hasher } = this.#options;
-    const settings = { ...DEFAULT_HOST_SETTINGS, ...this.#options.settings };
-    return {
-      signer,
-      composer,
-      viewChangeComposer: createViewChangeComposer({ signer, hasher, cluster }),
-      nullBatch: composer.compose(timestampMs(0), []),
-      checkpointInterval: genesis.checkpointInterval,
-      windowSize: genesis.windowSize,
-      limits: genesis.limits,
-      clockToleranceMs: genesis.timeouts.clockToleranceMs,
-      statusIntervalMs: genesis.timeouts.statusIntervalMs,
-      viewChangeMs: genesis.timeouts.viewChangeMs,
-      viewChangeMaxMs: genesis.timeouts.viewChangeMaxMs,
-      pipelineDepthMax: settings.pipelineDepthMax,
-      queue: {
-        pendingMax: settings.pendingRequestsMax,
-        pendingPerClientMax: settings.pendingRequestsPerClientMax,
-        pendingBytesMax: settings.pendingBytesMax,
-        clockedMax: settings.clockedRequestsMax,
-      },
     };
   }
 
