@@ -9,4 +9,6 @@ export { describeStep } from "./describe-step.ts";
 export type { ReplicaEvent } from "./events.ts";
 export { OutputGate, type Released, type WriteNumber } from "./output-gate.ts";
 export { type RecoveredDisk, recover, type VerifiedLogRecord } from "./recovery.ts";
-export { type Recovery, Replica, type ReplicaOptions, type ReplicaStatus } from "./replica.ts";
+export { Relevance } from "./relevance.ts";
+export { Replica } from "./replica.ts";
+export type { Recovery, ReplicaOptions, ReplicaStatus } from "./replica-options.ts";

@@ -11,7 +11,6 @@ export * from "./ingress.ts";
 export * from "./ports.ts";
 export * from "./replay-trace.ts";
 export * from "./replica-host.ts";
-export * from "./replica-options.ts";
 export * from "./replica-trace.ts";
 export * from "./steady-clock.ts";
 export * from "./step-recorder.ts";

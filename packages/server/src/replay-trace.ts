@@ -1,7 +1,7 @@
 import { createBatchComposer } from "@quorate/crypto";
 import type { Hasher, Signer } from "@quorate/protocol";
 import { describeStep, Replica } from "@quorate/replica";
-import { replicaOptionsOf } from "./replica-options.ts";
+import { replicaOptionsOf } from "./replica-setup.ts";
 import type { ReplicaTrace } from "./replica-trace.ts";
 import type { RecordedStep } from "./step-recorder.ts";
 
