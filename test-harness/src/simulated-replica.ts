@@ -66,6 +66,7 @@ export class SimulatedReplica {
   #replied = new Set<string>();
   #isFlushDoomed = false;
   #viewDrawn = 0;
+  #fatal: Error | undefined;
 
   constructor(world: World, options: SimulatedReplicaOptions) {
     const { cluster, clock, marks } = world;
@@ -99,6 +100,14 @@ export class SimulatedReplica {
   /** Whether its disk fails, and so stops it or has stopped it; only a restart helps. */
   get isDiskFailing(): boolean {
     return this.#isFlushDoomed;
+  }
+  /** What ended it, if its own code did. */
+  get fatal(): Error | undefined {
+    return this.#fatal;
+  }
+  /** What came before that. */
+  get trace(): ReturnType<ReplicaHost["trace"]> | undefined {
+    return this.#fatal && this.#host?.trace(this.#fatal, `the simulator, ${this.end}`);
   }
   /** The disk as it is now. */
   get store(): SimulatedDisk["store"] {
@@ -322,7 +331,10 @@ export class SimulatedReplica {
   }
 
   #onFatal(error: Error): void {
-    if (!this.#isFlushDoomed && this.isCorrect) return this.#world.fail(error);
+    if (!this.#isFlushDoomed && this.isCorrect) {
+      this.#fatal = error;
+      return this.#world.fail(error);
+    }
     if (!this.isCorrect) this.#world.marks.add("byzantine: stopped by its own lies");
     this.#world.marks.add("disk: flush failed");
     this.#world.note(`${this.end} stopped: ${error.message}`);
