@@ -61,6 +61,7 @@ export class RequestQueue {
   /** In order of arrival; a Set, so that removal is cheap. */
   readonly #ready = new Set<Pending>();
   #bytes = 0;
+  #displaced = 0;
 
   constructor(limits: RequestQueueLimits) {
     this.#limits = limits;
@@ -71,6 +72,10 @@ export class RequestQueue {
   }
   get readyCount(): number {
     return this.#ready.size;
+  }
+  /** How many have given way to others so far. */
+  get displaced(): number {
+    return this.#displaced;
   }
 
   /** Since when the oldest request whose turn it is has been waiting. */
@@ -316,6 +321,7 @@ export class RequestQueue {
       leavingBytes += other.bytes;
       if (!this.#hasRoomFor(pending, leaving.length, leavingBytes)) continue;
       for (const gone of leaving) this.#remove(gone);
+      this.#displaced += leaving.length;
       return true;
     }
     return false;

@@ -9,6 +9,7 @@ export { type EvidenceDocument, evidenceDocumentOf, parseEvidenceDocument } from
 export { EXPOSITION_CONTENT_TYPE, exposition, type MetricFamily, type MetricSample } from "./exposition.ts";
 export * from "./host.ts";
 export { type KeptEvidenceList, type KeptOnDisk, type KeptPiece, readKeptEvidence } from "./kept-evidence.ts";
+export { type LinkCount, LinkCounts } from "./link-counts.ts";
 export type { Traffic } from "./peer-traffic.ts";
 export { type Readiness, readinessOf } from "./readiness.ts";
 export { ReplicaCounters } from "./replica-counters.ts";
@@ -23,7 +24,6 @@ export {
   writeOnce,
 } from "./replica-folder.ts";
 export {
-  type InvalidFrames,
   type LinkEvents,
   type PeerStatus,
   ReplicaLinks,

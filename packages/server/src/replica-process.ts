@@ -254,7 +254,7 @@ class ReplicaProcess implements RunningReplica {
       peers: this.#links.peers,
       clients: this.#links.clientCount,
       listener: this.#links.listener,
-      invalidFrames: this.#links.invalidFrames,
+      links: this.#links.counts,
       process: {
         startedMs: performance.timeOrigin,
         cpuSeconds: (user + system) / 1e6,
