@@ -19,6 +19,6 @@ export const DEFAULT_HOST_SETTINGS: HostSettings = {
   pendingRequestsPerClientMax: 1_024,
   pendingBytesMax: 64 * 1024 * 1024,
   clockedRequestsMax: 1_024,
-  tracedStepsMax: 8_192,
-  tracedBytesMax: 16 * 1024 * 1024,
+  tracedStepsMax: 2_048,
+  tracedBytesMax: 4 * 1024 * 1024,
 };
