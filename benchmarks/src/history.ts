@@ -34,7 +34,8 @@ export async function recordHistory(options: HistoryOptions): Promise<HistoryRep
     const workload = new Workload((line) => writeSync(file, line));
     const startedMs = performance.now();
     const clients: TestClient[] = [];
-    for (let i = 0; i < options.clients; i++) clients.push(await cluster.connect({ settings: { defaultDeadlineMs: DEADLINE_MS } }));
+    for (let i = 0; i < options.clients; i++)
+      clients.push(await cluster.connect({ settings: { defaultDeadlineMs: DEADLINE_MS } }));
     const load = Promise.all(clients.map((client, index) => workload.run(client, index, options)));
     const primariesKilled = await killPrimaries(cluster, workload, options, load);
     await load;
