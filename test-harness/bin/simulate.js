@@ -41,7 +41,7 @@ if (options.help) {
   process.exit(0);
 }
 const draw = { isSwarm: options.swarm, isByzantine: options.byzantine };
-prepare("simulate", "test-harness");
+await prepare("simulate", "test-harness");
 const harness = await import("../dist/index.js");
 process.exitCode = await run();
 

@@ -10,6 +10,7 @@ export { EXPOSITION_CONTENT_TYPE, exposition, type MetricFamily, type MetricSamp
 export * from "./host.ts";
 export { type KeptEvidenceList, type KeptOnDisk, type KeptPiece, readKeptEvidence } from "./kept-evidence.ts";
 export { type LinkCount, LinkCounts } from "./link-counts.ts";
+export { makeFolder } from "./make-folder.ts";
 export type { Traffic } from "./peer-traffic.ts";
 export { type Readiness, readinessOf } from "./readiness.ts";
 export { ReplicaCounters } from "./replica-counters.ts";
