@@ -37,6 +37,11 @@ export class MutationRun {
     this.#limitSeconds = limitSeconds;
   }
 
+  /** Where the copy is, until `close`. */
+  get folder(): string {
+    return this.#copy.root;
+  }
+
   /**
    * Plants the mutant, runs its detectors until one notices, and takes it out again.
    *
