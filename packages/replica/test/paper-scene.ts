@@ -10,7 +10,7 @@ import {
   type ViewChange,
   viewNumber,
 } from "@quorate/protocol";
-import { envelopeOf, epoch, Node, type Packet, requestOf, seqOf } from "./builders.ts";
+import { type Disk, envelopeOf, epoch, Node, type Packet, requestOf, seqOf } from "./builders.ts";
 import { batchOf, newViewOf, type Promised, primary, rootOf, viewChangeOf } from "./paper-messages.ts";
 
 export interface Place {
@@ -24,8 +24,9 @@ export class Lone {
   readonly packets: Packet[] = [];
   isFlushing = true;
 
-  constructor(self = 1) {
-    this.node = new Node(self, (packet) => this.packets.push(packet));
+  /** @param disk what a crash has left, for a replica that starts again. */
+  constructor(self = 1, disk?: Disk) {
+    this.node = new Node(self, (packet) => this.packets.push(packet), disk);
     this.node.flush();
     this.forget();
   }
@@ -103,6 +104,11 @@ export class Lone {
     this.packets.length = 0;
     this.node.effects.length = 0;
     return this;
+  }
+
+  /** The replica after a crash, on what was durable. */
+  restarted(): Lone {
+    return new Lone(this.node.id, this.node.durable());
   }
 
   /** What was said since the last `forget`, each once though it went to several: "prepare 0/1". */

@@ -1,6 +1,7 @@
 import { replicaId, viewNumber } from "@quorate/protocol";
 import { expect } from "chai";
 import { Cluster, digestOf, epoch, K, newReplica, type Packet, requestOf, seqOf, VIEW_CHANGE_MS } from "./builders.ts";
+import { Lone } from "./paper-scene.ts";
 
 /** A cluster of which some replicas are silent, to whom and from whom everything is lost. */
 class LossyCluster extends Cluster {
@@ -96,6 +97,15 @@ describe("a view change (OSDI'99 §4.4)", () => {
     cluster.askAll("a").wait(VIEW_CHANGE_MS);
     for (let i = 0; i < 3 * K; i++) cluster.askAll(`after ${i}`);
     expect(cluster.nodes.slice(1).map(({ status }) => status.lowWatermark)).to.deep.equal([3 * K, 3 * K, 3 * K]);
+  });
+
+  it("a backup that enters a view passes all that waits on to its primary at once", () => {
+    const backup = new Lone(3).request("a").request("b").timeOut("progress", VIEW_CHANGE_MS).forget().plainNewView(1);
+    const passedOn = backup.packets.flatMap(({ to, frame }) => (frame.type === "request" ? [{ to, ...frame }] : []));
+    expect(passedOn.map(({ to, request }) => [to, request])).to.deep.equal([
+      [1, requestOf("a").request],
+      [1, requestOf("b").request],
+    ]);
   });
 
   it("takes a proposal of the new primary that overtakes its NEW-VIEW, and leaves votes out of turn", () => {

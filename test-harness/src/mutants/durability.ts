@@ -48,7 +48,7 @@ export const DURABILITY_MUTANTS: readonly Mutant[] = [
     edits: [
       { find: "if (seq > stable && view > before) highest", replace: "if (seq > stable && view < before) highest" },
     ],
-    caughtBy: ["packages/replica/test/view-crash.test.ts", "packages/replica/test/recovery.test.ts"],
+    caughtBy: ["packages/replica/test/recovery.test.ts"],
   },
   {
     name: "recovery-forgets-what-it-accepted",

@@ -93,7 +93,7 @@ export const VIEW_MUTANTS: readonly Mutant[] = [
     bug: "f others, who may all be liars, make a replica leave its view",
     file: VIEW_CHANGING,
     edits: [{ find: "beyond.length < weakQuorumSize", replace: "beyond.length < -1 + weakQuorumSize" }],
-    caughtBy: [FOLLOWING],
+    caughtBy: [LEAVING],
   },
   {
     name: "joins-the-highest-view",
@@ -101,7 +101,7 @@ export const VIEW_MUTANTS: readonly Mutant[] = [
     bug: "with f+1 VIEW-CHANGEs it moves to the highest of their views, which a liar chose",
     file: VIEW_CHANGING,
     edits: [{ find: "viewNumber(Math.min(...beyond))", replace: "viewNumber(Math.max(...beyond))" }],
-    caughtBy: [FOLLOWING],
+    caughtBy: [LEAVING],
   },
   {
     name: "clock-of-the-new-view-starts-at-once",
