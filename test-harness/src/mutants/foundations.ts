@@ -58,7 +58,7 @@ export const FOUNDATION_MUTANTS: readonly Mutant[] = [
         replace: "signature.length === SIGNATURE_SIZE && isPointAllowed(signature)",
       },
     ],
-    caughtBy: ["packages/crypto/test/validity-rule.test.ts"],
+    caughtBy: ["packages/crypto/test/signature-backend.test.ts"],
   },
   {
     name: "merkle-leaves-hashed-as-nodes",

@@ -53,13 +53,16 @@ export class MutationRun {
     const path = this.#copy.pathOf(mutant.file);
     const source = readFileSync(path, "utf8");
     const planted = plantMutant(mutant, source);
-    for (const detector of mutant.caughtBy) await this.#expectSound(detector);
-    writeFileSync(path, planted);
     let by: string | undefined;
-    try {
-      by = await this.#noticedBy(mutant);
-    } finally {
-      writeFileSync(path, source);
+    for (const detector of mutant.caughtBy) {
+      await this.#expectSound(detector);
+      writeFileSync(path, planted);
+      try {
+        by = await this.#noticed(mutant, detector);
+      } finally {
+        writeFileSync(path, source);
+      }
+      if (by !== undefined) break;
     }
     const { name, rule, bug, harmless } = mutant;
     const seconds = Number(((performance.now() - startedAt) / 1_000).toFixed(1));
@@ -84,16 +87,11 @@ export class MutationRun {
     this.#sound.add(name);
   }
 
-  async #noticedBy({ name, caughtBy }: Mutant): Promise<string | undefined> {
-    for (const detector of caughtBy) {
-      const verdict = await runDetector(this.#copy.root, detector, this.#limitSeconds);
-      if (verdict.type === "failed") return verdict.by;
-      if (verdict.type === "broken")
-        throw new MutantError(
-          "mutant.broken",
-          `mutant ${name}: ${nameOfDetector(detector)} cannot run: ${verdict.output}`,
-        );
-    }
-    return undefined;
+  /** The sources are those with the mutant. */
+  async #noticed({ name }: Mutant, detector: Detector): Promise<string | undefined> {
+    const verdict = await runDetector(this.#copy.root, detector, this.#limitSeconds);
+    if (verdict.type !== "broken") return verdict.type === "failed" ? verdict.by : undefined;
+    const message = `mutant ${name}: ${nameOfDetector(detector)} cannot run: ${verdict.output}`;
+    throw new MutantError("mutant.broken", message);
   }
 }

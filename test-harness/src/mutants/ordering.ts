@@ -325,6 +325,22 @@ export const ORDERING_MUTANTS: readonly Mutant[] = [
     caughtBy: ["packages/replica/test/backlog.test.ts"],
   },
   {
+    name: "lacks-not-said",
+    rule: "4.8",
+    bug: "a replica never says what it misses, so that one lost message stops it",
+    file: "packages/pbft-core/src/window.ts",
+    edits: [{ find: "const last = Math.min(upTo, this.#high);", replace: "const last = Math.min(upTo, this.#low);" }],
+    caughtBy: [CLUSTER],
+  },
+  {
+    name: "history-not-served",
+    rule: "4.8",
+    bug: "whoever is behind hears nothing of what was decided meanwhile",
+    file: "packages/replica/src/status-exchange.ts",
+    edits: [{ find: "if (first > end || first === 0) return;", replace: "if (first >= 0) return;" }],
+    caughtBy: [{ seeds: [0, 1, 2, 3] }],
+  },
+  {
     name: "log-cut-too-high",
     rule: "8.3",
     bug: "the record of the stable checkpoint is cut away with what lies below it",

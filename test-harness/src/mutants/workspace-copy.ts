@@ -27,6 +27,8 @@ export class WorkspaceCopy {
     linkModules(original, this.root);
     for (const project of readdirSync(join(original, "packages"))) {
       const folder = join("packages", project);
+      // Tests of what is no entry point import what was compiled: here that is the source, `.js` for `.ts`.
+      symlinkSync("src", join(this.root, folder, "dist"));
       if (readdirSync(join(original, folder)).includes("node_modules"))
         linkModules(join(original, folder), join(this.root, folder));
     }
