@@ -110,8 +110,8 @@ export const VIEW_MUTANTS: readonly Mutant[] = [
     file: VIEW_CHANGING,
     edits: [
       {
-        find: "if (held.length < quorum) return undefined;\n    if (!this.#isTimerRunning) this.#startTimer(out);",
-        replace: "if (!this.#isTimerRunning) this.#startTimer(out);\n    if (held.length < quorum) return undefined;",
+        find: "this.#atOrBeyondTarget >= quorum",
+        replace: "this.#atOrBeyondTarget >= 1",
       },
     ],
     caughtBy: [LEAVING],
