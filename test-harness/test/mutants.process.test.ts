@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -82,6 +83,28 @@ describe("npm run mutants", () => {
 
     expect(error?.message).to.contain("did not end in 0.001 s");
     expect(existsSync(hasty.folder)).to.equal(false);
+  });
+});
+
+describe("The command for mutants", () => {
+  const command = (...args: readonly string[]): { status: number | null; stdout: string; stderr: string } =>
+    spawnSync(process.execPath, ["test-harness/bin/mutants.js", ...args], { cwd: root, encoding: "utf8" });
+
+  it("lists them all, for people and for programs, and runs nothing", () => {
+    const listed = command("--list", "--json").stdout.trim().split("\n");
+
+    expect(listed.map((line) => JSON.parse(line).name)).to.deep.equal(MUTANTS.map(({ name }) => name));
+    const { stdout } = command("--list", "--only", QUICK[0]!);
+    expect(stdout).to.match(
+      /^time-outs-never-grow \(protocol rule 7\.3\)\n .*\n {2}in packages\/.*\n {2}caught by packages\//,
+    );
+  });
+
+  it("refuses a name that it does not know", () => {
+    const { status, stderr } = command("--only", "time-outs-never");
+
+    expect(status).to.equal(2);
+    expect(stderr).to.contain("There is no mutant time-outs-never; npm run mutants -- --list shows all.");
   });
 });
 

@@ -272,6 +272,16 @@ describe("restoring (protocol rule 8.2)", () => {
       expect([after.effects, after.ordering.framesFor(lack)]).to.deep.equal([[], said]);
     });
 
+  it("a backup that had only accepted has its PREPARE of before for whoever lacks it", () => {
+    const before = new Scene().prePrepare(a);
+    const after = new Scene();
+    after.ordering.restore({
+      slots: [{ prePrepare: prePrepareOf(a.digest), batch: a, prepares: undefined }],
+      prepared: [],
+    });
+    expect(after.ordering.framesFor(lack)).to.deep.equal(before.ordering.framesFor(lack)).and.have.length(2);
+  });
+
   it("what was accepted before is not accepted otherwise after", () => {
     const scene = new Scene();
     scene.ordering.restore({

@@ -1,8 +1,10 @@
+import { DOOR_MUTANTS } from "./doors.ts";
 import { DURABILITY_MUTANTS } from "./durability.ts";
 import { EXECUTION_MUTANTS } from "./execution.ts";
 import { FOUNDATION_MUTANTS } from "./foundations.ts";
 import type { Mutant } from "./mutant.ts";
 import { ORDERING_MUTANTS } from "./ordering.ts";
+import { RECOVERED_MUTANTS } from "./recovered.ts";
 import { REPLICA_MUTANTS } from "./replicas.ts";
 import { VIEW_MUTANTS } from "./views.ts";
 
@@ -13,5 +15,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...REPLICA_MUTANTS,
   ...EXECUTION_MUTANTS,
   ...VIEW_MUTANTS,
+  ...RECOVERED_MUTANTS,
   ...DURABILITY_MUTANTS,
+  ...DOOR_MUTANTS,
 ];
