@@ -34,6 +34,7 @@ export * from "./history/history-recorder.ts";
 export * from "./history/kv-model.ts";
 export * from "./link-shape.ts";
 export * from "./marks.ts";
+export * from "./mutants/index.ts";
 export * from "./network.ts";
 export * from "./options.ts";
 export * from "./options-file.ts";

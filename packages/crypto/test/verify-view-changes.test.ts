@@ -109,6 +109,23 @@ describe("a verified VIEW-CHANGE", () => {
     expect(verificationsOf(() => verifier.verifyViewChange(others, membership))).to.equal(1);
   });
 
+  it("is not made of what was proven for another digest, or for another state", () => {
+    const verifier = scene.newVerifier();
+    const [first] = claims;
+    verifier.verifyViewChange(scene.viewChange(0, 8, claims).viewChange, membership);
+    const lies = claims.map((claim) => (claim === first ? { ...claim, digest: digestOf("never prepared") } : claim));
+    const lie = scene.viewChange(0, 8, lies).viewChange;
+    const unproven = lie.certificates.map((certificate, i) =>
+      i === 0 ? { ...certificate, prepares: [] } : certificate,
+    );
+    expect(verifier.verifyViewChange({ ...lie, certificates: unproven }, membership), "digest").to.equal(undefined);
+
+    const stable = { ...good.envelope.message.stable, stateRoot: digestOf("never stable") };
+    const other = resigned(scene, good, { ...good.envelope.message, stable });
+    const checkpoint = { ...good.checkpoint, stateRoot: stable.stateRoot };
+    expect(verifier.verifyViewChange({ ...other, checkpoint }, membership), "state").to.equal(undefined);
+  });
+
   it("carries certificates that hold even if those that came do not, so that it can be passed on", () => {
     const verifier = scene.newVerifier();
     const first = verifier.verifyViewChange(scene.viewChange(0, 8, claims).viewChange, membership);

@@ -108,6 +108,7 @@ describe("entering a view as a backup", () => {
     scene.take(scene.ordering.onCommitted(entryOf(3, b), scene.out));
     scene.forget().enter(1, [a.digest, nothing, b.digest]);
     expect(scene.votes).to.deep.equal(["prepare 1/2"]);
+    expect(scene.spoken, "nor is anything asked for").to.deep.equal(["prepare"]);
     scene.preparesHere([0], nothing, 2).commitsHere([0, 1], nothing, 2);
     expect(scene.delivered).to.deep.equal([1, 2, 3]);
   });

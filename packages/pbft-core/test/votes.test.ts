@@ -103,6 +103,13 @@ describe("conflicting votes (protocol rule 4.2)", () => {
 });
 
 describe("bodies (protocol rule 4.4)", () => {
+  it("no number of prepares makes a proposal prepared whose body is missing: nobody commits to what it does not hold", () => {
+    const scene = new Scene().prePrepareAlone(a).forget().prepares([2, 3], a.digest);
+    expect(scene.order).to.deep.equal([]);
+    scene.take(scene.ordering.onBatchBody(a, scene.nowMs, scene.out) ?? []);
+    expect(scene.spoken, "with the body").to.deep.equal(["prepare", "commit"]);
+  });
+
   it("a proposal without a body that verifies is not voted for; its body is asked of everyone, once", () => {
     const scene = new Scene().prePrepareAlone(a).prePrepareAlone(a);
     expect([scene.spoken, scene.of("persist")]).to.deep.equal([["fetch-batch"], []]);
@@ -264,6 +271,16 @@ describe("restoring (protocol rule 8.2)", () => {
       after.ordering.restore({ slots: [{ prePrepare: prePrepareOf(a.digest), batch: a, prepares }], prepared: [] });
       expect([after.effects, after.ordering.framesFor(lack)]).to.deep.equal([[], said]);
     });
+
+  it("a backup that had only accepted has its PREPARE of before for whoever lacks it", () => {
+    const before = new Scene().prePrepare(a);
+    const after = new Scene();
+    after.ordering.restore({
+      slots: [{ prePrepare: prePrepareOf(a.digest), batch: a, prepares: undefined }],
+      prepared: [],
+    });
+    expect(after.ordering.framesFor(lack)).to.deep.equal(before.ordering.framesFor(lack)).and.have.length(2);
+  });
 
   it("what was accepted before is not accepted otherwise after", () => {
     const scene = new Scene();

@@ -1,7 +1,9 @@
 import { timestampMs, type VerifiedBatch, viewNumber } from "@quorate/protocol";
 import { BACKLOG_BATCHES_PER_SENDER_MAX, BACKLOG_PER_SENDER_MAX, Backlog, type EarlyMessage } from "@quorate/replica";
 import { expect } from "chai";
-import { composer, digestOf, envelopeOf, epoch, requestOf, seqOf } from "./builders.ts";
+import { composer, digestOf, envelopeOf, epoch, K, L, requestOf, seqOf } from "./builders.ts";
+import { batchOf } from "./paper-messages.ts";
+import { Lone } from "./paper-scene.ts";
 
 const view0 = viewNumber(0);
 const batch: VerifiedBatch = composer.compose(timestampMs(1), [requestOf("a")]);
@@ -130,5 +132,22 @@ describe("Backlog (protocol rule 4.3)", () => {
     expect(backlog.holds(envelopeOf(1, of(1, 1).envelope.message).from, of(1, 1).envelope.message)).to.equal(false);
     expect(seqsOf(backlog.release(viewNumber(2), seqOf(9)))).to.deep.equal([[9, 1]]);
     expect(seqsOf(backlog.release(viewNumber(3), seqOf(9)))).to.deep.equal([[1, 1]]);
+  });
+});
+
+describe("A replica's backlog (protocol rule 4.3)", () => {
+  it("what came before the window had reached its number counts when it does, without being sent again", () => {
+    const body = batchOf("early");
+    const backup = new Lone(1).decide(body, { seq: L + 1 });
+    expect(backup.executed, "nothing yet").to.deep.equal([]);
+    backup.decideUpTo(L).checkpoints([0, 2], K);
+    expect(backup.executed.at(-1)).to.equal(body.digest);
+  });
+
+  it("nor what came before the view was entered", () => {
+    const body = batchOf("early");
+    const backup = new Lone(3).decide(body, { view: 1 });
+    expect(backup.executed, "nothing yet").to.deep.equal([]);
+    expect(backup.plainNewView(1).executed).to.deep.equal([body.digest]);
   });
 });

@@ -1,8 +1,8 @@
-import type { Effect, LogRecord } from "@quorate/protocol";
+import { type Effect, type LogRecord, replicaId, timestampMs, viewNumber } from "@quorate/protocol";
 import { OutputGate } from "@quorate/replica";
 import { expect } from "chai";
 import { array, assert, constant, constantFrom, integer, oneof, property, record } from "fast-check";
-import { digestOf, epoch, seqOf } from "./builders.ts";
+import { composer, digestOf, epoch, requestOf, seqOf } from "./builders.ts";
 
 const write = (seq: number): Effect => ({
   type: "persist",
@@ -44,6 +44,25 @@ describe("OutputGate (protocol rule 8.1)", () => {
     ];
     expect(gate.push([write(1), speak(1), ...free]).effects).to.deep.equal(free);
   });
+
+  const batch = composer.compose(timestampMs(1), [requestOf("a")]);
+  const frame = { type: "batch-body", batch: batch.batch } as const;
+  const stable = { epoch, seq: seqOf(0), stateRoot: digestOf("x"), signatures: [] };
+  const certificate = { epoch, view: viewNumber(0), seq: seqOf(1), digest: batch.digest, signatures: [] };
+  const bound: readonly Effect[] = [
+    { type: "send", to: replicaId(2), frame },
+    { type: "broadcast", frame },
+    { type: "execute", seq: seqOf(1), batch, checkpoint: false },
+    { type: "archive", seq: seqOf(1), entry: { batch: batch.batch, certificate } },
+    { type: "cut", upTo: seqOf(1) },
+    { type: "send-history", to: replicaId(2), first: seqOf(1), last: seqOf(1), stable },
+  ];
+  for (const effect of bound)
+    it(`what others may rest on waits: ${effect.type}`, () => {
+      const gate = new OutputGate();
+      expect(gate.push([write(1), effect]).effects).to.deep.equal([]);
+      expect(gate.onDurable(1)).to.deep.equal([effect]);
+    });
 
   it("takes no flush of what was never written", () => {
     expect(() => new OutputGate().onDurable(1)).to.throw("output-gate.durable-before-written");

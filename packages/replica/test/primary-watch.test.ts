@@ -1,6 +1,7 @@
 import type { Effect } from "@quorate/protocol";
 import { expect } from "chai";
-import { Node, type Packet, requestOf, VIEW_CHANGE_MS } from "./builders.ts";
+import { eventOf, Node, newReplica, type Packet, requestOf, VIEW_CHANGE_MS } from "./builders.ts";
+import { newViewOf, viewChangeOf } from "./paper-messages.ts";
 
 /** One backup of view 0 that hears of nobody. */
 class LonelyBackup {
@@ -57,6 +58,21 @@ describe("a backup watches its primary (OSDI'99 §4.4, protocol rule 7.4)", () =
     expect(backup.node.status.target).to.equal(1);
     expect(backup.watches).to.have.length(1);
     expect(backup.node.timers.has("progress")).to.equal(true);
+  });
+
+  it("the end of a watch that was stopped says nothing about the primary of a later view", () => {
+    const replica = newReplica(3);
+    const tokens = (effects: readonly Effect[]): number[] =>
+      effects.flatMap((effect) => (effect.type === "start-timer" && effect.timer === "progress" ? [effect.token] : []));
+    const request = { type: "request", request: requestOf("a"), standing: { type: "executable" } } as const;
+    const [first] = tokens(replica.step(request, 0));
+    const { newView } = newViewOf([0, 1, 2].map((id) => viewChangeOf(id, 1)));
+    const [second] = tokens(replica.step(eventOf(1, { type: "new-view", newView })!, 10));
+    expect(second, "another watch").to.not.equal(first);
+    replica.step({ type: "timeout", timer: "progress", token: first! }, 10 * VIEW_CHANGE_MS);
+    expect(replica.status.target, "the old one").to.equal(1);
+    replica.step({ type: "timeout", timer: "progress", token: second! }, 10 * VIEW_CHANGE_MS);
+    expect(replica.status.target, "the new one").to.equal(2);
   });
 
   it("the primary watches nobody", () => {

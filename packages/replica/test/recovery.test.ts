@@ -16,6 +16,8 @@ import {
   signerOf,
   verifier,
 } from "./builders.ts";
+import { batchOf, claimOf } from "./paper-messages.ts";
+import { Lone } from "./paper-scene.ts";
 
 const place = { epoch: genesisBase.membership.epoch, view: viewNumber(0), seq: seqOf(1) };
 /** The record of what prepared at number 1. */
@@ -167,6 +169,36 @@ describe("recover", () => {
     new Node(2, () => undefined, kept);
     expect(kept.executed).to.deep.equal(before);
   });
+
+  it("is in the view that it had entered, though checkpoints have cut the log since", () => {
+    const before = new Lone(3).plainNewView(1);
+    for (let seq = 1; seq <= K; seq++) before.decide(batchOf(`${seq}`), { seq, view: 1 });
+    before.checkpoints([0, 2], K);
+    expect(before.node.status, "before").to.include({ view: 1, lowWatermark: K });
+    expect(before.restarted().node.status).to.include({ view: 1, target: 1, lowWatermark: K });
+  });
+
+  it("is on its way to the view that it had sent a VIEW-CHANGE for, though a checkpoint has cut the log since", () => {
+    const before = new Lone(3).decideUpTo(K).viewChanges([0, 1], 1).checkpoints([0, 2], K);
+    expect(before.node.status, "before").to.include({ view: 0, target: 1, lowWatermark: K });
+    expect(before.restarted().node.status).to.include({ view: 0, target: 1, lowWatermark: K });
+  });
+
+  const a = batchOf("a");
+  const again = { claims: [claimOf(1, 0, a)] };
+  const prepared = [
+    { name: "the view before", lone: () => new Lone(3).prePrepare(a).prepares([2], a).plainNewView(1, again), view: 0 },
+    {
+      name: "this view and the one before",
+      lone: () => new Lone(3).prePrepare(a).prepares([2], a).plainNewView(1, again).prepares([0, 2], a, { view: 1 }),
+      view: 1,
+    },
+  ];
+  for (const { name, lone, view } of prepared)
+    it(`claims what prepared in ${name} as it would have without the crash, of the highest view`, () => {
+      for (const replica of [lone(), lone().restarted()])
+        expect(replica.viewChanges([0, 1], 2).viewChangeSaid?.prepared).to.deep.equal([claimOf(1, view, a)]);
+    });
 
   it("all four stop and start again with what they had, and go on", () => {
     const cluster = new Cluster();

@@ -1,6 +1,8 @@
 import { replicaId, viewNumber } from "@quorate/protocol";
 import { expect } from "chai";
 import { Cluster, digestOf, epoch, K, newReplica, type Packet, requestOf, seqOf, VIEW_CHANGE_MS } from "./builders.ts";
+import { batchOf, claimOf, newViewOf, nullDigest, viewChangeOf } from "./paper-messages.ts";
+import { Lone } from "./paper-scene.ts";
 
 /** A cluster of which some replicas are silent, to whom and from whom everything is lost. */
 class LossyCluster extends Cluster {
@@ -96,6 +98,36 @@ describe("a view change (OSDI'99 §4.4)", () => {
     cluster.askAll("a").wait(VIEW_CHANGE_MS);
     for (let i = 0; i < 3 * K; i++) cluster.askAll(`after ${i}`);
     expect(cluster.nodes.slice(1).map(({ status }) => status.lowWatermark)).to.deep.equal([3 * K, 3 * K, 3 * K]);
+  });
+
+  it("a backup that enters a view passes all that waits on to its primary at once", () => {
+    const backup = new Lone(3).request("a").request("b").timeOut("progress", VIEW_CHANGE_MS).forget().plainNewView(1);
+    const passedOn = backup.packets.flatMap(({ to, frame }) => (frame.type === "request" ? [{ to, ...frame }] : []));
+    expect(passedOn.map(({ to, request }) => [to, request])).to.deep.equal([
+      [1, requestOf("a").request],
+      [1, requestOf("b").request],
+    ]);
+  });
+
+  describe("a time-out that was doubled", () => {
+    const a = batchOf("a");
+    const quorum = [0, 1, 2].map((id) => viewChangeOf(id, 1, { claims: [claimOf(2, 0, a)] }));
+    /** In view 1 after a failure; request b waits. */
+    const doubled = (): Lone =>
+      new Lone(3).request("b").timeOut("progress", VIEW_CHANGE_MS).viewChanges([0, 1], 1).newView(newViewOf(quorum));
+
+    it("is not shortened by a null batch", () => {
+      const backup = doubled();
+      backup.prepares([0, 2], { digest: nullDigest }, { view: 1 });
+      backup.commits([0, 1, 2], { digest: nullDigest }, { view: 1 });
+      expect(backup.node.status).to.include({ executed: 1, timeOutMs: 2 * VIEW_CHANGE_MS });
+    });
+
+    it("is not shortened by what an earlier view had ordered", () => {
+      const entry = new Lone(2).decide(batchOf("b")).node.disk.history.get(1)!;
+      const backup = doubled().hear(2, { type: "committed", entry });
+      expect(backup.node.status).to.include({ executed: 1, timeOutMs: 2 * VIEW_CHANGE_MS });
+    });
   });
 
   it("takes a proposal of the new primary that overtakes its NEW-VIEW, and leaves votes out of turn", () => {

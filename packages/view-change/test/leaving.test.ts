@@ -101,10 +101,11 @@ describe("joining others (protocol rule 7.3, OSDI'99 §4.5.2)", () => {
 
   it("of each member only the newest VIEW-CHANGE counts, and memory is bounded by n", () => {
     const scene = new Scene();
-    for (let view = 1; view <= 51; view++) for (const id of [0, 1, 3]) scene.others([id], view);
-    expect(scene.views.target).to.equal(51);
+    for (let view = 1; view <= 53; view++) for (const id of [0, 1, 3]) scene.others([id], view);
+    expect(scene.views.target).to.equal(53);
     expect(scene.views.viewChangesOf).to.deep.equal([0, 1, 2, 3]);
-    scene.others([1], 50);
+    expect(scene.views.view, "of which replica 2 is the primary").to.equal(50);
+    scene.others([1], 52);
     expect(scene.views.viewChangesOf, "one of before changes nothing").to.deep.equal([0, 1, 2, 3]);
   });
 });

@@ -1,0 +1,189 @@
+import type { Mutant } from "./mutant.ts";
+
+const GATE = "packages/replica/src/output-gate.ts";
+const RECOVERY = "packages/replica/src/recovery.ts";
+const CHECKPOINTING = "packages/checkpoint/src/checkpointing.ts";
+
+/** What must be durable before what, recovery, checkpoints, and what comes in (protocol rules 8, 9 and 13). */
+export const DURABILITY_MUTANTS: readonly Mutant[] = [
+  {
+    name: "reply-before-flush",
+    rule: "8.1",
+    bug: "what is executed, and with it the reply, does not wait for the promises behind it",
+    file: GATE,
+    edits: [
+      {
+        find: 'case "refuse":\n      return true;',
+        replace: 'case "refuse":\n    case "execute":\n      return true;',
+      },
+    ],
+    caughtBy: ["packages/replica/test/output-gate.test.ts"],
+  },
+  {
+    name: "vote-before-flush",
+    rule: "8.1",
+    bug: "sends do not wait for the promises that they make",
+    file: GATE,
+    edits: [
+      {
+        find: "this.#durable === this.#written ||",
+        replace: 'effect.type === "broadcast" || this.#durable === this.#written ||',
+      },
+    ],
+    caughtBy: ["packages/replica/test/output-gate.test.ts"],
+  },
+  {
+    name: "gate-opens-too-far",
+    rule: "8.1",
+    bug: "a flush also releases what stands behind writes that came after it began",
+    file: GATE,
+    edits: [{ find: "if (after > this.#durable) break;", replace: "if (after > this.#written) break;" }],
+    caughtBy: ["packages/replica/test/output-gate.test.ts"],
+  },
+  {
+    name: "recovery-forgets-what-prepared",
+    rule: "8.2",
+    bug: "of what prepared in lower views nothing is known after a restart",
+    file: RECOVERY,
+    edits: [
+      { find: "if (seq > stable && view > before) highest", replace: "if (seq > stable && view < before) highest" },
+    ],
+    caughtBy: ["packages/replica/test/recovery.test.ts"],
+  },
+  {
+    name: "last-checkpoint-not-voted-for-again",
+    rule: "8.2",
+    bug: "after a crash of all between a checkpoint and its certificate nobody votes for it, and the window stays shut",
+    file: "packages/server/src/replica-host.ts",
+    edits: [{ find: "    this.#revoteLastCheckpoint();\n", replace: "" }],
+    caughtBy: ["packages/server/test/replica-host.test.ts", "packages/server/test/disk.test.ts"],
+  },
+  {
+    name: "recovery-forgets-what-it-accepted",
+    rule: "8.2",
+    bug: "after a restart another proposal for a number that was pre-prepared is accepted",
+    file: RECOVERY,
+    edits: [
+      {
+        find: "message.view === view && message.seq > stable)",
+        replace: "message.view > view && message.seq > stable)",
+      },
+    ],
+    caughtBy: ["packages/replica/test/recovery.test.ts"],
+  },
+  {
+    name: "recovery-cuts-one-group-too-many",
+    rule: "8.4",
+    bug: "the last whole group of the log is taken for the trace of a flush that was cut short",
+    file: "packages/storage/src/log-recovery.ts",
+    edits: [
+      {
+        find: "index: indexOf(needed),",
+        replace: "index: indexOf(needed.map((segment) => ({ ...segment, groups: segment.groups.slice(0, -1) }))),",
+      },
+    ],
+    caughtBy: ["packages/storage/test/log-damage.test.ts", "packages/storage/test/property.test.ts"],
+  },
+  {
+    name: "lost-end-of-the-log-unnoticed",
+    rule: "8.4",
+    bug: "a log that is shorter than what was flushed is taken for whole",
+    file: "packages/storage/src/log-recovery.ts",
+    edits: [{ find: "if (before.number < mark.number)", replace: "if (before.number < 0)" }],
+    caughtBy: ["packages/storage/test/log-damage.test.ts", "packages/storage/test/damage.test.ts"],
+  },
+  {
+    name: "checksums-not-looked-at",
+    rule: "8.4",
+    bug: "bytes that have changed in the log are read as they are",
+    file: "packages/storage/src/log-group.ts",
+    edits: [
+      {
+        find: "if (crc32(bytes.subarray(AT.logId, length)) !== checksum) return;",
+        replace: "if (checksum < 0) return;",
+      },
+    ],
+    caughtBy: ["packages/storage/test/log-damage.test.ts"],
+  },
+  {
+    name: "checkpoint-signed-before-the-state-is-durable",
+    rule: "8.3",
+    bug: "a CHECKPOINT says that the state can be given, while only the log is on the disk",
+    file: "packages/server/src/replica-host.ts",
+    edits: [{ find: "store.flush((failure) => {", replace: "store.flushLog((failure) => {" }],
+    caughtBy: ["packages/server/test/replica-host.test.ts"],
+  },
+  {
+    name: "checkpoint-by-less-than-a-quorum",
+    rule: "9.1",
+    bug: "a checkpoint is stable with one vote too few",
+    file: CHECKPOINTING,
+    edits: [
+      { find: "if (matching.length < quorum) continue;", replace: "if (matching.length < quorum - 1) continue;" },
+    ],
+    caughtBy: ["packages/checkpoint/test/checkpointing.test.ts"],
+  },
+  {
+    name: "h-moves-by-a-certificate-alone",
+    rule: "9.1",
+    bug: "the log is cut for a state that is not held",
+    file: CHECKPOINTING,
+    edits: [
+      { find: "|| own === undefined) return undefined;", replace: ") return undefined;" },
+      {
+        find: "invariant(own.message.stateRoot === certificate.stateRoot,",
+        replace: "invariant((own?.message ?? certificate).stateRoot === certificate.stateRoot,",
+      },
+      { find: "own: own.message.stateRoot,", replace: "own: certificate.stateRoot," },
+    ],
+    caughtBy: ["packages/checkpoint/test/checkpointing.test.ts"],
+  },
+  {
+    name: "differing-roots-counted-together",
+    rule: "9.1",
+    bug: "votes for different states make a certificate",
+    file: CHECKPOINTING,
+    edits: [
+      {
+        find: "votes.filter((vote) => vote.message.stateRoot === message.stateRoot)",
+        replace: "votes.filter((vote) => vote.message.seq === message.seq)",
+      },
+    ],
+    caughtBy: ["packages/checkpoint/test/checkpointing.test.ts"],
+  },
+  {
+    name: "vote-passed-on-by-anybody",
+    rule: "13.1",
+    bug: "a vote is taken from another link than its signer's",
+    file: "packages/server/src/ingress.ts",
+    edits: [{ find: "if (envelope.from !== peer) return", replace: "if (envelope.from < 0) return" }],
+    caughtBy: ["packages/server/test/ingress.test.ts"],
+  },
+  {
+    name: "requests-of-clients-not-verified",
+    rule: "13.1",
+    bug: "a request whose signature fails steps the replica all the same",
+    file: "packages/server/src/ingress.ts",
+    edits: [
+      {
+        find: 'return verified ?? this.#refuse(client, "ingress.bad-signature");',
+        replace: "return verified ?? ({ request, digest: request.client } as unknown as VerifiedRequest);",
+      },
+    ],
+    caughtBy: ["packages/server/test/ingress.test.ts", "packages/server/test/replica-host.test.ts"],
+  },
+  {
+    name: "bodies-of-proposals-not-verified",
+    rule: "4.4",
+    bug: "the requests of a proposed batch are ordered though their clients never signed them",
+    file: "packages/server/src/ingress.ts",
+    edits: [
+      {
+        find: "const batch = verifier.verifyBatch(body, digest);\n",
+        replace:
+          "const batch = verifier.verifyBatch(body, digest) ?? ({ digest, timestampMs: body.timestampMs, requests: [], batch: body } as never);\n",
+      },
+    ],
+    caughtBy: ["packages/server/test/ingress.test.ts"],
+  },
+];

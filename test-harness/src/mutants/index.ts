@@ -1,0 +1,4 @@
+export { nameOfDetector } from "./detector-run.ts";
+export * from "./mutant.ts";
+export * from "./mutants.ts";
+export * from "./mutation-run.ts";

@@ -1,0 +1,21 @@
+import { DOOR_MUTANTS } from "./doors.ts";
+import { DURABILITY_MUTANTS } from "./durability.ts";
+import { EXECUTION_MUTANTS } from "./execution.ts";
+import { FOUNDATION_MUTANTS } from "./foundations.ts";
+import type { Mutant } from "./mutant.ts";
+import { ORDERING_MUTANTS } from "./ordering.ts";
+import { RECOVERED_MUTANTS } from "./recovered.ts";
+import { REPLICA_MUTANTS } from "./replicas.ts";
+import { VIEW_MUTANTS } from "./views.ts";
+
+/** All planted bugs. Each was caught by what was there before it, or is proven to change nothing. */
+export const MUTANTS: readonly Mutant[] = [
+  ...FOUNDATION_MUTANTS,
+  ...ORDERING_MUTANTS,
+  ...REPLICA_MUTANTS,
+  ...EXECUTION_MUTANTS,
+  ...VIEW_MUTANTS,
+  ...RECOVERED_MUTANTS,
+  ...DURABILITY_MUTANTS,
+  ...DOOR_MUTANTS,
+];
