@@ -1,10 +1,15 @@
 import type { SimulationOptions } from "./options.ts";
 
+/** All but the disks' kind, which their faults were drawn for. */
+type MiddleRates = Partial<Omit<SimulationOptions, "disk">> & {
+  readonly disk: Omit<SimulationOptions["disk"], "store">;
+};
+
 /**
  * Sizes and rates from the middle of what seeds draw, the same for every seed: what is tested without swarms. Faults and
  * the workload are still the seed's.
  */
-export const MIDDLE_RATES: Partial<SimulationOptions> = {
+export const MIDDLE_RATES: MiddleRates = {
   replicas: 4,
   clients: 3,
   faultyClients: 1,

@@ -11,6 +11,8 @@ import { EvidenceChecker } from "./checkers/evidence.ts";
 import { ExactlyOnceChecker } from "./checkers/exactly-once.ts";
 import { PromisesChecker } from "./checkers/promises.ts";
 import { StateEqualityChecker } from "./checkers/state-equality.ts";
+import { TimeChecker } from "./checkers/time.ts";
+import { TimeOutChecker } from "./checkers/time-outs.ts";
 import { ValidityChecker } from "./checkers/validity.ts";
 import { WatermarksChecker } from "./checkers/watermarks.ts";
 import { createCluster, type SimulatedCluster } from "./cluster.ts";
@@ -93,8 +95,9 @@ export class Simulation {
       };
       const clockSkewMs = Math.floor(skews.between(-options.clockSkewMs, options.clockSkewMs));
       const byzantine = options.byzantine.find(({ replica }) => replica === id)?.behaviour;
+      const clock = options.clocks.find(({ replica }) => replica === id);
       const { disk } = options;
-      return new SimulatedReplica(this.#world, { id, prng, settings, clockSkewMs, disk, byzantine, plant });
+      return new SimulatedReplica(this.#world, { id, prng, settings, clockSkewMs, clock, disk, byzantine, plant });
     });
     this.#clients = Array.from({ length: options.clients }, (_, index) => {
       const prng = this.#prng.fork(`client/${index}`);
@@ -194,6 +197,12 @@ export class Simulation {
       new PromisesChecker((replica) => !byzantine.has(replica)),
       new WatermarksChecker(checkpointInterval, windowSize),
       new ExactlyOnceChecker(isCorrect),
+      new TimeChecker(),
+      new TimeOutChecker(
+        this.#options.viewChangeMs,
+        () => clock.nowMs,
+        (id) => !this.#options.clocks.some(({ replica }) => replica === id),
+      ),
       new DurabilityChecker(),
       new ValidityChecker(hasher, cluster, clients, (client) => !isCorrect(client)),
       new ClientHistoryChecker(() => clock.nowMs, isCorrect),
@@ -285,8 +294,9 @@ export class Simulation {
     return isCheckpointStable && new Set(places).size === 1;
   }
 
+  /** Those of whom everything is demanded at the end. */
   #correct(): readonly SimulatedReplica[] {
-    return this.#replicas.filter((replica) => replica.isCorrect);
+    return this.#replicas.filter((replica) => replica.isCorrect && !replica.isLost);
   }
 
   /** Ordered reads by the first client, of the texts too: what an unanswered write left behind is to show. */
@@ -327,8 +337,8 @@ export class Simulation {
   }
 
   #status(): readonly string[] {
-    const replicas = this.#replicas.map(({ id, host, isCorrect }) => {
-      if (host === undefined) return `${id} down`;
+    const replicas = this.#replicas.map(({ id, host, isCorrect, isLost }) => {
+      if (host === undefined) return `${id} down${isLost ? ", its disk is lost" : ""}`;
       const { status } = host;
       const role = status.primary === id ? "primary" : "backup";
       const kind = isCorrect ? role : `${role}, Byzantine`;

@@ -3,7 +3,10 @@ import type { SimulationOptions } from "./options.ts";
 import { Prng } from "./prng.ts";
 import { FULL_DRAW, type SeedDraw } from "./seed-draw.ts";
 import { byzantineFor, faultsOfByzantine } from "./swarm-byzantine.ts";
+import { clocksFor } from "./swarm-clocks.ts";
+import { diskFaultsFor, storeFor } from "./swarm-disks.ts";
 import { faultsFor } from "./swarm-faults.ts";
+import { partitionsFor } from "./swarm-partitions.ts";
 
 /** Every so many seeds one runs real signatures and the wire codec. */
 const REAL_SCHEME_EVERY = 20;
@@ -21,6 +24,16 @@ export function optionsForSeed(seed: number, draw: SeedDraw = FULL_DRAW): Simula
   const sessionWindow = prng.pick([1, 2, 4, 8]);
   const safetyMs = prng.integer(1200, 2500);
   const byzantine = draw.isByzantine ? byzantineFor(prng.fork("byzantine"), seed, replicas) : [];
+  const store = storeFor(seed, byzantine.length);
+  const faultsOfDisks = diskFaultsFor(prng.fork("disks"), {
+    seed,
+    replicas,
+    safetyMs,
+    store,
+    faulty: byzantine.length,
+  });
+  const partitions = partitionsFor(prng.fork("partitions"), seed, replicas, safetyMs);
+  const clocks = clocksFor(prng.fork("clocks"), replicas, byzantine);
   const faults = faultsFor(prng.fork("faults"), replicas, safetyMs);
   return {
     seed,
@@ -43,6 +56,7 @@ export function optionsForSeed(seed: number, draw: SeedDraw = FULL_DRAW): Simula
     viewChangeMs: prng.pick([300, 600, 1200]),
     viewChangeMaxMs: 4_800,
     clockSkewMs: prng.pick([0, 10, 60]),
+    clocks,
     resendAfterMs: prng.pick([60, 150, 400]),
     impatience: prng.pick([0, 0.05, 0.2]),
     network: {
@@ -58,6 +72,7 @@ export function optionsForSeed(seed: number, draw: SeedDraw = FULL_DRAW): Simula
       jitterMs: prng.pick([1, 5, 20]),
     },
     disk: {
+      store,
       flushMs: prng.pick([
         [0.1, 0.5],
         [1, 6],
@@ -67,8 +82,10 @@ export function optionsForSeed(seed: number, draw: SeedDraw = FULL_DRAW): Simula
       slowMs: 150,
     },
     safetyMs,
-    ...(draw.isSwarm ? {} : MIDDLE_RATES),
-    faults: [...faults, ...faultsOfByzantine(byzantine, replicas, safetyMs)].sort((a, b) => a.atMs - b.atMs),
+    ...(draw.isSwarm ? {} : { ...MIDDLE_RATES, disk: { store, ...MIDDLE_RATES.disk } }),
+    faults: [...faults, ...faultsOfDisks, ...partitions, ...faultsOfByzantine(byzantine, replicas, safetyMs)].sort(
+      (a, b) => a.atMs - b.atMs,
+    ),
     byzantine,
   };
 }

@@ -3,6 +3,7 @@ import {
   type Checkpoint,
   type CheckpointCertificate,
   type Digest,
+  type Fill,
   invariant,
   type Membership,
   type Outbox,
@@ -60,6 +61,15 @@ export class Checkpointing {
   /** The highest number with a certificate, whether its state is held or not. */
   get certified(): CheckpointCertificate {
     return this.#certified;
+  }
+
+  get fills(): readonly Fill[] {
+    const votes = Math.max(0, ...[...this.#votes.values()].map(({ size }) => size));
+    return [
+      { of: "checkpoint votes of a member", size: votes, max: VOTES_PER_MEMBER_MAX },
+      { of: "members with checkpoint votes", size: this.#votes.size, max: this.#membership.members.length },
+      { of: "own checkpoint votes", size: this.#own.size, max: this.#ownVotesMax },
+    ];
   }
 
   isDueAt(seq: SequenceNumber): boolean {

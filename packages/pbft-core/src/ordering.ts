@@ -5,6 +5,7 @@ import {
   type Digest,
   type DigestedRequest,
   type ExecutionProgress,
+  type Fill,
   invariant,
   type Lack,
   type Outbox,
@@ -75,6 +76,12 @@ export class Ordering {
   }
   get pendingCount(): number {
     return this.#queue.size;
+  }
+  get fills(): readonly Fill[] {
+    const { windowSize } = this.#options;
+    const prepared = { of: "prepared certificates", size: this.#phases.preparedSet.size, max: windowSize };
+    const unexecuted = { of: "prepared and not executed", size: this.#phases.unexecuted.size, max: windowSize };
+    return [...this.#queue.fills, ...this.#window.fills, prepared, unexecuted];
   }
   /** Whether this replica orders in its view and is the view's primary. */
   get isPrimary(): boolean {

@@ -6,6 +6,7 @@ import {
   type ClientFrame,
   type ClusterId,
   type Effect,
+  type Fill,
   type Genesis,
   genesisMembership,
   type Hasher,
@@ -36,7 +37,7 @@ import type { ReplicaStore } from "@quorate/storage";
 import { readCheckpointMark, writeCheckpointMark } from "./checkpoint-mark.ts";
 import { ClientRequests } from "./client-requests.ts";
 import { readDisk } from "./disk-recovery.ts";
-import { EvidenceShelf, type KeptEvidence } from "./evidence-shelf.ts";
+import { EVIDENCE_PER_REPLICA_MAX, EvidenceShelf, type KeptEvidence } from "./evidence-shelf.ts";
 import { HistoryDonor } from "./history-donor.ts";
 import { DEFAULT_HOST_SETTINGS, type HostSettings } from "./host-settings.ts";
 import { Ingress, JUNK_CODES } from "./ingress.ts";
@@ -156,6 +157,12 @@ export class ReplicaHost {
   /** For audits and tests: the digest of the replicated state and of the history after the last executed batch. */
   get stateDigests(): { readonly stateRoot: string; readonly historyDigest: string } {
     return { stateRoot: this.#executor.stateRoot(), historyDigest: this.#executor.historyDigest };
+  }
+  /** See `Replica.fills`. */
+  get fills(): readonly Fill[] {
+    const members = this.#membership.members.length;
+    const evidence = { of: "evidence", size: this.#evidence.count, max: members * EVIDENCE_PER_REPLICA_MAX };
+    return [...this.#replica.fills, evidence];
   }
   get evidenceCount(): number {
     return this.#evidence.count;
