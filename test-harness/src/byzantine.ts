@@ -61,6 +61,9 @@ export const BYZANTINE_BEHAVIOURS = [
   "asks-for-everything",
   "garbage-answers",
   "forgets",
+  "rolls-back",
+  "twins",
+  "twins-with-an-old-disk",
   "equivocates",
   "delays-proposals",
   "leaves-gaps",
@@ -98,6 +101,11 @@ const BEHAVIOURS: Readonly<Record<ByzantineBehaviour, Behaviour>> = {
   "garbage-answers": { role: "anyone", create: garbageAnswers },
   /** Comes back from each crash with an empty disk, and votes at once. */
   forgets: { role: "anyone", create: (): ByzantineActor => HONEST },
+  /** Comes back from each crash with its disk as it was at the first one. */
+  "rolls-back": { role: "anyone", create: (): ByzantineActor => HONEST },
+  /** Exists twice, see `Twins`: two ordinary replicas with one key. */
+  twins: { role: "anyone", create: (): ByzantineActor => HONEST },
+  "twins-with-an-old-disk": { role: "anyone", create: (): ByzantineActor => HONEST },
   equivocates: { role: "primary", create: equivocates },
   "delays-proposals": { role: "primary", create: delaysProposals },
   "leaves-gaps": { role: "primary", create: leavesGaps },

@@ -72,6 +72,11 @@ export class SimulatedDisk {
     this.#store = this.#recovered(this.#store.disk.crash({ log, rest }), this.#createEmpty);
   }
 
+  /** Puts another disk into its place. */
+  replace(make: (createEmpty: () => MemoryStore) => MemoryStore): void {
+    this.#store = make(this.#createEmpty);
+  }
+
   /** The next flush fails, and with it the disk until the replica restarts. */
   failNextFlush(): void {
     this.#store.disk.failNextFlush();

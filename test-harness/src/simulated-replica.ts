@@ -23,6 +23,7 @@ import { Guise, type Outgoing } from "./byzantine/guise.ts";
 import type { ByzantineBehaviour } from "./byzantine.ts";
 import type { Checker } from "./checkers/checker.ts";
 import { describeFrame } from "./describe-frame.ts";
+import { type DiskImage, imageOf, restored } from "./disk-image.ts";
 import { drawn } from "./drawn.ts";
 import { Pause } from "./pause.ts";
 import type { Plant } from "./plant.ts";
@@ -30,6 +31,7 @@ import type { Prng } from "./prng.ts";
 import { type ExecutedOperation, recordingService } from "./recording-service.ts";
 import { type DiskFaults, SimulatedDisk } from "./simulated-disk.ts";
 import type { Moment } from "./space-time.ts";
+import type { TwinPlace } from "./twins.ts";
 import { ViewMarks } from "./view-marks.ts";
 import type { Scheduled } from "./virtual-clock.ts";
 import type { Arrival } from "./wire.ts";
@@ -43,6 +45,10 @@ export interface SimulatedReplicaOptions {
   readonly clockSkewMs: number;
   readonly disk: DiskFaults;
   readonly byzantine: ByzantineBehaviour | undefined;
+  /** The place of one of two replicas with one key. */
+  readonly twin?: TwinPlace;
+  /** What is on its disk at its first start. */
+  readonly image?: () => DiskImage | undefined;
   /** Planted bugs, for tests of the checkers. */
   readonly plant: Plant;
 }
@@ -65,12 +71,14 @@ export class SimulatedReplica {
   #operations: ExecutedOperation[] = [];
   #replied = new Set<string>();
   #isFlushDoomed = false;
+  #isImageLoaded = false;
+  #yesterday: DiskImage | undefined;
   #viewDrawn = 0;
 
   constructor(world: World, options: SimulatedReplicaOptions) {
     const { cluster, clock, marks } = world;
     this.id = replicaId(options.id);
-    this.end = `r${options.id}`;
+    this.end = options.twin?.end ?? `r${options.id}`;
     this.isCorrect = options.byzantine === undefined;
     this.#world = world;
     this.#options = options;
@@ -78,7 +86,7 @@ export class SimulatedReplica {
     this.#signer = createReplicaSigner({ backend: cluster.backend, seed, self: this.id, cluster: cluster.cluster });
     const { recoveredStore } = options.plant;
     const awake = (task: () => void): void => this.#pause.run(task);
-    const recovered = options.byzantine === "forgets" ? this.#forget : recoveredStore;
+    const recovered = this.#recoversAs(options.byzantine) ?? recoveredStore;
     this.#disk = new SimulatedDisk({
       clock,
       prng: options.prng.fork("disk"),
@@ -118,6 +126,7 @@ export class SimulatedReplica {
 
   /** Starts, or comes back with what the disk holds. */
   start(): void {
+    this.#loadImage();
     const { clock, cluster: shared } = this.#world;
     const { cluster, hasher, codec, backend, genesis } = shared;
     this.#operations = [];
@@ -207,6 +216,28 @@ export class SimulatedReplica {
     this.#check(frame.type);
   }
 
+  #recoversAs(behaviour: ByzantineBehaviour | undefined): Plant["recoveredStore"] | undefined {
+    if (behaviour === "forgets") return this.#forget;
+    return behaviour === "rolls-back" ? this.#rollBack : undefined;
+  }
+
+  #loadImage(): void {
+    const image = this.#options.image?.();
+    if (image === undefined || this.#isImageLoaded) return;
+    this.#isImageLoaded = true;
+    this.#disk.replace((createEmpty) => restored(image, createEmpty()));
+  }
+
+  /** What one has after a crash that comes back with its disk as it was at its first crash. */
+  readonly #rollBack = (crashed: MemoryStore, createEmpty: () => MemoryStore): MemoryStore => {
+    if (this.#yesterday === undefined) {
+      this.#yesterday = imageOf(crashed);
+      return crashed;
+    }
+    this.#world.marks.add("byzantine: rolls-back");
+    return restored(this.#yesterday, createEmpty());
+  };
+
   /** What is left of the disk of one that forgets. */
   readonly #forget = (_crashed: MemoryStore, createEmpty: () => MemoryStore): MemoryStore => {
     this.#world.marks.add("byzantine: forgets");
@@ -250,6 +281,7 @@ export class SimulatedReplica {
     this.#world.note(`${this.end} > ${to.map((id) => `r${id}`).join()} ${describeFrame(frame)}`);
     this.#tell((checker) => checker.onSent?.(this.id, frame));
     if (this.isCorrect) this.#viewMarks.onSent(frame);
+    this.#options.twin?.onSent(frame);
     for (const id of to)
       for (const outgoing of this.#guise.toReplica(id, frame)) {
         if (outgoing.delayMs === 0) this.#sendOne(id, outgoing);
@@ -258,6 +290,7 @@ export class SimulatedReplica {
   }
 
   #sendOne(to: ReplicaId, { frame, arrival }: Outgoing): void {
+    if (this.#options.twin?.reaches(`r${to}`) === false) return;
     const { network, receive } = this.#world;
     const type = frame.type === "signed" ? frame.envelope.message.type : frame.type;
     const arrive = drawn(this.#world, this.end, `r${to}`, type, frame);
@@ -270,7 +303,7 @@ export class SimulatedReplica {
   #sendToClient(key: PublicKey, frame: ServerFrame): void {
     const { network, wire, receive, marks } = this.#world;
     const client = this.#clients.get(key);
-    if (client === undefined) return;
+    if (client === undefined || this.#options.twin?.reaches(`c${client}`) === false) return;
     this.#world.note(`${this.end} > c${client} ${describeFrame(frame)}`);
     if (frame.type === "refused") marks.add(`refused: ${frame.code}`);
     if (frame.type === "reply") {

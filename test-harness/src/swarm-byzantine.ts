@@ -42,6 +42,10 @@ export function faultsOfByzantine(
   return byzantine.flatMap(({ replica, behaviour }): readonly Fault[] => {
     if (behaviour === "forgets")
       return [{ type: "crash", atMs: Math.floor(safetyMs / 2), replicas: [replica], downMs: 30 }];
+    if (behaviour === "rolls-back")
+      return [0.25, 0.6].map((part) => {
+        return { type: "crash", atMs: Math.floor(safetyMs * part), replicas: [replica], downMs: 30 };
+      });
     if (roleOf(behaviour) !== "next-primary") return [];
     const before = (replica + replicas - 1) % replicas;
     return [{ type: "cut", atMs: 200, replica: before, direction: "both", forMs: safetyMs }];
