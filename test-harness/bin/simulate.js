@@ -176,7 +176,11 @@ function printJson() {
 
 function printText() {
   console.log("\nHow often it happened:");
-  for (const [mark, count] of tally.marks.entries()) console.log(`${String(count).padStart(10)}  ${mark}`);
+  for (const [mark, count] of tally.marks.entries())
+    if (!harness.isMutationMark(mark)) console.log(`${String(count).padStart(10)}  ${mark}`);
+  const { fields, never } = harness.mutationCoverage(tally.marks);
+  console.log(`${String(fields - never.length).padStart(10)}  of ${fields} fields of messages mutated`);
+  if (never.length < fields) for (const mark of never) console.log(`       not  ${mark}`);
   for (const mark of missing) console.log(`     NEVER  ${mark}`);
   const speed = `${rate(tally.seeds)} seeds and ${rate(tally.steps)} steps a second`;
   console.log(`\n${tally.seeds} seeds, ${tally.failures.length} failed; ${tally.operations} operations; ${speed}`);

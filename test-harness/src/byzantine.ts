@@ -1,5 +1,7 @@
 import { type ByzantineActor, type ByzantineTools, type CreateActor, HONEST } from "./byzantine/actor.ts";
+import { diesWhileSending, dripsAnswers } from "./byzantine/answers.ts";
 import { badBatches, emptyBatches, wrongTimes } from "./byzantine/batches.ts";
+import { colludes, hidesDecisions } from "./byzantine/collusion.ts";
 import {
   corruptBodies,
   replays,
@@ -8,6 +10,7 @@ import {
   starvesOneClient,
   wrongReplies,
 } from "./byzantine/general.ts";
+import { mutates } from "./byzantine/mutations.ts";
 import { falseNewViews, twoNewViews } from "./byzantine/new-views.ts";
 import {
   delaysProposals,
@@ -57,6 +60,8 @@ export const BYZANTINE_BEHAVIOURS = [
   "wrong-checkpoints",
   "contradictory-checkpoints",
   "replays",
+  "mutates",
+  "mutates-as-primary",
   "floods",
   "asks-for-everything",
   "garbage-answers",
@@ -65,6 +70,10 @@ export const BYZANTINE_BEHAVIOURS = [
   "twins",
   "twins-with-an-old-disk",
   "equivocates",
+  "colludes",
+  "hides-decisions",
+  "dies-while-sending",
+  "drips-answers",
   "delays-proposals",
   "leaves-gaps",
   "proposes-to-some",
@@ -95,6 +104,8 @@ const BEHAVIOURS: Readonly<Record<ByzantineBehaviour, Behaviour>> = {
   "corrupt-bodies": { role: "anyone", create: corruptBodies },
   "wrong-checkpoints": { role: "anyone", create: wrongCheckpoints },
   "contradictory-checkpoints": { role: "anyone", create: contradictoryCheckpoints },
+  mutates: { role: "anyone", create: mutates },
+  "mutates-as-primary": { role: "next-primary", create: mutates },
   replays: { role: "anyone", create: replays },
   floods: { role: "anyone", create: floods },
   "asks-for-everything": { role: "anyone", create: asksForEverything },
@@ -107,6 +118,10 @@ const BEHAVIOURS: Readonly<Record<ByzantineBehaviour, Behaviour>> = {
   twins: { role: "anyone", create: (): ByzantineActor => HONEST },
   "twins-with-an-old-disk": { role: "anyone", create: (): ByzantineActor => HONEST },
   equivocates: { role: "primary", create: equivocates },
+  colludes: { role: "primary", create: colludes },
+  "hides-decisions": { role: "primary", create: hidesDecisions },
+  "dies-while-sending": { role: "primary", create: diesWhileSending },
+  "drips-answers": { role: "anyone", create: dripsAnswers },
   "delays-proposals": { role: "primary", create: delaysProposals },
   "leaves-gaps": { role: "primary", create: leavesGaps },
   "proposes-to-some": { role: "primary", create: proposesToSome },

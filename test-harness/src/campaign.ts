@@ -1,5 +1,6 @@
 import { BYZANTINE_BEHAVIOURS } from "./byzantine.ts";
 import { Marks } from "./marks.ts";
+import { MUTATED_TYPES } from "./mutations/coverage.ts";
 import { Simulation, type SimulationReport } from "./simulation.ts";
 import { optionsForSeed } from "./swarm.ts";
 
@@ -37,6 +38,8 @@ export const EXPECTED_MARKS: readonly string[] = [
   "disk: flush failed",
   ...BYZANTINE_BEHAVIOURS.map((behaviour) => `byzantine: ${behaviour}`),
   "byzantine: frame that does not decode",
+  "byzantine: frame to a client that does not decode",
+  ...MUTATED_TYPES.map((type) => `byzantine: mutated a ${type}`),
   "byzantine: NEW-VIEW badly signed",
   "byzantine: NEW-VIEW stale",
   "byzantine: VIEW-CHANGE far ahead",
@@ -72,6 +75,15 @@ export const EXPECTED_MARKS: readonly string[] = [
   "byzantine: request dropped",
   "byzantine: time an hour ago",
   "byzantine: time an hour ahead",
+  "byzantine: colludes with another",
+  "byzantine: hides a decision",
+  "byzantine: dies after some of n-1",
+  "byzantine: answers without end",
+  "twins: one from an old disk",
+  "twins equivocated",
+  "twins equivocated in pre-prepare",
+  "twins equivocated in view-change",
+  "evidence names a twin",
   "byzantine: two VIEW-CHANGEs",
   "byzantine: two justified NEW-VIEWs",
   "byzantine: votes before it may",
@@ -128,6 +140,7 @@ export const EXPECTED_MARKS: readonly string[] = [
   "rejected: vote.conflicting",
   "rejected: window.below",
   "faulty client: refused",
+  "faulty client: frame that does not decode",
   "faulty client: number-reused",
   "faulty client: too-old",
   "faulty client: session-unknown",

@@ -25,6 +25,7 @@ export * from "./history/history-operation.ts";
 export * from "./history/history-recorder.ts";
 export * from "./history/kv-model.ts";
 export * from "./marks.ts";
+export * from "./mutations/coverage.ts";
 export * from "./network.ts";
 export * from "./options.ts";
 export * from "./options-file.ts";

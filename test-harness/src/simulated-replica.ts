@@ -186,6 +186,12 @@ export class SimulatedReplica {
     this.#disk.failNextFlush();
   }
 
+  /** What a client is told first, as it arrives there. */
+  get welcomes(): readonly Arrival<ServerFrame>[] {
+    const frame = this.#host?.welcome();
+    return frame === undefined ? [] : this.#guise.toClient(frame).map(({ arrival }) => arrival);
+  }
+
   onReplicaFrame(from: number, arrival: Arrival<ReplicaFrame>): void {
     this.#pause.run(() => this.#fromReplica(from, arrival));
   }
@@ -301,7 +307,7 @@ export class SimulatedReplica {
   }
 
   #sendToClient(key: PublicKey, frame: ServerFrame): void {
-    const { network, wire, receive, marks } = this.#world;
+    const { network, receive, marks } = this.#world;
     const client = this.#clients.get(key);
     if (client === undefined || this.#options.twin?.reaches(`c${client}`) === false) return;
     this.#world.note(`${this.end} > c${client} ${describeFrame(frame)}`);
@@ -311,8 +317,7 @@ export class SimulatedReplica {
       this.#replied.add(frame.reply.requestDigest);
       this.#tell((checker) => checker.onReply?.(this.id, frame.reply));
     }
-    for (const sent of this.#guise.toClient(frame)) {
-      const arrival = wire.serverFrame(sent);
+    for (const { frame: sent, arrival } of this.#guise.toClient(frame)) {
       const arrive = drawn(this.#world, this.end, `c${client}`, sent.type, sent);
       network.send(this.end, `c${client}`, () => {
         arrive();

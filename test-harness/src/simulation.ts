@@ -219,11 +219,10 @@ export class Simulation {
     const { network, receive } = this.#world;
     for (const client of this.#clients)
       network.sendReliably(replica.end, client.end, () => {
-        const frame = replica.host?.welcome();
-        if (frame === undefined) return;
+        if (replica.host === undefined) return;
         client.onLink(replica.id, false);
         client.onLink(replica.id, true);
-        receive.serverFrame(client.index, replica.id, () => frame);
+        for (const welcome of replica.welcomes) receive.serverFrame(client.index, replica.id, welcome);
       });
   }
 

@@ -11,15 +11,28 @@ const CORRECT_EVERY = 4;
  */
 export function byzantineFor(prng: Prng, seed: number, replicas: number): SimulationOptions["byzantine"] {
   if (seed % CORRECT_EVERY === CORRECT_EVERY - 1) return [];
-  const turn = seed - Math.floor(seed / CORRECT_EVERY);
-  const behaviour = BYZANTINE_BEHAVIOURS[turn % BYZANTINE_BEHAVIOURS.length] ?? "silent";
+  const behaviour = behaviourFor(seed);
   const first = prng.chance(0.75) ? placeFor(behaviour, prng, replicas) : prng.integer(0, replicas - 1);
   const most = Math.floor((replicas - 1) / 3);
-  const others = Array.from({ length: prng.integer(1, most) - 1 }, (_, i) => ({
+  const isRing = behaviour === "colludes";
+  const others = Array.from({ length: (isRing ? most : prng.integer(1, most)) - 1 }, (_, i) => ({
     replica: (first + 1 + i) % replicas,
-    behaviour: prng.pick(BYZANTINE_BEHAVIOURS),
+    behaviour: isRing ? behaviour : prng.pick(BYZANTINE_BEHAVIOURS),
   }));
   return [{ replica: first, behaviour }, ...others];
+}
+
+function behaviourFor(seed: number): ByzantineBehaviour {
+  const turn = seed - Math.floor(seed / CORRECT_EVERY);
+  return BYZANTINE_BEHAVIOURS[turn % BYZANTINE_BEHAVIOURS.length] ?? "silent";
+}
+
+/** n, if this seed's behaviour needs more than one faulty member to show, or if it is to be seen among many, too. */
+export function replicasFor(seed: number, drawn: number): number {
+  if (seed % CORRECT_EVERY === CORRECT_EVERY - 1) return drawn;
+  const behaviour = behaviourFor(seed);
+  const isForSeven = behaviour === "colludes" || (behaviour === "twins" && seed % 2 === 0);
+  return isForSeven ? 7 : drawn;
 }
 
 function placeFor(behaviour: ByzantineBehaviour, prng: Prng, replicas: number): number {

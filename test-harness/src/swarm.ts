@@ -1,6 +1,6 @@
 import type { SimulationOptions } from "./options.ts";
 import { Prng } from "./prng.ts";
-import { byzantineFor, faultsOfByzantine } from "./swarm-byzantine.ts";
+import { byzantineFor, faultsOfByzantine, replicasFor } from "./swarm-byzantine.ts";
 import { faultsFor } from "./swarm-faults.ts";
 
 /** Every so many seeds one runs real signatures and the wire codec. */
@@ -13,7 +13,7 @@ const REAL_SCHEME_EVERY = 20;
 export function optionsForSeed(seed: number): SimulationOptions {
   const prng = new Prng(`swarm/${seed}`);
   const scheme = seed % REAL_SCHEME_EVERY === REAL_SCHEME_EVERY - 1 ? "real" : "fake";
-  const replicas = prng.pick([4, 4, 4, 4, 4, 5, 7]);
+  const replicas = replicasFor(seed, prng.pick([4, 4, 4, 4, 4, 5, 7]));
   const checkpointInterval = prng.pick([4, 4, 6, 8, 16]);
   const sessionWindow = prng.pick([1, 2, 4, 8]);
   const safetyMs = prng.integer(1200, 2500);
