@@ -62,20 +62,17 @@ export function listOf<T>(element: Mutations<T>): Mutations<readonly T[]> {
   return [{ path: "", mutate: rearranged }, ...ofOne];
 }
 
-/** Without one element, with one twice, with two exchanged, or without any. */
+/** Without one element, with one twice, with one in another place, or without any. */
 function rearranged<T>(list: readonly T[], { prng }: MutationDraw): readonly T[] | undefined {
   const at = prng.integer(0, Math.max(0, list.length - 1));
   const chosen = list[at];
   if (chosen === undefined) return undefined;
-  return prng.pick([
-    () => list.toSpliced(at, 1),
-    () => list.toSpliced(at, 0, chosen),
-    () => [chosen, ...list.toSpliced(at, 1)].toReversed(),
-    () => [],
-  ])();
+  const rest = list.toSpliced(at, 1);
+  const moved = at === rest.length ? [chosen, ...rest] : [...rest, chosen];
+  return prng.pick([rest, list.toSpliced(at, 0, chosen), rest.length > 0 ? moved : [], []]);
 }
 
-/** Only with values that are not what they were; `change` may depend on chance. */
+/** `change` gives another value than it gets. */
 export function leaf<T>(change: (value: T, prng: Prng) => unknown): Mutations<T> {
   return [{ path: "", mutate: (value, { prng }) => change(value, prng) as T }];
 }
@@ -102,7 +99,7 @@ export function counter<T extends number>(): Mutations<T> {
 
 /** Of a member: another one, or a stranger. */
 export function member<T extends number>(): Mutations<T> {
-  return leaf((value, prng) => prng.pick([value + 1, Math.max(value - 1, 0), value === 0 ? 1 : 0, 1000]));
+  return leaf((value, prng) => prng.pick([value + 1, value === 0 ? 2 : value - 1, value + 1000]));
 }
 
 /** Of a digest, a key or a session, in hex: one digit, all zeros, or anything. */
@@ -130,9 +127,11 @@ export function signature(): Mutations<Uint8Array> {
 
 /** Of bytes without a form of their own: one flipped, one more, none. */
 export function bytes(): Mutations<Uint8Array> {
-  return leaf((value, prng) =>
-    prng.pick([value.map((byte) => byte ^ 1), Uint8Array.of(...value, 0), value.subarray(0, value.length >> 1)]),
-  );
+  return leaf((value, prng) => {
+    const longer = Uint8Array.of(...value, 0);
+    if (value.length === 0) return longer;
+    return prng.pick([longer, value.map((byte) => byte ^ 1), value.subarray(0, value.length >> 1)]);
+  });
 }
 
 export function flag(): Mutations<boolean> {
