@@ -40,13 +40,8 @@ export type { ByzantineActor, ByzantineTools } from "./byzantine/actor.ts";
 export type ByzantineRole = "primary" | "next-primary" | "anyone";
 
 /**
- * What a Byzantine replica does to others; inside it is an ordinary one.
- *
- * Not here, and why: a fetch answered a byte a second, black holes, half frames: the simulator carries whole frames, links
- * are tested against real sockets; a primary that crashes while it sends: a crash comes between two events here, its effect
- * on others is that of `proposes-to-some`; a body withheld for good under a right digest: its frame has no body to leave
- * out, a body that does not match (`bad-batches`, `corrupt-bodies`) counts as none; a replica in two places with one key:
- * what twins say to different replicas is what the equivocating actors say.
+ * What a Byzantine replica does to others; inside it is an ordinary one. The README of this package says which of them
+ * stands for which fault, and which faults are tested elsewhere.
  */
 export type ByzantineBehaviour = (typeof BYZANTINE_BEHAVIOURS)[number];
 export const BYZANTINE_BEHAVIOURS = [
