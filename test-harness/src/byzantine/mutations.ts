@@ -18,6 +18,7 @@ export function mutates(tools: ByzantineTools): ByzantineActor {
   const mutator = new Mutator(FRAME_MUTATIONS, prng);
   const toClients = new Mutator(SERVER_FRAME_MUTATIONS, prng);
   const remembered = new Map<string, ReplicaFrame[]>();
+  const answered: ServerFrame[] = [];
   const rate = prng.pick([0.1, 0.3, 0.6]);
   const marked = (path: string): void => {
     mark(MUTATED + path);
@@ -63,6 +64,12 @@ export function mutates(tools: ByzantineTools): ByzantineActor {
       return prng.chance(0.05) ? repeat(frame) : [frame];
     },
     toClient: (frame) => {
+      const stale = answered[prng.integer(0, answered.length - 1)];
+      if (answered.length < REMEMBERED_MAX) answered.push(frame);
+      if (stale !== undefined && prng.chance(0.05)) {
+        mark(`${REPLAYED}${stale.type}`);
+        return [stale];
+      }
       if (!prng.chance(rate)) return [frame];
       const mutated = toClients.mutate(frame.type, frame);
       if (mutated === undefined) return [frame];
