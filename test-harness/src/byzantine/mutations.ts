@@ -4,79 +4,110 @@ import { MUTATED, REPLAYED } from "../mutations/coverage.ts";
 import { FRAME_MUTATIONS, SERVER_FRAME_MUTATIONS } from "../mutations/frames.ts";
 import { typeOf } from "../mutations/mutation.ts";
 import { Mutator } from "../mutations/mutator.ts";
+import type { Prng } from "../prng.ts";
 import { type ByzantineActor, type ByzantineTools, HONEST, propose, statusIn } from "./actor.ts";
 
 /** Frames of one kind that are remembered, to be sent again. */
 const REMEMBERED_MAX = 12;
+
+/** Some frames of each kind. */
+class Memory<F> {
+  readonly #prng: Prng;
+  readonly #kindOf: (frame: F) => string;
+  readonly #frames = new Map<string, F[]>();
+
+  constructor(prng: Prng, kindOf: (frame: F) => string) {
+    this.#prng = prng;
+    this.#kindOf = kindOf;
+  }
+
+  keep(frame: F): void {
+    const frames = this.#frames.get(this.#kindOf(frame)) ?? [];
+    if (frames.length < REMEMBERED_MAX) frames.push(frame);
+    else frames[this.#prng.integer(0, REMEMBERED_MAX - 1)] = frame;
+    this.#frames.set(this.#kindOf(frame), frames);
+  }
+
+  /** Another one of the same kind. */
+  like(frame: F): F | undefined {
+    const old = this.#draw(this.#kindOf(frame));
+    return old === frame ? undefined : old;
+  }
+
+  /** Any, of each kind as likely. */
+  any(): F | undefined {
+    const kinds = [...this.#frames.keys()];
+    return this.#draw(kinds[this.#prng.integer(0, kinds.length - 1)] ?? "");
+  }
+
+  #draw(kind: string): F | undefined {
+    const frames = this.#frames.get(kind) ?? [];
+    return frames[this.#prng.integer(0, frames.length - 1)];
+  }
+}
 
 /**
  * Takes whatever the replica inside sends and makes one thing of it wrong, whatever that may be, under its own signature
  * where it has one; to some and not to others, instead of the right one or beside it; and sends again what is old.
  */
 export function mutates(tools: ByzantineTools): ByzantineActor {
-  const { prng, mark } = tools;
-  const mutator = new Mutator(FRAME_MUTATIONS, prng);
-  const toClients = new Mutator(SERVER_FRAME_MUTATIONS, prng);
-  const remembered = new Map<string, ReplicaFrame[]>();
-  const answered: ServerFrame[] = [];
+  const { prng } = tools;
+  const [frames, replies] = [new Memory(prng, kindOf), new Memory<ServerFrame>(prng, ({ type }) => type)];
+  const worsen = worsening(tools);
+  const worsenReply = worseningReplies(tools);
   const rate = prng.pick([0.1, 0.3, 0.6]);
-  const marked = (path: string): void => {
-    mark(MUTATED + path);
-    mark(`${MUTATED}a ${typeOf(path)}`);
+  return {
+    ...HONEST,
+    fromReplica: (frame) => frames.keep(frame),
+    toReplica: (_to, frame) => {
+      frames.keep(frame);
+      // Of its own accord: also what it seldom has a reason to say, and what others have said.
+      const unasked = statusIn(frame) !== undefined && prng.chance(0.5) ? frames.any() : undefined;
+      if (unasked !== undefined) return [frame, ...worsen(unasked)];
+      if (prng.chance(rate)) return worsen(frame);
+      return prng.chance(REPLAY_RATE) ? replayed(frame, frames.like(frame), kindOf(frame), tools) : [frame];
+    },
+    toClient: (frame) => {
+      replies.keep(frame);
+      if (prng.chance(rate)) return worsenReply(frame);
+      return prng.chance(REPLAY_RATE) ? replayed(frame, replies.like(frame), frame.type, tools) : [frame];
+    },
   };
-  const remember = (frame: ReplicaFrame): void => {
-    const kind = kindOf(frame);
-    const frames = remembered.get(kind) ?? [];
-    if (frames.length < REMEMBERED_MAX) frames.push(frame);
-    else frames[prng.integer(0, REMEMBERED_MAX - 1)] = frame;
-    remembered.set(kind, frames);
-  };
-  const oldOne = (kind: string): ReplicaFrame | undefined => {
-    const frames = remembered.get(kind) ?? [];
-    return frames[prng.integer(0, frames.length - 1)];
-  };
-  const worsen = (frame: ReplicaFrame): readonly ReplicaFrame[] => {
+}
+
+const REPLAY_RATE = 0.05;
+
+function replayed<F>(frame: F, old: F | undefined, kind: string, { prng, mark }: ByzantineTools): readonly F[] {
+  if (old === undefined) return [frame];
+  mark(REPLAYED + kind);
+  return prng.pick([[old], [old, frame]]);
+}
+
+function worsening(tools: ByzantineTools): (frame: ReplicaFrame) => readonly ReplicaFrame[] {
+  const mutator = new Mutator(FRAME_MUTATIONS, tools.prng);
+  return (frame) => {
     const given = asAnother(frame, tools);
     const mutated = mutator.mutate(given.type, given);
     if (mutated === undefined) return [frame];
-    marked(mutated.path);
+    markMutation(mutated.path, tools);
     const wrong = resigned(given, mutated.value, mutated.path, tools);
-    return prng.pick([[wrong], [wrong, frame], [frame, wrong]]);
+    return tools.prng.pick([[wrong], [wrong, frame], [frame, wrong]]);
   };
-  const repeat = (frame: ReplicaFrame): readonly ReplicaFrame[] => {
-    const old = oldOne(kindOf(frame));
-    if (old === undefined || old === frame) return [frame];
-    mark(REPLAYED + kindOf(frame));
-    return prng.pick([[old], [old, frame]]);
+}
+
+function worseningReplies(tools: ByzantineTools): (frame: ServerFrame) => readonly ServerFrame[] {
+  const mutator = new Mutator(SERVER_FRAME_MUTATIONS, tools.prng);
+  return (frame) => {
+    const mutated = mutator.mutate(frame.type, frame);
+    if (mutated === undefined) return [frame];
+    markMutation(mutated.path, tools);
+    return tools.prng.pick([[restated(mutated.value, mutated.path, tools)], [mutated.value, frame]]);
   };
-  return {
-    ...HONEST,
-    fromReplica: remember,
-    toReplica: (_to, frame) => {
-      remember(frame);
-      if (statusIn(frame) !== undefined && prng.chance(0.5)) {
-        // Of its own accord: also what it seldom has a reason to say, and what others have said.
-        const kinds = [...remembered.keys()];
-        const old = oldOne(kinds[prng.integer(0, kinds.length - 1)] ?? "");
-        if (old !== undefined) return [frame, ...worsen(old)];
-      }
-      if (prng.chance(rate)) return worsen(frame);
-      return prng.chance(0.05) ? repeat(frame) : [frame];
-    },
-    toClient: (frame) => {
-      const stale = answered[prng.integer(0, answered.length - 1)];
-      if (answered.length < REMEMBERED_MAX) answered.push(frame);
-      if (stale !== undefined && prng.chance(0.05)) {
-        mark(`${REPLAYED}${stale.type}`);
-        return [stale];
-      }
-      if (!prng.chance(rate)) return [frame];
-      const mutated = toClients.mutate(frame.type, frame);
-      if (mutated === undefined) return [frame];
-      marked(mutated.path);
-      return prng.pick([[restated(mutated.value, mutated.path, tools)], [mutated.value, frame]]);
-    },
-  };
+}
+
+function markMutation(path: string, { mark }: ByzantineTools): void {
+  mark(MUTATED + path);
+  mark(`${MUTATED}a ${typeOf(path)}`);
 }
 
 /** What tells one kind of frame from another: of those that travel alone, the message. */
