@@ -1,15 +1,11 @@
 import type { Marks } from "../marks.ts";
 import { FRAME_MUTATIONS, REQUEST_MUTATIONS, SERVER_FRAME_MUTATIONS } from "./frames.ts";
-import { typeOf } from "./mutation.ts";
 
 /** Of a replica's mutation, of its replay of something old, and of a client's mutation: what the marks begin with. */
 export const MUTATED = "mutated ";
 export const REPLAYED = "replayed ";
 
 const FROM_REPLICAS = [...FRAME_MUTATIONS, ...SERVER_FRAME_MUTATIONS].map(({ path }) => path);
-
-/** Types of frames in which something can be made wrong. One to clients goes before there are any. */
-export const MUTATED_TYPES: readonly string[] = [...new Set(FROM_REPLICAS.map(typeOf))];
 
 /** All marks of mutations, one for each field of each type of frame. */
 const MUTATION_MARKS: readonly string[] = [
