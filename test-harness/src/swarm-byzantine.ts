@@ -14,7 +14,8 @@ export function byzantineFor(prng: Prng, seed: number, replicas: number): Simula
   const behaviour = behaviourFor(seed);
   const first = prng.chance(0.75) ? placeFor(behaviour, prng, replicas) : prng.integer(0, replicas - 1);
   const most = Math.floor((replicas - 1) / 3);
-  const isRing = behaviour === "colludes";
+  // Of some kinds the whole f at once: colluding ones, and new primaries of which one after the other fails.
+  const isRing = behaviour === "colludes" || behaviour === "false-new-views";
   const others = Array.from({ length: (isRing ? most : prng.integer(1, most)) - 1 }, (_, i) => ({
     replica: (first + 1 + i) % replicas,
     behaviour: isRing ? behaviour : prng.pick(BYZANTINE_BEHAVIOURS),
@@ -31,8 +32,8 @@ function behaviourFor(seed: number): ByzantineBehaviour {
 export function replicasFor(seed: number, drawn: number): number {
   if (seed % CORRECT_EVERY === CORRECT_EVERY - 1) return drawn;
   const behaviour = behaviourFor(seed);
-  const isForSeven = behaviour === "colludes" || (behaviour === "twins" && seed % 2 === 0);
-  return isForSeven ? 7 : drawn;
+  const isSometimes = behaviour === "twins" || behaviour === "false-new-views";
+  return behaviour === "colludes" || (isSometimes && seed % 2 === 0) ? 7 : drawn;
 }
 
 function placeFor(behaviour: ByzantineBehaviour, prng: Prng, replicas: number): number {

@@ -43,7 +43,7 @@ export class Twins {
   readonly #member: number;
   readonly #world: World;
   readonly #prng: Prng;
-  readonly #hasOldDisk: boolean;
+  readonly #behaviour: ByzantineBehaviour | undefined;
   readonly #peers: readonly EndPoint[];
   readonly #choices = new Map<EndPoint, Choice>();
   readonly #promised = new Map<string, string>();
@@ -52,7 +52,7 @@ export class Twins {
   constructor(world: World, options: SimulatedReplicaOptions, { replicas, clients, faultyClients }: SimulationOptions) {
     this.#world = world;
     this.#member = options.id;
-    this.#hasOldDisk = options.byzantine === "twins-with-an-old-disk";
+    this.#behaviour = options.byzantine;
     this.#prng = options.prng.fork("twins");
     this.#peers = [
       ...Array.from({ length: replicas }, (_, id) => `r${id}`).filter((end) => end !== `r${options.id}`),
@@ -78,7 +78,7 @@ export class Twins {
     const { clock, marks } = this.#world;
     const roundMs = this.#prng.pick([40, 150, 400, 1000]);
     for (let atMs = roundMs; atMs <= safetyMs; atMs += roundMs) clock.after(atMs, () => this.#drawRound());
-    if (!this.#hasOldDisk) {
+    if (this.#behaviour !== "twins-with-an-old-disk") {
       this.#second.start();
       if (this.#prng.chance(0.5)) clock.after(this.#prng.integer(100, safetyMs), () => this.#restart());
       return;
@@ -146,6 +146,7 @@ export class Twins {
     if (before === promise.content) return;
     const { marks } = this.#world;
     marks.add("twins equivocated");
+    marks.add(`byzantine: ${this.#behaviour}`);
     marks.add(`twins equivocated in ${envelope.message.type}`);
   }
 }
