@@ -89,7 +89,6 @@ export const EXPECTED_MARKS: readonly string[] = [
   "twins: one from an old disk",
   "twins equivocated",
   "twins equivocated in pre-prepare",
-  "twins equivocated in view-change",
   "evidence names a twin",
   "byzantine: two VIEW-CHANGEs",
   "byzantine: two justified NEW-VIEWs",

@@ -64,6 +64,8 @@ export function mutates(tools: ByzantineTools): ByzantineActor {
       // Of its own accord: also what it seldom has a reason to say, and what others have said.
       const unasked = statusIn(frame) !== undefined && prng.chance(0.5) ? frames.any() : undefined;
       if (unasked !== undefined) return [frame, ...worsen(unasked)];
+      // It says few of these, and there is much in them.
+      if (frame.type === "new-view") return Array.from({ length: NEW_VIEWS_AT_ONCE }, () => worsen(frame)).flat();
       if (prng.chance(rate)) return worsen(frame);
       return prng.chance(REPLAY_RATE) ? replayed(frame, frames.like(frame), kindOf(frame), tools) : [frame];
     },
@@ -76,6 +78,7 @@ export function mutates(tools: ByzantineTools): ByzantineActor {
 }
 
 const REPLAY_RATE = 0.05;
+const NEW_VIEWS_AT_ONCE = 3;
 
 function replayed<F>(frame: F, old: F | undefined, kind: string, { prng, mark }: ByzantineTools): readonly F[] {
   if (old === undefined) return [frame];
