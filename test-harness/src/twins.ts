@@ -85,7 +85,8 @@ export class Twins {
     }
     const copiedMs = this.#prng.integer(50, Math.floor(safetyMs / 3));
     clock.after(copiedMs, () => {
-      this.#image = imageOf(this.first.store);
+      const { store } = this.first;
+      if (store !== undefined) this.#image = imageOf(store);
     });
     clock.after(this.#prng.integer(copiedMs + 50, Math.floor(safetyMs * 0.7)), () => {
       marks.add("twins: one from an old disk");
