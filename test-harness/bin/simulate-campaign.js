@@ -18,7 +18,7 @@ export async function runCampaign(harness, { seeds, isList, draw, jobs, saveTo, 
   const missing = tally.marks.missing(harness.EXPECTED_MARKS);
   const speed = { seeds: rate(tally.seeds), steps: rate(tally.steps) };
   if (json) printJson(tally, missing, hashes, speed);
-  else printText(tally, missing, speed);
+  else printText(harness, tally, missing, speed);
   // Fewer seeds, or seeds that draw less, cannot be expected to do everything.
   const isWhole = tally.seeds >= harness.MARKS_AFTER_SEEDS && draw.isSwarm && draw.isByzantine;
   return tally.failures.length === 0 && !(isWhole && missing.length > 0);
@@ -60,9 +60,13 @@ function printJson(tally, missing, traceHashes, speed) {
   );
 }
 
-function printText(tally, missing, speed) {
+function printText(harness, tally, missing, speed) {
   console.log("\nHow often it happened:");
-  for (const [mark, count] of tally.marks.entries()) console.log(`${String(count).padStart(10)}  ${mark}`);
+  for (const [mark, count] of tally.marks.entries())
+    if (!harness.isMutationMark(mark)) console.log(`${String(count).padStart(10)}  ${mark}`);
+  const { fields, never } = harness.mutationCoverage(tally.marks);
+  console.log(`${String(fields - never.length).padStart(10)}  of ${fields} fields of messages mutated`);
+  if (never.length < fields) for (const mark of never) console.log(`       not  ${mark}`);
   for (const mark of missing) console.log(`     NEVER  ${mark}`);
   const { seeds, failures, operations } = tally;
   const rates = `${speed.seeds} seeds a second, ${minutely(speed.seeds)} a minute; ${speed.steps} steps a second`;

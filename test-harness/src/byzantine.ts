@@ -1,5 +1,7 @@
 import { type ByzantineActor, type ByzantineTools, type CreateActor, HONEST } from "./byzantine/actor.ts";
+import { diesWhileSending, dripsAnswers } from "./byzantine/answers.ts";
 import { badBatches, emptyBatches, wrongTimes } from "./byzantine/batches.ts";
+import { colludes, hidesDecisions } from "./byzantine/collusion.ts";
 import {
   corruptBodies,
   replays,
@@ -8,6 +10,7 @@ import {
   starvesOneClient,
   wrongReplies,
 } from "./byzantine/general.ts";
+import { mutates } from "./byzantine/mutations.ts";
 import { falseNewViews, twoNewViews } from "./byzantine/new-views.ts";
 import {
   delaysProposals,
@@ -37,13 +40,8 @@ export type { ByzantineActor, ByzantineTools } from "./byzantine/actor.ts";
 export type ByzantineRole = "primary" | "next-primary" | "anyone";
 
 /**
- * What a Byzantine replica does to others; inside it is an ordinary one.
- *
- * Not here, and why: a fetch answered a byte a second, black holes, half frames: the simulator carries whole frames, links
- * are tested against real sockets; a primary that crashes while it sends: a crash comes between two events here, its effect
- * on others is that of `proposes-to-some`; a body withheld for good under a right digest: its frame has no body to leave
- * out, a body that does not match (`bad-batches`, `corrupt-bodies`) counts as none; a replica in two places with one key:
- * what twins say to different replicas is what the equivocating actors say.
+ * What a Byzantine replica does to others; inside it is an ordinary one. The README of this package says which of them
+ * stands for which fault, and which faults are tested elsewhere.
  */
 export type ByzantineBehaviour = (typeof BYZANTINE_BEHAVIOURS)[number];
 export const BYZANTINE_BEHAVIOURS = [
@@ -57,11 +55,20 @@ export const BYZANTINE_BEHAVIOURS = [
   "wrong-checkpoints",
   "contradictory-checkpoints",
   "replays",
+  "mutates",
+  "mutates-as-primary",
   "floods",
   "asks-for-everything",
   "garbage-answers",
   "forgets",
+  "rolls-back",
+  "twins",
+  "twins-with-an-old-disk",
   "equivocates",
+  "colludes",
+  "hides-decisions",
+  "dies-while-sending",
+  "drips-answers",
   "delays-proposals",
   "leaves-gaps",
   "proposes-to-some",
@@ -92,13 +99,24 @@ const BEHAVIOURS: Readonly<Record<ByzantineBehaviour, Behaviour>> = {
   "corrupt-bodies": { role: "anyone", create: corruptBodies },
   "wrong-checkpoints": { role: "anyone", create: wrongCheckpoints },
   "contradictory-checkpoints": { role: "anyone", create: contradictoryCheckpoints },
+  mutates: { role: "anyone", create: mutates },
+  "mutates-as-primary": { role: "next-primary", create: mutates },
   replays: { role: "anyone", create: replays },
   floods: { role: "anyone", create: floods },
   "asks-for-everything": { role: "anyone", create: asksForEverything },
   "garbage-answers": { role: "anyone", create: garbageAnswers },
   /** Comes back from each crash with an empty disk, and votes at once. */
   forgets: { role: "anyone", create: (): ByzantineActor => HONEST },
+  /** Comes back from each crash with its disk as it was at the first one. */
+  "rolls-back": { role: "anyone", create: (): ByzantineActor => HONEST },
+  /** Exists twice, see `Twins`: two ordinary replicas with one key. */
+  twins: { role: "anyone", create: (): ByzantineActor => HONEST },
+  "twins-with-an-old-disk": { role: "anyone", create: (): ByzantineActor => HONEST },
   equivocates: { role: "primary", create: equivocates },
+  colludes: { role: "primary", create: colludes },
+  "hides-decisions": { role: "primary", create: hidesDecisions },
+  "dies-while-sending": { role: "primary", create: diesWhileSending },
+  "drips-answers": { role: "anyone", create: dripsAnswers },
   "delays-proposals": { role: "primary", create: delaysProposals },
   "leaves-gaps": { role: "primary", create: leavesGaps },
   "proposes-to-some": { role: "primary", create: proposesToSome },

@@ -4,6 +4,7 @@ import { Simulation } from "./simulation.ts";
 import { SpaceTime } from "./space-time.ts";
 import { spaceTimeSvg } from "./space-time-svg.ts";
 import { optionsForSeed } from "./swarm.ts";
+import { isTwin } from "./twins.ts";
 
 /** What to draw: one seed's run, or the example of the documentation. */
 export interface DrawOptions {
@@ -28,10 +29,13 @@ export function drawRun({ seed, fromMs, toMs, isComplete = false }: DrawOptions)
   }
   const last = run.arrows.reduce((latest, { sentMs, arrivedMs }) => Math.max(latest, arrivedMs ?? sentMs), 1);
   const clients = Array.from({ length: options.clients }, (_, i) => `c${i}`);
-  const replicas = Array.from({ length: options.replicas }, (_, i) => `r${i}`);
+  const twins = options.byzantine.flatMap(({ replica, behaviour }) => (isTwin(behaviour) ? [replica] : []));
+  const replicas = Array.from({ length: options.replicas }, (_, i) =>
+    twins.includes(i) ? [`r${i}`, `r${i}'`] : `r${i}`,
+  );
   return spaceTimeSvg(run, {
     title,
-    ends: [...clients, ...replicas],
+    ends: [...clients, ...replicas.flat()],
     fromMs: fromMs ?? 0,
     toMs: toMs ?? last,
     isComplete,

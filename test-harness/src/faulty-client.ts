@@ -12,6 +12,9 @@ import {
   sequenceNumber,
   utf8,
 } from "@quorate/protocol";
+import { MUTATED } from "./mutations/coverage.ts";
+import { REQUEST_MUTATIONS } from "./mutations/frames.ts";
+import { Mutator } from "./mutations/mutator.ts";
 import type { Prng } from "./prng.ts";
 import { nameOperation } from "./recording-service.ts";
 import type { Arrival } from "./wire.ts";
@@ -20,6 +23,8 @@ import type { World } from "./world.ts";
 /** Request numbers it uses: few, so that they meet. */
 const NUMBER_MAX = 12;
 const OWN_NUMBER_MAX = 3;
+/** How many of its requests have something wrong in them that it did not think of. */
+const MUTATION_RATE = 0.2;
 /** Sessions of others that it remembers to abuse. */
 const SESSIONS_MAX = 16;
 
@@ -33,6 +38,7 @@ export class FaultyClient {
   readonly #world: World;
   readonly #prng: Prng;
   readonly #signer: ClientSigner;
+  readonly #mutator: Mutator<Request>;
   readonly #sessions: SessionId[] = [];
   readonly #sent: Request[] = [];
   /** The session that it opened last. */
@@ -44,6 +50,7 @@ export class FaultyClient {
     this.index = index;
     this.#world = world;
     this.#prng = prng;
+    this.#mutator = new Mutator(REQUEST_MUTATIONS, prng);
     const seed = clientSeeds[index] ?? new Uint8Array(0);
     this.#signer = createClientSigner({ backend, hasher, cluster, seed });
     this.publicKey = this.#signer.publicKey;
@@ -55,9 +62,14 @@ export class FaultyClient {
     const { network, wire, receive, marks } = this.#world;
     for (const to of this.#world.cluster.membership.members) {
       if (this.#prng.chance(0.3)) continue;
-      const frame = { type: "request", request: this.#prng.chance(0.2) ? this.#drawRequest() : request } as const;
-      const arrival = wire.clientFrame(frame);
+      const drawn = this.#prng.chance(0.2) ? this.#drawRequest() : request;
+      const sent = this.#prng.chance(MUTATION_RATE) ? this.#mutate(drawn) : drawn;
+      const arrival = wire.hostileClientFrame({ type: "request", request: sent });
       marks.add("faulty client: request");
+      if (arrival === undefined) {
+        marks.add("faulty client: frame that does not decode");
+        continue;
+      }
       network.send(`c${this.index}`, `r${to.id}`, () => receive.clientFrame(to.id, this.index, arrival));
     }
   }
@@ -94,6 +106,21 @@ export class FaultyClient {
     const number = requestNumber(this.#prng.integer(1, isOwn ? OWN_NUMBER_MAX : NUMBER_MAX));
     const operations = [nameOperation({ client: this.index, call }, operation)];
     return this.#sign(this.#signer.signOperations({ session, number, operations }).request);
+  }
+
+  /** With one thing wrong, under a signature that is right again, if it is one that it may give. */
+  #mutate(request: Request): Request {
+    const mutated = this.#mutator.mutate(request.type, request);
+    if (mutated === undefined) return request;
+    const { value, path } = mutated;
+    this.#world.marks.add(`faulty client: ${MUTATED}${path}`);
+    // The names of operations are the test's, not the protocol's: no client signs another's.
+    const isSigned = value.client === this.publicKey && !path.includes("[]") && !path.endsWith("signature");
+    if (!isSigned || this.#prng.chance(0.3)) return value;
+    const { request: resigned } =
+      value.type === "operations" ? this.#signer.signOperations(value) : this.#signer.signRegistration(value);
+    for (const checker of this.#world.checkers) checker.onRequest?.(this.index, resigned);
+    return resigned;
   }
 
   #drawRegistration(): Request {

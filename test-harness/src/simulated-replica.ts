@@ -29,12 +29,14 @@ import type { DiskDamage } from "./disk/disk-damage.ts";
 import { FileDisk } from "./disk/file-disk.ts";
 import { type DiskFaults, FlushTimes } from "./disk/flush-times.ts";
 import { MemoryDisk } from "./disk/memory-disk.ts";
+import { type DiskImage, imageOf, restored } from "./disk-image.ts";
 import { drawn } from "./drawn.ts";
 import { Pause } from "./pause.ts";
 import type { Plant } from "./plant.ts";
 import type { Prng } from "./prng.ts";
 import { type ExecutedOperation, recordingService } from "./recording-service.ts";
 import type { Moment } from "./space-time.ts";
+import type { TwinPlace } from "./twins.ts";
 import { ViewMarks } from "./view-marks.ts";
 import type { Scheduled } from "./virtual-clock.ts";
 import type { Arrival } from "./wire.ts";
@@ -52,6 +54,10 @@ export interface SimulatedReplicaOptions {
   readonly clock: ClockFault | undefined;
   readonly disk: DiskFaults;
   readonly byzantine: ByzantineBehaviour | undefined;
+  /** The place of one of two replicas with one key. */
+  readonly twin?: TwinPlace;
+  /** What is on its disk at its first start. */
+  readonly image?: () => DiskImage | undefined;
   /** Planted bugs, for tests of the checkers. */
   readonly plant: Plant;
 }
@@ -74,6 +80,8 @@ export class SimulatedReplica {
   #operations: ExecutedOperation[] = [];
   #replied = new Set<string>();
   #isFlushDoomed = false;
+  #isImageLoaded = false;
+  #yesterday: DiskImage | undefined;
   #isStopped = false;
   #viewDrawn = 0;
   /** Events so far. */
@@ -83,7 +91,7 @@ export class SimulatedReplica {
   constructor(world: World, options: SimulatedReplicaOptions) {
     const { cluster } = world;
     this.id = replicaId(options.id);
-    this.end = `r${options.id}`;
+    this.end = options.twin?.end ?? `r${options.id}`;
     this.isCorrect = options.byzantine === undefined;
     this.#world = world;
     this.#options = options;
@@ -134,6 +142,7 @@ export class SimulatedReplica {
 
   /** Starts, or comes back with what the disk holds. */
   start(): void {
+    this.#loadImage();
     const { clock, cluster: shared } = this.#world;
     const { cluster, hasher, codec, backend, genesis } = shared;
     const disk = this.#disk.open();
@@ -196,6 +205,12 @@ export class SimulatedReplica {
     this.#disk.failNextFlush();
   }
 
+  /** What a client is told first, as it arrives there. */
+  get welcomes(): readonly Arrival<ServerFrame>[] {
+    const frame = this.#host?.welcome();
+    return frame === undefined ? [] : this.#guise.toClient(frame).map(({ arrival }) => arrival);
+  }
+
   /** No write succeeds while it is full. */
   set isDiskFull(isFull: boolean) {
     this.#disk.isFull = isFull;
@@ -243,6 +258,28 @@ export class SimulatedReplica {
     this.#check(frame.type);
   }
 
+  #recoversAs(behaviour: ByzantineBehaviour | undefined): Plant["recoveredStore"] | undefined {
+    if (behaviour === "forgets") return this.#forget;
+    return behaviour === "rolls-back" ? this.#rollBack : undefined;
+  }
+
+  #loadImage(): void {
+    const image = this.#options.image?.();
+    if (image === undefined || this.#isImageLoaded || !(this.#disk instanceof MemoryDisk)) return;
+    this.#isImageLoaded = true;
+    this.#disk.replace((createEmpty) => restored(image, createEmpty()));
+  }
+
+  /** What one has after a crash that comes back with its disk as it was at its first crash. */
+  readonly #rollBack = (crashed: MemoryStore, createEmpty: () => MemoryStore): MemoryStore => {
+    if (this.#yesterday === undefined) {
+      this.#yesterday = imageOf(crashed);
+      return crashed;
+    }
+    this.#world.marks.add("byzantine: rolls-back");
+    return restored(this.#yesterday, createEmpty());
+  };
+
   /** What is left of the disk of one that forgets. */
   readonly #forget = (_crashed: MemoryStore, createEmpty: () => MemoryStore): MemoryStore => {
     this.#world.marks.add("byzantine: forgets");
@@ -250,12 +287,13 @@ export class SimulatedReplica {
   };
 
   #createDisk(): FileDisk | MemoryDisk {
-    const { prng, disk, byzantine, plant } = this.#options;
+    const { prng, disk, byzantine, plant, twin } = this.#options;
     const { clock, marks, cluster } = this.#world;
     const own = prng.fork("disk");
     const awake = (task: () => void): void => this.#pause.run(task);
     const times = new FlushTimes({ clock, prng: own, faults: disk, marks, awake });
-    if (byzantine === "forgets") return new MemoryDisk(times, own, marks, this.#forget);
+    const recovered = this.#recoversAs(byzantine);
+    if (recovered !== undefined || twin !== undefined) return new MemoryDisk(times, own, marks, recovered);
     if (disk.store === "memory") return new MemoryDisk(times, own, marks, plant.recoveredStore);
     const identity = { cluster: cluster.cluster, replica: this.id };
     return new FileDisk({ identity, times, prng: own, marks, files: plant.files });
@@ -298,6 +336,7 @@ export class SimulatedReplica {
     this.#world.note(`${this.end} > ${to.map((id) => `r${id}`).join()} ${describeFrame(frame)}`);
     this.#tell((checker) => checker.onSent?.(this.id, frame));
     if (this.isCorrect) this.#viewMarks.onSent(frame);
+    this.#options.twin?.onSent(frame);
     for (const id of to)
       for (const outgoing of this.#guise.toReplica(id, frame)) {
         if (outgoing.delayMs === 0) this.#sendOne(id, outgoing);
@@ -306,6 +345,7 @@ export class SimulatedReplica {
   }
 
   #sendOne(to: ReplicaId, { frame, arrival }: Outgoing): void {
+    if (this.#options.twin?.reaches(`r${to}`) === false) return;
     const { network, receive } = this.#world;
     const type = frame.type === "signed" ? frame.envelope.message.type : frame.type;
     const arrive = drawn(this.#world, this.end, `r${to}`, type, frame);
@@ -316,9 +356,9 @@ export class SimulatedReplica {
   }
 
   #sendToClient(key: PublicKey, frame: ServerFrame): void {
-    const { network, wire, receive, marks } = this.#world;
+    const { network, receive, marks } = this.#world;
     const client = this.#clients.get(key);
-    if (client === undefined) return;
+    if (client === undefined || this.#options.twin?.reaches(`c${client}`) === false) return;
     this.#world.note(`${this.end} > c${client} ${describeFrame(frame)}`);
     if (frame.type === "refused") marks.add(`refused: ${frame.code}`);
     if (frame.type === "reply") {
@@ -326,8 +366,7 @@ export class SimulatedReplica {
       this.#replied.add(frame.reply.requestDigest);
       this.#tell((checker) => checker.onReply?.(this.id, frame.reply));
     }
-    for (const sent of this.#guise.toClient(frame)) {
-      const arrival = wire.serverFrame(sent);
+    for (const { frame: sent, arrival } of this.#guise.toClient(frame)) {
       const arrive = drawn(this.#world, this.end, `c${client}`, sent.type, sent);
       network.send(this.end, `c${client}`, () => {
         arrive();

@@ -28,6 +28,7 @@ import { SimulatedClient } from "./simulated-client.ts";
 import { SimulatedReplica } from "./simulated-replica.ts";
 import type { SpaceTime } from "./space-time.ts";
 import { Trace } from "./trace.ts";
+import { isTwin, Twins, TwinsChecker } from "./twins.ts";
 import { VirtualClock } from "./virtual-clock.ts";
 import { type Arrival, createCodecWire, createValueWire } from "./wire.ts";
 import { COUNTERS, drawOperation, readCounter, readTexts } from "./workload.ts";
@@ -66,6 +67,7 @@ export class Simulation {
   readonly #cluster: SimulatedCluster;
   readonly #world: World;
   readonly #replicas: readonly SimulatedReplica[];
+  readonly #twins = new Map<number, Twins>();
   readonly #clients: readonly SimulatedClient[];
   readonly #faultyClients: readonly FaultyClient[];
   readonly #faults: FaultInjector;
@@ -97,7 +99,11 @@ export class Simulation {
       const byzantine = options.byzantine.find(({ replica }) => replica === id)?.behaviour;
       const clock = options.clocks.find(({ replica }) => replica === id);
       const { disk } = options;
-      return new SimulatedReplica(this.#world, { id, prng, settings, clockSkewMs, clock, disk, byzantine, plant });
+      const given = { id, prng, settings, clockSkewMs, clock, disk, byzantine, plant };
+      if (!isTwin(byzantine)) return new SimulatedReplica(this.#world, given);
+      const twins = new Twins(this.#world, given, options);
+      this.#twins.set(id, twins);
+      return twins.first;
     });
     this.#clients = Array.from({ length: options.clients }, (_, index) => {
       const prng = this.#prng.fork(`client/${index}`);
@@ -121,6 +127,7 @@ export class Simulation {
     const { clock, marks, trace } = this.#world;
     try {
       this.#faults.start();
+      for (const twins of this.#twins.values()) twins.start(this.#options.safetyMs);
       this.#faults.plan(this.#options.faults);
       this.#planWorkload();
       this.#planMischief();
@@ -156,7 +163,7 @@ export class Simulation {
       trace,
       network: new Network(clock, prng.fork("network"), options.network, marks),
       wire: options.scheme === "fake" ? createValueWire(cluster.codec) : createCodecWire(cluster.codec),
-      checkers: this.#createCheckers(cluster.genesis, clock),
+      checkers: this.#createCheckers(cluster.genesis, clock, marks),
       spaceTime: this.#spaceTime,
       note: (line) => trace.add(`${clock.nowMs.toFixed(3)} ${line}`),
       fail: (error) => {
@@ -167,14 +174,25 @@ export class Simulation {
         if (client < options.clients) this.#failure ??= new Error(`a replica refused the correct client c${client}`);
       },
       receive: {
-        replicaFrame: (to, from, frame) => this.#replicas[to]?.onReplicaFrame(from, frame),
+        replicaFrame: (to, from, frame) => {
+          for (const replica of this.#replicasAt(to, `r${from}`)) replica.onReplicaFrame(from, frame);
+        },
         clientFrame: (to, client, frame) => {
           const key = (this.#clients[client] ?? this.#faultyClients[client - options.clients])?.publicKey;
-          if (key !== undefined) this.#replicas[to]?.onClientFrame(client, key, frame);
+          if (key === undefined) return;
+          for (const replica of this.#replicasAt(to, `c${client}`)) replica.onClientFrame(client, key, frame);
         },
         serverFrame: (client, from, frame) => this.#toClient(client, from, frame),
       },
     };
+  }
+
+  /** Who this peer finds there: one replica, or of a member that exists twice what this round lets through. */
+  #replicasAt(id: number, peer: string): readonly SimulatedReplica[] {
+    const twins = this.#twins.get(id);
+    if (twins !== undefined) return twins.heardBy(peer);
+    const replica = this.#replicas[id];
+    return replica === undefined ? [] : [replica];
   }
 
   #toClient(client: number, from: number, frame: Arrival<ServerFrame>): void {
@@ -183,7 +201,7 @@ export class Simulation {
     faulty?.onServerFrame(frame);
   }
 
-  #createCheckers({ checkpointInterval, windowSize }: Genesis, clock: VirtualClock): readonly Checker[] {
+  #createCheckers({ checkpointInterval, windowSize }: Genesis, clock: VirtualClock, marks: Marks): readonly Checker[] {
     const { backend, hasher, cluster, membership, clientSeeds } = this.#cluster;
     const clients = new Map(clientSeeds.map((seed, index) => [backend.publicKeyOf(seed), index]));
     const byzantine = new Set(this.#options.byzantine.map(({ replica }) => replica));
@@ -195,6 +213,10 @@ export class Simulation {
       new EvidenceChecker((evidence) => verifier.verifyEvidence(evidence, membership)),
       new StateEqualityChecker(),
       new PromisesChecker((replica) => !byzantine.has(replica)),
+      new TwinsChecker(
+        (replica) => this.#twins.has(replica),
+        (name) => marks.add(name),
+      ),
       new WatermarksChecker(checkpointInterval, windowSize),
       new ExactlyOnceChecker(isCorrect),
       new TimeChecker(),
@@ -214,11 +236,10 @@ export class Simulation {
     const { network, receive } = this.#world;
     for (const client of this.#clients)
       network.sendReliably(replica.end, client.end, () => {
-        const frame = replica.host?.welcome();
-        if (frame === undefined) return;
+        if (replica.host === undefined) return;
         client.onLink(replica.id, false);
         client.onLink(replica.id, true);
-        receive.serverFrame(client.index, replica.id, () => frame);
+        for (const welcome of replica.welcomes) receive.serverFrame(client.index, replica.id, welcome);
       });
   }
 

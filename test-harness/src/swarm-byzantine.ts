@@ -11,15 +11,29 @@ const CORRECT_EVERY = 4;
  */
 export function byzantineFor(prng: Prng, seed: number, replicas: number): SimulationOptions["byzantine"] {
   if (seed % CORRECT_EVERY === CORRECT_EVERY - 1) return [];
-  const turn = seed - Math.floor(seed / CORRECT_EVERY);
-  const behaviour = BYZANTINE_BEHAVIOURS[turn % BYZANTINE_BEHAVIOURS.length] ?? "silent";
+  const behaviour = behaviourFor(seed);
   const first = prng.chance(0.75) ? placeFor(behaviour, prng, replicas) : prng.integer(0, replicas - 1);
   const most = Math.floor((replicas - 1) / 3);
-  const others = Array.from({ length: prng.integer(1, most) - 1 }, (_, i) => ({
+  // Of some kinds the whole f at once: colluding ones, and new primaries of which one after the other fails.
+  const isRing = behaviour === "colludes" || behaviour === "false-new-views";
+  const others = Array.from({ length: (isRing ? most : prng.integer(1, most)) - 1 }, (_, i) => ({
     replica: (first + 1 + i) % replicas,
-    behaviour: prng.pick(BYZANTINE_BEHAVIOURS),
+    behaviour: isRing ? behaviour : prng.pick(BYZANTINE_BEHAVIOURS),
   }));
   return [{ replica: first, behaviour }, ...others];
+}
+
+function behaviourFor(seed: number): ByzantineBehaviour {
+  const turn = seed - Math.floor(seed / CORRECT_EVERY);
+  return BYZANTINE_BEHAVIOURS[turn % BYZANTINE_BEHAVIOURS.length] ?? "silent";
+}
+
+/** n, if this seed's behaviour needs more than one faulty member to show, or if it is to be seen among many, too. */
+export function replicasFor(seed: number, drawn: number): number {
+  if (seed % CORRECT_EVERY === CORRECT_EVERY - 1) return drawn;
+  const behaviour = behaviourFor(seed);
+  const isSometimes = behaviour === "twins" || behaviour === "false-new-views";
+  return behaviour === "colludes" || (isSometimes && seed % 2 === 0) ? 7 : drawn;
 }
 
 function placeFor(behaviour: ByzantineBehaviour, prng: Prng, replicas: number): number {
@@ -42,6 +56,10 @@ export function faultsOfByzantine(
   return byzantine.flatMap(({ replica, behaviour }): readonly Fault[] => {
     if (behaviour === "forgets")
       return [{ type: "crash", atMs: Math.floor(safetyMs / 2), replicas: [replica], downMs: 30 }];
+    if (behaviour === "rolls-back")
+      return [0.25, 0.6].map((part) => {
+        return { type: "crash", atMs: Math.floor(safetyMs * part), replicas: [replica], downMs: 30 };
+      });
     if (roleOf(behaviour) !== "next-primary") return [];
     const before = (replica + replicas - 1) % replicas;
     return [{ type: "cut", atMs: 200, replica: before, direction: "both", forMs: safetyMs }];

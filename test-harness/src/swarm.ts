@@ -2,7 +2,7 @@ import { MIDDLE_RATES } from "./middle-rates.ts";
 import type { SimulationOptions } from "./options.ts";
 import { Prng } from "./prng.ts";
 import { FULL_DRAW, type SeedDraw } from "./seed-draw.ts";
-import { byzantineFor, faultsOfByzantine } from "./swarm-byzantine.ts";
+import { byzantineFor, faultsOfByzantine, replicasFor } from "./swarm-byzantine.ts";
 import { clocksFor } from "./swarm-clocks.ts";
 import { diskFaultsFor, storeFor } from "./swarm-disks.ts";
 import { faultsFor } from "./swarm-faults.ts";
@@ -19,7 +19,8 @@ export function optionsForSeed(seed: number, draw: SeedDraw = FULL_DRAW): Simula
   const prng = new Prng(`swarm/${seed}`);
   const scheme = seed % REAL_SCHEME_EVERY === REAL_SCHEME_EVERY - 1 ? "real" : "fake";
   const drawnReplicas = prng.pick([4, 4, 4, 4, 4, 5, 7]);
-  const replicas = draw.isSwarm ? drawnReplicas : (MIDDLE_RATES.replicas ?? drawnReplicas);
+  const wanted = draw.isByzantine ? replicasFor(seed, drawnReplicas) : drawnReplicas;
+  const replicas = draw.isSwarm ? wanted : (MIDDLE_RATES.replicas ?? wanted);
   const checkpointInterval = prng.pick([4, 4, 6, 8, 16]);
   const sessionWindow = prng.pick([1, 2, 4, 8]);
   const safetyMs = prng.integer(1200, 2500);

@@ -10,7 +10,9 @@ export interface Wire {
   /** Of a Byzantine replica: through the codec in any case; undefined for what does not get through. */
   hostileReplicaFrame(frame: ReplicaFrame): Arrival<ReplicaFrame> | undefined;
   clientFrame(frame: ClientFrame): Arrival<ClientFrame>;
+  hostileClientFrame(frame: ClientFrame): Arrival<ClientFrame> | undefined;
   serverFrame(frame: ServerFrame): Arrival<ServerFrame>;
+  hostileServerFrame(frame: ServerFrame): Arrival<ServerFrame> | undefined;
 }
 
 /** Passes frames as values, frozen, so that nobody changes what others hold. Fast. */
@@ -19,24 +21,38 @@ export function createValueWire(codec: Codec): Wire {
     freeze(frame);
     return () => frame;
   };
-  const hostileReplicaFrame = hostile(codec);
-  return { replicaFrame: pass, hostileReplicaFrame, clientFrame: pass, serverFrame: pass };
+  return { replicaFrame: pass, clientFrame: pass, serverFrame: pass, ...hostileWays(codec) };
 }
 
 /** Sends every frame through the production codec, as bytes. */
 export function createCodecWire(codec: Codec): Wire {
   return {
     replicaFrame: once((frame) => codec.encodeReplicaFrame(frame), codec.decodeReplicaFrame),
-    hostileReplicaFrame: hostile(codec),
     clientFrame: once((frame) => codec.encodeClientFrame(frame), codec.decodeClientFrame),
     serverFrame: once((frame) => codec.encodeServerFrame(frame), codec.decodeServerFrame),
+    ...hostileWays(codec),
   };
 }
 
+type HostileWays = Pick<Wire, "hostileReplicaFrame" | "hostileClientFrame" | "hostileServerFrame">;
+
+function hostileWays(codec: Codec): HostileWays {
+  return {
+    hostileReplicaFrame: hostile((frame) => codec.encodeReplicaFrame(frame), codec.decodeReplicaFrame),
+    hostileClientFrame: hostile((frame) => codec.encodeClientFrame(frame), codec.decodeClientFrame),
+    hostileServerFrame: hostile((frame) => codec.encodeServerFrame(frame), codec.decodeServerFrame),
+  };
+}
+
+type Decode<F> = (bytes: Uint8Array) => { readonly ok: true; readonly value: F } | { readonly ok: false };
+
 /** A liar may encode what no codec of ours would; what cannot even be encoded is not sent. */
-function hostile(codec: Codec): Wire["hostileReplicaFrame"] {
+function hostile<F extends object>(
+  encode: (frame: F) => Uint8Array,
+  decode: Decode<F>,
+): (frame: F) => Arrival<F> | undefined {
   return (frame) => {
-    const decoded = codec.decodeReplicaFrame(codec.encodeReplicaFrame(frame));
+    const decoded = decode(encode(frame));
     if (!decoded.ok) return undefined;
     const { value } = decoded;
     freeze(value);

@@ -21,6 +21,12 @@ export interface Outgoing {
   readonly delayMs: number;
 }
 
+/** The same for a client. */
+export interface OutgoingToClient {
+  readonly frame: ServerFrame;
+  readonly arrival: Arrival<ServerFrame>;
+}
+
 /** Another cluster, in which the same keys are used. */
 const FOREIGN_CLUSTER = digest("f".repeat(64)) as string as ClusterId;
 
@@ -78,10 +84,15 @@ export class Guise {
     });
   }
 
-  toClient(frame: ServerFrame): readonly ServerFrame[] {
+  toClient(frame: ServerFrame): readonly OutgoingToClient[] {
+    const { wire } = this.#world;
     const sent = this.#actor?.toClient(frame) ?? [frame];
     if (sent.length !== 1 || sent[0] !== frame) this.#deviated();
-    return sent;
+    return sent.flatMap((one) => {
+      const arrival = one === frame ? wire.serverFrame(one) : wire.hostileServerFrame(one);
+      if (arrival === undefined) this.#world.marks.add("byzantine: frame to a client that does not decode");
+      return arrival === undefined ? [] : [{ frame: one, arrival }];
+    });
   }
 
   #deviated(): void {

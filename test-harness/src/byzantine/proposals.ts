@@ -22,16 +22,23 @@ import {
 /** The most proposals whose variants an equivocating primary remembers. */
 const VARIANTS_MAX = 512;
 
+type Split = "in halves" | "to one" | "three ways";
+const SPLITS: readonly Split[] = ["in halves", "to one", "three ways"];
+/** Numbers in a row that are split in the same way. */
+const SPLIT_FOR = 3;
+
 /**
  * Proposes different batches for one number to different replicas: to halves, another one to one of them, or three; and
  * commits to each group what that group got, as soon as it proposes.
  */
 export function equivocates(tools: ByzantineTools): ByzantineActor {
   const { membership, prng, mark } = tools;
-  const split = prng.pick<"in halves" | "to one" | "three ways">(["in halves", "to one", "three ways"]);
+  const first = prng.integer(0, SPLITS.length - 1);
+  const splitAt = (seq: number): Split => SPLITS[(first + Math.floor(seq / SPLIT_FOR)) % SPLITS.length] ?? "in halves";
   const variants = new Map<string, Digest>();
-  const groupOf = (to: ReplicaId): number => {
+  const groupOf = (to: ReplicaId, seq: number): number => {
     const place = placeOf(to, tools);
+    const split = splitAt(seq);
     if (split === "three ways") return place % 3;
     return place < (split === "to one" ? 1 : Math.floor(membership.members.length / 2)) ? 1 : 0;
   };
@@ -42,18 +49,20 @@ export function equivocates(tools: ByzantineTools): ByzantineActor {
     const { digest } = varied.envelope.message;
     if (variants.size >= VARIANTS_MAX) variants.clear();
     variants.set(`${message.digest} ${group}`, digest);
-    mark(`equivocates ${split}`);
+    mark(`equivocates ${splitAt(message.seq)}`);
     return [varied, signed({ ...message, type: "commit", digest }, tools)];
   };
   return {
     ...HONEST,
     toReplica: (to, frame) => {
-      const group = groupOf(to);
-      if (group === 0) return [frame];
       const proposal = ownProposal(frame, tools);
-      if (proposal !== undefined) return vary(proposal, group);
+      if (proposal !== undefined) {
+        const group = groupOf(to, proposal.envelope.message.seq);
+        return group === 0 ? [frame] : vary(proposal, group);
+      }
       if (frame.type !== "signed" || frame.envelope.message.type !== "commit") return [frame];
       const { message } = frame.envelope;
+      const group = groupOf(to, message.seq);
       const digest = variants.get(`${message.digest} ${group}`);
       return digest === undefined ? [frame] : [signed({ ...message, digest }, tools)];
     },

@@ -47,7 +47,8 @@ export class PromisesChecker implements Checker {
   }
 }
 
-function envelopeIn(frame: ReplicaFrame): Envelope | undefined {
+/** What of a frame its sender, or somebody before him, signed. */
+export function envelopeIn(frame: ReplicaFrame): Envelope | undefined {
   switch (frame.type) {
     case "pre-prepare":
     case "signed":
@@ -61,7 +62,8 @@ function envelopeIn(frame: ReplicaFrame): Envelope | undefined {
   }
 }
 
-function promiseOf(message: ReplicaMessage): { readonly place: string; readonly content: string } | undefined {
+/** What a message promises: one content for one place, for ever. */
+export function promiseOf(message: ReplicaMessage): { readonly place: string; readonly content: string } | undefined {
   switch (message.type) {
     case "pre-prepare":
     case "prepare":

@@ -55,6 +55,11 @@ export class MemoryDisk implements SimulatedDisk {
     this.#store = this.#recovered(this.#store.disk.crash({ log, rest }), this.#createEmpty);
   }
 
+  /** Puts another disk into its place. */
+  replace(make: (createEmpty: () => MemoryStore) => MemoryStore): void {
+    this.#store = make(this.#createEmpty);
+  }
+
   failNextFlush(): void {
     this.#store.disk.failNextFlush();
   }

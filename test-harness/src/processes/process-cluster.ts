@@ -24,7 +24,7 @@ import {
 } from "@quorate/server";
 import { type ConnectOptions, connect, KvClient, type QuorateClient } from "quorate";
 import { freePortBase } from "./free-ports.ts";
-import { QUORATE_COMMAND, RunningCommand } from "./running-command.ts";
+import { type CommandOptions, QUORATE_COMMAND, RunningCommand } from "./running-command.ts";
 
 /** What a cluster of real processes is made of; what is left out has the value that `npm start` gives. */
 export interface ProcessClusterOptions {
@@ -137,20 +137,15 @@ export class ProcessCluster {
   }
 
   /** Starts one replica and waits until it says that it is ready. */
-  async start(id: number): Promise<void> {
-    await this.startWith(id, process.execPath, [
-      QUORATE_COMMAND,
-      "start",
-      "--data",
-      this.folder(id).path,
-      "--log-level",
-      "error",
-    ]);
+  async start(id: number, options?: CommandOptions): Promise<void> {
+    const { path } = this.folder(id);
+    const args = [QUORATE_COMMAND, "start", "--data", path, "--log-level", "error"];
+    await this.startWith(id, process.execPath, args, options);
   }
 
   /** Runs another program in the place of a replica; it says `ready` over IPC. */
-  async startWith(id: number, command: string, args: readonly string[]): Promise<void> {
-    const running = new RunningCommand(command, args);
+  async startWith(id: number, command: string, args: readonly string[], options?: CommandOptions): Promise<void> {
+    const running = new RunningCommand(command, args, options);
     this.#processes.set(id, running);
     await running.message("ready");
   }

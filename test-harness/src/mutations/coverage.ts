@@ -1,0 +1,24 @@
+import type { Marks } from "../marks.ts";
+import { FRAME_MUTATIONS, REQUEST_MUTATIONS, SERVER_FRAME_MUTATIONS } from "./frames.ts";
+
+/** Of a replica's mutation, of its replay of something old, and of a client's mutation: what the marks begin with. */
+export const MUTATED = "mutated ";
+export const REPLAYED = "replayed ";
+
+const FROM_REPLICAS = [...FRAME_MUTATIONS, ...SERVER_FRAME_MUTATIONS].map(({ path }) => path);
+
+/** All marks of mutations, one for each field of each type of frame. */
+const MUTATION_MARKS: readonly string[] = [
+  ...FROM_REPLICAS.map((path) => `byzantine: ${MUTATED}${path}`),
+  ...REQUEST_MUTATIONS.map(({ path }) => `faulty client: ${MUTATED}${path}`),
+];
+
+/** Whether a mark tells of one field only. */
+export function isMutationMark(mark: string): boolean {
+  return MUTATION_MARKS.includes(mark);
+}
+
+/** How many fields there are to mutate, and the marks of those that never were. */
+export function mutationCoverage(marks: Marks): { readonly fields: number; readonly never: readonly string[] } {
+  return { fields: MUTATION_MARKS.length, never: marks.missing(MUTATION_MARKS) };
+}

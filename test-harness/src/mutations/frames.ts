@@ -1,0 +1,143 @@
+import {
+  type Batch,
+  type CheckpointCertificate,
+  type CommitCertificate,
+  type CommittedEntry,
+  type Envelope,
+  type JustifiedNewView,
+  type JustifiedViewChange,
+  type MemberSignature,
+  type MerklePath,
+  type OperationResult,
+  type OperationsRequest,
+  type PreparedCertificate,
+  RESULT_STATUS_CODES,
+  type RegistrationRequest,
+  type ReplicaFrame,
+  type ReplicaMessage,
+  type ReplicaMessageType,
+  type Reply,
+  type Request,
+  type ResultStatus,
+  type ServerFrame,
+  type Statement,
+} from "@quorate/protocol";
+import { MESSAGE_MUTATIONS } from "./messages.ts";
+import { bytes, counter, fields, hex32, listOf, type Mutations, member, oneOf, signature, word } from "./mutation.ts";
+
+type FrameOf<T extends ReplicaFrame["type"]> = Extract<ReplicaFrame, { readonly type: T }>;
+type ServerFrameOf<T extends ServerFrame["type"]> = Extract<ServerFrame, { readonly type: T }>;
+
+/** What can be wrong in a request. */
+export const REQUEST_MUTATIONS: Mutations<Request> = oneOf<Request>({
+  operations: fields<OperationsRequest>({
+    client: hex32(),
+    session: hex32(),
+    number: counter(),
+    operations: listOf(bytes()),
+    signature: signature(),
+  }),
+  registration: fields<RegistrationRequest>({
+    client: hex32(),
+    nonce: hex32(),
+    lastValid: counter(),
+    signature: signature(),
+  }),
+});
+
+const batch = fields<Batch>({ timestampMs: counter(), requests: listOf(REQUEST_MUTATIONS) });
+const memberSignature = fields<MemberSignature>({ from: member(), signature: signature() });
+
+const prePrepareEnvelope = envelopeOf("pre-prepare");
+const viewChangeEnvelope = envelopeOf("view-change");
+
+const commitCertificate = fields<CommitCertificate>({
+  epoch: counter(),
+  view: counter(),
+  seq: counter(),
+  digest: hex32(),
+  signatures: listOf(memberSignature),
+});
+const preparedCertificate = fields<PreparedCertificate>({
+  prePrepare: prePrepareEnvelope,
+  prepares: listOf(memberSignature),
+});
+const checkpointCertificate = fields<CheckpointCertificate>({
+  epoch: counter(),
+  seq: counter(),
+  stateRoot: hex32(),
+  signatures: listOf(memberSignature),
+});
+const justifiedViewChange = fields<JustifiedViewChange>({
+  envelope: viewChangeEnvelope,
+  checkpoint: checkpointCertificate,
+  certificates: listOf(preparedCertificate),
+});
+const justifiedNewView = fields<JustifiedNewView>({
+  envelope: envelopeOf("new-view"),
+  viewChanges: listOf(viewChangeEnvelope),
+  checkpoint: checkpointCertificate,
+  certificates: listOf(preparedCertificate),
+  prePrepareSignatures: listOf(signature()),
+});
+
+/** What can be wrong in each frame from replica to replica. Of signed messages it is the message, not its signature. */
+export const FRAME_MUTATIONS: Mutations<ReplicaFrame> = oneOf<ReplicaFrame>({
+  "pre-prepare": fields<FrameOf<"pre-prepare">>({ envelope: prePrepareEnvelope, batch }),
+  signed: fields<FrameOf<"signed">>({ envelope: signedEnvelope() }),
+  request: fields<FrameOf<"request">>({ request: REQUEST_MUTATIONS }),
+  "batch-body": fields<FrameOf<"batch-body">>({ batch }),
+  committed: fields<FrameOf<"committed">>({
+    entry: fields<CommittedEntry>({ batch, certificate: commitCertificate }),
+  }),
+  "stable-checkpoint": fields<FrameOf<"stable-checkpoint">>({ checkpoint: checkpointCertificate }),
+  "below-history": fields<FrameOf<"below-history">>({ checkpoint: checkpointCertificate }),
+  "view-change": fields<FrameOf<"view-change">>({ viewChange: justifiedViewChange }),
+  "new-view": fields<FrameOf<"new-view">>({ newView: justifiedNewView }),
+});
+
+const statement = fields<Statement>({
+  epoch: counter(),
+  seq: counter(),
+  historyDigest: hex32(),
+  outputsRoot: hex32(),
+});
+const result = fields<OperationResult>({
+  status: word(Object.keys(RESULT_STATUS_CODES) as ResultStatus[]),
+  value: bytes(),
+});
+
+/** What can be wrong in each frame from replica to client. */
+export const SERVER_FRAME_MUTATIONS: Mutations<ServerFrame> = oneOf<ServerFrame>({
+  reply: fields<ServerFrameOf<"reply">>({
+    reply: fields<Reply>({
+      from: member(),
+      statement,
+      signature: signature(),
+      session: hex32(),
+      number: counter(),
+      requestDigest: hex32(),
+      results: listOf(result),
+      path: fields<MerklePath>({ index: counter(), size: counter(), siblings: listOf(hex32()) }),
+      view: counter(),
+    }),
+  }),
+  // There is one code so far, so no wrong one.
+  refused: fields<ServerFrameOf<"refused">>({ requestDigest: hex32(), code: [] }),
+  welcome: fields<ServerFrameOf<"welcome">>({ epoch: counter(), view: counter(), executed: counter() }),
+});
+
+function envelopeOf<T extends ReplicaMessageType>(
+  type: T,
+): Mutations<Envelope<Extract<ReplicaMessage, { readonly type: T }>>> {
+  type M = Extract<ReplicaMessage, { readonly type: T }>;
+  return fields<Envelope<M>>({ from: member(), message: MESSAGE_MUTATIONS[type], signature: signature() });
+}
+
+/** Of those that travel alone each type has mutations of its own. */
+function signedEnvelope(): Mutations<FrameOf<"signed">["envelope"]> {
+  type E = FrameOf<"signed">["envelope"];
+  const { prepare, commit, checkpoint, status, "fetch-batch": body, "fetch-committed": gap } = MESSAGE_MUTATIONS;
+  const messages = { prepare, commit, checkpoint, status, "fetch-batch": body, "fetch-committed": gap };
+  return fields<E>({ from: member(), message: oneOf<E["message"]>(messages), signature: signature() });
+}
