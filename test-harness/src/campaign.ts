@@ -1,8 +1,7 @@
 import { BYZANTINE_BEHAVIOURS } from "./byzantine.ts";
 import { DISK_DAMAGES } from "./disk/disk-damage.ts";
 import { Marks } from "./marks.ts";
-import { Simulation, type SimulationReport } from "./simulation.ts";
-import { optionsForSeed } from "./swarm.ts";
+import type { SeedResult } from "./seed-run.ts";
 
 /**
  * What must have happened at least once in a campaign of `MARKS_AFTER_SEEDS` seeds: a kind of event that never happens
@@ -180,19 +179,22 @@ export const EXPECTED_MARKS: readonly string[] = [
 /** The smallest campaign of which all expected marks may be demanded. */
 export const MARKS_AFTER_SEEDS = 200;
 
+/** A seed that failed. */
+export type FailedSeed = Extract<SeedResult, { hasPassed: false }>;
+
 /** What a campaign has seen so far. */
 export interface CampaignTally {
   readonly seeds: number;
-  readonly failures: readonly Error[];
+  readonly failures: readonly FailedSeed[];
   readonly marks: Marks;
   readonly steps: number;
   readonly operations: number;
 }
 
-/** Runs seed after seed and adds up what happened. */
+/** Adds up what happened in seed after seed. */
 export class Campaign {
   readonly #marks = new Marks();
-  readonly #failures: Error[] = [];
+  readonly #failures: FailedSeed[] = [];
   #seeds = 0;
   #steps = 0;
   #operations = 0;
@@ -202,18 +204,14 @@ export class Campaign {
     return { seeds, failures: this.#failures, marks: this.#marks, steps, operations };
   }
 
-  /** Runs one seed; the error of one that failed is kept, and thrown again. */
-  run(seed: number): SimulationReport {
+  add(result: SeedResult): void {
     this.#seeds += 1;
-    try {
-      const report = new Simulation(optionsForSeed(seed)).run();
-      this.#marks.addAll(report.marks);
-      this.#steps += report.steps;
-      this.#operations += report.operations;
-      return report;
-    } catch (failure) {
-      this.#failures.push(failure instanceof Error ? failure : new Error(String(failure)));
-      throw failure;
+    if (!result.hasPassed) {
+      this.#failures.push(result);
+      return;
     }
+    for (const [mark, count] of result.marks) this.#marks.add(mark, count);
+    this.#steps += result.steps;
+    this.#operations += result.operations;
   }
 }

@@ -78,6 +78,7 @@ export class SimulatedReplica {
   #viewDrawn = 0;
   /** Events so far. */
   #steps = 0;
+  #fatal: Error | undefined;
 
   constructor(world: World, options: SimulatedReplicaOptions) {
     const { cluster } = world;
@@ -106,6 +107,14 @@ export class SimulatedReplica {
   /** Its disk is damaged, it has found out, and stays down: it counts as one of the f. */
   get isLost(): boolean {
     return this.#disk.isLost;
+  }
+  /** What ended it, if its own code did. */
+  get fatal(): Error | undefined {
+    return this.#fatal;
+  }
+  /** What came before that. */
+  get trace(): ReturnType<ReplicaHost["trace"]> | undefined {
+    return this.#fatal && this.#host?.trace(this.#fatal, `the simulator, ${this.end}`);
   }
   /** The disk as it is now; undefined when it is lost. */
   get store(): ReplicaStore | undefined {
@@ -362,7 +371,10 @@ export class SimulatedReplica {
   }
 
   #onFatal(error: Error): void {
-    if (!this.#isFlushDoomed && !this.#disk.isFull && this.isCorrect) return this.#world.fail(error);
+    if (!this.#isFlushDoomed && !this.#disk.isFull && this.isCorrect) {
+      this.#fatal = error;
+      return this.#world.fail(error);
+    }
     this.#isStopped = true;
     if (!this.isCorrect) this.#world.marks.add("byzantine: stopped by its own lies");
     this.#world.marks.add("disk: flush failed");

@@ -1,6 +1,7 @@
 import { Verifier } from "@quorate/crypto";
 import { decodeKvResult } from "@quorate/kv";
 import { type CommittedEntry, type Genesis, invariant, type ServerFrame, sequenceNumber } from "@quorate/protocol";
+import type { HostSettings } from "@quorate/server/host";
 import { AgreementChecker } from "./checkers/agreement.ts";
 import { BoundsChecker } from "./checkers/bounds.ts";
 import type { Checker } from "./checkers/checker.ts";
@@ -38,6 +39,8 @@ const LIVENESS_MS = 60_000;
 const SLICE_MS = 50;
 /** Far more than any run takes: one that gets here goes in circles. */
 const STEPS_MAX = 2_000_000;
+/** More steps than any run has. */
+const WHOLE_TRACE: Partial<HostSettings> = { tracedStepsMax: 200_000, tracedBytesMax: 1024 ** 3 };
 
 /** What a run that kept all its promises tells. */
 export interface SimulationReport {
@@ -67,15 +70,18 @@ export class Simulation {
   readonly #faultyClients: readonly FaultyClient[];
   readonly #faults: FaultInjector;
   readonly #spaceTime: SpaceTime | undefined;
+  readonly #lines: string[] | undefined;
   #failure: unknown;
 
   /**
    * @param plant bugs to build in, for tests of the checkers themselves.
    * @param spaceTime records the run for a picture; the run is the same with and without it.
+   * @param lines takes every line of the trace, and each replica keeps all of its steps, for a file.
    */
-  constructor(options: SimulationOptions, plant: Plant = {}, spaceTime?: SpaceTime) {
+  constructor(options: SimulationOptions, plant: Plant = {}, spaceTime?: SpaceTime, lines?: string[]) {
     this.#options = options;
     this.#spaceTime = spaceTime;
+    this.#lines = lines;
     this.#prng = new Prng(`simulation/${options.seed}`);
     this.#cluster = createCluster(options, this.#prng.fork("keys"));
     this.#world = this.#createWorld();
@@ -85,6 +91,7 @@ export class Simulation {
       const settings = {
         pipelineDepthMax: options.pipelineDepthMax,
         pendingRequestsMax: options.pendingRequestsMax,
+        ...(lines && WHOLE_TRACE),
       };
       const clockSkewMs = Math.floor(skews.between(-options.clockSkewMs, options.clockSkewMs));
       const byzantine = options.byzantine.find(({ replica }) => replica === id)?.behaviour;
@@ -132,6 +139,7 @@ export class Simulation {
         atMs: clock.nowMs,
         status: this.#status(),
         trace: trace.last(),
+        replicaTrace: this.#replicas.find(({ fatal }) => fatal !== undefined && fatal === this.#failure)?.trace,
       });
     }
   }
@@ -140,7 +148,7 @@ export class Simulation {
     const { options, cluster, prng } = { options: this.#options, cluster: this.#cluster, prng: this.#prng };
     const clock = new VirtualClock();
     const marks = new Marks();
-    const trace = new Trace();
+    const trace = new Trace(this.#lines);
     return {
       cluster,
       clock,

@@ -1,5 +1,7 @@
+import { MIDDLE_RATES } from "./middle-rates.ts";
 import type { SimulationOptions } from "./options.ts";
 import { Prng } from "./prng.ts";
+import { FULL_DRAW, type SeedDraw } from "./seed-draw.ts";
 import { byzantineFor, faultsOfByzantine } from "./swarm-byzantine.ts";
 import { clocksFor } from "./swarm-clocks.ts";
 import { diskFaultsFor, storeFor } from "./swarm-disks.ts";
@@ -11,16 +13,17 @@ const REAL_SCHEME_EVERY = 20;
 
 /**
  * What a seed means: each draws its own sizes, rates and faults, so that a campaign visits corners that no single
- * choice of rates would (swarm testing). Each has loss, reordering and a restart of a backup.
+ * choice of rates would (swarm testing). Each has loss, reordering and a restart of a backup. `draw` leaves out a part.
  */
-export function optionsForSeed(seed: number): SimulationOptions {
+export function optionsForSeed(seed: number, draw: SeedDraw = FULL_DRAW): SimulationOptions {
   const prng = new Prng(`swarm/${seed}`);
   const scheme = seed % REAL_SCHEME_EVERY === REAL_SCHEME_EVERY - 1 ? "real" : "fake";
-  const replicas = prng.pick([4, 4, 4, 4, 4, 5, 7]);
+  const drawnReplicas = prng.pick([4, 4, 4, 4, 4, 5, 7]);
+  const replicas = draw.isSwarm ? drawnReplicas : (MIDDLE_RATES.replicas ?? drawnReplicas);
   const checkpointInterval = prng.pick([4, 4, 6, 8, 16]);
   const sessionWindow = prng.pick([1, 2, 4, 8]);
   const safetyMs = prng.integer(1200, 2500);
-  const byzantine = byzantineFor(prng.fork("byzantine"), seed, replicas);
+  const byzantine = draw.isByzantine ? byzantineFor(prng.fork("byzantine"), seed, replicas) : [];
   const store = storeFor(seed, byzantine.length);
   const faultsOfDisks = diskFaultsFor(prng.fork("disks"), {
     seed,
@@ -79,6 +82,7 @@ export function optionsForSeed(seed: number): SimulationOptions {
       slowMs: 150,
     },
     safetyMs,
+    ...(draw.isSwarm ? {} : { ...MIDDLE_RATES, disk: { store, ...MIDDLE_RATES.disk } }),
     faults: [...faults, ...faultsOfDisks, ...partitions, ...faultsOfByzantine(byzantine, replicas, safetyMs)].sort(
       (a, b) => a.atMs - b.atMs,
     ),

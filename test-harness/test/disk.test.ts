@@ -69,7 +69,7 @@ describe("A simulated disk of files", () => {
       const held = [...(scene.disk.open()?.log.entries() ?? [])].map(({ seq }) => Number(seq));
       const flushed = Array.from({ length: 60 }, (_, i) => i + 1).filter((seq) => seq > 52);
       expect([flushed, [...flushed, 61, 62]], `seed ${seed}`).to.deep.include(held);
-      marks.addAll(scene.marks);
+      for (const [mark, count] of scene.marks.entries()) marks.add(mark, count);
     }
     const fates = ["lost", "cut short", "torn by sectors", "kept before it was confirmed"];
     expect(marks.missing(fates.map((fate) => `disk: write ${fate}`))).to.deep.equal([]);

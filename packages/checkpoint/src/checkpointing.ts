@@ -94,7 +94,7 @@ export class Checkpointing {
     this.#own.set(seq, vote);
     if (this.#own.size > this.#ownVotesMax) this.#own.delete(sequenceNumber(Math.min(...this.#own.keys())));
     out.push({ type: "broadcast", frame: { type: "signed", envelope: vote } });
-    this.#record(vote);
+    this.#record(vote, out);
     this.#certify(seq);
     return this.#advance();
   }
@@ -114,7 +114,7 @@ export class Checkpointing {
       out.push({ type: "rejected", rejection: { code: "checkpoint.conflicting", from, seq } });
       return undefined;
     }
-    this.#record(envelope);
+    this.#record(envelope, out);
     this.#certify(seq);
     return this.#advance();
   }
@@ -146,14 +146,17 @@ export class Checkpointing {
   }
 
   /** Keeps a vote; of one member only the newest few, so that the far future costs nobody else anything. */
-  #record(vote: VerifiedEnvelope<Checkpoint>): void {
+  #record(vote: VerifiedEnvelope<Checkpoint>, out: Outbox): void {
     let votes = this.#votes.get(vote.from);
     if (votes === undefined) {
       votes = new Map();
       this.#votes.set(vote.from, votes);
     }
     votes.set(vote.message.seq, vote);
-    if (votes.size > VOTES_PER_MEMBER_MAX) votes.delete(sequenceNumber(Math.min(...votes.keys())));
+    if (votes.size <= VOTES_PER_MEMBER_MAX) return;
+    const oldest = sequenceNumber(Math.min(...votes.keys()));
+    votes.delete(oldest);
+    out.push({ type: "rejected", rejection: { code: "checkpoint.displaced", from: vote.from, seq: oldest } });
   }
 
   #certify(seq: SequenceNumber): void {

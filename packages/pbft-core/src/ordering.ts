@@ -146,7 +146,10 @@ export class Ordering {
     atMs: number,
     out: Outbox,
   ): "added" | "known" | "full" {
+    const before = this.#queue.displaced;
     const outcome = this.#queue.add(request, standing, atMs, this.isPrimary);
+    for (let i = before; i < this.#queue.displaced; i++)
+      out.push({ type: "rejected", rejection: { code: "request.displaced", from: undefined } });
     if (outcome === "added") this.#propose(atMs, out);
     return outcome;
   }

@@ -65,6 +65,7 @@ export class RequestQueue {
   /** In order of arrival; a Set, so that removal is cheap. */
   readonly #ready = new Set<Pending>();
   #bytes = 0;
+  #displaced = 0;
 
   constructor(limits: RequestQueueLimits) {
     this.#limits = limits;
@@ -75,6 +76,10 @@ export class RequestQueue {
   }
   get readyCount(): number {
     return this.#ready.size;
+  }
+  /** How many have given way to others so far. */
+  get displaced(): number {
+    return this.#displaced;
   }
 
   get fills(): readonly Fill[] {
@@ -367,6 +372,7 @@ export class RequestQueue {
       leavingBytes += other.bytes;
       if (!this.#hasRoomFor(pending, leaving.length, leavingBytes)) continue;
       for (const gone of leaving) this.#remove(gone);
+      this.#displaced += leaving.length;
       return true;
     }
     return false;
