@@ -3,6 +3,7 @@ import {
   type CheckpointCertificate,
   type Digest,
   type Envelope,
+  type Fill,
   invariant,
   isSameNewView,
   isSameViewChange,
@@ -119,6 +120,13 @@ export class ViewChanging {
   /** How long a request may wait in this view. */
   get timeOutMs(): number {
     return this.#timeOut.currentMs;
+  }
+  get fills(): readonly Fill[] {
+    const members = this.#membership.members.length;
+    return [
+      { of: "VIEW-CHANGEs", size: this.#newest.size, max: members },
+      { of: "convictions in view changes", size: this.#convicted.size, max: members },
+    ];
   }
   /** Whose VIEW-CHANGE for the target is held, ascending; empty while it orders. */
   get viewChangesOf(): ReplicaId[] {
