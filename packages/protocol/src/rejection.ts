@@ -32,5 +32,8 @@ export type Rejection = {
   | { readonly code: "new-view.past"; readonly view: ViewNumber }
   | { readonly code: "new-view.malformed"; readonly view: ViewNumber; readonly fault: NewViewFault }
   | { readonly code: "new-view.conflicting"; readonly view: ViewNumber }
+  | { readonly code: "hand-over.not-from-primary"; readonly view: ViewNumber }
+  /** Of a view that is left already, or that is not reached. */
+  | { readonly code: "hand-over.other-view"; readonly view: ViewNumber }
 );
 export type RejectionCode = Rejection["code"];

@@ -195,6 +195,7 @@ function replicaMessages(): Sample[] {
         "other digests": { digests: [digestOf(12), digestOf(11)] },
       },
     ),
+    sample(8, { type: "hand-over", epoch: place.epoch, view: place.view }, { view: { view: viewNumber(2) } }),
   ];
 }
 

@@ -161,6 +161,8 @@ export class Replica {
         return this.#ordering.isRedundant(from, message) || this.#isTooEarly(from, message);
       case "checkpoint":
         return this.#checkpointing.isRedundant(from, message);
+      case "hand-over":
+        return this.#viewChanging.isHandOverRedundant(from, message);
       default:
         return false;
     }
@@ -297,6 +299,8 @@ export class Replica {
       case "fetch-committed":
         if (!this.#fetchBudget.take(from, atMs)) return reject({ code: "fetch.over-budget", from }, out);
         return this.#sendHistory(from, message.first, message.last, out);
+      case "hand-over":
+        return this.#follow(this.#viewChanging.onHandOver(narrow(envelope, message), out), atMs, out);
       case "view-change":
       case "new-view":
         // They come in frames of their own, with what justifies them.

@@ -26,6 +26,8 @@ const REJECTION_CODES: Readonly<Record<IngressRejection["code"], true>> = {
   "new-view.past": true,
   "new-view.malformed": true,
   "new-view.conflicting": true,
+  "hand-over.not-from-primary": true,
+  "hand-over.other-view": true,
   "ingress.bad-signature": true,
   "ingress.bad-batch": true,
   "ingress.bad-certificate": true,

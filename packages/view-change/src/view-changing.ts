@@ -3,6 +3,7 @@ import {
   type CheckpointCertificate,
   type Digest,
   type Envelope,
+  type HandOver,
   invariant,
   isSameNewView,
   isSameViewChange,
@@ -19,6 +20,7 @@ import {
   type ReplicaId,
   type SequenceNumber,
   type Status,
+  type VerifiedEnvelope,
   type VerifiedNewView,
   type VerifiedViewChange,
   type ViewChange,
@@ -156,10 +158,32 @@ export class ViewChanging {
     return message.view === this.#view || this.#convicted.get(from) === message.view;
   }
 
+  /** As `isViewChangeRedundant`, for a HAND-OVER: of a view that is left or not reached, or not of its primary. */
+  isHandOverRedundant(from: ReplicaId, { view }: HandOver): boolean {
+    return view !== this.#target || from !== primaryOf(this.#membership, view);
+  }
+
   /** The own view failed: its time-out passed. */
   onFailed(): ViewChangeStep {
     this.#timeOut.onFailed();
     return { type: "leave", target: viewNumber(this.#target + 1) };
+  }
+
+  /**
+   * The primary of the view that this replica is in, or moves to, asks to be relieved: nobody needs to wait for it, and
+   * nothing failed (protocol rule 7.6). Nothing is gained by lying: it could as well have said nothing.
+   */
+  onHandOver({ from, message }: VerifiedEnvelope<HandOver>, out: Outbox): ViewChangeStep | undefined {
+    const { view } = message;
+    if (from !== primaryOf(this.#membership, view)) {
+      out.push({ type: "rejected", rejection: { code: "hand-over.not-from-primary", from, view } });
+      return undefined;
+    }
+    if (view !== this.#target) {
+      out.push({ type: "rejected", rejection: { code: "hand-over.other-view", from, view } });
+      return undefined;
+    }
+    return { type: "leave", target: viewNumber(view + 1) };
   }
 
   /** Requests that had waited for `waitedMs` were executed in this view. */

@@ -185,6 +185,11 @@ export class Scene {
   hearNewView(newView: VerifiedNewView): this {
     return this.follow(this.views.onNewView(newView, this.effects));
   }
+  /** `from` asks to be relieved of `view`. */
+  handOver(from: number, view: number): this {
+    const asked = cast.signerOf(from).sign({ type: "hand-over", epoch, view: viewNumber(view) });
+    return this.follow(this.views.onHandOver(asked, this.effects));
+  }
   stable(seq: number): this {
     return this.follow(this.views.onStable(seqOf(seq), this.effects));
   }
