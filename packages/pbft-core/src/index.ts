@@ -4,7 +4,8 @@
  * @packageDocumentation
  */
 export type { Decision } from "./decision.ts";
-export { Ordering, type OrderingOptions, type RestoredOrdering, type RestoredSlot } from "./ordering.ts";
+export { Ordering } from "./ordering.ts";
+export type { OrderingOptions, RestoredOrdering, RestoredSlot } from "./ordering-options.ts";
 export { type BatchLimits, RequestQueue, type RequestQueueLimits } from "./request-queue.ts";
 export { Slot, type VoteOutcome } from "./slot.ts";
 export { Window } from "./window.ts";

@@ -7,4 +7,6 @@ export { BACKLOG_BATCHES_PER_SENDER_MAX, BACKLOG_PER_SENDER_MAX, Backlog, type E
 export type { ReplicaEvent } from "./events.ts";
 export { OutputGate, type Released, type WriteNumber } from "./output-gate.ts";
 export { type RecoveredDisk, recover, type VerifiedLogRecord } from "./recovery.ts";
-export { type Recovery, Replica, type ReplicaOptions, type ReplicaStatus } from "./replica.ts";
+export { Relevance } from "./relevance.ts";
+export { Replica } from "./replica.ts";
+export type { Recovery, ReplicaOptions, ReplicaStatus } from "./replica-options.ts";

@@ -15,7 +15,7 @@ import {
   type VerifiedViewChange,
   type ViewNumber,
 } from "@quorate/protocol";
-import type { Recovery } from "./replica.ts";
+import type { Recovery } from "./replica-options.ts";
 
 /** A `LogRecord` whose signatures were verified again: what the own disk says is parsed like what others say. */
 export type VerifiedLogRecord =

@@ -1,29 +1,19 @@
 import { Checkpointing } from "@quorate/checkpoint";
-import { type Decision, Ordering, type OrderingOptions, type RestoredOrdering } from "@quorate/pbft-core";
+import { type Decision, Ordering } from "@quorate/pbft-core";
 import {
   assertNever,
   type Base,
-  type Batch,
   type CheckpointCertificate,
-  type Digest,
   type Effect,
   type Envelope,
-  type FetchBatch,
   invariant,
-  type Lack,
-  type Membership,
   memberOf,
-  type NewView,
   nextSequenceNumber,
-  type PrePrepare,
-  primaryOf,
   type Rejection,
   type ReplicaId,
   type ReplicaMessage,
   type Request,
   type SequenceNumber,
-  type Signer,
-  type Status,
   sequenceNumber,
   type ThreePhaseMessage,
   type Verified,
@@ -31,79 +21,37 @@ import {
   type VerifiedCommittedEntry,
   type VerifiedEnvelope,
   type VerifiedNewView,
-  type ViewChange,
-  type ViewChangeComposer,
   type ViewNumber,
 } from "@quorate/protocol";
-import { GapFiller, ServingBudget } from "@quorate/state-transfer";
-import { type RestoredViews, type ViewChangeStep, ViewChanging, type ViewChangingOptions } from "@quorate/view-change";
+import { GapFiller } from "@quorate/state-transfer";
+import { type ViewChangeStep, ViewChanging } from "@quorate/view-change";
 import { Backlog } from "./backlog.ts";
 import type { ReplicaEvent } from "./events.ts";
 import { PrimaryWatch } from "./primary-watch.ts";
-import { type OrderingStand, StatusRounds } from "./status-rounds.ts";
-
-export interface ReplicaOptions
-  extends Omit<OrderingOptions, "signer" | "windowSize">,
-    Pick<ViewChangingOptions, "viewChangeMs" | "viewChangeMaxMs"> {
-  readonly signer: Signer;
-  readonly viewChangeComposer: ViewChangeComposer;
-  /** K of genesis. */
-  readonly checkpointInterval: number;
-  /** L of genesis. */
-  readonly windowSize: number;
-  /** How often a replica that has work says where it stands. */
-  readonly statusIntervalMs: number;
-}
-
-/** What the disk held, verified again; see `recover`. */
-export interface Recovery {
-  /** The last number whose effects are in the state. */
-  readonly executed: SequenceNumber;
-  readonly ordering: RestoredOrdering;
-  readonly views: RestoredViews;
-  /** Committed entries of the own history above `executed`. */
-  readonly committed: readonly VerifiedCommittedEntry[];
-}
+import { Relevance } from "./relevance.ts";
+import type { Recovery, ReplicaOptions, ReplicaStatus } from "./replica-options.ts";
+import { StatusExchange } from "./status-exchange.ts";
+import type { SubProtocols } from "./sub-protocols.ts";
 
 /** How many requests a backup passes on again at each tick: those that the primary may have lost. */
 const PASSED_ON_PER_TICK_MAX = 64;
-
-/** Asks `framesFor` for a decision only, not for votes. */
-const NOTHING_LACKS: Omit<Lack, "seq"> = { prePrepare: false, prepares: false, commits: false };
-
-/** Where a replica stands, for `status` and metrics. */
-export interface ReplicaStatus {
-  /** The view entered last. */
-  readonly view: ViewNumber;
-  /** The view it moves to; equal to `view` while it orders. */
-  readonly target: ViewNumber;
-  /** How long a request may wait in this view, in milliseconds. */
-  readonly timeOutMs: number;
-  readonly primary: ReplicaId;
-  readonly executed: SequenceNumber;
-  readonly lowWatermark: SequenceNumber;
-  readonly highWatermark: SequenceNumber;
-  readonly pendingRequests: number;
-  /** The gap to the others has left their histories. */
-  readonly isStranded: boolean;
-}
 
 /**
  * One replica as a function: an event in, an ordered list of effects out, nothing else. It is the mediator of the
  * sub-protocols: the one place where what one of them returns becomes a call on another.
  */
 export class Replica {
+  /** For whoever has to decide whether a message is worth a look at its signature. */
+  readonly relevance: Relevance;
   readonly #options: ReplicaOptions;
-  readonly #membership: Membership;
+  readonly #parts: SubProtocols;
   readonly #ordering: Ordering;
   readonly #checkpointing: Checkpointing;
   readonly #gapFiller: GapFiller;
   readonly #viewChanging: ViewChanging;
   readonly #primaryWatch = new PrimaryWatch();
   readonly #backlog = new Backlog();
-  readonly #statusRounds: StatusRounds;
-  readonly #statusBudget: ServingBudget;
-  readonly #fetchBudget: ServingBudget;
+  readonly #statusExchange: StatusExchange;
   readonly #recovered: readonly VerifiedCommittedEntry[];
   /** Handed out for execution and not yet executed. */
   readonly #executing = new Map<SequenceNumber, Decision>();
@@ -111,18 +59,24 @@ export class Replica {
 
   constructor(options: ReplicaOptions, base: Base, recovery?: Recovery) {
     this.#options = options;
-    this.#membership = base.membership;
     this.#executed = recovery?.executed ?? base.stable.seq;
     const { signer, windowSize, checkpointInterval: interval, statusIntervalMs } = options;
-    this.#statusRounds = new StatusRounds(statusIntervalMs, this.#executed);
     this.#ordering = new Ordering(options, base, this.#executed);
     const nullDigest = options.nullBatch.digest;
     const composer = options.viewChangeComposer;
     this.#viewChanging = new ViewChanging({ ...options, composer, nullDigest }, base, recovery?.views);
     this.#checkpointing = new Checkpointing({ signer, windowSize, interval }, base);
     this.#gapFiller = new GapFiller({ signer, epoch: base.membership.epoch, retryAfterMs: 4 * statusIntervalMs });
-    this.#statusBudget = new ServingBudget({ burst: 4, refillMs: statusIntervalMs / 2 });
-    this.#fetchBudget = new ServingBudget({ burst: 8, refillMs: statusIntervalMs / 40 });
+    this.#parts = {
+      membership: base.membership,
+      ordering: this.#ordering,
+      checkpointing: this.#checkpointing,
+      gapFiller: this.#gapFiller,
+      viewChanging: this.#viewChanging,
+      backlog: this.#backlog,
+    };
+    this.relevance = new Relevance(this.#parts, windowSize);
+    this.#statusExchange = new StatusExchange(signer, this.#parts, statusIntervalMs, this.#executed);
     this.#recovered = recovery?.committed ?? [];
     if (recovery !== undefined) this.#ordering.restore(recovery.ordering);
   }
@@ -149,61 +103,6 @@ export class Replica {
   /** The view it moves to, as `status` says. */
   get target(): ViewNumber {
     return this.#viewChanging.target;
-  }
-
-  /** Whether verifying this message would be wasted: it could change nothing (protocol rule 13.1). */
-  isRedundant(from: ReplicaId, message: ReplicaMessage): boolean {
-    if (this.#isForeign(from, message)) return true;
-    switch (message.type) {
-      case "pre-prepare":
-      case "prepare":
-      case "commit":
-        return this.#ordering.isRedundant(from, message) || this.#isTooEarly(from, message);
-      case "checkpoint":
-        return this.#checkpointing.isRedundant(from, message);
-      case "hand-over":
-        return this.#viewChanging.isHandOverRedundant(from, message);
-      default:
-        return false;
-    }
-  }
-
-  /** Whether this very proposal is here already, and only its body may be of use. */
-  isProposalHeld(message: PrePrepare): boolean {
-    return (
-      this.#ordering.isProposalHeld(message) || this.#backlog.holds(primaryOf(this.#membership, message.view), message)
-    );
-  }
-
-  /** As `isRedundant`, for a VIEW-CHANGE, whoever passes it on. */
-  isViewChangeRedundant(envelope: Envelope<ViewChange>): boolean {
-    return this.#isForeign(envelope.from, envelope.message) || this.#viewChanging.isViewChangeRedundant(envelope);
-  }
-
-  /** As `isRedundant`, for a NEW-VIEW, whoever passes it on. */
-  isNewViewRedundant(envelope: Envelope<NewView>): boolean {
-    return this.#isForeign(envelope.from, envelope.message) || this.#viewChanging.isNewViewRedundant(envelope);
-  }
-
-  /** As `isRedundant`, for a committed entry. */
-  isEntryAwaited(seq: SequenceNumber): boolean {
-    const isNear = seq <= this.#ordering.highWatermark || this.#gapFiller.isAwaited(seq);
-    return seq > this.#ordering.lastDelivered && isNear;
-  }
-
-  /** As `isRedundant`, for the body of a batch with this digest. */
-  isBodyAwaited(digest: Digest): boolean {
-    return this.#ordering.isBodyAwaited(digest);
-  }
-
-  /** Whether this member may answer that its history does not reach down to what it was asked for. */
-  isDonor(id: ReplicaId): boolean {
-    return this.#gapFiller.isDonor(id);
-  }
-
-  /** As `isRedundant`, for a certificate of a checkpoint. */
-  isCertificateAwaited(seq: SequenceNumber): boolean {
-    return seq > this.#checkpointing.certified.seq;
   }
 
   /**
@@ -256,8 +155,7 @@ export class Replica {
     for (const entry of this.#recovered) this.#afterOrdering(this.#ordering.onCommitted(entry, out), out);
     if (!this.#viewChanging.isSettled) this.#ordering.leaveView(out);
     this.#afterOrdering(this.#ordering.resume(this.#viewChanging.standing.newView, atMs, out), out);
-    this.#sendStatus(out);
-    this.#statusRounds.startTimer(out);
+    this.#statusExchange.start(this.#executed, out);
   }
 
   #onRequest(event: Extract<ReplicaEvent, { type: "request" }>, atMs: number, out: Effect[]): void {
@@ -280,8 +178,8 @@ export class Replica {
   #onMessage(event: Extract<ReplicaEvent, { type: "message" }>, atMs: number, out: Effect[]): void {
     const { envelope } = event;
     const { from, message } = envelope;
-    if (memberOf(this.#membership, from) === undefined) return reject({ code: "membership.stranger", from }, out);
-    if (message.epoch !== this.#membership.epoch)
+    if (memberOf(this.#parts.membership, from) === undefined) return reject({ code: "membership.stranger", from }, out);
+    if (message.epoch !== this.#parts.membership.epoch)
       return reject({ code: "epoch.other", from, epoch: message.epoch }, out);
     switch (message.type) {
       case "pre-prepare":
@@ -293,12 +191,11 @@ export class Replica {
         return this.#afterCheckpoint(stable, atMs, out);
       }
       case "status":
-        return this.#onStatus(from, message, atMs, out);
+        return this.#statusExchange.onStatus(from, message, this.#executed, atMs, out);
       case "fetch-batch":
-        return this.#onFetchBatch(from, message, atMs, out);
+        return this.#statusExchange.onFetchBatch(from, message, atMs, out);
       case "fetch-committed":
-        if (!this.#fetchBudget.take(from, atMs)) return reject({ code: "fetch.over-budget", from }, out);
-        return this.#sendHistory(from, message.first, message.last, out);
+        return this.#statusExchange.onFetchCommitted(from, message, atMs, out);
       case "hand-over":
         return this.#follow(this.#viewChanging.onHandOver(narrow(envelope, message), out), atMs, out);
       case "view-change":
@@ -308,13 +205,6 @@ export class Replica {
       default:
         return assertNever(message);
     }
-  }
-
-  /** There is no place for it beyond the window, or it waits there already. */
-  #isTooEarly(from: ReplicaId, message: ThreePhaseMessage): boolean {
-    if (this.#ordering.classify(message) !== "future") return false;
-    const isAbove = message.seq > this.#ordering.highWatermark + this.#options.windowSize;
-    return isAbove || !this.#backlog.hasRoomFor(from, message);
   }
 
   #onThreePhase(
@@ -353,7 +243,8 @@ export class Replica {
   #onCommitted(event: Extract<ReplicaEvent, { type: "committed" }>, out: Effect[]): void {
     const { seq } = event.entry.certificate;
     if (seq <= this.#ordering.lastDelivered) return;
-    if (!this.isEntryAwaited(seq)) return reject({ code: "committed.not-asked-for", from: event.from, seq }, out);
+    if (!this.relevance.isEntryAwaited(seq))
+      return reject({ code: "committed.not-asked-for", from: event.from, seq }, out);
     this.#afterOrdering(this.#ordering.onCommitted(event.entry, out), out);
   }
 
@@ -374,7 +265,7 @@ export class Replica {
   #onTimeout(event: Extract<ReplicaEvent, { type: "timeout" }>, atMs: number, out: Effect[]): void {
     switch (event.timer) {
       case "status":
-        if (this.#statusRounds.isDue(event.token)) this.#onStatusTick(atMs, out);
+        if (this.#statusExchange.isDue(event.token)) this.#onStatusTick(atMs, out);
         return;
       case "clock-wait":
         return this.#afterOrdering(this.#ordering.onClockWait(atMs, out), out);
@@ -390,72 +281,11 @@ export class Replica {
   }
 
   #onStatusTick(atMs: number, out: Effect[]): void {
-    const { lastDelivered, highestHeard, highWatermark, pendingCount } = this.#ordering;
-    const isBusy = pendingCount > 0 || !this.#viewChanging.isSettled;
-    const stand: OrderingStand = { lastDelivered, highestHeard, highWatermark, isBusy };
-    if (this.#statusRounds.onTick(stand)) this.#sendStatus(out);
-    this.#gapFiller.onTick(lastDelivered, out);
-    this.#statusRounds.afterTick(stand);
+    this.#statusExchange.onTick(this.#executed, out);
     // What was passed on may have been lost: nobody is held to what he may not have heard of.
     const since = atMs - this.#options.statusIntervalMs;
     if (!this.#ordering.isPrimary)
       for (const request of this.#ordering.waitingSince(since, PASSED_ON_PER_TICK_MAX)) this.#passOn(request, out);
-    this.#statusRounds.startTimer(out);
-  }
-
-  #sendStatus(out: Effect[]): void {
-    out.push({
-      type: "broadcast",
-      frame: { type: "signed", envelope: this.#options.signer.sign(this.#statusMessage()) },
-    });
-  }
-
-  #statusMessage(): Status {
-    return {
-      type: "status",
-      epoch: this.#membership.epoch,
-      view: this.#ordering.view,
-      executed: this.#executed,
-      stable: this.#checkpointing.stable.seq,
-      accepted: this.#ordering.highestAccepted,
-      lacks: this.#ordering.lacks(this.#statusRounds.knownAtTick),
-      target: this.#viewChanging.target,
-      viewChangesOf: this.#viewChanging.viewChangesOf,
-    };
-  }
-
-  /** A peer says where it stands: what it lacks and we have goes to it, within its share (TOCS'02 §5.2). */
-  #onStatus(from: ReplicaId, status: Status, atMs: number, out: Effect[]): void {
-    if (!this.#statusBudget.take(from, atMs)) return reject({ code: "status.over-budget", from }, out);
-    if (status.view === this.#ordering.view) this.#statusRounds.onStatus(from, status.accepted);
-    this.#gapFiller.onStatus(from, status.executed, this.#ordering.lastDelivered, out);
-    for (const frame of this.#viewChanging.framesFor(from, status)) out.push({ type: "send", to: from, frame });
-    // It is in a view that we have not heard of, or on its way to one: saying where we stand asks for what we missed.
-    if (status.view > this.#ordering.view || status.target > this.#viewChanging.target) {
-      const envelope = this.#options.signer.sign(this.#statusMessage());
-      out.push({ type: "send", to: from, frame: { type: "signed", envelope } });
-    }
-    for (const frame of this.#checkpointing.framesFor(status.stable)) out.push({ type: "send", to: from, frame });
-    for (const lack of status.lacks) {
-      if (lack.seq <= this.#ordering.lastDelivered) this.#sendHistory(from, lack.seq, lack.seq, out);
-      else for (const frame of this.#ordering.framesFor(lack)) out.push({ type: "send", to: from, frame });
-    }
-  }
-
-  #onFetchBatch(from: ReplicaId, { seq, digest }: FetchBatch, atMs: number, out: Effect[]): void {
-    if (!this.#fetchBudget.take(from, atMs)) return reject({ code: "fetch.over-budget", from }, out);
-    const batch: Batch | undefined = this.#ordering.batchAt(seq, digest);
-    if (batch !== undefined) out.push({ type: "send", to: from, frame: { type: "batch-body", batch } });
-    else if (seq <= this.#ordering.lastDelivered) this.#sendHistory(from, seq, seq, out);
-    else
-      for (const frame of this.#ordering.framesFor({ seq, ...NOTHING_LACKS }))
-        out.push({ type: "send", to: from, frame });
-  }
-
-  #sendHistory(to: ReplicaId, first: SequenceNumber, last: SequenceNumber, out: Effect[]): void {
-    const end = Math.min(last, this.#ordering.lastDelivered);
-    if (first > end || first === 0) return;
-    out.push({ type: "send-history", to, first, last: sequenceNumber(end), stable: this.#checkpointing.stable });
   }
 
   #afterOrdering(decisions: readonly Decision[], out: Effect[]): void {
@@ -503,7 +333,7 @@ export class Replica {
 
   #enterView(newView: VerifiedNewView, atMs: number, out: Effect[]): void {
     this.#primaryWatch.stop(out);
-    this.#statusRounds.onNewView(this.#ordering.lastDelivered);
+    this.#statusExchange.onNewView();
     this.#afterOrdering(this.#ordering.enterView(newView, atMs, out), out);
     for (const request of this.#ordering.pendingRequests()) this.#passOn(request, out);
     this.#releaseBacklog(atMs, out);
@@ -519,11 +349,6 @@ export class Replica {
     const { oldestWaitAtMs, isPrimary } = this.#ordering;
     const isLate = this.#primaryWatch.onTimeout(token, oldestWaitAtMs, atMs, this.#viewChanging.timeOutMs);
     if (isLate && !isPrimary && this.#viewChanging.isSettled) this.#follow(this.#viewChanging.onFailed(), atMs, out);
-  }
-
-  /** Of another epoch, or of nobody. */
-  #isForeign(from: ReplicaId, message: ReplicaMessage): boolean {
-    return message.epoch !== this.#membership.epoch || memberOf(this.#membership, from) === undefined;
   }
 
   #checkInvariants(): void {

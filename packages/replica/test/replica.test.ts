@@ -228,27 +228,29 @@ describe("Replica and strangers, other epochs, other places", () => {
 
   it("a redundant message is known before it is verified, whoever claims to have sent it", () => {
     const replica = newReplica(1);
-    expect(replica.isRedundant(envelopeOf(9, commit).from, commit), "stranger").to.equal(true);
-    expect(replica.isRedundant(envelopeOf(2, commit).from, { ...commit, epoch: 1 as typeof epoch })).to.equal(true);
-    expect(replica.isRedundant(envelopeOf(2, commit).from, commit), "needed").to.equal(false);
+    expect(replica.relevance.isRedundant(envelopeOf(9, commit).from, commit), "stranger").to.equal(true);
+    expect(replica.relevance.isRedundant(envelopeOf(2, commit).from, { ...commit, epoch: 1 as typeof epoch })).to.equal(
+      true,
+    );
+    expect(replica.relevance.isRedundant(envelopeOf(2, commit).from, commit), "needed").to.equal(false);
   });
 
   it("a vote far above the window is redundant, and so is one a little above it that waits already", () => {
     const replica = newReplica(1);
     const early = envelopeOf(2, { ...commit, seq: seqOf(L + 1) });
-    expect(replica.isRedundant(early.from, early.message), "first").to.equal(false);
+    expect(replica.relevance.isRedundant(early.from, early.message), "first").to.equal(false);
     replica.step({ type: "message", envelope: early }, 0);
-    expect(replica.isRedundant(early.from, early.message), "again").to.equal(true);
-    expect(replica.isRedundant(early.from, { ...commit, seq: seqOf(2 * L + 1) }), "far above").to.equal(true);
+    expect(replica.relevance.isRedundant(early.from, early.message), "again").to.equal(true);
+    expect(replica.relevance.isRedundant(early.from, { ...commit, seq: seqOf(2 * L + 1) }), "far above").to.equal(true);
   });
 
   it("a proposal is held wherever it waits", () => {
     const replica = newReplica(1);
     for (const seq of [1, L + 1]) {
       const proposal = envelopeOf(0, { ...commit, type: "pre-prepare", seq: seqOf(seq) });
-      expect(replica.isProposalHeld(proposal.message), `${seq}, before`).to.equal(false);
+      expect(replica.relevance.isProposalHeld(proposal.message), `${seq}, before`).to.equal(false);
       replica.step({ type: "message", envelope: proposal }, 0);
-      expect(replica.isProposalHeld(proposal.message), `${seq}, after`).to.equal(true);
+      expect(replica.relevance.isProposalHeld(proposal.message), `${seq}, after`).to.equal(true);
     }
   });
 

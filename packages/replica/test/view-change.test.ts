@@ -101,9 +101,13 @@ describe("a view change (OSDI'99 §4.4)", () => {
   it("takes a proposal of the new primary that overtakes its NEW-VIEW, and leaves votes out of turn", () => {
     const replica = newReplica(2);
     const place = { epoch, view: viewNumber(1), seq: seqOf(1), digest: digestOf("x") };
-    const standings = [0, 1, 3].map((from) => replica.isRedundant(replicaId(from), { type: "pre-prepare", ...place }));
+    const standings = [0, 1, 3].map((from) =>
+      replica.relevance.isRedundant(replicaId(from), { type: "pre-prepare", ...place }),
+    );
     expect(standings, "the primary of view 1 is replica 1").to.deep.equal([true, false, true]);
-    const prepares = [0, 1, 3].map((from) => replica.isRedundant(replicaId(from), { type: "prepare", ...place }));
+    const prepares = [0, 1, 3].map((from) =>
+      replica.relevance.isRedundant(replicaId(from), { type: "prepare", ...place }),
+    );
     expect(prepares, "who proposes does not prepare").to.deep.equal([false, true, false]);
   });
 });

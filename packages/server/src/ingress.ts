@@ -17,7 +17,7 @@ import {
   type RequestStanding,
   type VerifiedRequest,
 } from "@quorate/protocol";
-import type { Replica, ReplicaEvent } from "@quorate/replica";
+import type { Relevance, ReplicaEvent } from "@quorate/replica";
 import { ServingBudget } from "@quorate/state-transfer";
 import type { IngressRejection } from "./ports.ts";
 
@@ -35,17 +35,7 @@ export interface IngressOptions {
   readonly verifier: Verifier;
   readonly membership: Membership;
   /** Asked for cheap judgements before any signature is looked at. */
-  readonly replica: Pick<
-    Replica,
-    | "isRedundant"
-    | "isProposalHeld"
-    | "isEntryAwaited"
-    | "isCertificateAwaited"
-    | "isBodyAwaited"
-    | "isDonor"
-    | "isViewChangeRedundant"
-    | "isNewViewRedundant"
-  >;
+  readonly relevance: Pick<Relevance, keyof Relevance>;
   /** The digest of a batch, without a look at its signatures. */
   readonly digestOf: (batch: Batch) => Digest;
   readonly nowMs: () => number;
@@ -115,12 +105,12 @@ export class Ingress {
   }
 
   #prePrepare(peer: ReplicaId, envelope: Envelope<PrePrepare>, body: Batch): ReplicaEvent | undefined {
-    const { replica, verifier, membership, digestOf } = this.#options;
+    const { relevance, verifier, membership, digestOf } = this.#options;
     // Anyone may pass a pre-prepare on: a lost one must not depend on its sender alone.
-    if (replica.isRedundant(envelope.from, envelope.message)) return this.#refuse(peer, "ingress.redundant");
+    if (relevance.isRedundant(envelope.from, envelope.message)) return this.#refuse(peer, "ingress.redundant");
     const { digest } = envelope.message;
     // Only its body is missing, and this is not it: the proposal could be repeated with body after body.
-    if (replica.isProposalHeld(envelope.message) && digestOf(body) !== digest)
+    if (relevance.isProposalHeld(envelope.message) && digestOf(body) !== digest)
       return this.#refuse(peer, "ingress.bad-batch");
     const verified = verifier.verifyEnvelope(envelope, membership);
     if (verified === undefined) return this.#refuse(peer, "ingress.bad-signature");
@@ -132,9 +122,9 @@ export class Ingress {
   }
 
   #signed(peer: ReplicaId, envelope: Envelope): ReplicaEvent | undefined {
-    const { replica, verifier, membership } = this.#options;
+    const { relevance, verifier, membership } = this.#options;
     if (envelope.from !== peer) return this.#refuse(peer, "ingress.foreign-vote");
-    if (replica.isRedundant(peer, envelope.message)) return this.#refuse(peer, "ingress.redundant");
+    if (relevance.isRedundant(peer, envelope.message)) return this.#refuse(peer, "ingress.redundant");
     const budget = this.#budgetOf(envelope.message);
     if (budget?.take(peer, this.#options.nowMs()) === false) return this.#refuse(peer, "ingress.over-budget");
     const verified = verifier.verifyEnvelope(envelope, membership);
@@ -161,15 +151,15 @@ export class Ingress {
   }
 
   #batchBody(peer: ReplicaId, body: Batch): ReplicaEvent | undefined {
-    const { replica, verifier, digestOf } = this.#options;
-    if (!replica.isBodyAwaited(digestOf(body))) return this.#refuse(peer, "ingress.redundant");
+    const { relevance, verifier, digestOf } = this.#options;
+    if (!relevance.isBodyAwaited(digestOf(body))) return this.#refuse(peer, "ingress.redundant");
     const batch = verifier.verifyBatch(body);
     return batch === undefined ? this.#refuse(peer, "ingress.bad-batch") : { type: "batch-body", from: peer, batch };
   }
 
   #committed(peer: ReplicaId, frame: Extract<ReplicaFrame, { type: "committed" }>): ReplicaEvent | undefined {
-    const { replica, verifier, membership } = this.#options;
-    if (!replica.isEntryAwaited(frame.entry.certificate.seq)) return this.#refuse(peer, "ingress.redundant");
+    const { relevance, verifier, membership } = this.#options;
+    if (!relevance.isEntryAwaited(frame.entry.certificate.seq)) return this.#refuse(peer, "ingress.redundant");
     const entry = verifier.verifyCommittedEntry(frame.entry, membership);
     return entry === undefined
       ? this.#refuse(peer, "ingress.bad-certificate")
@@ -180,9 +170,9 @@ export class Ingress {
     peer: ReplicaId,
     { type, checkpoint }: Extract<ReplicaFrame, { type: "stable-checkpoint" | "below-history" }>,
   ): ReplicaEvent | undefined {
-    const { replica, verifier, membership } = this.#options;
-    const isBelowHistory = type === "below-history" && replica.isDonor(peer);
-    if (!isBelowHistory && !replica.isCertificateAwaited(checkpoint.seq))
+    const { relevance, verifier, membership } = this.#options;
+    const isBelowHistory = type === "below-history" && relevance.isDonor(peer);
+    if (!isBelowHistory && !relevance.isCertificateAwaited(checkpoint.seq))
       return this.#refuse(peer, "ingress.redundant");
     const certificate = verifier.verifyCheckpointCertificate(checkpoint, membership);
     return certificate === undefined
@@ -192,8 +182,8 @@ export class Ingress {
 
   /** Whoever passes one on has verified it, so a bad one is always the peer's own fault; as in `#newView`. */
   #viewChange(peer: ReplicaId, given: JustifiedViewChange): ReplicaEvent | undefined {
-    const { replica, verifier, membership, nowMs } = this.#options;
-    if (replica.isViewChangeRedundant(given.envelope)) return this.#refuse(peer, "ingress.redundant");
+    const { relevance, verifier, membership, nowMs } = this.#options;
+    if (relevance.isViewChangeRedundant(given.envelope)) return this.#refuse(peer, "ingress.redundant");
     if (!this.#viewChanges.take(peer, nowMs())) return this.#refuse(peer, "ingress.over-budget");
     const viewChange = verifier.verifyViewChange(given, membership);
     return viewChange === undefined
@@ -202,8 +192,8 @@ export class Ingress {
   }
 
   #newView(peer: ReplicaId, given: JustifiedNewView): ReplicaEvent | undefined {
-    const { replica, verifier, membership, nowMs } = this.#options;
-    if (replica.isNewViewRedundant(given.envelope)) return this.#refuse(peer, "ingress.redundant");
+    const { relevance, verifier, membership, nowMs } = this.#options;
+    if (relevance.isNewViewRedundant(given.envelope)) return this.#refuse(peer, "ingress.redundant");
     if (!this.#viewChanges.take(peer, nowMs())) return this.#refuse(peer, "ingress.over-budget");
     const newView = verifier.verifyNewView(given, membership);
     return newView === undefined

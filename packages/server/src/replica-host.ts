@@ -1,9 +1,8 @@
 import type { Codec } from "@quorate/codec";
-import { createViewChangeComposer, digestBatch, type Verifier } from "@quorate/crypto";
+import { digestBatch, type Verifier } from "@quorate/crypto";
 import {
   assertNever,
   type BatchComposer,
-  type CheckpointCertificate,
   type ClientFrame,
   type ClusterId,
   type Effect,
@@ -21,8 +20,6 @@ import {
   type Signer,
   sequenceNumber,
   sequenceNumberOf,
-  timestampMs,
-  type VerifiedRequest,
   type ViewNumber,
   viewNumber,
 } from "@quorate/protocol";
@@ -37,13 +34,14 @@ import {
 import { type ExecutedReply, Executor, type Service } from "@quorate/state-machine";
 import type { ReplicaStore } from "@quorate/storage";
 import { readCheckpointMark, writeCheckpointMark } from "./checkpoint-mark.ts";
-import { ClientShare } from "./client-share.ts";
+import { ClientRequests } from "./client-requests.ts";
 import { readDisk } from "./disk-recovery.ts";
 import { EvidenceShelf, type KeptEvidence } from "./evidence-shelf.ts";
 import { HistoryDonor } from "./history-donor.ts";
-import { DEFAULT_HOST_SETTINGS, type HostSettings } from "./host-settings.ts";
+import type { HostSettings } from "./host-settings.ts";
 import { Ingress, JUNK_CODES } from "./ingress.ts";
 import type { HostObserver, HostPorts, IngressRejection } from "./ports.ts";
+import { genesisCheckpoint, replicaOptionsOf } from "./replica-setup.ts";
 import { SteadyClock } from "./steady-clock.ts";
 
 /** How one replica runs; everything that all replicas share comes from genesis. */
@@ -64,13 +62,6 @@ export interface HostOptions {
 
 type Performed = Exclude<Effect, { type: "persist" }>;
 
-/** Bytes of replies that are made again for one client in a second. */
-const REPEATED_BYTES_PER_SECOND_MAX = 8 * 1024 * 1024;
-/** What a reply costs beside its results. */
-const REPLY_BYTES = 512;
-/** Requests of one client in a second; a client packs what waits, so a correct one needs far fewer. */
-const CLIENT_REQUESTS_PER_SECOND_MAX = 4_000;
-
 /**
  * Runs one `Replica` over ports: verifies what comes in, performs what comes out behind the output gate, executes, and
  * answers clients. Synchronous; production and the simulator differ only in the ports, the store and the scheme of
@@ -86,10 +77,7 @@ export class ReplicaHost {
   readonly #ingress: Ingress;
   readonly #evidence: EvidenceShelf;
   readonly #donor: HistoryDonor;
-  /** Bytes of replies made again: a retry of some hundred bytes can ask for megabytes. */
-  readonly #repeats = new ClientShare(REPEATED_BYTES_PER_SECOND_MAX);
-  /** Requests whose signatures are looked at: each costs far more than it costs to send. */
-  readonly #requests = new ClientShare(CLIENT_REQUESTS_PER_SECOND_MAX);
+  readonly #clientRequests: ClientRequests;
   readonly #clock: SteadyClock;
   readonly #events: ReplicaEvent[] = [];
   #isDraining = false;
@@ -133,22 +121,27 @@ export class ReplicaHost {
     );
     const disk = readDisk(store, codec, verifier, this.#membership, this.#executor.executed);
     const genesisBase = {
-      stable: this.#genesisCheckpoint(),
+      stable: genesisCheckpoint(this.#membership, options.cluster),
       membership: this.#membership,
       view: viewNumber(0),
     };
     const { base, recovery } = recover(genesisBase, disk);
-    this.#replica = new Replica(this.#replicaOptions(), base, recovery);
+    this.#replica = new Replica(replicaOptionsOf(options), base, recovery);
     this.#view = this.#replica.view;
     this.#target = this.#replica.target;
     this.#ingress = new Ingress({
       verifier,
       membership: this.#membership,
-      replica: this.#replica,
+      relevance: this.#replica.relevance,
       digestOf: (batch) => digestBatch(options.hasher, options.cluster, batch).digest,
       nowMs: () => this.#now(),
       standingOf: (request) => this.#executor.standing(request),
       reject: (rejection: IngressRejection) => this.#onIngressRejection(rejection),
+    });
+    this.#clientRequests = new ClientRequests({
+      ingress: this.#ingress,
+      executor: this.#executor,
+      reject: (rejection) => this.#onIngressRejection(rejection),
     });
   }
 
@@ -227,38 +220,26 @@ export class ReplicaHost {
   }
 
   #onClientRequest(client: PublicKey, request: Request): boolean {
-    const atMs = this.#now();
-    if (!this.#requests.isLeft(client, atMs)) {
-      this.#onIngressRejection({ from: client, code: "ingress.over-budget" });
-      return true;
+    const outcome = this.#clientRequests.onRequest(client, request, this.#now());
+    switch (outcome.type) {
+      case "junk":
+        return false;
+      case "over-budget":
+        return true;
+      case "answered":
+        this.#reply(client, outcome.reply);
+        return true;
+      case "pending":
+        this.#step({ type: "request", request: outcome.request, standing: outcome.standing });
+        return true;
+      default:
+        return assertNever(outcome);
     }
-    this.#requests.spend(client, atMs, 1);
-    const verified = this.#ingress.verifyFromClient(client, request);
-    if (verified === undefined) return false;
-    const standing = this.#executor.standing(verified);
-    if (standing.type === "answered" && this.#answerAgain(client, verified)) return true;
-    this.#step({ type: "request", request: verified, standing });
-    return true;
   }
 
   #onIngressRejection(rejection: IngressRejection): void {
     if (JUNK_CODES.has(rejection.code)) this.#isJunk = true;
     this.#options.observer.onRejection?.(rejection);
-  }
-
-  /** Makes the reply of an executed request again from what is kept, or leaves it to the next retry. */
-  #answerAgain(client: PublicKey, request: VerifiedRequest): boolean {
-    const atMs = this.#now();
-    if (!this.#repeats.isLeft(client, atMs)) {
-      this.#onIngressRejection({ from: client, code: "ingress.over-budget" });
-      return true;
-    }
-    const reply = this.#executor.replyTo(request);
-    if (reply === undefined) return false;
-    const bytes = reply.results.reduce((sum, { value }) => sum + value.length, REPLY_BYTES);
-    this.#repeats.spend(client, atMs, bytes);
-    this.#reply(client, reply);
-    return true;
   }
 
   /** Steps, and performs what may happen now; events that this brings about follow in order, never inside one another. */
@@ -421,42 +402,6 @@ export class ReplicaHost {
 
   #now(): number {
     return this.#clock.nowMs();
-  }
-
-  #genesisCheckpoint(): CheckpointCertificate {
-    const { cluster } = this.#options;
-    // Genesis is known, not judged; its "root" is the cluster id, which covers the whole document.
-    return {
-      epoch: this.#membership.epoch,
-      seq: sequenceNumber(0),
-      stateRoot: cluster as string as CheckpointCertificate["stateRoot"],
-      signatures: [],
-    };
-  }
-
-  #replicaOptions(): ConstructorParameters<typeof Replica>[0] {
-    const { genesis, cluster, signer, composer, hasher } = this.#options;
-    const settings = { ...DEFAULT_HOST_SETTINGS, ...this.#options.settings };
-    return {
-      signer,
-      composer,
-      viewChangeComposer: createViewChangeComposer({ signer, hasher, cluster }),
-      nullBatch: composer.compose(timestampMs(0), []),
-      checkpointInterval: genesis.checkpointInterval,
-      windowSize: genesis.windowSize,
-      limits: genesis.limits,
-      clockToleranceMs: genesis.timeouts.clockToleranceMs,
-      statusIntervalMs: genesis.timeouts.statusIntervalMs,
-      viewChangeMs: genesis.timeouts.viewChangeMs,
-      viewChangeMaxMs: genesis.timeouts.viewChangeMaxMs,
-      pipelineDepthMax: settings.pipelineDepthMax,
-      queue: {
-        pendingMax: settings.pendingRequestsMax,
-        pendingPerClientMax: settings.pendingRequestsPerClientMax,
-        pendingBytesMax: settings.pendingBytesMax,
-        clockedMax: settings.clockedRequestsMax,
-      },
-    };
   }
 
   /** Whatever is thrown in here is our own bug or our own disk: the replica stops, and says nothing more. */

@@ -82,7 +82,7 @@ function ingressOf(answers: Answers, refused: IngressRejection[]): Ingress {
   return new Ingress({
     verifier: newVerifier(),
     membership,
-    replica: {
+    relevance: {
       isRedundant: () => answers.redundant === true,
       isProposalHeld: () => answers.held === true,
       isEntryAwaited: () => answers.entry === true,

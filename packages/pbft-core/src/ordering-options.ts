@@ -1,0 +1,45 @@
+import type {
+  BatchComposer,
+  PrePrepare,
+  Prepare,
+  PreparedCertificate,
+  Signer,
+  VerifiedBatch,
+  VerifiedEnvelope,
+} from "@quorate/protocol";
+import type { BatchLimits, RequestQueueLimits } from "./request-queue.ts";
+
+/** How one replica orders; the bounds on batches come from genesis, the rest is local. */
+export interface OrderingOptions {
+  readonly signer: Signer;
+  readonly composer: BatchComposer;
+  /** What fills a gap: time 0, no requests. */
+  readonly nullBatch: VerifiedBatch;
+  /** L of genesis. */
+  readonly windowSize: number;
+  readonly limits: BatchLimits;
+  /** δ of genesis: how far ahead of the own clock a proposal's time may be. */
+  readonly clockToleranceMs: number;
+  /** How many proposed numbers may be undecided; what arrives meanwhile forms the next batch (protocol rule 4.6). */
+  readonly pipelineDepthMax: number;
+  readonly queue: RequestQueueLimits;
+}
+
+/** What the log held of former promises, see `Ordering.restore`. */
+export interface RestoredOrdering {
+  /** Of the current view. */
+  readonly slots: readonly RestoredSlot[];
+  /** Of the highest view for each number above the stable checkpoint; the body where the log has it. */
+  readonly prepared: readonly {
+    readonly certificate: PreparedCertificate;
+    readonly batch: VerifiedBatch | undefined;
+  }[];
+}
+
+/** What the log held about numbers above the executed one, see `Ordering.restore`. */
+export interface RestoredSlot {
+  readonly prePrepare: VerifiedEnvelope<PrePrepare>;
+  readonly batch: VerifiedBatch;
+  /** The PREPAREs of a prepared certificate, when one was written. */
+  readonly prepares: readonly VerifiedEnvelope<Prepare>[] | undefined;
+}

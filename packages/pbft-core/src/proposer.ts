@@ -1,0 +1,65 @@
+import {
+  type BatchComposer,
+  invariant,
+  nextSequenceNumber,
+  type SequenceNumber,
+  sequenceNumber,
+  timestampMs,
+  type VerifiedBatch,
+} from "@quorate/protocol";
+import type { OrderingOptions } from "./ordering-options.ts";
+import type { BatchLimits, RequestQueue } from "./request-queue.ts";
+import type { Window } from "./window.ts";
+
+/** What a primary says next. */
+export interface Proposal {
+  readonly seq: SequenceNumber;
+  readonly batch: VerifiedBatch;
+}
+
+/** When a primary proposes, and what (protocol rules 4.3 and 4.6). */
+export class Proposer {
+  readonly #composer: BatchComposer;
+  readonly #limits: BatchLimits;
+  readonly #pipelineDepthMax: number;
+  readonly #queue: RequestQueue;
+  readonly #window: Window;
+  #lastProposed: SequenceNumber;
+
+  constructor(options: OrderingOptions, queue: RequestQueue, window: Window, executed: SequenceNumber) {
+    invariant(options.pipelineDepthMax >= 1, "ordering.pipeline-depth", { depth: options.pipelineDepthMax });
+    this.#composer = options.composer;
+    this.#limits = options.limits;
+    this.#pipelineDepthMax = options.pipelineDepthMax;
+    this.#queue = queue;
+    this.#window = window;
+    this.#lastProposed = executed;
+  }
+
+  /** The highest number that this replica, as primary, has proposed or that its view began with. */
+  get lastProposed(): SequenceNumber {
+    return this.#lastProposed;
+  }
+
+  /** Numbers up to `seq` are taken: what is proposed next lies above. */
+  skipTo(seq: SequenceNumber): void {
+    this.#lastProposed = sequenceNumber(Math.max(this.#lastProposed, seq));
+  }
+
+  /** A view begins, with everything up to `seq` taken. */
+  restartAt(seq: SequenceNumber): void {
+    this.#lastProposed = seq;
+  }
+
+  /** The next proposal while the pipeline has room: at once when it is idle, in batches when it is not. */
+  next(atMs: number): Proposal | undefined {
+    this.skipTo(this.#window.lastDelivered);
+    if (this.#queue.readyCount === 0 || this.#lastProposed >= this.#window.high) return undefined;
+    if (this.#lastProposed - this.#window.lastDelivered >= this.#pipelineDepthMax) return undefined;
+    const seq = nextSequenceNumber(this.#lastProposed);
+    const requests = this.#queue.take(seq, this.#limits, atMs);
+    invariant(requests.length > 0, "ordering.empty-proposal", { seq });
+    this.#lastProposed = seq;
+    return { seq, batch: this.#composer.compose(timestampMs(Math.floor(atMs)), requests) };
+  }
+}

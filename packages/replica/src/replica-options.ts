@@ -1,0 +1,50 @@
+import type { OrderingOptions, RestoredOrdering } from "@quorate/pbft-core";
+import type {
+  ReplicaId,
+  SequenceNumber,
+  Signer,
+  VerifiedCommittedEntry,
+  ViewChangeComposer,
+  ViewNumber,
+} from "@quorate/protocol";
+import type { RestoredViews, ViewChangingOptions } from "@quorate/view-change";
+
+export interface ReplicaOptions
+  extends Omit<OrderingOptions, "signer" | "windowSize">,
+    Pick<ViewChangingOptions, "viewChangeMs" | "viewChangeMaxMs"> {
+  readonly signer: Signer;
+  readonly viewChangeComposer: ViewChangeComposer;
+  /** K of genesis. */
+  readonly checkpointInterval: number;
+  /** L of genesis. */
+  readonly windowSize: number;
+  /** How often a replica that has work says where it stands. */
+  readonly statusIntervalMs: number;
+}
+
+/** What the disk held, verified again; see `recover`. */
+export interface Recovery {
+  /** The last number whose effects are in the state. */
+  readonly executed: SequenceNumber;
+  readonly ordering: RestoredOrdering;
+  readonly views: RestoredViews;
+  /** Committed entries of the own history above `executed`. */
+  readonly committed: readonly VerifiedCommittedEntry[];
+}
+
+/** Where a replica stands, for `status` and metrics. */
+export interface ReplicaStatus {
+  /** The view entered last. */
+  readonly view: ViewNumber;
+  /** The view it moves to; equal to `view` while it orders. */
+  readonly target: ViewNumber;
+  /** How long a request may wait in this view, in milliseconds. */
+  readonly timeOutMs: number;
+  readonly primary: ReplicaId;
+  readonly executed: SequenceNumber;
+  readonly lowWatermark: SequenceNumber;
+  readonly highWatermark: SequenceNumber;
+  readonly pendingRequests: number;
+  /** The gap to the others has left their histories. */
+  readonly isStranded: boolean;
+}
