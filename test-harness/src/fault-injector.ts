@@ -65,6 +65,8 @@ export class FaultInjector {
         return this.#partition(fault.groups, fault.forMs);
       case "isolate-primaries":
         return this.#isolatePrimaries(fault.times, fault.eachMs);
+      case "hand-over":
+        return this.#replicas[this.#idOf(fault.replica)]?.handOver();
       case "flush-failure":
         this.#replicas[fault.replica]?.failDisk();
         this.#world.clock.after(fault.downMs, () => this.#crash([fault.replica], fault.downMs));

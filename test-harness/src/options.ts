@@ -27,6 +27,8 @@ export type Fault = { readonly atMs: number } & (
   | { readonly type: "partition"; readonly groups: readonly (readonly number[])[]; readonly forMs: number }
   /** The primary is cut off, then the next one, and so on. */
   | { readonly type: "isolate-primaries"; readonly times: number; readonly eachMs: number }
+  /** Its operator asks it to hand over; nothing comes of it at a backup. */
+  | { readonly type: "hand-over"; readonly replica: Victim }
   /** Its disk refuses a flush: the replica stops, and is restarted after `downMs`. */
   | { readonly type: "flush-failure"; readonly replica: number; readonly downMs: number }
 );
@@ -45,6 +47,8 @@ export interface SimulationOptions {
   readonly scheme: "fake" | "real";
   readonly checkpointInterval: number;
   readonly windowSize: number;
+  /** See `Genesis.rotateEveryBatches`. */
+  readonly rotateEveryBatches: number;
   readonly pipelineDepthMax: number;
   readonly batchRequestsMax: number;
   readonly requestOperationsMax: number;

@@ -126,6 +126,7 @@ export class Scene {
         composer,
         nullBatch,
         windowSize: 16,
+        rotateEveryBatches: 0,
         limits: { batchRequestsMax: 4, batchBytesMax: 1024, batchOperationsMax: 64 },
         clockToleranceMs: 100,
         pipelineDepthMax: 2,

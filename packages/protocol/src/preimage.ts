@@ -341,7 +341,7 @@ export function genesisPreimage(genesis: Genesis): Uint8Array {
     1 +
     U32 +
     (clients?.length ?? 0) * HASH +
-    2 * U64 +
+    3 * U64 +
     (limits.length + timeouts.length) * U64;
   const writer = new PreimageWriter(size).tag(TAGS.genesis).u32(genesis.formatVersion).sized(name).u8(1);
   writer.u32(members.length);
@@ -350,7 +350,7 @@ export function genesisPreimage(genesis: Genesis): Uint8Array {
   for (const key of admins) writer.hex32(key);
   writer.u8(clients === undefined ? 0 : 1).u32(clients?.length ?? 0);
   for (const key of clients ?? []) writer.hex32(key);
-  writer.u64(genesis.checkpointInterval).u64(genesis.windowSize);
+  writer.u64(genesis.checkpointInterval).u64(genesis.windowSize).u64(genesis.rotateEveryBatches);
   for (const field of limits) writer.u64(genesis.limits[field]);
   for (const field of timeouts) writer.u64(genesis.timeouts[field]);
   return writer.finish();

@@ -91,6 +91,7 @@ export class Replica {
       lowWatermark: this.#ordering.lowWatermark,
       highWatermark: this.#ordering.highWatermark,
       pendingRequests: this.#ordering.pendingCount,
+      viewsLeft: this.#viewChanging.viewsLeft,
       isStranded: this.#gapFiller.isStranded(this.#ordering.lastDelivered),
     };
   }
@@ -114,6 +115,7 @@ export class Replica {
   step(event: ReplicaEvent, atMs: number): readonly Effect[] {
     const out: Effect[] = [];
     this.#dispatch(event, atMs, out);
+    this.#takeTurns(atMs, out);
     this.#gapFiller.onDelivered(this.#ordering.lastDelivered, out);
     this.#watchPrimary(atMs, out);
     this.#checkInvariants();
@@ -139,6 +141,8 @@ export class Replica {
         return this.#follow(this.#viewChanging.onViewChange(event.viewChange, out), atMs, out);
       case "new-view":
         return this.#follow(this.#viewChanging.onNewView(event.newView, out), atMs, out);
+      case "hand-over-asked":
+        return this.#onHandOverAsked(atMs, out);
       case "timeout":
         return this.#onTimeout(event, atMs, out);
       case "executed":
@@ -327,8 +331,24 @@ export class Replica {
       this.#ordering.leaveView(out);
       this.#primaryWatch.stop(out);
       const prepared = this.#ordering.preparedCertificates;
-      step = this.#viewChanging.leave(step.target, { stable: this.#checkpointing.stable, prepared }, out);
+      step = this.#viewChanging.leave(step, { stable: this.#checkpointing.stable, prepared }, out);
     }
+  }
+
+  #onHandOverAsked(atMs: number, out: Effect[]): void {
+    const { view, isPrimary } = this.#ordering;
+    if (!isPrimary) return reject({ code: "hand-over.not-primary", from: undefined, view }, out);
+    const { epoch } = this.#parts.membership;
+    const asked = this.#options.signer.sign({ type: "hand-over", epoch, view });
+    this.#follow(this.#viewChanging.handOver(asked, out), atMs, out);
+  }
+
+  /**
+   * The view's last number is executed: on to the next primary. A level, not an edge, so that it holds after a restart
+   * and for whoever learnt from later views that this one is over (protocol rule 7.6).
+   */
+  #takeTurns(atMs: number, out: Effect[]): void {
+    if (this.#executed >= this.#ordering.lastOfView) this.#follow(this.#viewChanging.onTurnOver(), atMs, out);
   }
 
   #enterView(newView: VerifiedNewView, atMs: number, out: Effect[]): void {
@@ -380,6 +400,8 @@ function rejectionOf(code: string, from: ReplicaId, message: ThreePhaseMessage):
   switch (code) {
     case "view.past":
       return { code, from, view: message.view };
+    case "view.over":
+      return { code, from, seq: message.seq };
     default:
       return { code: "window.below", from, seq: message.seq };
   }

@@ -40,7 +40,7 @@ import { EvidenceShelf, type KeptEvidence } from "./evidence-shelf.ts";
 import { HistoryDonor } from "./history-donor.ts";
 import type { HostSettings } from "./host-settings.ts";
 import { Ingress, JUNK_CODES } from "./ingress.ts";
-import type { HostObserver, HostPorts, IngressRejection } from "./ports.ts";
+import type { HandOverAnswer, HostObserver, HostPorts, IngressRejection } from "./ports.ts";
 import { genesisCheckpoint, replicaOptionsOf } from "./replica-setup.ts";
 import { SteadyClock } from "./steady-clock.ts";
 
@@ -133,6 +133,7 @@ export class ReplicaHost {
       verifier,
       membership: this.#membership,
       relevance: this.#replica.relevance,
+      view: () => this.#replica.view,
       digestOf: (batch) => digestBatch(options.hasher, options.cluster, batch).digest,
       nowMs: () => this.#now(),
       standingOf: (request) => this.#executor.standing(request),
@@ -206,6 +207,14 @@ export class ReplicaHost {
       this.#onThrown(error);
       return true;
     }
+  }
+
+  /** The operator wants another primary: a primary asks to be relieved, a backup can do nothing (protocol rule 7.6). */
+  askHandOver(): HandOverAnswer {
+    const { view, target, primary } = this.#replica.status;
+    const isAsked = view === target && primary === this.#options.signer.self && !this.#isDead;
+    this.#step({ type: "hand-over-asked" });
+    return { isAsked, view, target, primary };
   }
 
   /** What a client is told when its link is up: hints for a start. */

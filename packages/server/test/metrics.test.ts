@@ -17,6 +17,7 @@ const status: MetricSource["status"] = {
   lowWatermark: seqOf(16),
   highWatermark: seqOf(32),
   pendingRequests: 3,
+  viewsLeft: { failed: 1, joined: 2, "handed-over": 3, rotated: 4 },
   isStranded: false,
 };
 const traffic = { framesIn: 1, bytesIn: 2, framesOut: 3, bytesOut: 4, queueFull: 5, tooLarge: 6, down: 7 };
