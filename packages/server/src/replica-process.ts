@@ -120,6 +120,7 @@ class ReplicaProcess implements RunningReplica {
     readiness: () => this.#readiness,
     metrics: () => exposition(this.#metrics()),
     evidenceDocument: (id) => this.#evidenceDocument(id),
+    handOver: () => this.#host.askHandOver(),
   });
   readonly #timers = new Map<TimerName, NodeJS.Timeout>();
   readonly #counters = new ReplicaCounters();
