@@ -37,6 +37,8 @@ export const EXPECTED_MARKS: readonly string[] = [
   "disk: flush failed",
   ...BYZANTINE_BEHAVIOURS.map((behaviour) => `byzantine: ${behaviour}`),
   "byzantine: frame that does not decode",
+  "byzantine: HAND-OVER of another's view",
+  "byzantine: HAND-OVER of its own view",
   "byzantine: NEW-VIEW badly signed",
   "byzantine: NEW-VIEW stale",
   "byzantine: VIEW-CHANGE far ahead",
