@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ADMIN_COMMAND, ADMIN_HEADER, type HandOverAnswer } from "@quorate/server";
 import type { Command } from "commander";
-import { positive } from "./arguments.ts";
+import { path, positive } from "./arguments.ts";
 import { DEFAULT_DATA } from "./cluster-command.ts";
 import { LeadershipError } from "./leadership-error.ts";
 import { fetchStatus, type ReplicaRow, type ReplicaRows, readReplicaRows } from "./replica-rows.ts";
@@ -21,7 +21,7 @@ export function addPrimaryCommand(program: Command): void {
   primary
     .command("rotate")
     .description("ask the primary to hand over, and wait until the next replica has taken its place")
-    .option("--data <dir>", DATA_FLAG, DEFAULT_DATA)
+    .option("--data <dir>", DATA_FLAG, path, DEFAULT_DATA)
     .option("--wait-ms <ms>", "how long to wait for the next view", positive, DEFAULT_WAIT_MS)
     .option("--json", "print JSON")
     .addHelpText(

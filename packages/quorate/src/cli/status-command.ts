@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { path } from "./arguments.ts";
 import { DEFAULT_DATA } from "./cluster-command.ts";
 import { EXIT } from "./exit-codes.ts";
 import { type ReplicaRow, readReplicaRows } from "./replica-rows.ts";
@@ -9,7 +10,7 @@ export function addStatusCommand(program: Command): void {
   program
     .command("status")
     .description("show where the replicas stand (of a local cluster, or of one data folder)")
-    .option("--data <dir>", "the cluster's folder, or one replica's data folder", DEFAULT_DATA)
+    .option("--data <dir>", "the cluster's folder, or one replica's data folder", path, DEFAULT_DATA)
     .option("--json", "print JSON")
     .addHelpText(
       "after",
