@@ -28,7 +28,8 @@ export class CurrentView {
     this.#rotateEvery = rotateEvery;
     this.#number = number;
     this.#primary = primaryOf(membership, number);
-    this.#last = this.#lastAfter(sequenceNumber(0));
+    // View 0 begins with nothing; where a later one began, its NEW-VIEW tells (`beganAt`): until then it does not end.
+    this.#last = number === 0 ? this.#lastAfter(sequenceNumber(0)) : NO_END;
   }
 
   get number(): ViewNumber {

@@ -341,8 +341,9 @@ describe("the last number of a view (protocol rule 7.6)", () => {
   });
 
   it("is the same after a restart", () => {
-    const scene = new ViewScene({ self: 2, options });
-    scene.resume(newViewOf(0, 0, [nothing, nothing, nothing]));
+    const scene = new ViewScene({ self: 2, view: 1, executed: 4, options });
+    expect(scene.ordering.lastOfView, "not known yet").to.equal(Number.MAX_SAFE_INTEGER);
+    scene.resume(newViewOf(1, 0, [nothing, nothing, nothing]));
     expect(scene.ordering.lastOfView).to.equal(5);
   });
 
