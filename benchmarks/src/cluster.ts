@@ -100,6 +100,7 @@ async function makeFolders(path: string, { replicas, durability }: ClusterOption
     clients: "open",
     checkpointInterval: DEFAULT_CHECKPOINT_INTERVAL,
     windowSize: DEFAULT_WINDOW_SIZE,
+    rotateEveryBatches: 0,
     limits: DEFAULT_LIMITS,
     timeouts: DEFAULT_TIMEOUTS,
   });

@@ -50,6 +50,7 @@ export function createCluster(options: SimulationOptions, prng: Prng): Simulated
     clients: "open",
     checkpointInterval: options.checkpointInterval,
     windowSize: options.windowSize,
+    rotateEveryBatches: options.rotateEveryBatches,
     limits: {
       ...DEFAULT_LIMITS,
       batchRequestsMax: options.batchRequestsMax,

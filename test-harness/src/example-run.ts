@@ -16,6 +16,7 @@ export const EXAMPLE_RUN: SimulationOptions = {
   scheme: "fake",
   checkpointInterval: 16,
   windowSize: 32,
+  rotateEveryBatches: 0,
   pipelineDepthMax: 4,
   batchRequestsMax: 4,
   requestOperationsMax: 1,

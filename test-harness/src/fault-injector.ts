@@ -83,6 +83,8 @@ export class FaultInjector {
         return this.#leaveLinks(fault.shape, fault.order, fault.forMs);
       case "isolate-primaries":
         return this.#isolatePrimaries(fault.times, fault.eachMs);
+      case "hand-over":
+        return this.#replicas[this.#idOf(fault.replica)]?.handOver();
       case "flush-failure":
         this.#replicas[fault.replica]?.failDisk();
         this.#world.clock.after(fault.downMs, () => this.#crash([fault.replica], fault.downMs));

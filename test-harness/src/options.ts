@@ -32,6 +32,8 @@ export type Fault = { readonly atMs: number } & (
   | { readonly type: "links"; readonly shape: LinkShape; readonly order: readonly number[]; readonly forMs: number }
   /** The primary is cut off, then the next one, and so on. */
   | { readonly type: "isolate-primaries"; readonly times: number; readonly eachMs: number }
+  /** Its operator asks it to hand over; nothing comes of it at a backup. */
+  | { readonly type: "hand-over"; readonly replica: Victim }
   /** Its disk refuses a flush: the replica stops, and is restarted after `downMs`. */
   | { readonly type: "flush-failure"; readonly replica: number; readonly downMs: number }
   /** No write succeeds for a while: the replica stops, and is restarted every `downMs`. Only where a run has files. */
@@ -59,6 +61,8 @@ export interface SimulationOptions {
   readonly scheme: "fake" | "real";
   readonly checkpointInterval: number;
   readonly windowSize: number;
+  /** See `Genesis.rotateEveryBatches`. */
+  readonly rotateEveryBatches: number;
   readonly pipelineDepthMax: number;
   readonly batchRequestsMax: number;
   readonly requestOperationsMax: number;

@@ -199,6 +199,17 @@ export class SimulatedReplica {
     this.#draw("down", "down");
   }
 
+  /** Its operator wants another primary. */
+  handOver(): void {
+    this.#pause.run(() => {
+      const asked = this.#host?.askHandOver();
+      if (asked === undefined) return;
+      this.#world.note(`${this.end} asked to hand over: ${asked.isAsked}`);
+      this.#world.marks.add(`hand-over: ${asked.isAsked ? "asked" : "asked of a backup"}`);
+      this.#check("hand-over asked");
+    });
+  }
+
   /** From now on its disk refuses to flush, and the replica is to stop at the first try. */
   failDisk(): void {
     this.#isFlushDoomed = true;

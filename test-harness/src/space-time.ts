@@ -5,6 +5,7 @@ export type ArrowKind =
   | "prepare"
   | "commit"
   | "reply"
+  | "hand-over"
   | "view-change"
   | "new-view"
   | "other";
@@ -53,6 +54,7 @@ const KINDS: ReadonlySet<string> = new Set<ArrowKind>([
   "prepare",
   "commit",
   "reply",
+  "hand-over",
   "view-change",
   "new-view",
 ]);

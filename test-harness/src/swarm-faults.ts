@@ -16,6 +16,7 @@ export function faultsFor(prng: Prng, replicas: number, safetyMs: number): reado
     ...draw.sometimes(0.3, () => draw.partition()),
     ...draw.sometimes(0.15, () => draw.isolatePrimaries()),
     ...draw.sometimes(0.25, () => draw.flushFailure()),
+    ...draw.upTo(2, () => draw.handOver()),
   ];
 }
 
@@ -86,6 +87,11 @@ class FaultDraw {
 
   flushFailure(): Fault {
     return { type: "flush-failure", atMs: this.#moment(), replica: this.#id(), downMs: this.#downMs() };
+  }
+
+  handOver(): Fault {
+    const replica = this.#prng.chance(0.8) ? "primary" : this.#id();
+    return { type: "hand-over", atMs: this.#moment(), replica };
   }
 
   #id(): number {

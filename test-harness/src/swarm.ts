@@ -11,6 +11,11 @@ import { partitionsFor } from "./swarm-partitions.ts";
 /** Every so many seeds one runs real signatures and the wire codec. */
 const REAL_SCHEME_EVERY = 20;
 
+/** Every second one rotates its primaries: at each batch, or so often that it happens some times in a run. */
+function rotationFor(prng: Prng): number {
+  return prng.pick([0, 0, 0, 0, 1, 2, 5, 12]);
+}
+
 /**
  * What a seed means: each draws its own sizes, rates and faults, so that a campaign visits corners that no single
  * choice of rates would (swarm testing). Each has loss, reordering and a restart of a backup. `draw` leaves out a part.
@@ -45,6 +50,7 @@ export function optionsForSeed(seed: number, draw: SeedDraw = FULL_DRAW): Simula
     scheme,
     checkpointInterval,
     windowSize: checkpointInterval * prng.integer(2, 4),
+    rotateEveryBatches: rotationFor(prng.fork("rotation")),
     pipelineDepthMax: prng.integer(1, 8),
     batchRequestsMax: prng.pick([1, 2, 4, 16]),
     requestOperationsMax: prng.pick([1, 3, 8]),

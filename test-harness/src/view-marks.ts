@@ -19,6 +19,7 @@ export class ViewMarks {
   #waitsFor = 0;
   #view = 0;
   #target = 0;
+  #left: ReplicaStatus["viewsLeft"] | undefined;
 
   constructor({ marks, cluster }: World) {
     this.#marks = marks;
@@ -32,6 +33,7 @@ export class ViewMarks {
     this.#view = view;
     this.#target = target;
     this.#waitsFor = 0;
+    this.#left = undefined;
   }
 
   /** @param lowWatermark h when the frame arrives. */
@@ -49,11 +51,12 @@ export class ViewMarks {
   }
 
   /** @param cause what the step was about: a type of frame, or a timer. */
-  onStatus({ view, target, timeOutMs }: ReplicaStatus, cause: string, viewChangeMs: number): void {
+  onStatus({ view, target, timeOutMs, viewsLeft }: ReplicaStatus, cause: string, viewChangeMs: number): void {
     if (target > this.#target && target > view) {
       this.#marks.add(cause === "view-change" ? "view: joined by f+1" : `view: left after ${cause}`);
       if (target - view >= FAILED_IN_A_ROW) this.#marks.add("view: several in a row failed");
     }
+    this.#onViewsLeft(viewsLeft);
     if (view > this.#view) {
       this.#marks.add("view: new one entered");
       if (view === this.#waitsFor && cause !== "new-view") this.#marks.add("view: NEW-VIEW waited for h");
@@ -61,6 +64,12 @@ export class ViewMarks {
     }
     this.#view = view;
     this.#target = target;
+  }
+
+  #onViewsLeft(viewsLeft: ReplicaStatus["viewsLeft"]): void {
+    for (const cause of ["handed-over", "rotated"] as const)
+      if (viewsLeft[cause] > (this.#left?.[cause] ?? 0)) this.#marks.add(`view: ${cause}`);
+    this.#left = viewsLeft;
   }
 
   onExecuted(digest: string): void {

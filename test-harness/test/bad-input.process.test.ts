@@ -88,9 +88,9 @@ describe("the quorate command, given what is wrong", function () {
 
       it(`says that ${name} is of another format version`, async () => {
         edit(name, (document) => {
-          document.formatVersion = 2;
+          document.formatVersion = 1;
         });
-        await refuses(start, new RegExp(`${name} has format version 2, this program speaks 1; use the version that`));
+        await refuses(start, new RegExp(`${name} has format version 1, this program speaks 2; use the version that`));
       });
 
       it(`says that ${name} has a field too many, and which one unless that might be the secret`, async () => {

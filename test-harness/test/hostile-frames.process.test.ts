@@ -353,6 +353,7 @@ function nonsense(): ReplicaMessage {
     },
     { type: "fetch-batch", epoch, seq, digest: aDigest() },
     { type: "fetch-committed", epoch, first, last: sequenceNumber(first + below(64)) },
+    { type: "hand-over", epoch, view },
   ];
   return messages[below(messages.length)] as ReplicaMessage;
 }

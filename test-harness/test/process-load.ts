@@ -23,6 +23,8 @@ export class Ledger {
   /** Acknowledged puts. */
   readonly written: Map<string, string> = new Map<string, string>();
   acknowledged: number = 0;
+  /** Operations that ended without a result. */
+  failed: number = 0;
   #onAcknowledged: (() => void)[] = [];
 
   async increment(store: KvClient, key: string, deadlineMs: number): Promise<boolean> {
@@ -61,6 +63,7 @@ export class Ledger {
 
   #isWithoutEffect(error: unknown): boolean {
     if (!(error instanceof QuorateError) || error.failure === undefined) throw error;
+    this.failed++;
     return error.failure.effect === "none";
   }
 }

@@ -177,6 +177,9 @@ describe("the quick start", function () {
 
     expect(stderr).to.match(/holds a cluster of 4 replicas from port \d+; leave out --replicas and --port-base/);
     expect(code).to.equal(1);
+    const turns = await quorate("cluster", "--data", join(path, "a"), "--rotate-every", "7");
+    expect(turns.stderr).to.match(/holds a cluster with --rotate-every 0, which cannot be changed; leave it out/);
+    expect(turns.code).to.equal(1);
   });
 });
 

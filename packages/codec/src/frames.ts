@@ -50,7 +50,7 @@ export const LOG_RECORD_CODES: Readonly<Record<LogRecord["type"], number>> = {
 /** The codes of refusals; append only. */
 export const REFUSAL_CODES: Readonly<Record<RefusalCode, number>> = { overloaded: 1 };
 
-const SIGNED = ["prepare", "commit", "checkpoint", "status", "fetch-batch", "fetch-committed"] as const;
+const SIGNED = ["prepare", "commit", "checkpoint", "status", "fetch-batch", "fetch-committed", "hand-over"] as const;
 
 /** The name that belongs to the number in place 0. */
 function typeOf<T extends string>(tuple: Tuple, names: ReadonlyMap<number, T>): T | undefined {

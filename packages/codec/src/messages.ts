@@ -73,6 +73,9 @@ function writeMessage(writer: Writer, message: ReplicaMessage): void {
       return writeViewChangeMessage(writer, message);
     case "new-view":
       return writeNewViewMessage(writer, message);
+    case "hand-over":
+      writer.array(3).uint(type).uint(epoch).uint(message.view);
+      return;
     default:
       return assertNever(message);
   }
@@ -116,6 +119,9 @@ function readMessageOf(type: ReplicaMessageType, tuple: Tuple): ReplicaMessage {
       return readViewChangeMessage(tuple);
     case "new-view":
       return readNewViewMessage(tuple);
+    case "hand-over":
+      tuple.shape(3);
+      return { type, epoch: tuple.counter(1, "epoch"), view: tuple.counter(2, "view") };
     default:
       return assertNever(type);
   }

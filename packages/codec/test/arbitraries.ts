@@ -51,6 +51,7 @@ const status = fc
     viewChangesOf: view === target ? [] : viewChangesOf,
   }));
 const fetchBatch = fc.record({ type: fc.constant("fetch-batch"), epoch: counter, seq: counter, digest: hash });
+const handOver = fc.record({ type: fc.constant("hand-over"), epoch: counter, view: counter });
 const fetchCommitted = fc
   .record({
     first: fc.maxSafeNat().map((n) => Math.max(0, n - FETCH_COMMITTED_MAX)),
@@ -68,6 +69,7 @@ const signedMessage = fc.oneof(
   status,
   fetchBatch,
   fetchCommitted,
+  handOver,
 ) as unknown as fc.Arbitrary<ReplicaMessage>;
 const prePrepare = enveloped(threePhase("pre-prepare"));
 const contradicting = enveloped(

@@ -123,6 +123,7 @@ export const MESSAGES: Each<ReplicaMessage> = {
     start: sequenceNumber(256),
     digests: [hash(0x16), hash(0x1b), hash(0x17)],
   },
+  "hand-over": { type: "hand-over", epoch: epochNumber(3), view: viewNumber(2 ** 32) },
 };
 
 export const REQUESTS: Each<Request> = {
@@ -179,6 +180,7 @@ const SIGNED: { readonly [T in Signed]: Envelope<Extract<ReplicaMessage, { reado
   status: enveloped(MESSAGES.status),
   "fetch-batch": enveloped(MESSAGES["fetch-batch"]),
   "fetch-committed": enveloped(MESSAGES["fetch-committed"]),
+  "hand-over": enveloped(MESSAGES["hand-over"]),
 };
 const PRE_PREPARE: Envelope<PrePrepare> = enveloped(MESSAGES["pre-prepare"]);
 

@@ -58,7 +58,7 @@ const CLIENT = 0xc1;
 const memberSeed = (id: number): number => id + 1;
 
 const GENESIS: Genesis = {
-  formatVersion: 1,
+  formatVersion: 2,
   name: "vectors é",
   faultModel: "byzantine",
   members: [0, 1, 2, 3].map((id) => ({
@@ -70,6 +70,7 @@ const GENESIS: Genesis = {
   clients: [publicKeyOf(CLIENT)],
   checkpointInterval: 128,
   windowSize: 512,
+  rotateEveryBatches: 1000,
   limits: DEFAULT_LIMITS,
   timeouts: DEFAULT_TIMEOUTS,
 };

@@ -65,7 +65,7 @@ export function replicaKey(id: number): PublicKey {
 }
 
 export const genesis: Genesis = {
-  formatVersion: 1,
+  formatVersion: 2,
   name: "test",
   faultModel: "byzantine",
   members: [0, 1, 2, 3].map((id) => ({
@@ -77,6 +77,7 @@ export const genesis: Genesis = {
   clients: [backend.publicKeyOf(seedOf("client"))],
   checkpointInterval: 8,
   windowSize: 16,
+  rotateEveryBatches: 0,
   limits: DEFAULT_LIMITS,
   timeouts: DEFAULT_TIMEOUTS,
 };

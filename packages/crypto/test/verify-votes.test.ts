@@ -77,6 +77,7 @@ const MESSAGES: readonly ReplicaMessage[] = [
     start: sequenceNumber(4),
     digests: [digestOf("batch")],
   },
+  { type: "hand-over", epoch: epoch0, view: view3 },
 ];
 
 describe("a verified envelope", () => {

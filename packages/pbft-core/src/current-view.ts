@@ -1,19 +1,35 @@
-import { type Membership, primaryOf, type ReplicaId, type ViewNumber } from "@quorate/protocol";
+import {
+  type Membership,
+  primaryOf,
+  type ReplicaId,
+  type SequenceNumber,
+  sequenceNumber,
+  type ViewNumber,
+} from "@quorate/protocol";
+
+/** The last number of a view that does not end by itself. */
+const NO_END = sequenceNumber(Number.MAX_SAFE_INTEGER);
 
 /** The view that a replica orders in, and whether it still does. */
 export class CurrentView {
   readonly membership: Membership;
   readonly #self: ReplicaId;
+  /** How many numbers a primary orders before the next one has its turn; 0 for ever. */
+  readonly #rotateEvery: number;
   #number: ViewNumber;
   #isActive = true;
   /** Of the membership and the view; asked for with every message. */
   #primary: ReplicaId;
+  #last: SequenceNumber;
 
-  constructor(membership: Membership, self: ReplicaId, number: ViewNumber) {
+  constructor(membership: Membership, self: ReplicaId, number: ViewNumber, rotateEvery: number) {
     this.membership = membership;
     this.#self = self;
+    this.#rotateEvery = rotateEvery;
     this.#number = number;
     this.#primary = primaryOf(membership, number);
+    // View 0 begins with nothing; where a later one began, its NEW-VIEW tells (`beganAt`): until then it does not end.
+    this.#last = number === 0 ? this.#lastAfter(sequenceNumber(0)) : NO_END;
   }
 
   get number(): ViewNumber {
@@ -25,6 +41,10 @@ export class CurrentView {
   /** No VIEW-CHANGE has left it. */
   get isActive(): boolean {
     return this.#isActive;
+  }
+  /** The last number that is ordered in this view: the next one is for the next primary (protocol rule 7.6). */
+  get last(): SequenceNumber {
+    return this.#last;
   }
   /** Whether this replica orders in the view and is its primary. */
   get isPrimary(): boolean {
@@ -40,9 +60,21 @@ export class CurrentView {
     this.#isActive = false;
   }
 
-  enter(view: ViewNumber): void {
+  /** @param taken the last number that its NEW-VIEW proposes again, or starts from. */
+  enter(view: ViewNumber, taken: SequenceNumber): void {
     this.#number = view;
     this.#primary = primaryOf(this.membership, view);
     this.#isActive = true;
+    this.#last = this.#lastAfter(taken);
+  }
+
+  /** After a restart: the view is the one that began so. */
+  beganAt(taken: SequenceNumber): void {
+    this.#last = this.#lastAfter(taken);
+  }
+
+  /** What a NEW-VIEW proposes again was ordered before: the turn of its primary begins behind it. */
+  #lastAfter(taken: SequenceNumber): SequenceNumber {
+    return this.#rotateEvery === 0 ? NO_END : sequenceNumber(Math.min(taken + this.#rotateEvery, NO_END));
   }
 }

@@ -18,6 +18,8 @@ export interface OrderingOptions {
   /** L of genesis. */
   readonly windowSize: number;
   readonly limits: BatchLimits;
+  /** Of genesis: how many numbers a primary orders before the next one has its turn; 0 for ever (protocol rule 7.6). */
+  readonly rotateEveryBatches: number;
   /** δ of genesis: how far ahead of the own clock a proposal's time may be. */
   readonly clockToleranceMs: number;
   /** How many proposed numbers may be undecided; what arrives meanwhile forms the next batch (protocol rule 4.6). */

@@ -48,7 +48,7 @@ export class Ordering {
     invariant(executed >= base.stable.seq, "ordering.executed-below-stable", { executed, stable: base.stable.seq });
     this.#options = options;
     this.#queue = new RequestQueue(options.queue);
-    this.#view = new CurrentView(base.membership, options.signer.self, base.view);
+    this.#view = new CurrentView(base.membership, options.signer.self, base.view, options.rotateEveryBatches);
     this.#window = new Window(options.windowSize, base.stable.seq, executed);
     this.#phases = new ThreePhases(options, this.#view, this.#window, this.#queue, executed);
     this.#proposer = new Proposer(options, this.#queue, this.#window, executed);
@@ -56,6 +56,10 @@ export class Ordering {
 
   get view(): ViewNumber {
     return this.#view.number;
+  }
+  /** See `CurrentView.last`. */
+  get lastOfView(): SequenceNumber {
+    return this.#view.last;
   }
   get lowWatermark(): SequenceNumber {
     return this.#window.low;
@@ -111,6 +115,7 @@ export class Ordering {
     if (seq <= this.#window.low) return "window.below";
     if (view > this.#view.number) return "future";
     if (!this.#view.isActive) return "view.past";
+    if (seq > this.#view.last) return "view.over";
     return seq > this.#window.high ? "future" : "current";
   }
 
@@ -268,12 +273,13 @@ export class Ordering {
     invariant(start <= this.#window.low, "ordering.view-starts-above-window", { start, h: this.#window.low });
     // Nothing that others may have prepared may be lost, but what only one of us accepted has no claim on the number.
     const bodies = this.#acceptedBodies();
-    this.#view.enter(view);
+    const taken = sequenceNumber(start + prePrepares.length);
+    this.#view.enter(view, taken);
     this.#window.clearSlots();
     this.#phases.clockWait.cancel(out);
     this.#queue.onNewView(atMs);
     this.#phases.onNewView();
-    this.#proposer.restartAt(sequenceNumber(Math.max(start + prePrepares.length, this.#window.lastDelivered)));
+    this.#proposer.restartAt(sequenceNumber(Math.max(taken, this.#window.lastDelivered)));
     const decisions = this.#orderAgain(prePrepares, bodies, atMs, out);
     this.#propose(atMs, out);
     return decisions;
@@ -283,9 +289,12 @@ export class Ordering {
   resume(newView: VerifiedNewView | undefined, atMs: number, out: Outbox): Decision[] {
     for (const { seq, isPrepared } of this.#window.undelivered())
       if (isPrepared) this.#phases.unexecuted.begin(seq, atMs);
-    if (newView === undefined || !this.#view.isActive) return [];
+    if (newView === undefined) return [];
     const { prePrepares } = newView;
-    this.#proposer.skipTo(sequenceNumber(newView.newView.envelope.message.start + prePrepares.length));
+    const taken = sequenceNumber(newView.newView.envelope.message.start + prePrepares.length);
+    this.#view.beganAt(taken);
+    if (!this.#view.isActive) return [];
+    this.#proposer.skipTo(taken);
     return this.#orderAgain(prePrepares, new Map(), atMs, out);
   }
 
@@ -398,7 +407,8 @@ export class Ordering {
   /** Proposes while the pipeline has room (protocol rule 4.6): writes first, then speaks. */
   #propose(atMs: number, out: Outbox): void {
     if (!this.isPrimary) return;
-    for (let next = this.#proposer.next(atMs); next !== undefined; next = this.#proposer.next(atMs)) {
+    const { last } = this.#view;
+    for (let next = this.#proposer.next(last, atMs); next !== undefined; next = this.#proposer.next(last, atMs)) {
       const { seq, batch } = next;
       const { epoch } = this.#view.membership;
       const view = this.#view.number;

@@ -51,10 +51,14 @@ export class Proposer {
     this.#lastProposed = seq;
   }
 
-  /** The next proposal while the pipeline has room: at once when it is idle, in batches when it is not. */
-  next(atMs: number): Proposal | undefined {
+  /**
+   * The next proposal while the pipeline has room: at once when it is idle, in batches when it is not.
+   *
+   * @param last of the view.
+   */
+  next(last: SequenceNumber, atMs: number): Proposal | undefined {
     this.skipTo(this.#window.lastDelivered);
-    if (this.#queue.readyCount === 0 || this.#lastProposed >= this.#window.high) return undefined;
+    if (this.#queue.readyCount === 0 || this.#lastProposed >= Math.min(this.#window.high, last)) return undefined;
     if (this.#lastProposed - this.#window.lastDelivered >= this.#pipelineDepthMax) return undefined;
     const seq = nextSequenceNumber(this.#lastProposed);
     const requests = this.#queue.take(seq, this.#limits, atMs);

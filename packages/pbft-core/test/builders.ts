@@ -104,6 +104,7 @@ export interface SceneOptions {
   readonly n?: number;
   readonly stable?: number;
   readonly executed?: number;
+  readonly view?: number;
   readonly options?: Partial<Omit<OrderingOptions, "signer" | "composer">>;
 }
 
@@ -114,11 +115,11 @@ export class Scene {
   readonly decisions: Decision[] = [];
   nowMs = 1_000;
 
-  constructor({ self = 1, n = 4, stable = 0, executed = stable, options = {} }: SceneOptions = {}) {
+  constructor({ self = 1, n = 4, stable = 0, executed = stable, view = 0, options = {} }: SceneOptions = {}) {
     const base = {
       stable: { epoch, seq: seqOf(stable), stateRoot: digestOf("genesis"), signatures: [] },
       membership: membersOf(n),
-      view: view0,
+      view: viewNumber(view),
     };
     this.ordering = new Ordering(
       {
@@ -126,6 +127,7 @@ export class Scene {
         composer,
         nullBatch,
         windowSize: 16,
+        rotateEveryBatches: 0,
         limits: { batchRequestsMax: 4, batchBytesMax: 1024, batchOperationsMax: 64 },
         clockToleranceMs: 100,
         pipelineDepthMax: 2,

@@ -314,3 +314,41 @@ describe("what prepared (OSDI'99 §4.4, the set P)", () => {
     expect(restored(preparedOf(a.digest, 1, 0), preparedOf(b.digest, 1, 1))).not.to.throw();
   });
 });
+
+describe("the last number of a view (protocol rule 7.6)", () => {
+  const options = { rotateEveryBatches: 2 };
+
+  it("is the last that its primary proposes, whatever waits", () => {
+    const scene = new ViewScene({ self: 0, options: { ...options, pipelineDepthMax: 8 } });
+    for (let client = 1; client <= 4; client++) scene.request(requestOf(client));
+    expect(scene.votes).to.deep.equal(["pre-prepare 0/1", "pre-prepare 0/2"]);
+  });
+
+  it("is the last that a backup takes anything for", () => {
+    const { ordering } = new ViewScene({ self: 1, options });
+    const { message } = prepareOf(2, a.digest, 2);
+    const above = { ...message, seq: seqOf(3) };
+    expect([ordering.classify(message), ordering.classify(above)]).to.deep.equal(["current", "view.over"]);
+    expect(ordering.isRedundant(replicaId(2), above)).to.equal(true);
+    expect(ordering.classify({ ...above, view: viewNumber(1) })).to.equal("future");
+  });
+
+  it("is counted from behind what the NEW-VIEW proposes again: each primary has its own turn", () => {
+    const scene = new ViewScene({ self: 1, options: { ...options, pipelineDepthMax: 8 } });
+    for (let client = 1; client <= 8; client++) scene.request(requestOf(client));
+    scene.leave().enter(1, [nothing, nothing, nothing]);
+    expect(scene.ordering.lastOfView).to.equal(5);
+    expect(scene.votes).to.deep.equal(["pre-prepare 1/4", "pre-prepare 1/5"]);
+  });
+
+  it("is the same after a restart", () => {
+    const scene = new ViewScene({ self: 2, view: 1, executed: 4, options });
+    expect(scene.ordering.lastOfView, "not known yet").to.equal(Number.MAX_SAFE_INTEGER);
+    scene.resume(newViewOf(1, 0, [nothing, nothing, nothing]));
+    expect(scene.ordering.lastOfView).to.equal(5);
+  });
+
+  it("is not reached where genesis lets a view last", () => {
+    expect(new ViewScene().ordering.lastOfView).to.equal(Number.MAX_SAFE_INTEGER);
+  });
+});

@@ -2,7 +2,7 @@ import { epochNumber, isCounter, type PublicKey } from "./ids.ts";
 import { MEMBERS_MAX, MEMBERS_MIN, type Member, type Membership, membershipOf } from "./membership.ts";
 
 /** The version of genesis documents, data folders, log records and hellos that this code speaks. */
-export const FORMAT_VERSION = 1;
+export const FORMAT_VERSION = 2;
 
 /** Upper bounds that every replica enforces alike. All are inclusive. */
 export interface Limits {
@@ -63,6 +63,8 @@ export interface Genesis {
   readonly checkpointInterval: number;
   /** L: votes are accepted for L numbers above the low watermark; a multiple of K, at least 2K. */
   readonly windowSize: number;
+  /** After how many batches of its own a primary hands over to the next one; 0: never (protocol rule 7.6). */
+  readonly rotateEveryBatches: number;
   readonly limits: Limits;
   readonly timeouts: Timeouts;
 }
@@ -109,6 +111,8 @@ export const DEFAULT_CHECKPOINT_INTERVAL = 128;
 export const DEFAULT_WINDOW_SIZE = 512;
 /** A NEW-VIEW proves every number of the window again: with this window it still fits a frame between replicas. */
 export const WINDOW_SIZE_MAX = 2048;
+/** The greatest `rotateEveryBatches`. */
+export const ROTATE_EVERY_BATCHES_MAX: number = 2 ** 32;
 /** What the batches of one window may take of a replica's memory: L times `batchBytesMax`. */
 export const WINDOW_BYTES_MAX: number = 1024 * 1024 * 1024;
 /** The most UTF-16 units of a cluster's name. */
@@ -140,6 +144,7 @@ export function checkGenesis(genesis: Genesis): void {
   checkMembers(genesis.members);
   checkKeys(genesis);
   checkWindow(genesis);
+  checkRotation(genesis);
   checkBounds("limits", genesis.limits, LIMITS_BOUNDS);
   checkBounds("timeouts", genesis.timeouts, TIMEOUTS_BOUNDS);
   const { viewChangeMs, viewChangeMaxMs } = genesis.timeouts;
@@ -192,6 +197,11 @@ function checkWindow({ checkpointInterval: k, windowSize: l }: Genesis): void {
   if (!isCounter(l) || l < 2 * k || l % k !== 0)
     refuse(`windowSize is ${l}, expected a multiple of checkpointInterval ${k}, at least ${2 * k}`);
   if (l > WINDOW_SIZE_MAX) refuse(`windowSize is ${l}, expected at most ${WINDOW_SIZE_MAX}`);
+}
+
+function checkRotation({ rotateEveryBatches: k }: Genesis): void {
+  if (!isCounter(k) || k > ROTATE_EVERY_BATCHES_MAX)
+    refuse(`rotateEveryBatches is ${k}, expected an integer from 0 (never) to ${ROTATE_EVERY_BATCHES_MAX}`);
 }
 
 function checkBounds<T extends object>(

@@ -125,6 +125,17 @@ export interface NewView {
   readonly digests: readonly Digest[];
 }
 
+/**
+ * "I am the primary of `view`, and ask to be relieved": only that primary signs it. Whoever is in that view, or moves to
+ * it, leaves for the next one without counting a failure (protocol rule 7.6). It says nothing else, so two of them never
+ * contradict each other, and nothing has to be remembered about it.
+ */
+export interface HandOver {
+  readonly type: "hand-over";
+  readonly epoch: Epoch;
+  readonly view: ViewNumber;
+}
+
 /** What replicas sign and send to each other. */
 export type ReplicaMessage =
   | PrePrepare
@@ -135,7 +146,8 @@ export type ReplicaMessage =
   | FetchBatch
   | FetchCommitted
   | ViewChange
-  | NewView;
+  | NewView
+  | HandOver;
 export type ReplicaMessageType = ReplicaMessage["type"];
 
 /** The most `lacks` a status carries. */

@@ -11,6 +11,7 @@ import type {
   Checkpoint,
   FetchBatch,
   FetchCommitted,
+  HandOver,
   NewView,
   ReplicaMessage,
   Status,
@@ -52,6 +53,7 @@ export const MESSAGE_TYPE_CODES: Readonly<Record<ReplicaMessage["type"], number>
   "fetch-committed": 7,
   "view-change": 8,
   "new-view": 9,
+  "hand-over": 10,
 };
 
 /** The part of an operations or registration request that its signature and digest cover. */
@@ -102,6 +104,8 @@ export function replicaMessagePreimage(cluster: ClusterId, from: ReplicaId, mess
       const size = 2 * U64 + 2 * U32 + message.viewChanges.length * (U32 + HASH) + message.digests.length * HASH;
       return newViewFields(started(cluster, from, message, size), message);
     }
+    case "hand-over":
+      return handOverFields(started(cluster, from, message, U64), message);
     default:
       return assertNever(message);
   }
@@ -143,6 +147,9 @@ function newViewFields(writer: PreimageWriter, m: NewView): Uint8Array {
   writer.u64(m.start).u32(m.digests.length);
   for (const digest of m.digests) writer.hex32(digest);
   return writer.finish();
+}
+function handOverFields(writer: PreimageWriter, m: HandOver): Uint8Array {
+  return writer.u64(m.view).finish();
 }
 function fetchBatchFields(writer: PreimageWriter, m: FetchBatch): Uint8Array {
   return writer.u64(m.seq).hex32(m.digest).finish();
@@ -334,7 +341,7 @@ export function genesisPreimage(genesis: Genesis): Uint8Array {
     1 +
     U32 +
     (clients?.length ?? 0) * HASH +
-    2 * U64 +
+    3 * U64 +
     (limits.length + timeouts.length) * U64;
   const writer = new PreimageWriter(size).tag(TAGS.genesis).u32(genesis.formatVersion).sized(name).u8(1);
   writer.u32(members.length);
@@ -343,7 +350,7 @@ export function genesisPreimage(genesis: Genesis): Uint8Array {
   for (const key of admins) writer.hex32(key);
   writer.u8(clients === undefined ? 0 : 1).u32(clients?.length ?? 0);
   for (const key of clients ?? []) writer.hex32(key);
-  writer.u64(genesis.checkpointInterval).u64(genesis.windowSize);
+  writer.u64(genesis.checkpointInterval).u64(genesis.windowSize).u64(genesis.rotateEveryBatches);
   for (const field of limits) writer.u64(genesis.limits[field]);
   for (const field of timeouts) writer.u64(genesis.timeouts[field]);
   return writer.finish();

@@ -11,6 +11,8 @@ export type Rejection = {
   | { readonly code: "membership.stranger" }
   | { readonly code: "epoch.other"; readonly epoch: Epoch }
   | { readonly code: "view.past"; readonly view: ViewNumber }
+  /** Above the last number of its view: that is for the next primary. */
+  | { readonly code: "view.over"; readonly seq: SequenceNumber }
   | { readonly code: "window.below"; readonly seq: SequenceNumber }
   | { readonly code: "window.above"; readonly seq: SequenceNumber }
   | { readonly code: "pre-prepare.not-from-primary"; readonly seq: SequenceNumber }
@@ -36,5 +38,10 @@ export type Rejection = {
   | { readonly code: "new-view.past"; readonly view: ViewNumber }
   | { readonly code: "new-view.malformed"; readonly view: ViewNumber; readonly fault: NewViewFault }
   | { readonly code: "new-view.conflicting"; readonly view: ViewNumber }
+  | { readonly code: "hand-over.not-from-primary"; readonly view: ViewNumber }
+  /** Of a view that is left already, or that is not reached. */
+  | { readonly code: "hand-over.other-view"; readonly view: ViewNumber }
+  /** This replica was asked to hand over, and is not the primary of the view that it is in. */
+  | { readonly code: "hand-over.not-primary"; readonly view: ViewNumber }
 );
 export type RejectionCode = Rejection["code"];

@@ -63,6 +63,7 @@ export function genesisWith(changes: Partial<Genesis> = {}): Genesis {
     clients: "open",
     checkpointInterval: 64,
     windowSize: 256,
+    rotateEveryBatches: 0,
     limits: DEFAULT_LIMITS,
     timeouts: DEFAULT_TIMEOUTS,
     ...changes,

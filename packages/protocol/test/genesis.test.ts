@@ -8,6 +8,7 @@ import {
   LIMITS_BOUNDS,
   type Limits,
   MEMBERS_MAX,
+  ROTATE_EVERY_BATCHES_MAX,
   replicaId,
   TIMEOUTS_BOUNDS,
   type Timeouts,
@@ -69,6 +70,13 @@ const REFUSALS: readonly Refusal[] = [
   { what: "half a checkpoint interval", changes: { checkpointInterval: 1.5, windowSize: 3 }, says: /is 1\.5/ },
   { what: "an endless window", changes: { checkpointInterval: 1, windowSize: Infinity }, says: /is Infinity/ },
   { what: "a checkpoint interval of none", changes: { checkpointInterval: 0 }, says: /checkpointInterval is 0/ },
+  { what: "a rotation backwards", changes: { rotateEveryBatches: -1 }, says: /rotateEveryBatches is -1, expected an/ },
+  { what: "half a rotation", changes: { rotateEveryBatches: 0.5 }, says: /rotateEveryBatches is 0\.5/ },
+  {
+    what: "a rotation beyond its limit",
+    changes: { rotateEveryBatches: ROTATE_EVERY_BATCHES_MAX + 1 },
+    says: /rotateEveryBatches is 4294967297/,
+  },
   {
     what: "a window below two checkpoint intervals",
     changes: { checkpointInterval: 64, windowSize: 64 },

@@ -195,6 +195,7 @@ function replicaMessages(): Sample[] {
         "other digests": { digests: [digestOf(12), digestOf(11)] },
       },
     ),
+    sample(8, { type: "hand-over", epoch: place.epoch, view: place.view }, { view: { view: viewNumber(2) } }),
   ];
 }
 
@@ -447,7 +448,7 @@ function genesis(): Sample {
   return sampleOf(
     "genesis",
     "quorate-genesis",
-    16 + 4 + (4 + 12) + 1 + (4 + 4 * member) + (4 + 4 + 3 * 32) + (1 + 4) + 8 + 8 + limitsAndTimeouts * 8,
+    16 + 4 + (4 + 12) + 1 + (4 + 4 * member) + (4 + 4 + 3 * 32) + (1 + 4) + 3 * 8 + limitsAndTimeouts * 8,
     genesisPreimage,
     base,
     {
@@ -464,6 +465,7 @@ function genesis(): Sample {
       "two clients": { ...base, clients: [keyOf(5), keyOf(6)] },
       checkpointInterval: { ...base, checkpointInterval: 32 },
       windowSize: { ...base, windowSize: 512 },
+      rotateEveryBatches: { ...base, rotateEveryBatches: 1 },
     },
   );
 }

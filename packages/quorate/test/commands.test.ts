@@ -62,6 +62,7 @@ describe("every command of quorate", () => {
       "quorate kv cas",
       "quorate kv incr",
       "quorate kv range",
+      "quorate primary rotate",
       "quorate evidence list",
       "quorate evidence export",
       "quorate evidence verify",
@@ -110,7 +111,7 @@ describe("every command of quorate", () => {
     const program = createProgram();
     const groups = [program, ...program.commands.filter(({ commands }) => commands.length > 0)];
 
-    expect(groups.map((group) => group.name())).to.deep.equal(["quorate", "kv", "evidence"]);
+    expect(groups.map((group) => group.name())).to.deep.equal(["quorate", "kv", "primary", "evidence"]);
     for (const group of groups) expect(examplesIn(helpOf(group)), group.name()).to.have.length.greaterThan(0);
   });
 });

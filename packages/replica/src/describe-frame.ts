@@ -48,6 +48,8 @@ export function describeMessage(message: ReplicaMessage): string {
       return `view-change v${message.view} h${message.stable.seq} claims ${message.prepared.length}`;
     case "new-view":
       return `new-view v${message.view} n${message.start}+${message.digests.length}`;
+    case "hand-over":
+      return `hand-over v${message.view}`;
     default:
       return assertNever(message);
   }

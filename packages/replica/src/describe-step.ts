@@ -36,6 +36,8 @@ function describeEvent(event: ReplicaEvent): string {
       return `r${event.from} ${describeMessage(event.newView.newView.envelope.message)}`;
     case "timeout":
       return `timer ${event.timer}#${event.token}`;
+    case "hand-over-asked":
+      return "hand-over asked";
     case "executed":
       return `executed n${event.seq}`;
     case "state-durable":

@@ -32,6 +32,8 @@ export type ReplicaEvent =
     }
   | { readonly type: "view-change"; readonly from: ReplicaId; readonly viewChange: VerifiedViewChange }
   | { readonly type: "new-view"; readonly from: ReplicaId; readonly newView: VerifiedNewView }
+  /** The operator wants another primary, and this replica to hand over if it is the primary. */
+  | { readonly type: "hand-over-asked" }
   | { readonly type: "timeout"; readonly timer: TimerName; readonly token: number }
   /** The state machine has executed `seq`. */
   | { readonly type: "executed"; readonly seq: SequenceNumber; readonly progress: ExecutionProgress }

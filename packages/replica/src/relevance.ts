@@ -33,6 +33,8 @@ export class Relevance {
         return this.#parts.ordering.isRedundant(from, message) || this.#isTooEarly(from, message);
       case "checkpoint":
         return this.#parts.checkpointing.isRedundant(from, message);
+      case "hand-over":
+        return this.#parts.viewChanging.isHandOverRedundant(from, message);
       default:
         return false;
     }

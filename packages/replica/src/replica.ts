@@ -93,6 +93,7 @@ export class Replica {
       lowWatermark: this.#ordering.lowWatermark,
       highWatermark: this.#ordering.highWatermark,
       pendingRequests: this.#ordering.pendingCount,
+      viewsLeft: this.#viewChanging.viewsLeft,
       isStranded: this.#gapFiller.isStranded(this.#ordering.lastDelivered),
     };
   }
@@ -126,6 +127,7 @@ export class Replica {
   step(event: ReplicaEvent, atMs: number): readonly Effect[] {
     const out: Effect[] = [];
     this.#dispatch(event, atMs, out);
+    this.#takeTurns(atMs, out);
     this.#gapFiller.onDelivered(this.#ordering.lastDelivered, out);
     this.#watchPrimary(atMs, out);
     this.#checkInvariants();
@@ -151,6 +153,8 @@ export class Replica {
         return this.#follow(this.#viewChanging.onViewChange(event.viewChange, out), atMs, out);
       case "new-view":
         return this.#follow(this.#viewChanging.onNewView(event.newView, out), atMs, out);
+      case "hand-over-asked":
+        return this.#onHandOverAsked(atMs, out);
       case "timeout":
         return this.#onTimeout(event, atMs, out);
       case "executed":
@@ -208,6 +212,8 @@ export class Replica {
         return this.#statusExchange.onFetchBatch(from, message, atMs, out);
       case "fetch-committed":
         return this.#statusExchange.onFetchCommitted(from, message, atMs, out);
+      case "hand-over":
+        return this.#follow(this.#viewChanging.onHandOver(narrow(envelope, message), out), atMs, out);
       case "view-change":
       case "new-view":
         // They come in frames of their own, with what justifies them.
@@ -337,8 +343,24 @@ export class Replica {
       this.#ordering.leaveView(out);
       this.#primaryWatch.stop(out);
       const prepared = this.#ordering.preparedCertificates;
-      step = this.#viewChanging.leave(step.target, { stable: this.#checkpointing.stable, prepared }, out);
+      step = this.#viewChanging.leave(step, { stable: this.#checkpointing.stable, prepared }, out);
     }
+  }
+
+  #onHandOverAsked(atMs: number, out: Effect[]): void {
+    const { view, isPrimary } = this.#ordering;
+    if (!isPrimary) return reject({ code: "hand-over.not-primary", from: undefined, view }, out);
+    const { epoch } = this.#parts.membership;
+    const asked = this.#options.signer.sign({ type: "hand-over", epoch, view });
+    this.#follow(this.#viewChanging.handOver(asked, out), atMs, out);
+  }
+
+  /**
+   * The view's last number is executed: on to the next primary. A level, not an edge, so that it holds after a restart
+   * and for whoever learnt from later views that this one is over (protocol rule 7.6).
+   */
+  #takeTurns(atMs: number, out: Effect[]): void {
+    if (this.#executed >= this.#ordering.lastOfView) this.#follow(this.#viewChanging.onTurnOver(), atMs, out);
   }
 
   #enterView(newView: VerifiedNewView, atMs: number, out: Effect[]): void {
@@ -390,6 +412,8 @@ function rejectionOf(code: string, from: ReplicaId, message: ThreePhaseMessage):
   switch (code) {
     case "view.past":
       return { code, from, view: message.view };
+    case "view.over":
+      return { code, from, seq: message.seq };
     default:
       return { code: "window.below", from, seq: message.seq };
   }

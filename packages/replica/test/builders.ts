@@ -37,7 +37,7 @@ export const epoch: Epoch = epochNumber(0);
 export const seqOf: (value: number) => SequenceNumber = sequenceNumber;
 export const K = 4;
 export const L = 8;
-const STATUS_MS = 100;
+export const STATUS_MS = 100;
 export const VIEW_CHANGE_MS = 1_000;
 
 export const membership: Membership = cast.membersOf();
@@ -57,9 +57,9 @@ export const genesisBase: Base = {
 
 export function newReplica(
   id: number,
-  ...rest: [base?: Base, recovery?: ConstructorParameters<typeof Replica>[2]]
+  ...rest: [base?: Base, recovery?: ConstructorParameters<typeof Replica>[2], rotateEveryBatches?: number]
 ): Replica {
-  const [base = genesisBase, recovery] = rest;
+  const [base = genesisBase, recovery, rotateEveryBatches = 0] = rest;
   return new Replica(
     {
       signer: signerOf(id),
@@ -70,6 +70,7 @@ export function newReplica(
       viewChangeMaxMs: 8 * VIEW_CHANGE_MS,
       checkpointInterval: K,
       windowSize: L,
+      rotateEveryBatches,
       limits: { batchRequestsMax: 4, batchBytesMax: 4096, batchOperationsMax: 64 },
       clockToleranceMs: 100,
       statusIntervalMs: STATUS_MS,
@@ -142,16 +143,18 @@ export class Node {
   readonly effects: Effect[] = [];
   readonly timers: Map<TimerName, number> = new Map();
   readonly #emit: (packet: Packet) => void;
+  readonly #rotateEvery: number;
   readonly #replica: Replica;
   readonly #gate = new OutputGate();
   readonly #unflushed = new Set<LogRecord>();
   readonly #answered = new Set<Digest>();
   nowMs = 1_000;
 
-  constructor(id: number, emit: (packet: Packet) => void, disk: Disk = new Disk()) {
+  constructor(id: number, emit: (packet: Packet) => void, disk: Disk = new Disk(), rotateEvery = 0) {
     this.id = id;
     this.disk = disk;
     this.#emit = emit;
+    this.#rotateEvery = rotateEvery;
     this.#replica = this.#recovered();
     this.#step({ type: "start" });
   }
@@ -167,6 +170,9 @@ export class Node {
   }
   request(request: VerifiedRequest, standing: RequestStanding = { type: "executable" }): void {
     this.#step({ type: "request", request, standing });
+  }
+  handOver(): void {
+    this.#step({ type: "hand-over-asked" });
   }
   /** What a power cut leaves: the log up to the last flush, and all that waited behind it done or undone with it. */
   durable(): Disk {
@@ -192,7 +198,7 @@ export class Node {
       if (entry !== undefined) committed.push(entry);
     }
     const { base, recovery } = recover(genesisBase, { records, executed, committed });
-    return newReplica(this.id, base, recovery);
+    return newReplica(this.id, base, recovery, this.#rotateEvery);
   }
 
   #step(event: ReplicaEvent): void {
@@ -291,10 +297,12 @@ function present<T>(value: T | undefined): T {
 export class Cluster {
   readonly nodes: Node[] = [];
   readonly packets: Packet[] = [];
+  readonly rotateEvery: number;
   isLost: (packet: Packet) => boolean = () => false;
 
-  constructor() {
-    for (const { id } of membership.members) this.nodes.push(new Node(id, this.emit));
+  constructor(rotateEvery = 0) {
+    this.rotateEvery = rotateEvery;
+    for (const { id } of membership.members) this.nodes.push(new Node(id, this.emit, new Disk(), rotateEvery));
     this.run();
   }
 
@@ -329,6 +337,14 @@ export class Cluster {
   request(label: string): this {
     for (const node of this.nodes) node.request(requestOf(label));
     return this.run();
+  }
+  /** Power cut of one, which comes back with what was durable. */
+  restart(id: number): this {
+    this.nodes[id] = new Node(id, this.emit, this.at(id).durable(), this.rotateEvery);
+    return this;
+  }
+  get views(): number[] {
+    return this.nodes.map(({ status }) => status.view);
   }
   get executed(): number[] {
     return this.nodes.map(({ status }) => status.executed);

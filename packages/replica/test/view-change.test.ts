@@ -28,9 +28,6 @@ class LossyCluster extends Cluster {
     for (const node of this.nodes) node.fire("status");
     return this.run();
   }
-  get views(): number[] {
-    return this.nodes.map(({ status }) => status.view);
-  }
 }
 
 describe("a view change (OSDI'99 §4.4)", () => {

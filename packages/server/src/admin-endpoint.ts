@@ -1,6 +1,8 @@
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Server } from "node:http";
 import { parseAddress, TransportError } from "@quorate/transport";
+import { isFromOperator } from "./admin-command.ts";
 import { EXPOSITION_CONTENT_TYPE } from "./exposition.ts";
+import type { HandOverAnswer } from "./ports.ts";
 import type { Readiness } from "./readiness.ts";
 
 /** What the endpoint tells. */
@@ -15,6 +17,8 @@ export interface AdminSource {
   evidence(): object;
   /** One piece of it; undefined for an id that is not among them. */
   evidenceDocument(id: string): object | undefined;
+  /** The operator wants another primary. */
+  handOver(): HandOverAnswer;
 }
 
 interface Answer {
@@ -25,19 +29,22 @@ interface Answer {
 
 /** One piece of evidence by its id. */
 const EVIDENCE_PATH = /^\/evidence\/([0-9a-f]{64})$/;
-const PATHS = "GET /status, /metrics, /healthz, /readyz, /evidence and /evidence/ID";
+const PATHS = "GET /status, /metrics, /healthz, /readyz, /evidence and /evidence/ID, and POST /hand-over";
 
 /**
- * Answers `GET` of the paths above. It only reads, it is not authenticated, and by default only this machine reaches it.
+ * Answers the paths above. It is not authenticated, and by default only this machine reaches it. All it does but read is
+ * to ask for another primary, which harms nobody, and which no page in a browser on this machine can make it do.
  */
 export class AdminEndpoint {
   readonly #source: AdminSource;
   readonly #server: Server;
+  /** The host that it was told to listen on. */
+  #host = "";
 
   constructor(source: AdminSource) {
     this.#source = source;
-    this.#server = createServer({ requestTimeout: 5_000, headersTimeout: 5_000 }, ({ method, url = "/" }, response) => {
-      const { code, contentType, body } = this.#answer(method === "GET" ? url : "");
+    this.#server = createServer({ requestTimeout: 5_000, headersTimeout: 5_000 }, (request, response) => {
+      const { code, contentType, body } = this.#answer(request);
       response.writeHead(code, { "Content-Type": contentType, Connection: "close" });
       response.end(body);
     });
@@ -47,6 +54,7 @@ export class AdminEndpoint {
   /** @throws TransportError `listen.*` (the promise rejects). */
   open(address: string): Promise<void> {
     const { host, port } = parseAddress(address);
+    this.#host = host;
     return new Promise((resolve, reject) => {
       this.#server.once("error", (error: NodeJS.ErrnoException) => {
         const isTaken = error.code === "EADDRINUSE";
@@ -68,13 +76,22 @@ export class AdminEndpoint {
     });
   }
 
-  #answer(path: string): Answer {
+  #answer({ method, url = "/", headers }: IncomingMessage): Answer {
     try {
-      return this.#route(path) ?? json(404, { error: `only ${PATHS} are answered here` });
+      const answer = method === "POST" ? this.#command(url, headers) : this.#route(method === "GET" ? url : "");
+      return answer ?? json(404, { error: `only ${PATHS} are answered here` });
     } catch (error) {
       // Whoever asks must not be able to end the replica, whatever its disk says about what was asked for.
       return json(500, { error: error instanceof Error ? error.message : String(error) });
     }
+  }
+
+  #command(path: string, headers: IncomingHttpHeaders): Answer | undefined {
+    if (path !== "/hand-over") return undefined;
+    if (!isFromOperator(headers, this.#host))
+      return json(403, { error: "commands come from the command line only: `quorate primary rotate`" });
+    const answer = this.#source.handOver();
+    return json(answer.isAsked ? 202 : 409, answer);
   }
 
   #route(path: string): Answer | undefined {

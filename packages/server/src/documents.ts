@@ -43,6 +43,7 @@ const GenesisDocument = closed({
   clients: { anyOf: [{ const: "open" }, { type: "array", items: KEY, maxItems: 100_000 }] },
   checkpointInterval: integer(0, 2 ** 31),
   windowSize: integer(0, 2 ** 31),
+  rotateEveryBatches: integer(0, Number.MAX_SAFE_INTEGER),
   limits: counters(LIMITS_BOUNDS),
   timeouts: counters(TIMEOUTS_BOUNDS),
 });

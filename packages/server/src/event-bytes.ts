@@ -14,6 +14,7 @@ export function bytesOfEvent(event: ReplicaEvent): number {
   switch (event.type) {
     case "start":
     case "timeout":
+    case "hand-over-asked":
     case "executed":
     case "state-durable":
       return EVENT_BYTES;

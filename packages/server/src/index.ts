@@ -3,6 +3,7 @@
  *
  * @packageDocumentation
  */
+export { ADMIN_COMMAND, ADMIN_HEADER, isFromOperator } from "./admin-command.ts";
 export { ConfigurationError, type ConfigurationErrorCode } from "./configuration-error.ts";
 export { type KeyFile, parseGenesis, parseKeyFile, type ReplicaConfig, readDocument } from "./documents.ts";
 export { type EvidenceDocument, evidenceDocumentOf, parseEvidenceDocument } from "./evidence-document.ts";

@@ -16,6 +16,7 @@ import {
   type Request,
   type RequestStanding,
   type VerifiedRequest,
+  type ViewNumber,
 } from "@quorate/protocol";
 import type { Relevance, ReplicaEvent } from "@quorate/replica";
 import { ServingBudget } from "@quorate/state-transfer";
@@ -36,6 +37,8 @@ export interface IngressOptions {
   readonly membership: Membership;
   /** Asked for cheap judgements before any signature is looked at. */
   readonly relevance: Pick<Relevance, keyof Relevance>;
+  /** The view entered last. */
+  readonly view: () => ViewNumber;
   /** The digest of a batch, without a look at its signatures. */
   readonly digestOf: (batch: Batch) => Digest;
   readonly nowMs: () => number;
@@ -61,12 +64,15 @@ export class Ingress {
   readonly #refusable = new ServingBudget({ burst: 16, refillMs: 50 });
   /**
    * VIEW-CHANGEs and NEW-VIEWs cost a quorum of signatures for each number of the window, and a faulty member can sign
-   * one for every view there is.
+   * one for every view there is. A view that is entered took one of each, and a quorum: where primaries take turns
+   * quickly, that is paid for.
    */
   readonly #viewChanges = new ServingBudget({ burst: 8, refillMs: 250 });
+  #viewPaid: number;
 
   constructor(options: IngressOptions) {
     this.#options = options;
+    this.#viewPaid = options.view();
   }
 
   /** A frame from the replica at the other end of an authenticated link. */
@@ -182,9 +188,9 @@ export class Ingress {
 
   /** Whoever passes one on has verified it, so a bad one is always the peer's own fault; as in `#newView`. */
   #viewChange(peer: ReplicaId, given: JustifiedViewChange): ReplicaEvent | undefined {
-    const { relevance, verifier, membership, nowMs } = this.#options;
+    const { relevance, verifier, membership } = this.#options;
     if (relevance.isViewChangeRedundant(given.envelope)) return this.#refuse(peer, "ingress.redundant");
-    if (!this.#viewChanges.take(peer, nowMs())) return this.#refuse(peer, "ingress.over-budget");
+    if (!this.#takeViewChange(peer)) return this.#refuse(peer, "ingress.over-budget");
     const viewChange = verifier.verifyViewChange(given, membership);
     return viewChange === undefined
       ? this.#refuse(peer, "ingress.bad-view-change")
@@ -192,13 +198,21 @@ export class Ingress {
   }
 
   #newView(peer: ReplicaId, given: JustifiedNewView): ReplicaEvent | undefined {
-    const { relevance, verifier, membership, nowMs } = this.#options;
+    const { relevance, verifier, membership } = this.#options;
     if (relevance.isNewViewRedundant(given.envelope)) return this.#refuse(peer, "ingress.redundant");
-    if (!this.#viewChanges.take(peer, nowMs())) return this.#refuse(peer, "ingress.over-budget");
+    if (!this.#takeViewChange(peer)) return this.#refuse(peer, "ingress.over-budget");
     const newView = verifier.verifyNewView(given, membership);
     return newView === undefined
       ? this.#refuse(peer, "ingress.bad-new-view")
       : { type: "new-view", from: peer, newView };
+  }
+
+  #takeViewChange(peer: ReplicaId): boolean {
+    const { view, nowMs } = this.#options;
+    const entered = view();
+    this.#viewChanges.grant(2 * (entered - this.#viewPaid));
+    this.#viewPaid = entered;
+    return this.#viewChanges.take(peer, nowMs());
   }
 
   #refuse(

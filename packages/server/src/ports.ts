@@ -41,6 +41,17 @@ export interface HostObserver {
   onFatal(error: Error): void;
 }
 
+/** What came of asking a replica to hand over; where it stood when it was asked. */
+export interface HandOverAnswer {
+  /** It was the primary of the view that it was in, and has asked the others to relieve it. */
+  readonly isAsked: boolean;
+  readonly view: number;
+  /** Above `view` while it is between two views. */
+  readonly target: number;
+  /** Of `view`. */
+  readonly primary: ReplicaId;
+}
+
 /** For observers: what one batch was. */
 export interface ExecutedBatch {
   readonly seq: number;

@@ -41,7 +41,7 @@ import { EVIDENCE_PER_REPLICA_MAX, EvidenceShelf, type KeptEvidence } from "./ev
 import { HistoryDonor } from "./history-donor.ts";
 import { DEFAULT_HOST_SETTINGS, type HostSettings } from "./host-settings.ts";
 import { Ingress, JUNK_CODES } from "./ingress.ts";
-import type { HostObserver, HostPorts, IngressRejection } from "./ports.ts";
+import type { HandOverAnswer, HostObserver, HostPorts, IngressRejection } from "./ports.ts";
 import { genesisCheckpoint, replicaOptionsOf } from "./replica-setup.ts";
 import type { ReplicaTrace } from "./replica-trace.ts";
 import { SteadyClock } from "./steady-clock.ts";
@@ -139,6 +139,7 @@ export class ReplicaHost {
       verifier,
       membership: this.#membership,
       relevance: this.#replica.relevance,
+      view: () => this.#replica.view,
       digestOf: (batch) => digestBatch(options.hasher, options.cluster, batch).digest,
       nowMs: () => this.#now(),
       standingOf: (request) => this.#executor.standing(request),
@@ -233,6 +234,14 @@ export class ReplicaHost {
       this.#onThrown(error);
       return true;
     }
+  }
+
+  /** The operator wants another primary: a primary asks to be relieved, a backup can do nothing (protocol rule 7.6). */
+  askHandOver(): HandOverAnswer {
+    const { view, target, primary } = this.#replica.status;
+    const isAsked = view === target && primary === this.#options.signer.self && !this.#isDead;
+    this.#step({ type: "hand-over-asked" });
+    return { isAsked, view, target, primary };
   }
 
   /** What a client is told when its link is up: hints for a start. */

@@ -11,6 +11,7 @@ import {
   type ReplicaId,
   type TimerName,
 } from "@quorate/protocol";
+import type { ReplicaStatus } from "@quorate/replica";
 import type { Service } from "@quorate/state-machine";
 import { lockFolder, openStore, type ReplicaStore, StorageError } from "@quorate/storage";
 import type { Endpoint } from "@quorate/transport";
@@ -59,6 +60,8 @@ export interface ProcessStatus extends ClientOutputStatus {
   readonly lowWatermark: number;
   readonly highWatermark: number;
   readonly pendingRequests: number;
+  /** How many views were left since it started, by cause. */
+  readonly viewsLeft: ReplicaStatus["viewsLeft"];
   readonly isStranded: boolean;
   readonly peers: readonly PeerStatus[];
   readonly clients: number;
@@ -120,6 +123,7 @@ class ReplicaProcess implements RunningReplica {
     readiness: () => this.#readiness,
     metrics: () => exposition(this.#metrics()),
     evidenceDocument: (id) => this.#evidenceDocument(id),
+    handOver: () => this.#host.askHandOver(),
   });
   readonly #timers = new Map<TimerName, NodeJS.Timeout>();
   readonly #counters = new ReplicaCounters();

@@ -43,6 +43,7 @@ export function replicaOptionsOf(setup: ReplicaSetup): ReplicaOptions {
     nullBatch: composer.compose(timestampMs(0), []),
     checkpointInterval: genesis.checkpointInterval,
     windowSize: genesis.windowSize,
+    rotateEveryBatches: genesis.rotateEveryBatches,
     limits: genesis.limits,
     clockToleranceMs: genesis.timeouts.clockToleranceMs,
     statusIntervalMs: genesis.timeouts.statusIntervalMs,

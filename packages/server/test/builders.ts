@@ -49,6 +49,7 @@ export const genesis: Genesis = {
   clients: "open",
   checkpointInterval: 8,
   windowSize: 16,
+  rotateEveryBatches: 0,
   limits: DEFAULT_LIMITS,
   timeouts: DEFAULT_TIMEOUTS,
 };

@@ -54,6 +54,7 @@ interface Answers {
   readonly body?: boolean;
   readonly donor?: boolean;
   readonly standing?: RequestStanding;
+  readonly view?: () => number;
 }
 
 /** What became of one frame: the event, the refusals, and how many signatures were verified for it. */
@@ -92,6 +93,7 @@ function ingressOf(answers: Answers, refused: IngressRejection[]): Ingress {
       isViewChangeRedundant: () => answers.redundant === true,
       isNewViewRedundant: () => answers.redundant === true,
     },
+    view: () => viewNumber(answers.view?.() ?? 0),
     digestOf: (batch) => digestBatch(hasher, cluster, batch).digest,
     nowMs: () => 0,
     standingOf: () => answers.standing ?? { type: "executable" },
@@ -278,6 +280,21 @@ describe("Ingress (protocol rule 13.1)", () => {
       expect(ingress.fromReplica(replicaId(2), signed(prepare)), "its votes").not.to.equal(undefined);
     });
   }
+
+  it("each view that is entered pays for a VIEW-CHANGE and a NEW-VIEW of each peer: primaries may take turns quickly", () => {
+    let view = 0;
+    const ingress = ingressOf({ view: () => view }, []);
+    const isTaken = (peer: number, count: number): boolean[] =>
+      Array.from({ length: count }, () => {
+        const frame = { type: "view-change", viewChange } as const;
+        return ingress.fromReplica(replicaId(peer), frame) !== undefined;
+      });
+    isTaken(2, 20);
+    view = 3;
+    expect(isTaken(2, 10).filter(Boolean)).to.have.length(6);
+    view = 1_000_000;
+    expect(isTaken(2, 20).filter(Boolean), "never more than at the start").to.have.length(8);
+  });
 
   it("a request that is answered is a replay when a replica passes it on", () => {
     const frame: ReplicaFrame = { type: "request", request: requestOf("a").request };

@@ -22,6 +22,7 @@ const REJECTION_CODES: Readonly<Record<IngressRejection["code"], true>> = {
   "membership.stranger": true,
   "epoch.other": true,
   "view.past": true,
+  "view.over": true,
   "window.below": true,
   "window.above": true,
   "pre-prepare.not-from-primary": true,
@@ -45,6 +46,9 @@ const REJECTION_CODES: Readonly<Record<IngressRejection["code"], true>> = {
   "new-view.past": true,
   "new-view.malformed": true,
   "new-view.conflicting": true,
+  "hand-over.not-from-primary": true,
+  "hand-over.other-view": true,
+  "hand-over.not-primary": true,
   "ingress.bad-signature": true,
   "ingress.bad-batch": true,
   "ingress.bad-certificate": true,
@@ -65,6 +69,7 @@ const status: MetricSource["status"] = {
   lowWatermark: seqOf(16),
   highWatermark: seqOf(32),
   pendingRequests: 3,
+  viewsLeft: { failed: 1, joined: 2, "handed-over": 3, rotated: 4 },
   isStranded: false,
 };
 const traffic = { framesIn: 1, bytesIn: 2, framesOut: 3, bytesOut: 4, queueFull: 5, tooLarge: 6, down: 7 };

@@ -86,6 +86,7 @@ export class Fixture {
       clients: options.clients ?? "open",
       checkpointInterval: 16,
       windowSize: 64,
+      rotateEveryBatches: 0,
       limits: { ...DEFAULT_LIMITS, ...options.limits },
       timeouts: DEFAULT_TIMEOUTS,
     };

@@ -32,4 +32,9 @@ export class ServingBudget {
     bucket.tokens -= cost;
     return true;
   }
+
+  /** Something that the peers had reason to ask for has happened: each gets `units` back, up to the burst. */
+  grant(units: number): void {
+    for (const bucket of this.#buckets.values()) bucket.tokens = Math.min(this.#options.burst, bucket.tokens + units);
+  }
 }

@@ -22,6 +22,16 @@ describe("ServingBudget", () => {
     expect([1, 2, 3].map(() => budget.take(peer, 1_000_000))).to.deep.equal([true, true, false]);
   });
 
+  it("gives back what was granted, never more than a burst", () => {
+    const budget = new ServingBudget({ burst: 3, refillMs: 10 });
+    const served = (): boolean[] => [1, 2, 3, 4].map(() => budget.take(peer, 0));
+    served();
+    budget.grant(2);
+    expect(served()).to.deep.equal([true, true, false, false]);
+    budget.grant(100);
+    expect(served()).to.deep.equal([true, true, true, false]);
+  });
+
   it("takes what an answer costs", () => {
     const budget = new ServingBudget({ burst: 10, refillMs: 1 });
     expect([0, 0, 0, 2].map((atMs) => budget.take(peer, atMs, 4))).to.deep.equal([true, true, false, true]);

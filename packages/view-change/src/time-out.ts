@@ -33,9 +33,21 @@ export class TimeOut {
     return Math.min(viewChangeMs * 2 ** this.#doublings, viewChangeMaxMs);
   }
 
-  /** A view was left because it failed. */
-  onFailed(): void {
-    if (this.currentMs < this.#options.viewChangeMaxMs) this.#doublings += 1;
+  /**
+   * A view was left because it failed.
+   *
+   * @returns whether that lengthened the time-out.
+   */
+  onFailed(): boolean {
+    const isLonger = this.currentMs < this.#options.viewChangeMaxMs;
+    if (isLonger) this.#doublings += 1;
+    return isLonger;
+  }
+
+  /** A view that lengthened the time-out had not failed after all. */
+  onExcused(): void {
+    invariant(this.#doublings > 0, "time-out.excused-without-failure");
+    this.#doublings -= 1;
   }
 
   /** Requests of clients that had waited for `waitedMs` were executed in this view. */

@@ -4,6 +4,7 @@ import {
   type Digest,
   type Envelope,
   type Fill,
+  type HandOver,
   invariant,
   isSameNewView,
   isSameViewChange,
@@ -20,6 +21,7 @@ import {
   type ReplicaId,
   type SequenceNumber,
   type Status,
+  type VerifiedEnvelope,
   type VerifiedNewView,
   type VerifiedViewChange,
   type ViewChange,
@@ -40,6 +42,17 @@ export interface ViewChangingOptions extends TimeOutOptions {
   readonly nullDigest: Digest;
 }
 
+/** Why a view was left: only the first two count as its failure. */
+export type LeaveCause =
+  /** Its time-out passed, or its NEW-VIEW was a lie. */
+  | "failed"
+  /** f+1 others had left it. */
+  | "joined"
+  /** Its primary asked to be relieved. */
+  | "handed-over"
+  /** Its primary had had its turn. */
+  | "rotated";
+
 /** What the log held of views; see `ViewChanging` and protocol rule 8.2. */
 export interface RestoredViews {
   /** The last own VIEW-CHANGE, for resending it as it was. */
@@ -58,7 +71,7 @@ export interface Promises {
 /** What a message or a time-out of this sub-protocol leads to; the replica does it. */
 export type ViewChangeStep =
   /** Leave the view: stop ordering, then call `leave` with this target and what was promised. */
-  | { readonly type: "leave"; readonly target: ViewNumber }
+  | { readonly type: "leave"; readonly target: ViewNumber; readonly cause: LeaveCause }
   /** The view is entered: order in it, starting with its proposals. */
   | { readonly type: "enter"; readonly newView: VerifiedNewView };
 
@@ -87,6 +100,11 @@ export class ViewChanging {
   #stable: SequenceNumber;
   #token = 0;
   #isTimerRunning = false;
+  /** The own request to be relieved of a view, for those who missed it. */
+  #handOver: VerifiedEnvelope<HandOver> | undefined;
+  /** Left because others had, which counted as a failure: it may turn out that it was none. */
+  #joinedFrom: ViewNumber | undefined;
+  readonly #left: Record<LeaveCause, number> = { failed: 0, joined: 0, "handed-over": 0, rotated: 0 };
 
   constructor(options: ViewChangingOptions, base: Base, restored?: RestoredViews) {
     this.#options = options;
@@ -120,6 +138,10 @@ export class ViewChanging {
   /** How long a request may wait in this view. */
   get timeOutMs(): number {
     return this.#timeOut.currentMs;
+  }
+  /** How many views were left since the start, and why. */
+  get viewsLeft(): Readonly<Record<LeaveCause, number>> {
+    return { ...this.#left };
   }
   get fills(): readonly Fill[] {
     const members = this.#membership.members.length;
@@ -164,10 +186,55 @@ export class ViewChanging {
     return message.view === this.#view || this.#convicted.get(from) === message.view;
   }
 
+  /** As `isViewChangeRedundant`, for a HAND-OVER: of a view that is left or not reached, or not of its primary. */
+  isHandOverRedundant(from: ReplicaId, { view }: HandOver): boolean {
+    const isOfUse = view === this.#target || view === this.#joinedFrom;
+    return !isOfUse || from !== primaryOf(this.#membership, view);
+  }
+
   /** The own view failed: its time-out passed. */
   onFailed(): ViewChangeStep {
     this.#timeOut.onFailed();
-    return { type: "leave", target: viewNumber(this.#target + 1) };
+    return this.#toNext("failed");
+  }
+
+  /**
+   * This replica, primary of the view that it is in, asks to be relieved, and goes first (protocol rule 7.6).
+   *
+   * @param asked signed by it, for that view.
+   */
+  handOver(asked: VerifiedEnvelope<HandOver>, out: Outbox): ViewChangeStep {
+    const { from, message } = asked;
+    invariant(this.isSettled && message.view === this.#view, "view-change.hands-over-another-view", { at: this.#view });
+    const primary = primaryOf(this.#membership, this.#view);
+    invariant(from === this.#options.composer.self && from === primary, "view-change.hands-over-as-backup", {
+      primary,
+    });
+    this.#handOver = asked;
+    out.push({ type: "broadcast", frame: { type: "signed", envelope: asked } });
+    return this.#toNext("handed-over");
+  }
+
+  /** The last number of the view is executed: its primary has had its turn (protocol rule 7.6). */
+  onTurnOver(): ViewChangeStep | undefined {
+    if (this.isSettled) return this.#toNext("rotated");
+    this.#excuse(this.#view);
+    return undefined;
+  }
+
+  /**
+   * The primary of the view that this replica is in, or moves to, asks to be relieved: nobody needs to wait for it, and
+   * nothing failed (protocol rule 7.6). Nothing is gained by lying: it could as well have said nothing.
+   */
+  onHandOver({ from, message }: VerifiedEnvelope<HandOver>, out: Outbox): ViewChangeStep | undefined {
+    const { view } = message;
+    if (from !== primaryOf(this.#membership, view)) {
+      out.push({ type: "rejected", rejection: { code: "hand-over.not-from-primary", from, view } });
+      return undefined;
+    }
+    if (view === this.#target) return this.#toNext("handed-over");
+    if (!this.#excuse(view)) out.push({ type: "rejected", rejection: { code: "hand-over.other-view", from, view } });
+    return undefined;
   }
 
   /** Requests that had waited for `waitedMs` were executed in this view. */
@@ -176,7 +243,11 @@ export class ViewChanging {
   }
 
   /** Says to all what was promised, durably first; from now on nothing below `target` is voted for (rule 7.1). */
-  leave(target: ViewNumber, { stable, prepared }: Promises, out: Outbox): ViewChangeStep | undefined {
+  leave(
+    { target, cause }: Extract<ViewChangeStep, { type: "leave" }>,
+    { stable, prepared }: Promises,
+    out: Outbox,
+  ): ViewChangeStep | undefined {
     invariant(target > this.#target, "view-change.moves-back", { target, at: this.#target });
     const { composer, windowSize } = this.#options;
     const message: ViewChange = {
@@ -190,6 +261,8 @@ export class ViewChanging {
     invariant(fault === undefined, "view-change.own-malformed", { fault: String(fault) });
     const own = composer.viewChange(message, stable, prepared);
     const { viewChange } = own;
+    this.#left[cause] += 1;
+    if (cause !== "joined") this.#joinedFrom = undefined;
     this.#target = target;
     this.#own = own;
     this.#stopTimer(out);
@@ -221,8 +294,8 @@ export class ViewChanging {
     this.#newest.set(from, verified);
     const joined = this.#viewToJoin();
     if (joined !== undefined) {
-      this.#timeOut.onFailed();
-      return { type: "leave", target: joined };
+      this.#joinedFrom = this.#timeOut.onFailed() ? this.#target : undefined;
+      return { type: "leave", target: joined, cause: "joined" };
     }
     return this.#afterViewChanges(out);
   }
@@ -274,6 +347,8 @@ export class ViewChanging {
     const frames: ReplicaFrame[] = [];
     if (this.#newView !== undefined && view < this.#view && target <= this.#view)
       frames.push({ type: "new-view", newView: this.#newView.newView });
+    // It has not heard that it need not wait for this one's primary.
+    if (target === this.#handOver?.message.view) frames.push({ type: "signed", envelope: this.#handOver });
     if (target < this.#target || this.isSettled) {
       // Behind, or alone on its way to a view that nobody else goes to: it needs to hear where the others go.
       if (this.#own !== undefined && !this.isSettled) frames.push(frameOf(this.#own));
@@ -293,6 +368,18 @@ export class ViewChanging {
     invariant(size <= this.#membership.members.length, "view-change.too-many", { size });
   }
 
+  #toNext(cause: LeaveCause): ViewChangeStep {
+    return { type: "leave", target: viewNumber(this.#target + 1), cause };
+  }
+
+  /** It was left because others had, and is known now not to have failed. */
+  #excuse(view: ViewNumber): boolean {
+    if (view !== this.#joinedFrom) return false;
+    this.#joinedFrom = undefined;
+    this.#timeOut.onExcused();
+    return true;
+  }
+
   /** Of the NEW-VIEW that waits; -1 when none does. */
   get #waitingView(): number {
     return this.#waiting?.newView.envelope.message.view ?? -1;
@@ -300,9 +387,7 @@ export class ViewChanging {
 
   /** The smallest view that f+1 others have gone beyond mine for: one of them is correct (OSDI'99 §4.5.2). */
   #viewToJoin(): ViewNumber | undefined {
-    const beyond = [...this.#newest.values()]
-      .map(({ viewChange }) => viewChange.envelope.message.view)
-      .filter((view) => view > this.#target);
+    const beyond = [...this.#newest.values()].map(viewOf).filter((view) => view > this.#target);
     if (beyond.length < weakQuorumSize(this.#membership)) return undefined;
     return viewNumber(Math.min(...beyond));
   }
@@ -310,14 +395,13 @@ export class ViewChanging {
   /** How many members, this one included, have left all views below the target. */
   get #atOrBeyondTarget(): number {
     let count = 0;
-    for (const { viewChange } of this.#newest.values())
-      if (viewChange.envelope.message.view >= this.#target) count += 1;
+    for (const held of this.#newest.values()) if (viewOf(held) >= this.#target) count += 1;
     return count;
   }
 
   #forTarget(): VerifiedViewChange[] {
     return [...this.#newest.values()]
-      .filter(({ viewChange }) => viewChange.envelope.message.view === this.#target)
+      .filter((held) => viewOf(held) === this.#target)
       .sort((a, b) => a.viewChange.envelope.from - b.viewChange.envelope.from);
   }
 
@@ -350,6 +434,8 @@ export class ViewChanging {
     }
     this.#view = view;
     this.#target = view;
+    this.#handOver = undefined;
+    this.#joinedFrom = undefined;
     this.#newView = verified;
     if (this.#waitingView <= view) this.#waiting = undefined;
     this.#stopTimer(out);
@@ -392,6 +478,10 @@ export class ViewChanging {
 
 function claimOf({ seq, view, digest }: PrePrepare): PreparedClaim {
   return { seq, view, digest };
+}
+
+function viewOf({ viewChange }: VerifiedViewChange): ViewNumber {
+  return viewChange.envelope.message.view;
 }
 
 function frameOf({ viewChange }: VerifiedViewChange): ReplicaFrame {

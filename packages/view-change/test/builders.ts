@@ -166,7 +166,7 @@ export class Scene {
         return this;
       }
       this.steps.push(`leave for ${step.target}`);
-      step = this.views.leave(step.target, this.promises, this.effects);
+      step = this.views.leave(step, this.promises, this.effects);
     }
     this.views.checkInvariants();
     return this;
@@ -184,6 +184,16 @@ export class Scene {
   }
   hearNewView(newView: VerifiedNewView): this {
     return this.follow(this.views.onNewView(newView, this.effects));
+  }
+  /** `from` asks to be relieved of `view`. */
+  handOver(from: number, view: number): this {
+    const asked = cast.signerOf(from).sign({ type: "hand-over", epoch, view: viewNumber(view) });
+    return this.follow(this.views.onHandOver(asked, this.effects));
+  }
+  /** The own one, as primary of the view that it is in. */
+  askToBeRelieved(self: number): this {
+    const asked = cast.signerOf(self).sign({ type: "hand-over", epoch, view: this.views.view });
+    return this.follow(this.views.handOver(asked, this.effects));
   }
   stable(seq: number): this {
     return this.follow(this.views.onStable(seqOf(seq), this.effects));
@@ -206,7 +216,9 @@ export class Scene {
   get order(): string[] {
     return this.effects.flatMap((effect) => {
       if (effect.type === "persist") return [`write ${effect.record.type}`];
-      return effect.type === "broadcast" ? [`say ${effect.frame.type}`] : [];
+      if (effect.type !== "broadcast") return [];
+      const { frame } = effect;
+      return [`say ${frame.type === "signed" ? frame.envelope.message.type : frame.type}`];
     });
   }
   get timersMs(): number[] {

@@ -34,7 +34,9 @@ describe("leaving a view (protocol rule 7.1)", () => {
   it("never back, nor to where it is", () => {
     const scene = new Scene().fail();
     const { views, promises, effects } = scene;
-    expect(() => views.leave(views.target, promises, effects)).to.throw("view-change.moves-back");
+    expect(() => views.leave({ type: "leave", target: views.target, cause: "failed" }, promises, effects)).to.throw(
+      "view-change.moves-back",
+    );
   });
 
   it("claims above the window are our own bug", () => {

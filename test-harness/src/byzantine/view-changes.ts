@@ -3,6 +3,7 @@ import {
   type JustifiedViewChange,
   type PreparedCertificate,
   type PreparedClaim,
+  primaryOf,
   type ReplicaFrame,
   type Status,
   sequenceNumber,
@@ -10,9 +11,21 @@ import {
   type ViewNumber,
   viewNumber,
 } from "@quorate/protocol";
-import { type ByzantineActor, type ByzantineTools, flipped, HONEST, otherDigest, placeOf, statusIn } from "./actor.ts";
+import {
+  type ByzantineActor,
+  type ByzantineTools,
+  flipped,
+  HONEST,
+  otherDigest,
+  placeOf,
+  signed,
+  statusIn,
+} from "./actor.ts";
 
-/** With each status a VIEW-CHANGE for some view, near or far ahead: valid, for it claims nothing. */
+/**
+ * With each status a VIEW-CHANGE for some view, near or far ahead: valid, for it claims nothing. And a HAND-OVER, to some,
+ * of the view that it is in or of one near it, whether it is the primary there or not.
+ */
 export function viewChangeStorms(tools: ByzantineTools): ByzantineActor {
   const { prng, mark } = tools;
   return {
@@ -27,9 +40,17 @@ export function viewChangeStorms(tools: ByzantineTools): ByzantineActor {
         ["VIEW-CHANGE for the view it is in", Math.max(1, status.view)],
       ]);
       mark(name);
-      return [frame, { type: "view-change", viewChange: fromGenesis(viewNumber(view), status.epoch, tools) }];
+      const viewChange = fromGenesis(viewNumber(view), status.epoch, tools);
+      return [frame, { type: "view-change", viewChange }, falseHandOver(status, tools)];
     },
   };
+}
+
+function falseHandOver({ epoch, target }: Status, tools: ByzantineTools): ReplicaFrame {
+  const view = viewNumber(target + tools.prng.integer(0, 3));
+  const isItsTurn = primaryOf(tools.membership, view) === tools.self;
+  tools.mark(`HAND-OVER of ${isItsTurn ? "its own" : "another's"} view`);
+  return signed({ type: "hand-over", epoch, view }, tools);
 }
 
 /** Sends VIEW-CHANGEs with certificates that prove nothing: its own ones made worse, and some out of the blue. */

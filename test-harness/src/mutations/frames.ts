@@ -137,7 +137,6 @@ function envelopeOf<T extends ReplicaMessageType>(
 /** Of those that travel alone each type has mutations of its own. */
 function signedEnvelope(): Mutations<FrameOf<"signed">["envelope"]> {
   type E = FrameOf<"signed">["envelope"];
-  const { prepare, commit, checkpoint, status, "fetch-batch": body, "fetch-committed": gap } = MESSAGE_MUTATIONS;
-  const messages = { prepare, commit, checkpoint, status, "fetch-batch": body, "fetch-committed": gap };
+  const { "pre-prepare": _proposal, "view-change": _leaving, "new-view": _conclusion, ...messages } = MESSAGE_MUTATIONS;
   return fields<E>({ from: member(), message: oneOf<E["message"]>(messages), signature: signature() });
 }

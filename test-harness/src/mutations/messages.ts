@@ -33,6 +33,7 @@ export const MESSAGE_MUTATIONS: { readonly [T in ReplicaMessageType]: Mutations<
   }),
   "fetch-batch": fields<OfType<"fetch-batch">>({ epoch: counter(), seq: counter(), digest: hex32() }),
   "fetch-committed": fields<OfType<"fetch-committed">>({ epoch: counter(), first: counter(), last: counter() }),
+  "hand-over": fields<OfType<"hand-over">>({ epoch: counter(), view: counter() }),
   "view-change": fields<OfType<"view-change">>({
     epoch: counter(),
     view: counter(),

@@ -31,6 +31,7 @@ export interface ProcessClusterOptions {
   readonly replicas?: number;
   readonly checkpointInterval?: number;
   readonly windowSize?: number;
+  readonly rotateEveryBatches?: number;
   readonly clients?: "open" | readonly PublicKey[];
   readonly limits?: Partial<Limits>;
   readonly timeouts?: Partial<Timeouts>;
@@ -80,6 +81,7 @@ export class ProcessCluster {
       clients: options.clients ?? "open",
       checkpointInterval: options.checkpointInterval ?? 128,
       windowSize: options.windowSize ?? 512,
+      rotateEveryBatches: options.rotateEveryBatches ?? 0,
       limits: { ...DEFAULT_LIMITS, ...options.limits },
       timeouts: { ...DEFAULT_TIMEOUTS, ...options.timeouts },
     };

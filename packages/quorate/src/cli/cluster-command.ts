@@ -17,6 +17,7 @@ interface ClusterFlags {
   readonly data: string;
   readonly portBase?: number;
   readonly replicas?: number;
+  readonly rotateEvery?: number;
   readonly service?: string;
   readonly logLevel: LogLevel;
   readonly json?: true;
@@ -39,6 +40,7 @@ export function addClusterCommand(program: Command): void {
     .option("--data <dir>", "its folder; made at the first start", path, DEFAULT_DATA)
     .option("--port-base <port>", "the first replica's port; the others follow (7000 for a new cluster)", port)
     .option("--replicas <n>", "how many replicas a new cluster gets (4)", integer)
+    .option("--rotate-every <k>", "batches until the next replica becomes primary, in a new cluster (never)", integer)
     .option("--service <file>", SERVICE_FLAG, path)
     .addOption(new Option("--log-level <level>", "of the replicas").choices(LOG_LEVELS).default("warn"))
     .option("--json", "print JSON, once the cluster is ready")

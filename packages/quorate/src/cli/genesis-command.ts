@@ -32,6 +32,7 @@ interface GenesisFlags {
   readonly name: string;
   readonly checkpointInterval: number;
   readonly windowSize: number;
+  readonly rotateEvery: number;
   readonly limit?: Readonly<Partial<Limits>>;
   readonly timeout?: Readonly<Partial<Timeouts>>;
   readonly viewChangeMs?: number;
@@ -52,6 +53,7 @@ export function addGenesisCommand(program: Command): void {
     .option("--name <name>", "a name for people", "quorate")
     .option("--checkpoint-interval <K>", "sequence numbers between checkpoints", integer, DEFAULT_CHECKPOINT_INTERVAL)
     .option("--window-size <L>", "a multiple of K, at least 2K", integer, DEFAULT_WINDOW_SIZE)
+    .option("--rotate-every <k>", "batches until the next replica becomes primary; 0: only when one fails", integer, 0)
     .option("--limit <name=value>", `one of ${Object.keys(LIMITS_BOUNDS).join(", ")}`, collectNamed(LIMITS_BOUNDS))
     .option("--timeout <name=ms>", `one of ${Object.keys(TIMEOUTS_BOUNDS).join(", ")}`, collectNamed(TIMEOUTS_BOUNDS))
     .option("--view-change-ms <ms>", "how long a request may wait before the primary is replaced", integer)
@@ -84,6 +86,7 @@ function documentOf(flags: GenesisFlags): object {
     clients: flags.client ?? "open",
     checkpointInterval: flags.checkpointInterval,
     windowSize: flags.windowSize,
+    rotateEveryBatches: flags.rotateEvery,
     limits: { ...DEFAULT_LIMITS, ...flags.limit },
     timeouts: {
       ...DEFAULT_TIMEOUTS,

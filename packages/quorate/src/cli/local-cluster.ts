@@ -9,6 +9,8 @@ import { isMade, type LocalClusterOptions, makeLocalCluster } from "./make-local
 export interface LocalCluster {
   readonly path: string;
   readonly genesisPath: string;
+  /** See `Genesis.rotateEveryBatches`. */
+  readonly rotateEvery: number;
   readonly replicas: readonly { readonly id: number; readonly path: string; readonly address: string }[];
 }
 
@@ -34,6 +36,12 @@ export async function openOrMakeLocalCluster(
       "configuration.inconsistent",
       `${options.path} holds a cluster of ${cluster.replicas.length} replicas from port ${port}; leave out --replicas and --port-base, choose another --data folder, or remove this one if nothing in it is needed`,
     );
+  const { rotateEvery = cluster.rotateEvery } = options;
+  if (rotateEvery !== cluster.rotateEvery)
+    throw new ConfigurationError(
+      "configuration.inconsistent",
+      `${options.path} holds a cluster with --rotate-every ${cluster.rotateEvery}, which cannot be changed; leave it out, or choose another --data folder`,
+    );
   return cluster;
 }
 
@@ -44,7 +52,7 @@ export async function openLocalCluster(path: string): Promise<LocalCluster> {
   const text = readDocument(genesisPath, "cluster", "start one with `npm start`, or name its folder with --data");
   const genesis = readGenesis(text, genesisPath, await chooseBackend());
   const replicas = genesis.members.map(({ id, address }) => ({ id, address, path: join(path, `replica-${id}`) }));
-  return { path, genesisPath, replicas };
+  return { path, genesisPath, rotateEvery: genesis.rotateEveryBatches, replicas };
 }
 
 /**

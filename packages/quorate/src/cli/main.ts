@@ -7,6 +7,7 @@ import { addGenesisCommand } from "./genesis-command.ts";
 import { addInitCommand } from "./init-command.ts";
 import { addKeygenCommand } from "./keygen-command.ts";
 import { addKvCommand } from "./kv-command.ts";
+import { addPrimaryCommand } from "./primary-command.ts";
 import { addStartCommand } from "./start-command.ts";
 import { addStatusCommand } from "./status-command.ts";
 import { reportError } from "./terminal.ts";
@@ -18,6 +19,7 @@ export function createProgram(): Command {
   addClusterCommand(program);
   addStatusCommand(program);
   addKvCommand(program);
+  addPrimaryCommand(program);
   addEvidenceCommand(program);
   addKeygenCommand(program);
   addGenesisCommand(program);

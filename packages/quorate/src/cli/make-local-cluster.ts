@@ -27,6 +27,8 @@ export interface LocalClusterOptions {
   readonly path: string;
   readonly portBase?: number;
   readonly replicas?: number;
+  /** See `Genesis.rotateEveryBatches`; never unless given. */
+  readonly rotateEvery?: number;
 }
 
 const DEFAULT_PORT_BASE = 7000;
@@ -54,7 +56,7 @@ export function isMade(path: string): boolean {
  * @throws ConfigurationError when the folder holds something else, or a port is taken.
  */
 export async function makeLocalCluster(options: LocalClusterOptions, stop: AbortSignal): Promise<boolean> {
-  const { path, portBase = DEFAULT_PORT_BASE, replicas = DEFAULT_REPLICAS } = options;
+  const { path, portBase = DEFAULT_PORT_BASE, replicas = DEFAULT_REPLICAS, rotateEvery = 0 } = options;
   checkNumbers(portBase, replicas);
   const isLeftOver = checkFolder(path);
   await checkPorts(portBase, replicas);
@@ -64,7 +66,7 @@ export async function makeLocalCluster(options: LocalClusterOptions, stop: Abort
   writeOnce(join(path, UNFINISHED), `${process.pid}\n`, 0o600);
   let isWhole = false;
   try {
-    isWhole = await fill(path, { portBase, replicas }, stop);
+    isWhole = await fill(path, { portBase, replicas, rotateEvery }, stop);
   } finally {
     if (isWhole) rmSync(join(path, UNFINISHED));
     else {
@@ -77,7 +79,7 @@ export async function makeLocalCluster(options: LocalClusterOptions, stop: Abort
 
 async function fill(
   path: string,
-  { portBase, replicas }: { portBase: number; replicas: number },
+  { portBase, replicas, rotateEvery }: Required<Omit<LocalClusterOptions, "path">>,
   stop: AbortSignal,
 ): Promise<boolean> {
   const backend = await chooseBackend();
@@ -93,6 +95,7 @@ async function fill(
     clients: "open",
     checkpointInterval: DEFAULT_CHECKPOINT_INTERVAL,
     windowSize: DEFAULT_WINDOW_SIZE,
+    rotateEveryBatches: rotateEvery,
     limits: DEFAULT_LIMITS,
     timeouts: DEFAULT_TIMEOUTS,
   };

@@ -1,23 +1,9 @@
-import { existsSync } from "node:fs";
-import { join } from "node:path";
-import { chooseBackend, createNodeHasher } from "@quorate/crypto/node";
-import { genesisMembership, quorumSize } from "@quorate/protocol";
-import { type ProcessStatus, readReplicaFolder } from "@quorate/server";
 import type { Command } from "commander";
 import { path } from "./arguments.ts";
 import { DEFAULT_DATA } from "./cluster-command.ts";
 import { EXIT } from "./exit-codes.ts";
-import { openLocalCluster } from "./local-cluster.ts";
+import { type ReplicaRow, readReplicaRows } from "./replica-rows.ts";
 import { printJson, printTable } from "./terminal.ts";
-
-interface Row {
-  readonly replica: number;
-  readonly admin: string;
-  /** Undefined when it does not answer. */
-  readonly status: ProcessStatus | undefined;
-}
-
-const STATUS_TIMEOUT_MS = 3_000;
 
 /** `quorate status`: where each replica of a local cluster, or the one in a data folder, stands. */
 export function addStatusCommand(program: Command): void {
@@ -31,39 +17,12 @@ export function addStatusCommand(program: Command): void {
       "\nExample:\n  quorate status --json\n\nExit code: 0 all replicas answer, 6 some do not, 3 fewer than a quorum do.",
     )
     .action(async ({ data, json }: { data: string; json?: true }) => {
-      const { rows, quorum } = await readRows(data);
+      const { rows, quorum } = await readReplicaRows(data);
       if (json === true) printJson(rows.map(({ replica, status }) => status ?? { replica, role: "down" }));
       else printTable(HEAD, rows.map(cellsOf));
       const up = rows.filter(({ status }) => status !== undefined).length;
       process.exitCode = up === rows.length ? EXIT.ok : up >= quorum ? EXIT.degraded : EXIT.noResult;
     });
-}
-
-async function readRows(data: string): Promise<{ rows: Row[]; quorum: number }> {
-  const backend = await chooseBackend();
-  const hasher = createNodeHasher();
-  const isSingle = existsSync(join(data, "replica.json"));
-  const paths = isSingle ? [data] : (await openLocalCluster(data)).replicas.map(({ path }) => path);
-  const folders = paths.map((path) => readReplicaFolder(path, backend, hasher));
-  const [first] = folders;
-  const quorum = isSingle || first === undefined ? 1 : quorumSize(genesisMembership(first.genesis));
-  const rows = await Promise.all(
-    folders.map(async ({ self, config }) => ({
-      replica: self.id,
-      admin: config.admin,
-      status: await fetchStatus(config.admin),
-    })),
-  );
-  return { rows, quorum };
-}
-
-async function fetchStatus(admin: string): Promise<ProcessStatus | undefined> {
-  try {
-    const response = await fetch(`http://${admin}/status`, { signal: AbortSignal.timeout(STATUS_TIMEOUT_MS) });
-    return response.ok ? ((await response.json()) as ProcessStatus) : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 const HEAD = [
@@ -79,7 +38,7 @@ const HEAD = [
   "UPTIME",
 ] as const;
 
-function cellsOf({ replica, status }: Row): string[] {
+function cellsOf({ replica, status }: ReplicaRow): string[] {
   if (status === undefined) return [`${replica}`, "-", "down", ...HEAD.slice(3).map(() => "-")];
   const connected = status.peers.filter(({ isConnected }) => isConnected).length;
   return [

@@ -7,6 +7,7 @@ import { TransportError } from "@quorate/transport";
 import Table from "cli-table3";
 import { QuorateError } from "../client.ts";
 import { EXIT } from "./exit-codes.ts";
+import { LeadershipError } from "./leadership-error.ts";
 
 /** Prints a value for programs: one line of JSON; bigints as decimal text, bytes as UTF-8 text. */
 export function printJson(value: unknown): void {
@@ -56,6 +57,7 @@ export function reportError(error: unknown): number {
   if (error instanceof QuorateError) return exitCodeOf(error);
   // What has no encoding would be refused by the service; a result that does not read is of another version of it.
   if (error instanceof KvError) return error.code === "kv.malformed" ? EXIT.failed : EXIT.refused;
+  if (error instanceof LeadershipError) return error.code === "leadership.unchanged" ? EXIT.noResult : EXIT.failed;
   if (isExpected(error)) return EXIT.failed;
   // Ours: the stack helps whoever reports it.
   if (error instanceof Error && error.stack !== undefined) process.stderr.write(`${error.stack}\n`);

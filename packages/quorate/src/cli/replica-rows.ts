@@ -1,0 +1,58 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { chooseBackend, createNodeHasher } from "@quorate/crypto/node";
+import { genesisMembership, quorumSize } from "@quorate/protocol";
+import { type ProcessStatus, readReplicaFolder } from "@quorate/server";
+import { openLocalCluster } from "./local-cluster.ts";
+
+/** A replica whose folder is at hand, and what it says of itself. */
+export interface ReplicaRow {
+  readonly replica: number;
+  /** Where its admin endpoint answers. */
+  readonly admin: string;
+  /** Undefined when it does not answer. */
+  readonly status: ProcessStatus | undefined;
+}
+
+export interface ReplicaRows {
+  readonly rows: readonly ReplicaRow[];
+  /** How many have to answer for the cluster to serve; 1 for a single replica's folder. */
+  readonly quorum: number;
+  /** The folder is one replica's, not a whole cluster's. */
+  readonly isSingle: boolean;
+}
+
+const STATUS_TIMEOUT_MS = 3_000;
+
+/**
+ * Asks all replicas of a local cluster, or the one of a data folder, where they stand.
+ *
+ * @throws ConfigurationError in one line, when the folder is neither.
+ */
+export async function readReplicaRows(data: string): Promise<ReplicaRows> {
+  const backend = await chooseBackend();
+  const hasher = createNodeHasher();
+  const isSingle = existsSync(join(data, "replica.json"));
+  const paths = isSingle ? [data] : (await openLocalCluster(data)).replicas.map(({ path }) => path);
+  const folders = paths.map((path) => readReplicaFolder(path, backend, hasher));
+  const [first] = folders;
+  const quorum = isSingle || first === undefined ? 1 : quorumSize(genesisMembership(first.genesis));
+  const rows = await Promise.all(
+    folders.map(async ({ self, config }) => ({
+      replica: self.id,
+      admin: config.admin,
+      status: await fetchStatus(config.admin),
+    })),
+  );
+  return { rows, quorum, isSingle };
+}
+
+/** What the replica at this admin address says of itself; undefined when it does not answer. */
+export async function fetchStatus(admin: string): Promise<ProcessStatus | undefined> {
+  try {
+    const response = await fetch(`http://${admin}/status`, { signal: AbortSignal.timeout(STATUS_TIMEOUT_MS) });
+    return response.ok ? ((await response.json()) as ProcessStatus) : undefined;
+  } catch {
+    return undefined;
+  }
+}
