@@ -6,7 +6,9 @@ import type {
   ReplicaId,
   ServerFrame,
   TimerName,
+  ViewNumber,
 } from "@quorate/protocol";
+import type { LeaveCause } from "@quorate/replica";
 
 /** The world around a `ReplicaHost`, real or simulated. Nothing here calls back before it returns. */
 export interface HostPorts {
@@ -32,14 +34,18 @@ export interface HostObserver {
   /** The low watermark moved. */
   onStable?(seq: number): void;
   onEvidence?(evidence: Evidence): void;
-  /** A view was given up, or entered. */
-  onViewChange?(what: "started" | "entered"): void;
+  onViewChange?(turn: ViewTurn): void;
   /** The log was flushed; `tookMs` since that was asked for. */
   onLogFlushed?(tookMs: number): void;
   onRejection?(rejection: IngressRejection): void;
   /** The replica cannot go on: a broken invariant or a failed flush. Called once; nothing happens afterwards. */
   onFatal(error: Error): void;
 }
+
+/** A view was given up for another one, or one was entered. */
+export type ViewTurn =
+  | { readonly type: "started"; readonly target: ViewNumber; readonly cause: LeaveCause }
+  | { readonly type: "entered"; readonly view: ViewNumber };
 
 /** For observers: what one batch was. */
 export interface ExecutedBatch {

@@ -54,7 +54,12 @@ function orderingMetrics({
     gauge("quorate_view", "The view entered last.", status.view),
     gauge("quorate_target_view", "The view it moves to; equal to quorate_view while it orders.", status.target),
     gauge("quorate_view_timeout_seconds", "How long a request may wait in this view.", status.timeOutMs / 1_000),
-    counter("quorate_view_changes_started_total", "Views given up.", counters.viewChangesStarted),
+    {
+      name: "quorate_view_changes_started_total",
+      type: "counter",
+      help: "Views given up, by cause.",
+      samples: counters.viewChangesStarted.map(([cause, value]) => ({ value, labels: { cause } })),
+    },
     counter("quorate_views_entered_total", "Views entered.", counters.viewsEntered),
     gauge("quorate_executed_sequence_number", "The last executed sequence number.", status.executed),
     gauge("quorate_low_watermark", "The last stable checkpoint, h.", status.lowWatermark),

@@ -19,7 +19,7 @@ import { type EvidenceDocument, evidenceDocumentOf } from "./evidence-document.t
 import { exposition, type MetricFamily } from "./exposition.ts";
 import type { HostSettings } from "./host-settings.ts";
 import { type KeptEvidenceList, pieceOf } from "./kept-evidence.ts";
-import type { HostPorts, IngressRejection } from "./ports.ts";
+import type { HostPorts, IngressRejection, ViewTurn } from "./ports.ts";
 import { type Readiness, readinessOf } from "./readiness.ts";
 import { ReplicaCounters } from "./replica-counters.ts";
 import type { ReplicaFolder } from "./replica-folder.ts";
@@ -159,7 +159,7 @@ class ReplicaProcess implements RunningReplica {
       ports: this.#ports(),
       observer: {
         onExecuted: (executed) => this.#counters.onExecuted(executed),
-        onViewChange: (what) => this.#counters.onViewChange(what),
+        onViewChange: (turn) => this.#onViewChange(turn),
         onLogFlushed: (tookMs) => this.#counters.onLogFlushed(tookMs),
         onStable: (seq) => {
           this.#counters.onStable();
@@ -303,6 +303,13 @@ class ReplicaProcess implements RunningReplica {
         this.#timers.delete(timer);
       },
     };
+  }
+
+  #onViewChange(turn: ViewTurn): void {
+    const { log } = this.#options;
+    this.#counters.onViewChange(turn);
+    if (turn.type === "entered") log.info({ view: turn.view }, "view entered");
+    else log.warn({ target: turn.target, cause: turn.cause }, "view given up");
   }
 
   #onRejection(rejection: IngressRejection): void {

@@ -95,9 +95,9 @@ describe("the metrics of a replica", () => {
     const before = familiesOf(counters);
     counters.onRejection({ code: "vote.conflicting", from: replicaId(2), seq: seqOf(1) });
     counters.onExecuted({ seq: 1, batchDigest: "", historyDigest: "", requests: 3 });
-    counters.onViewChange("started");
-    counters.onViewChange("started");
-    counters.onViewChange("entered");
+    for (const cause of ["slow", "joined", "slow"] as const)
+      counters.onViewChange({ type: "started", target: viewNumber(1), cause });
+    counters.onViewChange({ type: "entered", view: viewNumber(1) });
     counters.onLogFlushed(250);
     counters.onStable();
     const after = familiesOf(counters);
@@ -106,7 +106,9 @@ describe("the metrics of a replica", () => {
     expect([before, after].map((all) => metricOf(all, "quorate_rejections_total", code))).to.deep.equal([0, 1]);
     expect(metricOf(after, "quorate_executed_batches_total")).to.equal(1);
     expect(metricOf(after, "quorate_executed_requests_total")).to.equal(3);
-    expect(metricOf(after, "quorate_view_changes_started_total")).to.equal(2);
+    const causes = (["slow", "joined", "unfair"] as const).map((cause) => ({ cause }));
+    const givenUp = causes.map((labels) => metricOf(after, "quorate_view_changes_started_total", labels));
+    expect(givenUp).to.deep.equal([2, 1, 0]);
     expect(metricOf(after, "quorate_views_entered_total")).to.equal(1);
     expect(metricOf(after, "quorate_log_flush_seconds_total")).to.equal(0.25);
     expect(metricOf(after, "quorate_stable_checkpoints_total")).to.equal(1);

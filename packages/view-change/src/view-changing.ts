@@ -29,6 +29,7 @@ import {
   weakQuorumSize,
 } from "@quorate/protocol";
 import { composeNewView } from "./compose-new-view.ts";
+import type { LeaveCause, Verdict } from "./leave-cause.ts";
 import { TimeOut, type TimeOutOptions } from "./time-out.ts";
 
 export interface ViewChangingOptions extends TimeOutOptions {
@@ -57,7 +58,7 @@ export interface Promises {
 /** What a message or a time-out of this sub-protocol leads to; the replica does it. */
 export type ViewChangeStep =
   /** Leave the view: stop ordering, then call `leave` with this target and what was promised. */
-  | { readonly type: "leave"; readonly target: ViewNumber }
+  | { readonly type: "leave"; readonly target: ViewNumber; readonly cause: LeaveCause }
   /** The view is entered: order in it, starting with its proposals. */
   | { readonly type: "enter"; readonly newView: VerifiedNewView };
 
@@ -156,10 +157,15 @@ export class ViewChanging {
     return message.view === this.#view || this.#convicted.get(from) === message.view;
   }
 
-  /** The own view failed: its time-out passed. */
-  onFailed(): ViewChangeStep {
+  /** The view, or the way to it, failed: the next one has twice the time. */
+  onFailed(cause: LeaveCause): ViewChangeStep {
     this.#timeOut.onFailed();
-    return { type: "leave", target: viewNumber(this.#target + 1) };
+    return { type: "leave", target: viewNumber(this.#target + 1), cause };
+  }
+
+  /** The view's primary was judged. Others may have kept to the time-out: it stays what it is. */
+  onJudged(verdict: Verdict): ViewChangeStep {
+    return { type: "leave", target: viewNumber(this.#target + 1), cause: verdict };
   }
 
   /** Requests that had waited for `waitedMs` were executed in this view. */
@@ -214,7 +220,7 @@ export class ViewChanging {
     const joined = this.#viewToJoin();
     if (joined !== undefined) {
       this.#timeOut.onFailed();
-      return { type: "leave", target: joined };
+      return { type: "leave", target: joined, cause: "joined" };
     }
     return this.#afterViewChanges(out);
   }
@@ -243,7 +249,7 @@ export class ViewChanging {
         out.push({ type: "evidence", evidence: { type: "unjustified-new-view", newView: envelope, viewChanges } });
       }
       // Its primary lies: nobody needs to wait for this view.
-      return message.view === this.#target ? this.onFailed() : undefined;
+      return message.view === this.#target ? this.onFailed("false-new-view") : undefined;
     }
     return this.#enter(verified, out);
   }
@@ -258,7 +264,7 @@ export class ViewChanging {
   onTimeout(token: number): ViewChangeStep | undefined {
     if (this.isSettled || token !== this.#token || !this.#isTimerRunning) return undefined;
     this.#isTimerRunning = false;
-    return this.onFailed();
+    return this.onFailed("no-new-view");
   }
 
   /** What a peer that says this of itself has missed (protocol rule 4.8). */

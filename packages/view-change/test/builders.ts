@@ -172,7 +172,7 @@ export class Scene {
     return this;
   }
   fail(): this {
-    return this.follow(this.views.onFailed());
+    return this.follow(this.views.onFailed("time-out"));
   }
   hear(viewChange: VerifiedViewChange): this {
     return this.follow(this.views.onViewChange(viewChange, this.effects));
