@@ -1,6 +1,13 @@
 import { Verifier } from "@quorate/crypto";
 import { decodeKvResult } from "@quorate/kv";
-import { type CommittedEntry, type Genesis, invariant, type ServerFrame, sequenceNumber } from "@quorate/protocol";
+import {
+  type CommittedEntry,
+  type Genesis,
+  invariant,
+  primaryOf,
+  type ServerFrame,
+  sequenceNumber,
+} from "@quorate/protocol";
 import { AgreementChecker } from "./checkers/agreement.ts";
 import { BoundsChecker } from "./checkers/bounds.ts";
 import type { Checker } from "./checkers/checker.ts";
@@ -11,6 +18,7 @@ import { ExactlyOnceChecker } from "./checkers/exactly-once.ts";
 import { PromisesChecker } from "./checkers/promises.ts";
 import { StateEqualityChecker } from "./checkers/state-equality.ts";
 import { ValidityChecker } from "./checkers/validity.ts";
+import { ViewsChecker } from "./checkers/views.ts";
 import { WatermarksChecker } from "./checkers/watermarks.ts";
 import { createCluster, type SimulatedCluster } from "./cluster.ts";
 import { SimulationFailure } from "./failure.ts";
@@ -116,6 +124,7 @@ export class Simulation {
       this.#planMischief();
       this.#advance(this.#options.safetyMs);
       this.#faults.heal();
+      for (const checker of this.#world.checkers) checker.onHealed?.();
       this.#untilQuiet("after the faults");
       const counters = this.#readCounters();
       const history = this.#end(counters);
@@ -188,6 +197,7 @@ export class Simulation {
       new ExactlyOnceChecker(isCorrect),
       new DurabilityChecker(),
       new ValidityChecker(hasher, cluster, clients, (client) => !isCorrect(client)),
+      new ViewsChecker((view) => !byzantine.has(primaryOf(membership, view))),
       new ClientHistoryChecker(() => clock.nowMs, isCorrect),
     ];
   }

@@ -1,6 +1,7 @@
 import { nullBatchDigest } from "@quorate/crypto";
 import type { Digest, Evidence, ReplicaFrame } from "@quorate/protocol";
 import type { ReplicaStatus } from "@quorate/replica";
+import type { ViewTurn } from "@quorate/server/host";
 import type { Marks } from "./marks.ts";
 import type { World } from "./world.ts";
 
@@ -17,6 +18,7 @@ export class ViewMarks {
   readonly #proposed = new Set<Digest>();
   /** The highest view of which a NEW-VIEW came that starts above h. */
   #waitsFor = 0;
+  #cause: Extract<ViewTurn, { type: "started" }>["cause"] | undefined;
   #view = 0;
   #target = 0;
 
@@ -32,6 +34,7 @@ export class ViewMarks {
     this.#view = view;
     this.#target = target;
     this.#waitsFor = 0;
+    this.#cause = undefined;
   }
 
   /** @param lowWatermark h when the frame arrives. */
@@ -61,6 +64,13 @@ export class ViewMarks {
     }
     this.#view = view;
     this.#target = target;
+  }
+
+  /** It left a view, or entered one. */
+  onTurn(turn: ViewTurn): void {
+    if (turn.type === "started") this.#cause = turn.cause;
+    else if (this.#cause === "slow" || this.#cause === "unfair")
+      this.#marks.add(`view: ${this.#cause} primary replaced`);
   }
 
   onExecuted(digest: string): void {

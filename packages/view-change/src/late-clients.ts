@@ -1,7 +1,7 @@
 import type { PublicKey } from "@quorate/protocol";
 
-/** Waits of one client, one after another, that were too long: more is no accident. */
-const LATE_MAX = 3;
+/** So many waits of one client, one after another, that were too long are no accident. */
+export const LATE_IN_A_ROW = 3;
 /** The most clients with such waits that are remembered. */
 const CLIENTS_MAX = 1024;
 
@@ -44,7 +44,7 @@ export class LateClients {
     if (sinceMs < before.endedAtMs) return false;
     before.endedAtMs = atMs;
     before.count += 1;
-    return before.count >= LATE_MAX;
+    return before.count >= LATE_IN_A_ROW;
   }
 
   /** The clients of the batch's requests: those of whom nothing was late were served in time. */

@@ -7,7 +7,7 @@ import {
 } from "@quorate/protocol";
 import { ExpectedThroughput } from "./expected-throughput.ts";
 import { JudgingPeriod } from "./judging-period.ts";
-import { LateClients, type OfClient } from "./late-clients.ts";
+import { LATE_IN_A_ROW, LateClients, type OfClient } from "./late-clients.ts";
 import type { LeaveCause, Verdict } from "./leave-cause.ts";
 import type { TimeOutOptions } from "./time-out.ts";
 import { ToleratedWait } from "./tolerated-wait.ts";
@@ -111,7 +111,7 @@ export class PrimaryJudge {
     // Of the others nothing is known but that they came, and went before anyone complained.
     this.#period.add(others, lagMs, toleratedMs);
     const mayJudgeWaits = toleratedMs < timeOutMs;
-    if (hasStarved && mayJudgeWaits) return this.#isMostlyLate ? "slow" : "unfair";
+    if (hasStarved && mayJudgeWaits) return this.#isLateForOthers ? "slow" : "unfair";
     return this.#afterBatch(mayJudgeWaits, atMs);
   }
 
@@ -136,9 +136,11 @@ export class PrimaryJudge {
     return this.#badInARow >= BAD_PERIODS ? "slow" : undefined;
   }
 
-  get #isMostlyLate(): boolean {
-    const late = this.#before.late + this.#period.late;
-    return 2 * late >= this.#before.requests + this.#period.requests;
+  /** Whether others than the client that waited again and again were served no better, as far as there were others. */
+  get #isLateForOthers(): boolean {
+    const late = this.#before.late + this.#period.late - LATE_IN_A_ROW;
+    const requests = this.#before.requests + this.#period.requests - LATE_IN_A_ROW;
+    return 2 * late >= requests;
   }
 
   #restart(atMs: number): void {

@@ -1,7 +1,7 @@
 import type { CallOutcome } from "@quorate/client-proxy";
 import type { CommittedEntry, Evidence, ReplicaFrame, ReplicaId, Reply, Request } from "@quorate/protocol";
 import type { ReplicaStatus } from "@quorate/replica";
-import type { ExecutedBatch } from "@quorate/server/host";
+import type { ExecutedBatch, ViewTurn } from "@quorate/server/host";
 import type { ExecutedOperation } from "../recording-service.ts";
 
 /** A batch as one correct replica executed it. */
@@ -34,11 +34,15 @@ export interface Checker {
   onRecovered?(replica: ReplicaId, status: ReplicaStatus): void;
   /** After each event. */
   onStatus?(replica: ReplicaId, status: ReplicaStatus): void;
+  /** It gives a view up, or enters one. */
+  onViewChange?(replica: ReplicaId, turn: ViewTurn): void;
   onStable?(replica: ReplicaId, seq: number): void;
   onExecuted?(step: ExecutionStep): void;
   onSent?(from: ReplicaId, frame: ReplicaFrame): void;
   onReply?(from: ReplicaId, reply: Reply): void;
   onEvidence?(by: ReplicaId, evidence: Evidence): void;
+  /** Faults have ended: what was down is up again, and nothing is lost any more. */
+  onHealed?(): void;
   /** A client sends a request, perhaps again. */
   onRequest?(client: number, request: Request): void;
   onSubmitted?(client: number, call: number, operation: Uint8Array): void;
