@@ -41,7 +41,10 @@ interface Pending {
   ready: boolean;
   /** Its turn does not depend on its session: it is to be answered again, or refused. */
   isAlone: boolean;
+  /** As far as this replica knows it would not only be refused. */
   isClockable: boolean;
+  /** Its session was evicted, or it came too late: it has no clock any more, whatever is said of it. */
+  isOver: boolean;
 }
 
 interface SessionQueue {
@@ -110,7 +113,7 @@ export class RequestQueue {
     if (standing.type === "answered") return "known";
     const held = this.#byDigest.get(request.digest);
     if (held !== undefined) {
-      this.#watchAgain(held, standing, atMs);
+      this.#judgeAgain(held, standing, atMs);
       return "known";
     }
     const operations = request.request.type === "operations" ? request.request : undefined;
@@ -128,6 +131,7 @@ export class RequestQueue {
       // What would only be refused is nobody's business but its client's.
       isAlone: operations === undefined || standing.type === "answer-lost",
       isClockable: standing.type !== "refusable",
+      isOver: false,
     };
     // A backup that could not hold the primary to it does not take it on.
     if (!isPrimary && pending.isClockable && this.#clocks.size >= this.#limits.clockedMax) return "full";
@@ -190,8 +194,7 @@ export class RequestQueue {
     for (const session of progress.sessions) this.#passSession(session, atMs);
     for (const { client, session } of progress.evicted)
       for (const pending of this.#sessions.get(sessionKey(client, session))?.byNumber.values() ?? []) {
-        pending.isClockable = false;
-        this.#clocks.end(pending);
+        this.#endClock(pending);
       }
     this.#expireRegistrations(seq);
     return served;
@@ -233,8 +236,7 @@ export class RequestQueue {
     for (const pending of this.#registrations) {
       const { request } = pending.request;
       if (request.type !== "registration" || request.lastValid > seq) continue;
-      pending.isClockable = false;
-      this.#clocks.end(pending);
+      this.#endClock(pending);
     }
   }
 
@@ -274,13 +276,37 @@ export class RequestQueue {
   /** Its turn has come: it may be proposed, and whoever ought to propose it is watched. */
   #setTurn(pending: Pending, atMs: number): void {
     if (pending.proposedAt === undefined) this.#setReady(pending, true);
-    if (pending.isClockable && this.#clocks.size < this.#limits.clockedMax) this.#clocks.begin(pending, atMs);
+    if (pending.isClockable && !pending.isOver && this.#clocks.size < this.#limits.clockedMax) this.#clocks.begin(pending, atMs);
   }
 
-  /** It is asked again: if no clock was left when its turn came, there may be one now. */
-  #watchAgain(pending: Pending, standing: RequestStanding, atMs: number): void {
-    const isItsTurn = pending.ready || pending.proposedAt !== undefined;
-    if (isItsTurn && standing.type !== "refusable") this.#setTurn(pending, atMs);
+  /**
+   * It is asked again: if no clock was left when its turn came, there may be one now. A replica that was behind may have
+   * learned of its session since: what looked as if it would be refused is the primary's work then (protocol rule 7.4).
+   */
+  #judgeAgain(pending: Pending, standing: RequestStanding, atMs: number): void {
+    if (standing.type === "refusable" || pending.isOver) return;
+    if (!pending.isClockable) this.#admit(pending, standing, atMs);
+    else if (pending.ready || pending.proposedAt !== undefined) this.#setTurn(pending, atMs);
+  }
+
+  #admit(pending: Pending, standing: RequestStanding, atMs: number): void {
+    pending.isClockable = true;
+    const { request } = pending.request;
+    if (standing.type === "answer-lost" || request.type !== "operations") {
+      pending.isAlone = true;
+      return this.#setTurn(pending, atMs);
+    }
+    const queue = this.#sessions.get(sessionKey(request.client, request.session));
+    invariant(queue !== undefined, "request-queue.session-unknown");
+    // Whichever of the session's numbers came first was taken for the expected one.
+    const expected = standing.type === "ahead" ? standing.expected : request.number;
+    if (expected < queue.expected) queue.expected = expected;
+    this.#promoteFrom(queue, atMs);
+  }
+
+  #endClock(pending: Pending): void {
+    pending.isOver = true;
+    this.#clocks.end(pending);
   }
 
   #setReady(pending: Pending, ready: boolean): void {

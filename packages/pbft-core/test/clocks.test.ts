@@ -79,6 +79,19 @@ describe("which requests have a clock (protocol rule 7.4)", () => {
     expect([clocked.oldest, clocked.queue.size]).to.deep.equal([undefined, 1]);
   });
 
+  it("one of a session that was not known yet, once it is asked again and the session is (seed 1789)", () => {
+    const clocked = new Clocked();
+    clocked.add(requestOf(2), 10, { type: "refusable" });
+    clocked.executed(1, 20, progressOf([registrationOf("nonce")]));
+    clocked.add(requestOf(2), 30, { type: "ahead", expected: requestNumber(1) });
+    expect(clocked.oldest, "its turn has not come").to.equal(undefined);
+    clocked.add(requestOf(1), 40);
+    expect(clocked.queue.waitingSince(40, 9)).to.deep.equal([requestOf(1).request, requestOf(2).request]);
+    clocked.add(requestOf(1, { session: "lost" }), 50, { type: "refusable" });
+    clocked.add(requestOf(1, { session: "lost" }), 60, { type: "answer-lost" });
+    expect(clocked.queue.waitingSince(60, 9)).to.have.length(3);
+  });
+
   it("an answer that is to be made again", () => {
     const clocked = new Clocked();
     clocked.add(requestOf(1), 10, { type: "answer-lost" });

@@ -305,19 +305,31 @@ export class ViewChanging {
     return viewNumber(Math.min(...beyond));
   }
 
+  /** How many members, this one included, have left all views below the target. */
+  get #atOrBeyondTarget(): number {
+    let count = 0;
+    for (const { viewChange } of this.#newest.values())
+      if (viewChange.envelope.message.view >= this.#target) count += 1;
+    return count;
+  }
+
   #forTarget(): VerifiedViewChange[] {
     return [...this.#newest.values()]
       .filter(({ viewChange }) => viewChange.envelope.message.view === this.#target)
       .sort((a, b) => a.viewChange.envelope.from - b.viewChange.envelope.from);
   }
 
-  /** With a quorum for the target the clock of the new view runs, and its primary speaks. */
+  /**
+   * With a quorum on its way to the target or beyond, the clock of the new view runs; with a quorum for the target its
+   * primary speaks. Who has gone beyond was at the target, but says so no more: if its word was lost, those at the target
+   * would wait for it for ever (OSDI'99 §4.5.2 assumes that it arrives).
+   */
   #afterViewChanges(out: Outbox): ViewChangeStep | undefined {
     if (this.isSettled) return undefined;
     const quorum = quorumSize(this.#membership);
+    if (!this.#isTimerRunning && this.#atOrBeyondTarget >= quorum) this.#startTimer(out);
     const held = this.#forTarget();
     if (held.length < quorum) return undefined;
-    if (!this.#isTimerRunning) this.#startTimer(out);
     const { composer, nullDigest } = this.#options;
     if (primaryOf(this.#membership, this.#target) !== composer.self) return undefined;
     if (this.#heldNewView(this.#target) !== undefined) return undefined;

@@ -124,6 +124,14 @@ describe("the clock of the new view (protocol rule 7.3)", () => {
       expect(scene.timersMs).to.deep.equal([2 * FIRST_MS]);
     });
 
+  it("who has gone beyond the view counts: its VIEW-CHANGE for this one may have been lost (seed 1194)", () => {
+    const scene = new Scene({ self: 0 }).fail().others([2], 1);
+    expect(scene.timersMs).to.deep.equal([]);
+    scene.others([3], 2);
+    expect(scene.timersMs).to.deep.equal([2 * FIRST_MS]);
+    expect(scene.timeout().views.target).to.equal(2);
+  });
+
   it("its end is the failure of the view that did not come, and the next clock is longer", () => {
     const scene = new Scene({ self: 0 }).fail().others([1, 2, 3], 1).timeout();
     expect(scene.steps).to.deep.equal(["leave for 1", "leave for 2"]);
