@@ -4,7 +4,6 @@ import {
   type ClientEffect,
   type ClientEvent,
   type ClientTimer,
-  decideResendAfterMs,
 } from "@quorate/client-proxy";
 import { createClientSigner, Verifier } from "@quorate/crypto";
 import {
@@ -58,15 +57,14 @@ export class SimulatedClient {
     this.publicKey = signer.publicKey;
     this.#verifier = new Verifier({ backend, hasher, cluster, requestsMax: 16, statementsMax: 64 });
     const nonces = prng.fork("nonces");
-    const resendAfterMs = Math.min(options.resendAfterMs, decideResendAfterMs(genesis.timeouts));
     this.#core = new ClientCore({
       signer,
       membership,
       limits: genesis.limits,
       nextNonce: () => digest(bytesToHex(nonces.bytes(32))),
       requestsOutstandingMax: options.requestsOutstandingMax,
-      resendAfterMs,
-      resendAfterMaxMs: 4 * resendAfterMs,
+      resendAfterMs: options.resendAfterMs,
+      resendAfterMaxMs: 4 * options.resendAfterMs,
     });
   }
 

@@ -1,3 +1,4 @@
+import { decideResendAfterMs } from "@quorate/client-proxy";
 import type { SimulationOptions } from "./options.ts";
 import { Prng } from "./prng.ts";
 import { byzantineFor, faultsOfByzantine } from "./swarm-byzantine.ts";
@@ -18,6 +19,7 @@ export function optionsForSeed(seed: number): SimulationOptions {
   const sessionWindow = prng.pick([1, 2, 4, 8]);
   const safetyMs = prng.integer(1200, 2500);
   const byzantine = byzantineFor(prng.fork("byzantine"), seed, replicas);
+  const viewChangeMs = prng.pick([300, 600, 1200]);
   const faults = faultsFor(prng.fork("faults"), replicas, safetyMs);
   return {
     seed,
@@ -37,10 +39,11 @@ export function optionsForSeed(seed: number): SimulationOptions {
     pendingRequestsMax: prng.pick([2, 4, 64, 1024]),
     statusIntervalMs: prng.pick([20, 50, 100]),
     clockToleranceMs: prng.pick([10, 20, 5000]),
-    viewChangeMs: prng.pick([300, 600, 1200]),
+    viewChangeMs,
     viewChangeMaxMs: 4_800,
     clockSkewMs: prng.pick([0, 10, 60]),
-    resendAfterMs: prng.pick([60, 150, 400]),
+    // As a client of production: later, and backups would hear of no request that a slow primary answers.
+    resendAfterMs: Math.min(prng.pick([60, 150, 400]), decideResendAfterMs({ viewChangeMs })),
     impatience: prng.pick([0, 0.05, 0.2]),
     network: {
       lossMax: prng.pick([0.02, 0.1, 0.2, 0.3]),

@@ -35,6 +35,7 @@ function calmOptions(seed: number, change: Partial<SimulationOptions>): Simulati
     viewChangeMs: T,
     viewChangeMaxMs: 8 * T,
     clockSkewMs: 0,
+    resendAfterMs: T / 4,
     impatience: 0,
     network: { lossMax: 0, duplicate: 0, straggle: 0, straggleMs: 1, delayMs: [1, 4], jitterMs: 1 },
     disk: { flushMs: [0.5, 1], slow: 0, slowMs: 1 },
