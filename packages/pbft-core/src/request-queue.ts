@@ -276,7 +276,8 @@ export class RequestQueue {
   /** Its turn has come: it may be proposed, and whoever ought to propose it is watched. */
   #setTurn(pending: Pending, atMs: number): void {
     if (pending.proposedAt === undefined) this.#setReady(pending, true);
-    if (pending.isClockable && !pending.isOver && this.#clocks.size < this.#limits.clockedMax) this.#clocks.begin(pending, atMs);
+    if (pending.isClockable && !pending.isOver && this.#clocks.size < this.#limits.clockedMax)
+      this.#clocks.begin(pending, atMs);
   }
 
   /**

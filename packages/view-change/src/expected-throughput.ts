@@ -10,7 +10,7 @@ const PART = 1 / 4;
  */
 export class ExpectedThroughput {
   readonly #viewsMax: number;
-  /** Requests in a millisecond, in the best period of each of the last views, oldest first. */
+  /** Operations in a millisecond, in the best period of each of the last views, oldest first. */
   #bests: readonly number[] = [];
   /** Of this view. */
   #best = 0;
@@ -21,7 +21,7 @@ export class ExpectedThroughput {
     this.#viewsMax = viewsMax;
   }
 
-  /** In requests a millisecond; 0 while nothing is known. */
+  /** In operations a millisecond; 0 while nothing is known. */
   get perMs(): number {
     return PART * Math.max(0, ...this.#bests);
   }

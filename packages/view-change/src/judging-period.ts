@@ -10,6 +10,7 @@ export class JudgingPeriod {
   #late = 0;
   #strained = 0;
   #longestMs = 0;
+  operations = 0;
   /** Whether something waited all the time. */
   isLoaded: boolean;
 
@@ -43,8 +44,8 @@ export class JudgingPeriod {
     return this.#longestMs <= toleratedMs / 2 && this.#strained <= STRAINED_SHARE * this.#requests;
   }
 
-  /** Requests in a millisecond. */
+  /** Operations in a millisecond. */
   perMs(atMs: number): number {
-    return this.#requests / Math.max(1, atMs - this.beganAtMs);
+    return this.operations / Math.max(1, atMs - this.beganAtMs);
   }
 }

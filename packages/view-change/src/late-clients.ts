@@ -36,8 +36,8 @@ export class LateClients {
   onLate(client: PublicKey, sinceMs: number, atMs: number): boolean {
     const before = this.#byClient.get(client);
     if (before === undefined) {
-      if (this.#byClient.size < CLIENTS_MAX)
-        this.#byClient.set(client, { count: 1, endedAtMs: atMs, batch: this.#batch });
+      if (this.#byClient.size >= CLIENTS_MAX) this.#forgetOldest();
+      this.#byClient.set(client, { count: 1, endedAtMs: atMs, batch: this.#batch });
       return false;
     }
     before.batch = this.#batch;
@@ -55,6 +55,13 @@ export class LateClients {
 
   clear(): void {
     this.#byClient.clear();
+  }
+
+  #forgetOldest(): void {
+    for (const client of this.#byClient.keys()) {
+      this.#byClient.delete(client);
+      return;
+    }
   }
 
   #forgive(client: PublicKey): void {

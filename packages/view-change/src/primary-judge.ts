@@ -30,7 +30,11 @@ export interface PrimaryJudgeOptions extends TimeOutOptions {
 /** What is judged of a batch. */
 export interface JudgedBatch {
   readonly timestampMs: TimestampMs;
-  readonly requests: readonly OfClient[];
+  readonly requests: readonly JudgedRequest[];
+}
+
+interface JudgedRequest extends OfClient {
+  readonly request: OfClient["request"] & { readonly operations?: readonly unknown[] };
 }
 
 /**
@@ -110,6 +114,8 @@ export class PrimaryJudge {
     this.#lateClients.onServed(requests);
     // Of the others nothing is known but that they came, and went before anyone complained.
     this.#period.add(others, lagMs, toleratedMs);
+    // Clients pack what waits into one request: how many there are says little about how much is done.
+    for (const { request } of requests) this.#period.operations += request.operations?.length ?? 1;
     const mayJudgeWaits = toleratedMs < timeOutMs;
     if (hasStarved && mayJudgeWaits) return this.#isLateForOthers ? "slow" : "unfair";
     return this.#afterBatch(mayJudgeWaits, atMs);

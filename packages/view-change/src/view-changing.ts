@@ -163,7 +163,7 @@ export class ViewChanging {
     return { type: "leave", target: viewNumber(this.#target + 1), cause };
   }
 
-  /** The view's primary was judged. Others may have kept to the time-out: it stays what it is. */
+  /** The view's primary was judged. That says nothing against the time-out: it stays what it is. */
   onJudged(verdict: Verdict): ViewChangeStep {
     return { type: "leave", target: viewNumber(this.#target + 1), cause: verdict };
   }

@@ -19,6 +19,8 @@ class Court {
   timeOutMs = T;
   view = 0;
   hasWork = false;
+  /** In each request. */
+  operations = 1;
   readonly #n: number;
 
   constructor(n = 4) {
@@ -53,7 +55,9 @@ class Court {
       const waitedMs = waits[name];
       return waitedMs === undefined ? [] : [{ client: client(name), sinceMs: this.nowMs - waitedMs }];
     });
-    const requests = clients.map((name) => ({ request: { client: client(name) } }));
+    const requests = clients.map((name) => ({
+      request: { client: client(name), operations: Array.from({ length: this.operations }) },
+    }));
     const batch = { timestampMs: timestampMs(this.nowMs - this.lagMs), requests };
     const verdict = this.judge.onExecuted(batch, served, this.nowMs, this.timeOutMs);
     if (verdict !== undefined) {
@@ -258,6 +262,13 @@ describe("PrimaryJudge (protocol rule 7.4)", () => {
       for (let views = 0; views < 4; views++) long.grace().serveNew(20, undefined, 500).leave("time-out");
       long.grace().hasWork = true;
       expect(long.serveNew(60, LEAST, 500).verdicts).to.deep.equal([]);
+    });
+
+    it("is that of operations, however they are packed", () => {
+      const court = good(new Court());
+      court.hasWork = true;
+      court.operations = 10;
+      expect(court.serveNew(60, LEAST, 200).verdicts).to.deep.equal([]);
     });
   });
 
