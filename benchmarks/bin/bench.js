@@ -4,6 +4,6 @@
  */
 import { prepare } from "../../test-harness/bin/prepare.js";
 
-prepare("bench", "benchmarks");
+await prepare("bench", "benchmarks");
 const { main } = await import("../dist/main.js");
 process.exitCode = await main(process.argv.slice(2));

@@ -19,7 +19,7 @@ const EXIT_CODES = { linearizable: 0, violation: 1, undecided: 3 };
 const STUCK_MAX = 10;
 
 const { file, configurationsMax } = parse();
-prepare("check-history", "test-harness");
+await prepare("check-history", "test-harness");
 const { checkHistory, describeOperation, parseHistory } = await import("../dist/index.js");
 
 const verdict = checkHistory(read(), { configurationsMax });

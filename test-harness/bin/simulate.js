@@ -29,7 +29,7 @@ if (options.help) {
   console.log(HELP);
   process.exit(0);
 }
-prepare("simulate", "test-harness");
+await prepare("simulate", "test-harness");
 const harness = await import("../dist/index.js");
 
 if (options.svg !== undefined) {

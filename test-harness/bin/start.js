@@ -8,6 +8,6 @@ if (major < 20 || (major === 20 && minor < 19)) {
   process.stderr.write(`quorate: needs Node 20.19 or later, this is ${process.versions.node}\n`);
   process.exit(1);
 }
-prepare("quorate", "packages/quorate", (step) => process.stdout.write(`${step} …\n`));
+await prepare("quorate", "packages/quorate", (step) => process.stdout.write(`${step} …\n`));
 const { runCommand } = await import("../../packages/quorate/dist/cli/main.js");
 process.exitCode = await runCommand(["cluster", ...process.argv.slice(2)]);

@@ -398,6 +398,7 @@ describe("the quorate command, given what is wrong", function () {
         ["kv", "get", "x", "--data", "a", "--genesis", "b"],
         /option '--genesis <file>' cannot be used with option '--data <dir>'/,
       ],
+      ["a path that is empty", ["status", "--data", ""], /argument '' is invalid\. expected a path, this is empty/],
       ["a limit that is none", ["genesis", "--limit", "speed=1"], /expected name=integer, name one of/],
     ];
     // All at once: a test of its own for each, and the time of a few for all.

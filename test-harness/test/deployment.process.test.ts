@@ -42,7 +42,8 @@ describe("a deployment by hand, over IPv6, with a closed list of clients", funct
         "--json",
       );
       expect(JSON.parse(made)).to.include({ cluster, replica: id, listen: `[::1]:${base + id}` });
-      const advertised = ["--advertise", `[::1]:${base + id}`, "--listen", `[::1]:${base + id}`];
+      // Apart: on all addresses of the host it listens, one of them is what the others dial.
+      const advertised = ["--advertise", `[::1]:${base + id}`, "--listen", `[::]:${base + id}`];
       const args = [QUORATE_COMMAND, "start", "--data", inPath(`host-${id}`), ...advertised, "--log-level", "error"];
       replicas.push(new RunningCommand(process.execPath, args));
     }

@@ -1,5 +1,12 @@
 import { createCodec, wireLimitsOf } from "@quorate/codec";
-import { type Batch, DEFAULT_LIMITS, DEFAULT_WINDOW_SIZE, InvariantViolation, replicaId } from "@quorate/protocol";
+import {
+  type Batch,
+  DEFAULT_LIMITS,
+  DEFAULT_WINDOW_SIZE,
+  type Envelope,
+  InvariantViolation,
+  replicaId,
+} from "@quorate/protocol";
 import { setSizeLimits } from "cbor-x/decode";
 import { expect } from "chai";
 import fc from "fast-check";
@@ -31,6 +38,13 @@ describe("codec round trip", () => {
         { numRuns: 150, seed: 20_261 },
       );
     });
+
+  it("is tried with every type that there is, of frames, messages, records and evidence", () => {
+    for (const kind of ["ReplicaFrame", "ServerFrame", "LogRecord", "Evidence"] as const) {
+      const drawn = fc.sample(VALUES[kind], { numRuns: 400, seed: 20_261 });
+      expect(typesIn(drawn), kind).to.have.all.keys(...typesIn(Object.values(SAMPLES[kind])));
+    }
+  });
 
   it("gives every sample different bytes within its kind", () => {
     for (const shape of SHAPES) {
@@ -173,3 +187,9 @@ describe("codec round trip", () => {
     expect(() => small.encodeClientFrame({ type: "request", request } as never)).to.throw(/codec\.too-large/);
   });
 });
+
+/** The types of values, and of the messages in them. */
+function typesIn(values: readonly unknown[]): Set<string> {
+  const typed = values as readonly { readonly type: string; readonly envelope?: Pick<Envelope, "message"> }[];
+  return new Set(typed.flatMap(({ type, envelope }) => [type, `${type} ${envelope?.message?.type}`]));
+}

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
-import { hexToBytes } from "@quorate/protocol";
+import { hexToBytes, MESSAGE_TYPE_CODES, TAGS } from "@quorate/protocol";
 import { expect } from "chai";
-import { SHAPES } from "./samples.ts";
+import { SAMPLES, SHAPES } from "./samples.ts";
 import { makeVectors } from "./vectors.ts";
 
 const FILE = new URL("../test/vectors.json", import.meta.url);
@@ -18,6 +18,17 @@ const published = JSON.parse(readFileSync(FILE, "utf8")) as Vectors;
 describe("wire vectors", () => {
   it("are what this code makes", () => {
     expect(JSON.parse(JSON.stringify(makeVectors()))).to.deep.equal(published);
+  });
+
+  it("are of tags, messages, frames and records that wire.md names", () => {
+    const wire = readFileSync(new URL("../../../docs/wire.md", import.meta.url), "utf8");
+
+    for (const tag of Object.values(TAGS)) expect(wire, tag).to.contain(`\`${tag}\``);
+    for (const [type, code] of Object.entries(MESSAGE_TYPE_CODES)) expect(wire).to.contain(`| ${code} | ${type} |`);
+    for (const kind of ["ReplicaFrame", "ServerFrame", "LogRecord"] as const) {
+      const [, shapes = ""] = new RegExp(`\\n(${kind} +=.*(?:\\n +\\|.*)*)`).exec(wire) ?? [];
+      for (const { type } of Object.values(SAMPLES[kind])) expect(shapes.toLowerCase(), kind).to.contain(type);
+    }
   });
 
   it("decode, and encode to the published bytes", () => {

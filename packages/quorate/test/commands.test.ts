@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import type { Command } from "commander";
+import type { Command, Option } from "commander";
 import { createProgram } from "../dist/cli/main.js";
 
 /** The commands that run until they are stopped and print only logs: there is nothing to print as JSON. */
@@ -26,6 +26,10 @@ function helpOf(command: Command): string {
   });
   command.outputHelp();
   return help;
+}
+
+function argumentsOf({ registeredArguments }: Command): { name: string; parseArg: Option["parseArg"] }[] {
+  return registeredArguments.map((argument) => ({ name: `<${argument.name()}>`, parseArg: argument.parseArg }));
 }
 
 /** The lines after `Example:`, continued ones joined. */
@@ -85,6 +89,15 @@ describe("every command of quorate", () => {
         expect(words.slice(0, name.split(" ").length).join(" ")).to.equal(name);
         await accepts(words.slice(1));
       }
+    });
+
+    it(`takes no empty path for \`${name}\`: a variable that is not set is no name for the current folder`, () => {
+      const parsers = [
+        ...command.options.map(({ flags, parseArg }) => ({ name: flags, parseArg })),
+        ...argumentsOf(command),
+      ];
+      for (const { name: flags, parseArg } of parsers.filter(({ name: flags }) => /<(?:dir|file)>/.test(flags)))
+        expect(() => parseArg?.("", undefined), flags).to.throw("expected a path, this is empty");
     });
 
     if (!PRINTS_NOTHING.includes(name))

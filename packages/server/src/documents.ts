@@ -145,7 +145,9 @@ export function readDocument(path: string, what: string, advice: string): string
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "ENOENT") throw new ConfigurationError("configuration.missing", `no ${what} at ${path}: ${advice}`);
-    throw new ConfigurationError("configuration.unreadable", `cannot read the ${what} at ${path} (${code}): ${advice}`);
+    // What is there is not to be made again.
+    const remedy = code === "EACCES" || code === "EPERM" ? "let the user of this process read it" : advice;
+    throw new ConfigurationError("configuration.unreadable", `cannot read the ${what} at ${path} (${code}): ${remedy}`);
   }
 }
 

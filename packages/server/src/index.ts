@@ -9,6 +9,7 @@ export { type EvidenceDocument, evidenceDocumentOf, parseEvidenceDocument } from
 export { EXPOSITION_CONTENT_TYPE, exposition, type MetricFamily, type MetricSample } from "./exposition.ts";
 export * from "./host.ts";
 export { type KeptEvidenceList, type KeptOnDisk, type KeptPiece, readKeptEvidence } from "./kept-evidence.ts";
+export { makeFolder } from "./make-folder.ts";
 export type { Traffic } from "./peer-traffic.ts";
 export { type Readiness, readinessOf } from "./readiness.ts";
 export { ReplicaCounters } from "./replica-counters.ts";

@@ -1,4 +1,4 @@
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, writeSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, openSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { checkGenesisKeys, clusterIdOf, type SignatureBackend } from "@quorate/crypto";
 import {
@@ -26,6 +26,7 @@ import {
   type ReplicaConfig,
   readDocument,
 } from "./documents.ts";
+import { makeFolder } from "./make-folder.ts";
 
 /** How far the admin port lies above the listening port, unless it is chosen. */
 export const ADMIN_PORT_OFFSET = 1_000;
@@ -83,7 +84,7 @@ export async function initReplicaFolder(options: InitOptions): Promise<ReplicaFo
     durability: options.durability ?? "sync",
     historyBytesMax: HISTORY_BYTES_MAX,
   };
-  makeFolder(path);
+  makeFolder(path, "choose another");
   const cluster = clusterIdOf(hasher, genesis);
   writeOnce(join(path, "genesis.json"), `${JSON.stringify(genesis, null, 2)}\n`, 0o644);
   writeOnce(join(path, "key.json"), `${JSON.stringify(key, null, 2)}\n`, 0o600);
@@ -141,18 +142,6 @@ export function keyFileOf(backend: SignatureBackend, seed: Uint8Array): KeyFile 
     publicKey: backend.publicKeyOf(seed),
     seed: bytesToHex(seed),
   };
-}
-
-function makeFolder(path: string): void {
-  try {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw new ConfigurationError(
-      "configuration.unreadable",
-      `cannot make the folder ${path} (${code}); choose another`,
-    );
-  }
 }
 
 /** Writes a new file and makes it durable; an existing one is never overwritten. */

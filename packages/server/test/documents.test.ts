@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
@@ -134,6 +134,24 @@ describe("the data folder of a replica", () => {
     expect(statSync(join(path, "key.json")).mode & 0o777).to.equal(0o600);
     expect(statSync(path).mode & 0o777).to.equal(0o700);
     expect(readReplicaFolder(path, backend, hasher)).to.deep.equal(made);
+  });
+
+  it("is not to be made again when this user may not read it", async () => {
+    const path = join(root, "r1");
+    await init(path);
+    const isRoot = process.geteuid?.() === 0;
+    for (const folder of [root, path]) chmodSync(folder, 0o755);
+    chmodSync(join(path, "replica.json"), 0);
+
+    // Nothing is refused to root.
+    if (isRoot) process.seteuid?.(65_534);
+    try {
+      const { code, message } = refusalOf(() => readReplicaFolder(path, backend, hasher));
+      expect(code).to.equal("configuration.unreadable");
+      expect(message).to.match(/\(EACCES\): let the user of this process read it$/);
+    } finally {
+      if (isRoot) process.seteuid?.(0);
+    }
   });
 
   it("is not made again, and stays as it was", async () => {

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { bootOf } from "./boot.ts";
-import { StorageError } from "./storage-error.ts";
+import { inaccessible, StorageError } from "./storage-error.ts";
 
 /** The right of one process to use a folder. */
 export interface FolderLock {
@@ -21,14 +21,14 @@ const START_UNKNOWN = "0";
  * is known by pid and, on Linux, by its start time and the boot, so a reused pid is not mistaken for it. It does not see
  * holders on other machines or in other pid namespaces.
  *
- * @throws StorageError `storage.locked`, naming the process. Two that start in the same instant may both be refused.
+ * @throws StorageError `storage.locked`, naming the process, or `storage.inaccessible`. Two that start in the same
+ * instant may both be refused.
  */
 export function lockFolder(path: string): FolderLock {
-  mkdirSync(path, { recursive: true, mode: 0o700 });
   const own = `lock.${process.pid}.${startOf(process.pid) ?? START_UNKNOWN}.${randomBytes(6).toString("hex")}`;
   const release = (): void => rmSync(join(path, own), { force: true });
   // First the own mark, then a look at the others: of two contenders at least one sees the other, whatever the timing.
-  closeSync(openSync(join(path, own), "wx", 0o600));
+  makeMark(path, own);
   for (const name of readdirSync(path)) {
     const [, pid, start] = LOCK_NAME.exec(name) ?? [];
     if (pid === undefined || name === own) continue;
@@ -40,6 +40,15 @@ export function lockFolder(path: string): FolderLock {
     rmSync(join(path, name), { force: true });
   }
   return { release };
+}
+
+function makeMark(path: string, mark: string): void {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+    closeSync(openSync(join(path, mark), "wx", 0o600));
+  } catch (error) {
+    throw inaccessible(path, error) ?? error;
+  }
 }
 
 function isRunning(pid: number, start: string): boolean {

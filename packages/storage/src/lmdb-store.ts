@@ -9,7 +9,7 @@ import { type BytesDatabase, LmdbKeyspace } from "./lmdb-keyspace.ts";
 import { LOG_ID_BYTES } from "./log-group.ts";
 import { decodeMark, encodeMark, MARK_KEY } from "./log-mark.ts";
 import { HISTORY_BYTES_MAX, type ReplicaStore } from "./ports.ts";
-import { StorageError } from "./storage-error.ts";
+import { inaccessible, StorageError } from "./storage-error.ts";
 import { markUnsynced, recoverUnsynced, settleUnsynced, syncPath } from "./unsynced-mark.ts";
 import { initializeLog, WriteAheadLog } from "./write-ahead-log.ts";
 
@@ -28,8 +28,10 @@ export interface StoreOptions {
 }
 
 const DATABASE_FILE = "data.mdb";
+/** LMDB's own, for who reads what. */
+const LOCK_FILE = "lock.mdb";
 const LOG_FOLDER = "log";
-/** Fixed, because LMDB would take the machine's and `checkFile` must know. */
+/** Fixed, because LMDB would take the machine's and `checkFiles` must know. */
 const PAGE_BYTES = 4096;
 const META_PAGES_BYTES = 2 * PAGE_BYTES;
 /** Where LMDB 1.0 has its magic number in both meta pages. */
@@ -61,7 +63,7 @@ export async function initializeStore(path: string, identity: StoreIdentity): Pr
  * `storage.version` or `storage.damaged` for one that is not this replica's or cannot be trusted.
  */
 export function openStore(path: string, identity: StoreIdentity, options: StoreOptions = {}): ReplicaStore {
-  checkFile(path);
+  checkFiles(path);
   const durability = options.durability ?? "sync";
   const unsynced = { path, databaseFile: DATABASE_FILE, logFolder: join(path, LOG_FOLDER) };
   recoverUnsynced(unsynced);
@@ -102,7 +104,7 @@ export function openStore(path: string, identity: StoreIdentity, options: StoreO
   } catch (error) {
     void log?.close();
     void database.close();
-    throw error;
+    throw inaccessible(path, error) ?? error;
   }
 }
 
@@ -125,21 +127,35 @@ function openDatabase(path: string, durability: Durability): BytesDatabase {
       noSync: durability === "async",
     });
   } catch (error) {
+    const denied = inaccessible(path, error);
+    if (denied !== undefined) throw denied;
     const reason = error instanceof Error ? error.message : String(error);
     const advice = "point it at this replica's own folder, or treat the disk as lost";
     throw new StorageError("storage.foreign", `${path}: expected an LMDB store, but: ${reason}; ${advice}`, error);
   }
 }
 
-/** LMDB trusts its file and takes the process down with one that is not its own, so a look at it comes first. */
-function checkFile(path: string): void {
-  const file = join(path, DATABASE_FILE);
+/**
+ * LMDB trusts its files and takes the process down with one that is not its own or that it may not write, so a look at them
+ * comes first.
+ */
+function checkFiles(path: string): void {
+  try {
+    checkHead(path, join(path, DATABASE_FILE));
+    const locks = join(path, LOCK_FILE);
+    if (existsSync(locks)) closeSync(openSync(locks, "r+"));
+  } catch (error) {
+    throw inaccessible(path, error) ?? error;
+  }
+}
+
+function checkHead(path: string, file: string): void {
   if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) === 0) {
     const advice = "if this replica has never run, initialize it; if it has, its disk is lost, do not initialize again";
     throw new StorageError("storage.not-initialized", `${path} holds no store: expected ${DATABASE_FILE}; ${advice}`);
   }
   const head = Buffer.alloc(META_PAGES_BYTES);
-  const descriptor = openSync(file, "r");
+  const descriptor = openSync(file, "r+");
   const length = readSync(descriptor, head, 0, META_PAGES_BYTES, 0);
   closeSync(descriptor);
   const [first, second] = [head.readUInt32LE(MAGIC_OFFSET), head.readUInt32LE(PAGE_BYTES + MAGIC_OFFSET)];

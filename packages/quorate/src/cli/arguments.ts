@@ -21,6 +21,12 @@ export function port(text: string): number {
   return value;
 }
 
+/** Takes the path of a file or folder; an empty one comes of a variable that is not set, and would mean the current folder. */
+export function path(text: string): string {
+  if (text === "") throw new InvalidArgumentError("expected a path, this is empty.");
+  return text;
+}
+
 /** Gathers a repeated option. */
 export function collect(text: string, before: readonly string[]): string[] {
   return [...before, text];

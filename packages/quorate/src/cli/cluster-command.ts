@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { ConfigurationError } from "@quorate/server";
 import { type Command, Option } from "commander";
-import { integer, port } from "./arguments.ts";
+import { integer, path, port } from "./arguments.ts";
 import { EXIT } from "./exit-codes.ts";
 import { loadService } from "./load-service.ts";
 import { type LocalCluster, openOrMakeLocalCluster } from "./local-cluster.ts";
@@ -36,10 +36,10 @@ export function addClusterCommand(program: Command): void {
   program
     .command("cluster")
     .description("run a whole cluster on this machine for development, one process a replica (this is `npm start`)")
-    .option("--data <dir>", "its folder; made at the first start", DEFAULT_DATA)
+    .option("--data <dir>", "its folder; made at the first start", path, DEFAULT_DATA)
     .option("--port-base <port>", "the first replica's port; the others follow (7000 for a new cluster)", port)
     .option("--replicas <n>", "how many replicas a new cluster gets (4)", integer)
-    .option("--service <file>", SERVICE_FLAG)
+    .option("--service <file>", SERVICE_FLAG, path)
     .addOption(new Option("--log-level <level>", "of the replicas").choices(LOG_LEVELS).default("warn"))
     .option("--json", "print JSON, once the cluster is ready")
     .addHelpText(

@@ -11,6 +11,7 @@ import {
   writeOnce,
 } from "@quorate/server";
 import { type Command, InvalidArgumentError } from "commander";
+import { path } from "./arguments.ts";
 import { DEFAULT_DATA } from "./cluster-command.ts";
 import { type FoundPiece, findEvidence } from "./evidence-source.ts";
 import { printJson, printLine, printTable } from "./terminal.ts";
@@ -34,7 +35,7 @@ function addList(evidence: Command): void {
   evidence
     .command("list")
     .description("list the evidence that a replica, or each replica of a local cluster, keeps")
-    .option("--data <dir>", DATA_FLAG, DEFAULT_DATA)
+    .option("--data <dir>", DATA_FLAG, path, DEFAULT_DATA)
     .option("--json", "print JSON")
     .addHelpText("after", "\nExample:\n  quorate evidence list --data /var/lib/quorate --json")
     .action(async ({ data, json }: { data: string; json?: true }) => {
@@ -56,8 +57,8 @@ function addExport(evidence: Command): void {
     .command("export")
     .description("write one piece of evidence to a file that proves it to anyone who has the genesis document")
     .argument("<id>", "its id in `quorate evidence list`, or the first digits of it", idPrefix)
-    .requiredOption("--out <file>", "where to write it; an existing file is never overwritten")
-    .option("--data <dir>", DATA_FLAG, DEFAULT_DATA)
+    .requiredOption("--out <file>", "where to write it; an existing file is never overwritten", path)
+    .option("--data <dir>", DATA_FLAG, path, DEFAULT_DATA)
     .option("--json", "print JSON")
     .addHelpText("after", "\nExample:\n  quorate evidence export 3fa85f6457174562 --out evidence.json")
     .action(async (prefix: string, { out, data, json }: { out: string; data: string; json?: true }) => {
@@ -73,8 +74,8 @@ function addVerify(evidence: Command): void {
   evidence
     .command("verify")
     .description("check a file of evidence with nothing but the genesis document; says who is convicted of what")
-    .argument("<file>", "what `quorate evidence export` wrote")
-    .requiredOption("--genesis <file>", "the cluster's genesis document")
+    .argument("<file>", "what `quorate evidence export` wrote", path)
+    .requiredOption("--genesis <file>", "the cluster's genesis document", path)
     .option("--json", "print JSON")
     .addHelpText(
       "after",

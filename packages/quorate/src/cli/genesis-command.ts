@@ -14,7 +14,7 @@ import {
 } from "@quorate/protocol";
 import { readGenesis, writeOnce } from "@quorate/server";
 import { type Command, InvalidArgumentError } from "commander";
-import { collect, integer } from "./arguments.ts";
+import { collect, integer, path } from "./arguments.ts";
 import { printJson, printLine } from "./terminal.ts";
 
 interface MemberArgument {
@@ -44,7 +44,7 @@ export function addGenesisCommand(program: Command): void {
   program
     .command("genesis")
     .description("write the public genesis document of a new cluster")
-    .requiredOption("--out <file>", "where to write it; an existing file is never overwritten")
+    .requiredOption("--out <file>", "where to write it; an existing file is never overwritten", path)
     .requiredOption("--member <id=publickey@address>", "a replica; repeat for each of at least 4", collectMember)
     .requiredOption("--admin <publickey>", "an admin key; repeat", collectKey)
     .option("--admin-threshold <m>", "how many admins must sign; the majority unless given", integer)

@@ -1,7 +1,7 @@
 import { chooseBackend, createNodeHasher } from "@quorate/crypto/node";
 import { initReplicaFolder, readDocument } from "@quorate/server";
 import { type Command, Option } from "commander";
-import { integer } from "./arguments.ts";
+import { integer, path } from "./arguments.ts";
 import { readKeyFile } from "./read-key.ts";
 import { printJson, printLine } from "./terminal.ts";
 
@@ -21,9 +21,13 @@ export function addInitCommand(program: Command): void {
   program
     .command("init")
     .description("make the data folder of one replica, once")
-    .requiredOption("--genesis <file>", "the cluster's genesis document")
-    .requiredOption("--key <file>", "this replica's key pair, made by `quorate keygen`; it is copied with mode 0600")
-    .requiredOption("--data <dir>", "the data folder to make")
+    .requiredOption("--genesis <file>", "the cluster's genesis document", path)
+    .requiredOption(
+      "--key <file>",
+      "this replica's key pair, made by `quorate keygen`; it is copied with mode 0600",
+      path,
+    )
+    .requiredOption("--data <dir>", "the data folder to make", path)
     .option("--replica <id>", "which member this is; found by the key unless given", integer)
     .option("--listen <host:port>", "where to listen; the address in genesis unless given")
     .option("--admin <host:port>", "where to answer `quorate status`; 127.0.0.1 and the port + 1000 unless given")

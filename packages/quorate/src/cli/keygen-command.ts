@@ -3,6 +3,7 @@ import { generateSeed } from "@quorate/crypto";
 import { chooseBackend } from "@quorate/crypto/node";
 import { keyFileOf, writeOnce } from "@quorate/server";
 import type { Command } from "commander";
+import { path } from "./arguments.ts";
 import { printJson, printLine } from "./terminal.ts";
 
 /** `quorate keygen`: a key pair, made on the machine that will use it. */
@@ -10,7 +11,11 @@ export function addKeygenCommand(program: Command): void {
   program
     .command("keygen")
     .description("make an ed25519 key pair; only the public key ever leaves this machine")
-    .requiredOption("--out <file>", "where to write the key pair (mode 0600); an existing file is never overwritten")
+    .requiredOption(
+      "--out <file>",
+      "where to write the key pair (mode 0600); an existing file is never overwritten",
+      path,
+    )
     .option("--json", "print JSON")
     .addHelpText("after", "\nExample:\n  quorate keygen --out replica-0.key.json")
     .action(async ({ out, json }: { out: string; json?: true }) => {

@@ -4,7 +4,7 @@ import { readDocument } from "@quorate/server";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { connect } from "../connect.ts";
 import { KvClient, RANGE_LIMIT_DEFAULT } from "../kv-client.ts";
-import { integer } from "./arguments.ts";
+import { integer, path } from "./arguments.ts";
 import { DEFAULT_DATA } from "./cluster-command.ts";
 import { EXIT } from "./exit-codes.ts";
 import { readSeed } from "./read-key.ts";
@@ -130,11 +130,13 @@ function leaf(kv: Command, usage: string, description: string, example: string):
   return kv
     .command(usage)
     .description(description)
-    .option("--data <dir>", "the folder of a local cluster", DEFAULT_DATA)
+    .option("--data <dir>", "the folder of a local cluster", path, DEFAULT_DATA)
     .addOption(
-      new Option("--genesis <file>", "the genesis document of the cluster, instead of --data").conflicts("data"),
+      new Option("--genesis <file>", "the genesis document of the cluster, instead of --data")
+        .argParser(path)
+        .conflicts("data"),
     )
-    .option("--key <file>", "the client's key pair; a fresh one unless given")
+    .option("--key <file>", "the client's key pair; a fresh one unless given", path)
     .option("--deadline <ms>", "give up after so long", integer, DEADLINE_MS)
     .option("--json", "print JSON")
     .addHelpText("after", `\nExample:\n  ${example}`);

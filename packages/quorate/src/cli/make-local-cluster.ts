@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { generateSeed } from "@quorate/crypto";
 import { chooseBackend, createNodeHasher } from "@quorate/crypto/node";
@@ -12,7 +12,14 @@ import {
   MEMBERS_MAX,
   MEMBERS_MIN,
 } from "@quorate/protocol";
-import { ADMIN_PORT_OFFSET, ConfigurationError, initReplicaFolder, keyFileOf, writeOnce } from "@quorate/server";
+import {
+  ADMIN_PORT_OFFSET,
+  ConfigurationError,
+  initReplicaFolder,
+  keyFileOf,
+  makeFolder,
+  writeOnce,
+} from "@quorate/server";
 import { findPortObstacle, LOOPBACK } from "./probe-ports.ts";
 
 /** How a local cluster is made when there is none yet. What is given must agree with one that exists. */
@@ -51,7 +58,7 @@ export async function makeLocalCluster(options: LocalClusterOptions, stop: Abort
   checkNumbers(portBase, replicas);
   const isLeftOver = checkFolder(path);
   await checkPorts(portBase, replicas);
-  const isOurs = makeFolder(path);
+  const isOurs = makeFolder(path, "choose another --data folder");
   if (isLeftOver) removeOwnEntries(path);
   // Outside of what is undone: where another process was faster, all of it is that one's.
   writeOnce(join(path, UNFINISHED), `${process.pid}\n`, 0o600);
@@ -120,7 +127,7 @@ function checkFolder(path: string): boolean {
   if (!existsSync(path)) return false;
   if (!statSync(path).isDirectory())
     throw new ConfigurationError("configuration.foreign", `${path} is not a folder; choose another --data folder`);
-  const entries = readdirSync(path);
+  const entries = entriesOf(path);
   if (entries.length === 0) return false;
   if (!entries.includes(UNFINISHED) || entries.some((entry) => entry !== UNFINISHED && !OWN_ENTRY.test(entry)))
     throw new ConfigurationError(
@@ -134,6 +141,18 @@ function checkFolder(path: string): boolean {
       `${path} is being made by process ${maker}; wait for it, or choose another --data folder`,
     );
   return true;
+}
+
+function entriesOf(path: string): string[] {
+  try {
+    return readdirSync(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new ConfigurationError(
+      "configuration.unreadable",
+      `cannot look into ${path} (${code}); let this user read it, or choose another --data folder`,
+    );
+  }
 }
 
 function isAlive(pid: number): boolean {
@@ -174,19 +193,6 @@ async function findFreePortBase(portBase: number, replicas: number): Promise<num
     if ((await findPortObstacle(portsOf(candidate, replicas))) === undefined) return candidate;
   }
   return undefined;
-}
-
-/** Whether there was none before. */
-function makeFolder(path: string): boolean {
-  try {
-    return mkdirSync(path, { recursive: true, mode: 0o700 }) !== undefined;
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw new ConfigurationError(
-      "configuration.unreadable",
-      `cannot make the folder ${path} (${code}); choose another --data folder`,
-    );
-  }
 }
 
 /** Removes what an unfinished start made, and its mark last. */

@@ -4,7 +4,7 @@ import { kvService } from "@quorate/kv";
 import { ConfigurationError, type ReplicaFolder, readReplicaFolder, startReplica } from "@quorate/server";
 import { formatAddress, parseAddress } from "@quorate/transport";
 import { type Command, Option } from "commander";
-import { positive } from "./arguments.ts";
+import { path, positive } from "./arguments.ts";
 import { EXIT } from "./exit-codes.ts";
 import { loadService } from "./load-service.ts";
 import { refuseClusterFolder } from "./local-cluster.ts";
@@ -34,10 +34,10 @@ export function addStartCommand(program: Command): void {
   program
     .command("start")
     .description("run one replica, until SIGINT or SIGTERM")
-    .requiredOption("--data <dir>", "the data folder, made by `quorate init`")
+    .requiredOption("--data <dir>", "the data folder, made by `quorate init`", path)
     .option("--listen <host:port>", "listen here instead of where the data folder says")
     .option("--advertise <host:port>", "what others dial; checked against genesis, which is where they read it")
-    .option("--service <file>", SERVICE_FLAG)
+    .option("--service <file>", SERVICE_FLAG, path)
     .option("--pipeline <depth>", "proposals that this replica as primary keeps on the way at once", positive)
     .addOption(
       new Option("--log-level <level>", "how much to log to standard error").choices(LOG_LEVELS).default("info"),

@@ -4,6 +4,7 @@ import { chooseBackend, createNodeHasher } from "@quorate/crypto/node";
 import { genesisMembership, quorumSize } from "@quorate/protocol";
 import { type ProcessStatus, readReplicaFolder } from "@quorate/server";
 import type { Command } from "commander";
+import { path } from "./arguments.ts";
 import { DEFAULT_DATA } from "./cluster-command.ts";
 import { EXIT } from "./exit-codes.ts";
 import { openLocalCluster } from "./local-cluster.ts";
@@ -23,7 +24,7 @@ export function addStatusCommand(program: Command): void {
   program
     .command("status")
     .description("show where the replicas stand (of a local cluster, or of one data folder)")
-    .option("--data <dir>", "the cluster's folder, or one replica's data folder", DEFAULT_DATA)
+    .option("--data <dir>", "the cluster's folder, or one replica's data folder", path, DEFAULT_DATA)
     .option("--json", "print JSON")
     .addHelpText(
       "after",
