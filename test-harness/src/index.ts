@@ -17,6 +17,7 @@ export * from "./checkers/linearizability.ts";
 export * from "./checkers/promises.ts";
 export * from "./checkers/state-equality.ts";
 export * from "./checkers/validity.ts";
+export * from "./checkers/views.ts";
 export * from "./checkers/watermarks.ts";
 export * from "./draw-run.ts";
 export * from "./failure.ts";
