@@ -95,7 +95,7 @@ describe("The checker of bounds", () => {
 describe("The checker of views", () => {
   // The primary of every fourth view is Byzantine.
   const isCorrect = (view: number): boolean => view % 4 !== 0;
-  const judges = (checker: ViewsChecker, target: number, times: number, cause: "slow" | "time-out" = "slow"): void => {
+  const judges = (checker: ViewsChecker, target: number, times: number, cause: "slow" | "failed" = "slow"): void => {
     for (let i = 0; i < times; i++) checker.onViewChange(R0, { type: "started", target: viewNumber(target), cause });
   };
 
@@ -106,7 +106,7 @@ describe("The checker of views", () => {
       judges(checker, 2, 100);
       checker.onHealed();
       judges(checker, 1, 100);
-      judges(checker, 2, 100, "time-out");
+      judges(checker, 2, 100, "failed");
       judges(checker, 2, CORRECT_JUDGED_MAX);
     });
   });
@@ -371,6 +371,7 @@ function status({
     lowWatermark: seq(lowWatermark),
     highWatermark: seq(lowWatermark + 8),
     pendingRequests: 0,
+    viewsLeft: { failed: 0, joined: 0, slow: 0, unfair: 0 },
     isStranded: false,
     ...others,
   };

@@ -3,7 +3,7 @@
  *
  * @packageDocumentation
  */
-export { LEAVE_CAUSES, type LeaveCause } from "@quorate/view-change";
+export { isVerdict, type LeaveCause } from "@quorate/view-change";
 export { BACKLOG_BATCHES_PER_SENDER_MAX, BACKLOG_PER_SENDER_MAX, Backlog, type EarlyMessage } from "./backlog.ts";
 export type { ReplicaEvent } from "./events.ts";
 export { OutputGate, type Released, type WriteNumber } from "./output-gate.ts";

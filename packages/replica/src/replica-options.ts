@@ -7,7 +7,7 @@ import type {
   ViewChangeComposer,
   ViewNumber,
 } from "@quorate/protocol";
-import type { RestoredViews, ViewChangingOptions } from "@quorate/view-change";
+import type { LeaveCause, RestoredViews, ViewChangingOptions } from "@quorate/view-change";
 
 export interface ReplicaOptions
   extends Omit<OrderingOptions, "signer" | "windowSize">,
@@ -45,6 +45,8 @@ export interface ReplicaStatus {
   readonly lowWatermark: SequenceNumber;
   readonly highWatermark: SequenceNumber;
   readonly pendingRequests: number;
+  /** How many views were left since the start, and why. */
+  readonly viewsLeft: Readonly<Record<LeaveCause, number>>;
   /** The gap to the others has left their histories. */
   readonly isStranded: boolean;
 }

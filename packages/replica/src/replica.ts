@@ -27,7 +27,7 @@ import {
   viewNumber,
 } from "@quorate/protocol";
 import { GapFiller } from "@quorate/state-transfer";
-import { type LeaveCause, PrimaryJudge, type ViewChangeStep, ViewChanging } from "@quorate/view-change";
+import { isVerdict, type LeaveCause, PrimaryJudge, type ViewChangeStep, ViewChanging } from "@quorate/view-change";
 import { Backlog } from "./backlog.ts";
 import type { ReplicaEvent } from "./events.ts";
 import { PrimaryWatch } from "./primary-watch.ts";
@@ -62,7 +62,7 @@ export class Replica {
   #executed: SequenceNumber;
   /** The view that it left another one for, or entered. */
   #target: ViewNumber;
-  #leaveCause: LeaveCause = "followed";
+  #leaveCause: LeaveCause | "followed" = "followed";
 
   constructor(options: ReplicaOptions, base: Base, recovery?: Recovery) {
     this.#options = options;
@@ -100,6 +100,7 @@ export class Replica {
       lowWatermark: this.#ordering.lowWatermark,
       highWatermark: this.#ordering.highWatermark,
       pendingRequests: this.#ordering.pendingCount,
+      viewsLeft: this.#viewChanging.viewsLeft,
       isStranded: this.#gapFiller.isStranded(this.#ordering.lastDelivered),
     };
   }
@@ -114,8 +115,8 @@ export class Replica {
     return this.#viewChanging.target;
   }
 
-  /** Why it gave up a view, when `target` moved last. */
-  get leaveCause(): LeaveCause {
+  /** Why it gave up a view, when `target` moved last; `followed`: a later view had begun without it. */
+  get leaveCause(): LeaveCause | "followed" {
     return this.#leaveCause;
   }
 
@@ -349,14 +350,14 @@ export class Replica {
       this.#primaryWatch.stop(out);
       this.#afterLeaving(step.target, step.cause);
       const prepared = this.#ordering.preparedCertificates;
-      step = this.#viewChanging.leave(step.target, { stable: this.#checkpointing.stable, prepared }, out);
+      step = this.#viewChanging.leave(step, { stable: this.#checkpointing.stable, prepared }, out);
     }
   }
 
-  #afterLeaving(target: ViewNumber, cause: LeaveCause): void {
+  #afterLeaving(target: ViewNumber, cause: LeaveCause | "followed"): void {
     this.#target = target;
     this.#leaveCause = cause;
-    this.#primaryJudge.onLeft(primaryOf(this.#parts.membership, viewNumber(target - 1)), cause);
+    this.#primaryJudge.onLeft(primaryOf(this.#parts.membership, viewNumber(target - 1)), isVerdict(cause));
   }
 
   #enterView(newView: VerifiedNewView, atMs: number, out: Effect[]): void {
@@ -380,8 +381,7 @@ export class Replica {
   #onProgressTimeout(token: number, atMs: number, out: Effect[]): void {
     const { oldestWaitAtMs, isPrimary } = this.#ordering;
     const isLate = this.#primaryWatch.onTimeout(token, oldestWaitAtMs, atMs, this.#viewChanging.timeOutMs);
-    if (isLate && !isPrimary && this.#viewChanging.isSettled)
-      this.#follow(this.#viewChanging.onFailed("time-out"), atMs, out);
+    if (isLate && !isPrimary && this.#viewChanging.isSettled) this.#follow(this.#viewChanging.onFailed(), atMs, out);
   }
 
   #checkInvariants(): void {

@@ -44,7 +44,7 @@ export interface HostObserver {
 
 /** A view was given up for another one, or one was entered. */
 export type ViewTurn =
-  | { readonly type: "started"; readonly target: ViewNumber; readonly cause: LeaveCause }
+  | { readonly type: "started"; readonly target: ViewNumber; readonly cause: LeaveCause | "followed" }
   | { readonly type: "entered"; readonly view: ViewNumber };
 
 /** For observers: what one batch was. */

@@ -1,4 +1,3 @@
-import { LEAVE_CAUSES, type LeaveCause } from "@quorate/replica";
 import type { ExecutedBatch, HostObserver, IngressRejection, ViewTurn } from "./ports.ts";
 
 /** Every reason to drop an input; the compiler sees to it that none is missing. */
@@ -41,10 +40,10 @@ const REJECTION_CODES: Readonly<Record<IngressRejection["code"], true>> = {
 /** What has happened in a replica since its process started: an observer that counts. */
 export class ReplicaCounters implements Required<Omit<HostObserver, "onEvidence" | "onFatal">> {
   readonly #rejections = new Map<string, number>(Object.keys(REJECTION_CODES).map((code) => [code, 0]));
-  readonly #viewChanges = new Map<LeaveCause, number>(LEAVE_CAUSES.map((cause) => [cause, 0]));
   executedBatches = 0;
   executedRequests = 0;
   stableCheckpoints = 0;
+  viewChangesStarted = 0;
   viewsEntered = 0;
   logFlushes = 0;
   logFlushMs = 0;
@@ -52,11 +51,6 @@ export class ReplicaCounters implements Required<Omit<HostObserver, "onEvidence"
   /** Dropped inputs by reason, ascending; those that never happened have 0. */
   get rejections(): readonly (readonly [code: string, count: number])[] {
     return [...this.#rejections].sort(([a], [b]) => (a < b ? -1 : 1));
-  }
-
-  /** Views given up, by cause; every cause is there from the start. */
-  get viewChangesStarted(): readonly (readonly [cause: LeaveCause, count: number])[] {
-    return [...this.#viewChanges];
   }
 
   onExecuted({ requests }: ExecutedBatch): void {
@@ -69,9 +63,9 @@ export class ReplicaCounters implements Required<Omit<HostObserver, "onEvidence"
   onRejection({ code }: IngressRejection): void {
     this.#rejections.set(code, (this.#rejections.get(code) ?? 0) + 1);
   }
-  onViewChange(turn: ViewTurn): void {
-    if (turn.type === "entered") this.viewsEntered += 1;
-    else this.#viewChanges.set(turn.cause, (this.#viewChanges.get(turn.cause) ?? 0) + 1);
+  onViewChange({ type }: ViewTurn): void {
+    if (type === "started") this.viewChangesStarted += 1;
+    else this.viewsEntered += 1;
   }
   onLogFlushed(tookMs: number): void {
     this.logFlushes += 1;

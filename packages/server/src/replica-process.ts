@@ -10,6 +10,7 @@ import {
   type ReplicaId,
   type TimerName,
 } from "@quorate/protocol";
+import type { ReplicaStatus } from "@quorate/replica";
 import type { Service } from "@quorate/state-machine";
 import { lockFolder, openStore, type ReplicaStore } from "@quorate/storage";
 import type { Endpoint } from "@quorate/transport";
@@ -56,6 +57,8 @@ export interface ProcessStatus extends ClientOutputStatus {
   readonly lowWatermark: number;
   readonly highWatermark: number;
   readonly pendingRequests: number;
+  /** How many views were left since it started, by cause. */
+  readonly viewsLeft: ReplicaStatus["viewsLeft"];
   readonly isStranded: boolean;
   readonly peers: readonly PeerStatus[];
   readonly clients: number;

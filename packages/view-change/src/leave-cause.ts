@@ -1,30 +1,18 @@
-/** Why a replica leaves a view: for logs and metrics, and for what is expected of the next primary. */
+/** Why a view was left. */
 export type LeaveCause =
-  /** The oldest of what waits has waited for the time-out (protocol rule 7.4). */
-  | "time-out"
-  /** Judged: everyone's requests wait for longer than they need to. */
-  | "slow"
-  /** Judged: one client's requests do, while those of others are served. */
-  | "unfair"
-  /** Others have left it, f+1 of them: one of them is correct. */
+  /** Its time-out passed, or its NEW-VIEW was a lie. */
+  | "failed"
+  /** f+1 others had left it: one of them is correct. */
   | "joined"
-  /** A later view has begun without it. */
-  | "followed"
-  /** The view moved to did not begin in time. */
-  | "no-new-view"
-  /** The primary of the view moved to has lied about it. */
-  | "false-new-view";
-
-/** Every cause, for those who count them. */
-export const LEAVE_CAUSES: readonly LeaveCause[] = [
-  "time-out",
-  "slow",
-  "unfair",
-  "joined",
-  "followed",
-  "no-new-view",
-  "false-new-view",
-];
+  /** Judged: everyone's requests waited for longer than they needed to. */
+  | "slow"
+  /** Judged: one client's requests did, while those of others were served. */
+  | "unfair";
 
 /** What `PrimaryJudge` finds. */
 export type Verdict = Extract<LeaveCause, "slow" | "unfair">;
+
+/** Whether the view was left by judgement. */
+export function isVerdict(cause: string): cause is Verdict {
+  return cause === "slow" || cause === "unfair";
+}

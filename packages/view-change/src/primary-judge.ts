@@ -8,7 +8,7 @@ import {
 import { ExpectedThroughput } from "./expected-throughput.ts";
 import { JudgingPeriod } from "./judging-period.ts";
 import { LATE_IN_A_ROW, LateClients, type OfClient } from "./late-clients.ts";
-import type { LeaveCause, Verdict } from "./leave-cause.ts";
+import type { Verdict } from "./leave-cause.ts";
 import type { TimeOutOptions } from "./time-out.ts";
 import { ToleratedWait } from "./tolerated-wait.ts";
 
@@ -121,9 +121,8 @@ export class PrimaryJudge {
     return this.#afterBatch(mayJudgeWaits, atMs);
   }
 
-  /** A view of this primary is left. */
-  onLeft(primary: ReplicaId, cause: LeaveCause): void {
-    const isJudged = cause === "slow" || cause === "unfair";
+  /** A view of this primary is left because it failed, here or elsewhere, or by judgement. */
+  onLeft(primary: ReplicaId, isJudged: boolean): void {
     this.#tolerated.onLeft(primary, isJudged);
     this.#throughput.onLeft(isJudged);
   }

@@ -87,6 +87,7 @@ export class ViewChanging {
   #stable: SequenceNumber;
   #token = 0;
   #isTimerRunning = false;
+  readonly #left: Record<LeaveCause, number> = { failed: 0, joined: 0, slow: 0, unfair: 0 };
 
   constructor(options: ViewChangingOptions, base: Base, restored?: RestoredViews) {
     this.#options = options;
@@ -120,6 +121,10 @@ export class ViewChanging {
   /** How long a request may wait in this view. */
   get timeOutMs(): number {
     return this.#timeOut.currentMs;
+  }
+  /** How many views were left since the start, and why. */
+  get viewsLeft(): Readonly<Record<LeaveCause, number>> {
+    return { ...this.#left };
   }
   /** Whose VIEW-CHANGE for the target is held, ascending; empty while it orders. */
   get viewChangesOf(): ReplicaId[] {
@@ -157,15 +162,15 @@ export class ViewChanging {
     return message.view === this.#view || this.#convicted.get(from) === message.view;
   }
 
-  /** The view, or the way to it, failed: the next one has twice the time. */
-  onFailed(cause: LeaveCause): ViewChangeStep {
+  /** The own view failed: its time-out passed. */
+  onFailed(): ViewChangeStep {
     this.#timeOut.onFailed();
-    return { type: "leave", target: viewNumber(this.#target + 1), cause };
+    return this.#toNext("failed");
   }
 
   /** The view's primary was judged. That says nothing against the time-out: it stays what it is. */
   onJudged(verdict: Verdict): ViewChangeStep {
-    return { type: "leave", target: viewNumber(this.#target + 1), cause: verdict };
+    return this.#toNext(verdict);
   }
 
   /** Requests that had waited for `waitedMs` were executed in this view. */
@@ -174,7 +179,11 @@ export class ViewChanging {
   }
 
   /** Says to all what was promised, durably first; from now on nothing below `target` is voted for (rule 7.1). */
-  leave(target: ViewNumber, { stable, prepared }: Promises, out: Outbox): ViewChangeStep | undefined {
+  leave(
+    { target, cause }: Extract<ViewChangeStep, { type: "leave" }>,
+    { stable, prepared }: Promises,
+    out: Outbox,
+  ): ViewChangeStep | undefined {
     invariant(target > this.#target, "view-change.moves-back", { target, at: this.#target });
     const { composer, windowSize } = this.#options;
     const message: ViewChange = {
@@ -188,6 +197,7 @@ export class ViewChanging {
     invariant(fault === undefined, "view-change.own-malformed", { fault: String(fault) });
     const own = composer.viewChange(message, stable, prepared);
     const { viewChange } = own;
+    this.#left[cause] += 1;
     this.#target = target;
     this.#own = own;
     this.#stopTimer(out);
@@ -249,7 +259,7 @@ export class ViewChanging {
         out.push({ type: "evidence", evidence: { type: "unjustified-new-view", newView: envelope, viewChanges } });
       }
       // Its primary lies: nobody needs to wait for this view.
-      return message.view === this.#target ? this.onFailed("false-new-view") : undefined;
+      return message.view === this.#target ? this.onFailed() : undefined;
     }
     return this.#enter(verified, out);
   }
@@ -264,7 +274,7 @@ export class ViewChanging {
   onTimeout(token: number): ViewChangeStep | undefined {
     if (this.isSettled || token !== this.#token || !this.#isTimerRunning) return undefined;
     this.#isTimerRunning = false;
-    return this.onFailed("no-new-view");
+    return this.onFailed();
   }
 
   /** What a peer that says this of itself has missed (protocol rule 4.8). */
@@ -289,6 +299,10 @@ export class ViewChanging {
     invariant(this.#target >= this.#view, "view-change.target-below-view", { view: this.#view, target: this.#target });
     const { size } = this.#newest;
     invariant(size <= this.#membership.members.length, "view-change.too-many", { size });
+  }
+
+  #toNext(cause: LeaveCause): ViewChangeStep {
+    return { type: "leave", target: viewNumber(this.#target + 1), cause };
   }
 
   /** Of the NEW-VIEW that waits; -1 when none does. */

@@ -166,13 +166,13 @@ export class Scene {
         return this;
       }
       this.steps.push(`leave for ${step.target}`);
-      step = this.views.leave(step.target, this.promises, this.effects);
+      step = this.views.leave(step, this.promises, this.effects);
     }
     this.views.checkInvariants();
     return this;
   }
   fail(): this {
-    return this.follow(this.views.onFailed("time-out"));
+    return this.follow(this.views.onFailed());
   }
   hear(viewChange: VerifiedViewChange): this {
     return this.follow(this.views.onViewChange(viewChange, this.effects));

@@ -34,7 +34,8 @@ describe("leaving a view (protocol rule 7.1)", () => {
   it("never back, nor to where it is", () => {
     const scene = new Scene().fail();
     const { views, promises, effects } = scene;
-    expect(() => views.leave(views.target, promises, effects)).to.throw("view-change.moves-back");
+    const leave = { type: "leave", target: views.target, cause: "failed" } as const;
+    expect(() => views.leave(leave, promises, effects)).to.throw("view-change.moves-back");
   });
 
   it("claims above the window are our own bug", () => {

@@ -1,5 +1,5 @@
 import { type PublicKey, publicKey, replicaId, timestampMs } from "@quorate/protocol";
-import { type LeaveCause, PrimaryJudge, type Verdict } from "@quorate/view-change";
+import { isVerdict, type LeaveCause, PrimaryJudge, type Verdict } from "@quorate/view-change";
 import { expect } from "chai";
 import { type Arbitrary, array, assert, integer, property, record } from "fast-check";
 import { digestOf, membersOf } from "./builders.ts";
@@ -73,7 +73,7 @@ class Court {
     return this;
   }
   leave(cause: LeaveCause): this {
-    this.judge.onLeft(replicaId(this.view % this.#n), cause);
+    this.judge.onLeft(replicaId(this.view % this.#n), isVerdict(cause));
     this.view += 1;
     this.judge.onEntered(this.nowMs);
     return this;
@@ -202,13 +202,13 @@ describe("PrimaryJudge (protocol rule 7.4)", () => {
 
     it("does not double for one primary that is left again and again", () => {
       const court = new Court();
-      for (let turn = 0; turn < 10; turn++) court.judge.onLeft(replicaId(2), "slow");
+      for (let turn = 0; turn < 10; turn++) court.judge.onLeft(replicaId(2), true);
       expect(court.judge.toleratedMs).to.equal(LEAST);
     });
 
     it("ends at the longest time-out", () => {
       const court = new Court();
-      for (let views = 0; views < 40; views++) court.leave("time-out");
+      for (let views = 0; views < 40; views++) court.leave("failed");
       expect(court.judge.toleratedMs).to.equal(8 * T);
     });
 
@@ -228,7 +228,7 @@ describe("PrimaryJudge (protocol rule 7.4)", () => {
 
   describe("throughput", () => {
     /** A view without waits, in which a request is executed every 20 ms. */
-    const good = (court: Court): Court => court.grace().serveNew(200, undefined, 20).leave("time-out").grace();
+    const good = (court: Court): Court => court.grace().serveNew(200, undefined, 20).leave("failed").grace();
 
     it("far below the best of the last views condemns a primary that has work all the time", () => {
       const court = good(new Court());
@@ -238,7 +238,7 @@ describe("PrimaryJudge (protocol rule 7.4)", () => {
 
     it("so does it when long waits are tolerated", () => {
       const court = good(new Court());
-      for (let views = 0; views < 8; views++) court.leave("no-new-view");
+      for (let views = 0; views < 8; views++) court.leave("failed");
       expect(court.judge.toleratedMs).to.be.at.least(2 * T);
       court.grace().hasWork = true;
       expect(court.serveNew(12, 0.9 * T).verdicts).to.deep.equal(["slow"]);
@@ -259,7 +259,7 @@ describe("PrimaryJudge (protocol rule 7.4)", () => {
       lowered.hasWork = true;
       expect(lowered.serveNew(60, LEAST, 150).verdicts).to.deep.equal([]);
       const long = good(new Court());
-      for (let views = 0; views < 4; views++) long.grace().serveNew(20, undefined, 500).leave("time-out");
+      for (let views = 0; views < 4; views++) long.grace().serveNew(20, undefined, 500).leave("failed");
       long.grace().hasWork = true;
       expect(long.serveNew(60, LEAST, 500).verdicts).to.deep.equal([]);
     });

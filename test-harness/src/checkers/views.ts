@@ -1,5 +1,5 @@
 import { type ReplicaId, type ViewNumber, viewNumber } from "@quorate/protocol";
-import type { ReplicaStatus } from "@quorate/replica";
+import { isVerdict, type ReplicaStatus } from "@quorate/replica";
 import type { ViewTurn } from "@quorate/server/host";
 import { type Checker, demand } from "./checker.ts";
 
@@ -31,7 +31,7 @@ export class ViewsChecker implements Checker {
   }
 
   onViewChange(replica: ReplicaId, turn: ViewTurn): void {
-    if (!this.#isHealed || turn.type === "entered" || (turn.cause !== "slow" && turn.cause !== "unfair")) return;
+    if (!this.#isHealed || turn.type === "entered" || !isVerdict(turn.cause)) return;
     if (!this.#isPrimaryCorrect(viewNumber(turn.target - 1))) return;
     const judged = (this.#judged.get(replica) ?? 0) + 1;
     this.#judged.set(replica, judged);
