@@ -20,7 +20,7 @@ class HeldBackCluster extends Cluster {
     for (const { from, to, frame } of this.#kept.splice(0)) this.at(to).receive({ from, to, frame });
     return this.run();
   }
-  ask(label: string, client: string): this {
+  askAs(client: string, label: string): this {
     for (const node of this.nodes) node.request(requestOf(label, client));
     return this.run();
   }
@@ -38,17 +38,17 @@ describe("a backup judges its primary (protocol rule 7.4)", () => {
   it("one that proposes everything late, and never too late, loses its place", () => {
     const cluster = new HeldBackCluster();
     cluster.isKeptBack = ({ from, frame }) => from === 0 && frame.type === "pre-prepare";
-    for (let i = 0; i < 2; i++) cluster.ask(`late ${i}`, "a").tick(TICKS).letGo();
+    for (let i = 0; i < 2; i++) cluster.askAs("a", `late ${i}`).tick(TICKS).letGo();
     expect(cluster.views).to.deep.equal([0, 0, 0, 0]);
 
-    cluster.ask("late 3", "a").tick(TICKS).letGo();
+    cluster.askAs("a", "late 3").tick(TICKS).letGo();
 
     expect(cluster.views).to.deep.equal([1, 1, 1, 1]);
     expect(cluster.causes).to.include("slow");
     expect(cluster.executed).to.deep.equal([3, 3, 3, 3]);
     const [, judge] = cluster.nodes;
     expect(judge?.status.timeOutMs, "no time-out has passed").to.equal(VIEW_CHANGE_MS);
-    cluster.ask("after", "a");
+    cluster.askAs("a", "after");
     expect(cluster.executed).to.deep.equal([4, 4, 4, 4]);
   });
 
@@ -60,7 +60,7 @@ describe("a backup judges its primary (protocol rule 7.4)", () => {
       expect(cluster.views).to.deep.equal([0, 0, 0, 0]);
       for (const node of cluster.nodes.slice(1)) node.request(requestOf(`victim ${i}`, "victim"));
       cluster.run();
-      for (let j = 0; j < TICKS; j++) cluster.ask(`other ${i} ${j}`, "other").tick();
+      for (let j = 0; j < TICKS; j++) cluster.askAs("other", `other ${i} ${j}`).tick();
       cluster.letGo();
     }
     expect(cluster.views).to.deep.equal([1, 1, 1, 1]);
@@ -69,7 +69,7 @@ describe("a backup judges its primary (protocol rule 7.4)", () => {
 
   it("one that does what it can keeps its place", () => {
     const cluster = new HeldBackCluster();
-    for (let i = 0; i < 40; i++) cluster.ask(`in time ${i}`, "a").tick(2);
+    for (let i = 0; i < 40; i++) cluster.askAs("a", `in time ${i}`).tick(2);
     expect(cluster.views).to.deep.equal([0, 0, 0, 0]);
   });
 
@@ -78,7 +78,7 @@ describe("a backup judges its primary (protocol rule 7.4)", () => {
     // Its own clocks run, for the others vote late.
     cluster.isKeptBack = ({ to, frame }) =>
       to === 0 && frame.type === "signed" && frame.envelope.message.type === "commit";
-    for (let i = 0; i < 5; i++) cluster.ask(`late ${i}`, "a").tick(TICKS).letGo();
+    for (let i = 0; i < 5; i++) cluster.askAs("a", `late ${i}`).tick(TICKS).letGo();
     expect(cluster.views).to.deep.equal([0, 0, 0, 0]);
   });
 });

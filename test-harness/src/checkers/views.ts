@@ -4,10 +4,10 @@ import type { ViewTurn } from "@quorate/server/host";
 import { type Checker, demand } from "./checker.ts";
 
 /**
- * The most views of correct primaries that are left once faults have ended: those that were under way, and those that
- * fail until the time-out exceeds the delays of the network.
+ * The most views of correct primaries that are left once faults have ended: those that were under way, those that fail
+ * until the time-out exceeds the delays of the network, and those that fail while more waits than one time-out clears.
  */
-export const CORRECT_LEFT_MAX = 12;
+export const CORRECT_LEFT_MAX = 36;
 /**
  * The most that one replica judges correct primaries to be slow or unfair then: f+1 of them at each step of what is
  * tolerated, up to the time-out, and as many more as have their throughput compared.
