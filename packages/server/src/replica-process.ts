@@ -10,7 +10,7 @@ import {
   type ReplicaId,
   type TimerName,
 } from "@quorate/protocol";
-import type { ReplicaStatus } from "@quorate/replica";
+import { isVerdict, type ReplicaStatus } from "@quorate/replica";
 import type { Service } from "@quorate/state-machine";
 import { lockFolder, openStore, type ReplicaStore } from "@quorate/storage";
 import type { Endpoint } from "@quorate/transport";
@@ -311,8 +311,11 @@ class ReplicaProcess implements RunningReplica {
   #onViewChange(turn: ViewTurn): void {
     const { log } = this.#options;
     this.#counters.onViewChange(turn);
-    if (turn.type === "entered") log.info({ view: turn.view }, "view entered");
-    else log.warn({ target: turn.target, cause: turn.cause }, "view given up");
+    if (turn.type === "entered") return log.info({ view: turn.view }, "view entered");
+    const { target, cause } = turn;
+    // Those who come after others say nothing that the others do not say.
+    const level = cause === "failed" || isVerdict(cause) ? "warn" : "info";
+    log[level]({ target, cause }, "view given up");
   }
 
   #onRejection(rejection: IngressRejection): void {
