@@ -189,7 +189,7 @@ export class RequestQueue {
       const pending = this.#byDigest.get(digest);
       if (pending?.proposedAt === undefined || pending.proposedAt > seq) continue;
       pending.proposedAt = undefined;
-      if (pending.isAlone) this.#setTurn(pending, atMs);
+      if (pending.isAlone) this.#onWithoutEffect(pending, atMs);
     }
     for (const session of progress.sessions) this.#passSession(session, atMs);
     for (const { client, session } of progress.evicted)
@@ -221,6 +221,16 @@ export class RequestQueue {
       served.push({ client: pending.client, sinceMs });
     }
     return served ?? NONE_SERVED;
+  }
+
+  /**
+   * It was ordered and has no output: its number is ahead of its session, however it looked when it came. Ordered again
+   * at once it would be so again, and again: a client that skips a number must not keep the cluster busy for ever.
+   */
+  #onWithoutEffect(pending: Pending, atMs: number): void {
+    if (pending.request.request.type !== "operations") return this.#setTurn(pending, atMs);
+    pending.isAlone = false;
+    this.#clocks.end(pending);
   }
 
   #passSession({ client, session, expected }: SessionProgress, atMs: number): void {

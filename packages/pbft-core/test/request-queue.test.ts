@@ -90,6 +90,19 @@ describe("RequestQueue", () => {
     expect(take(queue, 3), "after no effect").to.deep.equal([requestOf(1)]);
   });
 
+  it("what was ordered ahead of its session waits for the numbers before it, and is not ordered for ever (seed 4722)", () => {
+    const queue = queueOf();
+    // Its session is not known here yet, so each looks as if it would be refused right away.
+    for (const number of [5, 3]) add(queue, requestOf(number), { type: "refusable" });
+    expect(take(queue, 1)).to.deep.equal([requestOf(5), requestOf(3)]);
+    queue.onExecuted(seqOf(1), [requestOf(5), requestOf(3)], { answered: [], sessions: [], evicted: [] }, 0);
+    expect(take(queue, 2), "both are ahead").to.deep.equal([]);
+    executed(queue, seqOf(2), [], progressOf([], 3));
+    expect(take(queue, 3)).to.deep.equal([requestOf(3)]);
+    executed(queue, seqOf(3), [requestOf(3)], progressOf([requestOf(3)], 5));
+    expect(take(queue, 4)).to.deep.equal([requestOf(5)]);
+  });
+
   it("does not give again what a later number still carries", () => {
     const queue = queueOf();
     add(queue, requestOf(1), EXECUTABLE);
