@@ -2,6 +2,7 @@ import { decideResendAfterMs } from "@quorate/client-proxy";
 import type { SimulationOptions } from "./options.ts";
 import { Prng } from "./prng.ts";
 import { byzantineFor, faultsOfByzantine } from "./swarm-byzantine.ts";
+import { calmed, needsCalm } from "./swarm-calm.ts";
 import { faultsFor } from "./swarm-faults.ts";
 
 /** Every so many seeds one runs real signatures and the wire codec. */
@@ -21,7 +22,7 @@ export function optionsForSeed(seed: number): SimulationOptions {
   const byzantine = byzantineFor(prng.fork("byzantine"), seed, replicas);
   const viewChangeMs = prng.pick([300, 600, 1200]);
   const faults = faultsFor(prng.fork("faults"), replicas, safetyMs);
-  return {
+  const options: SimulationOptions = {
     seed,
     replicas,
     clients: prng.integer(1, 6),
@@ -70,4 +71,5 @@ export function optionsForSeed(seed: number): SimulationOptions {
     faults: [...faults, ...faultsOfByzantine(byzantine, replicas, safetyMs)].sort((a, b) => a.atMs - b.atMs),
     byzantine,
   };
+  return needsCalm(byzantine) ? calmed(options, faults[0]) : options;
 }
