@@ -2,12 +2,14 @@ import type { ReplicaFrame, VerifiedReply } from "@quorate/protocol";
 import type { HostObserver } from "@quorate/server/host";
 import type { Service } from "@quorate/state-machine";
 import type { ReplicaStore } from "@quorate/storage";
-import type { MemoryStore } from "@quorate/storage/memory";
+import type { LogFiles, MemoryStore } from "@quorate/storage/memory";
 
 /** Bugs that a test builds into a simulation around the production code, to see that a checker finds them. */
 export interface Plant {
   /** What is left of a store after a crash; `crashed` is what should be, `createEmpty` makes one without anything. */
   readonly recoveredStore?: (crashed: MemoryStore, createEmpty: () => MemoryStore) => MemoryStore;
+  /** The files of the log, where a run has files. */
+  readonly files?: (files: LogFiles) => LogFiles;
   /** The store that a replica sees; `later` runs a task after the current one. */
   readonly store?: (store: ReplicaStore, later: (task: () => void) => void) => ReplicaStore;
   /** The service of all replicas, below what records its executions: bugs that the record takes for truth. */

@@ -5,6 +5,8 @@
  */
 export { isVerdict, type LeaveCause } from "@quorate/view-change";
 export { BACKLOG_BATCHES_PER_SENDER_MAX, BACKLOG_PER_SENDER_MAX, Backlog, type EarlyMessage } from "./backlog.ts";
+export { describeReplicaFrame } from "./describe-frame.ts";
+export { describeStep } from "./describe-step.ts";
 export type { ReplicaEvent } from "./events.ts";
 export { OutputGate, type Released, type WriteNumber } from "./output-gate.ts";
 export { type RecoveredDisk, recover, type VerifiedLogRecord } from "./recovery.ts";
