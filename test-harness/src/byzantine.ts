@@ -4,6 +4,7 @@ import { badBatches, emptyBatches, wrongTimes } from "./byzantine/batches.ts";
 import { colludes, hidesDecisions } from "./byzantine/collusion.ts";
 import {
   corruptBodies,
+  delaysOneClient,
   replays,
   silent,
   silentToOneReplica,
@@ -48,6 +49,7 @@ export const BYZANTINE_BEHAVIOURS = [
   "silent",
   "silent-to-one-replica",
   "starves-one-client",
+  "delays-one-client",
   "wrong-replies",
   "wrong-votes",
   "votes-astray",
@@ -93,6 +95,7 @@ const BEHAVIOURS: Readonly<Record<ByzantineBehaviour, Behaviour>> = {
   silent: { role: "anyone", create: silent },
   "silent-to-one-replica": { role: "anyone", create: silentToOneReplica },
   "starves-one-client": { role: "primary", create: starvesOneClient },
+  "delays-one-client": { role: "primary", create: delaysOneClient },
   "wrong-replies": { role: "anyone", create: wrongReplies },
   "wrong-votes": { role: "anyone", create: wrongVotes },
   "votes-astray": { role: "anyone", create: votesAstray },

@@ -19,6 +19,7 @@ export * from "./checkers/state-equality.ts";
 export * from "./checkers/time.ts";
 export * from "./checkers/time-outs.ts";
 export * from "./checkers/validity.ts";
+export * from "./checkers/views.ts";
 export * from "./checkers/watermarks.ts";
 export * from "./clock-fault.ts";
 export * from "./disk/disk-damage.ts";

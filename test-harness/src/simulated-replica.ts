@@ -17,6 +17,7 @@ import {
   type HostSettings,
   type IngressRejection,
   ReplicaHost,
+  type ViewTurn,
 } from "@quorate/server/host";
 import type { ReplicaStore } from "@quorate/storage";
 import type { MemoryStore } from "@quorate/storage/memory";
@@ -396,6 +397,7 @@ export class SimulatedReplica {
         note(`${this.end} stable n${seq}`);
         this.#tell((checker) => checker.onStable?.(this.id, seq));
       },
+      onViewChange: (turn) => this.#onViewChange(turn),
       onEvidence: (evidence) => {
         marks.add("evidence");
         if (this.isCorrect) this.#viewMarks.onEvidence(evidence);
@@ -404,6 +406,13 @@ export class SimulatedReplica {
       onRejection: (rejection: IngressRejection) => marks.add(`rejected: ${rejection.code}`),
       onFatal: (error) => this.#onFatal(error),
     };
+  }
+
+  #onViewChange(turn: ViewTurn): void {
+    const what = turn.type === "entered" ? `enters v${turn.view}` : `leaves for v${turn.target}: ${turn.cause}`;
+    this.#world.note(`${this.end} ${what}`);
+    if (this.isCorrect) this.#viewMarks.onTurn(turn);
+    this.#tell((checker) => checker.onViewChange?.(this.id, turn));
   }
 
   #onExecuted(batch: ExecutedBatch): void {

@@ -1,6 +1,13 @@
 import { Verifier } from "@quorate/crypto";
 import { decodeKvResult } from "@quorate/kv";
-import { type CommittedEntry, type Genesis, invariant, type ServerFrame, sequenceNumber } from "@quorate/protocol";
+import {
+  type CommittedEntry,
+  type Genesis,
+  invariant,
+  primaryOf,
+  type ServerFrame,
+  sequenceNumber,
+} from "@quorate/protocol";
 import type { HostSettings } from "@quorate/server/host";
 import { AgreementChecker } from "./checkers/agreement.ts";
 import { BoundsChecker } from "./checkers/bounds.ts";
@@ -14,6 +21,7 @@ import { StateEqualityChecker } from "./checkers/state-equality.ts";
 import { TimeChecker } from "./checkers/time.ts";
 import { TimeOutChecker } from "./checkers/time-outs.ts";
 import { ValidityChecker } from "./checkers/validity.ts";
+import { ViewsChecker } from "./checkers/views.ts";
 import { WatermarksChecker } from "./checkers/watermarks.ts";
 import { createCluster, type SimulatedCluster } from "./cluster.ts";
 import { SimulationFailure } from "./failure.ts";
@@ -133,6 +141,7 @@ export class Simulation {
       this.#planMischief();
       this.#advance(this.#options.safetyMs);
       this.#faults.heal();
+      for (const checker of this.#world.checkers) checker.onHealed?.();
       this.#untilQuiet("after the faults");
       const counters = this.#readCounters();
       const history = this.#end(counters);
@@ -227,6 +236,7 @@ export class Simulation {
       ),
       new DurabilityChecker(),
       new ValidityChecker(hasher, cluster, clients, (client) => !isCorrect(client)),
+      new ViewsChecker((view) => !byzantine.has(primaryOf(membership, view))),
       new ClientHistoryChecker(() => clock.nowMs, isCorrect),
     ];
   }

@@ -1,8 +1,10 @@
+import { decideResendAfterMs } from "@quorate/client-proxy";
 import { MIDDLE_RATES } from "./middle-rates.ts";
 import type { SimulationOptions } from "./options.ts";
 import { Prng } from "./prng.ts";
 import { FULL_DRAW, type SeedDraw } from "./seed-draw.ts";
 import { byzantineFor, faultsOfByzantine, replicasFor } from "./swarm-byzantine.ts";
+import { calmed, needsCalm } from "./swarm-calm.ts";
 import { clocksFor } from "./swarm-clocks.ts";
 import { diskFaultsFor, storeFor } from "./swarm-disks.ts";
 import { faultsFor } from "./swarm-faults.ts";
@@ -29,7 +31,8 @@ export function optionsForSeed(seed: number, draw: SeedDraw = FULL_DRAW): Simula
   const checkpointInterval = prng.pick([4, 4, 6, 8, 16]);
   const sessionWindow = prng.pick([1, 2, 4, 8]);
   const safetyMs = prng.integer(1200, 2500);
-  const byzantine = draw.isByzantine ? byzantineFor(prng.fork("byzantine"), seed, replicas) : [];
+  const liars = byzantineFor(prng.fork("byzantine"), seed, replicas);
+  const byzantine = draw.isByzantine ? liars : [];
   const store = storeFor(seed, byzantine.length);
   const faultsOfDisks = diskFaultsFor(prng.fork("disks"), {
     seed,
@@ -41,7 +44,7 @@ export function optionsForSeed(seed: number, draw: SeedDraw = FULL_DRAW): Simula
   const partitions = partitionsFor(prng.fork("partitions"), seed, replicas, safetyMs);
   const clocks = clocksFor(prng.fork("clocks"), replicas, byzantine);
   const faults = faultsFor(prng.fork("faults"), replicas, safetyMs);
-  return {
+  const options: SimulationOptions = {
     seed,
     replicas,
     clients: prng.integer(1, 6),
@@ -95,4 +98,7 @@ export function optionsForSeed(seed: number, draw: SeedDraw = FULL_DRAW): Simula
     ),
     byzantine,
   };
+  if (draw.isSwarm && needsCalm(liars)) return calmed(options, faults[0]);
+  // As a client of production: later, and backups would hear of no request that a slow primary answers.
+  return { ...options, resendAfterMs: Math.min(options.resendAfterMs, decideResendAfterMs(options)) };
 }

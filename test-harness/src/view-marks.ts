@@ -1,6 +1,7 @@
 import { nullBatchDigest } from "@quorate/crypto";
 import type { Digest, Evidence, ReplicaFrame } from "@quorate/protocol";
 import type { ReplicaStatus } from "@quorate/replica";
+import type { ViewTurn } from "@quorate/server/host";
 import type { Marks } from "./marks.ts";
 import type { World } from "./world.ts";
 
@@ -17,6 +18,7 @@ export class ViewMarks {
   readonly #proposed = new Set<Digest>();
   /** The highest view of which a NEW-VIEW came that starts above h. */
   #waitsFor = 0;
+  #cause: Extract<ViewTurn, { type: "started" }>["cause"] | undefined;
   #view = 0;
   #target = 0;
   #left: ReplicaStatus["viewsLeft"] | undefined;
@@ -34,6 +36,7 @@ export class ViewMarks {
     this.#target = target;
     this.#waitsFor = 0;
     this.#left = undefined;
+    this.#cause = undefined;
   }
 
   /** @param lowWatermark h when the frame arrives. */
@@ -70,6 +73,13 @@ export class ViewMarks {
     for (const cause of ["handed-over", "rotated"] as const)
       if (viewsLeft[cause] > (this.#left?.[cause] ?? 0)) this.#marks.add(`view: ${cause}`);
     this.#left = viewsLeft;
+  }
+
+  /** It left a view, or entered one. */
+  onTurn(turn: ViewTurn): void {
+    if (turn.type === "started") this.#cause = turn.cause;
+    else if (this.#cause === "slow" || this.#cause === "unfair")
+      this.#marks.add(`view: ${this.#cause} primary replaced`);
   }
 
   onExecuted(digest: string): void {

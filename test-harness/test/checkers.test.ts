@@ -18,6 +18,8 @@ import {
 import {
   AgreementChecker,
   BoundsChecker,
+  CORRECT_JUDGED_MAX,
+  CORRECT_LEFT_MAX,
   DurabilityChecker,
   type Ending,
   EvidenceChecker,
@@ -27,6 +29,7 @@ import {
   PromisesChecker,
   StateEqualityChecker,
   ValidityChecker,
+  ViewsChecker,
   WatermarksChecker,
 } from "@quorate/test-harness";
 import { ended, failed, QUIET, R0, R1, result, seq, status, step, violation } from "./checker-facts.ts";
@@ -80,6 +83,37 @@ describe("The checker of bounds", () => {
     violation("bounds.time-out", () => checker.onStatus(R0, status({ ...calm, timeOutMs: 1201 })));
     violation("bounds.time-out", () => checker.onStatus(R0, status({ ...calm, timeOutMs: 299 })));
     violation("bounds.time-out-grew", () => checker.onStatus(R0, status({ ...calm, timeOutMs: 1200 })));
+  });
+});
+
+describe("The checker of views", () => {
+  // The primary of every fourth view is Byzantine.
+  const isCorrect = (view: number): boolean => view % 4 !== 0;
+  const judges = (checker: ViewsChecker, target: number, times: number, cause: "slow" | "failed" = "slow"): void => {
+    for (let i = 0; i < times; i++) checker.onViewChange(R0, { type: "started", target: viewNumber(target), cause });
+  };
+
+  it("accepts any number while there are faults, and of Byzantine primaries always", () => {
+    const checker = new ViewsChecker(isCorrect);
+    violation(undefined, () => {
+      checker.onStatus(R0, status({ view: viewNumber(100) }));
+      judges(checker, 2, 100);
+      checker.onHealed();
+      judges(checker, 1, 100);
+      judges(checker, 2, 100, "failed");
+      judges(checker, 2, CORRECT_JUDGED_MAX);
+    });
+  });
+
+  it("finds correct primaries that lose their place again and again, and are judged so", () => {
+    const checker = new ViewsChecker(isCorrect);
+    checker.onHealed();
+    // Of four primaries three are correct.
+    const last = (CORRECT_LEFT_MAX / 3) * 4;
+    violation(undefined, () => checker.onStatus(R0, status({ view: viewNumber(last) })));
+    violation("views.correct-primaries-left", () => checker.onStatus(R1, status({ view: viewNumber(last + 2) })));
+    judges(checker, 2, CORRECT_JUDGED_MAX);
+    violation("views.correct-primaries-judged", () => judges(checker, 2, 1));
   });
 });
 

@@ -46,10 +46,11 @@ export const CLIENT_DEFAULTS: Required<Omit<ClientOptions, "signer" | "membershi
 
 /**
  * For how many milliseconds a client of this cluster stays silent before it tells all members: the silence comes on top
- * of the time-out that it starts at backups, so it is at most half of the shortest one.
+ * of the time-out that it starts at backups, and a primary that answers within it is not seen to be slow; so it is at most a
+ * quarter of the shortest one.
  */
 export function decideResendAfterMs({ viewChangeMs }: Pick<Timeouts, "viewChangeMs">): number {
-  return Math.min(CLIENT_DEFAULTS.resendAfterMs, Math.ceil(viewChangeMs / 2));
+  return Math.min(CLIENT_DEFAULTS.resendAfterMs, Math.ceil(viewChangeMs / 4));
 }
 
 /**

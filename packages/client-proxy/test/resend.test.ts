@@ -34,12 +34,12 @@ describe("Sending", () => {
     expect(times).to.deep.equal([100, 300, 700, 1100, 1500]);
   });
 
-  it("is silent for half of the cluster's time-out at most, and never for longer than the default", () => {
+  it("is silent for a quarter of the cluster's time-out at most, and never for longer than the default", () => {
     const silences = [20, 201, 999, 1_000, 2_000, 3_600_000].map((viewChangeMs) =>
       decideResendAfterMs({ viewChangeMs }),
     );
 
-    expect(silences).to.deep.equal([10, 101, 500, 500, 500, 500]);
+    expect(silences).to.deep.equal([5, 51, 250, 250, 500, 500]);
     expect(CLIENT_DEFAULTS.resendAfterMs).to.equal(500);
   });
 

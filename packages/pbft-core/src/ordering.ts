@@ -18,6 +18,7 @@ import {
   type Request,
   type RequestStanding,
   type SequenceNumber,
+  type ServedRequest,
   sequenceNumber,
   type ThreePhaseMessage,
   type VerifiedBatch,
@@ -34,6 +35,16 @@ import { Proposer } from "./proposer.ts";
 import { RequestQueue } from "./request-queue.ts";
 import { isCounted, ThreePhases } from "./three-phases.ts";
 import { Window } from "./window.ts";
+
+/** What had waited for a batch that is executed now. */
+export interface ExecutedWaits {
+  /** How long the number, since it prepared, or the oldest of the requests in it had waited here, in milliseconds. */
+  readonly waitedMs: number;
+  /** Requests that the primary was held to here and that have their output now. */
+  readonly served: readonly ServedRequest[];
+  /** Whether it prepared here in this view: it was not learned from others later. */
+  readonly isOrderedHere: boolean;
+}
 
 /** The normal case (OSDI'99 §4.2): three phases over the window (h, h+L] of the current view. */
 export class Ordering {
@@ -97,6 +108,10 @@ export class Ordering {
     const unexecuted = this.#phases.unexecuted.oldestAtMs;
     if (requests === undefined || unexecuted === undefined) return requests ?? unexecuted;
     return Math.min(requests, unexecuted);
+  }
+  /** How many requests the primary is held to (protocol rule 7.4). */
+  get clockedCount(): number {
+    return this.#queue.clockedCount;
   }
   /** What prepared here above h, in any view, ascending by number (OSDI'99 §4.4, set P). */
   get preparedCertificates(): PreparedCertificate[] {
@@ -233,9 +248,6 @@ export class Ordering {
 
   /**
    * The batch at `seq` was executed here.
-   *
-   * @returns how long the number, since it prepared, or the oldest of the requests that have their output now had waited
-   *   here, in milliseconds.
    */
   onExecuted(
     seq: SequenceNumber,
@@ -243,11 +255,13 @@ export class Ordering {
     progress: ExecutionProgress,
     atMs: number,
     out: Outbox,
-  ): number {
-    const requestsMs = this.#queue.onExecuted(seq, requests, progress, atMs);
-    const preparedAtMs = this.#phases.unexecuted.end(seq) ?? atMs;
+  ): ExecutedWaits {
+    const served = this.#queue.onExecuted(seq, requests, progress, atMs);
+    const preparedAtMs = this.#phases.unexecuted.end(seq);
     this.#propose(atMs, out);
-    return Math.max(requestsMs, atMs - preparedAtMs);
+    let sinceMs = preparedAtMs ?? atMs;
+    for (const request of served) sinceMs = Math.min(sinceMs, request.sinceMs);
+    return { waitedMs: atMs - sinceMs, served, isOrderedHere: preparedAtMs !== undefined };
   }
 
   /** Requests that the primary ought to have ordered since `atMs` or longer, oldest first. */

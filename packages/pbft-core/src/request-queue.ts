@@ -11,6 +11,7 @@ import {
   type RequestNumber,
   type RequestStanding,
   type SequenceNumber,
+  type ServedRequest,
   type SessionId,
   type SessionProgress,
   type VerifiedRequest,
@@ -25,6 +26,9 @@ export interface RequestQueueLimits {
   /** As many requests are clocked as a loaded primary clears in half a time-out (protocol rule 7.4). */
   readonly clockedMax: number;
 }
+
+/** What most batches find: nobody had to complain. */
+const NONE_SERVED: readonly ServedRequest[] = [];
 
 /** The caps on one batch, of genesis. */
 export type BatchLimits = Pick<Limits, "batchRequestsMax" | "batchBytesMax" | "batchOperationsMax">;
@@ -93,6 +97,11 @@ export class RequestQueue {
       { of: "sessions of pending requests", size: this.#sessions.size, max: this.#byDigest.size },
       { of: "ready requests", size: this.#ready.size, max: this.#byDigest.size },
     ];
+  }
+
+  /** How many requests have a clock: their turn it is. */
+  get clockedCount(): number {
+    return this.#clocks.size;
   }
 
   /** Since when the oldest request whose turn it is has been waiting. */
@@ -186,19 +195,15 @@ export class RequestQueue {
   /**
    * The batch at `seq` was executed: what has its output leaves; what had no effect waits for its turn again.
    *
-   * @returns how long the oldest of those that leave had waited, in milliseconds.
+   * @returns those that leave and had a clock.
    */
   onExecuted(
     seq: SequenceNumber,
     requests: readonly DigestedRequest[],
     progress: ExecutionProgress,
     atMs: number,
-  ): number {
-    let waitedMs = 0;
-    for (const digest of progress.answered) {
-      const pending = this.#byDigest.get(digest);
-      if (pending !== undefined) waitedMs = Math.max(waitedMs, atMs - (this.#remove(pending) ?? atMs));
-    }
+  ): readonly ServedRequest[] {
+    const served = this.#removeAnswered(progress.answered);
     for (const { digest } of requests) {
       const pending = this.#byDigest.get(digest);
       if (pending?.proposedAt === undefined || pending.proposedAt > seq) continue;
@@ -211,7 +216,7 @@ export class RequestQueue {
         this.#endClock(pending);
       }
     this.#expireRegistrations(seq);
-    return waitedMs;
+    return served;
   }
 
   /** A view was entered: nothing counts as proposed in it, and everything has the time-out of the new primary. */
@@ -223,6 +228,18 @@ export class RequestQueue {
     }
     for (const queue of this.#sessions.values()) this.#promoteFrom(queue, atMs);
     this.#clocks.restart(atMs);
+  }
+
+  #removeAnswered(answered: readonly Digest[]): readonly ServedRequest[] {
+    let served: ServedRequest[] | undefined;
+    for (const digest of answered) {
+      const pending = this.#byDigest.get(digest);
+      const sinceMs = pending === undefined ? undefined : this.#remove(pending);
+      if (pending === undefined || sinceMs === undefined) continue;
+      served ??= [];
+      served.push({ client: pending.client, sinceMs });
+    }
+    return served ?? NONE_SERVED;
   }
 
   /**

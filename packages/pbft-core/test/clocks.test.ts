@@ -34,8 +34,14 @@ class Clocked {
   add(request: VerifiedRequest, atMs: number, standing = executable): string {
     return this.queue.add(request, standing, atMs, false);
   }
-  executed(seq: number, atMs: number, progress: ExecutionProgress, requests: readonly VerifiedRequest[] = []): number {
-    return this.queue.onExecuted(seqOf(seq), requests, progress, atMs);
+  /** @returns how long each of those had waited that leave and had a clock. */
+  executed(
+    seq: number,
+    atMs: number,
+    progress: ExecutionProgress,
+    requests: readonly VerifiedRequest[] = [],
+  ): number[] {
+    return this.queue.onExecuted(seqOf(seq), requests, progress, atMs).map(({ sinceMs }) => atMs - sinceMs);
   }
   get oldest(): number | undefined {
     return this.queue.oldestAtMs;
@@ -116,14 +122,14 @@ describe("which requests have a clock (protocol rule 7.4)", () => {
     expect(clocked.queue.waitingSince(100, 9)).to.deep.equal([requestOf(1, { client: "other" }).request]);
   });
 
-  it("the clock of what is executed ends, and says how long the oldest had waited", () => {
+  it("the clock of what is executed ends, and says how long each had waited", () => {
     const clocked = new Clocked();
     const [first, second] = [requestOf(1), requestOf(1, { session: "another" })];
     clocked.add(first, 10);
     clocked.add(second, 25);
-    expect(clocked.executed(1, 40, progressOf([first, second]), [first, second])).to.equal(30);
+    expect(clocked.executed(1, 40, progressOf([first, second]), [first, second])).to.deep.equal([30, 15]);
     expect(clocked.oldest).to.equal(undefined);
-    expect(clocked.executed(2, 90, progressOf([requestOf(5)])), "unknown here").to.equal(0);
+    expect(clocked.executed(2, 90, progressOf([requestOf(5)])), "unknown here").to.deep.equal([]);
   });
 
   it("what was ordered without effect keeps its clock", () => {
@@ -169,7 +175,7 @@ describe("how many requests have a clock", () => {
     clocked.add(other, 10);
     clocked.executed(1, 20, progressOf([requestOf(1)], { expected: 2 }));
     expect(clocked.add(requestOf(2), 25), "no room").to.equal("known");
-    expect(clocked.executed(2, 30, progressOf([other]))).to.equal(20);
+    expect(clocked.executed(2, 30, progressOf([other]))).to.deep.equal([20]);
     expect(clocked.oldest).to.equal(undefined);
     expect(clocked.add(requestOf(2), 40)).to.equal("known");
     expect(clocked.oldest).to.equal(40);
@@ -189,8 +195,8 @@ describe("numbers that prepared and are not executed (protocol rule 7.4)", () =>
     scene.nowMs = 2_000;
     scene.commits([0, 2], batch.digest);
     expect(scene.ordering.oldestWaitAtMs, "delivered").to.equal(1_500);
-    const waitedMs = scene.ordering.onExecuted(seqOf(1), [], progressOf([]), scene.nowMs, scene.out);
-    expect([scene.ordering.oldestWaitAtMs, waitedMs]).to.deep.equal([undefined, 500]);
+    const { waitedMs, isOrderedHere } = scene.ordering.onExecuted(seqOf(1), [], progressOf([]), scene.nowMs, scene.out);
+    expect([scene.ordering.oldestWaitAtMs, waitedMs, isOrderedHere]).to.deep.equal([undefined, 500, true]);
   });
 
   it("the oldest of them and of the requests counts", () => {
@@ -200,8 +206,10 @@ describe("numbers that prepared and are not executed (protocol rule 7.4)", () =>
     scene.nowMs = 1_500;
     scene.prePrepare(batch).prepares([2], batch.digest);
     expect(scene.ordering.oldestWaitAtMs).to.equal(1_000);
-    scene.ordering.onExecuted(seqOf(2), [], progressOf([waiting]), scene.nowMs, scene.out);
+    const waits = scene.ordering.onExecuted(seqOf(2), [], progressOf([waiting]), scene.nowMs, scene.out);
     expect(scene.ordering.oldestWaitAtMs).to.equal(1_500);
+    expect([waits.waitedMs, waits.isOrderedHere], "it did not prepare here").to.deep.equal([500, false]);
+    expect(waits.served).to.deep.equal([{ client: waiting.request.client, sinceMs: 1_000 }]);
   });
 
   it("begin again in the next view, only when they prepare in it", () => {

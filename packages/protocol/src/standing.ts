@@ -33,6 +33,13 @@ export interface EvictedSession {
   readonly session: SessionId;
 }
 
+/** A request that the primary was held to, and that has its output now. */
+export interface ServedRequest {
+  readonly client: PublicKey;
+  /** When its clock began here (protocol rule 7.4). */
+  readonly sinceMs: number;
+}
+
 /** What executing a batch changed for the requests that wait. */
 export interface ExecutionProgress {
   /** Digests of the batch's requests that have their output now. Those without (a number ahead) stay pending. */

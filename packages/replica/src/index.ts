@@ -3,6 +3,7 @@
  *
  * @packageDocumentation
  */
+export { isVerdict, type LeaveCause } from "@quorate/view-change";
 export { BACKLOG_BATCHES_PER_SENDER_MAX, BACKLOG_PER_SENDER_MAX, Backlog, type EarlyMessage } from "./backlog.ts";
 export { describeReplicaFrame } from "./describe-frame.ts";
 export { describeStep } from "./describe-step.ts";

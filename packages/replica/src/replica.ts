@@ -11,11 +11,13 @@ import {
   invariant,
   memberOf,
   nextSequenceNumber,
+  primaryOf,
   type Rejection,
   type ReplicaId,
   type ReplicaMessage,
   type Request,
   type SequenceNumber,
+  type ServedRequest,
   sequenceNumber,
   type ThreePhaseMessage,
   type Verified,
@@ -24,9 +26,10 @@ import {
   type VerifiedEnvelope,
   type VerifiedNewView,
   type ViewNumber,
+  viewNumber,
 } from "@quorate/protocol";
 import { GapFiller } from "@quorate/state-transfer";
-import { type ViewChangeStep, ViewChanging } from "@quorate/view-change";
+import { isVerdict, type LeaveCause, PrimaryJudge, type ViewChangeStep, ViewChanging } from "@quorate/view-change";
 import { Backlog } from "./backlog.ts";
 import type { ReplicaEvent } from "./events.ts";
 import { PrimaryWatch } from "./primary-watch.ts";
@@ -52,12 +55,16 @@ export class Replica {
   readonly #gapFiller: GapFiller;
   readonly #viewChanging: ViewChanging;
   readonly #primaryWatch = new PrimaryWatch();
+  readonly #primaryJudge: PrimaryJudge;
   readonly #backlog = new Backlog();
   readonly #statusExchange: StatusExchange;
   readonly #recovered: readonly VerifiedCommittedEntry[];
   /** Handed out for execution and not yet executed. */
   readonly #executing = new Map<SequenceNumber, Decision>();
   #executed: SequenceNumber;
+  /** The view that it left another one for, or entered. */
+  #target: ViewNumber;
+  #leaveCause: LeaveCause | "followed" = "followed";
 
   constructor(options: ReplicaOptions, base: Base, recovery?: Recovery) {
     this.#options = options;
@@ -68,6 +75,8 @@ export class Replica {
     const composer = options.viewChangeComposer;
     this.#viewChanging = new ViewChanging({ ...options, composer, nullDigest }, base, recovery?.views);
     this.#checkpointing = new Checkpointing({ signer, windowSize, interval }, base);
+    this.#target = this.#viewChanging.target;
+    this.#primaryJudge = new PrimaryJudge(options, base.membership);
     this.#gapFiller = new GapFiller({ signer, epoch: base.membership.epoch, retryAfterMs: 4 * statusIntervalMs });
     this.#parts = {
       membership: base.membership,
@@ -116,6 +125,11 @@ export class Replica {
   /** The view it moves to, as `status` says. */
   get target(): ViewNumber {
     return this.#viewChanging.target;
+  }
+
+  /** Why it gave up a view, when `target` moved last; `followed`: a later view had begun without it. */
+  get leaveCause(): LeaveCause | "followed" {
+    return this.#leaveCause;
   }
 
   /**
@@ -272,10 +286,19 @@ export class Replica {
     this.#executing.delete(seq);
     this.#executed = seq;
     const { requests } = decision.batch;
-    const waitedMs = this.#ordering.onExecuted(seq, requests, progress, atMs, out);
+    const waits = this.#ordering.onExecuted(seq, requests, progress, atMs, out);
     // Null batches say nothing about what a view can do.
-    if (requests.length > 0 && decision.certificate.view === this.#ordering.view)
-      this.#viewChanging.onProgress(waitedMs);
+    if (requests.length === 0 || decision.certificate.view !== this.#ordering.view) return;
+    this.#viewChanging.onProgress(waits.waitedMs);
+    if (waits.isOrderedHere) this.#judgePrimary(decision, waits.served, atMs, out);
+  }
+
+  /** A backup holds the primary to what others could do, too; the primary learns from itself what that is. */
+  #judgePrimary({ batch }: Decision, served: readonly ServedRequest[], atMs: number, out: Effect[]): void {
+    if (!this.#viewChanging.isSettled) return;
+    const verdict = this.#primaryJudge.onExecuted(batch, served, atMs, this.#viewChanging.timeOutMs);
+    if (verdict === undefined || this.#ordering.isPrimary) return;
+    this.#follow(this.#viewChanging.onJudged(verdict), atMs, out);
   }
 
   #onTimeout(event: Extract<ReplicaEvent, { type: "timeout" }>, atMs: number, out: Effect[]): void {
@@ -342,6 +365,7 @@ export class Replica {
       if (step.type === "enter") return this.#enterView(step.newView, atMs, out);
       this.#ordering.leaveView(out);
       this.#primaryWatch.stop(out);
+      this.#afterLeaving(step.target, step.cause);
       const prepared = this.#ordering.preparedCertificates;
       step = this.#viewChanging.leave(step, { stable: this.#checkpointing.stable, prepared }, out);
     }
@@ -363,8 +387,17 @@ export class Replica {
     if (this.#executed >= this.#ordering.lastOfView) this.#follow(this.#viewChanging.onTurnOver(), atMs, out);
   }
 
+  #afterLeaving(target: ViewNumber, cause: LeaveCause | "followed"): void {
+    this.#target = target;
+    this.#leaveCause = cause;
+    this.#primaryJudge.onLeft(primaryOf(this.#parts.membership, viewNumber(target - 1)), isVerdict(cause));
+  }
+
   #enterView(newView: VerifiedNewView, atMs: number, out: Effect[]): void {
+    // Others left without it: it was cut off, or slower than they.
+    if (this.#viewChanging.target > this.#target) this.#afterLeaving(this.#viewChanging.target, "followed");
     this.#primaryWatch.stop(out);
+    this.#primaryJudge.onEntered(atMs);
     this.#statusExchange.onNewView();
     this.#afterOrdering(this.#ordering.enterView(newView, atMs, out), out);
     for (const request of this.#ordering.pendingRequests()) this.#passOn(request, out);
@@ -373,6 +406,7 @@ export class Replica {
 
   /** A backup holds the primary to what waits (protocol rule 7.4). */
   #watchPrimary(atMs: number, out: Effect[]): void {
+    this.#primaryJudge.onStep(this.#ordering.clockedCount > 0, atMs);
     if (this.#ordering.isPrimary || !this.#viewChanging.isSettled) return;
     this.#primaryWatch.watch(this.#ordering.oldestWaitAtMs, atMs, this.#viewChanging.timeOutMs, out);
   }

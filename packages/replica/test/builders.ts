@@ -42,8 +42,8 @@ export const VIEW_CHANGE_MS = 1_000;
 
 export const membership: Membership = cast.membersOf();
 /** The one request of a session of its own. */
-export function requestOf(label: string): VerifiedRequest {
-  return cast.clientOf().signOperations({
+export function requestOf(label: string, client?: string): VerifiedRequest {
+  return cast.clientOf(client).signOperations({
     session: sessionId(digestOf(label)),
     number: requestNumber(1),
     operations: [new TextEncoder().encode(label)],
@@ -161,6 +161,9 @@ export class Node {
 
   get status(): Replica["status"] {
     return this.#replica.status;
+  }
+  get leaveCause(): Replica["leaveCause"] {
+    return this.#replica.leaveCause;
   }
   receive({ from, frame }: Packet): void {
     // As a host does: who has the answer does not order again.

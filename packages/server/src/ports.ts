@@ -6,7 +6,9 @@ import type {
   ReplicaId,
   ServerFrame,
   TimerName,
+  ViewNumber,
 } from "@quorate/protocol";
+import type { LeaveCause } from "@quorate/replica";
 
 /** The world around a `ReplicaHost`, real or simulated. Nothing here calls back before it returns. */
 export interface HostPorts {
@@ -32,8 +34,7 @@ export interface HostObserver {
   /** The low watermark moved. */
   onStable?(seq: number): void;
   onEvidence?(evidence: Evidence): void;
-  /** A view was given up, or entered. */
-  onViewChange?(what: "started" | "entered"): void;
+  onViewChange?(turn: ViewTurn): void;
   /** The log was flushed; `tookMs` since that was asked for. */
   onLogFlushed?(tookMs: number): void;
   onRejection?(rejection: IngressRejection): void;
@@ -51,6 +52,10 @@ export interface HandOverAnswer {
   /** Of `view`. */
   readonly primary: ReplicaId;
 }
+/** A view was given up for another one, or one was entered. */
+export type ViewTurn =
+  | { readonly type: "started"; readonly target: ViewNumber; readonly cause: LeaveCause | "followed" }
+  | { readonly type: "entered"; readonly view: ViewNumber };
 
 /** For observers: what one batch was. */
 export interface ExecutedBatch {

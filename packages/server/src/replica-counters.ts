@@ -1,4 +1,4 @@
-import type { ExecutedBatch, HostObserver, IngressRejection } from "./ports.ts";
+import type { ExecutedBatch, HostObserver, IngressRejection, ViewTurn } from "./ports.ts";
 
 /** Every reason to drop an input; the compiler sees to it that none is missing. */
 const REJECTION_CODES: Readonly<Record<IngressRejection["code"], true>> = {
@@ -69,8 +69,8 @@ export class ReplicaCounters implements Required<Omit<HostObserver, "onEvidence"
   onRejection({ code }: IngressRejection): void {
     this.#rejections.set(code, (this.#rejections.get(code) ?? 0) + 1);
   }
-  onViewChange(what: "started" | "entered"): void {
-    if (what === "started") this.viewChangesStarted += 1;
+  onViewChange({ type }: ViewTurn): void {
+    if (type === "started") this.viewChangesStarted += 1;
     else this.viewsEntered += 1;
   }
   onLogFlushed(tookMs: number): void {

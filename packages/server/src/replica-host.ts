@@ -312,9 +312,9 @@ export class ReplicaHost {
 
   #observeView(): void {
     const { observer } = this.#options;
-    const { view, target } = this.#replica;
-    if (target > this.#target) observer.onViewChange?.("started");
-    if (view > this.#view) observer.onViewChange?.("entered");
+    const { view, target, leaveCause: cause } = this.#replica;
+    if (target > this.#target) observer.onViewChange?.({ type: "started", target, cause });
+    if (view > this.#view) observer.onViewChange?.({ type: "entered", view });
     this.#target = target;
     this.#view = view;
   }

@@ -11,7 +11,7 @@ import {
   type ReplicaId,
   type TimerName,
 } from "@quorate/protocol";
-import type { ReplicaStatus } from "@quorate/replica";
+import { isVerdict, type ReplicaStatus } from "@quorate/replica";
 import type { Service } from "@quorate/state-machine";
 import { lockFolder, openStore, type ReplicaStore, StorageError } from "@quorate/storage";
 import type { Endpoint } from "@quorate/transport";
@@ -21,7 +21,7 @@ import { type EvidenceDocument, evidenceDocumentOf } from "./evidence-document.t
 import { exposition, type MetricFamily } from "./exposition.ts";
 import type { HostSettings } from "./host-settings.ts";
 import { type KeptEvidenceList, pieceOf } from "./kept-evidence.ts";
-import type { HostPorts, IngressRejection } from "./ports.ts";
+import type { HostPorts, IngressRejection, ViewTurn } from "./ports.ts";
 import { type Readiness, readinessOf } from "./readiness.ts";
 import { ReplicaCounters } from "./replica-counters.ts";
 import type { ReplicaFolder } from "./replica-folder.ts";
@@ -166,7 +166,7 @@ class ReplicaProcess implements RunningReplica {
       ports: this.#ports(),
       observer: {
         onExecuted: (executed) => this.#counters.onExecuted(executed),
-        onViewChange: (what) => this.#counters.onViewChange(what),
+        onViewChange: (turn) => this.#onViewChange(turn),
         onLogFlushed: (tookMs) => this.#counters.onLogFlushed(tookMs),
         onStable: (seq) => {
           this.#counters.onStable();
@@ -310,6 +310,16 @@ class ReplicaProcess implements RunningReplica {
         this.#timers.delete(timer);
       },
     };
+  }
+
+  #onViewChange(turn: ViewTurn): void {
+    const { log } = this.#options;
+    this.#counters.onViewChange(turn);
+    if (turn.type === "entered") return log.info({ view: turn.view }, "view entered");
+    const { target, cause } = turn;
+    // Those who come after others say nothing that the others do not say.
+    const level = cause === "failed" || isVerdict(cause) ? "warn" : "info";
+    log[level]({ target, cause }, "view given up");
   }
 
   #onRejection(rejection: IngressRejection): void {

@@ -69,7 +69,7 @@ const status: MetricSource["status"] = {
   lowWatermark: seqOf(16),
   highWatermark: seqOf(32),
   pendingRequests: 3,
-  viewsLeft: { failed: 1, joined: 2, "handed-over": 3, rotated: 4 },
+  viewsLeft: { failed: 2, joined: 1, slow: 3, unfair: 0, "handed-over": 5, rotated: 4 },
   isStranded: false,
 };
 const traffic = { framesIn: 1, bytesIn: 2, framesOut: 3, bytesOut: 4, queueFull: 5, tooLarge: 6, down: 7 };
@@ -150,6 +150,7 @@ describe("the metrics of a replica", () => {
     expect(metricOf(families, "quorate_view_timeout_seconds")).to.equal(2.5);
     expect(metricOf(families, "quorate_event_loop_active_seconds_total")).to.equal(0.5);
     expect(metricOf(families, "process_start_time_seconds")).to.equal(1.5);
+    expect(metricOf(families, "quorate_views_left_total", { cause: "slow" })).to.equal(3);
     expect(metricOf(families, "quorate_primary")).to.equal(1);
     expect(metricOf(families, "quorate_ready")).to.equal(0);
     expect(metricOf(families, "quorate_target_view")).to.equal(2);
@@ -167,9 +168,9 @@ describe("the metrics of a replica", () => {
     const before = familiesOf(counters);
     counters.onRejection({ code: "vote.conflicting", from: replicaId(2), seq: seqOf(1) });
     counters.onExecuted({ seq: 1, batchDigest: "", historyDigest: "", requests: 3 });
-    counters.onViewChange("started");
-    counters.onViewChange("started");
-    counters.onViewChange("entered");
+    for (const cause of ["slow", "joined"] as const)
+      counters.onViewChange({ type: "started", target: viewNumber(1), cause });
+    counters.onViewChange({ type: "entered", view: viewNumber(1) });
     counters.onLogFlushed(250);
     counters.onStable();
     const after = familiesOf(counters);

@@ -3,5 +3,7 @@
  *
  * @packageDocumentation
  */
+export * from "./leave-cause.ts";
+export * from "./primary-judge.ts";
 export * from "./time-out.ts";
 export * from "./view-changing.ts";

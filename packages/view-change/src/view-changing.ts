@@ -32,6 +32,7 @@ import {
   weakQuorumSize,
 } from "@quorate/protocol";
 import { composeNewView } from "./compose-new-view.ts";
+import type { LeaveCause, Verdict } from "./leave-cause.ts";
 import { TimeOut, type TimeOutOptions } from "./time-out.ts";
 
 export interface ViewChangingOptions extends TimeOutOptions {
@@ -41,17 +42,6 @@ export interface ViewChangingOptions extends TimeOutOptions {
   /** The digest of the null batch. */
   readonly nullDigest: Digest;
 }
-
-/** Why a view was left: only the first two count as its failure. */
-export type LeaveCause =
-  /** Its time-out passed, or its NEW-VIEW was a lie. */
-  | "failed"
-  /** f+1 others had left it. */
-  | "joined"
-  /** Its primary asked to be relieved. */
-  | "handed-over"
-  /** Its primary had had its turn. */
-  | "rotated";
 
 /** What the log held of views; see `ViewChanging` and protocol rule 8.2. */
 export interface RestoredViews {
@@ -104,7 +94,14 @@ export class ViewChanging {
   #handOver: VerifiedEnvelope<HandOver> | undefined;
   /** Left because others had, which counted as a failure: it may turn out that it was none. */
   #joinedFrom: ViewNumber | undefined;
-  readonly #left: Record<LeaveCause, number> = { failed: 0, joined: 0, "handed-over": 0, rotated: 0 };
+  readonly #left: Record<LeaveCause, number> = {
+    failed: 0,
+    joined: 0,
+    slow: 0,
+    unfair: 0,
+    "handed-over": 0,
+    rotated: 0,
+  };
 
   constructor(options: ViewChangingOptions, base: Base, restored?: RestoredViews) {
     this.#options = options;
@@ -196,6 +193,11 @@ export class ViewChanging {
   onFailed(): ViewChangeStep {
     this.#timeOut.onFailed();
     return this.#toNext("failed");
+  }
+
+  /** The view's primary was judged. That says nothing against the time-out: it stays what it is. */
+  onJudged(verdict: Verdict): ViewChangeStep {
+    return this.#toNext(verdict);
   }
 
   /**

@@ -44,6 +44,8 @@ export interface ByzantineTools {
   /** In milliseconds: the first time-out of a view. */
   readonly viewChangeMs: number;
   readonly prng: Prng;
+  /** Virtual milliseconds. */
+  nowMs(): number;
   /** Something worth counting was done. */
   mark(name: string): void;
 }

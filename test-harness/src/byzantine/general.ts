@@ -1,5 +1,12 @@
-import { outputLeafOf, outputsRootOf } from "@quorate/crypto";
-import { type Batch, type ReplicaFrame, type Reply, type ServerFrame, timestampMs } from "@quorate/protocol";
+import { outputLeafOf, outputsRootOf, requestDigest } from "@quorate/crypto";
+import {
+  type Batch,
+  type Digest,
+  type ReplicaFrame,
+  type Reply,
+  type ServerFrame,
+  timestampMs,
+} from "@quorate/protocol";
 import type { Prng } from "../prng.ts";
 import { type ByzantineActor, type ByzantineTools, flipped, HONEST } from "./actor.ts";
 
@@ -25,6 +32,31 @@ export function starvesOneClient({ mark }: ByzantineTools): ByzantineActor {
       victim ??= frame.request.client;
       if (frame.request.client !== victim) return true;
       mark("request dropped");
+      return false;
+    },
+  };
+}
+
+/** The most requests whose arrival one that delays them remembers. */
+const DELAYED_MAX = 1024;
+
+/** Hears each request of one client only when backups have waited for it for nearly as long as they wait, for ever. */
+export function delaysOneClient({ viewChangeMs, prng, hasher, cluster, nowMs, mark }: ByzantineTools): ByzantineActor {
+  const delayMs = viewChangeMs * prng.between(0.6, 0.95);
+  const heardAtMs = new Map<Digest, number>();
+  let victim: string | undefined;
+  return {
+    ...HONEST,
+    hears: (frame) => {
+      if (frame.type !== "request") return true;
+      victim ??= frame.request.client;
+      if (frame.request.client !== victim) return true;
+      const digest = requestDigest(hasher, cluster, frame.request);
+      const firstMs = heardAtMs.get(digest) ?? nowMs();
+      if (heardAtMs.size >= DELAYED_MAX) heardAtMs.clear();
+      heardAtMs.set(digest, firstMs);
+      if (nowMs() - firstMs >= delayMs) return true;
+      mark("request kept back");
       return false;
     },
   };

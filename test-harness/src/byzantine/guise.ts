@@ -54,6 +54,7 @@ export class Guise {
       windowSize,
       viewChangeMs: timeouts.viewChangeMs,
       prng,
+      nowMs: () => world.clock.nowMs,
       mark: (name) => world.marks.add(`byzantine: ${name}`),
     });
   }

@@ -69,21 +69,10 @@ export function equivocates(tools: ByzantineTools): ByzantineActor {
   };
 }
 
-/** Frames that a slow primary keeps back: its share of a run, for nobody replaces one that is slow but never late. */
-const DELAYED_MAX = 60;
-
-/** Keeps proposals back for nearly as long as backups wait. */
+/** Keeps each proposal back for nearly as long as backups wait, for ever. */
 export function delaysProposals(tools: ByzantineTools): ByzantineActor {
   const delayMs = tools.viewChangeMs * tools.prng.between(0.6, 0.95);
-  let delayed = 0;
-  return {
-    ...HONEST,
-    delayMs: (frame) => {
-      if (ownProposal(frame, tools) === undefined || delayed >= DELAYED_MAX) return 0;
-      delayed += 1;
-      return delayMs;
-    },
-  };
+  return { ...HONEST, delayMs: (frame) => (ownProposal(frame, tools) === undefined ? 0 : delayMs) };
 }
 
 /** Never sends the proposals of every third number. */

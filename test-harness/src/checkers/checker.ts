@@ -1,7 +1,7 @@
 import type { CallOutcome } from "@quorate/client-proxy";
 import type { CommittedEntry, Evidence, Fill, ReplicaFrame, ReplicaId, Reply, Request } from "@quorate/protocol";
 import type { ReplicaStatus } from "@quorate/replica";
-import type { ExecutedBatch } from "@quorate/server/host";
+import type { ExecutedBatch, ViewTurn } from "@quorate/server/host";
 import type { ExecutedOperation } from "../recording-service.ts";
 
 /** A batch as one correct replica executed it. */
@@ -36,6 +36,8 @@ export interface Checker {
   onRecovered?(replica: ReplicaId, status: ReplicaStatus): void;
   /** After each event. */
   onStatus?(replica: ReplicaId, status: ReplicaStatus): void;
+  /** It gives a view up, or enters one. */
+  onViewChange?(replica: ReplicaId, turn: ViewTurn): void;
   /** Now and then after an event: how full everything bounded is at a replica or a client. */
   onFills?(end: string, fills: readonly Fill[]): void;
   onStable?(replica: ReplicaId, seq: number): void;
@@ -43,6 +45,8 @@ export interface Checker {
   onSent?(from: ReplicaId, frame: ReplicaFrame): void;
   onReply?(from: ReplicaId, reply: Reply): void;
   onEvidence?(by: ReplicaId, evidence: Evidence): void;
+  /** Faults have ended: what was down is up again, and nothing is lost any more. */
+  onHealed?(): void;
   /** A client sends a request, perhaps again. */
   onRequest?(client: number, request: Request): void;
   onSubmitted?(client: number, call: number, operation: Uint8Array): void;
