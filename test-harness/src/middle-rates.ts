@@ -16,6 +16,7 @@ export const MIDDLE_RATES: MiddleRates = {
   operations: 20,
   checkpointInterval: 8,
   windowSize: 24,
+  rotateEveryBatches: 0,
   pipelineDepthMax: 4,
   batchRequestsMax: 4,
   requestOperationsMax: 3,

@@ -236,7 +236,7 @@ export class Simulation {
       ),
       new DurabilityChecker(),
       new ValidityChecker(hasher, cluster, clients, (client) => !isCorrect(client)),
-      new ViewsChecker((view) => !byzantine.has(primaryOf(membership, view))),
+      new ViewsChecker((view) => !byzantine.has(primaryOf(membership, view)), this.#options.rotateEveryBatches > 0),
       new ClientHistoryChecker(() => clock.nowMs, isCorrect),
     ];
   }

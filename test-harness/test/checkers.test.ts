@@ -112,6 +112,9 @@ describe("The checker of views", () => {
     const last = (CORRECT_LEFT_MAX / 3) * 4;
     violation(undefined, () => checker.onStatus(R0, status({ view: viewNumber(last) })));
     violation("views.correct-primaries-left", () => checker.onStatus(R1, status({ view: viewNumber(last + 2) })));
+    const inTurns = new ViewsChecker(isCorrect, true);
+    inTurns.onHealed();
+    violation(undefined, () => inTurns.onStatus(R1, status({ view: viewNumber(last + 2) })));
     judges(checker, 2, CORRECT_JUDGED_MAX);
     violation("views.correct-primaries-judged", () => judges(checker, 2, 1));
   });

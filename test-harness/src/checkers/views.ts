@@ -17,13 +17,16 @@ export const CORRECT_JUDGED_MAX = 6;
 /** Stability: once faults have ended, primaries that are correct lose their place a bounded number of times. */
 export class ViewsChecker implements Checker {
   readonly #isPrimaryCorrect: (view: ViewNumber) => boolean;
+  readonly #takesTurns: boolean;
   readonly #judged = new Map<ReplicaId, number>();
   #highest = viewNumber(0);
   #correctLeft = 0;
   #isHealed = false;
 
-  constructor(isPrimaryCorrect: (view: ViewNumber) => boolean) {
+  /** @param takesTurns whether genesis lets primaries take turns: then views end by themselves, however many. */
+  constructor(isPrimaryCorrect: (view: ViewNumber) => boolean, takesTurns = false) {
     this.#isPrimaryCorrect = isPrimaryCorrect;
+    this.#takesTurns = takesTurns;
   }
 
   onHealed(): void {
@@ -39,6 +42,7 @@ export class ViewsChecker implements Checker {
   }
 
   onStatus(replica: ReplicaId, { view }: ReplicaStatus): void {
+    if (this.#takesTurns) return;
     for (; this.#highest < view; this.#highest = viewNumber(this.#highest + 1))
       if (this.#isHealed && this.#isPrimaryCorrect(this.#highest)) this.#correctLeft += 1;
     const correctLeft = this.#correctLeft;
