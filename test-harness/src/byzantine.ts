@@ -1,5 +1,6 @@
 import { type ByzantineActor, type ByzantineTools, type CreateActor, HONEST } from "./byzantine/actor.ts";
 import { badBatches, emptyBatches, wrongTimes } from "./byzantine/batches.ts";
+import { falseMutes } from "./byzantine/false-mutes.ts";
 import {
   corruptBodies,
   replays,
@@ -75,6 +76,7 @@ export const BYZANTINE_BEHAVIOURS = [
   "view-change-storms",
   "false-view-changes",
   "two-view-changes",
+  "false-mutes",
 ] as const;
 
 interface Behaviour {
@@ -112,6 +114,7 @@ const BEHAVIOURS: Readonly<Record<ByzantineBehaviour, Behaviour>> = {
   "view-change-storms": { role: "anyone", create: viewChangeStorms },
   "false-view-changes": { role: "next-primary", create: falseViewChanges },
   "two-view-changes": { role: "next-primary", create: twoViewChanges },
+  "false-mutes": { role: "anyone", create: falseMutes },
 };
 
 export function roleOf(behaviour: ByzantineBehaviour): ByzantineRole {

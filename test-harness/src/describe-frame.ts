@@ -21,6 +21,10 @@ export function describeFrame(frame: ReplicaFrame | ClientFrame | ServerFrame): 
       return describeMessage(frame.viewChange.envelope.message);
     case "new-view":
       return describeMessage(frame.newView.envelope.message);
+    case "query-stable":
+      return describeMessage(frame.envelope.message);
+    case "reply-stable":
+      return describeMessage(frame.reply.envelope.message);
     case "reply":
       return `reply n${frame.reply.statement.seq} ${short(frame.reply.session)}#${frame.reply.number}`;
     case "refused":
@@ -53,6 +57,10 @@ function describeMessage(message: ReplicaMessage): string {
       return `new-view v${message.view} n${message.start}+${message.digests.length}`;
     case "hand-over":
       return `hand-over v${message.view}`;
+    case "query-stable":
+      return `query-stable ${short(message.nonce)} n${message.until} v${message.view}`;
+    case "reply-stable":
+      return `reply-stable ${short(message.nonce)} n${message.stable.seq} v${message.view}`;
   }
 }
 

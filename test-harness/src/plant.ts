@@ -8,6 +8,8 @@ import type { MemoryStore } from "@quorate/storage/memory";
 export interface Plant {
   /** What is left of a store after a crash; `crashed` is what should be, `createEmpty` makes one without anything. */
   readonly recoveredStore?: (crashed: MemoryStore, createEmpty: () => MemoryStore) => MemoryStore;
+  /** A replica whose disk was lost takes the new one for its first, and votes. */
+  readonly forgetsLosses?: boolean;
   /** The store that a replica sees; `later` runs a task after the current one. */
   readonly store?: (store: ReplicaStore, later: (task: () => void) => void) => ReplicaStore;
   /** The service of all replicas, below what records its executions: bugs that the record takes for truth. */

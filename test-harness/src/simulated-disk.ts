@@ -1,3 +1,4 @@
+import type { Digest } from "@quorate/protocol";
 import type { ReplicaStore } from "@quorate/storage";
 import { createMemoryStore, type MemoryStore } from "@quorate/storage/memory";
 import type { Marks } from "./marks.ts";
@@ -31,7 +32,7 @@ export class SimulatedDisk {
   readonly #prng: Prng;
   readonly #marks: Marks;
   readonly #recovered: NonNullable<Plant["recoveredStore"]>;
-  readonly #createEmpty: () => MemoryStore;
+  readonly #createEmpty: (lossNonce?: Digest) => MemoryStore;
   #store: MemoryStore;
 
   constructor({ clock, prng, faults, marks, awake, recovered = (crashed) => crashed }: SimulatedDiskOptions) {
@@ -49,7 +50,7 @@ export class SimulatedDisk {
       dueMs = Math.max(dueMs, clock.nowMs + takesMs);
       clock.after(dueMs - clock.nowMs, () => awake(complete));
     };
-    this.#createEmpty = () => createMemoryStore({ schedule });
+    this.#createEmpty = (lossNonce) => createMemoryStore({ schedule, ...(lossNonce && { lossNonce }) });
     this.#store = this.#createEmpty();
   }
 
@@ -70,6 +71,11 @@ export class SimulatedDisk {
     if (rest < unflushedGroups) this.#marks.add("disk: unflushed state lost");
     if (rest > 0) this.#marks.add("disk: unflushed state kept");
     this.#store = this.#recovered(this.#store.disk.crash({ log, rest }), this.#createEmpty);
+  }
+
+  /** After a crash: all that was on it is gone, and another disk stands in its place. */
+  lose(lossNonce: Digest | undefined): void {
+    this.#store = this.#createEmpty(lossNonce);
   }
 
   /** The next flush fails, and with it the disk until the replica restarts. */

@@ -2,6 +2,7 @@ import { createBatchComposer, createReplicaSigner, Verifier } from "@quorate/cry
 import { kvService } from "@quorate/kv";
 import {
   type ClientFrame,
+  digest,
   type PublicKey,
   type ReplicaFrame,
   type ReplicaId,
@@ -57,6 +58,7 @@ export class SimulatedReplica {
   readonly #signer: Signer;
   readonly #disk: SimulatedDisk;
   readonly #guise: Guise;
+  readonly #losses: Prng;
   readonly #pause = new Pause();
   readonly #viewMarks: ViewMarks;
   readonly #clients: ReadonlyMap<PublicKey, number>;
@@ -87,6 +89,7 @@ export class SimulatedReplica {
       awake,
       recovered,
     });
+    this.#losses = options.prng.fork("losses");
     this.#guise = new Guise(world, options.id, this.#signer, options.prng.fork("byzantine"), options.byzantine);
     this.#viewMarks = new ViewMarks(world);
     this.#clients = new Map(cluster.clientSeeds.map((client, i) => [cluster.backend.publicKeyOf(client), i]));
@@ -186,6 +189,14 @@ export class SimulatedReplica {
   failDisk(): void {
     this.#isFlushDoomed = true;
     this.#disk.failNextFlush();
+  }
+
+  /** What the disk of a replica that is down held is gone; it comes back with another one, which says so. */
+  loseDisk(): void {
+    this.#world.note(`${this.end} lost its disk`);
+    const words = Array.from({ length: 8 }, () => this.#losses.uint32().toString(16).padStart(8, "0"));
+    this.#disk.lose(this.#options.plant.forgetsLosses === true ? undefined : digest(words.join("")));
+    this.#tell((checker) => checker.onDiskLost?.(this.id));
   }
 
   onReplicaFrame(from: number, arrival: Arrival<ReplicaFrame>): void {
@@ -313,6 +324,11 @@ export class SimulatedReplica {
         marks.add("evidence");
         if (this.isCorrect) this.#viewMarks.onEvidence(evidence);
         this.#tell((checker) => checker.onEvidence?.(this.id, evidence));
+      },
+      onMute: (mute) => {
+        if (mute !== undefined) return;
+        marks.add("mute: voted again");
+        note(`${this.end} votes again`);
       },
       onRejection: (rejection: IngressRejection) => marks.add(`rejected: ${rejection.code}`),
       onFatal: (error) => this.#onFatal(error),

@@ -1,7 +1,7 @@
 import type { SimulationOptions } from "./options.ts";
 import { Prng } from "./prng.ts";
 import { byzantineFor, faultsOfByzantine } from "./swarm-byzantine.ts";
-import { faultsFor } from "./swarm-faults.ts";
+import { faultsFor, lostDisks } from "./swarm-faults.ts";
 
 /** Every so many seeds one runs real signatures and the wire codec. */
 const REAL_SCHEME_EVERY = 20;
@@ -23,7 +23,10 @@ export function optionsForSeed(seed: number): SimulationOptions {
   const sessionWindow = prng.pick([1, 2, 4, 8]);
   const safetyMs = prng.integer(1200, 2500);
   const byzantine = byzantineFor(prng.fork("byzantine"), seed, replicas);
-  const faults = faultsFor(prng.fork("faults"), replicas, safetyMs);
+  const faults = [
+    ...faultsFor(prng.fork("faults"), replicas, safetyMs),
+    ...lostDisks(prng.fork("lost disks"), replicas, safetyMs, byzantine),
+  ];
   return {
     seed,
     replicas,

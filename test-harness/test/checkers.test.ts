@@ -339,6 +339,7 @@ function status({
     pendingRequests: 0,
     viewsLeft: { failed: 0, joined: 0, "handed-over": 0, rotated: 0 },
     isStranded: false,
+    mute: undefined,
     ...others,
   };
 }

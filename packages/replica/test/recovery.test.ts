@@ -123,6 +123,7 @@ describe("recover", () => {
         committed: [],
         ordering: { slots: [], prepared: [] },
         views: { newView: undefined, viewChange: undefined },
+        muteness: undefined,
       },
     });
   });

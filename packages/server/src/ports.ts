@@ -7,6 +7,7 @@ import type {
   ServerFrame,
   TimerName,
 } from "@quorate/protocol";
+import type { MuteStatus } from "@quorate/replica";
 
 /** The world around a `ReplicaHost`, real or simulated. Nothing here calls back before it returns. */
 export interface HostPorts {
@@ -34,6 +35,8 @@ export interface HostObserver {
   onEvidence?(evidence: Evidence): void;
   /** A view was given up, or entered. */
   onViewChange?(what: "started" | "entered"): void;
+  /** Mute after the loss of its disk, the replica knows more of what it waits for; undefined: it votes again. */
+  onMute?(mute: MuteStatus | undefined): void;
   /** The log was flushed; `tookMs` since that was asked for. */
   onLogFlushed?(tookMs: number): void;
   onRejection?(rejection: IngressRejection): void;
@@ -71,6 +74,7 @@ export type IngressRejection =
         | "ingress.bad-certificate"
         | "ingress.bad-view-change"
         | "ingress.bad-new-view"
+        | "ingress.bad-reply-stable"
         | "ingress.foreign-vote"
         | "ingress.foreign-request"
         | "ingress.over-budget"

@@ -24,6 +24,7 @@ import {
   viewNumber,
 } from "@quorate/protocol";
 import {
+  type MuteStatus,
   OutputGate,
   Replica,
   type ReplicaEvent,
@@ -90,6 +91,7 @@ export class ReplicaHost {
   /** As they were after the last step that did something. */
   #view: ViewNumber;
   #target: ViewNumber;
+  #mute: MuteStatus | undefined;
 
   /**
    * Recovers from what the store holds.
@@ -129,6 +131,7 @@ export class ReplicaHost {
     this.#replica = new Replica(replicaOptionsOf(options), base, recovery);
     this.#view = this.#replica.view;
     this.#target = this.#replica.target;
+    this.#mute = this.#replica.mute;
     this.#ingress = new Ingress({
       verifier,
       membership: this.#membership,
@@ -282,7 +285,9 @@ export class ReplicaHost {
 
   #observeView(): void {
     const { observer } = this.#options;
-    const { view, target } = this.#replica;
+    const { view, target, mute } = this.#replica;
+    if (mute !== this.#mute) observer.onMute?.(mute);
+    this.#mute = mute;
     if (target > this.#target) observer.onViewChange?.("started");
     if (view > this.#view) observer.onViewChange?.("entered");
     this.#target = target;
