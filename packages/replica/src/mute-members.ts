@@ -17,6 +17,12 @@ export interface Ground {
   readonly target: ViewNumber;
 }
 
+/** What mute members wait for. */
+interface Wanted {
+  readonly until: SequenceNumber;
+  readonly view: ViewNumber;
+}
+
 interface Grant {
   /** What the member waits for. */
   query: VerifiedEnvelope<QueryStable>;
@@ -40,6 +46,9 @@ export class MuteMembers {
   readonly #windowSize: number;
   /** Bounded by n. */
   readonly #grants = new Map<ReplicaId, Grant>();
+  // Both are asked for after each step.
+  #acceptsUntil: SequenceNumber = sequenceNumber(0);
+  #wanted: Wanted = { until: sequenceNumber(0), view: viewNumber(0) };
 
   constructor(windowSize: number) {
     this.#windowSize = windowSize;
@@ -50,15 +59,11 @@ export class MuteMembers {
   }
   /** Null batches are accepted up to here. */
   get acceptsUntil(): SequenceNumber {
-    return sequenceNumber(Math.max(0, ...[...this.#grants.values()].map(({ acceptsUntil }) => acceptsUntil)));
+    return this.#acceptsUntil;
   }
   /** The number and the view that members wait for, the highest of each. */
-  get wanted(): { readonly until: SequenceNumber; readonly view: ViewNumber } {
-    const wanted = this.granted.map(({ message }) => message);
-    return {
-      until: sequenceNumber(Math.max(0, ...wanted.map(({ until }) => until))),
-      view: viewNumber(Math.max(0, ...wanted.map(({ view }) => view))),
-    };
+  get wanted(): Wanted {
+    return this.#wanted;
   }
   /** What was granted, as the members signed it. */
   get granted(): VerifiedEnvelope<QueryStable>[] {
@@ -85,6 +90,12 @@ export class MuteMembers {
     if (!this.#isWithinBounds(message, before?.query.message, ground)) return false;
     const acceptsUntil = sequenceNumber(Math.max(before?.acceptsUntil ?? 0, message.until));
     this.#grants.set(from, { query, acceptsUntil });
+    this.#acceptsUntil = sequenceNumber(Math.max(this.#acceptsUntil, acceptsUntil));
+    const wanted = this.granted.map((grant) => grant.message);
+    this.#wanted = {
+      until: sequenceNumber(Math.max(...wanted.map((each) => each.until))),
+      view: viewNumber(Math.max(...wanted.map((each) => each.view))),
+    };
     return true;
   }
 
