@@ -1,5 +1,5 @@
 import { runBenchmark } from "./benchmark.ts";
-import { CRYPTO_HELP, HELP, parseCryptoOptions, parseOptions, UsageError } from "./options.ts";
+import { CRYPTO_HELP, HELP, parseCryptoOptions, parseOptions, type RecordOptions, UsageError } from "./options.ts";
 import { shortfalls, table } from "./report.ts";
 
 /**
@@ -16,6 +16,7 @@ export async function main(args: readonly string[]): Promise<number> {
       process.stdout.write(`${HELP}\n`);
       return 0;
     }
+    if (options.task === "record") return await record(options);
     const report = await runBenchmark(options);
     process.stdout.write(`${options.json ? JSON.stringify(report, undefined, 2) : table(report)}\n`);
     const missed = shortfalls(report).filter((text) => options.check || text.endsWith("failed"));
@@ -25,6 +26,18 @@ export async function main(args: readonly string[]): Promise<number> {
     process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`);
     return error instanceof UsageError ? 2 : 1;
   }
+}
+
+async function record({ history, json }: RecordOptions): Promise<number> {
+  // Brings the test harness along, which no measurement needs.
+  const { recordHistory } = await import("./history.ts");
+  const report = await recordHistory(history);
+  const { calls, unanswered, keys, clients, primariesKilled, seconds, file } = report;
+  const text =
+    `${calls} calls of ${clients} clients on ${keys} keys in ${seconds} s, ${unanswered} without an answer; ` +
+    `the primary was killed ${primariesKilled} times\ncheck it: node test-harness/bin/check-history.js ${file}`;
+  process.stdout.write(`${json ? JSON.stringify(report, undefined, 2) : text}\n`);
+  return 0;
 }
 
 async function runCrypto(args: readonly string[]): Promise<number> {

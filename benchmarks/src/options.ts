@@ -30,6 +30,17 @@ export interface ClusterOptions {
   readonly profile: string | undefined;
 }
 
+/** How the calls of clients are recorded; nothing is measured then. */
+export interface HistoryOptions {
+  readonly file: string;
+  readonly clients: number;
+  /** Of all clients together, beside a last read of every key. */
+  readonly calls: number;
+  readonly replicas: number;
+  /** How often the primary is killed meanwhile. */
+  readonly primaryKills: number;
+}
+
 export interface BenchOptions {
   readonly runs: readonly RunOptions[];
   readonly cluster: ClusterOptions;
@@ -37,10 +48,19 @@ export interface BenchOptions {
   readonly check: boolean;
 }
 
+/** What is asked for: measurements, or a history. */
+export type BenchTask = ({ readonly task: "measure" } & BenchOptions) | ({ readonly task: "record" } & RecordOptions);
+
+export interface RecordOptions {
+  readonly history: HistoryOptions;
+  readonly json: boolean;
+}
+
 /** The command line cannot be understood; the message says what was expected. */
 export class UsageError extends Error {}
 
 export const HELP: string = `Usage: npm run bench -- [options]
+       npm run bench -- --history FILE [--clients C] [--operations N] [--replicas N] [--kill-primary R]
        npm run bench -- crypto [--json]
 
 Measures operations of closed-loop clients against a fresh cluster of real processes on this machine.
@@ -58,6 +78,9 @@ Measures operations of closed-loop clients against a fresh cluster of real proce
   --pipeline D       proposals on the way at once (the default of a replica)
   --data DIR         make the cluster's temporary folder in DIR: the disk matters
   --profile DIR      write a CPU profile of every process to DIR
+  --history FILE     measure nothing; record what clients (4) ask and get, get, put, del, cas and incr on few keys, as
+                     one JSON object a line, for test-harness/bin/check-history.js and other checkers
+  --kill-primary R   meanwhile kill -9 the primary R times (0), and start it again
   --check            exit 1 unless the medians and rates reach the project's minimums
   --json             print JSON
   --help             print this
@@ -88,6 +111,8 @@ const FLAGS = {
   pipeline: TEXT,
   data: TEXT,
   profile: TEXT,
+  history: TEXT,
+  "kill-primary": TEXT,
   json: FLAG,
   check: FLAG,
   help: FLAG,
@@ -107,9 +132,31 @@ const OUTSTANDING: Readonly<Record<Scenario, number>> = { latency: 1, throughput
  * @returns undefined when help was asked for.
  * @throws UsageError
  */
-export function parseOptions(args: readonly string[]): BenchOptions | undefined {
+export function parseOptions(args: readonly string[]): BenchTask | undefined {
   const flags = readFlags(args, FLAGS);
   if (flags.help === true) return undefined;
+  if (flags.history !== undefined) return { task: "record", ...recordOptionsOf(flags, flags.history) };
+  if (flags["kill-primary"] !== undefined) throw new UsageError("--kill-primary is for --history");
+  return { task: "measure", ...measureOptionsOf(flags) };
+}
+
+/** The flags that `--history` takes beside itself. */
+const RECORD_FLAGS: readonly string[] = ["history", "clients", "operations", "replicas", "kill-primary", "json"];
+
+function recordOptionsOf(flags: Flags<typeof FLAGS>, file: string): RecordOptions {
+  const other = Object.keys(flags).find((name) => !RECORD_FLAGS.includes(name));
+  if (other !== undefined) throw new UsageError(`--${other} does not go with --history, which measures nothing`);
+  const history = {
+    file,
+    clients: wholeNumber("clients", flags.clients) ?? 4,
+    calls: wholeNumber("operations", flags.operations) ?? 2_000,
+    replicas: wholeNumber("replicas", flags.replicas, 4) ?? 4,
+    primaryKills: wholeNumber("kill-primary", flags["kill-primary"], 0) ?? 0,
+  };
+  return { history, json: flags.json === true };
+}
+
+function measureOptionsOf(flags: Flags<typeof FLAGS>): BenchOptions {
   const scenario = oneOf("scenario", flags.scenario ?? "all", ["latency", "throughput", "all"]);
   const operation = oneOf("operation", flags.operation ?? "put", ["put", "get", "increment"]);
   const durability = oneOf("durability", flags.durability ?? "sync", ["sync", "async"]);

@@ -4,24 +4,35 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { prepare } from "./prepare.js";
+import { runCampaign, savedIn, summaryOf } from "./simulate-campaign.js";
+import { replay } from "./simulate-replay.js";
 
-const HELP = `Usage: npm run simulate -- [--seeds FIRST..LAST] [--seed N]... [--json] [--help]
+/** More processes than any machine of ours has cores. */
+const JOBS_MAX = 256;
+
+const HELP = `Usage: npm run simulate -- [--seeds FIRST..LAST] [--seed N]... [flags]
 
 Runs whole clusters on a virtual clock with seeded faults, and checks what must always hold.
 
   --seeds FIRST..LAST  these seeds, both included; 0..199 if nothing is said
   --seed N             this seed; may be repeated
+  --no-byzantine       without Byzantine replicas (--byzantine, with them, unless given)
+  --no-swarm           sizes and rates from the middle, the same for all (--swarm, drawn by each seed, unless given)
+  --jobs N             run seeds in N processes (1)
+  --save DIR           write the files of runs that fail to DIR (a temporary folder)
   --options FILE       one run with these options, as the report of a failure prints them
   --shrink             take away from a failing run (of --seed or --options) what it can fail without
+  --replay FILE        step through the file of a run that failed, or of a replica that came to its end
   --json               one JSON object at the end instead of text
   --svg FILE           draw the run of --seed N, or a small example without one, as a space-time diagram
-  --from MS, --to MS   draw this part of it; --all draws status messages and the like, too
+  --from MS, --to MS   draw, or step through, this part of it; --all draws status messages and the like, too
   --help               this text
 
 Ends with 1 if a seed fails, or if something that should happen never did in 200 seeds or more.
 
-Examples: npm run simulate -- --seeds 0..1999
+Examples: npm run simulate -- --seeds 0..1999 --jobs 2
           npm run simulate -- --seed 42 --shrink
+          npm run simulate -- --replay /var/lib/quorate/trace-2026-01-31T10-20-30-400Z.cbor
           npm run simulate -- --seed 7 --from 0 --to 300 --svg run.svg`;
 
 const options = parseOptions();
@@ -29,40 +40,35 @@ if (options.help) {
   console.log(HELP);
   process.exit(0);
 }
+const draw = { isSwarm: options.swarm, isByzantine: options.byzantine };
 await prepare("simulate", "test-harness");
 const harness = await import("../dist/index.js");
+process.exitCode = await run();
 
-if (options.svg !== undefined) {
-  draw(options);
-  process.exit(0);
+/** @returns the exit code. */
+async function run() {
+  if (options.replay !== undefined) return replayFile(options.replay);
+  if (options.svg !== undefined) return drawRun(options);
+  if (options.options !== undefined || options.shrink) return runOne(givenOptions(options));
+  const { seed, json, save: saveTo } = options;
+  const plan = { seeds: seeds(options), isList: seed !== undefined, draw, jobs: jobs(options), saveTo, json };
+  return (await runCampaign(harness, plan)) ? 0 : 1;
 }
-
-if (options.options !== undefined || options.shrink) {
-  runOne(givenOptions(options));
-  process.exit();
-}
-
-const startedAt = performance.now();
-const campaign = new harness.Campaign();
-const hashes = {};
-for (const seed of seeds(options)) runSeed(seed);
-const { tally } = campaign;
-const missing =
-  tally.seeds >= harness.MARKS_AFTER_SEEDS && tally.failures.length === 0
-    ? tally.marks.missing(harness.EXPECTED_MARKS)
-    : [];
-if (options.json) printJson();
-else printText();
-process.exitCode = tally.failures.length > 0 || missing.length > 0 ? 1 : 0;
 
 function parseOptions() {
   try {
     return parseArgs({
+      allowNegative: true,
       options: {
         seeds: { type: "string", default: "0..199" },
         seed: { type: "string", multiple: true },
+        byzantine: { type: "boolean", default: true },
+        swarm: { type: "boolean", default: true },
+        jobs: { type: "string", default: "1" },
+        save: { type: "string" },
         options: { type: "string" },
         shrink: { type: "boolean", default: false },
+        replay: { type: "string" },
         json: { type: "boolean", default: false },
         svg: { type: "string" },
         from: { type: "string" },
@@ -90,12 +96,19 @@ function parseSeed(text) {
   return seed;
 }
 
+function jobs({ jobs: text }) {
+  const count = Number(text);
+  if (!Number.isInteger(count) || count < 1 || count > JOBS_MAX)
+    refuse(`--jobs is "${text}", expected a number from 1 to ${JOBS_MAX}`);
+  return count;
+}
+
 function givenOptions({ seed: single, options: file, shrink, json }) {
   if (json) refuse("--json does not go with --options and --shrink");
   if (file !== undefined && single !== undefined) refuse("give --seed or --options, not both");
   if (file === undefined) {
     if (shrink && single?.length !== 1) refuse("--shrink takes one run: give one --seed, or --options");
-    return harness.optionsForSeed(parseSeed(single[0]));
+    return harness.optionsForSeed(parseSeed(single[0]), draw);
   }
   try {
     return harness.parseSimulationOptions(readFileSync(file, "utf8"));
@@ -107,77 +120,56 @@ function givenOptions({ seed: single, options: file, shrink, json }) {
 function runOne(given) {
   if (options.shrink) {
     const shrunk = harness.shrink(given);
-    if (shrunk === undefined) return console.log("this run passes: nothing to shrink");
+    if (shrunk === undefined) {
+      console.log("this run passes: nothing to shrink");
+      return 0;
+    }
     console.error(`${shrunk.failure.message}\n\nthe smallest of ${shrunk.runs} runs that fails for the same reason`);
-    process.exitCode = 1;
-    return;
+    console.error(savedIn(harness.saveRun(shrunk.options, options.save)));
+    return 1;
   }
   try {
-    const { batches, steps, traceHash } = new harness.Simulation(given).run();
-    console.log(`passed: ${batches} batches, ${steps} steps, trace ${traceHash}`);
+    console.log(`passed: ${summaryOf(new harness.Simulation(given).run())}`);
+    return 0;
   } catch (failure) {
-    console.error(failure.message);
-    process.exitCode = 1;
+    console.error(`${failure.message}\n${savedIn(harness.saveRun(given, options.save))}`);
+    return 1;
   }
 }
 
-function draw({ svg, seed: single, from, to, all }) {
+function replayFile(file) {
+  const [fromMs, toMs] = part(options);
+  try {
+    return replay(harness, file, { fromMs, toMs });
+  } catch (error) {
+    console.error(`${file}: ${error.message}`);
+    return 2;
+  }
+}
+
+function drawRun({ svg, seed: single, all }) {
   if (single !== undefined && single.length > 1)
     refuse("--svg draws one run: give one --seed, or none for the example");
-  const [fromMs, toMs] = [from, to].map((text) => (text === undefined ? undefined : Number(text)));
-  if ([fromMs, toMs].some(Number.isNaN)) refuse("--from and --to are virtual milliseconds");
-  if ((fromMs ?? 0) >= (toMs ?? Number.POSITIVE_INFINITY)) refuse("--from is not below --to");
+  const [fromMs, toMs] = part(options);
   const seed = single === undefined ? undefined : parseSeed(single[0]);
   try {
     writeFileSync(svg, harness.drawRun({ seed, fromMs, toMs, isComplete: all }));
   } catch (error) {
     console.error(`cannot write ${svg}: ${error.message}`);
-    process.exit(1);
+    return 1;
   }
   console.log(`drawn in ${svg}`);
+  return 0;
+}
+
+function part({ from, to }) {
+  const [fromMs, toMs] = [from, to].map((text) => (text === undefined ? undefined : Number(text)));
+  if ([fromMs, toMs].some(Number.isNaN)) refuse("--from and --to are milliseconds");
+  if ((fromMs ?? 0) >= (toMs ?? Number.POSITIVE_INFINITY)) refuse("--from is not below --to");
+  return [fromMs, toMs];
 }
 
 function refuse(message) {
   console.error(`${message}\n\n${HELP}`);
   process.exit(2);
-}
-
-function runSeed(seed) {
-  try {
-    const report = campaign.run(seed);
-    hashes[seed] = report.traceHash;
-    if (options.seed !== undefined && !options.json)
-      console.log(`seed ${seed} passed: ${report.batches} batches, ${report.steps} steps, trace ${report.traceHash}`);
-  } catch (failure) {
-    if (!options.json) console.error(`\n${failure.message}\n`);
-  }
-  const { seeds: done, failures } = campaign.tally;
-  if (!options.json && done % 50 === 0) console.log(`${done} seeds, ${failures.length} failed, ${rate(done)} a second`);
-}
-
-function rate(count) {
-  return Number((count / ((performance.now() - startedAt) / 1000)).toPrecision(3));
-}
-
-function printJson() {
-  console.log(
-    JSON.stringify({
-      seeds: tally.seeds,
-      failed: tally.failures.map(({ seed, message }) => ({ seed, message })),
-      seedsPerSecond: rate(tally.seeds),
-      stepsPerSecond: rate(tally.steps),
-      operations: tally.operations,
-      marks: Object.fromEntries(tally.marks.entries()),
-      missing,
-      traceHashes: hashes,
-    }),
-  );
-}
-
-function printText() {
-  console.log("\nHow often it happened:");
-  for (const [mark, count] of tally.marks.entries()) console.log(`${String(count).padStart(10)}  ${mark}`);
-  for (const mark of missing) console.log(`     NEVER  ${mark}`);
-  const speed = `${rate(tally.seeds)} seeds and ${rate(tally.steps)} steps a second`;
-  console.log(`\n${tally.seeds} seeds, ${tally.failures.length} failed; ${tally.operations} operations; ${speed}`);
 }

@@ -1,7 +1,7 @@
 import { BYZANTINE_BEHAVIOURS } from "./byzantine.ts";
+import { DISK_DAMAGES } from "./disk/disk-damage.ts";
 import { Marks } from "./marks.ts";
-import { Simulation, type SimulationReport } from "./simulation.ts";
-import { optionsForSeed } from "./swarm.ts";
+import type { SeedResult } from "./seed-run.ts";
 
 /**
  * What must have happened at least once in a campaign of `MARKS_AFTER_SEEDS` seeds: a kind of event that never happens
@@ -21,6 +21,10 @@ export const EXPECTED_MARKS: readonly string[] = [
   "partition: into 2",
   "partition: into 3",
   "partition: 1/1/1/1",
+  "links: ring",
+  "links: bridge",
+  "links: one-way",
+  "partition: several checkpoints behind when it heals",
   "isolated: primary",
   "pause: primary",
   "pause: backup",
@@ -36,6 +40,30 @@ export const EXPECTED_MARKS: readonly string[] = [
   "disk: slow flush",
   "disk: flush failed",
   "disk: lost",
+  "disk: flush of 0.3 s",
+  "disk: flush of 2 s",
+  "disk: flush of 30 s",
+  "disk: full",
+  "disk: segment begun",
+  "disk: segment deleted",
+  "disk: deleted segment came back",
+  "disk: write lost",
+  "disk: write cut short",
+  "disk: write torn by sectors",
+  "disk: write kept before it was confirmed",
+  ...DISK_DAMAGES.map((damage) => `disk: ${damage}`),
+  "disk: damage found, storage.damaged",
+  "disk: damage found, storage.foreign",
+  "disk: damage found, storage.not-initialized",
+  "disk: damage behind the mark, taken for a torn write",
+  "clock: an hour ahead",
+  "clock: an hour behind",
+  "clock: a second ahead",
+  "clock: a second behind",
+  "clock: strobes",
+  "clock: set back",
+  "clock: in 1970",
+  "clock: in 2106",
   ...BYZANTINE_BEHAVIOURS.map((behaviour) => `byzantine: ${behaviour}`),
   "byzantine: frame that does not decode",
   "byzantine: HAND-OVER of another's view",
@@ -164,19 +192,22 @@ export const EXPECTED_MARKS: readonly string[] = [
 /** The smallest campaign of which all expected marks may be demanded. */
 export const MARKS_AFTER_SEEDS = 200;
 
+/** A seed that failed. */
+export type FailedSeed = Extract<SeedResult, { hasPassed: false }>;
+
 /** What a campaign has seen so far. */
 export interface CampaignTally {
   readonly seeds: number;
-  readonly failures: readonly Error[];
+  readonly failures: readonly FailedSeed[];
   readonly marks: Marks;
   readonly steps: number;
   readonly operations: number;
 }
 
-/** Runs seed after seed and adds up what happened. */
+/** Adds up what happened in seed after seed. */
 export class Campaign {
   readonly #marks = new Marks();
-  readonly #failures: Error[] = [];
+  readonly #failures: FailedSeed[] = [];
   #seeds = 0;
   #steps = 0;
   #operations = 0;
@@ -186,18 +217,14 @@ export class Campaign {
     return { seeds, failures: this.#failures, marks: this.#marks, steps, operations };
   }
 
-  /** Runs one seed; the error of one that failed is kept, and thrown again. */
-  run(seed: number): SimulationReport {
+  add(result: SeedResult): void {
     this.#seeds += 1;
-    try {
-      const report = new Simulation(optionsForSeed(seed)).run();
-      this.#marks.addAll(report.marks);
-      this.#steps += report.steps;
-      this.#operations += report.operations;
-      return report;
-    } catch (failure) {
-      this.#failures.push(failure instanceof Error ? failure : new Error(String(failure)));
-      throw failure;
+    if (!result.hasPassed) {
+      this.#failures.push(result);
+      return;
     }
+    for (const [mark, count] of result.marks) this.#marks.add(mark, count);
+    this.#steps += result.steps;
+    this.#operations += result.operations;
   }
 }

@@ -1,66 +1,17 @@
-import type { ClientFrame, ReplicaFrame, ReplicaMessage, ServerFrame } from "@quorate/protocol";
+import type { ClientFrame, ReplicaFrame, ServerFrame } from "@quorate/protocol";
+import { describeReplicaFrame } from "@quorate/replica";
 
 /** One line for a frame, for traces: its type, its place and the start of its digest. */
 export function describeFrame(frame: ReplicaFrame | ClientFrame | ServerFrame): string {
   switch (frame.type) {
-    case "pre-prepare":
-    case "signed":
-      return describeMessage(frame.envelope.message);
-    case "request":
-      return frame.request.type === "operations"
-        ? `request ${short(frame.request.session)}#${frame.request.number}`
-        : `request registration ${short(frame.request.nonce)}`;
-    case "batch-body":
-      return `batch-body t${frame.batch.timestampMs} of ${frame.batch.requests.length}`;
-    case "committed":
-      return `committed n${frame.entry.certificate.seq} ${short(frame.entry.certificate.digest)}`;
-    case "stable-checkpoint":
-    case "below-history":
-      return `${frame.type} n${frame.checkpoint.seq} ${short(frame.checkpoint.stateRoot)}`;
-    case "view-change":
-      return describeMessage(frame.viewChange.envelope.message);
-    case "new-view":
-      return describeMessage(frame.newView.envelope.message);
-    case "query-stable":
-      return describeMessage(frame.envelope.message);
-    case "reply-stable":
-      return describeMessage(frame.reply.envelope.message);
     case "reply":
       return `reply n${frame.reply.statement.seq} ${short(frame.reply.session)}#${frame.reply.number}`;
     case "refused":
       return `refused ${short(frame.requestDigest)} ${frame.code}`;
     case "welcome":
       return `welcome v${frame.view} e${frame.executed}`;
-  }
-}
-
-function describeMessage(message: ReplicaMessage): string {
-  switch (message.type) {
-    case "pre-prepare":
-    case "prepare":
-    case "commit":
-      return `${message.type} v${message.view} n${message.seq} ${short(message.digest)}`;
-    case "checkpoint":
-      return `checkpoint n${message.seq} ${short(message.stateRoot)}`;
-    case "status":
-      return (
-        `status v${message.view}→${message.target} e${message.executed} h${message.stable} a${message.accepted} ` +
-        `lacks ${message.lacks.length}`
-      );
-    case "fetch-batch":
-      return `fetch-batch n${message.seq} ${short(message.digest)}`;
-    case "fetch-committed":
-      return `fetch-committed n${message.first}-${message.last}`;
-    case "view-change":
-      return `view-change v${message.view} h${message.stable.seq} claims ${message.prepared.length}`;
-    case "new-view":
-      return `new-view v${message.view} n${message.start}+${message.digests.length}`;
-    case "hand-over":
-      return `hand-over v${message.view}`;
-    case "query-stable":
-      return `query-stable ${short(message.nonce)} n${message.until} v${message.view}`;
-    case "reply-stable":
-      return `reply-stable ${short(message.nonce)} n${message.stable.seq} v${message.view}`;
+    default:
+      return describeReplicaFrame(frame);
   }
 }
 

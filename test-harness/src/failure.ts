@@ -1,4 +1,6 @@
+import type { ReplicaTrace } from "@quorate/server/host";
 import type { SimulationOptions } from "./options.ts";
+import { flagsOf, SEED_DRAWS } from "./seed-draw.ts";
 import { optionsForSeed } from "./swarm.ts";
 
 /** Where a run was when it failed. */
@@ -9,13 +11,18 @@ export interface FailureSite {
   readonly status: readonly string[];
   /** The last lines of the trace. */
   readonly trace: readonly string[];
+  /** Of the replica whose own code failed, when that is what happened. */
+  readonly replicaTrace: Omit<ReplicaTrace, "format"> | undefined;
 }
 
 /** A simulated run in which something that must hold did not: all that is needed to repeat and to read it. */
 export class SimulationFailure extends Error {
   readonly seed: number;
+  readonly options: SimulationOptions;
+  /** See `FailureSite`. */
+  readonly replicaTrace: FailureSite["replicaTrace"];
 
-  constructor(cause: unknown, { options, atMs, status, trace }: FailureSite) {
+  constructor(cause: unknown, { options, atMs, status, trace, replicaTrace }: FailureSite) {
     const reason = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
     super(
       [
@@ -33,12 +40,15 @@ export class SimulationFailure extends Error {
     );
     this.name = "SimulationFailure";
     this.seed = options.seed;
+    this.options = options;
+    this.replicaTrace = replicaTrace;
   }
 }
 
 /** Options that are not those of their seed have to be kept in a file. */
 function commandFor(options: SimulationOptions): string {
-  const isOfSeed = JSON.stringify(options) === JSON.stringify(optionsForSeed(options.seed));
-  if (isOfSeed) return `npm run simulate -- --seed ${options.seed}`;
+  const given = JSON.stringify(options);
+  const draw = SEED_DRAWS.find((one) => JSON.stringify(optionsForSeed(options.seed, one)) === given);
+  if (draw !== undefined) return `npm run simulate -- --seed ${options.seed}${flagsOf(draw)}`;
   return "save the options above as FILE, then npm run simulate -- --options FILE";
 }

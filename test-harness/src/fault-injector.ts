@@ -1,9 +1,14 @@
+import type { DiskDamage } from "./disk/disk-damage.ts";
+import { isLinked, type LinkShape } from "./link-shape.ts";
 import type { Fault, Victim } from "./options.ts";
 import type { SimulatedReplica } from "./simulated-replica.ts";
 import type { World } from "./world.ts";
 
 /** How long a client takes to notice that a link broke. */
 const LINK_DOWN_MS = 2;
+
+/** So many stable checkpoints behind is worth a mark. */
+const LAG_CHECKPOINTS = 3;
 
 /** What happens to clients when a replica goes or comes. */
 export interface LinkListener {
@@ -37,13 +42,24 @@ export class FaultInjector {
   heal(): void {
     this.#isOver = true;
     this.#world.note("faults end");
+    this.#markLaggards();
     this.#world.network.heal();
     for (const replica of this.#replicas) {
       replica.resume();
+      replica.isDiskFull = false;
+      replica.stallMs = 0;
       // One that a failed flush has stopped looks up from outside.
       if (replica.isDiskFailing) this.#down(replica);
-      if (replica.host === undefined) this.#up(replica);
+      if (replica.host === undefined && !replica.isLost) this.#up(replica);
     }
+  }
+
+  /** One that was cut off for so long that only the histories of others can bring it back. */
+  #markLaggards(): void {
+    const { checkpointInterval } = this.#world.cluster.genesis;
+    const lows = this.#replicas.flatMap(({ host, isCorrect }) => (isCorrect && host ? [host.status.lowWatermark] : []));
+    const isFarBehind = lows.some((low) => low + LAG_CHECKPOINTS * checkpointInterval <= Math.max(...lows));
+    if (isFarBehind) this.#world.marks.add("partition: several checkpoints behind when it heals");
   }
 
   #inject(fault: Fault): void {
@@ -63,6 +79,8 @@ export class FaultInjector {
         return this.#cut([[`r${fault.from}`, `r${fault.to}`]], fault.forMs);
       case "partition":
         return this.#partition(fault.groups, fault.forMs);
+      case "links":
+        return this.#leaveLinks(fault.shape, fault.order, fault.forMs);
       case "isolate-primaries":
         return this.#isolatePrimaries(fault.times, fault.eachMs);
       case "hand-over":
@@ -73,6 +91,12 @@ export class FaultInjector {
         this.#replicas[fault.replica]?.failDisk();
         this.#world.clock.after(fault.downMs, () => this.#crash([fault.replica], fault.downMs));
         return;
+      case "disk-full":
+        return this.#fillDisk(fault.replica, fault.forMs, fault.downMs);
+      case "slow-disk":
+        return this.#slowDisk(fault.replica, fault.flushMs, fault.forMs);
+      case "disk-damage":
+        return this.#damageDisk(fault.replica, fault.damage, fault.downMs);
     }
   }
 
@@ -99,7 +123,7 @@ export class FaultInjector {
       marks.add(`crash: ${role}`);
       this.#down(replica);
       clock.after(downMs, () => {
-        if (replica.host !== undefined) return;
+        if (replica.host !== undefined || replica.isLost) return;
         marks.add(`restart: ${role}`);
         this.#up(replica);
       });
@@ -114,12 +138,47 @@ export class FaultInjector {
 
   #up(replica: SimulatedReplica): void {
     replica.start();
-    this.#links.onReplicaUp(replica);
+    if (replica.host !== undefined) this.#links.onReplicaUp(replica);
   }
 
   #down(replica: SimulatedReplica): void {
     replica.crash();
     this.#world.clock.after(LINK_DOWN_MS, () => this.#links.onReplicaDown(replica));
+  }
+
+  /** A watchdog restarts the replica as often as it stops; when there is space again, it runs on. */
+  #fillDisk(id: number, forMs: number, downMs: number): void {
+    const replica = this.#replicas[id];
+    if (replica === undefined || this.#isOver) return;
+    const { clock } = this.#world;
+    this.#world.note(`${replica.end} disk full`);
+    replica.isDiskFull = true;
+    const untilMs = clock.nowMs + forMs;
+    const watch = (): void => {
+      if (this.#isOver) return;
+      if (clock.nowMs >= untilMs) replica.isDiskFull = false;
+      if (replica.isDiskFailing) this.#crash([id], 1);
+      if (clock.nowMs < untilMs || replica.isDiskFailing) clock.after(downMs, watch);
+    };
+    clock.after(downMs, watch);
+  }
+
+  #slowDisk(id: number, flushMs: number, forMs: number): void {
+    const replica = this.#replicas[id];
+    if (replica === undefined) return;
+    this.#world.note(`${replica.end} flushes take ${flushMs} ms more`);
+    replica.stallMs = flushMs;
+    this.#world.clock.after(forMs, () => {
+      replica.stallMs = 0;
+    });
+  }
+
+  #damageDisk(id: number, damage: DiskDamage, downMs: number): void {
+    const replica = this.#replicas[id];
+    const other = this.#replicas[(id + 1) % this.#replicas.length];
+    if (replica === undefined || other === undefined) return;
+    this.#crash([id], downMs);
+    if (replica.host === undefined) replica.damageDisk(damage, other);
   }
 
   #pause(id: number, forMs: number): void {
@@ -153,6 +212,17 @@ export class FaultInjector {
       groups.some((group) => [a, b].every((end) => group.some((id) => end === `r${id}`)));
     const directions = this.#ends.flatMap((from) =>
       this.#ends.filter((to) => to !== from && !isTogether(from, to)).map((to) => [from, to] as const),
+    );
+    this.#cut(directions, forMs);
+  }
+
+  #leaveLinks(shape: LinkShape, order: readonly number[], forMs: number): void {
+    this.#world.marks.add(`links: ${shape}`);
+    this.#world.note(`links left: ${shape} of ${order.join()}`);
+    const directions = order.flatMap((from, i) =>
+      order.flatMap((to, k) =>
+        i === k || isLinked(shape, i, k, order.length) ? [] : [[`r${from}`, `r${to}`] as const],
+      ),
     );
     this.#cut(directions, forMs);
   }

@@ -6,10 +6,6 @@ export class Marks {
     this.#counts.set(mark, this.count(mark) + count);
   }
 
-  addAll(other: Marks): void {
-    for (const [mark, count] of other.#counts) this.add(mark, count);
-  }
-
   count(mark: string): number {
     return this.#counts.get(mark) ?? 0;
   }

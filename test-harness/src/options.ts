@@ -1,6 +1,9 @@
 import type { ByzantineBehaviour } from "./byzantine.ts";
+import type { ClockFault } from "./clock-fault.ts";
+import type { DiskDamage } from "./disk/disk-damage.ts";
+import type { DiskFaults } from "./disk/flush-times.ts";
+import type { LinkShape } from "./link-shape.ts";
 import type { LinkFaults } from "./network.ts";
-import type { DiskFaults } from "./simulated-disk.ts";
 
 /** A replica by its id, or the one that is primary when the fault comes: of the highest view that runs. */
 export type Victim = number | "primary";
@@ -25,6 +28,8 @@ export type Fault = { readonly atMs: number } & (
   | { readonly type: "cut-edge"; readonly from: number; readonly to: number; readonly forMs: number }
   /** Who is not in one group hears nothing of the others in it. */
   | { readonly type: "partition"; readonly groups: readonly (readonly number[])[]; readonly forMs: number }
+  /** Only some links are left among the replicas, which stand in this order. */
+  | { readonly type: "links"; readonly shape: LinkShape; readonly order: readonly number[]; readonly forMs: number }
   /** The primary is cut off, then the next one, and so on. */
   | { readonly type: "isolate-primaries"; readonly times: number; readonly eachMs: number }
   /** Its operator asks it to hand over; nothing comes of it at a backup. */
@@ -33,6 +38,15 @@ export type Fault = { readonly atMs: number } & (
   | { readonly type: "lose-disk"; readonly replica: number; readonly downMs: number }
   /** Its disk refuses a flush: the replica stops, and is restarted after `downMs`. */
   | { readonly type: "flush-failure"; readonly replica: number; readonly downMs: number }
+  /** No write succeeds for a while: the replica stops, and is restarted every `downMs`. Only where a run has files. */
+  | { readonly type: "disk-full"; readonly replica: number; readonly forMs: number; readonly downMs: number }
+  /** Flushes take so much longer. */
+  | { readonly type: "slow-disk"; readonly replica: number; readonly flushMs: number; readonly forMs: number }
+  /**
+   * Power cut, and what lies on the disk is damaged. Only where a run has files. The replica stays down for good when it
+   * finds the damage, and counts as one of the f.
+   */
+  | { readonly type: "disk-damage"; readonly replica: number; readonly damage: DiskDamage; readonly downMs: number }
 );
 
 /** All that a run depends on, as plain values: equal options give equal runs. */
@@ -64,6 +78,8 @@ export interface SimulationOptions {
   readonly viewChangeMaxMs: number;
   /** Each replica's clock is wrong by up to this, either way. */
   readonly clockSkewMs: number;
+  /** What is wrong with clocks beyond that. */
+  readonly clocks: readonly ClockFault[];
   readonly resendAfterMs: number;
   /** The probability that a caller is impatient: a short deadline, or a cancel. */
   readonly impatience: number;

@@ -2,7 +2,7 @@ import type { ReplicaFrame, VerifiedReply } from "@quorate/protocol";
 import type { HostObserver } from "@quorate/server/host";
 import type { Service } from "@quorate/state-machine";
 import type { ReplicaStore } from "@quorate/storage";
-import type { MemoryStore } from "@quorate/storage/memory";
+import type { LogFiles, MemoryStore } from "@quorate/storage/memory";
 
 /** Bugs that a test builds into a simulation around the production code, to see that a checker finds them. */
 export interface Plant {
@@ -10,6 +10,8 @@ export interface Plant {
   readonly recoveredStore?: (crashed: MemoryStore, createEmpty: () => MemoryStore) => MemoryStore;
   /** A replica whose disk was lost takes the new one for its first, and votes. */
   readonly forgetsLosses?: boolean;
+  /** The files of the log, where a run has files. */
+  readonly files?: (files: LogFiles) => LogFiles;
   /** The store that a replica sees; `later` runs a task after the current one. */
   readonly store?: (store: ReplicaStore, later: (task: () => void) => void) => ReplicaStore;
   /** The service of all replicas, below what records its executions: bugs that the record takes for truth. */

@@ -12,6 +12,8 @@ export interface ExecutedOperation extends CallName {
   readonly seq: SequenceNumber;
   /** What came back; undefined when the service threw. */
   readonly result: Uint8Array | undefined;
+  /** The agreed time that it saw. */
+  readonly timestampMs?: number;
 }
 
 const HEADER = 8;
@@ -43,7 +45,7 @@ export function recordingService(inner: Service, record: (executed: ExecutedOper
         result = inner.execute(operation, state, context);
         return result;
       } finally {
-        record({ ...name, seq: context.seq, result });
+        record({ ...name, seq: context.seq, result, timestampMs: context.timestampMs });
       }
     },
   };

@@ -66,7 +66,7 @@ function reasonOf({ cause }: SimulationFailure): string {
 
 /** Options that are smaller in one way, the boldest first. */
 function* reductionsOf(options: SimulationOptions): Iterable<SimulationOptions> {
-  const { faults, byzantine, network, disk, clients, operations } = options;
+  const { faults, byzantine, network, clients, operations } = options;
   for (const fewer of fewerOf(faults)) yield { ...options, faults: fewer };
   for (const fewer of fewerOf(byzantine)) yield { ...options, byzantine: fewer };
   if (options.faultyClients > 0) yield { ...options, faultyClients: 0 };
@@ -75,10 +75,17 @@ function* reductionsOf(options: SimulationOptions): Iterable<SimulationOptions> 
   if (options.replicas > 4 && idsOf(options).every((id) => id < 4)) yield { ...options, replicas: 4 };
   for (const name of ["lossMax", "duplicate", "straggle", "jitterMs"] as const)
     if (network[name] > 0) yield { ...options, network: { ...network, [name]: 0 } };
-  if (disk.slow > 0) yield { ...options, disk: { ...disk, slow: 0 } };
+  yield* calmerDisks(options);
+  for (const fewer of fewerOf(options.clocks)) yield { ...options, clocks: fewer };
   if (options.clockSkewMs > 0) yield { ...options, clockSkewMs: 0 };
   if (options.impatience > 0) yield { ...options, impatience: 0 };
   if (options.scheme === "real") yield { ...options, scheme: "fake" };
+}
+
+function* calmerDisks(options: SimulationOptions): Iterable<SimulationOptions> {
+  const { disk } = options;
+  if (disk.slow > 0) yield { ...options, disk: { ...disk, slow: 0 } };
+  if (disk.store === "files") yield { ...options, disk: { ...disk, store: "memory" } };
 }
 
 /** None, either half, and all but one. */
@@ -99,9 +106,9 @@ function lowerThan(count: number): readonly number[] {
 }
 
 /** Of the replicas that the plan names. */
-function idsOf({ faults, byzantine }: SimulationOptions): readonly number[] {
+function idsOf({ faults, byzantine, clocks }: SimulationOptions): readonly number[] {
   const faulty = faults.flatMap(victimsOf).filter((victim) => victim !== "primary");
-  return [...faulty, ...byzantine.map(({ replica }) => replica)];
+  return [...faulty, ...[...byzantine, ...clocks].map(({ replica }) => replica)];
 }
 
 function victimsOf(fault: Fault): readonly Victim[] {
@@ -112,6 +119,8 @@ function victimsOf(fault: Fault): readonly Victim[] {
       return fault.groups.flat();
     case "cut-edge":
       return [fault.from, fault.to];
+    case "links":
+      return fault.order;
     case "isolate-primaries":
       return ["primary"];
     default:

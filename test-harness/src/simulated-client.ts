@@ -30,6 +30,9 @@ type Untimed<E> = E extends ClientEvent ? Omit<E, "atMs"> : never;
 /** A call's patience; far beyond the end of any run unless given. */
 const DEADLINE_MS = 600_000;
 
+/** How full everything is, is looked at after so many events. */
+const FILLS_EVERY = 16;
+
 /** A production `ClientCore` over simulated links and clock, with one session. */
 export class SimulatedClient {
   readonly index: number;
@@ -44,6 +47,7 @@ export class SimulatedClient {
   readonly #outcomes = new Map<number, CallOutcome>();
   readonly #plant: Plant;
   #calls = 0;
+  #steps = 0;
   #session: SessionId | undefined;
 
   constructor(world: World, index: number, options: SimulationOptions, prng: Prng, plant: Plant) {
@@ -136,6 +140,16 @@ export class SimulatedClient {
     // Like a runner's, its clock has whole milliseconds.
     const effects = this.#core.step({ ...event, atMs: Math.floor(this.#world.clock.nowMs) } as ClientEvent);
     for (const effect of effects) this.#perform(effect);
+    if (this.#steps++ % FILLS_EVERY === 0) this.#tellFills();
+  }
+
+  #tellFills(): void {
+    const { fills } = this.#core;
+    try {
+      for (const checker of this.#world.checkers) checker.onFills?.(this.end, fills);
+    } catch (violation) {
+      this.#world.fail(violation);
+    }
   }
 
   #perform(effect: ClientEffect): void {

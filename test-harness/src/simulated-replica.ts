@@ -19,22 +19,30 @@ import {
   type IngressRejection,
   ReplicaHost,
 } from "@quorate/server/host";
+import type { ReplicaStore } from "@quorate/storage";
 import type { MemoryStore } from "@quorate/storage/memory";
 import { Guise, type Outgoing } from "./byzantine/guise.ts";
 import type { ByzantineBehaviour } from "./byzantine.ts";
 import type { Checker } from "./checkers/checker.ts";
+import { type ClockFault, kindOfClock, wallMs } from "./clock-fault.ts";
 import { describeFrame } from "./describe-frame.ts";
+import type { DiskDamage } from "./disk/disk-damage.ts";
+import { FileDisk } from "./disk/file-disk.ts";
+import { type DiskFaults, FlushTimes } from "./disk/flush-times.ts";
+import { MemoryDisk } from "./disk/memory-disk.ts";
 import { drawn } from "./drawn.ts";
 import { Pause } from "./pause.ts";
 import type { Plant } from "./plant.ts";
 import type { Prng } from "./prng.ts";
 import { type ExecutedOperation, recordingService } from "./recording-service.ts";
-import { type DiskFaults, SimulatedDisk } from "./simulated-disk.ts";
 import type { Moment } from "./space-time.ts";
 import { ViewMarks } from "./view-marks.ts";
 import type { Scheduled } from "./virtual-clock.ts";
 import type { Arrival } from "./wire.ts";
 import { EPOCH_MS, type World } from "./world.ts";
+
+/** How full everything is, is looked at after so many events. */
+const FILLS_EVERY = 16;
 
 /** One replica of a simulation. */
 export interface SimulatedReplicaOptions {
@@ -42,6 +50,7 @@ export interface SimulatedReplicaOptions {
   readonly prng: Prng;
   readonly settings: Partial<HostSettings>;
   readonly clockSkewMs: number;
+  readonly clock: ClockFault | undefined;
   readonly disk: DiskFaults;
   readonly byzantine: ByzantineBehaviour | undefined;
   /** Planted bugs, for tests of the checkers. */
@@ -56,7 +65,7 @@ export class SimulatedReplica {
   readonly #world: World;
   readonly #options: SimulatedReplicaOptions;
   readonly #signer: Signer;
-  readonly #disk: SimulatedDisk;
+  #disk: FileDisk | MemoryDisk;
   readonly #guise: Guise;
   readonly #losses: Prng;
   readonly #pause = new Pause();
@@ -67,10 +76,14 @@ export class SimulatedReplica {
   #operations: ExecutedOperation[] = [];
   #replied = new Set<string>();
   #isFlushDoomed = false;
+  #isStopped = false;
   #viewDrawn = 0;
+  /** Events so far. */
+  #steps = 0;
+  #fatal: Error | undefined;
 
   constructor(world: World, options: SimulatedReplicaOptions) {
-    const { cluster, clock, marks } = world;
+    const { cluster } = world;
     this.id = replicaId(options.id);
     this.end = `r${options.id}`;
     this.isCorrect = options.byzantine === undefined;
@@ -78,17 +91,8 @@ export class SimulatedReplica {
     this.#options = options;
     const seed = cluster.replicaSeeds[options.id] ?? new Uint8Array(0);
     this.#signer = createReplicaSigner({ backend: cluster.backend, seed, self: this.id, cluster: cluster.cluster });
-    const { recoveredStore } = options.plant;
-    const awake = (task: () => void): void => this.#pause.run(task);
-    const recovered = options.byzantine === "forgets" ? this.#forget : recoveredStore;
-    this.#disk = new SimulatedDisk({
-      clock,
-      prng: options.prng.fork("disk"),
-      faults: options.disk,
-      marks,
-      awake,
-      recovered,
-    });
+    this.#disk = this.#createDisk();
+    if (options.clock !== undefined) world.marks.add(`clock: ${kindOfClock(options.clock)}`);
     this.#losses = options.prng.fork("losses");
     this.#guise = new Guise(world, options.id, this.#signer, options.prng.fork("byzantine"), options.byzantine);
     this.#viewMarks = new ViewMarks(world);
@@ -101,10 +105,22 @@ export class SimulatedReplica {
   }
   /** Whether its disk fails, and so stops it or has stopped it; only a restart helps. */
   get isDiskFailing(): boolean {
-    return this.#isFlushDoomed;
+    return this.#isFlushDoomed || this.#isStopped;
   }
-  /** The disk as it is now. */
-  get store(): SimulatedDisk["store"] {
+  /** Its disk is damaged, it has found out, and stays down: it counts as one of the f. */
+  get isLost(): boolean {
+    return this.#disk.isLost;
+  }
+  /** What ended it, if its own code did. */
+  get fatal(): Error | undefined {
+    return this.#fatal;
+  }
+  /** What came before that. */
+  get trace(): ReturnType<ReplicaHost["trace"]> | undefined {
+    return this.#fatal && this.#host?.trace(this.#fatal, `the simulator, ${this.end}`);
+  }
+  /** The disk as it is now; undefined when it is lost. */
+  get store(): ReplicaStore | undefined {
     return this.#disk.store;
   }
 
@@ -123,6 +139,8 @@ export class SimulatedReplica {
   start(): void {
     const { clock, cluster: shared } = this.#world;
     const { cluster, hasher, codec, backend, genesis } = shared;
+    const disk = this.#disk.open();
+    if (disk === undefined) return this.#world.note(`${this.end} does not start: its disk is lost`);
     this.#operations = [];
     this.#replied = new Set();
     const { inner, service: bent, store } = this.#options.plant;
@@ -135,7 +153,7 @@ export class SimulatedReplica {
       hasher,
       codec,
       service: bent?.(service, this.id) ?? service,
-      store: store?.(this.#disk.store, (task) => clock.after(0, task)) ?? this.#disk.store,
+      store: store?.(disk, (task) => clock.after(0, task)) ?? disk,
       signer: this.#signer,
       verifier: new Verifier({
         backend,
@@ -166,6 +184,7 @@ export class SimulatedReplica {
     this.#host?.stop();
     this.#host = undefined;
     this.#isFlushDoomed = false;
+    this.#isStopped = false;
     for (const timer of this.#timers.values()) timer.cancel();
     this.#timers.clear();
     this.#world.network.crash(this.end);
@@ -195,8 +214,28 @@ export class SimulatedReplica {
   loseDisk(): void {
     this.#world.note(`${this.end} lost its disk`);
     const words = Array.from({ length: 8 }, () => this.#losses.uint32().toString(16).padStart(8, "0"));
-    this.#disk.lose(this.#options.plant.forgetsLosses === true ? undefined : digest(words.join("")));
+    const { prng, plant } = this.#options;
+    const nonce = plant.forgetsLosses === true ? undefined : digest(words.join(""));
+    const { times } = this.#disk;
+    this.#disk = new MemoryDisk(times, prng.fork("another disk"), this.#world.marks, plant.recoveredStore, nonce);
     this.#tell((checker) => checker.onDiskLost?.(this.id));
+  }
+
+  /** No write succeeds while it is full. */
+  set isDiskFull(isFull: boolean) {
+    this.#disk.isFull = isFull;
+  }
+
+  /** Each flush takes so much longer. */
+  set stallMs(ms: number) {
+    this.#disk.times.stallMs = ms;
+  }
+
+  /** Damages what lies on its disk, while it is down. */
+  damageDisk(damage: DiskDamage, other: SimulatedReplica): void {
+    if (!(this.#disk instanceof FileDisk && other.#disk instanceof FileDisk)) return;
+    this.#world.note(`${this.end} disk damaged: ${damage}`);
+    this.#disk.damage(damage, other.#disk);
   }
 
   onReplicaFrame(from: number, arrival: Arrival<ReplicaFrame>): void {
@@ -235,10 +274,22 @@ export class SimulatedReplica {
     return createEmpty();
   };
 
+  #createDisk(): FileDisk | MemoryDisk {
+    const { prng, disk, byzantine, plant } = this.#options;
+    const { clock, marks, cluster } = this.#world;
+    const own = prng.fork("disk");
+    const awake = (task: () => void): void => this.#pause.run(task);
+    const times = new FlushTimes({ clock, prng: own, faults: disk, marks, awake });
+    if (byzantine === "forgets") return new MemoryDisk(times, own, marks, this.#forget);
+    if (disk.store === "memory") return new MemoryDisk(times, own, marks, plant.recoveredStore);
+    const identity = { cluster: cluster.cluster, replica: this.id };
+    return new FileDisk({ identity, times, prng: own, marks, files: plant.files });
+  }
+
   #ports(): HostPorts {
     const { clock } = this.#world;
     return {
-      nowMs: () => EPOCH_MS + clock.nowMs + this.#options.clockSkewMs,
+      nowMs: () => wallMs(this.#options.clock, EPOCH_MS + this.#options.clockSkewMs, clock.nowMs),
       monotonicMs: () => clock.nowMs,
       sendToReplica: (to, frame) => this.#sendAll([to], frame),
       sendToReplicas: (to, frame) => this.#sendAll(to, frame),
@@ -345,11 +396,16 @@ export class SimulatedReplica {
     if (this.isCorrect) this.#viewMarks.onExecuted(batch.batchDigest);
     this.#world.note(`${this.end} executed n${batch.seq} ${batch.batchDigest.slice(0, 8)} ${stateRoot.slice(0, 8)}`);
     if (operations.some((operation) => operation.result === undefined)) this.#world.marks.add("operation: threw");
-    this.#tell((checker) => checker.onExecuted?.({ ...batch, replica: this.id, stateRoot, operations }));
+    const agreedMs = operations[0]?.timestampMs;
+    this.#tell((checker) => checker.onExecuted?.({ ...batch, replica: this.id, stateRoot, operations, agreedMs }));
   }
 
   #onFatal(error: Error): void {
-    if (!this.#isFlushDoomed && this.isCorrect) return this.#world.fail(error);
+    if (!this.#isFlushDoomed && !this.#disk.isFull && this.isCorrect) {
+      this.#fatal = error;
+      return this.#world.fail(error);
+    }
+    this.#isStopped = true;
     if (!this.isCorrect) this.#world.marks.add("byzantine: stopped by its own lies");
     this.#world.marks.add("disk: flush failed");
     this.#world.note(`${this.end} stopped: ${error.message}`);
@@ -377,6 +433,10 @@ export class SimulatedReplica {
       this.#draw("view", `view ${status.view}`);
     }
     if (!this.isCorrect) return;
+    if (this.#steps++ % FILLS_EVERY === 0) {
+      const fills = this.#host?.fills ?? [];
+      this.#tell((checker) => checker.onFills?.(this.end, fills));
+    }
     this.#viewMarks.onStatus(status, cause, this.#world.cluster.genesis.timeouts.viewChangeMs);
     this.#tell((checker) => checker.onStatus?.(this.id, status));
   }

@@ -1,6 +1,7 @@
 import { Verifier } from "@quorate/crypto";
 import { decodeKvResult } from "@quorate/kv";
 import { type CommittedEntry, type Genesis, invariant, type ServerFrame, sequenceNumber } from "@quorate/protocol";
+import type { HostSettings } from "@quorate/server/host";
 import { AgreementChecker } from "./checkers/agreement.ts";
 import { BoundsChecker } from "./checkers/bounds.ts";
 import type { Checker } from "./checkers/checker.ts";
@@ -10,6 +11,8 @@ import { EvidenceChecker } from "./checkers/evidence.ts";
 import { ExactlyOnceChecker } from "./checkers/exactly-once.ts";
 import { PromisesChecker } from "./checkers/promises.ts";
 import { StateEqualityChecker } from "./checkers/state-equality.ts";
+import { TimeChecker } from "./checkers/time.ts";
+import { TimeOutChecker } from "./checkers/time-outs.ts";
 import { ValidityChecker } from "./checkers/validity.ts";
 import { WatermarksChecker } from "./checkers/watermarks.ts";
 import { createCluster, type SimulatedCluster } from "./cluster.ts";
@@ -38,6 +41,8 @@ const LIVENESS_AFTER_LOSS_MS = 240_000;
 const SLICE_MS = 50;
 /** Far more than any run takes: one that gets here goes in circles. */
 const STEPS_MAX = 2_000_000;
+/** More steps than any run has. */
+const WHOLE_TRACE: Partial<HostSettings> = { tracedStepsMax: 200_000, tracedBytesMax: 1024 ** 3 };
 
 /** What a run that kept all its promises tells. */
 export interface SimulationReport {
@@ -67,15 +72,18 @@ export class Simulation {
   readonly #faultyClients: readonly FaultyClient[];
   readonly #faults: FaultInjector;
   readonly #spaceTime: SpaceTime | undefined;
+  readonly #lines: string[] | undefined;
   #failure: unknown;
 
   /**
    * @param plant bugs to build in, for tests of the checkers themselves.
    * @param spaceTime records the run for a picture; the run is the same with and without it.
+   * @param lines takes every line of the trace, and each replica keeps all of its steps, for a file.
    */
-  constructor(options: SimulationOptions, plant: Plant = {}, spaceTime?: SpaceTime) {
+  constructor(options: SimulationOptions, plant: Plant = {}, spaceTime?: SpaceTime, lines?: string[]) {
     this.#options = options;
     this.#spaceTime = spaceTime;
+    this.#lines = lines;
     this.#prng = new Prng(`simulation/${options.seed}`);
     this.#cluster = createCluster(options, this.#prng.fork("keys"));
     this.#world = this.#createWorld();
@@ -85,11 +93,13 @@ export class Simulation {
       const settings = {
         pipelineDepthMax: options.pipelineDepthMax,
         pendingRequestsMax: options.pendingRequestsMax,
+        ...(lines && WHOLE_TRACE),
       };
       const clockSkewMs = Math.floor(skews.between(-options.clockSkewMs, options.clockSkewMs));
       const byzantine = options.byzantine.find(({ replica }) => replica === id)?.behaviour;
+      const clock = options.clocks.find(({ replica }) => replica === id);
       const { disk } = options;
-      return new SimulatedReplica(this.#world, { id, prng, settings, clockSkewMs, disk, byzantine, plant });
+      return new SimulatedReplica(this.#world, { id, prng, settings, clockSkewMs, clock, disk, byzantine, plant });
     });
     this.#clients = Array.from({ length: options.clients }, (_, index) => {
       const prng = this.#prng.fork(`client/${index}`);
@@ -131,6 +141,7 @@ export class Simulation {
         atMs: clock.nowMs,
         status: this.#status(),
         trace: trace.last(),
+        replicaTrace: this.#replicas.find(({ fatal }) => fatal !== undefined && fatal === this.#failure)?.trace,
       });
     }
   }
@@ -139,7 +150,7 @@ export class Simulation {
     const { options, cluster, prng } = { options: this.#options, cluster: this.#cluster, prng: this.#prng };
     const clock = new VirtualClock();
     const marks = new Marks();
-    const trace = new Trace();
+    const trace = new Trace(this.#lines);
     return {
       cluster,
       clock,
@@ -188,6 +199,12 @@ export class Simulation {
       new PromisesChecker((replica) => !byzantine.has(replica)),
       new WatermarksChecker(checkpointInterval, windowSize),
       new ExactlyOnceChecker(isCorrect),
+      new TimeChecker(),
+      new TimeOutChecker(
+        this.#options.viewChangeMs,
+        () => clock.nowMs,
+        (id) => !this.#options.clocks.some(({ replica }) => replica === id),
+      ),
       new DurabilityChecker(),
       new ValidityChecker(hasher, cluster, clients, (client) => !isCorrect(client)),
       new ClientHistoryChecker(() => clock.nowMs, isCorrect),
@@ -281,8 +298,9 @@ export class Simulation {
     return isCheckpointStable && new Set(places).size === 1;
   }
 
+  /** Those of whom everything is demanded at the end. */
   #correct(): readonly SimulatedReplica[] {
-    return this.#replicas.filter((replica) => replica.isCorrect);
+    return this.#replicas.filter((replica) => replica.isCorrect && !replica.isLost);
   }
 
   /** Ordered reads by the first client, of the texts too: what an unanswered write left behind is to show. */
@@ -323,8 +341,8 @@ export class Simulation {
   }
 
   #status(): readonly string[] {
-    const replicas = this.#replicas.map(({ id, host, isCorrect }) => {
-      if (host === undefined) return `${id} down`;
+    const replicas = this.#replicas.map(({ id, host, isCorrect, isLost }) => {
+      if (host === undefined) return `${id} down${isLost ? ", its disk is lost" : ""}`;
       const { status } = host;
       const role = status.primary === id ? "primary" : "backup";
       const kind = isCorrect ? role : `${role}, Byzantine`;

@@ -26,12 +26,14 @@ export function lostDisks(
   replicas: number,
   safetyMs: number,
   byzantine: SimulationOptions["byzantine"],
+  ofDisks: readonly Fault[],
 ): readonly Fault[] {
-  const most = Math.floor((replicas - 1) / 3) - byzantine.length;
+  // A damaged disk and a lost one count alike.
+  const damaged = ofDisks.flatMap((fault) => (fault.type === "disk-damage" ? [fault.replica] : []));
+  const faulty = [...byzantine.map(({ replica }) => replica), ...damaged];
+  const most = Math.floor((replicas - 1) / 3) - faulty.length;
   if (most < 1 || !prng.chance(0.4)) return [];
-  const honest = Array.from({ length: replicas }, (_, id) => id).filter(
-    (id) => !byzantine.some(({ replica }) => replica === id),
-  );
+  const honest = Array.from({ length: replicas }, (_, id) => id).filter((id) => !faulty.includes(id));
   const first = prng.integer(0, honest.length - 1);
   return Array.from({ length: prng.integer(1, most) }, (_, i): Fault => {
     const replica = honest[(first + i) % honest.length] ?? 0;

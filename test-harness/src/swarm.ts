@@ -1,7 +1,12 @@
-import type { SimulationOptions } from "./options.ts";
+import { MIDDLE_RATES } from "./middle-rates.ts";
+import type { Fault, SimulationOptions } from "./options.ts";
 import { Prng } from "./prng.ts";
+import { FULL_DRAW, type SeedDraw } from "./seed-draw.ts";
 import { byzantineFor, faultsOfByzantine } from "./swarm-byzantine.ts";
+import { clocksFor } from "./swarm-clocks.ts";
+import { diskFaultsFor, storeFor } from "./swarm-disks.ts";
 import { faultsFor, lostDisks } from "./swarm-faults.ts";
+import { partitionsFor } from "./swarm-partitions.ts";
 
 /** Every so many seeds one runs real signatures and the wire codec. */
 const REAL_SCHEME_EVERY = 20;
@@ -13,20 +18,29 @@ function rotationFor(prng: Prng): number {
 
 /**
  * What a seed means: each draws its own sizes, rates and faults, so that a campaign visits corners that no single
- * choice of rates would (swarm testing). Each has loss, reordering and a restart of a backup.
+ * choice of rates would (swarm testing). Each has loss, reordering and a restart of a backup. `draw` leaves out a part.
  */
-export function optionsForSeed(seed: number): SimulationOptions {
+export function optionsForSeed(seed: number, draw: SeedDraw = FULL_DRAW): SimulationOptions {
   const prng = new Prng(`swarm/${seed}`);
   const scheme = seed % REAL_SCHEME_EVERY === REAL_SCHEME_EVERY - 1 ? "real" : "fake";
-  const replicas = prng.pick([4, 4, 4, 4, 4, 5, 7]);
+  const drawnReplicas = prng.pick([4, 4, 4, 4, 4, 5, 7]);
+  const replicas = draw.isSwarm ? drawnReplicas : (MIDDLE_RATES.replicas ?? drawnReplicas);
   const checkpointInterval = prng.pick([4, 4, 6, 8, 16]);
   const sessionWindow = prng.pick([1, 2, 4, 8]);
   const safetyMs = prng.integer(1200, 2500);
-  const byzantine = byzantineFor(prng.fork("byzantine"), seed, replicas);
-  const faults = [
-    ...faultsFor(prng.fork("faults"), replicas, safetyMs),
-    ...lostDisks(prng.fork("lost disks"), replicas, safetyMs, byzantine),
-  ];
+  const byzantine = draw.isByzantine ? byzantineFor(prng.fork("byzantine"), seed, replicas) : [];
+  const store = storeFor(seed, byzantine.length);
+  const faultsOfDisks = diskFaultsFor(prng.fork("disks"), {
+    seed,
+    replicas,
+    safetyMs,
+    store,
+    faulty: byzantine.length,
+  });
+  const partitions = partitionsFor(prng.fork("partitions"), seed, replicas, safetyMs);
+  const clocks = clocksFor(prng.fork("clocks"), replicas, byzantine);
+  const faults = faultsFor(prng.fork("faults"), replicas, safetyMs);
+  const losses = lostDisks(prng.fork("lost disks"), replicas, safetyMs, byzantine, faultsOfDisks);
   return {
     seed,
     replicas,
@@ -49,6 +63,7 @@ export function optionsForSeed(seed: number): SimulationOptions {
     viewChangeMs: prng.pick([300, 600, 1200]),
     viewChangeMaxMs: 4_800,
     clockSkewMs: prng.pick([0, 10, 60]),
+    clocks,
     resendAfterMs: prng.pick([60, 150, 400]),
     impatience: prng.pick([0, 0.05, 0.2]),
     network: {
@@ -64,6 +79,7 @@ export function optionsForSeed(seed: number): SimulationOptions {
       jitterMs: prng.pick([1, 5, 20]),
     },
     disk: {
+      store,
       flushMs: prng.pick([
         [0.1, 0.5],
         [1, 6],
@@ -73,7 +89,12 @@ export function optionsForSeed(seed: number): SimulationOptions {
       slowMs: 150,
     },
     safetyMs,
-    faults: [...faults, ...faultsOfByzantine(byzantine, replicas, safetyMs)].sort((a, b) => a.atMs - b.atMs),
+    ...(draw.isSwarm ? {} : { ...MIDDLE_RATES, disk: { store, ...MIDDLE_RATES.disk } }),
+    faults: inOrder(faults, faultsOfDisks, losses, partitions, faultsOfByzantine(byzantine, replicas, safetyMs)),
     byzantine,
   };
+}
+
+function inOrder(...faults: readonly (readonly Fault[])[]): readonly Fault[] {
+  return faults.flat().sort((a, b) => a.atMs - b.atMs);
 }

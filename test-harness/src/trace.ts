@@ -7,7 +7,13 @@ const LINES_MAX = 60;
 export class Trace {
   readonly #hash = createHash("sha256");
   readonly #lines: string[] = [];
+  readonly #all: string[] | undefined;
   #count = 0;
+
+  /** @param all takes every line, for a file. */
+  constructor(all?: string[]) {
+    this.#all = all;
+  }
 
   /** Lines added so far. */
   get count(): number {
@@ -18,6 +24,7 @@ export class Trace {
     this.#hash.update(line);
     this.#hash.update("\n");
     this.#count += 1;
+    this.#all?.push(line);
     // Twice the bound between cuts, so that a line costs no shift of all others.
     if (this.#lines.push(line) > 2 * LINES_MAX) this.#lines.splice(0, LINES_MAX);
   }

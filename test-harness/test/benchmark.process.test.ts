@@ -1,11 +1,14 @@
-import { execFile } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { execFile, spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { parseHistory } from "@quorate/test-harness";
 import { expect } from "chai";
 
 const BENCH = fileURLToPath(new URL("../../benchmarks/bin/bench.js", import.meta.url));
+
+const CHECK_HISTORY = fileURLToPath(new URL("../bin/check-history.js", import.meta.url));
 
 interface Outcome {
   readonly exitCode: number;
@@ -48,6 +51,38 @@ describe("npm run bench", () => {
     } finally {
       rmSync(data, { recursive: true, force: true });
     }
+  });
+
+  it("records a history of a cluster whose primary is killed, and every write and read in it fits one order", async () => {
+    const data = mkdtempSync(join(tmpdir(), "quorate-benchmark-test-"));
+    try {
+      const file = join(data, "history.jsonl");
+      const flags = ["--clients", "3", "--operations", "150", "--kill-primary", "1", "--json"];
+      const { exitCode, stdout, stderr } = await bench("--history", file, ...flags);
+
+      expect(exitCode, stderr).to.equal(0);
+      expect(JSON.parse(stdout)).to.include({ clients: 3, primariesKilled: 1, file });
+      const calls = parseHistory(readFileSync(file, "utf8"));
+      // Beside those of the workload every key is read once more.
+      expect(calls).to.have.length.within(150, 156);
+      expect(new Set(calls.map(({ request }) => request.op))).to.have.all.keys("get", "put", "del", "cas", "incr");
+      const checked = spawnSync(process.execPath, [CHECK_HISTORY, file], { encoding: "utf8" });
+      expect(checked.status, checked.stdout + checked.stderr).to.equal(0);
+      expect(checked.stdout).to.match(/^linearizable: \d+ operations, 6 keys/m);
+    } finally {
+      rmSync(data, { recursive: true, force: true });
+    }
+  });
+
+  it("refuses flags of measurements where it measures nothing, and the other way round", async () => {
+    const both = await bench("--history", "x", "--seconds", "3");
+    const stray = await bench("--kill-primary", "3");
+
+    expect([both.exitCode, both.stderr]).to.deep.equal([
+      2,
+      "bench: --seconds does not go with --history, which measures nothing\n",
+    ]);
+    expect([stray.exitCode, stray.stderr]).to.deep.equal([2, "bench: --kill-primary is for --history\n"]);
   });
 
   it("says in one line what is wrong with a flag", async () => {

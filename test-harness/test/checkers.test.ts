@@ -1,4 +1,3 @@
-import type { CallOutcome } from "@quorate/client-proxy";
 import { createClientSigner, sessionIdOf } from "@quorate/crypto";
 import { createNodeHasher } from "@quorate/crypto/node";
 import { createFakeBackend } from "@quorate/crypto/testing";
@@ -16,7 +15,6 @@ import {
   utf8,
   viewNumber,
 } from "@quorate/protocol";
-import type { ReplicaStatus } from "@quorate/replica";
 import {
   AgreementChecker,
   BoundsChecker,
@@ -29,15 +27,11 @@ import {
   PromisesChecker,
   StateEqualityChecker,
   ValidityChecker,
-  Violation,
   WatermarksChecker,
 } from "@quorate/test-harness";
-import { expect } from "chai";
+import { ended, failed, QUIET, R0, R1, result, seq, status, step, violation } from "./checker-facts.ts";
 
-const R0 = replicaId(0);
-const R1 = replicaId(1);
 const INCREMENT = encodeKvOperation({ type: "increment", key: utf8("counter/0"), by: 2n });
-const QUIET: Ending = { replicas: [], history: [], counters: [] };
 
 describe("The agreement checker", () => {
   it("accepts equal histories, also again after a crash", () => {
@@ -298,63 +292,3 @@ describe("The watermarks checker", () => {
     violation(undefined, () => checker.atEnd(at(11, 8)));
   });
 });
-
-/** Runs `act` and expects that violation, or none. */
-function violation(property: string | undefined, act: () => void): void {
-  let found: string | undefined;
-  try {
-    act();
-  } catch (error) {
-    if (!(error instanceof Violation)) throw error;
-    found = error.property;
-  }
-  expect(found).to.equal(property);
-}
-
-function seq(value: number): ReplicaStatus["highWatermark"] {
-  return sequenceNumber(value);
-}
-
-function step(change: Omit<Partial<ExecutionStep>, "seq"> & Pick<ExecutionStep, "replica" | "seq">): ExecutionStep {
-  const digests = { batchDigest: `batch ${change.seq}`, historyDigest: `history ${change.seq}` };
-  return { ...digests, requests: 1, stateRoot: `root ${change.seq}`, operations: [], ...change };
-}
-
-function status({
-  executed = 0,
-  lowWatermark = 0,
-  ...others
-}: Partial<Omit<ReplicaStatus, "executed" | "lowWatermark">> & {
-  executed?: number;
-  lowWatermark?: number;
-}): ReplicaStatus {
-  return {
-    view: 0 as ReplicaStatus["view"],
-    target: 0 as ReplicaStatus["view"],
-    timeOutMs: 1_000,
-    primary: R0,
-    executed: seq(executed),
-    lowWatermark: seq(lowWatermark),
-    highWatermark: seq(lowWatermark + 8),
-    pendingRequests: 0,
-    viewsLeft: { failed: 0, joined: 0, "handed-over": 0, rotated: 0 },
-    isStranded: false,
-    mute: undefined,
-    ...others,
-  };
-}
-
-function ended(id: typeof R0, executed: number): Ending["replicas"][number] {
-  const digests = { stateRoot: `root ${executed}`, historyDigest: `history ${executed}` };
-  return { id, status: status({ executed }), ...digests };
-}
-
-function result(byte: number, at?: number): CallOutcome {
-  const value = { status: "ok", value: Uint8Array.of(byte) } as const;
-  const place = at === undefined ? undefined : sequenceNumber(at);
-  return { type: "result", result: value, seq: place, index: 0, receipt: undefined };
-}
-
-function failed(effect: "none" | "unknown"): CallOutcome {
-  return { type: "failed", failure: { code: "client.cancelled", message: "", effect } };
-}

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { ProcessCluster } from "@quorate/test-harness";
 import { expect } from "chai";
 
@@ -31,6 +32,15 @@ describe("the admin endpoint of a replica", function () {
     expect(await metric('quorate_peer_connected{peer="3"}')).to.equal(1);
     expect(await metric('quorate_peer_sent_frames_total{peer="3"}')).to.be.at.least(1);
     expect(await metric("process_resident_memory_bytes")).to.be.greaterThan(1e6);
+  });
+
+  it("has metrics that promtool has no complaint about, where there is one", async function () {
+    if (spawnSync("promtool", ["--version"]).error !== undefined) this.skip();
+    const input = await (await get("/metrics")).text();
+
+    const { status, stdout, stderr } = spawnSync("promtool", ["check", "metrics"], { input, encoding: "utf8" });
+
+    expect([status, stdout, stderr]).to.deep.equal([0, "", ""]);
   });
 
   it("answers only reads of the paths it has", async () => {

@@ -3,6 +3,7 @@ import { type ReplicaId, replicaId, utf8, type VerifiedReply } from "@quorate/pr
 import type { HostObserver } from "@quorate/server/host";
 import type { Service } from "@quorate/state-machine";
 import type { ReplicaStore } from "@quorate/storage";
+import type { LogFiles } from "@quorate/storage/memory";
 import {
   optionsForSeed,
   type Plant,
@@ -33,6 +34,15 @@ describe("A planted bug is found:", () => {
       /promises\.equivocation|replica\.own-commit-forgotten/,
       { faults: [lost], replicas: 4, byzantine: [] },
       { forgetsLosses: true },
+    );
+  });
+
+  it("a recovery of the log that drops a group which was flushed", () => {
+    const disk = { store: "files", flushMs: [1, 6], slow: 0, slowMs: 0 } as const;
+    expectFound(
+      /storage\.(promises-lost|refused-without-damage)/,
+      { ...POWER_CUTS, disk },
+      { files: withoutLastGroup },
     );
   });
 
@@ -168,6 +178,25 @@ describe("The report of a failed run", () => {
 /** Whether it is one of the workload's keys that hold texts, which only the clients' history judges. */
 function isText(key: Uint8Array): boolean {
   return String.fromCharCode(...key).startsWith("key/");
+}
+
+/** Files of a log in each of which the last group is not seen. */
+function withoutLastGroup(files: LogFiles): LogFiles {
+  return {
+    place: files.place,
+    segments: () => files.segments(),
+    read: (segment) => {
+      const content = files.read(segment);
+      return content.subarray(0, Math.max(0, content.lastIndexOf("QWAL")));
+    },
+    truncate: (segment, length) => files.truncate(segment, length),
+    removeNow: (segment) => files.removeNow(segment),
+    remove: (segment) => files.remove(segment),
+    open: (segment) => files.open(segment),
+    create: (segment, done) => files.create(segment, done),
+    openToRead: (segment) => files.openToRead(segment),
+    later: (task) => files.later(task),
+  };
 }
 
 /** A store to change one thing about. */

@@ -1,20 +1,48 @@
-import { Campaign, EXPECTED_MARKS, optionsForSeed } from "@quorate/test-harness";
+import { randomInt } from "node:crypto";
+import {
+  Campaign,
+  EXPECTED_MARKS,
+  FULL_DRAW,
+  optionsForSeed,
+  runSeed,
+  runSeeds,
+  type SeedResult,
+} from "@quorate/test-harness";
 import { expect } from "chai";
 
-const SEEDS = process.env.QUORATE_FULL === "1" ? 2000 : 200;
+/** Always the same, so that a failure here is a change of the code. */
+const FIXED = seedsFrom(0, 200);
+/** Never seen before; the titles of their tests say which they were. */
+const FRESH = seedsFrom(randomInt(1_000_000, 1_000_000_000), 100);
+/** Of `npm run test:full`. */
+const FULL = seedsFrom(0, 10_000);
+const JOBS = 2;
+const RUNS_PER_MINUTE_MIN = 100;
 
-describe(`${SEEDS} simulated clusters`, () => {
+function seedsFrom(first: number, count: number): readonly number[] {
+  return Array.from({ length: count }, (_, i) => first + i);
+}
+
+function expectPassed(result: SeedResult): void {
+  if (!result.hasPassed) expect.fail(`${result.message}\nsaved: ${result.files.join(", ")}`);
+}
+
+describe(`simulated clusters, seeds 0..199 and fresh ones from ${FRESH[0]}`, () => {
   const campaign = new Campaign();
 
-  for (let seed = 0; seed < SEEDS; seed++)
-    it(`keep every promise and come to rest, seed ${seed}`, () => void campaign.run(seed));
+  for (const seed of [...FIXED, ...FRESH])
+    it(`keep every promise and come to rest, seed ${seed}`, () => {
+      const result = runSeed(seed, { draw: FULL_DRAW });
+      campaign.add(result);
+      expectPassed(result);
+    });
 
   it("went through every kind of event at least once", () => {
     expect(campaign.tally.marks.missing(EXPECTED_MARKS)).to.deep.equal([]);
   });
 
   it("had loss, reordering and a restart of a backup each", () => {
-    for (let seed = 0; seed < SEEDS; seed++) {
+    for (const seed of [...FIXED, ...FRESH]) {
       const { network, faults } = optionsForSeed(seed);
       expect(network.lossMax, `seed ${seed}`).to.be.within(0.01, 0.3);
       expect(network.straggle, `seed ${seed}`).to.be.greaterThan(0);
@@ -25,3 +53,16 @@ describe(`${SEEDS} simulated clusters`, () => {
     }
   });
 });
+
+if (process.env.QUORATE_FULL === "1")
+  describe(`${FULL.length} simulated clusters in ${JOBS} processes`, () => {
+    it(`keep every promise, at ${RUNS_PER_MINUTE_MIN} runs a minute or more on a core`, async () => {
+      const startedMs = performance.now();
+      const campaign = new Campaign();
+      for await (const result of runSeeds(FULL, { draw: FULL_DRAW, jobs: JOBS })) campaign.add(result);
+      const perMinute = (FULL.length * 60_000) / (performance.now() - startedMs) / JOBS;
+
+      for (const failure of campaign.tally.failures) expectPassed(failure);
+      expect(perMinute, "runs a minute on a core").to.be.at.least(RUNS_PER_MINUTE_MIN);
+    });
+  });

@@ -1,18 +1,34 @@
 import { spawnSync } from "node:child_process";
-import { resolve } from "node:path";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { optionsForSeed, Simulation } from "@quorate/test-harness";
+import { decodePlainValue, encodePlainValue } from "@quorate/codec";
+import { optionsForSeed, type SavedRun, Simulation, type SimulationOptions } from "@quorate/test-harness";
 import { expect } from "chai";
 
 const COMMAND = resolve(fileURLToPath(import.meta.url), "../../bin/simulate.js");
 
-function simulate(...args: string[]): { status: number | null; stdout: string; stderr: string } {
+interface Output {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function simulate(...args: string[]): Output {
   return spawnSync(process.execPath, [COMMAND, ...args], { encoding: "utf8" });
+}
+
+/** More liars than the model allows, so that it must fail. */
+function beyondTheModel(behaviour: "wrong-checkpoints" | "silent"): SimulationOptions {
+  const byzantine = [1, 2, 3].map((replica) => ({ replica, behaviour }));
+  const small = { clients: 2, faultyClients: 0, operations: 15, safetyMs: 400, faults: [] };
+  return { ...optionsForSeed(0, { isSwarm: false, isByzantine: false }), ...small, byzantine };
 }
 
 describe("The simulate command", () => {
   it("runs seeds and tells their traces, which are those of any other process", () => {
-    const { status, stdout } = simulate("--seeds", "3..4", "--json");
+    const { status, stdout } = simulate("--seeds", "3..4", "--json", "--jobs", "2", "--swarm", "--byzantine");
 
     const report = JSON.parse(stdout) as { seeds: number; failed: unknown[]; traceHashes: Record<string, string> };
     expect(status).to.equal(0);
@@ -22,13 +38,27 @@ describe("The simulate command", () => {
       expect(report.traceHashes[seed], `seed ${seed}`).to.equal(new Simulation(optionsForSeed(seed)).run().traceHash);
   });
 
-  it("prints how often what happened", () => {
+  it("prints how often what happened, and what never did", () => {
     const { status, stdout } = simulate("--seed", "1");
 
     expect(status).to.equal(0);
     expect(stdout).to.match(/^seed 1 passed: \d+ batches, \d+ steps, trace [0-9a-f]{64}$/m);
     expect(stdout).to.match(/^ +\d+ {2}network: frame lost$/m);
-    expect(stdout).to.match(/^1 seeds, 0 failed;/m);
+    expect(stdout).to.match(/^ +NEVER {2}\w/m);
+    expect(stdout).to.match(/^1 seeds, 0 failed; \d+ operations; [\d.]+ seeds a second, \d+ a minute;/m);
+  });
+
+  it("tells of seeds in their order, and runs those without swarms and liars that it is asked for", () => {
+    const flags = ["--no-swarm", "--no-byzantine"];
+    const { status, stdout } = simulate("--seed", "9", "--seed", "8", "--jobs", "2", ...flags);
+
+    const plain = (seed: number): string =>
+      new Simulation(optionsForSeed(seed, { isSwarm: false, isByzantine: false })).run().traceHash;
+    expect(status).to.equal(0);
+    expect([...stdout.matchAll(/^seed (\d) passed: .* trace (\w+)$/gm)].map(([, ...found]) => found)).to.deep.equal([
+      ["9", plain(9)],
+      ["8", plain(8)],
+    ]);
   });
 
   it("says what is wrong with its arguments", () => {
@@ -36,10 +66,85 @@ describe("The simulate command", () => {
       ["--seeds", "9..3"],
       ["--seeds", "x"],
       ["--seed", "-1"],
+      ["--jobs", "0"],
+      ["--replay", "x", "--from", "9", "--to", "3"],
     ]) {
       const { status, stderr } = simulate(...args);
       expect(status, args.join(" ")).to.equal(2);
       expect(stderr, args.join(" ")).to.match(/^Usage: npm run simulate/m);
     }
+  });
+
+  describe("of a run that fails", () => {
+    let folder = "";
+    let saved = "";
+    let failed: Output;
+    before(() => {
+      folder = mkdtempSync(join(tmpdir(), "quorate-simulate-"));
+      saved = join(folder, "saved");
+      writeFileSync(join(folder, "options.json"), JSON.stringify(beyondTheModel("wrong-checkpoints")));
+      failed = simulate("--options", join(folder, "options.json"), "--save", saved);
+    });
+    after(() => rmSync(folder, { recursive: true, force: true }));
+
+    it("prints the seed, how to repeat it, a line for each replica, what came last, and what it saved", () => {
+      expect(failed.status).to.equal(1);
+      expect(failed.stderr).to.match(/^seed 0 failed at [\d.]+ ms: InvariantViolation: /);
+      for (const replica of ["0 primary", ...[1, 2, 3].map((id) => `${id} backup, Byzantine`)])
+        expect(failed.stderr).to.match(new RegExp(`^ {2}${replica} v\\d+→\\d+ h\\d+ e\\d+ H\\d+ pending \\d+$`, "m"));
+      expect(failed.stderr).to.match(/^ {2}\d+\.\d{3} r0 < r\d checkpoint n8 [0-9a-f]{8}$/m);
+      expect(failed.stderr).to.match(/^repeat: save the options above as FILE/m);
+      const files = [...failed.stderr.matchAll(/^step through it: npm run simulate -- --replay (.+)$/gm)];
+      expect(files.map(([, file]) => file)).to.deep.equal(
+        ["seed-0.cbor", "seed-0-replica-0.cbor"].map((name) => join(saved, name)),
+      );
+      expect(readdirSync(saved)).to.have.length(2);
+    });
+
+    it("steps through the whole of it", () => {
+      const { status, stdout } = simulate("--replay", join(saved, "seed-0.cbor"));
+
+      expect(status).to.equal(0);
+      expect(stdout).to.match(/^seed 0, \d+ lines of a simulated cluster: seed 0 failed at /);
+      expect(stdout).to.match(/^0\.000 r0 up at e0 h0$/m);
+      expect(stdout).to.match(/\n\nfailed in the same way: seed 0 failed at .* checkpoint\.own-state-diverged/);
+    });
+
+    it("steps through the replica whose invariant broke, event by event, or through a part of it", () => {
+      const file = join(saved, "seed-0-replica-0.cbor");
+      const whole = simulate("--replay", file);
+      const part = simulate("--replay", file, "--from", "50", "--to", "200");
+
+      expect(whole.status).to.equal(0);
+      expect(whole.stdout).to.match(/^1 \+0 ms {2}start → broadcast status/m);
+      expect(whole.stdout).to.match(
+        / r\d checkpoint n8 [0-9a-f]{8} → !\n\nfailed in the same way: invariant checkpoint/,
+      );
+      const times = [...part.stdout.matchAll(/^\d+ \+(\d+) ms /gm)].map(([, ms]) => Number(ms));
+      expect(times).to.not.be.empty;
+      for (const ms of times) expect(ms).to.be.within(50, 200);
+    });
+
+    it("says from where on a saved run is another one by now", () => {
+      const run = decodePlainValue(readFileSync(join(saved, "seed-0.cbor"))) as SavedRun;
+      const lines = run.lines.map((line, i) => (i === 7 ? "7.000 as it was" : line));
+      writeFileSync(join(folder, "older.cbor"), encodePlainValue({ ...run, lines }));
+      const { status, stdout } = simulate("--replay", join(folder, "older.cbor"));
+
+      expect(status).to.equal(1);
+      expect(stdout).to.match(/It differs from line 8 on:\n {2}saved {2}7\.000 as it was\n/);
+    });
+
+    it("saves a run that only stops going on, too, and refuses files that are something else", () => {
+      writeFileSync(join(folder, "silent.json"), JSON.stringify(beyondTheModel("silent")));
+      const silent = simulate("--options", join(folder, "silent.json"), "--save", join(folder, "silent"));
+      const other = simulate("--replay", join(folder, "silent.json"));
+
+      expect(silent.status).to.equal(1);
+      expect(silent.stderr).to.match(/^seed 0 failed at [\d.]+ ms: Error: liveness: /);
+      expect(readdirSync(join(folder, "silent"))).to.deep.equal(["seed-0.cbor"]);
+      expect(other.status).to.equal(2);
+      expect(other.stderr).to.match(/silent\.json: this is no trace of a replica, expected CBOR/);
+    });
   });
 });

@@ -3,6 +3,7 @@ import {
   type Checkpoint,
   type CheckpointCertificate,
   type Digest,
+  type Fill,
   invariant,
   type Membership,
   type Outbox,
@@ -77,6 +78,15 @@ export class Checkpointing {
     return this.#isMute;
   }
 
+  get fills(): readonly Fill[] {
+    const votes = Math.max(0, ...[...this.#votes.values()].map(({ size }) => size));
+    return [
+      { of: "checkpoint votes of a member", size: votes, max: VOTES_PER_MEMBER_MAX },
+      { of: "members with checkpoint votes", size: this.#votes.size, max: this.#membership.members.length },
+      { of: "own checkpoint votes", size: this.#own.size, max: this.#ownVotesMax },
+    ];
+  }
+
   isDueAt(seq: SequenceNumber): boolean {
     return seq % this.#options.interval === 0;
   }
@@ -126,7 +136,7 @@ export class Checkpointing {
       out.push({ type: "rejected", rejection: { code: "checkpoint.conflicting", from, seq } });
       return undefined;
     }
-    this.#record(envelope);
+    this.#record(envelope, out);
     this.#certify(seq);
     return this.#advance();
   }
@@ -162,19 +172,22 @@ export class Checkpointing {
     const vote = this.#options.signer.sign({ type: "checkpoint", epoch, seq, stateRoot });
     if (this.#own.has(seq)) this.#own.set(seq, { stateRoot, vote });
     out.push({ type: "broadcast", frame: { type: "signed", envelope: vote } });
-    this.#record(vote);
+    this.#record(vote, out);
     this.#certify(seq);
   }
 
   /** Keeps a vote; of one member only the newest few, so that the far future costs nobody else anything. */
-  #record(vote: VerifiedEnvelope<Checkpoint>): void {
+  #record(vote: VerifiedEnvelope<Checkpoint>, out: Outbox): void {
     let votes = this.#votes.get(vote.from);
     if (votes === undefined) {
       votes = new Map();
       this.#votes.set(vote.from, votes);
     }
     votes.set(vote.message.seq, vote);
-    if (votes.size > VOTES_PER_MEMBER_MAX) votes.delete(sequenceNumber(Math.min(...votes.keys())));
+    if (votes.size <= VOTES_PER_MEMBER_MAX) return;
+    const oldest = sequenceNumber(Math.min(...votes.keys()));
+    votes.delete(oldest);
+    out.push({ type: "rejected", rejection: { code: "checkpoint.displaced", from: vote.from, seq: oldest } });
   }
 
   #certify(seq: SequenceNumber): void {

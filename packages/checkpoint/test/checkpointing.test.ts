@@ -189,6 +189,7 @@ describe("Checkpointing (OSDI'99 §4.3)", () => {
     for (let k = 1; k <= 100; k++) scene.vote(0, 8 * k);
     for (const from of [2, 3]) scene.vote(from, 8);
     expect(scene.marks.certified, "its vote for 8 is gone").to.equal(0);
+    expect(scene.rejections, "and counted").to.deep.equal(new Array(92).fill("checkpoint.displaced"));
     expect(scene.durable(8)?.seq, "the others are enough").to.equal(8);
   });
 

@@ -1,6 +1,7 @@
 import {
   assertNever,
   type Digest,
+  type Fill,
   invariant,
   type OperationResult,
   type Receipt,
@@ -21,7 +22,7 @@ import * as failures from "./failures.ts";
 import { OpenRequest } from "./open-request.ts";
 import { type ClientOptions, completeOptions } from "./options.ts";
 import type { ClientFailure, FailureEffect } from "./outcome.ts";
-import type { AcceptedOutput } from "./output-filter.ts";
+import { type AcceptedOutput, REPLIES_PER_MEMBER_MAX } from "./output-filter.ts";
 import { decideRegistration, selectLastValid } from "./registration.ts";
 import { ReplicaHints } from "./replica-hints.ts";
 import { RequestTable } from "./request-table.ts";
@@ -83,6 +84,22 @@ export class ClientCore {
       requestsOutstanding: this.#requests.size,
       repliesHeld: [...this.#requests.values()].reduce((sum, request) => sum + request.repliesHeld, 0),
     };
+  }
+
+  /** The same with its bounds. */
+  get fills(): readonly Fill[] {
+    const { waitingOperations, waitingBytes, requestsOutstanding, repliesHeld } = this.occupancy;
+    const { waitingOperationsMax, waitingBytesMax, requestsOutstandingMax, limits, membership } = this.#options;
+    // What was sent and did not run waits again, beyond the bound on what callers may hand in.
+    const again = requestsOutstandingMax * limits.requestOperationsMax;
+    const bytesAgain = requestsOutstandingMax * limits.requestBytesMax;
+    const repliesMax = requestsOutstanding * membership.members.length * REPLIES_PER_MEMBER_MAX;
+    return [
+      { of: "waiting operations", size: waitingOperations, max: waitingOperationsMax + again },
+      { of: "bytes of waiting operations", size: waitingBytes, max: waitingBytesMax + bytesAgain },
+      { of: "requests on the way", size: requestsOutstanding, max: requestsOutstandingMax },
+      { of: "replies held", size: repliesHeld, max: repliesMax },
+    ];
   }
 
   /** Who is believed to be the primary: a hint, for people. */

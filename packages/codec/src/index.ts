@@ -13,6 +13,7 @@ export {
   REPLICA_FRAME_CODES,
   SERVER_FRAME_CODES,
 } from "./frames.ts";
+export { decodePlainValue, encodePlainValue } from "./plain-values.ts";
 export { DEPTH_MAX, preScan, type ScanLimits } from "./pre-scan.ts";
 export { REQUEST_TYPE_CODES } from "./requests.ts";
 export { PATH_SIBLINGS_MAX, type WireLimits, wireLimitsOf } from "./wire-limits.ts";

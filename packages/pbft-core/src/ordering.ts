@@ -5,6 +5,7 @@ import {
   type Digest,
   type DigestedRequest,
   type ExecutionProgress,
+  type Fill,
   invariant,
   type Lack,
   type Outbox,
@@ -81,6 +82,12 @@ export class Ordering {
   get pendingCount(): number {
     return this.#queue.size;
   }
+  get fills(): readonly Fill[] {
+    const { windowSize } = this.#options;
+    const prepared = { of: "prepared certificates", size: this.#phases.preparedSet.size, max: windowSize };
+    const unexecuted = { of: "prepared and not executed", size: this.#phases.unexecuted.size, max: windowSize };
+    return [...this.#queue.fills, ...this.#window.fills, prepared, unexecuted];
+  }
   /** Whether this replica orders in its view and is the view's primary. */
   get isPrimary(): boolean {
     return this.#view.isPrimary;
@@ -149,7 +156,10 @@ export class Ordering {
     atMs: number,
     out: Outbox,
   ): "added" | "known" | "full" {
+    const before = this.#queue.displaced;
     const outcome = this.#queue.add(request, standing, atMs, this.isPrimary);
+    for (let i = before; i < this.#queue.displaced; i++)
+      out.push({ type: "rejected", rejection: { code: "request.displaced", from: undefined } });
     if (outcome === "added") this.#propose(atMs, out);
     return outcome;
   }

@@ -2,6 +2,7 @@ import {
   type Digest,
   type DigestedRequest,
   type ExecutionProgress,
+  type Fill,
   invariant,
   type Limits,
   type OperationsRequest,
@@ -64,6 +65,7 @@ export class RequestQueue {
   /** In order of arrival; a Set, so that removal is cheap. */
   readonly #ready = new Set<Pending>();
   #bytes = 0;
+  #displaced = 0;
 
   constructor(limits: RequestQueueLimits) {
     this.#limits = limits;
@@ -74,6 +76,23 @@ export class RequestQueue {
   }
   get readyCount(): number {
     return this.#ready.size;
+  }
+  /** How many have given way to others so far. */
+  get displaced(): number {
+    return this.#displaced;
+  }
+
+  get fills(): readonly Fill[] {
+    const { pendingMax, pendingPerClientMax, pendingBytesMax, clockedMax } = this.#limits;
+    return [
+      { of: "pending requests", size: this.#byDigest.size, max: pendingMax },
+      { of: "pending requests of a client", size: Math.max(0, ...this.#perClient.values()), max: pendingPerClientMax },
+      { of: "bytes of pending requests", size: this.#bytes, max: pendingBytesMax },
+      { of: "clocked requests", size: this.#clocks.size, max: clockedMax },
+      // Indexes of what is pending: nothing may be left in them that is gone.
+      { of: "sessions of pending requests", size: this.#sessions.size, max: this.#byDigest.size },
+      { of: "ready requests", size: this.#ready.size, max: this.#byDigest.size },
+    ];
   }
 
   /** Since when the oldest request whose turn it is has been waiting. */
@@ -353,6 +372,7 @@ export class RequestQueue {
       leavingBytes += other.bytes;
       if (!this.#hasRoomFor(pending, leaving.length, leavingBytes)) continue;
       for (const gone of leaving) this.#remove(gone);
+      this.#displaced += leaving.length;
       return true;
     }
     return false;

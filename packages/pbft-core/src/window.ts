@@ -1,4 +1,6 @@
 import {
+  FETCH_COMMITTED_MAX,
+  type Fill,
   invariant,
   type Lack,
   nextSequenceNumber,
@@ -51,6 +53,15 @@ export class Window {
   /** The highest number of which a proposal or a vote was taken. */
   get highestHeard(): SequenceNumber {
     return this.#highestHeard;
+  }
+
+  /** Decisions may come from far above the window only as far as they were asked for. */
+  get fills(): readonly Fill[] {
+    const max = this.#size + FETCH_COMMITTED_MAX;
+    return [
+      { of: "slots", size: this.#slots.size, max: this.#size },
+      { of: "decisions that wait", size: this.#decisions.size, max },
+    ];
   }
 
   /** The slots that are not delivered, in no particular order. */

@@ -225,11 +225,22 @@ describe("the bounds of RequestQueue", () => {
     const queue = queueOf({ pendingMax: 2 });
     add(queue, requestOf(5, { session: "a" }), aheadOf(1));
     add(queue, requestOf(6, { session: "b" }), aheadOf(1));
+    expect(queue.displaced).to.equal(0);
     expect(add(queue, requestOf(1), EXECUTABLE)).to.equal("added");
+    expect(queue.displaced).to.equal(1);
     expect([
       queue.has(requestOf(5, { session: "a" }).digest),
       queue.has(requestOf(6, { session: "b" }).digest),
     ]).to.deep.equal([false, true]);
+  });
+
+  it("who gave way is counted among the inputs that were dropped", () => {
+    const queue = { pendingMax: 1, pendingPerClientMax: 64, pendingBytesMax: 65_536, clockedMax: 64 };
+    const scene = new Scene({ self: 0, options: { queue } });
+    scene.ordering.onRequest(requestOf(5, { session: "a" }), aheadOf(1), scene.nowMs, scene.out);
+    scene.request(requestOf(1));
+
+    expect(scene.rejections).to.deep.equal(["request.displaced"]);
   });
 
   it("what is ready or proposed gives way to nobody", () => {

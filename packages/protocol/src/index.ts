@@ -9,6 +9,7 @@ export * from "./bytes.ts";
 export * from "./certificates.ts";
 export * from "./effects.ts";
 export * from "./evidence.ts";
+export * from "./fill.ts";
 export * from "./genesis.ts";
 export * from "./hex.ts";
 export * from "./ids.ts";

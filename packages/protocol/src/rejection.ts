@@ -22,8 +22,12 @@ export type Rejection = {
   | { readonly code: "vote.conflicting"; readonly seq: SequenceNumber }
   | { readonly code: "checkpoint.conflicting"; readonly seq: SequenceNumber }
   | { readonly code: "checkpoint.not-due"; readonly seq: SequenceNumber }
+  /** A newer vote of the same member took its place. */
+  | { readonly code: "checkpoint.displaced"; readonly seq: SequenceNumber }
   | { readonly code: "backlog.full" }
   | { readonly code: "request.queue-full" }
+  /** It waited, and gave way to another; whoever wants it sends it again. */
+  | { readonly code: "request.displaced" }
   | { readonly code: "status.over-budget" }
   | { readonly code: "fetch.over-budget" }
   | { readonly code: "body.not-asked-for"; readonly digest: Digest }

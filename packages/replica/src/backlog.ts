@@ -1,4 +1,5 @@
 import type {
+  Fill,
   ReplicaId,
   SequenceNumber,
   ThreePhaseMessage,
@@ -24,6 +25,16 @@ export const BACKLOG_BATCHES_PER_SENDER_MAX = 16;
  */
 export class Backlog {
   readonly #bySender = new Map<ReplicaId, EarlyMessage[]>();
+
+  get fills(): readonly Fill[] {
+    const shares = [...this.#bySender.values()];
+    const messages = Math.max(0, ...shares.map((share) => share.length));
+    const batches = Math.max(0, ...shares.map((share) => share.filter(({ batch }) => batch !== undefined).length));
+    return [
+      { of: "backlog of a sender", size: messages, max: BACKLOG_PER_SENDER_MAX },
+      { of: "batches in the backlog of a sender", size: batches, max: BACKLOG_BATCHES_PER_SENDER_MAX },
+    ];
+  }
 
   /** False when the sender's share is full; the message is dropped. One that waits already is kept once. */
   add(message: EarlyMessage): boolean {

@@ -4,6 +4,8 @@
  * @packageDocumentation
  */
 export { BACKLOG_BATCHES_PER_SENDER_MAX, BACKLOG_PER_SENDER_MAX, Backlog, type EarlyMessage } from "./backlog.ts";
+export { describeReplicaFrame } from "./describe-frame.ts";
+export { describeStep } from "./describe-step.ts";
 export type { ReplicaEvent } from "./events.ts";
 export { type Ground, MuteMembers } from "./mute-members.ts";
 export { Muteness, type MuteStatus, type RestoredMuteness } from "./muteness.ts";

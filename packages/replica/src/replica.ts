@@ -6,6 +6,8 @@ import {
   type CheckpointCertificate,
   type Effect,
   type Envelope,
+  FETCH_COMMITTED_MAX,
+  type Fill,
   invariant,
   memberOf,
   nextSequenceNumber,
@@ -103,6 +105,16 @@ export class Replica {
       isStranded: this.#gapFiller.isStranded(this.#ordering.lastDelivered),
       mute: this.#muteness.status,
     };
+  }
+
+  /** How full everything is that others can fill. Looks at all of it: not for each step of a loaded replica. */
+  get fills(): readonly Fill[] {
+    const { windowSize } = this.#options;
+    // While a flush takes its time: the window, and what was asked for of a history.
+    const max = windowSize + FETCH_COMMITTED_MAX;
+    const executing = { of: "batches handed out for execution", size: this.#executing.size, max };
+    const components = [this.#backlog, this.#ordering, this.#checkpointing, this.#viewChanging];
+    return [executing, ...components.flatMap(({ fills }) => fills)];
   }
 
   /** The view this replica is in, as `status` says. */

@@ -7,6 +7,9 @@ export interface HostSettings {
   readonly pendingBytesMax: number;
   /** Requests that a backup waits for with a clock: as many as a loaded primary clears in half a time-out. */
   readonly clockedRequestsMax: number;
+  /** Steps that are kept for the trace of a broken invariant, and about how much memory they may hold on to. */
+  readonly tracedStepsMax: number;
+  readonly tracedBytesMax: number;
 }
 
 /** The settings of a host that is told no others. */
@@ -16,4 +19,6 @@ export const DEFAULT_HOST_SETTINGS: HostSettings = {
   pendingRequestsPerClientMax: 1_024,
   pendingBytesMax: 64 * 1024 * 1024,
   clockedRequestsMax: 1_024,
+  tracedStepsMax: 2_048,
+  tracedBytesMax: 4 * 1024 * 1024,
 };

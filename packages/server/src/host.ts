@@ -9,5 +9,8 @@ export * from "./evidence-shelf.ts";
 export * from "./host-settings.ts";
 export * from "./ingress.ts";
 export * from "./ports.ts";
+export * from "./replay-trace.ts";
 export * from "./replica-host.ts";
+export * from "./replica-trace.ts";
 export * from "./steady-clock.ts";
+export * from "./step-recorder.ts";

@@ -10,6 +10,7 @@ export { type EvidenceDocument, evidenceDocumentOf, parseEvidenceDocument } from
 export { EXPOSITION_CONTENT_TYPE, exposition, type MetricFamily, type MetricSample } from "./exposition.ts";
 export * from "./host.ts";
 export { type KeptEvidenceList, type KeptOnDisk, type KeptPiece, readKeptEvidence } from "./kept-evidence.ts";
+export { type LinkCount, LinkCounts } from "./link-counts.ts";
 export { makeFolder } from "./make-folder.ts";
 export type { Traffic } from "./peer-traffic.ts";
 export { type Readiness, readinessOf } from "./readiness.ts";
@@ -25,7 +26,6 @@ export {
   writeOnce,
 } from "./replica-folder.ts";
 export {
-  type InvalidFrames,
   type LinkEvents,
   type PeerStatus,
   ReplicaLinks,
@@ -33,3 +33,4 @@ export {
 } from "./replica-links.ts";
 export { type MetricSource, replicaMetrics } from "./replica-metrics.ts";
 export { type ProcessStatus, type RunningReplica, type StartOptions, startReplica } from "./replica-process.ts";
+export { type SavedTrace, saveTrace, TRACE_FILES_MAX } from "./save-trace.ts";

@@ -6,6 +6,7 @@ import {
   type ClientFrame,
   type ClusterId,
   type Effect,
+  type Fill,
   type Genesis,
   genesisMembership,
   type Hasher,
@@ -37,13 +38,15 @@ import type { ReplicaStore } from "@quorate/storage";
 import { readCheckpointMark, writeCheckpointMark } from "./checkpoint-mark.ts";
 import { ClientRequests } from "./client-requests.ts";
 import { readDisk } from "./disk-recovery.ts";
-import { EvidenceShelf, type KeptEvidence } from "./evidence-shelf.ts";
+import { EVIDENCE_PER_REPLICA_MAX, EvidenceShelf, type KeptEvidence } from "./evidence-shelf.ts";
 import { HistoryDonor } from "./history-donor.ts";
-import type { HostSettings } from "./host-settings.ts";
+import { DEFAULT_HOST_SETTINGS, type HostSettings } from "./host-settings.ts";
 import { Ingress, JUNK_CODES } from "./ingress.ts";
 import type { HandOverAnswer, HostObserver, HostPorts, IngressRejection } from "./ports.ts";
 import { genesisCheckpoint, replicaOptionsOf } from "./replica-setup.ts";
+import type { ReplicaTrace } from "./replica-trace.ts";
 import { SteadyClock } from "./steady-clock.ts";
+import { StepRecorder } from "./step-recorder.ts";
 
 /** How one replica runs; everything that all replicas share comes from genesis. */
 export interface HostOptions {
@@ -73,6 +76,7 @@ export class ReplicaHost {
   readonly #membership: Membership;
   readonly #others: readonly ReplicaId[];
   readonly #replica: Replica;
+  readonly #recorder: StepRecorder;
   readonly #gate = new OutputGate();
   readonly #executor: Executor;
   readonly #ingress: Ingress;
@@ -129,6 +133,8 @@ export class ReplicaHost {
     };
     const { base, recovery } = recover(genesisBase, disk);
     this.#replica = new Replica(replicaOptionsOf(options), base, recovery);
+    const { tracedStepsMax: stepsMax, tracedBytesMax: bytesMax } = { ...DEFAULT_HOST_SETTINGS, ...options.settings };
+    this.#recorder = new StepRecorder({ stepsMax, bytesMax }, { base, recovery });
     this.#view = this.#replica.view;
     this.#target = this.#replica.target;
     this.#mute = this.#replica.mute;
@@ -156,6 +162,12 @@ export class ReplicaHost {
   get stateDigests(): { readonly stateRoot: string; readonly historyDigest: string } {
     return { stateRoot: this.#executor.stateRoot(), historyDigest: this.#executor.historyDigest };
   }
+  /** See `Replica.fills`. */
+  get fills(): readonly Fill[] {
+    const members = this.#membership.members.length;
+    const evidence = { of: "evidence", size: this.#evidence.count, max: members * EVIDENCE_PER_REPLICA_MAX };
+    return [...this.#replica.fills, evidence];
+  }
   get evidenceCount(): number {
     return this.#evidence.count;
   }
@@ -170,6 +182,21 @@ export class ReplicaHost {
   /** See `EvidenceShelf.kept`. */
   keptEvidence(): Iterable<KeptEvidence> {
     return this.#evidence.kept();
+  }
+
+  /** What came before `failure`, to be kept for those who look for its cause; see `encodeReplicaTrace`. */
+  trace(failure: Error, madeBy: string): Omit<ReplicaTrace, "format"> {
+    const { genesis, cluster, signer } = this.#options;
+    const { name, message, stack = "" } = failure;
+    return {
+      madeBy,
+      genesis,
+      cluster,
+      replica: signer.self,
+      settings: { ...DEFAULT_HOST_SETTINGS, ...this.#options.settings },
+      failure: { name, message, stack },
+      ...this.#recorder.steps(),
+    };
   }
 
   /** To be called once, when frames can be sent. */
@@ -273,7 +300,10 @@ export class ReplicaHost {
   }
 
   #stepOne(event: ReplicaEvent): void {
-    const stepped = this.#replica.step(event, this.#now());
+    const atMs = this.#now();
+    this.#recorder.begin(event, atMs);
+    const stepped = this.#replica.step(event, atMs);
+    this.#recorder.end(stepped);
     // Most votes change a count and ask for nothing.
     if (stepped.length === 0) return;
     this.#observeView();

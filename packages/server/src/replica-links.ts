@@ -23,6 +23,7 @@ import {
   type TransportError,
 } from "@quorate/transport";
 import type { Logger } from "pino";
+import { LinkCounts } from "./link-counts.ts";
 import { PeerTraffic, type Traffic } from "./peer-traffic.ts";
 
 /** What the links bring. */
@@ -57,14 +58,6 @@ export interface PeerStatus {
   readonly traffic: Traffic;
 }
 
-/** Frames that closed the link they came by, of one kind of sender and for one reason. */
-export interface InvalidFrames {
-  readonly from: "replica" | "client";
-  /** A `DecodeErrorCode`, or `not-correct` for what decodes and no correct sender sends. */
-  readonly code: string;
-  readonly count: number;
-}
-
 /** Output to clients, all links together. */
 export interface ClientOutputStatus {
   /** Bytes in this process that clients have not taken yet. */
@@ -83,7 +76,7 @@ export class ReplicaLinks {
   readonly #accepted = new Map<ReplicaId, FramedLink>();
   readonly #clients = new Map<PublicKey, Set<FramedLink>>();
   readonly #traffic = new PeerTraffic();
-  readonly #invalidFrames = new Map<string, InvalidFrames>();
+  readonly #counts = new LinkCounts();
   #listener: Listener | undefined;
 
   constructor(options: ReplicaLinksOptions) {
@@ -104,8 +97,8 @@ export class ReplicaLinks {
   get listener(): ListenerSnapshot | undefined {
     return this.#listener?.snapshot();
   }
-  get invalidFrames(): InvalidFrames[] {
-    return [...this.#invalidFrames.values()];
+  get counts(): LinkCounts {
+    return this.#counts;
   }
 
   get peers(): PeerStatus[] {
@@ -166,7 +159,7 @@ export class ReplicaLinks {
     const links = this.#clients.get(client);
     if (links === undefined) return;
     const bytes = this.#options.codec.encodeServerFrame(frame);
-    for (const link of links) link.send(bytes);
+    for (const link of links) if (!link.send(bytes)) this.#counts.onClientFrameDropped();
   }
 
   async close(reason: string): Promise<void> {
@@ -202,6 +195,7 @@ export class ReplicaLinks {
       onDown: (reason) => {
         if (current !== undefined) this.#traffic.onEnded(id, current.snapshot());
         current = undefined;
+        this.#counts.onEnded("replica", reason.code);
         // A peer that stays away is told of once, not at every attempt.
         if (reason.code !== lastReason) log.info({ peer: id, code: reason.code }, reason.message);
         lastReason = reason.code;
@@ -219,6 +213,7 @@ export class ReplicaLinks {
       onFrame: (bytes) => this.#onReplicaBytes(id, bytes, close),
       onDown: (reason: TransportError) => {
         this.#traffic.onEnded(id, link.snapshot());
+        this.#counts.onEnded("replica", reason.code);
         if (this.#accepted.get(id) === link) this.#accepted.delete(id);
         log.info({ peer: id, code: reason.code }, reason.message);
       },
@@ -229,14 +224,9 @@ export class ReplicaLinks {
     const { codec, events, log } = this.#options;
     const decoded = codec.decodeReplicaFrame(bytes);
     if (decoded.ok && events.onReplicaFrame(id, decoded.value)) return;
-    this.#countInvalid("replica", decoded.ok ? "not-correct" : decoded.error.code);
+    this.#counts.onInvalid("replica", decoded.ok ? "not-correct" : decoded.error.code);
     log.warn({ peer: id, error: decoded.ok ? "ingress" : decoded.error }, "a replica sent what no correct one sends");
     close(decoded.ok ? "invalid frame" : describeDecodeError(decoded.error));
-  }
-
-  #countInvalid(from: InvalidFrames["from"], code: string): void {
-    const key = `${from} ${code}`;
-    this.#invalidFrames.set(key, { from, code, count: (this.#invalidFrames.get(key)?.count ?? 0) + 1 });
   }
 
   #onClient(link: FramedLink): LinkHandlers {
@@ -250,12 +240,13 @@ export class ReplicaLinks {
       onFrame: (bytes) => {
         const decoded = codec.decodeClientFrame(bytes);
         if (decoded.ok && events.onClientFrame(client, decoded.value)) return;
-        this.#countInvalid("client", decoded.ok ? "not-correct" : decoded.error.code);
+        this.#counts.onInvalid("client", decoded.ok ? "not-correct" : decoded.error.code);
         log.debug({ client, error: decoded.ok ? "ingress" : decoded.error }, "a client sent what no correct one sends");
         // Whoever writes a client of its own is told which limit it passed, or what is wrong where.
         link.close(decoded.ok ? "invalid request" : describeDecodeError(decoded.error));
       },
-      onDown: () => {
+      onDown: (reason: TransportError) => {
+        this.#counts.onEnded("client", reason.code);
         links.delete(link);
         if (links.size === 0 && this.#clients.get(client) === links) this.#clients.delete(client);
       },

@@ -1,9 +1,10 @@
 import type { ReplicaStatus } from "@quorate/replica";
 import type { ListenerSnapshot } from "@quorate/transport";
 import type { MetricFamily, MetricSample } from "./exposition.ts";
+import type { LinkCount, LinkCounts } from "./link-counts.ts";
 import type { Readiness } from "./readiness.ts";
 import type { ReplicaCounters } from "./replica-counters.ts";
-import type { InvalidFrames, PeerStatus } from "./replica-links.ts";
+import type { PeerStatus } from "./replica-links.ts";
 
 /** What the metrics of a replica are read from. */
 export interface MetricSource {
@@ -19,7 +20,7 @@ export interface MetricSource {
   readonly clients: number;
   /** Undefined before it listens. */
   readonly listener: ListenerSnapshot | undefined;
-  readonly invalidFrames: readonly InvalidFrames[];
+  readonly links: LinkCounts;
   readonly process: {
     readonly startedMs: number;
     readonly cpuSeconds: number;
@@ -85,7 +86,7 @@ function workMetrics({ status, counters, gatedEffects, evidence }: MetricSource)
   ];
 }
 
-function linkMetrics({ peers, clients, listener, invalidFrames }: MetricSource): MetricFamily[] {
+function linkMetrics({ peers, clients, listener, links }: MetricSource): MetricFamily[] {
   const perPeer = (read: (peer: PeerStatus) => number): MetricSample[] =>
     peers.map((peer) => ({ value: read(peer), labels: { peer: `${peer.replica}` } }));
   const dropped = peers.flatMap(({ replica, traffic: { queueFull, tooLarge, down } }) =>
@@ -101,7 +102,8 @@ function linkMetrics({ peers, clients, listener, invalidFrames }: MetricSource):
     samples: readonly MetricSample[],
   ): MetricFamily => ({ name, type, help, samples });
   const refused = Object.entries(listener?.refused ?? {}).map(([reason, value]) => ({ value, labels: { reason } }));
-  const invalid = invalidFrames.map(({ from, code, count }) => ({ value: count, labels: { from, code } }));
+  const perCode = (counts: readonly LinkCount[]): MetricSample[] =>
+    counts.map(({ role, code, count }) => ({ value: count, labels: { role, code } }));
   const received = perPeer(({ traffic }) => traffic.bytesIn);
   const sent = perPeer(({ traffic }) => traffic.bytesOut);
   const connected = perPeer(({ isConnected }) => Number(isConnected));
@@ -135,7 +137,19 @@ function linkMetrics({ peers, clients, listener, invalidFrames }: MetricSource):
     gauge("quorate_connections", "Connections accepted, proven or not.", listener?.connections ?? 0),
     gauge("quorate_unproven_connections", "Connections whose peer is not proven.", listener?.strangers ?? 0),
     of("quorate_refused_connections_total", "counter", "Connections that came to nothing, by reason.", refused),
-    of("quorate_invalid_frames_total", "counter", "Frames that closed their link, by sender and reason.", invalid),
+    counter("quorate_client_dropped_frames_total", "Frames that client links did not take.", links.clientFramesDropped),
+    of(
+      "quorate_invalid_frames_total",
+      "counter",
+      "Frames that closed their link, by kind of sender and reason.",
+      perCode(links.invalidFrames),
+    ),
+    of(
+      "quorate_links_ended_total",
+      "counter",
+      "Links that ended and dials that came to nothing, by kind of peer and reason.",
+      perCode(links.ended),
+    ),
   ];
 }
 

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { type Codec, createCodec, wireLimitsOf } from "@quorate/codec";
 import { createBatchComposer, createReplicaSigner, type SignatureBackend, Verifier } from "@quorate/crypto";
 import {
@@ -12,7 +13,7 @@ import {
 } from "@quorate/protocol";
 import type { MuteStatus, ReplicaStatus } from "@quorate/replica";
 import type { Service } from "@quorate/state-machine";
-import { lockFolder, openStore, type ReplicaStore } from "@quorate/storage";
+import { lockFolder, openStore, type ReplicaStore, StorageError } from "@quorate/storage";
 import type { Endpoint } from "@quorate/transport";
 import type { Logger } from "pino";
 import { AdminEndpoint } from "./admin-endpoint.ts";
@@ -28,6 +29,8 @@ import type { ReplicaFolder } from "./replica-folder.ts";
 import { ReplicaHost } from "./replica-host.ts";
 import { type ClientOutputStatus, type PeerStatus, ReplicaLinks } from "./replica-links.ts";
 import { replicaMetrics } from "./replica-metrics.ts";
+import { encodeReplicaTrace } from "./replica-trace.ts";
+import { saveTrace } from "./save-trace.ts";
 
 /** How to run a replica on its data folder. */
 export interface StartOptions {
@@ -273,7 +276,7 @@ class ReplicaProcess implements RunningReplica {
       peers: this.#links.peers,
       clients: this.#links.clientCount,
       listener: this.#links.listener,
-      invalidFrames: this.#links.invalidFrames,
+      links: this.#links.counts,
       process: {
         startedMs: performance.timeOrigin,
         cpuSeconds: (user + system) / 1e6,
@@ -351,8 +354,25 @@ class ReplicaProcess implements RunningReplica {
   #onFatal(error: Error): void {
     this.#isDead = true;
     this.#options.log.fatal({ err: error }, "this replica cannot go on");
+    // A disk that fails is told by its error; whatever else ends a replica is a bug, and is to be found.
+    if (!(error instanceof StorageError)) this.#saveTrace(error);
     this.#options.onFatal(error);
   }
+
+  #saveTrace(error: Error): void {
+    const { folder, log } = this.#options;
+    const now = new Date();
+    const encode = (): Uint8Array => encodeReplicaTrace(this.#host.trace(error, programOf(now)));
+    const saved = saveTrace(folder.path, encode, now);
+    if ("path" in saved) log.error({ trace: saved.path }, `npm run simulate -- --replay ${saved.path}`);
+    else log.error({ reason: saved.reason }, "no trace was saved");
+  }
+}
+
+/** For whoever reads a trace. */
+function programOf(now: Date): string {
+  const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
+  return `@quorate/server ${version}, Node ${globalThis.process.version}, ${now.toISOString()}`;
 }
 
 function admissionOf(clients: "open" | readonly PublicKey[]): ((client: PublicKey) => boolean) | undefined {

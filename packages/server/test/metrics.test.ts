@@ -1,12 +1,68 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { replicaId, viewNumber } from "@quorate/protocol";
-import { exposition, type MetricSource, ReplicaCounters, readinessOf, replicaMetrics } from "@quorate/server";
+import {
+  exposition,
+  LinkCounts,
+  type MetricSource,
+  ReplicaCounters,
+  readinessOf,
+  replicaMetrics,
+} from "@quorate/server";
+import type { IngressRejection } from "@quorate/server/host";
 import { expect } from "chai";
 import { membership, seqOf } from "./builders.ts";
+import { LINT_RULES, lintOf } from "./exposition-lint.ts";
 import { type ParsedFamily, parseExposition } from "./strict-exposition.ts";
 
 const GUIDE = fileURLToPath(new URL("../../../docs/operators-guide.md", import.meta.url));
+
+/** All there are: the compiler finds one that is missing here, and one that is not a code. */
+const REJECTION_CODES: Readonly<Record<IngressRejection["code"], true>> = {
+  "membership.stranger": true,
+  "epoch.other": true,
+  "view.past": true,
+  "window.below": true,
+  "window.above": true,
+  "pre-prepare.not-from-primary": true,
+  "pre-prepare.digest-mismatch": true,
+  "pre-prepare.empty-batch": true,
+  "prepare.from-primary": true,
+  "vote.conflicting": true,
+  "checkpoint.conflicting": true,
+  "checkpoint.not-due": true,
+  "checkpoint.displaced": true,
+  "backlog.full": true,
+  "request.queue-full": true,
+  "request.displaced": true,
+  "body.not-asked-for": true,
+  "committed.not-asked-for": true,
+  "status.over-budget": true,
+  "fetch.over-budget": true,
+  "view-change.past": true,
+  "view-change.malformed": true,
+  "view-change.conflicting": true,
+  "new-view.past": true,
+  "new-view.malformed": true,
+  "new-view.conflicting": true,
+  "view.over": true,
+  "hand-over.not-from-primary": true,
+  "hand-over.other-view": true,
+  "hand-over.not-primary": true,
+  "query-stable.over-budget": true,
+  "query-stable.too-much": true,
+  "reply-stable.not-asked-for": true,
+  "ingress.bad-reply-stable": true,
+  "ingress.bad-signature": true,
+  "ingress.bad-batch": true,
+  "ingress.bad-certificate": true,
+  "ingress.bad-view-change": true,
+  "ingress.bad-new-view": true,
+  "ingress.foreign-vote": true,
+  "ingress.foreign-request": true,
+  "ingress.over-budget": true,
+  "ingress.redundant": true,
+};
 
 const status: MetricSource["status"] = {
   view: viewNumber(1),
@@ -50,9 +106,18 @@ function sourceOf(counters: ReplicaCounters): MetricSource {
       clientLinksCut: 1,
       refused: { "hello.wrong-cluster": 2, address: 1 },
     },
-    invalidFrames: [{ from: "client", code: "truncated", count: 3 }],
+    links: linkCounts(),
     process: { startedMs: 1_500, cpuSeconds: 0.25, residentBytes: 1_024, loopActiveMs: 500 },
   };
+}
+function linkCounts(): LinkCounts {
+  const counts = new LinkCounts();
+  for (let i = 0; i < 3; i++) counts.onInvalid("client", "truncated");
+  counts.onEnded("replica", "link.heartbeat");
+  counts.onEnded("client", "link.slow-receiver");
+  counts.onEnded("client", "link.slow-receiver");
+  counts.onClientFrameDropped();
+  return counts;
 }
 const familiesOf = (counters = new ReplicaCounters()): ParsedFamily[] =>
   parseExposition(exposition(replicaMetrics(sourceOf(counters))));
@@ -77,6 +142,13 @@ describe("the metrics of a replica", () => {
     expect(given.map((line) => line.trim())).to.deep.equal(listed.map((line) => line.trim()));
   });
 
+  it("break no rule of promtool", () => {
+    const families = familiesOf();
+
+    expect(families).to.have.length.greaterThan(30);
+    expect(lintOf(families)).to.deep.equal([]);
+  });
+
   it("are in base units and say what the replica says", () => {
     const families = familiesOf();
 
@@ -89,7 +161,10 @@ describe("the metrics of a replica", () => {
     expect(metricOf(families, "quorate_peer_connected", { peer: "2" })).to.equal(0);
     expect(metricOf(families, "quorate_peer_dropped_frames_total", { peer: "0", reason: "too-large" })).to.equal(6);
     expect(metricOf(families, "quorate_refused_connections_total", { reason: "address" })).to.equal(1);
-    expect(metricOf(families, "quorate_invalid_frames_total", { from: "client", code: "truncated" })).to.equal(3);
+    expect(metricOf(families, "quorate_invalid_frames_total", { role: "client", code: "truncated" })).to.equal(3);
+    expect(metricOf(families, "quorate_links_ended_total", { role: "client", code: "link.slow-receiver" })).to.equal(2);
+    expect(metricOf(families, "quorate_links_ended_total", { role: "replica", code: "link.heartbeat" })).to.equal(1);
+    expect(metricOf(families, "quorate_client_dropped_frames_total")).to.equal(1);
   });
 
   it("count what happens, and have every reason to drop an input from the start", () => {
@@ -116,6 +191,17 @@ describe("the metrics of a replica", () => {
     expect(seriesOf(after), "a count makes no new series").to.equal(seriesOf(before));
   });
 
+  it("have every code of a rejection, and count each under its own", () => {
+    const counters = new ReplicaCounters();
+    const codes = Object.keys(REJECTION_CODES) as IngressRejection["code"][];
+    for (const [times, code] of codes.entries())
+      for (let i = 0; i <= times; i++) counters.onRejection({ code } as IngressRejection);
+
+    const family = familiesOf(counters).find(({ name }) => name === "quorate_rejections_total");
+    const counted = new Map(family?.samples.map(({ labels, value }) => [labels.code, value]));
+    expect(counted).to.deep.equal(new Map(codes.map((code, times) => [code, times + 1])));
+  });
+
   it("are escaped, whatever stands in a label", () => {
     const value = 'a"b\\c\nd';
     const text = exposition([
@@ -130,13 +216,11 @@ describe("the metrics of a replica", () => {
 describe("the strict parser of these tests", () => {
   const gauge = (lines: string): string => `# HELP x One.\n# TYPE x gauge\n${lines}\n`;
 
-  it("refuses what the tools of Prometheus complain about", () => {
+  it("refuses what the tools of Prometheus cannot read", () => {
     for (const text of [
       "x 1\n",
       "# HELP x One.\nx 1\n",
-      "# HELP x One.\n# TYPE x counter\nx 1\n",
-      "# HELP x_total One.\n# TYPE x_total gauge\nx_total 1\n",
-      "# HELP x_ms One.\n# TYPE x_ms gauge\nx_ms 1\n",
+      "# HELP x One.\n# TYPE y gauge\ny 1\n",
       gauge("y 1"),
       gauge("x NaN"),
       gauge("x 1\nx 2"),
@@ -148,6 +232,15 @@ describe("the strict parser of these tests", () => {
       expect(() => parseExposition(text), text).to.throw(/expected|does not end/);
     expect(parseExposition(gauge('x{a="1"} 1'))).to.have.length(1);
   });
+});
+
+describe("the lint of these tests", () => {
+  for (const { rule, example } of LINT_RULES)
+    it(`has a rule for: ${rule}`, () => {
+      const [family] = parseExposition(example);
+
+      expect(lintOf(parseExposition(example))).to.deep.equal([`${family?.name}: ${rule}`]);
+    });
 });
 
 describe("readinessOf", () => {

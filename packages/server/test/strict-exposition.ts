@@ -17,23 +17,22 @@ const SAMPLE = /^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.+)\})? (-?\d+(?:\.\d+)?(?:e[+-
 const LABEL = /^([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\\\|\\"|\\n)*)"(?:,|$)/;
 
 /**
- * Reads the text format of Prometheus and throws at what its own tools would complain about: a family in two places, HELP
- * or TYPE missing, a counter without `_total` and a gauge with it, units that are no base units, a label twice, a series
- * twice, a value that is no number.
+ * Reads the text format of Prometheus and throws at what its own tools could not read: a family in two places, TYPE
+ * missing, a label twice, a series twice, a value that is no number. What they would complain about is for `lintOf`.
  */
 export function parseExposition(text: string): ParsedFamily[] {
   if (!text.endsWith("\n")) throw new Error("the last line does not end");
   const lines = text.slice(0, -1).split("\n");
   const families: ParsedFamily[] = [];
   for (let at = 0; at < lines.length; ) {
-    const [, name = "", help = ""] = HELP.exec(lines[at] ?? "") ?? fail("a HELP line", lines[at]);
-    const [, typed, type = ""] = TYPE.exec(lines[at + 1] ?? "") ?? fail("a TYPE line", lines[at + 1]);
-    if (typed !== name) fail(`the type of ${name}`, typed);
+    const [, helped, help = ""] = HELP.exec(lines[at] ?? "") ?? [];
+    const first = helped === undefined ? at : at + 1;
+    const [, name = "", type = ""] = TYPE.exec(lines[first] ?? "") ?? fail("a TYPE line", lines[first]);
+    if (helped !== undefined && helped !== name) fail(`the type of ${helped}`, name);
     if (families.some((family) => family.name === name)) fail("one place for a family", name);
-    checkName(name, type);
-    const after = lines.findIndex((line, i) => i >= at + 2 && line.startsWith("#"));
+    const after = lines.findIndex((line, i) => i > first && line.startsWith("#"));
     const end = after === -1 ? lines.length : after;
-    families.push({ name, type, help, samples: parseSamples(lines.slice(at + 2, end), name, type) });
+    families.push({ name, type, help, samples: parseSamples(lines.slice(first + 1, end), name, type) });
     at = end;
   }
   return families;
@@ -49,13 +48,6 @@ function parseSamples(lines: readonly string[], name: string, type: string): Par
     if (type === "counter" && Number(value) < 0) fail("a counter that is not negative", line);
     return { labels: parseLabels(labelText), value: Number(value) };
   });
-}
-
-function checkName(name: string, type: string): void {
-  if ((type === "counter") !== name.endsWith("_total")) fail("_total for counters and for nothing else", name);
-  if (/_(ms|millis|milliseconds|us|micros|minutes|hours|kb|mb|kib|mib|percent)(_|$)/.test(name))
-    fail("base units", name);
-  if (name !== name.toLowerCase()) fail("snake case", name);
 }
 
 function parseLabels(text: string): Record<string, string> {

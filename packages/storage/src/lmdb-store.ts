@@ -9,10 +9,11 @@ import { KeyspaceStore } from "./keyspace-store.ts";
 import { type BytesDatabase, LmdbKeyspace } from "./lmdb-keyspace.ts";
 import { LOG_ID_BYTES } from "./log-group.ts";
 import { decodeMark, encodeMark, MARK_KEY } from "./log-mark.ts";
+import { initializeLog, NodeLogFiles, syncPath } from "./node-log-files.ts";
 import { HISTORY_BYTES_MAX, type ReplicaStore } from "./ports.ts";
 import { inaccessible, StorageError } from "./storage-error.ts";
-import { markUnsynced, recoverUnsynced, settleUnsynced, syncPath } from "./unsynced-mark.ts";
-import { initializeLog, WriteAheadLog } from "./write-ahead-log.ts";
+import { markUnsynced, recoverUnsynced, settleUnsynced } from "./unsynced-mark.ts";
+import { WriteAheadLog } from "./write-ahead-log.ts";
 
 /**
  * When a flush is done: `sync`, when the disk has it; `async`, when the operating system has it. A killed process loses
@@ -77,7 +78,8 @@ export function openStore(path: string, identity: StoreIdentity, options: StoreO
   try {
     const { logId, lossNonce } = checkMeta(path, database.getBinary(Buffer.from(META_KEY)), identity);
     const mark = decodeMark(database.getBinary(Buffer.from(MARK_KEY)));
-    const opened = new WriteAheadLog({ folder: unsynced.logFolder, logId, isSynced: durability === "sync", mark });
+    const files = new NodeLogFiles(unsynced.logFolder, durability === "sync");
+    const opened = new WriteAheadLog({ files, logId, mark });
     log = opened;
     if (durability === "async") markUnsynced(path);
     let marked = mark.number;

@@ -1,7 +1,6 @@
-import { closeSync, fsyncSync, ftruncateSync, openSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { join } from "node:path";
 import { sequenceNumber } from "@quorate/protocol";
 import { damaged } from "./damage.ts";
+import { type LogFiles, segmentName } from "./log-files.ts";
 import { hasGroupFrom, type LogId, type ParsedGroup, parseGroup } from "./log-group.ts";
 import { LogIndex } from "./log-index.ts";
 import { StorageError } from "./storage-error.ts";
@@ -27,26 +26,10 @@ export interface RecoveredLog {
 
 interface Segment {
   readonly number: number;
-  readonly path: string;
   readonly content: Buffer;
   readonly groups: readonly ParsedGroup[];
   /** The end of the last group. */
   readonly end: number;
-}
-
-const SEGMENT_NAME = /^(\d{8})\.wal$/;
-
-/** The path of a segment file. */
-export function segmentPath(folder: string, segment: number): string {
-  return join(folder, `${String(segment).padStart(8, "0")}.wal`);
-}
-
-/** The numbers of the segments in a folder, ascending. */
-export function segmentsIn(folder: string): number[] {
-  return readdirSync(folder)
-    .flatMap((name) => SEGMENT_NAME.exec(name)?.[1] ?? [])
-    .map(Number)
-    .sort((a, b) => a - b);
 }
 
 /**
@@ -56,17 +39,17 @@ export function segmentsIn(folder: string): number[] {
  * @throws StorageError `storage.damaged` for anything else that is not what was written, `storage.foreign` for a segment
  * of another log.
  */
-export function recoverLog(folder: string, logId: LogId, mark: FlushMark): RecoveredLog {
-  const segments = readSegments(folder, logId);
+export function recoverLog(files: LogFiles, logId: LogId, mark: FlushMark): RecoveredLog {
+  const segments = readSegments(files, logId);
   const last = segments.at(-1);
-  if (last === undefined) throw damaged(`the log in ${folder}`, "no segment of it is there");
+  if (last === undefined) throw damaged(`the log in ${files.place}`, "no segment of it is there");
   const lastGroup = segments.findLast(({ groups }) => groups.length > 0)?.groups.at(-1);
   const oldest = lastGroup?.oldest ?? 1;
   const needed = segments.filter(({ number }) => number >= oldest);
-  checkSegments(folder, needed, oldest);
+  checkSegments(files.place, needed, oldest);
   checkChain(needed, mark);
-  for (const { number, path } of segments) if (number < oldest) rmSync(path, { force: true });
-  if (last.content.length > last.end) truncate(last);
+  for (const { number } of segments) if (number < oldest) files.removeNow(number);
+  if (last.content.length > last.end) files.truncate(last.number, last.end);
   return {
     index: indexOf(needed),
     last: { number: lastGroup?.number ?? 0, checksum: lastGroup?.checksum ?? 0 },
@@ -76,19 +59,15 @@ export function recoverLog(folder: string, logId: LogId, mark: FlushMark): Recov
   };
 }
 
-function readSegments(folder: string, logId: LogId): Segment[] {
-  let numbers: number[];
-  try {
-    numbers = segmentsIn(folder);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-    throw damaged(`the log in ${folder}`, "the folder is not there");
-  }
-  return numbers.map((number) => readSegment(segmentPath(folder, number), number, logId));
+function readSegments(files: LogFiles, logId: LogId): Segment[] {
+  const numbers = files.segments();
+  if (numbers === undefined) throw damaged(`the log in ${files.place}`, "the folder is not there");
+  return numbers.map((number) => readSegment(files, number, logId));
 }
 
-function readSegment(path: string, number: number, logId: LogId): Segment {
-  const content = readFileSync(path);
+function readSegment(files: LogFiles, number: number, logId: LogId): Segment {
+  const content = files.read(number);
+  const path = nameOf(files.place, number);
   const groups: ParsedGroup[] = [];
   let end = 0;
   for (let group = parseGroup(content, end); group !== undefined; group = parseGroup(content, end)) {
@@ -102,18 +81,18 @@ function readSegment(path: string, number: number, logId: LogId): Segment {
     end += group.length;
   }
   if (hasGroupFrom(content, end)) throw damaged(path, `what is at byte ${end} is no group, and groups follow it`);
-  return { number, path, content, groups, end };
+  return { number, content, groups, end };
 }
 
 /** All but the last were complete before the next was made. */
-function checkSegments(folder: string, needed: readonly Segment[], oldest: number): void {
-  for (const [i, { number, path, content, groups, end }] of needed.entries()) {
-    if (number !== oldest + i) throw damaged(`the log in ${folder}`, `segment ${oldest + i} is not there`);
+function checkSegments(place: string, needed: readonly Segment[], oldest: number): void {
+  for (const [i, { number, content, groups, end }] of needed.entries()) {
+    if (number !== oldest + i) throw damaged(`the log in ${place}`, `segment ${oldest + i} is not there`);
     if (i === needed.length - 1) break;
     if (groups.length === 0 || content.subarray(end).some((byte) => byte !== 0))
-      throw damaged(path, `what is at byte ${end} is no group, and another segment follows`);
+      throw damaged(nameOf(place, number), `what is at byte ${end} is no group, and another segment follows`);
   }
-  if (needed.length === 0) throw damaged(`the log in ${folder}`, `segment ${oldest} is not there`);
+  if (needed.length === 0) throw damaged(`the log in ${place}`, `segment ${oldest} is not there`);
 }
 
 function checkChain(needed: readonly Segment[], mark: FlushMark): void {
@@ -148,12 +127,7 @@ function indexOf(segments: readonly Segment[]): LogIndex {
   return index;
 }
 
-function truncate({ path, end }: Segment): void {
-  const descriptor = openSync(path, "r+");
-  try {
-    ftruncateSync(descriptor, end);
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
+/** A segment in the words of a message. */
+function nameOf(place: string, segment: number): string {
+  return `${place}/${segmentName(segment)}`;
 }

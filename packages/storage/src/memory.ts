@@ -4,15 +4,16 @@
  *
  * @packageDocumentation
  */
-import { type Change, type Digest, invariant } from "@quorate/protocol";
+import { type Digest, invariant } from "@quorate/protocol";
 import { FlushDomains } from "./flushing.ts";
-import { GroupedFlush } from "./grouped-flush.ts";
-import type { Keyspace } from "./keyspace.ts";
 import { KeyspaceStore } from "./keyspace-store.ts";
+import { type DurableEntries, MemoryKeyspace, type MemoryPower, memoryDomain } from "./memory-keyspace.ts";
 import { applied, type LogOperation, MemoryLog } from "./memory-log.ts";
-import { type OrderedEntry, OrderedMap, orderedText } from "./ordered-map.ts";
-import { type FlushDone, HISTORY_BYTES_MAX, type LogEntry, type ReplicaStore } from "./ports.ts";
-import { StorageError } from "./storage-error.ts";
+import { HISTORY_BYTES_MAX, type LogEntry, type ReplicaStore } from "./ports.ts";
+
+export { FileStore, type FileStoreOptions, formatFileStore, markedGroups } from "./file-store.ts";
+export type { LogFile, LogFileDone, LogFiles, LogReader } from "./log-files.ts";
+export type { DurableEntries } from "./memory-keyspace.ts";
 
 /** How a memory store behaves. */
 export interface MemoryStoreOptions {
@@ -66,7 +67,7 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): MemoryStore
 
 interface Durable {
   log: LogEntry[];
-  readonly rest: Map<string, OrderedEntry>;
+  readonly rest: DurableEntries;
 }
 
 function openMemory(durable: Durable, options: MemoryStoreOptions): MemoryStore {
@@ -77,26 +78,20 @@ class KeyspaceStoreInMemory extends KeyspaceStore implements MemoryStore {
   readonly disk: MemoryDisk;
 
   constructor(disk: DiskInMemory, { historyBytesMax = HISTORY_BYTES_MAX, lossNonce }: MemoryStoreOptions) {
-    super(disk.log, disk, disk.domains, historyBytesMax, lossNonce);
+    super(disk.log, disk.rest, disk.domains, historyBytesMax, lossNonce);
     this.disk = disk;
   }
 }
 
-interface PlacedChange {
-  readonly text: string;
-  readonly entry: OrderedEntry;
-}
-
-class DiskInMemory implements Keyspace, MemoryDisk {
+class DiskInMemory implements MemoryDisk, MemoryPower {
   readonly log: MemoryLog;
+  readonly rest: MemoryKeyspace;
   readonly domains: FlushDomains;
   readonly #options: MemoryStoreOptions;
   readonly #durable: Durable;
-  readonly #current: OrderedMap;
   readonly #completions: (() => void)[] = [];
   /** In the order of their writes; a crash loses them. Bounded by what the owner writes without flushing. */
   readonly #unflushedLog: LogOperation[] = [];
-  readonly #unflushed: (readonly PlacedChange[])[] = [];
   #failNext = false;
   #crashed = false;
   #closed = false;
@@ -104,26 +99,19 @@ class DiskInMemory implements Keyspace, MemoryDisk {
   constructor(durable: Durable, options: MemoryStoreOptions) {
     this.#options = options;
     this.#durable = durable;
-    this.#current = new OrderedMap(new Map(durable.rest));
     this.log = new MemoryLog(durable.log, (operation) => {
-      this.#checkOpen();
+      this.checkOpen();
       this.#unflushedLog.push(operation);
     });
-    const later = (task: () => void): void => this.#schedule(task);
-    const domain = (count: () => number, keep: (groups: number) => void): Pick<GroupedFlush, "flush"> =>
-      new GroupedFlush({ gather: (start) => start(), later }, (finish) => this.#start(count(), keep, finish));
-    const log = domain(
-      () => this.#unflushedLog.length,
-      (groups) => this.#keepLog(groups),
-    );
-    const rest = domain(
-      () => this.#unflushed.length,
-      (groups) => this.#keep(groups),
-    );
+    this.rest = new MemoryKeyspace(durable.rest, this);
     this.domains = new FlushDomains({
-      log: { flush: (done: FlushDone) => log.flush(done) },
-      rest: { flush: (done: FlushDone) => rest.flush(done), isFull: false },
-      later,
+      log: memoryDomain(
+        this,
+        () => this.#unflushedLog.length,
+        (groups) => this.#keepLog(groups),
+      ),
+      rest: this.rest,
+      later: (task) => this.schedule(task),
       close: () => this.#close(),
     });
   }
@@ -137,28 +125,15 @@ class DiskInMemory implements Keyspace, MemoryDisk {
   }
 
   get unflushedGroups(): number {
-    return this.#unflushed.length;
+    return this.rest.unflushedGroups;
   }
 
-  get(key: Uint8Array): Uint8Array | undefined {
-    return this.#current.get(orderedText(key))?.value;
+  get isFailing(): boolean {
+    return this.#failNext;
   }
 
-  *range(from: Uint8Array, to: Uint8Array | undefined): Iterable<readonly [Uint8Array, Uint8Array]> {
-    invariant(to !== undefined, "storage.open-range");
-    for (const { key, value } of this.#current.range(orderedText(from), orderedText(to))) {
-      if (value !== undefined) yield [key, value];
-    }
-  }
-
-  write(changes: readonly Change[]): void {
-    this.#checkOpen();
-    const group = changes.map((entry) => ({ text: orderedText(entry.key), entry }));
-    for (const { text, entry } of group) {
-      if (entry.value === undefined) this.#current.delete(text);
-      else this.#current.set(text, entry);
-    }
-    this.#unflushed.push(group);
+  get isClosed(): boolean {
+    return this.#closed;
   }
 
   completeFlush(): boolean {
@@ -173,31 +148,21 @@ class DiskInMemory implements Keyspace, MemoryDisk {
   }
 
   crash({ log = 0, rest = 0 }: GroupsKept = {}): MemoryStore {
-    const isThere = log <= this.#unflushedLog.length && rest <= this.#unflushed.length;
+    const isThere = log <= this.#unflushedLog.length && rest <= this.rest.unflushedGroups;
     invariant(isThere, "storage.groups-kept", { log, rest });
     invariant(!this.#crashed, "storage.crashed-twice");
     this.#keepLog(log);
-    this.#keep(rest);
+    this.rest.keep(rest);
     this.#crashed = true;
     this.#completions.length = 0;
     return openMemory(this.#durable, this.#options);
   }
 
-  #checkOpen(): void {
+  checkOpen(): void {
     invariant(!this.#closed && !this.#crashed, "storage.written-after-close");
   }
 
-  /** What has been written is durable afterwards, unless a flush has failed or is to fail; completions still come. */
-  #close(): Promise<void> {
-    if (this.domains.failure === undefined && !this.#failNext && !this.#crashed) {
-      this.#keepLog(this.#unflushedLog.length);
-      this.#keep(this.#unflushed.length);
-    }
-    this.#closed = true;
-    return Promise.resolve();
-  }
-
-  #schedule(task: () => void): void {
+  schedule(task: () => void): void {
     const unlessCrashed = (): void => {
       if (!this.#crashed) task();
     };
@@ -205,27 +170,18 @@ class DiskInMemory implements Keyspace, MemoryDisk {
     else this.#options.schedule(unlessCrashed);
   }
 
-  #start(covered: number, keep: (groups: number) => void, finish: (failure: StorageError | undefined) => void): void {
-    this.#schedule(() => {
-      if (this.#failNext) {
-        finish(new StorageError("storage.flush-failed", "the write was not made durable: the disk refused; stop here"));
-        return;
-      }
-      if (!this.#closed) keep(covered);
-      finish(undefined);
-    });
+  /** What has been written is durable afterwards, unless a flush has failed or is to fail; completions still come. */
+  #close(): Promise<void> {
+    if (this.domains.failure === undefined && !this.#failNext && !this.#crashed) {
+      this.#keepLog(this.#unflushedLog.length);
+      this.rest.keep(this.rest.unflushedGroups);
+    }
+    this.#closed = true;
+    return Promise.resolve();
   }
 
   #keepLog(groups: number): void {
     for (const operation of this.#unflushedLog.splice(0, groups))
       this.#durable.log = applied(this.#durable.log, operation);
-  }
-
-  /** Makes the first groups durable. */
-  #keep(groups: number): void {
-    for (const { text, entry } of this.#unflushed.splice(0, groups).flat()) {
-      if (entry.value === undefined) this.#durable.rest.delete(text);
-      else this.#durable.rest.set(text, entry);
-    }
   }
 }

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, renameSync } from "node:fs";
 import { dirname } from "node:path";
-import { syncPath } from "./unsynced-mark.ts";
+import { syncPath } from "./node-log-files.ts";
 
 /**
  * Moves what is left of a lost store out of the way, durably, and deletes nothing: `store` becomes `store.lost-1`, the

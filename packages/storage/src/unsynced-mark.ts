@@ -1,7 +1,7 @@
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { bootOf } from "./boot.ts";
-import { segmentPath, segmentsIn } from "./log-recovery.ts";
+import { segmentPath, segmentsIn, syncPath } from "./node-log-files.ts";
 import { StorageError } from "./storage-error.ts";
 
 /**
@@ -51,14 +51,4 @@ export function settleUnsynced({ path, databaseFile, logFolder }: StoreFiles): v
   syncPath(logFolder);
   rmSync(join(path, MARK_FILE), { force: true });
   syncPath(path);
-}
-
-/** Makes a file's content or a folder's entries durable: a new file survives a power cut only with its folder. */
-export function syncPath(path: string): void {
-  const descriptor = openSync(path, "r");
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
 }

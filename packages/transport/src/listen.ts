@@ -72,6 +72,7 @@ class WebSocketListener implements Listener {
     const settings = { ...webSocketLimits(this.#frameBytesMax), noServer: true, clientTracking: false, path: "/" };
     this.#webSockets = new WebSocketServer(settings);
     this.#server.on("connection", (socket) => this.#onConnection(socket));
+    this.#server.on("drop", () => this.#reception.countRefused("full"));
     this.#server.on("upgrade", (request, socket, head) => this.#onUpgrade(request, socket as Socket, head));
     this.#server.on("clientError", (_error, socket) => {
       this.#reception.countRefused("http");

@@ -33,8 +33,8 @@ export interface ReceptionOptions {
   onRefused?(error: TransportError, remoteAddress: string): void;
 }
 
-/** Why connections came to nothing: `address` is too many of one address, `http` is no WebSocket. */
-export type RefusalReason = TransportErrorCode | "address" | "http";
+/** Why connections came to nothing: `address` is too many of one address, `http` is no WebSocket, `full` too many in all. */
+export type RefusalReason = TransportErrorCode | "address" | "http" | "full";
 
 /** Counters of a listener since it started. */
 export interface ListenerSnapshot {

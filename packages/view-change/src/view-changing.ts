@@ -3,6 +3,7 @@ import {
   type CheckpointCertificate,
   type Digest,
   type Envelope,
+  type Fill,
   type HandOver,
   invariant,
   isSameNewView,
@@ -147,6 +148,13 @@ export class ViewChanging {
   /** How many views were left since the start, and why. */
   get viewsLeft(): Readonly<Record<LeaveCause, number>> {
     return { ...this.#left };
+  }
+  get fills(): readonly Fill[] {
+    const members = this.#membership.members.length;
+    return [
+      { of: "VIEW-CHANGEs", size: this.#newest.size, max: members },
+      { of: "convictions in view changes", size: this.#convicted.size, max: members },
+    ];
   }
   /** Whose VIEW-CHANGE for the target is held, ascending; empty while it orders. */
   get viewChangesOf(): ReplicaId[] {

@@ -1,4 +1,4 @@
-import type { ReplicaFrame, ReplicaId } from "@quorate/protocol";
+import type { Fill, ReplicaFrame, ReplicaId } from "@quorate/protocol";
 import type { ReplicaStatus } from "@quorate/replica";
 import { type Checker, demand } from "./checker.ts";
 
@@ -12,8 +12,8 @@ export interface Bounds {
 }
 
 /**
- * Bounds: whatever is sent to a correct replica, its queue of requests keeps to its limit, what it says of itself to its
- * window, and its time-out between the first and the last one; in a view that works it comes down again, by halves.
+ * Bounds: whatever is sent to a correct replica or client, all its queues keep to their limits, what it says of itself to
+ * its window, and its time-out between the first and the last one. That it comes down again is `TimeOutChecker`'s to see.
  */
 export class BoundsChecker implements Checker {
   readonly #bounds: Bounds;
@@ -37,6 +37,10 @@ export class BoundsChecker implements Checker {
     const grewIdly = before !== undefined && before.view === target && timeOutMs > before.ms;
     demand(!grewIdly, "bounds.time-out-grew", { replica, view, target, timeOutMs, before });
     this.#timeOuts.set(replica, { view: target, ms: timeOutMs });
+  }
+
+  onFills(end: string, fills: readonly Fill[]): void {
+    for (const { of, size, max } of fills) demand(size <= max, "bounds.queue", { end, of, size, max });
   }
 
   onSent(from: ReplicaId, frame: ReplicaFrame): void {

@@ -1,5 +1,5 @@
 import type { CallOutcome } from "@quorate/client-proxy";
-import type { CommittedEntry, Evidence, ReplicaFrame, ReplicaId, Reply, Request } from "@quorate/protocol";
+import type { CommittedEntry, Evidence, Fill, ReplicaFrame, ReplicaId, Reply, Request } from "@quorate/protocol";
 import type { ReplicaStatus } from "@quorate/replica";
 import type { ExecutedBatch } from "@quorate/server/host";
 import type { ExecutedOperation } from "../recording-service.ts";
@@ -11,6 +11,8 @@ export interface ExecutionStep extends ExecutedBatch {
   readonly stateRoot: string;
   /** What really ran, in order. */
   readonly operations: readonly ExecutedOperation[];
+  /** The agreed time that operations saw; undefined when there were none. */
+  readonly agreedMs?: number | undefined;
 }
 
 /** How a run ended, when everything was quiet. */
@@ -36,6 +38,8 @@ export interface Checker {
   onDiskLost?(replica: ReplicaId): void;
   /** After each event. */
   onStatus?(replica: ReplicaId, status: ReplicaStatus): void;
+  /** Now and then after an event: how full everything bounded is at a replica or a client. */
+  onFills?(end: string, fills: readonly Fill[]): void;
   onStable?(replica: ReplicaId, seq: number): void;
   onExecuted?(step: ExecutionStep): void;
   onSent?(from: ReplicaId, frame: ReplicaFrame): void;

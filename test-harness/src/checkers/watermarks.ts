@@ -1,10 +1,10 @@
-import type { ReplicaId } from "@quorate/protocol";
+import type { ReplicaFrame, ReplicaId } from "@quorate/protocol";
 import type { ReplicaStatus } from "@quorate/replica";
 import { type Checker, demand, type Ending } from "./checker.ts";
 
 /**
  * Watermarks: h is a multiple of K at or below what is executed, H is h+L, and neither ever goes back: not even over a
- * crash, once the log was cut for it. At the end every checkpoint that is due is stable everywhere.
+ * crash, once the log was cut for it. No vote is for a number outside of (h, H]. At the end every checkpoint that is due is stable everywhere.
  */
 export class WatermarksChecker implements Checker {
   readonly #interval: number;
@@ -44,6 +44,22 @@ export class WatermarksChecker implements Checker {
       highWatermark,
       lowWatermark,
     });
+  }
+
+  /**
+   * Nobody votes outside of its window: not above what it has now, and not at or below what its log was cut for, which
+   * leaves no later than the vote.
+   */
+  onSent(from: ReplicaId, frame: ReplicaFrame): void {
+    if (frame.type !== "pre-prepare" && frame.type !== "signed") return;
+    const { message, from: signer } = frame.envelope;
+    if (signer !== from) return;
+    if (message.type !== "pre-prepare" && message.type !== "prepare" && message.type !== "commit") return;
+    const { type, view, seq } = message;
+    const [low, cut] = [this.#low.get(from) ?? 0, this.#cut.get(from) ?? 0];
+    const facts = { from, type, view, seq, low, cut };
+    demand(seq <= Math.max(low, cut) + this.#window, "watermarks.voted-above", facts);
+    demand(seq > cut, "watermarks.voted-below", facts);
   }
 
   atEnd({ replicas }: Ending): void {

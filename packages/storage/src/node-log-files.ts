@@ -1,0 +1,172 @@
+import {
+  close,
+  closeSync,
+  constants,
+  fdatasync,
+  fsync,
+  fsyncSync,
+  ftruncateSync,
+  mkdirSync,
+  open,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  unlink,
+  write,
+} from "node:fs";
+import { join } from "node:path";
+import { type LogFile, type LogFileDone, type LogFiles, type LogReader, segmentName } from "./log-files.ts";
+
+/** Where the flag is known to reach the disk, one call writes and syncs; elsewhere it takes two. */
+const SYNC_FLAG: number = process.platform === "linux" ? constants.O_DSYNC : 0;
+
+const SEGMENT_NAME = /^(\d{8})\.wal$/;
+
+/** The path of a segment file. */
+export function segmentPath(folder: string, segment: number): string {
+  return join(folder, segmentName(segment));
+}
+
+/** The numbers of the segments in a folder, ascending. */
+export function segmentsIn(folder: string): number[] {
+  return readdirSync(folder)
+    .flatMap((name) => SEGMENT_NAME.exec(name)?.[1] ?? [])
+    .map(Number)
+    .sort((a, b) => a - b);
+}
+
+/** Makes a file's content or a folder's entries durable: a new file survives a power cut only with its folder. */
+export function syncPath(path: string): void {
+  const descriptor = openSync(path, "r");
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** Makes the empty log of a new store, durably. */
+export function initializeLog(folder: string): void {
+  mkdirSync(folder, { mode: 0o700 });
+  const path = segmentPath(folder, 1);
+  closeSync(openSync(path, "wx", 0o600));
+  syncPath(path);
+  syncPath(folder);
+}
+
+/** The segments of a log as files in a folder. */
+export class NodeLogFiles implements LogFiles {
+  readonly place: string;
+  readonly #isSynced: boolean;
+
+  /** @param isSynced whether a write waits for the disk, or for the operating system only. */
+  constructor(folder: string, isSynced: boolean) {
+    this.place = folder;
+    this.#isSynced = isSynced;
+  }
+
+  segments(): readonly number[] | undefined {
+    try {
+      return segmentsIn(this.place);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+      return undefined;
+    }
+  }
+
+  read(segment: number): Buffer {
+    return readFileSync(this.#path(segment));
+  }
+
+  truncate(segment: number, length: number): void {
+    const descriptor = openSync(this.#path(segment), "r+");
+    try {
+      ftruncateSync(descriptor, length);
+      fsyncSync(descriptor);
+    } finally {
+      closeSync(descriptor);
+    }
+  }
+
+  removeNow(segment: number): void {
+    rmSync(this.#path(segment), { force: true });
+  }
+
+  remove(segment: number): void {
+    unlink(this.#path(segment), () => undefined);
+  }
+
+  open(segment: number): LogFile {
+    return new NodeLogFile(openSync(this.#path(segment), this.#flags), this.#isSynced);
+  }
+
+  create(segment: number, done: (error: Error | null, file: LogFile | undefined) => void): void {
+    open(this.#path(segment), this.#flags | constants.O_EXCL, 0o600, (failed, descriptor) => {
+      if (failed !== null) return done(failed, undefined);
+      const file = new NodeLogFile(descriptor, this.#isSynced);
+      if (!this.#isSynced) return done(null, file);
+      syncFolder(this.place, (notSynced) => done(notSynced, file));
+    });
+  }
+
+  openToRead(segment: number): LogReader {
+    const descriptor = openSync(this.#path(segment), "r");
+    return {
+      read: (at, length) => {
+        const bytes = Buffer.alloc(length);
+        if (length > 0) readSync(descriptor, bytes, 0, length, at);
+        return bytes;
+      },
+      close: () => closeSync(descriptor),
+    };
+  }
+
+  later(task: () => void): void {
+    setImmediate(task);
+  }
+
+  get #flags(): number {
+    return constants.O_RDWR | constants.O_CREAT | (this.#isSynced ? SYNC_FLAG : 0);
+  }
+
+  #path(segment: number): string {
+    return segmentPath(this.place, segment);
+  }
+}
+
+class NodeLogFile implements LogFile {
+  readonly #descriptor: number;
+  readonly #isSyncedApart: boolean;
+
+  constructor(descriptor: number, isSynced: boolean) {
+    this.#descriptor = descriptor;
+    this.#isSyncedApart = isSynced && SYNC_FLAG === 0;
+  }
+
+  write(bytes: Buffer, at: number, done: LogFileDone): void {
+    this.#writeFrom(bytes, 0, at, done);
+  }
+
+  close(done: LogFileDone): void {
+    close(this.#descriptor, (error) => done(error ?? null));
+  }
+
+  /** A write may be cut short without an error; the rest then tells why. */
+  #writeFrom(bytes: Buffer, from: number, at: number, done: LogFileDone): void {
+    write(this.#descriptor, bytes, from, bytes.length - from, at + from, (error, count) => {
+      if (error !== null) return done(error);
+      if (from + count < bytes.length) return this.#writeFrom(bytes, from + count, at, done);
+      if (this.#isSyncedApart) return fdatasync(this.#descriptor, done);
+      done(null);
+    });
+  }
+}
+
+function syncFolder(path: string, done: LogFileDone): void {
+  open(path, "r", (failed, descriptor) => {
+    if (failed !== null) return done(failed);
+    fsync(descriptor, (notSynced) => close(descriptor, (notClosed) => done(notSynced ?? notClosed ?? null)));
+  });
+}

@@ -1,0 +1,197 @@
+import { sequenceNumber } from "@quorate/protocol";
+import { type LogEntry, type ReplicaStore, StorageError, type StoreIdentity } from "@quorate/storage";
+import { FileStore, formatFileStore, type LogFiles, markedGroups } from "@quorate/storage/memory";
+import { demand } from "../checkers/checker.ts";
+import type { Marks } from "../marks.ts";
+import type { Prng } from "../prng.ts";
+import { type DiskContent, type DiskDamage, damageDisk } from "./disk-damage.ts";
+import type { FlushTimes } from "./flush-times.ts";
+import { LogWitness } from "./log-witness.ts";
+import type { SimulatedDisk } from "./simulated-disk.ts";
+import { SimulatedFiles } from "./simulated-files.ts";
+
+const LOG_ID_BYTES = 16;
+/** Small, so that a run has several segments. */
+const SIZES = { segmentBytes: 24 * 1024, growthBytes: 2 * 1024 };
+const HISTORY_PREFIX = 0x68;
+const COMMIT_AFTER_MS = 500;
+
+/** What a disk of files stands on. */
+export interface FileDiskOptions {
+  readonly identity: StoreIdentity;
+  readonly times: FlushTimes;
+  readonly prng: Prng;
+  readonly marks: Marks;
+  /** Puts something between the log and its files, for tests that plant a bug. */
+  readonly files?: ((files: LogFiles) => LogFiles) | undefined;
+}
+
+/**
+ * A disk of bytes under the production write-ahead log: power cuts tear what is being written, and what lies there can be
+ * damaged. A witness sees what was written, and judges at each start what is found: all that was durable, or an error.
+ */
+export class FileDisk implements SimulatedDisk {
+  readonly times: FlushTimes;
+  readonly #options: FileDiskOptions;
+  readonly #files: SimulatedFiles;
+  readonly #witness = new LogWitness();
+  #entries: DiskContent["entries"];
+  #store: FileStore | undefined;
+  #watched: ReplicaStore | undefined;
+  #flushedGroups = 0;
+  #damage: DiskDamage | undefined;
+  #damagedKey: Uint8Array | undefined;
+  #isLost = false;
+
+  constructor(options: FileDiskOptions) {
+    const { identity, times, prng, marks } = options;
+    this.#options = options;
+    this.times = times;
+    this.#entries = formatFileStore(identity, prng.bytes(LOG_ID_BYTES));
+    this.#files = new SimulatedFiles({
+      place: `disk of r${identity.replica}`,
+      prng: prng.fork("files"),
+      marks,
+      schedule: times.schedule,
+      soon: (task) => times.after(0, task),
+      onWrite: () => this.#witness.onWrite(),
+      onDurable: () => this.#witness.onDurable(),
+    });
+  }
+
+  get store(): ReplicaStore | undefined {
+    return this.#watched;
+  }
+  get isLost(): boolean {
+    return this.#isLost;
+  }
+  get isFull(): boolean {
+    return this.#files.isFull;
+  }
+  set isFull(isFull: boolean) {
+    this.#files.isFull = isFull;
+  }
+
+  open(): ReplicaStore | undefined {
+    if (this.#isLost) return undefined;
+    const { identity, times, files = (same: LogFiles): LogFiles => same } = this.#options;
+    const given = { identity, files: files(this.#files), entries: this.#entries, schedule: times.schedule };
+    try {
+      const store = new FileStore({ ...given, sizes: SIZES });
+      const entries = [...store.log.entries()];
+      this.#probe(store);
+      if (!this.#isWhole(entries)) return undefined;
+      this.#witness.begin(store.flushedGroups);
+      this.#store = store;
+      this.#commitLazily(store);
+      this.#watched = watchedStore(store, this.#witness);
+      return this.#watched;
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error;
+      const { code, message } = error;
+      demand(this.#damage !== undefined, "storage.refused-without-damage", { ...identity, code, message });
+      this.#options.marks.add(`disk: damage found, ${code}`);
+      this.#lose();
+      return undefined;
+    }
+  }
+
+  crash(): void {
+    const { prng, marks } = this.#options;
+    const store = this.#store;
+    if (store !== undefined) {
+      const { unflushedGroups } = store;
+      const rest = prng.chance(0.5) ? prng.integer(0, unflushedGroups) : 0;
+      if (rest < unflushedGroups) marks.add("disk: unflushed state lost");
+      if (rest > 0) marks.add("disk: unflushed state kept");
+      this.#flushedGroups = store.flushedGroups;
+      store.crash(rest);
+    }
+    this.#files.crash();
+    this.times.restart();
+    this.#store = undefined;
+  }
+
+  failNextFlush(): void {
+    this.#files.failNextWrite();
+  }
+
+  /** Damages what lies on it; its replica is down. */
+  damage(damage: DiskDamage, other: FileDisk): void {
+    this.#options.marks.add(`disk: ${damage}`);
+    this.#damage = damage;
+    const content = this.#content;
+    this.#damagedKey = damageDisk(damage, content, other.#content, this.#options.prng);
+    this.#files.contents = content.segments;
+    this.#entries = content.entries;
+  }
+
+  get #content(): DiskContent {
+    return { segments: this.#files.contents, entries: this.#entries };
+  }
+
+  /** As in production, the rest becomes durable by itself, and with it the mark that says how far the log was. */
+  #commitLazily(store: FileStore): void {
+    this.times.after(COMMIT_AFTER_MS, () => {
+      if (this.#store !== store) return;
+      store.flush(() => undefined);
+      this.#commitLazily(store);
+    });
+  }
+
+  /** Reads what was damaged in the history, as a peer that lacks it would ask for: it is refused, never given. */
+  #probe(store: FileStore): void {
+    const key = this.#damagedKey;
+    if (key?.[0] !== HISTORY_PREFIX) return;
+    const seq = sequenceNumber(Number(Buffer.from(key).readBigUInt64BE(1)));
+    const entry = store.history.get(seq);
+    demand(entry === undefined, "storage.damage-served", { ...this.#options.identity, seq });
+  }
+
+  /**
+   * Whether all that was durable is there. Damage to the last durable groups cannot be told from a write cut short as long
+   * as the database does not say that they were durable (decision 0016); nothing else may be lost without an error.
+   */
+  #isWhole(entries: readonly LogEntry[]): boolean {
+    const { marks, identity } = this.#options;
+    const lacks = this.#witness.lackedBy(entries);
+    if (lacks === 0) {
+      if (this.#damage !== undefined) marks.add("disk: damage where nothing was");
+      this.#damage = undefined;
+      return true;
+    }
+    const marked = markedGroups(this.#entries);
+    const flushed = this.#flushedGroups;
+    const isTail = lacks !== undefined && flushed - lacks >= marked;
+    demand(this.#damage !== undefined && isTail, "storage.promises-lost", {
+      ...identity,
+      damage: this.#damage,
+      lacks,
+      flushed,
+      marked,
+    });
+    marks.add("disk: damage behind the mark, taken for a torn write");
+    this.#lose();
+    return false;
+  }
+
+  #lose(): void {
+    this.#isLost = true;
+    this.#watched = undefined;
+  }
+}
+
+function watchedStore(store: FileStore, witness: LogWitness): ReplicaStore {
+  const { lossNonce, history, state, local } = store;
+  return {
+    lossNonce,
+    log: witness.watch(store.log),
+    history,
+    state,
+    local,
+    writeAtomically: (changes) => store.writeAtomically(changes),
+    flushLog: (done) => store.flushLog(done),
+    flush: (done) => store.flush(done),
+    close: () => store.close(),
+  };
+}

@@ -1,0 +1,63 @@
+import type { Digest } from "@quorate/protocol";
+import type { ReplicaStore } from "@quorate/storage";
+import { createMemoryStore, type MemoryStore } from "@quorate/storage/memory";
+import type { Marks } from "../marks.ts";
+import type { Plant } from "../plant.ts";
+import type { Prng } from "../prng.ts";
+import type { FlushTimes } from "./flush-times.ts";
+import type { SimulatedDisk } from "./simulated-disk.ts";
+
+/** A disk that loses what was not flushed, and damages nothing: the store's twin in memory. */
+export class MemoryDisk implements SimulatedDisk {
+  isFull = false;
+  readonly isLost = false;
+  readonly times: FlushTimes;
+  readonly #prng: Prng;
+  readonly #marks: Marks;
+  readonly #recovered: NonNullable<Plant["recoveredStore"]>;
+  readonly #createEmpty: () => MemoryStore;
+  #store: MemoryStore;
+
+  constructor(
+    times: FlushTimes,
+    prng: Prng,
+    marks: Marks,
+    recovered: Plant["recoveredStore"] = (crashed): MemoryStore => crashed,
+    lossNonce?: Digest,
+  ) {
+    this.times = times;
+    this.#prng = prng;
+    this.#marks = marks;
+    this.#recovered = recovered;
+    this.#createEmpty = () => createMemoryStore({ schedule: times.schedule });
+    this.#store = createMemoryStore({ schedule: times.schedule, ...(lossNonce && { lossNonce }) });
+  }
+
+  open(): ReplicaStore {
+    return this.#store;
+  }
+
+  get store(): ReplicaStore {
+    return this.#store;
+  }
+
+  /**
+   * Of each domain what was not flushed is gone, but often a disk has written more than it said, of one domain more than
+   * of the other: the state is written lazily, the log is not.
+   */
+  crash(): void {
+    const { unflushedLogGroups, unflushedGroups } = this.#store.disk;
+    this.times.restart();
+    const log = this.#prng.chance(0.3) ? this.#prng.integer(0, unflushedLogGroups) : 0;
+    const rest = this.#prng.chance(0.5) ? this.#prng.integer(0, unflushedGroups) : 0;
+    if (log < unflushedLogGroups) this.#marks.add("disk: unflushed log records lost");
+    if (log > 0) this.#marks.add("disk: unflushed log records kept");
+    if (rest < unflushedGroups) this.#marks.add("disk: unflushed state lost");
+    if (rest > 0) this.#marks.add("disk: unflushed state kept");
+    this.#store = this.#recovered(this.#store.disk.crash({ log, rest }), this.#createEmpty);
+  }
+
+  failNextFlush(): void {
+    this.#store.disk.failNextFlush();
+  }
+}

@@ -1,0 +1,23 @@
+import type { ReplicaStore } from "@quorate/storage";
+import type { FlushTimes } from "./flush-times.ts";
+
+/** One replica's disk on the virtual clock: flushes take time, and a power cut loses what was not flushed. */
+export interface SimulatedDisk {
+  readonly times: FlushTimes;
+  /** What it holds, as long as its replica lives; undefined once it is lost. */
+  readonly store: ReplicaStore | undefined;
+  /** No write succeeds while it is. */
+  isFull: boolean;
+  /** What it held is damaged, and its replica has found out: it must not run on it. */
+  readonly isLost: boolean;
+  /**
+   * A replica begins to live on it; undefined when it finds that it is damaged.
+   *
+   * @throws Violation for damage that is not found, and for a disk that is refused without damage.
+   */
+  open(): ReplicaStore | undefined;
+  /** Cuts the power. */
+  crash(): void;
+  /** The next flush fails, and with it the disk until the replica restarts. */
+  failNextFlush(): void;
+}

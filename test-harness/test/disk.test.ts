@@ -1,0 +1,210 @@
+import { clusterId, replicaId, sequenceNumber } from "@quorate/protocol";
+import type { LogEntry, ReplicaStore } from "@quorate/storage";
+import { storeCompliance } from "@quorate/storage/compliance";
+import { FileStore, formatFileStore, type LogFiles } from "@quorate/storage/memory";
+import {
+  DISK_DAMAGES,
+  FileDisk,
+  FlushTimes,
+  LogWitness,
+  Marks,
+  Prng,
+  SimulatedFiles,
+  Violation,
+  VirtualClock,
+} from "@quorate/test-harness";
+import { expect } from "chai";
+
+const CLUSTER = clusterId("c".repeat(64));
+const SEEDS = 40;
+
+interface Rig {
+  readonly disk: FileDisk;
+  readonly other: FileDisk;
+  readonly marks: Marks;
+  /** Lets virtual time pass. */
+  run(ms: number): void;
+}
+
+function rig(seed: string, files?: (files: LogFiles) => LogFiles): Rig {
+  const [clock, marks, prng] = [new VirtualClock(), new Marks(), new Prng(seed)];
+  const faults = { store: "files", flushMs: [1, 4], slow: 0, slowMs: 0 } as const;
+  const create = (id: number): FileDisk => {
+    const own = prng.fork(`disk ${id}`);
+    const times = new FlushTimes({ clock, prng: own, faults, marks, awake: (task) => task() });
+    return new FileDisk({ identity: { cluster: CLUSTER, replica: replicaId(id) }, times, prng: own, marks, files });
+  };
+  const run = (ms: number): void => {
+    const untilMs = clock.nowMs + ms;
+    while (clock.runNext(untilMs));
+  };
+  return { disk: create(0), other: create(1), marks, run };
+}
+
+/** Writes records of some numbers, each a group of its own, and some history; a cut now and then. */
+function fill({ run }: Rig, disk: FileDisk, numbers: number): void {
+  const store = disk.open();
+  expect(store).to.not.equal(undefined);
+  for (let seq = 1; seq <= numbers; seq++) {
+    store?.log.append(sequenceNumber(seq), Buffer.alloc(700, seq));
+    store?.history.put(sequenceNumber(seq), Buffer.alloc(100, seq));
+    if (seq % 8 === 0) store?.log.cut(sequenceNumber(seq - 4));
+    store?.flushLog(() => undefined);
+    run(20);
+  }
+}
+
+describe("A simulated disk of files", () => {
+  it("holds after any power cut what was flushed, and at most the write under way besides", () => {
+    const marks = new Marks();
+    for (let seed = 0; seed < SEEDS; seed++) {
+      const scene = rig(`cut ${seed}`);
+      fill(scene, scene.disk, 60);
+      // Begun, and not done.
+      for (const seq of [61, 62]) scene.disk.store?.log.append(sequenceNumber(seq), Buffer.alloc(700, seq));
+      scene.disk.store?.flushLog(() => undefined);
+      scene.run(0.5);
+      scene.disk.crash();
+
+      const held = [...(scene.disk.open()?.log.entries() ?? [])].map(({ seq }) => Number(seq));
+      const flushed = Array.from({ length: 60 }, (_, i) => i + 1).filter((seq) => seq > 52);
+      expect([flushed, [...flushed, 61, 62]], `seed ${seed}`).to.deep.include(held);
+      for (const [mark, count] of scene.marks.entries()) marks.add(mark, count);
+    }
+    const fates = ["lost", "cut short", "torn by sectors", "kept before it was confirmed"];
+    expect(marks.missing(fates.map((fate) => `disk: write ${fate}`))).to.deep.equal([]);
+    expect(marks.missing(["disk: segment begun", "disk: segment deleted"])).to.deep.equal([]);
+  });
+
+  for (const damage of DISK_DAMAGES)
+    it(`says of damage of the kind ${damage} that it is there, or has lost nothing that it knew of`, () => {
+      let lost = 0;
+      for (let seed = 0; seed < SEEDS; seed++) {
+        const scene = rig(`${damage} ${seed}`);
+        fill(scene, scene.other, 20);
+        fill(scene, scene.disk, 60);
+        scene.run(600);
+        scene.disk.crash();
+        scene.disk.damage(damage, scene.other);
+
+        // Throws when damage is served.
+        if (scene.disk.open() === undefined) lost += 1;
+      }
+      expect(lost).to.be.greaterThan(SEEDS / 4);
+    });
+
+  it("is full until there is space again: what was not written then is not there, what was is", () => {
+    const scene = rig("full");
+    fill(scene, scene.disk, 3);
+    scene.disk.isFull = true;
+    const failures: (string | undefined)[] = [];
+    scene.disk.store?.log.append(sequenceNumber(4), Buffer.alloc(700, 4));
+    scene.disk.store?.flushLog((failure) => failures.push(failure?.code));
+    scene.run(50);
+    scene.disk.crash();
+    scene.disk.isFull = false;
+
+    expect(failures).to.deep.equal(["storage.flush-failed"]);
+    fill(scene, scene.disk, 3);
+  });
+
+  it("catches a recovery that drops a group which was flushed", () => {
+    const dropsLast = (files: LogFiles): LogFiles => ({
+      place: files.place,
+      segments: () => files.segments(),
+      read: (segment) => {
+        const content = files.read(segment);
+        return content.subarray(0, Math.max(0, content.lastIndexOf("QWAL")));
+      },
+      truncate: (segment, length) => files.truncate(segment, length),
+      removeNow: (segment) => files.removeNow(segment),
+      remove: (segment) => files.remove(segment),
+      open: (segment) => files.open(segment),
+      create: (segment, done) => files.create(segment, done),
+      openToRead: (segment) => files.openToRead(segment),
+      later: (task) => files.later(task),
+    });
+    const scene = rig("drops", dropsLast);
+    fill(scene, scene.disk, 3);
+    scene.disk.crash();
+
+    expect(() => scene.disk.open()).to.throw(Violation, "storage.promises-lost");
+  });
+});
+
+describe("The witness of a log", () => {
+  const entry = (seq: number): LogEntry => ({ seq: sequenceNumber(seq), record: Uint8Array.of(seq) });
+  const scene = (): LogWitness => {
+    const witness = new LogWitness();
+    witness.begin(0);
+    const log = witness.watch({ append: () => undefined, cut: () => undefined, entries: () => [] });
+    for (const seq of [1, 2, 3, 4]) {
+      log.append(sequenceNumber(seq), Uint8Array.of(seq));
+      witness.onWrite();
+      if (seq < 4) witness.onDurable();
+    }
+    return witness;
+  };
+
+  it("accepts all that was durable, with or without the write under way", () => {
+    expect(scene().lackedBy([1, 2, 3].map(entry))).to.equal(0);
+    expect(scene().lackedBy([1, 2, 3, 4].map(entry))).to.equal(0);
+  });
+
+  it("counts on over lives, with the write under way if it was kept", () => {
+    for (const kept of [3, 4]) {
+      const witness = scene();
+      witness.begin(kept);
+      expect(witness.lackedBy(Array.from({ length: kept }, (_, i) => entry(i + 1)))).to.equal(0);
+      expect(witness.lackedBy([entry(1)])).to.equal(kept - 1);
+    }
+  });
+
+  it("counts the groups that are missing at the end, and refuses what was never there", () => {
+    expect(scene().lackedBy([1, 2].map(entry))).to.equal(1);
+    expect(scene().lackedBy([entry(1)])).to.equal(2);
+    expect(scene().lackedBy([1, 3].map(entry))).to.equal(undefined);
+    expect(scene().lackedBy([1, 2, 5].map(entry))).to.equal(undefined);
+  });
+});
+
+interface Opened {
+  readonly files: SimulatedFiles;
+  readonly open: () => FileStore;
+  readonly store: FileStore;
+}
+
+const opened = new WeakMap<ReplicaStore, Opened>();
+
+function openAgain(files: SimulatedFiles, open: () => FileStore): FileStore {
+  const store = open();
+  opened.set(store, { files, open, store });
+  return store;
+}
+
+storeCompliance(
+  { describe, it },
+  {
+    name: "the write-ahead log over simulated files",
+    async create(options) {
+      const prng = new Prng("compliance");
+      const [schedule, soon] = [queueMicrotask, queueMicrotask];
+      const told = { onWrite: () => undefined, onDurable: () => undefined };
+      const files = new SimulatedFiles({ place: "files", prng, marks: new Marks(), schedule, soon, ...told });
+      const identity = { cluster: CLUSTER, replica: replicaId(0) };
+      const entries = formatFileStore(identity, prng.bytes(16));
+      return openAgain(files, () => new FileStore({ identity, files, entries, schedule, ...options }));
+    },
+    async reopen(store) {
+      await store.close();
+      const { files, open } = opened.get(store) as Opened;
+      return openAgain(files, open);
+    },
+    async crash(store) {
+      const { files, open } = opened.get(store) as Opened;
+      (store as FileStore).crash(0);
+      files.crash();
+      return openAgain(files, open);
+    },
+  },
+);

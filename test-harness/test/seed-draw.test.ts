@@ -1,0 +1,65 @@
+import { optionsForSeed, SEED_DRAWS, SimulationFailure, type SimulationOptions } from "@quorate/test-harness";
+import { expect } from "chai";
+
+const SEEDS = Array.from({ length: 40 }, (_, seed) => seed);
+
+/** What stands without swarms: all but the seed and what is drawn in any case, wrong clocks and the kind of disks included. */
+function ratesOf({ seed, scheme, safetyMs, faults, byzantine, clocks, disk, ...rates }: SimulationOptions): string {
+  return JSON.stringify({
+    ...rates,
+    disk: { ...disk, store: undefined },
+    of: [typeof seed, typeof scheme, typeof safetyMs, typeof faults, byzantine.length > 0],
+  });
+}
+
+describe("what a seed draws", () => {
+  it("is everything unless something is left out", () => {
+    for (const seed of SEEDS)
+      expect(optionsForSeed(seed), `seed ${seed}`).to.deep.equal(
+        optionsForSeed(seed, { isSwarm: true, isByzantine: true }),
+      );
+    expect(SEEDS.filter((seed) => optionsForSeed(seed).byzantine.length > 0).length).to.be.greaterThan(20);
+    expect(new Set(SEEDS.map((seed) => ratesOf(optionsForSeed(seed)))).size).to.be.greaterThan(30);
+  });
+
+  it("has no Byzantine replica without them, and the same sizes, rates and faults otherwise", () => {
+    for (const seed of SEEDS) {
+      // Damaged disks and clocks that run from another epoch count against f: what is left of it decides on them.
+      const { byzantine, faults, clocks, disk, ...rest } = optionsForSeed(seed, { isSwarm: true, isByzantine: false });
+      const full = optionsForSeed(seed);
+      expect(byzantine, `seed ${seed}`).to.deep.equal([]);
+      expect({ ...full, ...rest }, `seed ${seed}`).to.deep.equal(full);
+      const ofAnySeed = faults.filter(({ type }) => !type.startsWith("disk-"));
+      expect(full.faults, `seed ${seed}`).to.include.deep.members(ofAnySeed);
+    }
+  });
+
+  it("is one set of rates for all without swarms, and faults that differ", () => {
+    const drawn = SEEDS.map((seed) => optionsForSeed(seed, { isSwarm: false, isByzantine: false }));
+
+    expect(new Set(drawn.map(ratesOf)).size).to.equal(1);
+    expect(new Set(drawn.map(({ faults }) => JSON.stringify(faults))).size).to.equal(SEEDS.length);
+    for (const { replicas, faults } of drawn)
+      for (const fault of faults)
+        if (fault.type === "crash")
+          for (const id of fault.replicas) expect(id === "primary" || id < replicas).to.equal(true);
+  });
+
+  it("is in the command that repeats a failed run", () => {
+    const commands = SEED_DRAWS.map((draw) => {
+      const options = optionsForSeed(3, draw);
+      const site = { options, atMs: 0, status: [], trace: [], replicaTrace: undefined };
+      return new SimulationFailure(new Error("an error"), site).message.split("\n").at(-1);
+    });
+
+    // Seed 3 is one of those that draw no Byzantine replica: there its flag changes nothing.
+    expect(new Set(commands)).to.deep.equal(
+      new Set(["repeat: npm run simulate -- --seed 3", "repeat: npm run simulate -- --seed 3 --no-swarm"]),
+    );
+    const options = optionsForSeed(4, { isSwarm: false, isByzantine: false });
+    const site = { options, atMs: 0, status: [], trace: [], replicaTrace: undefined };
+    expect(new SimulationFailure(new Error("an error"), site).message).to.match(
+      /\nrepeat: npm run simulate -- --seed 4 --no-swarm --no-byzantine$/,
+    );
+  });
+});

@@ -1,0 +1,70 @@
+import { type Fault, isLinked, optionsForSeed } from "@quorate/test-harness";
+import { expect } from "chai";
+
+const DRAWN = Array.from({ length: 200 }, (_, seed) => optionsForSeed(seed));
+
+function faultsOf<T extends Fault["type"]>(type: T): readonly Extract<Fault, { type: T }>[] {
+  return DRAWN.flatMap(({ faults }) => faults.filter((fault) => fault.type === type)) as Extract<Fault, { type: T }>[];
+}
+
+describe("The faults that 200 seeds draw", () => {
+  it("cut every single direction between two of four replicas, and isolate in each direction", () => {
+    const edges = new Set(
+      DRAWN.filter(({ replicas }) => replicas === 4).flatMap(({ faults }) =>
+        faults.flatMap((fault) => (fault.type === "cut-edge" ? [`${fault.from}>${fault.to}`] : [])),
+      ),
+    );
+    const all = [0, 1, 2, 3].flatMap((from) => [0, 1, 2, 3].flatMap((to) => (from === to ? [] : [`${from}>${to}`])));
+
+    expect([...edges].sort()).to.deep.equal(all);
+    expect(new Set(faultsOf("cut").map(({ direction }) => direction))).to.deep.equal(new Set(["in", "out", "both"]));
+  });
+
+  it("split 2/2, 3/1 and 1/1/1/1, leave rings and bridges, and let one half hear the other only", () => {
+    const sizes = faultsOf("partition").map(({ groups }) =>
+      groups
+        .map(({ length }) => length)
+        .sort()
+        .join("/"),
+    );
+    const shapes = faultsOf("links").map(({ shape }) => shape);
+
+    expect(sizes).to.include.members(["2/2", "1/3", "1/1/1/1"]);
+    expect(new Set(shapes)).to.deep.equal(new Set(["ring", "bridge", "one-way"]));
+  });
+
+  it("never make more than f replicas faulty, nor damage a disk that has no files", () => {
+    for (const { seed, replicas, byzantine, faults, disk } of DRAWN) {
+      const damaged = faults.filter(({ type }) => type === "disk-damage").length;
+      expect(byzantine.length + damaged, `seed ${seed}`).to.be.at.most(Math.floor((replicas - 1) / 3));
+      if (disk.store === "memory") expect(damaged, `seed ${seed}`).to.equal(0);
+    }
+  });
+
+  it("run the production log over files in one seed of five or so", () => {
+    const files = DRAWN.filter(({ disk }) => disk.store === "files").length;
+
+    expect(files / DRAWN.length).to.be.within(0.15, 0.25);
+  });
+});
+
+describe("Links that are left", () => {
+  const linked = (shape: Parameters<typeof isLinked>[0], count: number): string[] =>
+    Array.from({ length: count }, (_, from) => from).flatMap((from) =>
+      Array.from({ length: count }, (_, to) => to).flatMap((to) =>
+        from !== to && isLinked(shape, from, to, count) ? [`${from}>${to}`] : [],
+      ),
+    );
+
+  it("of a ring go to the neighbours", () => {
+    expect(linked("ring", 4)).to.deep.equal(["0>1", "0>3", "1>0", "1>2", "2>1", "2>3", "3>0", "3>2"]);
+  });
+
+  it("of a bridge go through one replica", () => {
+    expect(linked("bridge", 4)).to.deep.equal(["0>1", "0>2", "0>3", "1>0", "2>0", "2>3", "3>0", "3>2"]);
+  });
+
+  it("of one way only go from the first half to the second", () => {
+    expect(linked("one-way", 4)).to.deep.equal(["0>1", "0>2", "0>3", "1>0", "1>2", "1>3", "2>3", "3>2"]);
+  });
+});
