@@ -21,6 +21,7 @@ function calm(seed: number, changes: Partial<SimulationOptions>): SimulationRepo
     disk: { store: "memory", flushMs: [0.5, 1], slow: 0, slowMs: 1 },
     viewChangeMs: 1_200,
     clockSkewMs: 0,
+    clocks: [],
     faults: [],
     byzantine: [],
     ...changes,

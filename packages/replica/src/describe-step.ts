@@ -38,10 +38,10 @@ function describeEvent(event: ReplicaEvent): string {
       return `r${event.from} ${describeMessage(event.envelope.message)}`;
     case "reply-stable":
       return `r${event.from} ${describeMessage(event.reply.envelope.message)}`;
-    case "hand-over-asked":
-      return "hand-over-asked";
     case "timeout":
       return `timer ${event.timer}#${event.token}`;
+    case "hand-over-asked":
+      return "hand-over asked";
     case "executed":
       return `executed n${event.seq}`;
     case "state-durable":

@@ -14,9 +14,9 @@ export function bytesOfEvent(event: ReplicaEvent): number {
   switch (event.type) {
     case "start":
     case "timeout":
+    case "hand-over-asked":
     case "executed":
     case "state-durable":
-    case "hand-over-asked":
     case "query-stable":
       return EVENT_BYTES;
     case "message":
