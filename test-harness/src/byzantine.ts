@@ -2,6 +2,7 @@ import { type ByzantineActor, type ByzantineTools, type CreateActor, HONEST } fr
 import { diesWhileSending, dripsAnswers } from "./byzantine/answers.ts";
 import { badBatches, emptyBatches, wrongTimes } from "./byzantine/batches.ts";
 import { colludes, hidesDecisions } from "./byzantine/collusion.ts";
+import { falseMutes } from "./byzantine/false-mutes.ts";
 import {
   corruptBodies,
   delaysOneClient,
@@ -84,6 +85,7 @@ export const BYZANTINE_BEHAVIOURS = [
   "view-change-storms",
   "false-view-changes",
   "two-view-changes",
+  "false-mutes",
 ] as const;
 
 interface Behaviour {
@@ -133,6 +135,7 @@ const BEHAVIOURS: Readonly<Record<ByzantineBehaviour, Behaviour>> = {
   "view-change-storms": { role: "anyone", create: viewChangeStorms },
   "false-view-changes": { role: "next-primary", create: falseViewChanges },
   "two-view-changes": { role: "next-primary", create: twoViewChanges },
+  "false-mutes": { role: "anyone", create: falseMutes },
 };
 
 export function roleOf(behaviour: ByzantineBehaviour): ByzantineRole {

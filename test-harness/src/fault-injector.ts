@@ -85,6 +85,8 @@ export class FaultInjector {
         return this.#isolatePrimaries(fault.times, fault.eachMs);
       case "hand-over":
         return this.#replicas[this.#idOf(fault.replica)]?.handOver();
+      case "lose-disk":
+        return this.#loseDisk(fault.replica, fault.downMs);
       case "flush-failure":
         this.#replicas[fault.replica]?.failDisk();
         this.#world.clock.after(fault.downMs, () => this.#crash([fault.replica], fault.downMs));
@@ -126,6 +128,12 @@ export class FaultInjector {
         this.#up(replica);
       });
     }
+  }
+
+  #loseDisk(id: number, downMs: number): void {
+    this.#world.marks.add("disk: lost");
+    this.#crash([id], downMs);
+    this.#replicas[id]?.loseDisk();
   }
 
   #up(replica: SimulatedReplica): void {

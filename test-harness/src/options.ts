@@ -34,6 +34,8 @@ export type Fault = { readonly atMs: number } & (
   | { readonly type: "isolate-primaries"; readonly times: number; readonly eachMs: number }
   /** Its operator asks it to hand over; nothing comes of it at a backup. */
   | { readonly type: "hand-over"; readonly replica: Victim }
+  /** Power cut, and its disk is gone: it comes back with an empty one that says so. */
+  | { readonly type: "lose-disk"; readonly replica: number; readonly downMs: number }
   /** Its disk refuses a flush: the replica stops, and is restarted after `downMs`. */
   | { readonly type: "flush-failure"; readonly replica: number; readonly downMs: number }
   /** No write succeeds for a while: the replica stops, and is restarted every `downMs`. Only where a run has files. */

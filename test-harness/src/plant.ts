@@ -8,6 +8,8 @@ import type { LogFiles, MemoryStore } from "@quorate/storage/memory";
 export interface Plant {
   /** What is left of a store after a crash; `crashed` is what should be, `createEmpty` makes one without anything. */
   readonly recoveredStore?: (crashed: MemoryStore, createEmpty: () => MemoryStore) => MemoryStore;
+  /** A replica whose disk was lost takes the new one for its first, and votes. */
+  readonly forgetsLosses?: boolean;
   /** The files of the log, where a run has files. */
   readonly files?: (files: LogFiles) => LogFiles;
   /** The store that a replica sees; `later` runs a task after the current one. */

@@ -2,6 +2,7 @@ import { createBatchComposer, createReplicaSigner, Verifier } from "@quorate/cry
 import { kvService } from "@quorate/kv";
 import {
   type ClientFrame,
+  digest,
   type PublicKey,
   type ReplicaFrame,
   type ReplicaId,
@@ -71,8 +72,9 @@ export class SimulatedReplica {
   readonly #world: World;
   readonly #options: SimulatedReplicaOptions;
   readonly #signer: Signer;
-  readonly #disk: FileDisk | MemoryDisk;
+  #disk: FileDisk | MemoryDisk;
   readonly #guise: Guise;
+  readonly #losses: Prng;
   readonly #pause = new Pause();
   readonly #viewMarks: ViewMarks;
   readonly #clients: ReadonlyMap<PublicKey, number>;
@@ -100,6 +102,7 @@ export class SimulatedReplica {
     this.#signer = createReplicaSigner({ backend: cluster.backend, seed, self: this.id, cluster: cluster.cluster });
     this.#disk = this.#createDisk();
     if (options.clock !== undefined) world.marks.add(`clock: ${kindOfClock(options.clock)}`);
+    this.#losses = options.prng.fork("losses");
     this.#guise = new Guise(world, options.id, this.#signer, options.prng.fork("byzantine"), options.byzantine);
     this.#viewMarks = new ViewMarks(world);
     this.#clients = new Map(cluster.clientSeeds.map((client, i) => [cluster.backend.publicKeyOf(client), i]));
@@ -221,6 +224,17 @@ export class SimulatedReplica {
   get welcomes(): readonly Arrival<ServerFrame>[] {
     const frame = this.#host?.welcome();
     return frame === undefined ? [] : this.#guise.toClient(frame).map(({ arrival }) => arrival);
+  }
+
+  /** What the disk of a replica that is down held is gone; it comes back with another one, which says so. */
+  loseDisk(): void {
+    this.#world.note(`${this.end} lost its disk`);
+    const words = Array.from({ length: 8 }, () => this.#losses.uint32().toString(16).padStart(8, "0"));
+    const { prng, plant } = this.#options;
+    const nonce = plant.forgetsLosses === true ? undefined : digest(words.join(""));
+    const { times } = this.#disk;
+    this.#disk = new MemoryDisk(times, prng.fork("another disk"), this.#world.marks, plant.recoveredStore, nonce);
+    this.#tell((checker) => checker.onDiskLost?.(this.id));
   }
 
   /** No write succeeds while it is full. */
@@ -402,6 +416,11 @@ export class SimulatedReplica {
         marks.add("evidence");
         if (this.isCorrect) this.#viewMarks.onEvidence(evidence);
         this.#tell((checker) => checker.onEvidence?.(this.id, evidence));
+      },
+      onMute: (mute) => {
+        if (mute !== undefined) return;
+        marks.add("mute: voted again");
+        note(`${this.end} votes again`);
       },
       onRejection: (rejection: IngressRejection) => marks.add(`rejected: ${rejection.code}`),
       onFatal: (error) => this.#onFatal(error),

@@ -44,6 +44,8 @@ import type { World } from "./world.ts";
 
 /** Virtual time within which all must be quiet once faults have ended. */
 const LIVENESS_MS = 60_000;
+/** The same when a disk was lost: its replica waits for windows full of batches, one after the other. */
+const LIVENESS_AFTER_LOSS_MS = 240_000;
 /** Virtual time between two looks at whether all is quiet. */
 const SLICE_MS = 50;
 /** Far more than any run takes: one that gets here goes in circles. */
@@ -307,18 +309,20 @@ export class Simulation {
 
   /** Liveness: every call settles, and all correct replicas come to stand at one place, within the bound. */
   #untilQuiet(phase: string): void {
-    const { clock } = this.#world;
-    const deadlineMs = clock.nowMs + LIVENESS_MS;
+    const { clock, marks } = this.#world;
+    const withinMs = marks.count("disk: lost") > 0 ? LIVENESS_AFTER_LOSS_MS : LIVENESS_MS;
+    const deadlineMs = clock.nowMs + withinMs;
     // All calls have been made by then.
     this.#advance(this.#options.safetyMs * 0.1);
     while (!this.#isQuiet()) {
-      if (clock.nowMs >= deadlineMs) throw new Error(`liveness: not quiet ${LIVENESS_MS} ms ${phase}`);
+      if (clock.nowMs >= deadlineMs) throw new Error(`liveness: not quiet ${withinMs} ms ${phase}`);
       this.#advance(SLICE_MS);
     }
   }
 
   #isQuiet(): boolean {
     if (!this.#clients.every((client) => client.isQuiet)) return false;
+    if (this.#correct().some(({ host }) => host?.status.mute !== undefined)) return false;
     const places = this.#correct().map(({ host }) => `${host?.status.executed} ${host?.status.lowWatermark}`);
     const { executed = 0, lowWatermark = 0 } = this.#correct()[0]?.host?.status ?? {};
     const isCheckpointStable = executed - lowWatermark < this.#options.checkpointInterval;
@@ -374,7 +378,7 @@ export class Simulation {
       const role = status.primary === id ? "primary" : "backup";
       const kind = isCorrect ? role : `${role}, Byzantine`;
       const place = `v${status.view}→${status.target} h${status.lowWatermark} e${status.executed} H${status.highWatermark}`;
-      return `${id} ${kind} ${place} pending ${status.pendingRequests}${status.isStranded ? " stranded" : ""}`;
+      return `${id} ${kind} ${place} pending ${status.pendingRequests}${status.isStranded ? " stranded" : ""}${status.mute === undefined ? "" : ` mute ${JSON.stringify(status.mute)}`}`;
     });
     return [...replicas, ...this.#clients.map((client) => client.status)];
   }

@@ -1,4 +1,4 @@
-import type { Fault, Victim } from "./options.ts";
+import type { Fault, SimulationOptions, Victim } from "./options.ts";
 import type { Prng } from "./prng.ts";
 
 /** The faults of one seed, in no order: a restart of a backup, and whatever else it draws. */
@@ -18,6 +18,28 @@ export function faultsFor(prng: Prng, replicas: number, safetyMs: number): reado
     ...draw.sometimes(0.25, () => draw.flushFailure()),
     ...draw.upTo(2, () => draw.handOver()),
   ];
+}
+
+/** Sometimes as many as there may be beside those that lie: one that lost its disk counts among the f (rule 1.4). */
+export function lostDisks(
+  prng: Prng,
+  replicas: number,
+  safetyMs: number,
+  byzantine: SimulationOptions["byzantine"],
+  ofDisks: readonly Fault[],
+): readonly Fault[] {
+  // A damaged disk and a lost one count alike.
+  const damaged = ofDisks.flatMap((fault) => (fault.type === "disk-damage" ? [fault.replica] : []));
+  const faulty = [...byzantine.map(({ replica }) => replica), ...damaged];
+  const most = Math.floor((replicas - 1) / 3) - faulty.length;
+  if (most < 1 || !prng.chance(0.4)) return [];
+  const honest = Array.from({ length: replicas }, (_, id) => id).filter((id) => !faulty.includes(id));
+  const first = prng.integer(0, honest.length - 1);
+  return Array.from({ length: prng.integer(1, most) }, (_, i): Fault => {
+    const replica = honest[(first + i) % honest.length] ?? 0;
+    const atMs = prng.integer(50, safetyMs - 100);
+    return { type: "lose-disk", atMs, replica, downMs: prng.pick([1, 30, 200, 700]) };
+  });
 }
 
 /** Draws single faults. */

@@ -1,13 +1,13 @@
 import { decideResendAfterMs } from "@quorate/client-proxy";
 import { MIDDLE_RATES } from "./middle-rates.ts";
-import type { SimulationOptions } from "./options.ts";
+import type { Fault, SimulationOptions } from "./options.ts";
 import { Prng } from "./prng.ts";
 import { FULL_DRAW, type SeedDraw } from "./seed-draw.ts";
 import { byzantineFor, faultsOfByzantine, replicasFor } from "./swarm-byzantine.ts";
 import { calmed, needsCalm } from "./swarm-calm.ts";
 import { clocksFor } from "./swarm-clocks.ts";
 import { diskFaultsFor, storeFor } from "./swarm-disks.ts";
-import { faultsFor } from "./swarm-faults.ts";
+import { faultsFor, lostDisks } from "./swarm-faults.ts";
 import { partitionsFor } from "./swarm-partitions.ts";
 
 /** Every so many seeds one runs real signatures and the wire codec. */
@@ -26,7 +26,7 @@ export function optionsForSeed(seed: number, draw: SeedDraw = FULL_DRAW): Simula
   const prng = new Prng(`swarm/${seed}`);
   const scheme = seed % REAL_SCHEME_EVERY === REAL_SCHEME_EVERY - 1 ? "real" : "fake";
   const drawnReplicas = prng.pick([4, 4, 4, 4, 4, 5, 7]);
-  const wanted = draw.isByzantine ? replicasFor(seed, drawnReplicas) : drawnReplicas;
+  const wanted = replicasFor(seed, drawnReplicas);
   const replicas = draw.isSwarm ? wanted : (MIDDLE_RATES.replicas ?? wanted);
   const checkpointInterval = prng.pick([4, 4, 6, 8, 16]);
   const sessionWindow = prng.pick([1, 2, 4, 8]);
@@ -44,6 +44,7 @@ export function optionsForSeed(seed: number, draw: SeedDraw = FULL_DRAW): Simula
   const partitions = partitionsFor(prng.fork("partitions"), seed, replicas, safetyMs);
   const clocks = clocksFor(prng.fork("clocks"), replicas, byzantine);
   const faults = faultsFor(prng.fork("faults"), replicas, safetyMs);
+  const losses = lostDisks(prng.fork("lost disks"), replicas, safetyMs, byzantine, faultsOfDisks);
   const options: SimulationOptions = {
     seed,
     replicas,
@@ -81,24 +82,26 @@ export function optionsForSeed(seed: number, draw: SeedDraw = FULL_DRAW): Simula
       ]),
       jitterMs: prng.pick([1, 5, 20]),
     },
-    disk: {
-      store,
-      flushMs: prng.pick([
-        [0.1, 0.5],
-        [1, 6],
-        [5, 30],
-      ]),
-      slow: prng.pick([0, 0.02]),
-      slowMs: 150,
-    },
+    disk: diskRates(prng, store),
     safetyMs,
     ...(draw.isSwarm ? {} : { ...MIDDLE_RATES, disk: { store, ...MIDDLE_RATES.disk } }),
-    faults: [...faults, ...faultsOfDisks, ...partitions, ...faultsOfByzantine(byzantine, replicas, safetyMs)].sort(
-      (a, b) => a.atMs - b.atMs,
-    ),
+    faults: inOrder(faults, faultsOfDisks, losses, partitions, faultsOfByzantine(byzantine, replicas, safetyMs)),
     byzantine,
   };
   if (draw.isSwarm && needsCalm(liars)) return calmed(options, faults[0]);
   // As a client of production: later, and backups would hear of no request that a slow primary answers.
   return { ...options, resendAfterMs: Math.min(options.resendAfterMs, decideResendAfterMs(options)) };
+}
+
+function diskRates(prng: Prng, store: SimulationOptions["disk"]["store"]): SimulationOptions["disk"] {
+  const flushMs = prng.pick<readonly [number, number]>([
+    [0.1, 0.5],
+    [1, 6],
+    [5, 30],
+  ]);
+  return { store, flushMs, slow: prng.pick([0, 0.02]), slowMs: 150 };
+}
+
+function inOrder(...faults: readonly (readonly Fault[])[]): readonly Fault[] {
+  return faults.flat().sort((a, b) => a.atMs - b.atMs);
 }

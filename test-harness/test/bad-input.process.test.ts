@@ -67,6 +67,19 @@ describe("the quorate command, given what is wrong", function () {
     expect((await later.exited).code).to.equal(0);
   }
 
+  /** It starts, says why it is mute, and that is what its status says. */
+  async function goesOnMute(reason: RegExp): Promise<void> {
+    const muted = new RunningCommand(process.execPath, [QUORATE_COMMAND, "start", "--data", data]);
+    await muted.message("ready");
+    const { stdout } = await quorate("status", "--data", data);
+    expect(stdout).to.match(/^0 .* mute \(0\/3 answers\) /m);
+    expect(muted.output)
+      .to.match(reason)
+      .and.match(/mute: its disk was lost/);
+    muted.signal("SIGTERM");
+    expect((await muted.exited).code).to.equal(0);
+  }
+
   describe("start", () => {
     it("says that a data folder is missing, and does not make it", async () => {
       rmSync(data, { recursive: true });
@@ -153,20 +166,23 @@ describe("the quorate command, given what is wrong", function () {
       await refuses(start, /store: expected an LMDB store, found another file/);
     });
 
-    it("refuses a store without its log, rather than to forget what was promised", async () => {
+    it("goes on mute with a store without its log, rather than to forget what was promised", async () => {
       rmSync(inData("store", "log"), { recursive: true });
-      await refuses(start, /store\/log is damaged: the folder is not there; .* treat it as lost/);
+      await goesOnMute(/store\/log is damaged: the folder is not there/);
+      expect(existsSync(inData("store.lost-1", "data.mdb")), "the damaged one is kept").to.equal(true);
     });
 
-    it("refuses a store that is empty, rather than to forget what was promised", async () => {
+    it("goes on mute with a store that is empty, rather than to forget what was promised", async () => {
       for (const name of readdirSync(inData("store"))) rmSync(inData("store", name), { recursive: true });
-      await refuses(start, /store.*(lost|never made|not initialized|no finished store)/i);
+      await goesOnMute(/store holds no store: expected data\.mdb/);
     });
 
-    it("refuses a store that is gone, rather than to forget what was promised", async () => {
+    it("goes on mute with a store that is gone, and again after that", async () => {
       rmSync(inData("store"), { recursive: true });
-      await refuses(start, /store.*(lost|never made|not initialized|no finished store)/i);
-      expect(existsSync(inData("store"))).to.equal(false);
+      await goesOnMute(/store holds no store: expected data\.mdb/);
+      await goesOnMute(/mute: its disk was lost/);
+      rmSync(inData("store"), { recursive: true });
+      await goesOnMute(/store holds no store: expected data\.mdb/);
     });
 
     it("says that the port is in use", async () => {
@@ -229,6 +245,27 @@ describe("the quorate command, given what is wrong", function () {
 
     it("makes a folder only once", async () => {
       await refuses(() => init("--data", data), /is a data folder already: start it, or choose another folder/);
+    });
+
+    it("makes the store of a folder anew when its disk is lost, and keeps the old one", async () => {
+      const { code, stdout } = await init("--data", data, "--lost-disk");
+      expect(stdout).to.match(/it starts mute, for its disk was lost$/m);
+      expect(code).to.equal(0);
+      expect(existsSync(inData("store.lost-1", "data.mdb"))).to.equal(true);
+      await goesOnMute(/mute: its disk was lost/);
+    });
+
+    it("makes a folder from what is left of it when its disk is lost", async () => {
+      for (const name of ["replica.json", "store"]) rmSync(inData(name), { recursive: true });
+      expect((await init("--data", data, "--lost-disk")).code).to.equal(0);
+      await goesOnMute(/mute: its disk was lost/);
+    });
+
+    it("makes no store anew in another's folder", async () => {
+      const path = other.folder(0).path;
+      const { code, stderr } = await init("--data", path, "--lost-disk");
+      expect(stderr).to.match(/is the data folder of replica 0 of cluster [0-9a-f]{64}, with another genesis or key/);
+      expect([code, existsSync(join(path, "store.lost-1"))]).to.deep.equal([FAILED, false]);
     });
 
     it("refuses a key that no member has", async () => {

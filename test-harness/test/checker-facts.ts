@@ -50,6 +50,7 @@ export function status({
     pendingRequests: 0,
     viewsLeft: { failed: 0, joined: 0, slow: 0, unfair: 0, "handed-over": 0, rotated: 0 },
     isStranded: false,
+    mute: undefined,
     ...others,
   };
 }

@@ -48,7 +48,7 @@ describe("The checker of time", () => {
     ({
       type: "pre-prepare",
       envelope: { from: R0, message: { type: "pre-prepare", epoch: 0, view, seq, digest: "d" } },
-      batch: { timestampMs, requests: [] },
+      batch: { timestampMs, requests: ["of a client"] },
     }) as unknown as ReplicaFrame;
   const newView = (view: number, start: number, count: number): ReplicaFrame =>
     ({

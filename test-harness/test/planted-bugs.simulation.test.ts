@@ -23,9 +23,18 @@ const POWER_CUTS: Partial<SimulationOptions> = {
 
 describe("A planted bug is found:", () => {
   it("a disk that loses what it had flushed", () => {
-    expectFound(/promises\.equivocation|watermarks\.lost/, POWER_CUTS, {
+    expectFound(/promises\.equivocation|watermarks\.lost|replica\.own-commit-forgotten/, POWER_CUTS, {
       recoveredStore: (_crashed, createEmpty) => createEmpty(),
     });
+  });
+
+  it("a replica that votes with a new disk as if the old one had not been lost", () => {
+    const lost = { type: "lose-disk", atMs: 600, replica: 0, downMs: 30 } as const;
+    expectFound(
+      /promises\.equivocation|replica\.own-commit-forgotten/,
+      { faults: [lost], replicas: 4, byzantine: [] },
+      { forgetsLosses: true },
+    );
   });
 
   it("a recovery of the log that drops a group which was flushed", () => {
@@ -192,8 +201,9 @@ function withoutLastGroup(files: LogFiles): LogFiles {
 
 /** A store to change one thing about. */
 function portsOf(store: ReplicaStore): ReplicaStore {
-  const { log, history, state, local } = store;
+  const { lossNonce, log, history, state, local } = store;
   return {
+    lossNonce,
     log,
     history,
     state,

@@ -23,6 +23,14 @@ export interface CheckpointingOptions {
   readonly interval: number;
   /** L of genesis. */
   readonly windowSize: number;
+  /** This replica signs no CHECKPOINT until `unmute` (protocol rule 8.5). */
+  readonly isMute?: boolean;
+}
+
+/** The own state at a checkpoint's number, and the vote for it; a mute replica has none. */
+interface OwnCheckpoint {
+  readonly stateRoot: Digest;
+  readonly vote: VerifiedEnvelope<Checkpoint> | undefined;
 }
 
 /** Votes of one member are kept for this many numbers; a slow replica needs the newest. */
@@ -34,21 +42,23 @@ const VOTES_PER_MEMBER_MAX = 8;
  */
 export class Checkpointing {
   readonly #options: CheckpointingOptions;
+  #isMute: boolean;
   #membership: Membership;
   #stable: CheckpointCertificate;
   /** The highest certificate known; at or above `stable`. */
   #certified: CheckpointCertificate;
   /**
-   * Own votes above h, the newest L/K and one. Filling a gap executes beyond the window, but whoever voted for the
+   * Own states above h, with the votes for them: the newest L/K and one. Filling a gap executes beyond the window, but whoever voted for the
    * number that was executed last had a stable checkpoint at most L below it: an older own vote is needed no more.
    */
-  readonly #own = new Map<SequenceNumber, VerifiedEnvelope<Checkpoint>>();
+  readonly #own = new Map<SequenceNumber, OwnCheckpoint>();
   readonly #votes = new Map<ReplicaId, Map<SequenceNumber, VerifiedEnvelope<Checkpoint>>>();
 
   constructor(options: CheckpointingOptions, base: Base) {
     const { interval, windowSize } = options;
     invariant(windowSize >= 2 * interval && windowSize % interval === 0, "checkpoint.window", { interval, windowSize });
     this.#options = options;
+    this.#isMute = options.isMute === true;
     this.#membership = base.membership;
     this.#stable = base.stable;
     this.#certified = base.stable;
@@ -61,6 +71,11 @@ export class Checkpointing {
   /** The highest number with a certificate, whether its state is held or not. */
   get certified(): CheckpointCertificate {
     return this.#certified;
+  }
+
+  /** It signs nothing, see `unmute`. */
+  get isMute(): boolean {
+    return this.#isMute;
   }
 
   get fills(): readonly Fill[] {
@@ -89,13 +104,20 @@ export class Checkpointing {
    */
   onStateDurable(seq: SequenceNumber, stateRoot: Digest, out: Outbox): CheckpointCertificate | undefined {
     if (seq <= this.#stable.seq) return undefined;
-    const { epoch } = this.#membership;
-    const vote = this.#options.signer.sign({ type: "checkpoint", epoch, seq, stateRoot });
-    this.#own.set(seq, vote);
+    this.#own.set(seq, { stateRoot, vote: undefined });
     if (this.#own.size > this.#ownVotesMax) this.#own.delete(sequenceNumber(Math.min(...this.#own.keys())));
-    out.push({ type: "broadcast", frame: { type: "signed", envelope: vote } });
-    this.#record(vote, out);
-    this.#certify(seq);
+    if (!this.#isMute) this.#vote(seq, stateRoot, out);
+    return this.#advance();
+  }
+
+  /**
+   * From now on this replica votes, for the states above h that it holds already, too.
+   *
+   * @returns the new stable checkpoint, when h moves by that.
+   */
+  unmute(out: Outbox): CheckpointCertificate | undefined {
+    this.#isMute = false;
+    for (const [seq, { stateRoot }] of [...this.#own]) this.#vote(seq, stateRoot, out);
     return this.#advance();
   }
 
@@ -130,9 +152,9 @@ export class Checkpointing {
   framesFor(theirs: SequenceNumber): ReplicaFrame[] {
     if (theirs < this.#certified.seq && this.#certified.signatures.length > 0)
       return [{ type: "stable-checkpoint", checkpoint: this.#certified }];
-    return [...this.#own.values()]
-      .filter((vote) => vote.message.seq > theirs)
-      .map((envelope) => ({ type: "signed", envelope }));
+    return [...this.#own.values()].flatMap(({ vote }) =>
+      vote !== undefined && vote.message.seq > theirs ? [{ type: "signed", envelope: vote }] : [],
+    );
   }
 
   checkInvariants(): void {
@@ -143,6 +165,15 @@ export class Checkpointing {
 
   get #ownVotesMax(): number {
     return this.#options.windowSize / this.#options.interval + 1;
+  }
+
+  #vote(seq: SequenceNumber, stateRoot: Digest, out: Outbox): void {
+    const { epoch } = this.#membership;
+    const vote = this.#options.signer.sign({ type: "checkpoint", epoch, seq, stateRoot });
+    if (this.#own.has(seq)) this.#own.set(seq, { stateRoot, vote });
+    out.push({ type: "broadcast", frame: { type: "signed", envelope: vote } });
+    this.#record(vote, out);
+    this.#certify(seq);
   }
 
   /** Keeps a vote; of one member only the newest few, so that the far future costs nobody else anything. */
@@ -189,9 +220,9 @@ export class Checkpointing {
     const own = this.#own.get(certificate.seq);
     if (certificate.seq <= this.#stable.seq || own === undefined) return undefined;
     // A quorum vouches for another state than ours: f liars cannot, so ours is wrong, and nothing it says may count.
-    invariant(own.message.stateRoot === certificate.stateRoot, "checkpoint.own-state-diverged", {
+    invariant(own.stateRoot === certificate.stateRoot, "checkpoint.own-state-diverged", {
       seq: certificate.seq,
-      own: own.message.stateRoot,
+      own: own.stateRoot,
       certified: certificate.stateRoot,
     });
     this.#stable = certificate;

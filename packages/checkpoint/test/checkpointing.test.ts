@@ -37,14 +37,18 @@ function certificateOf(seq: number, root = `root ${seq}`, by = [0, 2, 3]): Verif
 /** Replica 1 with K = 8 and L = 16, and what it did. */
 class Scene {
   readonly effects: Effect[] = [];
-  readonly checkpointing = new Checkpointing(
-    { signer: signerOf(1), interval: 8, windowSize: 16 },
-    {
-      stable: { epoch, seq: seqOf(0), stateRoot: digestOf("genesis"), signatures: [] },
-      membership,
-      view: viewNumber(0),
-    },
-  );
+  readonly checkpointing: Checkpointing;
+
+  constructor(isMute = false) {
+    this.checkpointing = new Checkpointing(
+      { signer: signerOf(1), interval: 8, windowSize: 16, isMute },
+      {
+        stable: { epoch, seq: seqOf(0), stateRoot: digestOf("genesis"), signatures: [] },
+        membership,
+        view: viewNumber(0),
+      },
+    );
+  }
 
   durable(seq: number, root = `root ${seq}`): CheckpointCertificate | undefined {
     return this.#checked(this.checkpointing.onStateDurable(seqOf(seq), digestOf(root), this.effects));
@@ -70,6 +74,28 @@ class Scene {
     return value;
   }
 }
+
+describe("Checkpointing of a mute replica (protocol rule 8.5)", () => {
+  it("signs nothing and counts for nothing, and h moves by the votes of others and the own state", () => {
+    const scene = new Scene(true);
+    expect(scene.durable(8)).to.equal(undefined);
+    for (const from of [0, 2]) expect(scene.vote(from, 8)).to.equal(undefined);
+    expect(scene.marks).to.deep.equal({ stable: 0, certified: 0 });
+    expect(scene.vote(3, 8)?.seq).to.equal(8);
+    expect(scene.effects).to.deep.equal([]);
+    scene.durable(16);
+    expect(scene.framesFor(8), "no votes to repeat").to.deep.equal([]);
+  });
+
+  it("votes, once it may, for the states above h that it holds", () => {
+    const scene = new Scene(true);
+    scene.durable(8);
+    for (const from of [0, 2]) scene.vote(from, 8);
+    expect(scene.checkpointing.unmute(scene.effects)?.seq).to.equal(8);
+    expect(scene.effects).to.deep.equal([{ type: "broadcast", frame: { type: "signed", envelope: voteOf(1, 8) } }]);
+    expect(scene.checkpointing.isMute).to.equal(false);
+  });
+});
 
 describe("Checkpointing (OSDI'99 §4.3)", () => {
   it("votes when the own state is durable, and only then", () => {

@@ -19,6 +19,7 @@ import { writeBatchAgain } from "./encoded-batches.ts";
 import { readEnvelope, writeEnvelope } from "./messages.ts";
 import { readReply, writeReply } from "./outputs.ts";
 import { readBatch, readRequest, writeRequest } from "./requests.ts";
+import { readReplies, readReplyStable, writeReplies, writeReplyStable } from "./stable-replies.ts";
 import type { Tuple } from "./tuple.ts";
 import { readNewView, readViewChange, writeNewView, writeViewChange } from "./view-changes.ts";
 import type { Writer } from "./writer.ts";
@@ -34,6 +35,8 @@ export const REPLICA_FRAME_CODES: Readonly<Record<ReplicaFrame["type"], number>>
   "stable-checkpoint": 7,
   "view-change": 8,
   "new-view": 9,
+  "query-stable": 10,
+  "reply-stable": 11,
 };
 /** The type numbers of frames from a client; append only. */
 export const CLIENT_FRAME_CODES: Readonly<Record<ClientFrame["type"], number>> = { request: 1 };
@@ -46,6 +49,8 @@ export const LOG_RECORD_CODES: Readonly<Record<LogRecord["type"], number>> = {
   stable: 3,
   "view-change": 4,
   "new-view": 5,
+  mute: 6,
+  released: 7,
 };
 /** The codes of refusals; append only. */
 export const REFUSAL_CODES: Readonly<Record<RefusalCode, number>> = { overloaded: 1 };
@@ -89,6 +94,10 @@ export function writeReplicaFrame(writer: Writer, frame: ReplicaFrame): void {
       return writeViewChange(writer, frame.viewChange);
     case "new-view":
       return writeNewView(writer, frame.newView);
+    case "query-stable":
+      return writeEnvelope(writer, frame.envelope);
+    case "reply-stable":
+      return writeReplyStable(writer, frame.reply);
     default:
       return assertNever(frame);
   }
@@ -119,6 +128,10 @@ export function readReplicaFrame(tuple: Tuple): ReplicaFrame | undefined {
       return { type, viewChange: readViewChange(tuple.shape(2).tuple(1, "viewChange")) };
     case "new-view":
       return { type, newView: readNewView(tuple.shape(2).tuple(1, "newView")) };
+    case "query-stable":
+      return { type, envelope: readEnvelope(tuple.shape(2).tuple(1, "envelope"), ["query-stable"]) };
+    case "reply-stable":
+      return { type, reply: readReplyStable(tuple.shape(2).tuple(1, "reply")) };
     case undefined:
       return undefined;
     default:
@@ -197,6 +210,11 @@ export function writeLogRecord(writer: Writer, record: LogRecord): void {
     case "new-view":
       writer.uint(record.at);
       return writeNewView(writer, record.newView);
+    case "mute":
+      return writeReplies(writer.uint(record.at), record.replies);
+    case "released":
+      writer.uint(record.at).hex32(record.nonce);
+      return;
     default:
       return assertNever(record);
   }
@@ -222,6 +240,12 @@ export function readLogRecord(tuple: Tuple): LogRecord | undefined {
     case "new-view":
       tuple.shape(3);
       return { type, at: tuple.counter(1, "at"), newView: readNewView(tuple.tuple(2, "newView")) };
+    case "mute":
+      tuple.shape(3);
+      return { type, at: tuple.counter(1, "at"), replies: readReplies(tuple, 2) };
+    case "released":
+      tuple.shape(3);
+      return { type, at: tuple.counter(1, "at"), nonce: tuple.hex32(2, "nonce") };
     case undefined:
       return undefined;
     default:

@@ -13,6 +13,12 @@ import {
   type Status,
   type ThreePhaseMessage,
 } from "@quorate/protocol";
+import {
+  readQueryStableMessage,
+  readReplyStableMessage,
+  writeQueryStableMessage,
+  writeReplyStableMessage,
+} from "./stable-messages.ts";
 import type { Tuple } from "./tuple.ts";
 import {
   expectAscending,
@@ -76,6 +82,10 @@ function writeMessage(writer: Writer, message: ReplicaMessage): void {
     case "hand-over":
       writer.array(3).uint(type).uint(epoch).uint(message.view);
       return;
+    case "query-stable":
+      return writeQueryStableMessage(writer, message);
+    case "reply-stable":
+      return writeReplyStableMessage(writer, message);
     default:
       return assertNever(message);
   }
@@ -122,6 +132,10 @@ function readMessageOf(type: ReplicaMessageType, tuple: Tuple): ReplicaMessage {
     case "hand-over":
       tuple.shape(3);
       return { type, epoch: tuple.counter(1, "epoch"), view: tuple.counter(2, "view") };
+    case "query-stable":
+      return readQueryStableMessage(tuple);
+    case "reply-stable":
+      return readReplyStableMessage(tuple);
     default:
       return assertNever(type);
   }

@@ -60,6 +60,7 @@ export function wireLimitsOf(genesis: Pick<Genesis, "limits" | "windowSize">): W
     tuple(UINT, entry),
     tuple(UINT, views.justifiedViewChange),
     tuple(UINT, views.justifiedNewView),
+    tuple(UINT, REPLY_STABLE),
   );
   const clientFrame = tuple(UINT, request);
   const serverFrame = tuple(UINT, reply);
@@ -82,6 +83,7 @@ export function wireLimitsOf(genesis: Pick<Genesis, "limits" | "windowSize">): W
       tuple(UINT, CHECKPOINT_CERTIFICATE),
       tuple(UINT, UINT, views.justifiedViewChange),
       tuple(UINT, UINT, views.justifiedNewView),
+      tuple(UINT, UINT, list(MEMBERS_MAX, REPLY_STABLE)),
     ),
     committedEntry: entry,
     checkpointCertificate: CHECKPOINT_CERTIFICATE,
@@ -148,6 +150,7 @@ const ENVELOPE = enveloped(STATUS);
 const PREPARED_CERTIFICATE = tuple(enveloped(tuple(UINT, UINT, UINT, UINT, HASH)), SIGNATURES);
 const COMMIT_CERTIFICATE = tuple(UINT, UINT, UINT, HASH, SIGNATURES);
 const CHECKPOINT_CERTIFICATE = tuple(UINT, UINT, UINT, HASH, SIGNATURES);
+const REPLY_STABLE = tuple(ENVELOPE, CHECKPOINT_CERTIFICATE);
 
 function enveloped(message: ScanLimits): ScanLimits {
   return tuple(UINT, SIGNATURE, message);

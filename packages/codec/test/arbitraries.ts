@@ -109,6 +109,32 @@ const viewChangeMessage = fc.record({
   stable: fc.record({ seq: counter, stateRoot: hash }),
   prepared: claims,
 });
+const queryStable = fc.record({
+  type: fc.constant("query-stable"),
+  epoch: counter,
+  nonce: hash,
+  until: counter,
+  view: counter,
+});
+const replyStable = fc
+  .record({
+    from: replica,
+    epoch: counter,
+    nonce: hash,
+    stable: fc.record({ seq: counter, stateRoot: hash }),
+    view: counter,
+    signature,
+    checkpointEpoch: counter,
+    signatures,
+  })
+  .map(({ from, signature: signed, checkpointEpoch, signatures: signers, ...message }) => ({
+    envelope: { from, message: { type: "reply-stable", ...message }, signature: signed },
+    checkpoint: { epoch: checkpointEpoch, ...message.stable, signatures: signers },
+  }));
+/** One of a member, ascending by sender. */
+const repliesStable = fc
+  .uniqueArray(replyStable, { selector: ({ envelope }) => envelope.from, maxLength: 4 })
+  .map((list) => list.sort((a, b) => a.envelope.from - b.envelope.from));
 const viewChangeOf = (from: fc.Arbitrary<number>) => fc.record({ from, message: viewChangeMessage, signature });
 /** A certificate of each claim. */
 const certificatesOf = (proven: readonly { readonly seq: number; readonly view: number; readonly digest: string }[]) =>
@@ -200,6 +226,8 @@ const answered = { statement, session: hash, number: counter, requestDigest: has
 const replicaFrame = fc.oneof(
   fc.record({ type: fc.constant("pre-prepare"), envelope: prePrepare, batch }),
   fc.record({ type: fc.constant("signed"), envelope: enveloped(signedMessage) }),
+  fc.record({ type: fc.constant("query-stable"), envelope: enveloped(queryStable) }),
+  fc.record({ type: fc.constant("reply-stable"), reply: replyStable }),
   fc.record({ type: fc.constant("request"), request }),
   fc.record({ type: fc.constant("batch-body"), batch }),
   fc.record({ type: fc.constant("committed"), entry }),
@@ -217,6 +245,8 @@ const serverFrame = fc.oneof(
   fc.record({ type: fc.constant("welcome"), epoch: counter, view: counter, executed: counter }),
 ) as unknown as fc.Arbitrary<ServerFrame>;
 const logRecord = fc.oneof(
+  fc.record({ type: fc.constant("mute"), at: counter, replies: repliesStable }),
+  fc.record({ type: fc.constant("released"), at: counter, nonce: hash }),
   fc.record({ type: fc.constant("pre-prepared"), envelope: prePrepare, batch }),
   fc.record({ type: fc.constant("prepared"), certificate: fc.record({ prePrepare, prepares: signatures }) }),
   fc.record({ type: fc.constant("stable"), checkpoint: checkpointCertificate }),

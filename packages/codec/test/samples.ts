@@ -13,6 +13,7 @@ import {
   type Evidence,
   epochNumber,
   type JustifiedNewView,
+  type JustifiedReplyStable,
   type JustifiedViewChange,
   type LogRecord,
   type NewView,
@@ -27,6 +28,7 @@ import {
   type ReplicaMessage,
   type ReplicaMessageType,
   type Reply,
+  type ReplyStable,
   type Request,
   type ResultStatus,
   replicaId,
@@ -124,6 +126,20 @@ export const MESSAGES: Each<ReplicaMessage> = {
     digests: [hash(0x16), hash(0x1b), hash(0x17)],
   },
   "hand-over": { type: "hand-over", epoch: epochNumber(3), view: viewNumber(2 ** 32) },
+  "query-stable": {
+    type: "query-stable",
+    epoch: epochNumber(0),
+    nonce: hash(0x1c),
+    until: sequenceNumber(1_280),
+    view: viewNumber(9),
+  },
+  "reply-stable": {
+    type: "reply-stable",
+    epoch: epochNumber(0),
+    nonce: hash(0x1c),
+    stable: { seq: sequenceNumber(256), stateRoot: hash(0x43) },
+    view: viewNumber(7),
+  },
 };
 
 export const REQUESTS: Each<Request> = {
@@ -172,7 +188,7 @@ const CHECKPOINT: CheckpointCertificate = {
   signatures: SIGNATURES,
 };
 
-type Signed = Exclude<ReplicaMessageType, "pre-prepare" | "view-change" | "new-view">;
+type Signed = Exclude<ReplicaMessageType, "pre-prepare" | "view-change" | "new-view" | "query-stable" | "reply-stable">;
 const SIGNED: { readonly [T in Signed]: Envelope<Extract<ReplicaMessage, { readonly type: T }>> } = {
   prepare: enveloped(MESSAGES.prepare),
   commit: enveloped(MESSAGES.commit, 0),
@@ -228,6 +244,12 @@ const BARE_NEW_VIEW: JustifiedNewView = {
   prePrepareSignatures: [],
 };
 
+const REPLY_STABLE: JustifiedReplyStable = { envelope: enveloped(MESSAGES["reply-stable"]), checkpoint: CHECKPOINT };
+const BARE_REPLY_STABLE: JustifiedReplyStable = {
+  envelope: enveloped<ReplyStable>({ ...MESSAGES["reply-stable"], stable: BARE_MESSAGE.stable }, 3),
+  checkpoint: GENESIS_CHECKPOINT,
+};
+
 const REPLICA_FRAMES: Each<ReplicaFrame> = {
   "pre-prepare": { type: "pre-prepare", envelope: PRE_PREPARE, batch: BATCH },
   signed: { type: "signed", envelope: SIGNED.prepare },
@@ -238,6 +260,8 @@ const REPLICA_FRAMES: Each<ReplicaFrame> = {
   "stable-checkpoint": { type: "stable-checkpoint", checkpoint: { ...CHECKPOINT, signatures: [] } },
   "view-change": { type: "view-change", viewChange: VIEW_CHANGE },
   "new-view": { type: "new-view", newView: NEW_VIEW },
+  "query-stable": { type: "query-stable", envelope: enveloped(MESSAGES["query-stable"]) },
+  "reply-stable": { type: "reply-stable", reply: REPLY_STABLE },
 };
 
 const statuses = Object.keys(RESULT_STATUS_CODES) as ResultStatus[];
@@ -276,6 +300,8 @@ const LOG_RECORDS: Each<LogRecord> = {
   stable: { type: "stable", checkpoint: CHECKPOINT },
   "view-change": { type: "view-change", at: sequenceNumber(256), viewChange: VIEW_CHANGE },
   "new-view": { type: "new-view", at: sequenceNumber(384), newView: NEW_VIEW },
+  mute: { type: "mute", at: sequenceNumber(384), replies: [REPLY_STABLE, BARE_REPLY_STABLE] },
+  released: { type: "released", at: sequenceNumber(1_280), nonce: hash(0x1c) },
 };
 const { signature: _one, from: _from, view: _view, ...RECEIPT } = REPLY;
 const EVIDENCE: Each<Evidence> = {
@@ -308,6 +334,7 @@ export const SAMPLES: { readonly [K in Kind]: { readonly [name: string]: ValueOf
     },
     "bare view-change": { type: "view-change", viewChange: BARE_VIEW_CHANGE },
     "bare new-view": { type: "new-view", newView: BARE_NEW_VIEW },
+    "bare reply-stable": { type: "reply-stable", reply: BARE_REPLY_STABLE },
   } satisfies Each<ReplicaFrame> & { readonly [T in Signed]: ReplicaFrame } & { readonly [name: string]: ReplicaFrame },
   ClientFrame: { ...CLIENT_FRAMES, registration: { type: "request", request: REQUESTS.registration } },
   ServerFrame: {

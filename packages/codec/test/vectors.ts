@@ -102,7 +102,7 @@ function messageVectors(): Json {
 
 /** The frame that a message travels in; what is not signed stands there as in the samples. */
 function frameOf(message: ReplicaMessage, envelope: Envelope): ReplicaFrame {
-  const { "view-change": viewChange, "new-view": newView } = SAMPLES.ReplicaFrame;
+  const { "view-change": viewChange, "new-view": newView, "reply-stable": reply } = SAMPLES.ReplicaFrame;
   switch (message.type) {
     case "pre-prepare":
       return { type: "pre-prepare", envelope: { ...envelope, message }, batch: NULL_BATCH };
@@ -112,6 +112,11 @@ function frameOf(message: ReplicaMessage, envelope: Envelope): ReplicaFrame {
     case "new-view":
       if (newView?.type !== message.type) throw new Error("the samples are others");
       return { ...newView, newView: { ...newView.newView, envelope: { ...envelope, message } } };
+    case "query-stable":
+      return { type: "query-stable", envelope: { ...envelope, message } };
+    case "reply-stable":
+      if (reply?.type !== message.type) throw new Error("the samples are others");
+      return { ...reply, reply: { ...reply.reply, envelope: { ...envelope, message } } };
     default:
       return { type: "signed", envelope: { ...envelope, message } };
   }

@@ -8,6 +8,7 @@ import {
   type Evidence,
   InvariantViolation,
   type JustifiedNewView,
+  type JustifiedReplyStable,
   type JustifiedViewChange,
   type Membership,
   type PreparedCertificate,
@@ -23,6 +24,7 @@ import {
   type VerifiedNewView,
   type VerifiedPreparedCertificate,
   type VerifiedReply,
+  type VerifiedReplyStable,
   type VerifiedRequest,
   type VerifiedViewChange,
 } from "@quorate/protocol";
@@ -114,6 +116,11 @@ export class Verifier {
    */
   verifyNewView(newView: JustifiedNewView, membership: Membership): VerifiedNewView | undefined {
     return judge(() => this.#viewChanges.verifyNewView(newView, membership));
+  }
+
+  /** A member signed this answer and the certificate is of the checkpoint that it names; as above (protocol rule 8.5). */
+  verifyReplyStable(reply: JustifiedReplyStable, membership: Membership): VerifiedReplyStable | undefined {
+    return judge(() => this.#viewChanges.verifyReplyStable(reply, membership));
   }
 
   /** A member signed both sides of a contradiction, or a NEW-VIEW that does not follow (protocol rule 13.2). */

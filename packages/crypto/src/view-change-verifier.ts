@@ -10,6 +10,7 @@ import {
   isCounter,
   isProof,
   type JustifiedNewView,
+  type JustifiedReplyStable,
   type JustifiedViewChange,
   type Membership,
   type NewView,
@@ -19,6 +20,7 @@ import {
   proposalsOf,
   type VerifiedEnvelope,
   type VerifiedNewView,
+  type VerifiedReplyStable,
   type VerifiedViewChange,
   type ViewChange,
   WINDOW_SIZE_MAX,
@@ -84,6 +86,15 @@ export class ViewChangeVerifier {
     if (prePrepares === undefined) return undefined;
     const newView = { envelope, viewChanges, checkpoint, certificates, prePrepareSignatures };
     return sealVerified({ newView, prePrepares });
+  }
+
+  /** It says what a VIEW-CHANGE without claims says of its sender, and is judged like one. */
+  verifyReplyStable(given: JustifiedReplyStable, membership: Membership): VerifiedReplyStable | undefined {
+    const { envelope } = given;
+    if (!isCheckpointOf(envelope.message.stable, given.checkpoint)) return undefined;
+    if (!this.#votes.isEnvelopeSigned(envelope, membership)) return undefined;
+    const checkpoint = this.#provenCheckpoint(given.checkpoint, membership);
+    return checkpoint && sealVerified({ envelope, checkpoint });
   }
 
   /** The signer of the NEW-VIEW drew another conclusion from these VIEW-CHANGEs than everyone else draws. */

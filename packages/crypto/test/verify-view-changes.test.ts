@@ -5,6 +5,7 @@ import {
   epochNumber,
   isConclusionOf,
   type JustifiedNewView,
+  type JustifiedReplyStable,
   type JustifiedViewChange,
   membershipOf,
   newViewFault,
@@ -392,5 +393,28 @@ describe("view changes over every back end", () => {
     ];
 
     expect(new Set(digests).size).to.equal(3);
+  });
+});
+
+describe("a verified REPLY-STABLE (protocol rule 8.5)", () => {
+  const replyOf = (seq: number): JustifiedReplyStable => {
+    const checkpoint = scene.checkpoint(seq);
+    const stable = { seq: checkpoint.seq, stateRoot: checkpoint.stateRoot };
+    const nonce = digestOf("nonce");
+    const envelope = scene.sign(2, { type: "reply-stable", epoch: epochNumber(0), nonce, stable, view: viewNumber(3) });
+    return { envelope, checkpoint };
+  };
+
+  it("is what a member signed, with the certificate of the checkpoint that it names", () => {
+    expect(scene.newVerifier().verifyReplyStable(replyOf(8), membership)).to.deep.equal(replyOf(8));
+    expect(scene.newVerifier().verifyReplyStable(replyOf(0), membership)).to.deep.equal(replyOf(0));
+    const swapped = { ...replyOf(8), checkpoint: scene.checkpoint(16) };
+    expect(verificationsOf(() => scene.newVerifier().verifyReplyStable(swapped, membership))).to.equal(0);
+    expect(scene.newVerifier().verifyReplyStable(swapped, membership)).to.equal(undefined);
+  });
+
+  it("is not made of one with any field or signature altered", () => {
+    for (const { path, altered } of alterationsOf(replyOf(8)))
+      expect(scene.newVerifier().verifyReplyStable(altered, membership), path).to.equal(undefined);
   });
 });

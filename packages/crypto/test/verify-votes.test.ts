@@ -78,6 +78,14 @@ const MESSAGES: readonly ReplicaMessage[] = [
     digests: [digestOf("batch")],
   },
   { type: "hand-over", epoch: epoch0, view: view3 },
+  { type: "query-stable", epoch: epoch0, nonce: digestOf("nonce"), until: seq5, view: view3 },
+  {
+    type: "reply-stable",
+    epoch: epoch0,
+    nonce: digestOf("nonce"),
+    stable: { seq: seq5, stateRoot: digestOf("root") },
+    view: view3,
+  },
 ];
 
 describe("a verified envelope", () => {

@@ -18,15 +18,17 @@ export class CurrentView {
   readonly #rotateEvery: number;
   #number: ViewNumber;
   #isActive = true;
+  #isMute: boolean;
   /** Of the membership and the view; asked for with every message. */
   #primary: ReplicaId;
   #last: SequenceNumber;
 
-  constructor(membership: Membership, self: ReplicaId, number: ViewNumber, rotateEvery: number) {
+  constructor(membership: Membership, self: ReplicaId, number: ViewNumber, rotateEvery: number, isMute: boolean) {
     this.membership = membership;
     this.#self = self;
     this.#rotateEvery = rotateEvery;
     this.#number = number;
+    this.#isMute = isMute;
     this.#primary = primaryOf(membership, number);
     // View 0 begins with nothing; where a later one began, its NEW-VIEW tells (`beganAt`): until then it does not end.
     this.#last = number === 0 ? this.#lastAfter(sequenceNumber(0)) : NO_END;
@@ -42,18 +44,30 @@ export class CurrentView {
   get isActive(): boolean {
     return this.#isActive;
   }
+  /** It follows what is ordered and votes for nothing (protocol rule 8.5). */
+  get isMute(): boolean {
+    return this.#isMute;
+  }
+  /** Whether this replica may vote in the view. */
+  get mayVote(): boolean {
+    return this.#isActive && !this.#isMute;
+  }
   /** The last number that is ordered in this view: the next one is for the next primary (protocol rule 7.6). */
   get last(): SequenceNumber {
     return this.#last;
   }
   /** Whether this replica orders in the view and is its primary. */
   get isPrimary(): boolean {
-    return this.#isActive && this.#primary === this.#self;
+    return this.mayVote && this.#primary === this.#self;
   }
 
   /** The primary of this view or of another one. */
   primaryIn(view: ViewNumber): ReplicaId {
     return view === this.#number ? this.#primary : primaryOf(this.membership, view);
+  }
+
+  unmute(): void {
+    this.#isMute = false;
   }
 
   leave(): void {

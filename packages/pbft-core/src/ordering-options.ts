@@ -25,6 +25,8 @@ export interface OrderingOptions {
   /** How many proposed numbers may be undecided; what arrives meanwhile forms the next batch (protocol rule 4.6). */
   readonly pipelineDepthMax: number;
   readonly queue: RequestQueueLimits;
+  /** This replica follows what is ordered, and votes for nothing until `Ordering.unmute` (protocol rule 8.5). */
+  readonly isMute?: boolean;
 }
 
 /** What the log held of former promises, see `Ordering.restore`. */

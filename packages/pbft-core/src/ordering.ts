@@ -59,7 +59,8 @@ export class Ordering {
     invariant(executed >= base.stable.seq, "ordering.executed-below-stable", { executed, stable: base.stable.seq });
     this.#options = options;
     this.#queue = new RequestQueue(options.queue);
-    this.#view = new CurrentView(base.membership, options.signer.self, base.view, options.rotateEveryBatches);
+    const { isMute = false, rotateEveryBatches } = options;
+    this.#view = new CurrentView(base.membership, options.signer.self, base.view, rotateEveryBatches, isMute);
     this.#window = new Window(options.windowSize, base.stable.seq, executed);
     this.#phases = new ThreePhases(options, this.#view, this.#window, this.#queue, executed);
     this.#proposer = new Proposer(options, this.#queue, this.#window, executed);
@@ -119,6 +120,10 @@ export class Ordering {
   }
   get primary(): ReplicaId {
     return this.#view.primary;
+  }
+  /** Whether it is known here that this replica once sent a COMMIT for `seq`, which it must be above h. */
+  hasPrepared(seq: SequenceNumber): boolean {
+    return this.#phases.preparedSet.has(seq);
   }
 
   /**
@@ -240,10 +245,30 @@ export class Ordering {
   /** The wait for a proposal's time may be over. */
   onClockWait(atMs: number, out: Outbox): readonly Decision[] {
     this.#phases.clockWait.onTimeout();
-    const decisions: Decision[] = [];
-    for (const slot of [...this.#window.undelivered()])
-      if (!slot.isAccepted && slot.batch !== undefined) decisions.push(...this.#phases.accept(slot, atMs, out));
+    return this.#acceptWaiting(atMs, out);
+  }
+
+  /**
+   * Null batches are accepted up to `accepts`, and up to `proposes` this replica as primary fills numbers with them while
+   * it has nothing to order: a member that lost its disk waits for the numbers (protocol rule 8.5).
+   */
+  onNullBatches(
+    { accepts, proposes }: { readonly accepts: SequenceNumber; readonly proposes: SequenceNumber },
+    atMs: number,
+    out: Outbox,
+  ): readonly Decision[] {
+    const isRaised = accepts > this.#phases.nullBatchesUntil;
+    this.#phases.nullBatchesUntil = accepts;
+    this.#proposer.nullBatchesUntil = proposes;
+    const decisions = isRaised ? this.#acceptWaiting(atMs, out) : NO_DECISIONS;
+    this.#propose(atMs, out);
     return decisions;
+  }
+
+  /** From now on this replica votes: for what it has taken note of until now, too. */
+  unmute(atMs: number, out: Outbox): readonly Decision[] {
+    this.#view.unmute();
+    return this.#acceptWaiting(atMs, out);
   }
 
   /**
@@ -344,9 +369,14 @@ export class Ordering {
     slot.addCommit(this.#options.signer.sign({ type: "commit", epoch, view, seq, digest }));
   }
 
-  /** See `Window.lacks`. */
+  /** See `Window.lacks`. Who votes for nothing lacks no votes but those that decide. */
   lacks(upTo: SequenceNumber): Lack[] {
-    return this.#window.lacks(upTo);
+    const lacks = this.#window.lacks(upTo);
+    if (!this.#view.isMute) return lacks;
+    return lacks.map(({ seq, commits }) => {
+      const prePrepare = this.#window.find(seq)?.batch === undefined;
+      return { seq, prePrepare, prepares: false, commits };
+    });
   }
 
   /** See `Window.framesFor`. */
@@ -387,6 +417,14 @@ export class Ordering {
     const bodies = new Map<Digest, VerifiedBatch>();
     for (const { batch } of this.#window.undelivered()) if (batch !== undefined) bodies.set(batch.digest, batch);
     return bodies;
+  }
+
+  /** What held proposals back may be over. */
+  #acceptWaiting(atMs: number, out: Outbox): Decision[] {
+    const decisions: Decision[] = [];
+    for (const slot of [...this.#window.undelivered()])
+      if (!slot.isAccepted && slot.batch !== undefined) decisions.push(...this.#phases.accept(slot, atMs, out));
+    return decisions;
   }
 
   /** Numbers that are decided here need no second vote: their certificate convinces whoever lacks them. */

@@ -41,6 +41,10 @@ export class PreparedSet {
     this.#prepared.set(seq, { certificate, batch });
   }
 
+  has(seq: SequenceNumber): boolean {
+    return this.#prepared.has(seq);
+  }
+
   bodyOf(seq: SequenceNumber, digest: Digest): VerifiedBatch | undefined {
     const batch = this.#prepared.get(seq)?.batch;
     return batch?.digest === digest ? batch : undefined;

@@ -19,7 +19,10 @@ export interface Proposal {
 
 /** When a primary proposes, and what (protocol rules 4.3 and 4.6). */
 export class Proposer {
+  /** Numbers up to here are filled with null batches while there is nothing else to order (protocol rule 8.5). */
+  nullBatchesUntil: SequenceNumber = sequenceNumber(0);
   readonly #composer: BatchComposer;
+  readonly #nullBatch: VerifiedBatch;
   readonly #limits: BatchLimits;
   readonly #pipelineDepthMax: number;
   readonly #queue: RequestQueue;
@@ -29,6 +32,7 @@ export class Proposer {
   constructor(options: OrderingOptions, queue: RequestQueue, window: Window, executed: SequenceNumber) {
     invariant(options.pipelineDepthMax >= 1, "ordering.pipeline-depth", { depth: options.pipelineDepthMax });
     this.#composer = options.composer;
+    this.#nullBatch = options.nullBatch;
     this.#limits = options.limits;
     this.#pipelineDepthMax = options.pipelineDepthMax;
     this.#queue = queue;
@@ -58,9 +62,17 @@ export class Proposer {
    */
   next(last: SequenceNumber, atMs: number): Proposal | undefined {
     this.skipTo(this.#window.lastDelivered);
-    if (this.#queue.readyCount === 0 || this.#lastProposed >= Math.min(this.#window.high, last)) return undefined;
-    if (this.#lastProposed - this.#window.lastDelivered >= this.#pipelineDepthMax) return undefined;
+    if (this.#lastProposed >= Math.min(this.#window.high, last)) return undefined;
+    const undelivered = this.#lastProposed - this.#window.lastDelivered;
+    if (undelivered >= this.#pipelineDepthMax) return undefined;
     const seq = nextSequenceNumber(this.#lastProposed);
+    if (this.#queue.readyCount === 0) {
+      // Requests that come meanwhile find a place beside them, unless there is only one.
+      const hasPlace = undelivered < Math.max(1, this.#pipelineDepthMax - 1);
+      if (seq > this.nullBatchesUntil || !hasPlace) return undefined;
+      this.#lastProposed = seq;
+      return { seq, batch: this.#nullBatch };
+    }
     const requests = this.#queue.take(seq, this.#limits, atMs);
     invariant(requests.length > 0, "ordering.empty-proposal", { seq });
     this.#lastProposed = seq;

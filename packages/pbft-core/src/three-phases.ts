@@ -24,25 +24,29 @@ import type { Window } from "./window.ts";
  */
 export class ThreePhases {
   readonly #signer: Signer;
+  readonly #nullDigest: Digest;
   readonly #view: CurrentView;
   readonly #window: Window;
   readonly #queue: RequestQueue;
   readonly #quorum: number;
   readonly #weakQuorum: number;
   #highestAccepted: SequenceNumber;
+  /** Null batches are accepted up to here: a member that lost its disk waits for the numbers (protocol rule 8.5). */
+  nullBatchesUntil: SequenceNumber = sequenceNumber(0);
   readonly clockWait: ClockWait;
   readonly preparedSet: PreparedSet = new PreparedSet();
   /** Numbers that prepared here in this view and are not executed (protocol rule 7.4). */
   readonly unexecuted: Waits<SequenceNumber> = new Waits();
 
   constructor(
-    { signer, clockToleranceMs }: OrderingOptions,
+    { signer, clockToleranceMs, nullBatch }: OrderingOptions,
     view: CurrentView,
     window: Window,
     queue: RequestQueue,
     executed: SequenceNumber,
   ) {
     this.#signer = signer;
+    this.#nullDigest = nullBatch.digest;
     this.#view = view;
     this.#window = window;
     this.#queue = queue;
@@ -61,11 +65,11 @@ export class ThreePhases {
   accept(slot: Slot, atMs: number, out: Outbox): readonly Decision[] {
     const { prePrepare, batch } = slot;
     // A body or the end of a wait may come when the view is left: the VIEW-CHANGE has said what prepared in it.
-    if (!this.#view.isActive) return NO_DECISIONS;
+    if (!this.#view.mayVote) return NO_DECISIONS;
     if (slot.isAccepted || prePrepare === undefined || batch === undefined) return NO_DECISIONS;
     if (batch.digest !== prePrepare.message.digest) return NO_DECISIONS;
     const { epoch, view, seq, digest } = prePrepare.message;
-    if (batch.requests.length === 0 && !slot.isReproposed) {
+    if (batch.requests.length === 0 && !slot.isReproposed && !this.#isAllowedNull(seq, digest)) {
       out.push({ type: "rejected", rejection: { code: "pre-prepare.empty-batch", from: prePrepare.from, seq } });
       return NO_DECISIONS;
     }
@@ -151,6 +155,11 @@ export class ThreePhases {
       if (slot.digest === digest || slot.commitQuorumDigest(this.#quorum) === digest) return slot;
     }
     return undefined;
+  }
+
+  /** One that has a time of its own would move the agreed time on for nothing. */
+  #isAllowedNull(seq: SequenceNumber, digest: Digest): boolean {
+    return digest === this.#nullDigest && seq <= this.nullBatchesUntil;
   }
 
   /** Another view: what waited in the former one does so no more. */

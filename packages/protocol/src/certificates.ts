@@ -1,6 +1,6 @@
 import type { Digest, Epoch, ReplicaId, SequenceNumber, ViewNumber } from "./ids.ts";
 import { type Membership, memberOf, primaryOf, quorumSize } from "./membership.ts";
-import type { Envelope, NewView, PrePrepare, ViewChange } from "./messages.ts";
+import type { Envelope, NewView, PrePrepare, ReplyStable, ViewChange } from "./messages.ts";
 
 /** One signature of a certificate; the signed message follows from the certificate's other fields. */
 export interface MemberSignature {
@@ -54,6 +54,13 @@ export interface JustifiedNewView {
   readonly certificates: readonly PreparedCertificate[];
   /** The new primary's signatures over the PRE-PREPAREs that follow from `digests`, in the same order. */
   readonly prePrepareSignatures: readonly Uint8Array[];
+}
+
+/** An answer to one that lost its disk, with what proves its checkpoint. */
+export interface JustifiedReplyStable {
+  readonly envelope: Envelope<ReplyStable>;
+  /** Of `stable`; for genesis without signatures. */
+  readonly checkpoint: CheckpointCertificate;
 }
 
 /** Why a certificate proves nothing, before any of its signatures was looked at. */

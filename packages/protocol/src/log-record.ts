@@ -1,10 +1,11 @@
 import type {
   CheckpointCertificate,
   JustifiedNewView,
+  JustifiedReplyStable,
   JustifiedViewChange,
   PreparedCertificate,
 } from "./certificates.ts";
-import type { SequenceNumber } from "./ids.ts";
+import type { Digest, SequenceNumber } from "./ids.ts";
 import { assertNever } from "./invariant.ts";
 import type { Envelope, PrePrepare } from "./messages.ts";
 import type { Batch } from "./request.ts";
@@ -20,7 +21,11 @@ export type LogRecord =
   /** This VIEW-CHANGE was sent; the views below it are left. `at`: where it stands in the log, moved up with h. */
   | { readonly type: "view-change"; readonly at: SequenceNumber; readonly viewChange: JustifiedViewChange }
   /** This view was entered. `at` as above. */
-  | { readonly type: "new-view"; readonly at: SequenceNumber; readonly newView: JustifiedNewView };
+  | { readonly type: "new-view"; readonly at: SequenceNumber; readonly newView: JustifiedNewView }
+  /** What others answered since the disk was lost (protocol rule 8.5): all answers so far. `at` as above. */
+  | { readonly type: "mute"; readonly at: SequenceNumber; readonly replies: readonly JustifiedReplyStable[] }
+  /** Mute since it drew this nonce, the replica votes again from here on. `at` as above. */
+  | { readonly type: "released"; readonly at: SequenceNumber; readonly nonce: Digest };
 
 /** The sequence number a record belongs to; the log is cut by it. */
 export function sequenceNumberOf(record: LogRecord): SequenceNumber {
@@ -33,6 +38,8 @@ export function sequenceNumberOf(record: LogRecord): SequenceNumber {
       return record.checkpoint.seq;
     case "view-change":
     case "new-view":
+    case "mute":
+    case "released":
       return record.at;
     default:
       return assertNever(record);

@@ -136,6 +136,33 @@ export interface HandOver {
   readonly view: ViewNumber;
 }
 
+/**
+ * "My disk was lost, and I am mute": where do you stand? `until` and `view` say what it still waits for, as far as it knows
+ * (TOCS'02 §4.3.2, protocol rule 8.5).
+ */
+export interface QueryStable {
+  readonly type: "query-stable";
+  readonly epoch: Epoch;
+  /** Drawn and stored after the loss: an answer that names it was made after the loss. */
+  readonly nonce: Digest;
+  /** It votes once a checkpoint at or above this is stable; 0 while it does not know. */
+  readonly until: SequenceNumber;
+  /** It votes in this view and later ones; 0 while it does not know. */
+  readonly view: ViewNumber;
+}
+
+/** The answer: nothing above this view was ever moved to by the sender, and this is the highest checkpoint it can prove. */
+export interface ReplyStable {
+  readonly type: "reply-stable";
+  readonly epoch: Epoch;
+  /** Of the question. */
+  readonly nonce: Digest;
+  /** Its certificate travels beside it. */
+  readonly stable: CheckpointClaim;
+  /** The view it moves to, at or above that of every VIEW-CHANGE it has sent. */
+  readonly view: ViewNumber;
+}
+
 /** What replicas sign and send to each other. */
 export type ReplicaMessage =
   | PrePrepare
@@ -147,7 +174,9 @@ export type ReplicaMessage =
   | FetchCommitted
   | ViewChange
   | NewView
-  | HandOver;
+  | HandOver
+  | QueryStable
+  | ReplyStable;
 export type ReplicaMessageType = ReplicaMessage["type"];
 
 /** The most `lacks` a status carries. */

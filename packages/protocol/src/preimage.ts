@@ -13,7 +13,9 @@ import type {
   FetchCommitted,
   HandOver,
   NewView,
+  QueryStable,
   ReplicaMessage,
+  ReplyStable,
   Status,
   ThreePhaseMessage,
   ViewChange,
@@ -54,6 +56,8 @@ export const MESSAGE_TYPE_CODES: Readonly<Record<ReplicaMessage["type"], number>
   "view-change": 8,
   "new-view": 9,
   "hand-over": 10,
+  "query-stable": 11,
+  "reply-stable": 12,
 };
 
 /** The part of an operations or registration request that its signature and digest cover. */
@@ -106,6 +110,10 @@ export function replicaMessagePreimage(cluster: ClusterId, from: ReplicaId, mess
     }
     case "hand-over":
       return handOverFields(started(cluster, from, message, U64), message);
+    case "query-stable":
+      return queryStableFields(started(cluster, from, message, HASH + 2 * U64), message);
+    case "reply-stable":
+      return replyStableFields(started(cluster, from, message, 2 * HASH + 2 * U64), message);
     default:
       return assertNever(message);
   }
@@ -150,6 +158,12 @@ function newViewFields(writer: PreimageWriter, m: NewView): Uint8Array {
 }
 function handOverFields(writer: PreimageWriter, m: HandOver): Uint8Array {
   return writer.u64(m.view).finish();
+}
+function queryStableFields(writer: PreimageWriter, m: QueryStable): Uint8Array {
+  return writer.hex32(m.nonce).u64(m.until).u64(m.view).finish();
+}
+function replyStableFields(writer: PreimageWriter, m: ReplyStable): Uint8Array {
+  return writer.hex32(m.nonce).u64(m.stable.seq).hex32(m.stable.stateRoot).u64(m.view).finish();
 }
 function fetchBatchFields(writer: PreimageWriter, m: FetchBatch): Uint8Array {
   return writer.u64(m.seq).hex32(m.digest).finish();

@@ -43,5 +43,9 @@ export type Rejection = {
   | { readonly code: "hand-over.other-view"; readonly view: ViewNumber }
   /** This replica was asked to hand over, and is not the primary of the view that it is in. */
   | { readonly code: "hand-over.not-primary"; readonly view: ViewNumber }
+  | { readonly code: "query-stable.over-budget" }
+  /** Mute, it asks for more than what one that lost its disk needs, or too soon again: nothing is done for it. */
+  | { readonly code: "query-stable.too-much"; readonly until: SequenceNumber; readonly view: ViewNumber }
+  | { readonly code: "reply-stable.not-asked-for" }
 );
 export type RejectionCode = Rejection["code"];

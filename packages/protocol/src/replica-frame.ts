@@ -2,9 +2,18 @@ import type {
   CheckpointCertificate,
   CommitCertificate,
   JustifiedNewView,
+  JustifiedReplyStable,
   JustifiedViewChange,
 } from "./certificates.ts";
-import type { Envelope, NewView, PrePrepare, ReplicaMessage, ViewChange } from "./messages.ts";
+import type {
+  Envelope,
+  NewView,
+  PrePrepare,
+  QueryStable,
+  ReplicaMessage,
+  ReplyStable,
+  ViewChange,
+} from "./messages.ts";
 import type { Batch, Request } from "./request.ts";
 
 /** A committed batch with what proves it to anyone: the unit of the history. */
@@ -16,7 +25,7 @@ export interface CommittedEntry {
 /** What travels from replica to replica. Those without an envelope prove themselves, by digest or certificate. */
 export type ReplicaFrame =
   | { readonly type: "pre-prepare"; readonly envelope: Envelope<PrePrepare>; readonly batch: Batch }
-  | { readonly type: "signed"; readonly envelope: Envelope<Exclude<ReplicaMessage, PrePrepare | ViewChange | NewView>> }
+  | { readonly type: "signed"; readonly envelope: Envelope<SignedMessage> }
   | { readonly type: "request"; readonly request: Request }
   | { readonly type: "batch-body"; readonly batch: Batch }
   | { readonly type: "committed"; readonly entry: CommittedEntry }
@@ -26,4 +35,10 @@ export type ReplicaFrame =
   | { readonly type: "below-history"; readonly checkpoint: CheckpointCertificate }
   /** Anyone may pass these two on: they are as convincing from a third. */
   | { readonly type: "view-change"; readonly viewChange: JustifiedViewChange }
-  | { readonly type: "new-view"; readonly newView: JustifiedNewView };
+  | { readonly type: "new-view"; readonly newView: JustifiedNewView }
+  /** And this one: what a primary proposes for its sake, it proposes with it. */
+  | { readonly type: "query-stable"; readonly envelope: Envelope<QueryStable> }
+  | { readonly type: "reply-stable"; readonly reply: JustifiedReplyStable };
+
+/** Messages that need nothing beside them, and are taken from their own signer alone. */
+export type SignedMessage = Exclude<ReplicaMessage, PrePrepare | ViewChange | NewView | QueryStable | ReplyStable>;

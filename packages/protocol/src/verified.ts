@@ -2,6 +2,7 @@ import type {
   CheckpointCertificate,
   CommitCertificate,
   JustifiedNewView,
+  JustifiedReplyStable,
   JustifiedViewChange,
   PreparedCertificate,
 } from "./certificates.ts";
@@ -37,6 +38,9 @@ export type VerifiedCommitCertificate = Verified<CommitCertificate>;
 export type VerifiedPreparedCertificate = Verified<PreparedCertificate>;
 export type VerifiedCheckpointCertificate = Verified<CheckpointCertificate>;
 export type VerifiedReply = Verified<Reply>;
+
+/** The envelope and the certificate are verified, and the certificate is of the checkpoint that the message names. */
+export type VerifiedReplyStable = Verified<JustifiedReplyStable>;
 
 /** A VIEW-CHANGE with the digest that a NEW-VIEW refers to it by. */
 export interface DigestedViewChange {

@@ -195,6 +195,25 @@ function replicaMessages(): Sample[] {
         "other digests": { digests: [digestOf(12), digestOf(11)] },
       },
     ),
+    sample(
+      32 + 2 * 8,
+      { type: "query-stable", epoch: place.epoch, nonce: digest, until: sequenceNumber(12), view: viewNumber(3) },
+      {
+        nonce: { nonce: digestOf(10) },
+        until: { until: sequenceNumber(16) },
+        view: { view: viewNumber(2) },
+      },
+    ),
+    sample(
+      2 * 32 + 2 * 8,
+      { type: "reply-stable", epoch: place.epoch, nonce: digest, stable, view: place.view },
+      {
+        nonce: { nonce: digestOf(10) },
+        "stable seq": { stable: { ...stable, seq: sequenceNumber(5) } },
+        "stable root": { stable: { ...stable, stateRoot: digestOf(10) } },
+        view: { view: viewNumber(2) },
+      },
+    ),
     sample(8, { type: "hand-over", epoch: place.epoch, view: place.view }, { view: { view: viewNumber(2) } }),
   ];
 }

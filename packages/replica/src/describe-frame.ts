@@ -21,6 +21,10 @@ export function describeReplicaFrame(frame: ReplicaFrame): string {
       return describeMessage(frame.viewChange.envelope.message);
     case "new-view":
       return describeMessage(frame.newView.envelope.message);
+    case "query-stable":
+      return describeMessage(frame.envelope.message);
+    case "reply-stable":
+      return describeMessage(frame.reply.envelope.message);
     default:
       return assertNever(frame);
   }
@@ -50,6 +54,10 @@ export function describeMessage(message: ReplicaMessage): string {
       return `new-view v${message.view} n${message.start}+${message.digests.length}`;
     case "hand-over":
       return `hand-over v${message.view}`;
+    case "query-stable":
+      return `query-stable ${short(message.nonce)} n${message.until} v${message.view}`;
+    case "reply-stable":
+      return `reply-stable ${short(message.nonce)} n${message.stable.seq} v${message.view}`;
     default:
       return assertNever(message);
   }

@@ -34,6 +34,10 @@ function describeEvent(event: ReplicaEvent): string {
       return `r${event.from} ${describeMessage(event.viewChange.viewChange.envelope.message)}`;
     case "new-view":
       return `r${event.from} ${describeMessage(event.newView.newView.envelope.message)}`;
+    case "query-stable":
+      return `r${event.from} ${describeMessage(event.envelope.message)}`;
+    case "reply-stable":
+      return `r${event.from} ${describeMessage(event.reply.envelope.message)}`;
     case "timeout":
       return `timer ${event.timer}#${event.token}`;
     case "hand-over-asked":
@@ -91,6 +95,10 @@ function describeRecord(record: LogRecord): string {
       return `view-change v${record.viewChange.envelope.message.view} at n${record.at}`;
     case "new-view":
       return `new-view v${record.newView.envelope.message.view} at n${record.at}`;
+    case "mute":
+      return `mute with ${record.replies.length} at n${record.at}`;
+    case "released":
+      return `released ${short(record.nonce)} at n${record.at}`;
     default:
       return assertNever(record);
   }

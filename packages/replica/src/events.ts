@@ -1,6 +1,7 @@
 import type {
   Digest,
   ExecutionProgress,
+  QueryStable,
   ReplicaId,
   RequestStanding,
   SequenceNumber,
@@ -10,6 +11,7 @@ import type {
   VerifiedCommittedEntry,
   VerifiedEnvelope,
   VerifiedNewView,
+  VerifiedReplyStable,
   VerifiedRequest,
   VerifiedViewChange,
 } from "@quorate/protocol";
@@ -34,6 +36,9 @@ export type ReplicaEvent =
   | { readonly type: "new-view"; readonly from: ReplicaId; readonly newView: VerifiedNewView }
   /** The operator wants another primary, and this replica to hand over if it is the primary. */
   | { readonly type: "hand-over-asked" }
+  /** Anyone may pass it on; only from its own link does it say something about the present. */
+  | { readonly type: "query-stable"; readonly from: ReplicaId; readonly envelope: VerifiedEnvelope<QueryStable> }
+  | { readonly type: "reply-stable"; readonly from: ReplicaId; readonly reply: VerifiedReplyStable }
   | { readonly type: "timeout"; readonly timer: TimerName; readonly token: number }
   /** The state machine has executed `seq`. */
   | { readonly type: "executed"; readonly seq: SequenceNumber; readonly progress: ExecutionProgress }

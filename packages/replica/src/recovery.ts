@@ -2,6 +2,7 @@ import type { RestoredOrdering, RestoredSlot } from "@quorate/pbft-core";
 import {
   assertNever,
   type Base,
+  type Digest,
   invariant,
   type PrePrepare,
   type Prepare,
@@ -12,9 +13,11 @@ import {
   type VerifiedEnvelope,
   type VerifiedNewView,
   type VerifiedPreparedCertificate,
+  type VerifiedReplyStable,
   type VerifiedViewChange,
   type ViewNumber,
 } from "@quorate/protocol";
+import type { RestoredMuteness } from "./muteness.ts";
 import type { Recovery } from "./replica-options.ts";
 
 /** A `LogRecord` whose signatures were verified again: what the own disk says is parsed like what others say. */
@@ -28,7 +31,9 @@ export type VerifiedLogRecord =
     }
   | { readonly type: "stable"; readonly checkpoint: VerifiedCheckpointCertificate }
   | { readonly type: "view-change"; readonly viewChange: VerifiedViewChange }
-  | { readonly type: "new-view"; readonly newView: VerifiedNewView };
+  | { readonly type: "new-view"; readonly newView: VerifiedNewView }
+  | { readonly type: "mute"; readonly replies: readonly VerifiedReplyStable[] }
+  | { readonly type: "released"; readonly nonce: Digest };
 
 /** What the disk held after a crash or a stop. */
 export interface RecoveredDisk {
@@ -38,6 +43,8 @@ export interface RecoveredDisk {
   readonly executed: SequenceNumber;
   /** The own history above `executed`, ascending. */
   readonly committed: readonly VerifiedCommittedEntry[];
+  /** The disk was made after another had been lost, with this nonce. */
+  readonly lossNonce?: Digest | undefined;
 }
 
 /**
@@ -59,6 +66,7 @@ export function recover(genesis: Base, disk: RecoveredDisk): { readonly base: Ba
       executed,
       committed,
       views: { newView, viewChange },
+      muteness: disk.lossNonce === undefined ? undefined : mutenessOf(disk.lossNonce, promises),
       ordering: { slots: slotsOf(promises, stable.seq, view), prepared: preparedOf(promises, stable.seq) },
     },
   };
@@ -69,6 +77,9 @@ interface LoggedPromises {
   stable: VerifiedCheckpointCertificate | undefined;
   viewChange: VerifiedViewChange | undefined;
   newView: VerifiedNewView | undefined;
+  /** What others answered after the loss, and of which loss the replica is released. */
+  replies: readonly VerifiedReplyStable[];
+  released: Digest | undefined;
   readonly accepted: Map<string, Extract<VerifiedLogRecord, { type: "pre-prepared" }>>;
   readonly prepared: Map<string, Extract<VerifiedLogRecord, { type: "prepared" }>>;
 }
@@ -78,6 +89,8 @@ function readPromises(records: readonly VerifiedLogRecord[]): LoggedPromises {
     stable: undefined,
     viewChange: undefined,
     newView: undefined,
+    replies: [],
+    released: undefined,
     accepted: new Map(),
     prepared: new Map(),
   };
@@ -92,6 +105,12 @@ function readPromises(records: readonly VerifiedLogRecord[]): LoggedPromises {
       case "new-view":
         promises.newView = record.newView;
         break;
+      case "mute":
+        promises.replies = record.replies;
+        break;
+      case "released":
+        promises.released = record.nonce;
+        break;
       case "pre-prepared":
         promises.accepted.set(placeOf(record.envelope.message), record);
         break;
@@ -103,6 +122,11 @@ function readPromises(records: readonly VerifiedLogRecord[]): LoggedPromises {
     }
   }
   return promises;
+}
+
+/** Without a record that says otherwise it is mute: what was lost cannot be remembered. */
+function mutenessOf(nonce: Digest, { replies, released }: LoggedPromises): RestoredMuteness {
+  return { nonce, isReleased: released === nonce, replies };
 }
 
 /** The slots of the view that the replica is in. */

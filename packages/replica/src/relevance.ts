@@ -5,22 +5,35 @@ import {
   type NewView,
   type PrePrepare,
   primaryOf,
+  type QueryStable,
   type ReplicaId,
   type ReplicaMessage,
+  type ReplyStable,
   type SequenceNumber,
   type ThreePhaseMessage,
   type ViewChange,
 } from "@quorate/protocol";
+import type { LostDisks } from "./lost-disks.ts";
+import type { Muteness } from "./muteness.ts";
 import type { SubProtocols } from "./sub-protocols.ts";
 
 /** What is not worth a look at its signature, for it could change nothing (protocol rule 13.1). Asks, and changes nothing. */
 export class Relevance {
   readonly #parts: SubProtocols;
   readonly #windowSize: number;
+  readonly #lostDisks: Pick<LostDisks, "isQueryRedundant">;
+  readonly #muteness: Pick<Muteness, "isReplyAwaited">;
 
-  constructor(parts: SubProtocols, windowSize: number) {
+  constructor(
+    parts: SubProtocols,
+    windowSize: number,
+    lostDisks: Pick<LostDisks, "isQueryRedundant">,
+    muteness: Pick<Muteness, "isReplyAwaited">,
+  ) {
     this.#parts = parts;
     this.#windowSize = windowSize;
+    this.#lostDisks = lostDisks;
+    this.#muteness = muteness;
   }
 
   /** Whether verifying this message would be wasted. */
@@ -77,6 +90,16 @@ export class Relevance {
   /** As `isRedundant`, for a certificate of a checkpoint. */
   isCertificateAwaited(seq: SequenceNumber): boolean {
     return seq > this.#parts.checkpointing.certified.seq;
+  }
+
+  /** As `isRedundant`, for a QUERY-STABLE that `peer` sends or passes on. */
+  isQueryRedundant(peer: ReplicaId, envelope: Envelope<QueryStable>): boolean {
+    return this.#isForeign(envelope.from, envelope.message) || this.#lostDisks.isQueryRedundant(peer, envelope);
+  }
+
+  /** As `isRedundant`, for a REPLY-STABLE. */
+  isReplyAwaited({ from, message }: Envelope<ReplyStable>): boolean {
+    return !this.#isForeign(from, message) && this.#muteness.isReplyAwaited(from, message);
   }
 
   /** Whether there is no place for it beyond the window, or it waits there already. */

@@ -8,9 +8,10 @@ import type {
   ViewNumber,
 } from "@quorate/protocol";
 import type { LeaveCause, RestoredViews, ViewChangingOptions } from "@quorate/view-change";
+import type { MuteStatus, RestoredMuteness } from "./muteness.ts";
 
 export interface ReplicaOptions
-  extends Omit<OrderingOptions, "signer" | "windowSize">,
+  extends Omit<OrderingOptions, "signer" | "windowSize" | "isMute">,
     Pick<ViewChangingOptions, "viewChangeMs" | "viewChangeMaxMs"> {
   readonly signer: Signer;
   readonly viewChangeComposer: ViewChangeComposer;
@@ -30,6 +31,8 @@ export interface Recovery {
   readonly views: RestoredViews;
   /** Committed entries of the own history above `executed`. */
   readonly committed: readonly VerifiedCommittedEntry[];
+  /** Undefined unless the disk was lost once. */
+  readonly muteness?: RestoredMuteness | undefined;
 }
 
 /** Where a replica stands, for `status` and metrics. */
@@ -49,4 +52,6 @@ export interface ReplicaStatus {
   readonly viewsLeft: Readonly<Record<LeaveCause, number>>;
   /** The gap to the others has left their histories. */
   readonly isStranded: boolean;
+  /** It lost its disk and does not vote yet; undefined otherwise. */
+  readonly mute: MuteStatus | undefined;
 }

@@ -32,6 +32,8 @@ import { GapFiller } from "@quorate/state-transfer";
 import { isVerdict, type LeaveCause, PrimaryJudge, type ViewChangeStep, ViewChanging } from "@quorate/view-change";
 import { Backlog } from "./backlog.ts";
 import type { ReplicaEvent } from "./events.ts";
+import { LostDisks } from "./lost-disks.ts";
+import { Muteness, type MuteStatus } from "./muteness.ts";
 import { PrimaryWatch } from "./primary-watch.ts";
 import { Relevance } from "./relevance.ts";
 import type { Recovery, ReplicaOptions, ReplicaStatus } from "./replica-options.ts";
@@ -58,6 +60,8 @@ export class Replica {
   readonly #primaryJudge: PrimaryJudge;
   readonly #backlog = new Backlog();
   readonly #statusExchange: StatusExchange;
+  readonly #muteness: Muteness;
+  readonly #lostDisks: LostDisks;
   readonly #recovered: readonly VerifiedCommittedEntry[];
   /** Handed out for execution and not yet executed. */
   readonly #executing = new Map<SequenceNumber, Decision>();
@@ -70,23 +74,27 @@ export class Replica {
     this.#options = options;
     this.#executed = recovery?.executed ?? base.stable.seq;
     const { signer, windowSize, checkpointInterval: interval, statusIntervalMs } = options;
-    this.#ordering = new Ordering(options, base, this.#executed);
+    const { membership } = base;
+    this.#muteness = new Muteness(signer.self, membership, windowSize, recovery?.muteness);
+    const { isMute } = this.#muteness;
+    this.#ordering = new Ordering({ ...options, isMute }, base, this.#executed);
     const nullDigest = options.nullBatch.digest;
     const composer = options.viewChangeComposer;
-    this.#viewChanging = new ViewChanging({ ...options, composer, nullDigest }, base, recovery?.views);
-    this.#checkpointing = new Checkpointing({ signer, windowSize, interval }, base);
+    this.#viewChanging = new ViewChanging({ ...options, composer, nullDigest, isMute }, base, recovery?.views);
+    this.#checkpointing = new Checkpointing({ signer, windowSize, interval, isMute }, base);
     this.#target = this.#viewChanging.target;
-    this.#primaryJudge = new PrimaryJudge(options, base.membership);
-    this.#gapFiller = new GapFiller({ signer, epoch: base.membership.epoch, retryAfterMs: 4 * statusIntervalMs });
+    this.#primaryJudge = new PrimaryJudge(options, membership);
+    this.#gapFiller = new GapFiller({ signer, epoch: membership.epoch, retryAfterMs: 4 * statusIntervalMs });
     this.#parts = {
-      membership: base.membership,
+      membership,
       ordering: this.#ordering,
       checkpointing: this.#checkpointing,
       gapFiller: this.#gapFiller,
       viewChanging: this.#viewChanging,
       backlog: this.#backlog,
     };
-    this.relevance = new Relevance(this.#parts, windowSize);
+    this.#lostDisks = new LostDisks(signer, this.#parts, this.#muteness, windowSize, statusIntervalMs);
+    this.relevance = new Relevance(this.#parts, windowSize, this.#lostDisks, this.#muteness);
     this.#statusExchange = new StatusExchange(signer, this.#parts, statusIntervalMs, this.#executed);
     this.#recovered = recovery?.committed ?? [];
     if (recovery !== undefined) this.#ordering.restore(recovery.ordering);
@@ -104,6 +112,7 @@ export class Replica {
       pendingRequests: this.#ordering.pendingCount,
       viewsLeft: this.#viewChanging.viewsLeft,
       isStranded: this.#gapFiller.isStranded(this.#ordering.lastDelivered),
+      mute: this.#muteness.status,
     };
   }
 
@@ -120,6 +129,11 @@ export class Replica {
   /** The view this replica is in, as `status` says. */
   get view(): ViewNumber {
     return this.#ordering.view;
+  }
+
+  /** Whether and how far from voting it is mute, as `status` says; the same object until something changes. */
+  get mute(): MuteStatus | undefined {
+    return this.#muteness.status;
   }
 
   /** The view it moves to, as `status` says. */
@@ -142,6 +156,8 @@ export class Replica {
     const out: Effect[] = [];
     this.#dispatch(event, atMs, out);
     this.#takeTurns(atMs, out);
+    this.#serveMuteMembers(atMs, out);
+    this.#tryToSpeak(atMs, out);
     this.#gapFiller.onDelivered(this.#ordering.lastDelivered, out);
     this.#watchPrimary(atMs, out);
     this.#checkInvariants();
@@ -167,6 +183,10 @@ export class Replica {
         return this.#follow(this.#viewChanging.onViewChange(event.viewChange, out), atMs, out);
       case "new-view":
         return this.#follow(this.#viewChanging.onNewView(event.newView, out), atMs, out);
+      case "query-stable":
+        return this.#lostDisks.onQuery(event.from, event.envelope, atMs, out);
+      case "reply-stable":
+        return this.#lostDisks.onReply(event.reply, out);
       case "hand-over-asked":
         return this.#onHandOverAsked(atMs, out);
       case "timeout":
@@ -185,6 +205,7 @@ export class Replica {
     for (const entry of this.#recovered) this.#afterOrdering(this.#ordering.onCommitted(entry, out), out);
     if (!this.#viewChanging.isSettled) this.#ordering.leaveView(out);
     this.#afterOrdering(this.#ordering.resume(this.#viewChanging.standing.newView, atMs, out), out);
+    this.#lostDisks.ask(out);
     this.#statusExchange.start(this.#executed, out);
   }
 
@@ -201,8 +222,10 @@ export class Replica {
 
   /** A backup passes a request on to the one who can order it; between two views there is nobody. */
   #passOn(request: Request, out: Effect[]): void {
-    if (this.#ordering.isPrimary || !this.#viewChanging.isSettled) return;
-    out.push({ type: "send", to: this.#ordering.primary, frame: { type: "request", request } });
+    const { primary } = this.#ordering;
+    // Mute, it may be the primary and not order.
+    if (primary === this.#options.signer.self || !this.#viewChanging.isSettled) return;
+    out.push({ type: "send", to: primary, frame: { type: "request", request } });
   }
 
   #onMessage(event: Extract<ReplicaEvent, { type: "message" }>, atMs: number, out: Effect[]): void {
@@ -221,6 +244,7 @@ export class Replica {
         return this.#afterCheckpoint(stable, atMs, out);
       }
       case "status":
+        this.#lostDisks.onStatus(from, message.target, out);
         return this.#statusExchange.onStatus(from, message, this.#executed, atMs, out);
       case "fetch-batch":
         return this.#statusExchange.onFetchBatch(from, message, atMs, out);
@@ -230,8 +254,10 @@ export class Replica {
         return this.#follow(this.#viewChanging.onHandOver(narrow(envelope, message), out), atMs, out);
       case "view-change":
       case "new-view":
+      case "query-stable":
+      case "reply-stable":
         // They come in frames of their own, with what justifies them.
-        return invariant(false, "replica.unjustified-view-message", { type: message.type });
+        return invariant(false, "replica.unjustified-message", { type: message.type });
       default:
         return assertNever(message);
     }
@@ -275,7 +301,18 @@ export class Replica {
     if (seq <= this.#ordering.lastDelivered) return;
     if (!this.relevance.isEntryAwaited(seq))
       return reject({ code: "committed.not-asked-for", from: event.from, seq }, out);
+    this.#checkMemory(event.entry);
     this.#afterOrdering(this.#ordering.onCommitted(event.entry, out), out);
+  }
+
+  /**
+   * What this replica committed to above h is in its log. If not, the disk is not the one that it spoke from: it was lost or
+   * rolled back, and nobody said so. Certificates tell late, but better than never (protocol rule 8.4).
+   */
+  #checkMemory({ certificate: { seq, signatures } }: VerifiedCommittedEntry): void {
+    if (this.#muteness.isMute || !signatures.some(({ from }) => from === this.#options.signer.self)) return;
+    const advice = "its disk was lost or rolled back: stop, and run `quorate init --lost-disk`";
+    invariant(this.#ordering.hasPrepared(seq), "replica.own-commit-forgotten", { seq, advice });
   }
 
   #onExecuted(event: Extract<ReplicaEvent, { type: "executed" }>, atMs: number, out: Effect[]): void {
@@ -321,6 +358,7 @@ export class Replica {
 
   #onStatusTick(atMs: number, out: Effect[]): void {
     this.#statusExchange.onTick(this.#executed, out);
+    this.#lostDisks.onTick(out);
     // What was passed on may have been lost: nobody is held to what he may not have heard of.
     const since = atMs - this.#options.statusIntervalMs;
     if (!this.#ordering.isPrimary)
@@ -346,6 +384,8 @@ export class Replica {
       out.push({ type: "persist", record: { type: "view-change", at: stable.seq, viewChange: viewChange.viewChange } });
     if (newView !== undefined)
       out.push({ type: "persist", record: { type: "new-view", at: stable.seq, newView: newView.newView } });
+    const muteness = this.#muteness.recordAt(stable.seq);
+    if (muteness !== undefined) out.push({ type: "persist", record: muteness });
     // The new "stable" record itself belongs to its number, and stays.
     out.push({ type: "cut", upTo: sequenceNumber(stable.seq - 1) });
     this.#ordering.collectGarbage(stable.seq, atMs, out);
@@ -363,7 +403,11 @@ export class Replica {
   #follow(first: ViewChangeStep | undefined, atMs: number, out: Effect[]): void {
     for (let step = first; step !== undefined; ) {
       if (step.type === "enter") return this.#enterView(step.newView, atMs, out);
+      // A VIEW-CHANGE is a vote like any other.
+      const { isMute } = this.#muteness;
+      if (isMute && !this.#muteness.isSafe(this.#checkpointing.stable.seq, step.target)) return;
       this.#ordering.leaveView(out);
+      if (isMute) this.#speak(atMs, out);
       this.#primaryWatch.stop(out);
       this.#afterLeaving(step.target, step.cause);
       const prepared = this.#ordering.preparedCertificates;
@@ -399,22 +443,55 @@ export class Replica {
     this.#primaryWatch.stop(out);
     this.#primaryJudge.onEntered(atMs);
     this.#statusExchange.onNewView();
+    this.#lostDisks.onNewView();
     this.#afterOrdering(this.#ordering.enterView(newView, atMs, out), out);
     for (const request of this.#ordering.pendingRequests()) this.#passOn(request, out);
     this.#releaseBacklog(atMs, out);
   }
 
+  /**
+   * Members that lost their disks wait for numbers, which are null batches when nobody else wants them, and for views
+   * (protocol rule 8.5).
+   */
+  #serveMuteMembers(atMs: number, out: Effect[]): void {
+    const upTo = this.#lostDisks.nullBatches;
+    if (upTo === undefined) return;
+    this.#afterOrdering(this.#ordering.onNullBatches(upTo, atMs, out), out);
+    const { handOver } = this.#lostDisks;
+    if (handOver === undefined) return;
+    this.#follow(this.#viewChanging.handOver(handOver, out), atMs, out);
+  }
+
+  /** Mute, this replica votes again as soon as it can contradict nothing that it promised before (protocol rule 8.5). */
+  #tryToSpeak(atMs: number, out: Effect[]): void {
+    const { isMute } = this.#muteness;
+    if (isMute && this.#muteness.isSafe(this.#checkpointing.stable.seq, this.#ordering.view)) this.#speak(atMs, out);
+    if (this.#checkpointing.isMute && !this.#muteness.isMute)
+      this.#afterCheckpoint(this.#checkpointing.unmute(out), atMs, out);
+  }
+
+  #speak(atMs: number, out: Effect[]): void {
+    this.#muteness.release(this.#checkpointing.stable.seq, out);
+    this.#viewChanging.unmute();
+    this.#afterOrdering(this.#ordering.unmute(atMs, out), out);
+  }
+
   /** A backup holds the primary to what waits (protocol rule 7.4). */
   #watchPrimary(atMs: number, out: Effect[]): void {
     this.#primaryJudge.onStep(this.#ordering.clockedCount > 0, atMs);
-    if (this.#ordering.isPrimary || !this.#viewChanging.isSettled) return;
-    this.#primaryWatch.watch(this.#ordering.oldestWaitAtMs, atMs, this.#viewChanging.timeOutMs, out);
+    if (this.#ordering.isPrimary || !this.#viewChanging.isSettled || this.#muteness.isMute) return;
+    this.#primaryWatch.watch(this.#oldestWaitAtMs(atMs), atMs, this.#viewChanging.timeOutMs, out);
+  }
+
+  #oldestWaitAtMs(atMs: number): number | undefined {
+    const waits = [this.#ordering.oldestWaitAtMs, this.#lostDisks.waitsSinceMs(atMs)].filter((at) => at !== undefined);
+    return waits.length === 0 ? undefined : Math.min(...waits);
   }
 
   #onProgressTimeout(token: number, atMs: number, out: Effect[]): void {
-    const { oldestWaitAtMs, isPrimary } = this.#ordering;
-    const isLate = this.#primaryWatch.onTimeout(token, oldestWaitAtMs, atMs, this.#viewChanging.timeOutMs);
-    if (isLate && !isPrimary && this.#viewChanging.isSettled) this.#follow(this.#viewChanging.onFailed(), atMs, out);
+    const isLate = this.#primaryWatch.onTimeout(token, this.#oldestWaitAtMs(atMs), atMs, this.#viewChanging.timeOutMs);
+    if (isLate && !this.#ordering.isPrimary && this.#viewChanging.isSettled)
+      this.#follow(this.#viewChanging.onFailed(), atMs, out);
   }
 
   #checkInvariants(): void {

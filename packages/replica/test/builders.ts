@@ -88,6 +88,8 @@ export class Disk {
   readonly history: Map<number, CommittedEntry> = new Map();
   /** Digests of the executed batches, in order; the state is nothing else. */
   executed: Digest[] = [];
+  /** Undefined for the first disk of a replica. */
+  lossNonce: Digest | undefined;
 }
 
 /** From frames to events, as a host does it: verified, or dropped. */
@@ -120,6 +122,14 @@ export function eventOf(from: number, frame: ReplicaFrame): ReplicaEvent | undef
     case "new-view": {
       const newView = verifier.verifyNewView(frame.newView, membership);
       return newView && { type: "new-view", from: replicaId(from), newView };
+    }
+    case "query-stable": {
+      const envelope = verifier.verifyEnvelope(frame.envelope, membership);
+      return envelope && { type: "query-stable", from: replicaId(from), envelope };
+    }
+    case "reply-stable": {
+      const reply = verifier.verifyReplyStable(frame.reply, membership);
+      return reply && { type: "reply-stable", from: replicaId(from), reply };
     }
     default: {
       const certificate = verifier.verifyCheckpointCertificate(frame.checkpoint, membership);
@@ -200,7 +210,7 @@ export class Node {
       const entry = verifier.verifyCommittedEntry(this.disk.history.get(at)!, membership);
       if (entry !== undefined) committed.push(entry);
     }
-    const { base, recovery } = recover(genesisBase, { records, executed, committed });
+    const { base, recovery } = recover(genesisBase, { records, executed, committed, lossNonce: this.disk.lossNonce });
     return newReplica(this.id, base, recovery, this.#rotateEvery);
   }
 
@@ -289,6 +299,12 @@ function verifiedRecordOf(record: LogRecord): VerifiedLogRecord {
       };
     case "new-view":
       return { type: "new-view", newView: present(verifier.verifyNewView(record.newView, membership)) };
+    case "mute": {
+      const replies = record.replies.map((reply) => present(verifier.verifyReplyStable(reply, membership)));
+      return { type: "mute", replies };
+    }
+    case "released":
+      return record;
   }
 }
 function present<T>(value: T | undefined): T {
@@ -335,6 +351,13 @@ export class Cluster {
       }
       this.run();
     }
+    return this;
+  }
+  /** It comes back with another disk: an empty one that says so, unless given. */
+  lose(id: number, ...given: [nonce?: Digest | undefined]): this {
+    const disk = new Disk();
+    disk.lossNonce = given.length > 0 ? given[0] : digestOf(`loss of ${id}`);
+    this.nodes[id] = new Node(id, this.emit, disk, this.rotateEvery);
     return this;
   }
   request(label: string): this {

@@ -66,7 +66,7 @@ describe("The paper (OSDI'99), §4.4, the new-view of the primary:", () => {
   });
 
   it("§4.4: if min-s is above its own latest stable checkpoint, it inserts the proof, takes the checkpoint and enters then", () => {
-    const donor = new Lone(2).decideUpTo(K);
+    const donor = new Lone(2).decideUpTo(K, 1);
     const stable = checkpointOf(K, donor.rootAt(K));
     const leader = new Lone(1).viewChanges([2, 3], 1, { stable });
     expect(leader.node.status.view, "the state is not there").to.equal(0);

@@ -63,15 +63,15 @@ export class Lone {
     return this;
   }
   /** The batch goes through all phases. */
-  decide(batch: VerifiedBatch, place: Place = {}): this {
+  decide(batch: VerifiedBatch, place: Place = {}, without?: number): this {
     const { view = 0 } = place;
-    const others = [0, 1, 2, 3].filter((id) => id !== this.node.id);
+    const others = [0, 1, 2, 3].filter((id) => id !== this.node.id && id !== without);
     const backups = others.filter((id) => id !== primary(view));
     return this.prePrepare(batch, place).prepares(backups, batch, place).commits(others, batch, place);
   }
-  /** Numbers 1 … `last` go through all phases, each with a batch of its own. */
-  decideUpTo(last: number): this {
-    for (let seq = 1; seq <= last; seq++) this.decide(batchOf(`batch ${seq}`), { seq });
+  /** Numbers 1 … `last` go through all phases, each with a batch of its own; `without` has no part in it. */
+  decideUpTo(last: number, without?: number): this {
+    for (let seq = 1; seq <= last; seq++) this.decide(batchOf(`batch ${seq}`), { seq }, without);
     return this;
   }
   checkpoints(ids: readonly number[], seq: number, stateRoot: Digest = this.rootAt(seq)): this {

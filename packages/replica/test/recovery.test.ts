@@ -125,6 +125,7 @@ describe("recover", () => {
         committed: [],
         ordering: { slots: [], prepared: [] },
         views: { newView: undefined, viewChange: undefined },
+        muteness: undefined,
       },
     });
   });

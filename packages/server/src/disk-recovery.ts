@@ -31,7 +31,7 @@ export class RecoveryError extends Error {
  * @throws RecoveryError or StorageError when anything is not what was written.
  */
 export function readDisk(
-  store: Pick<ReplicaStore, "log" | "history">,
+  store: Pick<ReplicaStore, "log" | "history" | "lossNonce">,
   codec: Codec,
   verifier: Verifier,
   membership: Membership,
@@ -58,7 +58,7 @@ export function readDisk(
     if (verified === undefined) throw new RecoveryError(`history entry ${seq} has a certificate that is not valid`);
     committed.push(verified);
   }
-  return { records, executed, committed };
+  return { records, executed, committed, lossNonce: store.lossNonce };
 }
 
 function decodedOrThrow<T>(decoded: Decoded<T>, what: string): T {
@@ -92,6 +92,14 @@ function verifyRecord(record: LogRecord, verifier: Verifier, membership: Members
       const newView = verifier.verifyNewView(record.newView, membership);
       return newView && { type: "new-view", newView };
     }
+    case "mute": {
+      const replies = record.replies.map((reply) => verifier.verifyReplyStable(reply, membership));
+      const verified = replies.filter((reply) => reply !== undefined);
+      return verified.length === replies.length ? { type: "mute", replies: verified } : undefined;
+    }
+    case "released":
+      // A word of its own disk to itself: it makes no difference to anyone else, and has no signature.
+      return { type: "released", nonce: record.nonce };
     default:
       return assertNever(record);
   }

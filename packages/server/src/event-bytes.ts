@@ -17,6 +17,7 @@ export function bytesOfEvent(event: ReplicaEvent): number {
     case "hand-over-asked":
     case "executed":
     case "state-durable":
+    case "query-stable":
       return EVENT_BYTES;
     case "message":
       return event.batch === undefined ? EVENT_BYTES : EVENT_BYTES + bytesOfRequests(event.batch.requests);
@@ -30,6 +31,8 @@ export function bytesOfEvent(event: ReplicaEvent): number {
     }
     case "certificate":
       return EVENT_BYTES + SIGNATURE_BYTES * event.certificate.signatures.length;
+    case "reply-stable":
+      return EVENT_BYTES + SIGNATURE_BYTES * event.reply.checkpoint.signatures.length;
     case "view-change":
       return EVENT_BYTES + bytesOfCertificates(event.viewChange.viewChange.certificates);
     case "new-view": {

@@ -6,10 +6,12 @@ import {
   type DigestedRequest,
   type Envelope,
   type JustifiedNewView,
+  type JustifiedReplyStable,
   type JustifiedViewChange,
   type Membership,
   type PrePrepare,
   type PublicKey,
+  type QueryStable,
   type ReplicaFrame,
   type ReplicaId,
   type ReplicaMessage,
@@ -29,6 +31,7 @@ export const JUNK_CODES: ReadonlySet<IngressRejection["code"]> = new Set([
   "ingress.bad-certificate",
   "ingress.bad-view-change",
   "ingress.bad-new-view",
+  "ingress.bad-reply-stable",
   "ingress.foreign-vote",
 ]);
 
@@ -95,6 +98,10 @@ export class Ingress {
         return this.#viewChange(peer, frame.viewChange);
       case "new-view":
         return this.#newView(peer, frame.newView);
+      case "query-stable":
+        return this.#queryStable(peer, frame.envelope);
+      case "reply-stable":
+        return this.#replyStable(peer, frame.reply);
       default:
         return assertNever(frame);
     }
@@ -213,6 +220,27 @@ export class Ingress {
     this.#viewChanges.grant(2 * (entered - this.#viewPaid));
     this.#viewPaid = entered;
     return this.#viewChanges.take(peer, nowMs());
+  }
+
+  #queryStable(peer: ReplicaId, envelope: Envelope<QueryStable>): ReplicaEvent | undefined {
+    const { relevance, verifier, membership, nowMs } = this.#options;
+    if (relevance.isQueryRedundant(peer, envelope)) return this.#refuse(peer, "ingress.redundant");
+    if (!this.#questions.take(peer, nowMs())) return this.#refuse(peer, "ingress.over-budget");
+    const verified = verifier.verifyEnvelope(envelope, membership);
+    return verified === undefined
+      ? this.#refuse(peer, "ingress.bad-signature")
+      : { type: "query-stable", from: peer, envelope: verified };
+  }
+
+  /** Of each member one is awaited, so that it needs no share; a bad one costs its sender the link. */
+  #replyStable(peer: ReplicaId, given: JustifiedReplyStable): ReplicaEvent | undefined {
+    const { relevance, verifier, membership } = this.#options;
+    if (given.envelope.from !== peer) return this.#refuse(peer, "ingress.foreign-vote");
+    if (!relevance.isReplyAwaited(given.envelope)) return this.#refuse(peer, "ingress.redundant");
+    const reply = verifier.verifyReplyStable(given, membership);
+    return reply === undefined
+      ? this.#refuse(peer, "ingress.bad-reply-stable")
+      : { type: "reply-stable", from: peer, reply };
   }
 
   #refuse(

@@ -8,7 +8,7 @@ import type {
   TimerName,
   ViewNumber,
 } from "@quorate/protocol";
-import type { LeaveCause } from "@quorate/replica";
+import type { LeaveCause, MuteStatus } from "@quorate/replica";
 
 /** The world around a `ReplicaHost`, real or simulated. Nothing here calls back before it returns. */
 export interface HostPorts {
@@ -35,6 +35,8 @@ export interface HostObserver {
   onStable?(seq: number): void;
   onEvidence?(evidence: Evidence): void;
   onViewChange?(turn: ViewTurn): void;
+  /** Mute after the loss of its disk, the replica knows more of what it waits for; undefined: it votes again. */
+  onMute?(mute: MuteStatus | undefined): void;
   /** The log was flushed; `tookMs` since that was asked for. */
   onLogFlushed?(tookMs: number): void;
   onRejection?(rejection: IngressRejection): void;
@@ -76,6 +78,7 @@ export type IngressRejection =
         | "ingress.bad-certificate"
         | "ingress.bad-view-change"
         | "ingress.bad-new-view"
+        | "ingress.bad-reply-stable"
         | "ingress.foreign-vote"
         | "ingress.foreign-request"
         | "ingress.over-budget"

@@ -9,12 +9,13 @@ export interface Readiness {
 
 /** A replica is ready in a settled view, not stranded, and with links to peers enough for a quorum. */
 export function readinessOf(
-  { view, target, isStranded }: Pick<ReplicaStatus, "view" | "target" | "isStranded">,
+  { view, target, isStranded, mute }: Pick<ReplicaStatus, "view" | "target" | "isStranded" | "mute">,
   membership: Membership,
   connectedPeers: number,
 ): Readiness {
   const reasons: string[] = [];
   if (view !== target) reasons.push(`it has left view ${view} and is not in view ${target} yet`);
+  if (mute !== undefined) reasons.push("it is mute: its disk was lost, and it does not vote yet");
   if (isStranded) reasons.push("it is stranded: its gap has left the others' history");
   const needed = quorumSize(membership) - 1;
   if (connectedPeers < needed) reasons.push(`links to ${connectedPeers} peers, a quorum needs ${needed}`);

@@ -32,11 +32,15 @@ const REJECTION_CODES: Readonly<Record<IngressRejection["code"], true>> = {
   "hand-over.not-from-primary": true,
   "hand-over.other-view": true,
   "hand-over.not-primary": true,
+  "query-stable.over-budget": true,
+  "query-stable.too-much": true,
+  "reply-stable.not-asked-for": true,
   "ingress.bad-signature": true,
   "ingress.bad-batch": true,
   "ingress.bad-certificate": true,
   "ingress.bad-view-change": true,
   "ingress.bad-new-view": true,
+  "ingress.bad-reply-stable": true,
   "ingress.foreign-vote": true,
   "ingress.foreign-request": true,
   "ingress.over-budget": true,
@@ -44,7 +48,7 @@ const REJECTION_CODES: Readonly<Record<IngressRejection["code"], true>> = {
 };
 
 /** What has happened in a replica since its process started: an observer that counts. */
-export class ReplicaCounters implements Required<Omit<HostObserver, "onEvidence" | "onFatal">> {
+export class ReplicaCounters implements Required<Omit<HostObserver, "onEvidence" | "onFatal" | "onMute">> {
   readonly #rejections = new Map<string, number>(Object.keys(REJECTION_CODES).map((code) => [code, 0]));
   executedBatches = 0;
   executedRequests = 0;

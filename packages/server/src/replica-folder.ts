@@ -1,4 +1,4 @@
-import { closeSync, existsSync, fsyncSync, openSync, writeSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { checkGenesisKeys, clusterIdOf, type SignatureBackend } from "@quorate/crypto";
 import {
@@ -15,7 +15,7 @@ import {
   type ReplicaId,
   replicaId,
 } from "@quorate/protocol";
-import { HISTORY_BYTES_MAX, initializeStore } from "@quorate/storage";
+import { HISTORY_BYTES_MAX, initializeStore, lockFolder } from "@quorate/storage";
 import { formatAddress, parseAddress } from "@quorate/transport";
 import { ConfigurationError } from "./configuration-error.ts";
 import {
@@ -26,6 +26,7 @@ import {
   type ReplicaConfig,
   readDocument,
 } from "./documents.ts";
+import { replaceLostStore } from "./lost-disk.ts";
 import { makeFolder } from "./make-folder.ts";
 
 /** How far the admin port lies above the listening port, unless it is chosen. */
@@ -56,6 +57,11 @@ export interface InitOptions {
   /** Where to answer `status`; the loopback address and the listening port + 1000 unless given. */
   readonly admin?: string;
   readonly durability?: "sync" | "async";
+  /**
+   * This member has run before and its disk is lost: it starts mute. In a folder that is there already only the store is
+   * made anew, and what is left of the old one set aside.
+   */
+  readonly isDiskLost?: boolean;
   readonly backend: SignatureBackend;
   readonly hasher: Hasher;
 }
@@ -69,11 +75,14 @@ export async function initReplicaFolder(options: InitOptions): Promise<ReplicaFo
   const { path, key, backend, hasher } = options;
   const genesis = readGenesis(options.genesis.text, options.genesis.source, backend);
   const self = selfIn(genesis, options);
-  if (existsSync(join(path, "replica.json")))
+  const isDiskLost = options.isDiskLost === true;
+  if (existsSync(join(path, "replica.json"))) {
+    if (isDiskLost) return await replaceStoreIn(readReplicaFolder(path, backend, hasher), options, genesis);
     throw new ConfigurationError(
       "configuration.exists",
       `${path} is a data folder already: start it, or choose another folder; a data folder is made only once`,
     );
+  }
   const listen = formatAddress(parseAddress(options.listen ?? self.address));
   const admin = formatAddress(parseAddress(options.admin ?? defaultAdmin(listen)));
   const config: ReplicaConfig = {
@@ -86,12 +95,41 @@ export async function initReplicaFolder(options: InitOptions): Promise<ReplicaFo
   };
   makeFolder(path, "choose another");
   const cluster = clusterIdOf(hasher, genesis);
-  writeOnce(join(path, "genesis.json"), `${JSON.stringify(genesis, null, 2)}\n`, 0o644);
-  writeOnce(join(path, "key.json"), `${JSON.stringify(key, null, 2)}\n`, 0o600);
-  await initializeStore(join(path, "store"), { cluster, replica: self.id });
+  // What is left of a folder that was lost in part may stay.
+  const write = isDiskLost ? writeUnlessThere : writeOnce;
+  write(join(path, "genesis.json"), `${JSON.stringify(genesis, null, 2)}\n`, 0o644);
+  write(join(path, "key.json"), `${JSON.stringify(key, null, 2)}\n`, 0o600);
+  const store = join(path, "store");
+  if (isDiskLost) await replaceLostStore(store, { cluster, replica: self.id });
+  else await initializeStore(store, { cluster, replica: self.id });
   // Last: its presence says that the folder is whole.
   writeOnce(join(path, "replica.json"), `${JSON.stringify(config, null, 2)}\n`, 0o644);
   return readReplicaFolder(path, backend, hasher);
+}
+
+/** The folder's own configuration stays; it has to be the same member of the same cluster, and nobody may run on it. */
+async function replaceStoreIn(
+  folder: ReplicaFolder,
+  { key, hasher }: InitOptions,
+  genesis: Genesis,
+): Promise<ReplicaFolder> {
+  const { path, cluster, self, storePath } = folder;
+  if (cluster !== clusterIdOf(hasher, genesis) || self.publicKey !== key.publicKey)
+    throw new ConfigurationError(
+      "configuration.foreign",
+      `${path} is the data folder of replica ${self.id} of cluster ${cluster}, with another genesis or key; choose its own`,
+    );
+  const lock = lockFolder(path);
+  try {
+    await replaceLostStore(storePath, { cluster, replica: self.id });
+  } finally {
+    lock.release();
+  }
+  return folder;
+}
+
+function writeUnlessThere(path: string, text: string, mode: number): void {
+  if (!existsSync(path) || readFileSync(path, "utf8") !== text) writeOnce(path, text, mode);
 }
 
 /**
@@ -101,7 +139,8 @@ export async function initReplicaFolder(options: InitOptions): Promise<ReplicaFo
  */
 export function readReplicaFolder(path: string, backend: SignatureBackend, hasher: Hasher): ReplicaFolder {
   const file = (name: string): string => join(path, name);
-  const advice = "make the data folder with `quorate init --genesis FILE --data DIR`";
+  const advice =
+    "make the data folder with `quorate init`; if this replica has run before its disk is lost: `quorate init --lost-disk`";
   const config = parseReplicaConfig(
     readDocument(file("replica.json"), "replica configuration", advice),
     file("replica.json"),

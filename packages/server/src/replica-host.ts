@@ -25,6 +25,7 @@ import {
   viewNumber,
 } from "@quorate/protocol";
 import {
+  type MuteStatus,
   OutputGate,
   Replica,
   type ReplicaEvent,
@@ -94,6 +95,7 @@ export class ReplicaHost {
   /** As they were after the last step that did something. */
   #view: ViewNumber;
   #target: ViewNumber;
+  #mute: MuteStatus | undefined;
 
   /**
    * Recovers from what the store holds.
@@ -135,6 +137,7 @@ export class ReplicaHost {
     this.#recorder = new StepRecorder({ stepsMax, bytesMax }, { base, recovery });
     this.#view = this.#replica.view;
     this.#target = this.#replica.target;
+    this.#mute = this.#replica.mute;
     this.#ingress = new Ingress({
       verifier,
       membership: this.#membership,
@@ -312,7 +315,9 @@ export class ReplicaHost {
 
   #observeView(): void {
     const { observer } = this.#options;
-    const { view, target, leaveCause: cause } = this.#replica;
+    const { view, target, mute, leaveCause: cause } = this.#replica;
+    if (mute !== this.#mute) observer.onMute?.(mute);
+    this.#mute = mute;
     if (target > this.#target) observer.onViewChange?.({ type: "started", target, cause });
     if (view > this.#view) observer.onViewChange?.({ type: "entered", view });
     this.#target = target;

@@ -52,6 +52,7 @@ function orderingMetrics({
     gauge("quorate_ready", "1 when /readyz says yes.", Number(readiness.isReady)),
     gauge("quorate_primary", "1 at the primary of the view entered last.", Number(status.primary === replica)),
     gauge("quorate_stranded", "1 when the gap to the others has left their history.", Number(status.isStranded)),
+    gauge("quorate_mute", "1 while it lost its disk and does not vote yet.", Number(status.mute !== undefined)),
     gauge("quorate_view", "The view entered last.", status.view),
     gauge("quorate_target_view", "The view it moves to; equal to quorate_view while it orders.", status.target),
     gauge("quorate_view_timeout_seconds", "How long a request may wait in this view.", status.timeOutMs / 1_000),

@@ -11,7 +11,7 @@ import {
   type ReplicaId,
   type TimerName,
 } from "@quorate/protocol";
-import { isVerdict, type ReplicaStatus } from "@quorate/replica";
+import { isVerdict, type MuteStatus, type ReplicaStatus } from "@quorate/replica";
 import type { Service } from "@quorate/state-machine";
 import { lockFolder, openStore, type ReplicaStore, StorageError } from "@quorate/storage";
 import type { Endpoint } from "@quorate/transport";
@@ -21,6 +21,7 @@ import { type EvidenceDocument, evidenceDocumentOf } from "./evidence-document.t
 import { exposition, type MetricFamily } from "./exposition.ts";
 import type { HostSettings } from "./host-settings.ts";
 import { type KeptEvidenceList, pieceOf } from "./kept-evidence.ts";
+import { isLostDisk, replaceLostStore } from "./lost-disk.ts";
 import type { HostPorts, IngressRejection, ViewTurn } from "./ports.ts";
 import { type Readiness, readinessOf } from "./readiness.ts";
 import { ReplicaCounters } from "./replica-counters.ts";
@@ -63,6 +64,8 @@ export interface ProcessStatus extends ClientOutputStatus {
   /** How many views were left since it started, by cause. */
   readonly viewsLeft: ReplicaStatus["viewsLeft"];
   readonly isStranded: boolean;
+  /** It lost its disk and does not vote yet. */
+  readonly mute: MuteStatus | undefined;
   readonly peers: readonly PeerStatus[];
   readonly clients: number;
   readonly uptimeMs: number;
@@ -89,13 +92,25 @@ export interface RunningReplica {
  */
 export async function startReplica(options: StartOptions): Promise<RunningReplica> {
   const { folder, log } = options;
+  const identity = { cluster: folder.cluster, replica: folder.self.id };
   const lock = lockFolder(folder.path);
   let process: ReplicaProcess | undefined;
   let store: ReplicaStore | undefined;
   try {
-    const { cluster, self, config } = folder;
-    store = openStore(folder.storePath, { cluster, replica: self.id }, config);
-    process = new ReplicaProcess(options, store, () => lock.release());
+    const recover = (): ReplicaProcess => {
+      store = openStore(folder.storePath, identity, folder.config);
+      return new ReplicaProcess(options, store, () => lock.release());
+    };
+    try {
+      process = recover();
+    } catch (error) {
+      if (!isLostDisk(error)) throw error;
+      await store?.close();
+      store = undefined;
+      const aside = await replaceLostStore(folder.storePath, identity);
+      log.error({ reason: error.message, ...(aside && { aside }) }, "the disk is lost: this replica goes on mute");
+      process = recover();
+    }
     await process.open();
     return process;
   } catch (error) {
@@ -167,6 +182,7 @@ class ReplicaProcess implements RunningReplica {
       observer: {
         onExecuted: (executed) => this.#counters.onExecuted(executed),
         onViewChange: (turn) => this.#onViewChange(turn),
+        onMute: (mute) => this.#onMute(mute),
         onLogFlushed: (tookMs) => this.#counters.onLogFlushed(tookMs),
         onStable: (seq) => {
           this.#counters.onStable();
@@ -187,7 +203,7 @@ class ReplicaProcess implements RunningReplica {
     return {
       replica: folder.self.id,
       pid: globalThis.process.pid,
-      role: status.primary === folder.self.id ? "primary" : "backup",
+      role: status.primary === folder.self.id && status.mute === undefined ? "primary" : "backup",
       epoch,
       ...status,
       peers: this.#links.peers,
@@ -221,6 +237,8 @@ class ReplicaProcess implements RunningReplica {
       },
       "replica started",
     );
+    const { mute } = this.#host.status;
+    if (mute !== undefined) this.#onMute(mute);
     this.#host.start();
   }
 
@@ -320,6 +338,22 @@ class ReplicaProcess implements RunningReplica {
     // Those who come after others say nothing that the others do not say.
     const level = cause === "failed" || isVerdict(cause) ? "warn" : "info";
     log[level]({ target, cause }, "view given up");
+  }
+
+  #onMute(mute: MuteStatus | undefined): void {
+    const { log } = this.#options;
+    if (mute === undefined) return log.warn("mute no more: this replica votes again");
+    const { lowWatermark: stable, view } = this.#host.status;
+    log.warn(
+      {
+        replies: `${mute.replies} of ${mute.repliesNeeded}`,
+        checkpoint: mute.checkpoint,
+        stable,
+        from: mute.view,
+        view,
+      },
+      "mute: its disk was lost; it votes again when this checkpoint is stable here, from this view on",
+    );
   }
 
   #onRejection(rejection: IngressRejection): void {

@@ -1,8 +1,10 @@
 import {
   type CommitCertificate,
+  digest,
   type Evidence,
   type LogRecord,
   replicaId,
+  sequenceNumberOf,
   timestampMs,
   viewNumber,
 } from "@quorate/protocol";
@@ -11,6 +13,7 @@ import { createMemoryStore, type MemoryStore } from "@quorate/storage/memory";
 import { expect } from "chai";
 import {
   bareViewChangeOf,
+  cluster,
   codec,
   composer,
   digestOf,
@@ -87,6 +90,34 @@ describe("readDisk (protocol rule 8.4)", () => {
     ];
     for (const record of records)
       expect(() => read(storeWith(1, record)), record.type).to.throw(RecoveryError, record.type);
+  });
+
+  it("takes the answers after a loss, verified, and the release from it; the nonce comes from the store", () => {
+    const nonce = digestOf("loss");
+    const stable = { seq: seqOf(0), stateRoot: digest(cluster) };
+    const reply = {
+      envelope: envelopeOf(2, { type: "reply-stable", epoch, nonce, stable, view }),
+      checkpoint: { epoch, ...stable, signatures: [] },
+    };
+    const store = createMemoryStore({ lossNonce: nonce });
+    const records: LogRecord[] = [
+      { type: "mute", at: seqOf(0), replies: [reply] },
+      { type: "released", at: seqOf(16), nonce },
+    ];
+    for (const record of records) store.log.append(sequenceNumberOf(record), codec.encodeLogRecord(record));
+
+    expect(read(store).lossNonce).to.equal(nonce);
+    expect(read(store).records).to.deep.equal([
+      { type: "mute", replies: [reply] },
+      { type: "released", nonce },
+    ]);
+    const unsigned = { ...reply, envelope: { ...reply.envelope, signature: new Uint8Array(64) } };
+    const damaged = storeWith(0, {
+      type: "mute",
+      at: seqOf(0),
+      replies: [reply, { ...unsigned, envelope: { ...unsigned.envelope, from: replicaId(3) } }],
+    });
+    expect(() => read(damaged)).to.throw(RecoveryError, "mute");
   });
 
   it("takes a prepared certificate of a quorum", () => {

@@ -1,6 +1,7 @@
 import { digestBatch } from "@quorate/crypto";
 import {
   type Batch,
+  digest,
   type Envelope,
   type PrePrepare,
   type Prepare,
@@ -91,6 +92,8 @@ function ingressOf(answers: Answers, refused: IngressRejection[]): Ingress {
       isBodyAwaited: () => answers.body === true,
       isDonor: () => answers.donor === true,
       isViewChangeRedundant: () => answers.redundant === true,
+      isQueryRedundant: () => answers.redundant === true,
+      isReplyAwaited: () => answers.redundant !== true,
       isNewViewRedundant: () => answers.redundant === true,
     },
     view: () => viewNumber(answers.view?.() ?? 0),
@@ -139,6 +142,62 @@ describe("Ingress (protocol rule 13.1)", () => {
       const { event, codes, verifications } = receive(2, frame, answers);
       expect([event, codes, verifications]).to.deep.equal([undefined, ["ingress.redundant"], 0]);
     });
+
+  const query = envelopeOf(3, {
+    type: "query-stable",
+    epoch,
+    nonce: digestOf("nonce"),
+    until: seqOf(16),
+    view: viewNumber(2),
+  });
+  const reply = {
+    envelope: envelopeOf(2, {
+      type: "reply-stable",
+      epoch,
+      nonce: digestOf("nonce"),
+      stable: { seq: seqOf(0), stateRoot: digest(cluster) },
+      view,
+    }),
+    checkpoint: { epoch, seq: seqOf(0), stateRoot: digest(cluster), signatures: [] },
+  };
+
+  it("the question of a mute member comes from it or from anyone who passes it on", () => {
+    for (const peer of [3, 0])
+      expect(receive(peer, { type: "query-stable", envelope: query }).event).to.deep.equal({
+        type: "query-stable",
+        from: peer,
+        envelope: query,
+      });
+    const unsigned = { ...query, signature: new Uint8Array(64) };
+    expect(receive(0, { type: "query-stable", envelope: unsigned }).codes).to.deep.equal(["ingress.bad-signature"]);
+    const repeated = receive(3, { type: "query-stable", envelope: query }, { redundant: true });
+    expect([repeated.event, repeated.codes, repeated.verifications]).to.deep.equal([
+      undefined,
+      ["ingress.redundant"],
+      0,
+    ]);
+  });
+
+  it("questions of mute members have the share of questions", () => {
+    const refused: IngressRejection[] = [];
+    const ingress = ingressOf({}, refused);
+    for (let i = 0; i < 65; i++) ingress.fromReplica(replicaId(3), { type: "query-stable", envelope: query });
+    expect(refused.map(({ code }) => code)).to.deep.equal(["ingress.over-budget"]);
+  });
+
+  it("an answer to a mute member comes from its signer alone, proven, and when it is awaited", () => {
+    const frame = { type: "reply-stable", reply } as const;
+    expect(receive(2, frame).event).to.deep.equal({ type: "reply-stable", from: 2, reply });
+    expect(receive(1, frame).codes).to.deep.equal(["ingress.foreign-vote"]);
+    const unawaited = receive(2, frame, { redundant: true });
+    expect([unawaited.codes, unawaited.verifications]).to.deep.equal([["ingress.redundant"], 0]);
+    const unproven = {
+      ...reply,
+      checkpoint: { ...reply.checkpoint, signatures: [{ from: replicaId(1), signature: new Uint8Array(64) }] },
+    };
+    expect(receive(2, { type: "reply-stable", reply: unproven }).codes).to.deep.equal(["ingress.bad-reply-stable"]);
+    expect(JUNK_CODES.has("ingress.bad-reply-stable")).to.equal(true);
+  });
 
   it("a proposal comes with its verified batch, whoever passes it on", () => {
     for (const peer of [0, 2]) {

@@ -49,6 +49,10 @@ const REJECTION_CODES: Readonly<Record<IngressRejection["code"], true>> = {
   "hand-over.not-from-primary": true,
   "hand-over.other-view": true,
   "hand-over.not-primary": true,
+  "query-stable.over-budget": true,
+  "query-stable.too-much": true,
+  "reply-stable.not-asked-for": true,
+  "ingress.bad-reply-stable": true,
   "ingress.bad-signature": true,
   "ingress.bad-batch": true,
   "ingress.bad-certificate": true,
@@ -71,6 +75,7 @@ const status: MetricSource["status"] = {
   pendingRequests: 3,
   viewsLeft: { failed: 2, joined: 1, slow: 3, unfair: 0, "handed-over": 5, rotated: 4 },
   isStranded: false,
+  mute: undefined,
 };
 const traffic = { framesIn: 1, bytesIn: 2, framesOut: 3, bytesOut: 4, queueFull: 5, tooLarge: 6, down: 7 };
 
@@ -240,9 +245,9 @@ describe("the lint of these tests", () => {
 });
 
 describe("readinessOf", () => {
-  const settled = { view: viewNumber(3), target: viewNumber(3), isStranded: false };
+  const settled = { view: viewNumber(3), target: viewNumber(3), isStranded: false, mute: undefined };
 
-  it("wants a settled view, a history that the others still have, and peers for a quorum", () => {
+  it("wants a settled view, a vote, a history that the others still have, and peers for a quorum", () => {
     expect(readinessOf(settled, membership, 2)).to.deep.equal({ isReady: true, reasons: [] });
     const reasonsOf = (change: object, peers = 3): readonly string[] => {
       const { isReady, reasons } = readinessOf({ ...settled, ...change }, membership, peers);
@@ -252,6 +257,8 @@ describe("readinessOf", () => {
     expect(reasonsOf({}, 1)).to.deep.equal(["links to 1 peers, a quorum needs 2"]);
     expect(reasonsOf({ target: viewNumber(4) })).to.deep.equal(["it has left view 3 and is not in view 4 yet"]);
     expect(reasonsOf({ isStranded: true })).to.deep.equal(["it is stranded: its gap has left the others' history"]);
+    const mute = { replies: 0, repliesNeeded: 3, checkpoint: undefined, view: undefined };
+    expect(reasonsOf({ mute })).to.deep.equal(["it is mute: its disk was lost, and it does not vote yet"]);
     expect(reasonsOf({ isStranded: true }, 0)).to.have.length(2);
   });
 });

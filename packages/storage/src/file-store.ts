@@ -26,7 +26,7 @@ export interface FileStoreOptions {
 
 /** The entries of a store in which nothing has been written; its log is an empty first segment. */
 export function formatFileStore(identity: StoreIdentity, logId: LogId): DurableEntries {
-  const entry = { key: META_KEY, value: encodeMeta(identity, logId) };
+  const entry = { key: META_KEY, value: encodeMeta(identity, { logId, lossNonce: undefined }) };
   return new Map([[orderedText(META_KEY), entry]]);
 }
 
@@ -48,7 +48,7 @@ export class FileStore extends KeyspaceStore {
   constructor(options: FileStoreOptions) {
     const { identity, files, entries, schedule, sizes } = options;
     const read = (key: Uint8Array): Uint8Array | undefined => entries.get(orderedText(key))?.value;
-    const logId = checkMeta(files.place, read(META_KEY), identity);
+    const { logId, lossNonce } = checkMeta(files.place, read(META_KEY), identity);
     const mark = decodeMark(read(MARK_KEY));
     const log = new WriteAheadLog({ files, logId, mark, ...(sizes === undefined ? {} : { sizes }) });
     const power = new Power(schedule);
@@ -66,7 +66,7 @@ export class FileStore extends KeyspaceStore {
       await log.close();
     };
     const domains = new FlushDomains({ log, rest, later: (task) => files.later(task), close });
-    super(log, rest, domains, options.historyBytesMax ?? HISTORY_BYTES_MAX);
+    super(log, rest, domains, options.historyBytesMax ?? HISTORY_BYTES_MAX, lossNonce);
     this.#log = log;
     this.#rest = rest;
     this.#power = power;

@@ -1,4 +1,12 @@
-import { bytesToHex, type ClusterId, hexToBytes, isCounter, type ReplicaId } from "@quorate/protocol";
+import {
+  bytesToHex,
+  type ClusterId,
+  type Digest,
+  digest,
+  hexToBytes,
+  isCounter,
+  type ReplicaId,
+} from "@quorate/protocol";
 import { PREFIX } from "./keyspace.ts";
 import type { LogId } from "./log-group.ts";
 import { seal, unseal } from "./seal.ts";
@@ -16,21 +24,29 @@ export const STORE_FORMAT = 2;
 /** Where the identity lies. Its presence is the one-time mark of initialization (protocol rule 8.4). */
 export const META_KEY: Uint8Array = Uint8Array.of(PREFIX.meta);
 
+/** What is fixed when a store is made. */
+export interface StoreMark {
+  /** The name of its log. */
+  readonly logId: LogId;
+  /** Drawn because another disk of this replica had been lost (protocol rule 8.5); undefined for the first one. */
+  readonly lossNonce: Digest | undefined;
+}
+
 /** What the store says about itself, sealed. */
-export function encodeMeta(identity: StoreIdentity, logId: LogId): Uint8Array {
+export function encodeMeta(identity: StoreIdentity, { logId, lossNonce }: StoreMark): Uint8Array {
   const { cluster, replica } = identity;
   const log = bytesToHex(logId);
-  const meta = { format: STORE_FORMAT, cluster, replica, log, initialized: true };
+  const loss = lossNonce === undefined ? {} : { loss: lossNonce };
+  const meta = { format: STORE_FORMAT, cluster, replica, log, initialized: true, ...loss };
   return seal(META_KEY, Buffer.from(JSON.stringify(meta)));
 }
 
 /**
  * Checks that a store is the one that is expected.
  *
- * @returns the name of its log.
  * @throws StorageError in one line: what was expected, what was found, what to do.
  */
-export function checkMeta(path: string, stored: Uint8Array | undefined, expected: StoreIdentity): LogId {
+export function checkMeta(path: string, stored: Uint8Array | undefined, expected: StoreIdentity): StoreMark {
   if (stored === undefined) {
     const advice = "its initialization was cut short or it was made by another program; remove it and initialize again";
     throw new StorageError("storage.not-initialized", `${path} carries no mark of initialization: ${advice}`);
@@ -40,7 +56,7 @@ export function checkMeta(path: string, stored: Uint8Array | undefined, expected
     const found = "the entry that says whose store it is does not match its checksum";
     throw new StorageError("storage.damaged", `${path} is damaged: ${found}; treat the disk as lost`);
   }
-  const { format, cluster, replica, log } = parseMeta(bytes);
+  const { format, cluster, replica, log, loss } = parseMeta(bytes);
   if (format !== STORE_FORMAT) {
     const what = `expected format ${STORE_FORMAT}, found ${String(format)}`;
     throw new StorageError("storage.version", `${path}: ${what}; use the version of Quorate that wrote it`);
@@ -54,7 +70,7 @@ export function checkMeta(path: string, stored: Uint8Array | undefined, expected
       `${path}: expected the store of ${wanted}, found that of ${found}; ${advice}`,
     );
   }
-  return hexToBytes(String(log));
+  return { logId: hexToBytes(String(log)), lossNonce: loss === undefined ? undefined : digest(String(loss)) };
 }
 
 interface Meta {
@@ -62,6 +78,7 @@ interface Meta {
   readonly cluster?: unknown;
   readonly replica?: unknown;
   readonly log?: unknown;
+  readonly loss?: unknown;
 }
 
 function parseMeta(bytes: Uint8Array): Meta {

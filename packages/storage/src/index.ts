@@ -10,4 +10,5 @@ export { type FolderLock, lockFolder } from "./folder-lock.ts";
 export { STORE_FORMAT, type StoreIdentity } from "./identity.ts";
 export { type Durability, initializeStore, openStore, type StoreOptions } from "./lmdb-store.ts";
 export * from "./ports.ts";
+export { setStoreAside } from "./set-aside.ts";
 export * from "./storage-error.ts";

@@ -1,4 +1,4 @@
-import type { Change, OrderedStore } from "@quorate/protocol";
+import type { Change, Digest, OrderedStore } from "@quorate/protocol";
 import type { FlushDomains } from "./flushing.ts";
 import { type Keyspace, Partition, PREFIX } from "./keyspace.ts";
 import { KeyspaceHistory } from "./keyspace-history.ts";
@@ -6,6 +6,7 @@ import type { DurableLog, FlushDone, History, ReplicaStore } from "./ports.ts";
 
 /** A replica's store on any log and keyspace: what the durable store and its twin in memory have in common. */
 export class KeyspaceStore implements ReplicaStore {
+  readonly lossNonce: Digest | undefined;
   readonly log: DurableLog;
   readonly history: History;
   readonly #keyspace: Keyspace;
@@ -13,7 +14,14 @@ export class KeyspaceStore implements ReplicaStore {
   readonly #state: Partition;
   readonly #local: Partition;
 
-  constructor(log: DurableLog, keyspace: Keyspace, domains: FlushDomains, historyBytesMax: number) {
+  constructor(
+    log: DurableLog,
+    keyspace: Keyspace,
+    domains: FlushDomains,
+    historyBytesMax: number,
+    lossNonce: Digest | undefined,
+  ) {
+    this.lossNonce = lossNonce;
     this.log = log;
     this.#keyspace = keyspace;
     this.#domains = domains;

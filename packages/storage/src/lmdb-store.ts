@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
+import type { Digest } from "@quorate/protocol";
 import { open } from "lmdb";
 import { FlushDomains } from "./flushing.ts";
 import { checkMeta, encodeMeta, META_KEY, type StoreIdentity } from "./identity.ts";
@@ -42,9 +43,10 @@ const MAGIC = 0xbe_ef_c0_de;
 /**
  * Makes the store of a replica, once, durably: the mark of initialization is its last write (protocol rule 8.4).
  *
+ * @param lossNonce random, drawn for this call, if the replica has run before and its disk is lost (protocol rule 8.5).
  * @throws StorageError `storage.already-initialized` unless `path` is missing or an empty folder.
  */
-export async function initializeStore(path: string, identity: StoreIdentity): Promise<void> {
+export async function initializeStore(path: string, identity: StoreIdentity, lossNonce?: Digest): Promise<void> {
   if (existsSync(path) && readdirSync(path).length > 0) {
     const advice = "open it, or choose another folder; a store is made only once in a replica's life";
     throw new StorageError("storage.already-initialized", `${path} is already initialized or not empty: ${advice}`);
@@ -52,7 +54,10 @@ export async function initializeStore(path: string, identity: StoreIdentity): Pr
   mkdirSync(path, { recursive: true, mode: 0o700 });
   initializeLog(join(path, LOG_FOLDER));
   const database = openDatabase(path, "sync");
-  await database.put(Buffer.from(META_KEY), Buffer.from(encodeMeta(identity, randomBytes(LOG_ID_BYTES))));
+  await database.put(
+    Buffer.from(META_KEY),
+    Buffer.from(encodeMeta(identity, { logId: randomBytes(LOG_ID_BYTES), lossNonce })),
+  );
   await database.close();
   for (const folder of [path, dirname(path)]) syncPath(folder);
 }
@@ -71,7 +76,7 @@ export function openStore(path: string, identity: StoreIdentity, options: StoreO
   const database = openDatabase(path, durability);
   let log: WriteAheadLog | undefined;
   try {
-    const logId = checkMeta(path, database.getBinary(Buffer.from(META_KEY)), identity);
+    const { logId, lossNonce } = checkMeta(path, database.getBinary(Buffer.from(META_KEY)), identity);
     const mark = decodeMark(database.getBinary(Buffer.from(MARK_KEY)));
     const files = new NodeLogFiles(unsynced.logFolder, durability === "sync");
     const opened = new WriteAheadLog({ files, logId, mark });
@@ -102,7 +107,7 @@ export function openStore(path: string, identity: StoreIdentity, options: StoreO
         if (durability === "async") settleUnsynced(unsynced);
       },
     });
-    return new KeyspaceStore(opened, rest, domains, options.historyBytesMax ?? HISTORY_BYTES_MAX);
+    return new KeyspaceStore(opened, rest, domains, options.historyBytesMax ?? HISTORY_BYTES_MAX, lossNonce);
   } catch (error) {
     void log?.close();
     void database.close();
@@ -132,7 +137,7 @@ function openDatabase(path: string, durability: Durability): BytesDatabase {
     const denied = inaccessible(path, error);
     if (denied !== undefined) throw denied;
     const reason = error instanceof Error ? error.message : String(error);
-    const advice = "point it at this replica's own folder, or treat the disk as lost";
+    const advice = "point it at this replica's own folder; if it is that, its disk is lost: `quorate init --lost-disk`";
     throw new StorageError("storage.foreign", `${path}: expected an LMDB store, but: ${reason}; ${advice}`, error);
   }
 }
@@ -153,7 +158,7 @@ function checkFiles(path: string): void {
 
 function checkHead(path: string, file: string): void {
   if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) === 0) {
-    const advice = "if this replica has never run, initialize it; if it has, its disk is lost, do not initialize again";
+    const advice = "if this replica has run before, its disk is lost";
     throw new StorageError("storage.not-initialized", `${path} holds no store: expected ${DATABASE_FILE}; ${advice}`);
   }
   const head = Buffer.alloc(META_PAGES_BYTES);
@@ -162,7 +167,7 @@ function checkHead(path: string, file: string): void {
   closeSync(descriptor);
   const [first, second] = [head.readUInt32LE(MAGIC_OFFSET), head.readUInt32LE(PAGE_BYTES + MAGIC_OFFSET)];
   if (length < META_PAGES_BYTES || first !== MAGIC || second !== MAGIC) {
-    const advice = "point it at this replica's own folder, or treat the disk as lost";
+    const advice = "point it at this replica's own folder; if it is that, its disk is lost: `quorate init --lost-disk`";
     throw new StorageError("storage.foreign", `${path}: expected an LMDB store, found another file; ${advice}`);
   }
 }

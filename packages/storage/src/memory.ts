@@ -4,7 +4,7 @@
  *
  * @packageDocumentation
  */
-import { invariant } from "@quorate/protocol";
+import { type Digest, invariant } from "@quorate/protocol";
 import { FlushDomains } from "./flushing.ts";
 import { KeyspaceStore } from "./keyspace-store.ts";
 import { type DurableEntries, MemoryKeyspace, type MemoryPower, memoryDomain } from "./memory-keyspace.ts";
@@ -24,6 +24,8 @@ export interface MemoryStoreOptions {
   readonly schedule?: (complete: () => void) => void;
   /** Bytes of history that `trim` leaves; `HISTORY_BYTES_MAX` unless given. */
   readonly historyBytesMax?: number;
+  /** Made after another store of the replica had been lost; see `ReplicaStore.lossNonce`. */
+  readonly lossNonce?: Digest;
 }
 
 /** How much of what was not flushed survives a crash: the first groups of each domain. */
@@ -69,14 +71,14 @@ interface Durable {
 }
 
 function openMemory(durable: Durable, options: MemoryStoreOptions): MemoryStore {
-  return new KeyspaceStoreInMemory(new DiskInMemory(durable, options), options.historyBytesMax ?? HISTORY_BYTES_MAX);
+  return new KeyspaceStoreInMemory(new DiskInMemory(durable, options), options);
 }
 
 class KeyspaceStoreInMemory extends KeyspaceStore implements MemoryStore {
   readonly disk: MemoryDisk;
 
-  constructor(disk: DiskInMemory, historyBytesMax: number) {
-    super(disk.log, disk.rest, disk.domains, historyBytesMax);
+  constructor(disk: DiskInMemory, { historyBytesMax = HISTORY_BYTES_MAX, lossNonce }: MemoryStoreOptions) {
+    super(disk.log, disk.rest, disk.domains, historyBytesMax, lossNonce);
     this.disk = disk;
   }
 }

@@ -1,4 +1,4 @@
-import type { Change, OrderedStore, SequenceNumber } from "@quorate/protocol";
+import type { Change, Digest, OrderedStore, SequenceNumber } from "@quorate/protocol";
 import type { StorageError } from "./storage-error.ts";
 
 /** One record as it was appended. */
@@ -52,6 +52,11 @@ export type FlushDone = (failure: StorageError | undefined) => void;
  * must be consumed before the next turn of the event loop.
  */
 export interface ReplicaStore {
+  /**
+   * The nonce with which the store was made after another of this replica had been lost; undefined for its first one. It
+   * was durable before the store was opened (protocol rule 8.5).
+   */
+  readonly lossNonce: Digest | undefined;
   readonly log: DurableLog;
   readonly history: History;
   /** The replicated state. Keys of at most `KEY_BYTES_MAX` bytes. */

@@ -1,8 +1,8 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
-import { clusterId, replicaId, sequenceNumber } from "@quorate/protocol";
-import { initializeStore, openStore, type ReplicaStore, type StorageError } from "@quorate/storage";
+import { clusterId, digest, replicaId, sequenceNumber } from "@quorate/protocol";
+import { initializeStore, openStore, type ReplicaStore, type StorageError, setStoreAside } from "@quorate/storage";
 import { expect } from "chai";
 import { open, type RootDatabase } from "lmdb";
 import { expectFailure } from "./failures.ts";
@@ -137,11 +137,36 @@ describe("A data folder", () => {
 
   it("is refused when it is missing, empty or holds an empty file, and left as it was", () => {
     const empty = folder();
-    expectFailure(() => openIn(join(empty, "missing")), "storage.not-initialized", "missing", "initialize");
+    expectFailure(() => openIn(join(empty, "missing")), "storage.not-initialized", "missing", "disk is lost");
     expectFailure(() => openIn(empty), "storage.not-initialized", empty);
     expect(readdirSync(empty)).to.deep.equal([]);
     writeFileSync(join(empty, "data.mdb"), "");
     expectFailure(() => openIn(empty), "storage.not-initialized");
+  });
+
+  it("says for ever with which nonce it was made after another was lost", async () => {
+    const path = folder();
+    const nonce = digest("5a".repeat(32));
+    await initializeStore(path, IDENTITY, nonce);
+    for (let opened = 0; opened < 2; opened++)
+      await withStore(path, (store) => {
+        store.log.append(sequenceNumber(1), Buffer.from("a record"));
+        expect(store.lossNonce).to.equal(nonce);
+      });
+    await withStore(await made(), ({ lossNonce }) => expect(lossNonce).to.equal(undefined));
+  });
+
+  it("is set aside when it is lost, beside those that were lost before, and nothing of it changes", async () => {
+    const path = await filled();
+    const before = readFileSync(join(path, "data.mdb"));
+    expect(setStoreAside(path)).to.equal(`${path}.lost-1`);
+    expect(readFileSync(join(`${path}.lost-1`, "data.mdb"))).to.deep.equal(before);
+    expect(existsSync(path)).to.equal(false);
+    expect(setStoreAside(path), "nothing is left").to.equal(undefined);
+    mkdirSync(path);
+    expect(setStoreAside(path), "nothing is in it").to.equal(undefined);
+    writeFileSync(join(path, "data.mdb"), "");
+    expect(setStoreAside(path)).to.equal(`${path}.lost-2`);
   });
 
   it("is refused when its making was cut short before the mark", async () => {

@@ -41,6 +41,8 @@ export interface ViewChangingOptions extends TimeOutOptions {
   readonly windowSize: number;
   /** The digest of the null batch. */
   readonly nullDigest: Digest;
+  /** Nothing that this replica asks to leave is left, until `unmute`: no view has failed for it (protocol rule 8.5). */
+  readonly isMute?: boolean;
 }
 
 /** What the log held of views; see `ViewChanging` and protocol rule 8.2. */
@@ -84,12 +86,15 @@ export class ViewChanging {
   #newView: VerifiedNewView | undefined;
   /** A valid NEW-VIEW that starts above the own stable checkpoint; the one of the highest view. */
   #waiting: VerifiedNewView | undefined;
+  /** The last view that its own primary asked to be relieved of. */
+  #relieved: ViewNumber | undefined;
   /** Those whose contradiction about a view is on record: the view. */
   readonly #convicted = new Map<ReplicaId, ViewNumber>();
   /** h: no view is entered that starts above it. */
   #stable: SequenceNumber;
   #token = 0;
   #isTimerRunning = false;
+  #isMute: boolean;
   /** The own request to be relieved of a view, for those who missed it. */
   #handOver: VerifiedEnvelope<HandOver> | undefined;
   /** Left because others had, which counted as a failure: it may turn out that it was none. */
@@ -108,6 +113,7 @@ export class ViewChanging {
     this.#membership = base.membership;
     this.#stable = base.stable.seq;
     this.#timeOut = new TimeOut(options);
+    this.#isMute = options.isMute === true;
     this.#newView = restored?.newView;
     this.#view = this.#newView?.newView.envelope.message.view ?? viewNumber(0);
     invariant(this.#view === base.view, "view-change.base-of-another-view", { view: this.#view, base: base.view });
@@ -185,13 +191,13 @@ export class ViewChanging {
 
   /** As `isViewChangeRedundant`, for a HAND-OVER: of a view that is left or not reached, or not of its primary. */
   isHandOverRedundant(from: ReplicaId, { view }: HandOver): boolean {
-    const isOfUse = view === this.#target || view === this.#joinedFrom;
+    const isOfUse = (view === this.#target && view !== this.#relieved) || view === this.#joinedFrom;
     return !isOfUse || from !== primaryOf(this.#membership, view);
   }
 
   /** The own view failed: its time-out passed. */
   onFailed(): ViewChangeStep {
-    this.#timeOut.onFailed();
+    this.#countFailure();
     return this.#toNext("failed");
   }
 
@@ -234,9 +240,19 @@ export class ViewChanging {
       out.push({ type: "rejected", rejection: { code: "hand-over.not-from-primary", from, view } });
       return undefined;
     }
-    if (view === this.#target) return this.#toNext("handed-over");
+    if (view === this.#target) {
+      this.#relieved = view;
+      // A view that is moved to can only be given up like one that failed: when a quorum has moved to it. Whoever lost its
+      // disk concludes from where others stand how far it can have gone (protocol rule 8.5).
+      return this.isSettled ? this.#toNext("handed-over") : this.#afterViewChanges(out);
+    }
     if (!this.#excuse(view)) out.push({ type: "rejected", rejection: { code: "hand-over.other-view", from, view } });
     return undefined;
+  }
+
+  /** From now on this replica votes, and leaves views. */
+  unmute(): void {
+    this.#isMute = false;
   }
 
   /** Requests that had waited for `waitedMs` were executed in this view. */
@@ -296,7 +312,7 @@ export class ViewChanging {
     this.#newest.set(from, verified);
     const joined = this.#viewToJoin();
     if (joined !== undefined) {
-      this.#joinedFrom = this.#timeOut.onFailed() ? this.#target : undefined;
+      this.#joinedFrom = this.#countFailure() ? this.#target : undefined;
       return { type: "leave", target: joined, cause: "joined" };
     }
     return this.#afterViewChanges(out);
@@ -370,6 +386,11 @@ export class ViewChanging {
     invariant(size <= this.#membership.members.length, "view-change.too-many", { size });
   }
 
+  /** @returns whether it made a difference. */
+  #countFailure(): boolean {
+    return !this.#isMute && this.#timeOut.onFailed();
+  }
+
   #toNext(cause: LeaveCause): ViewChangeStep {
     return { type: "leave", target: viewNumber(this.#target + 1), cause };
   }
@@ -415,7 +436,9 @@ export class ViewChanging {
   #afterViewChanges(out: Outbox): ViewChangeStep | undefined {
     if (this.isSettled) return undefined;
     const quorum = quorumSize(this.#membership);
-    if (!this.#isTimerRunning && this.#atOrBeyondTarget >= quorum) this.#startTimer(out);
+    const mayFail = this.#atOrBeyondTarget >= quorum;
+    if (mayFail && this.#relieved === this.#target) return this.#toNext("handed-over");
+    if (mayFail && !this.#isTimerRunning) this.#startTimer(out);
     const held = this.#forTarget();
     if (held.length < quorum) return undefined;
     const { composer, nullDigest } = this.#options;

@@ -34,6 +34,8 @@ export interface Ending {
 export interface Checker {
   /** A replica has recovered from its disk and is about to start. */
   onRecovered?(replica: ReplicaId, status: ReplicaStatus): void;
+  /** All that its disk held is gone. */
+  onDiskLost?(replica: ReplicaId): void;
   /** After each event. */
   onStatus?(replica: ReplicaId, status: ReplicaStatus): void;
   /** It gives a view up, or enters one. */

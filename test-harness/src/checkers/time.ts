@@ -40,7 +40,9 @@ export class TimeChecker implements Checker {
     }
     if (frame.type !== "pre-prepare" || frame.envelope.from !== from) return;
     const { view, seq } = frame.envelope.message;
-    const { timestampMs } = frame.batch;
+    const { timestampMs, requests } = frame.batch;
+    // A null batch, for a member that lost its disk: it keeps the time that was agreed before it.
+    if (requests.length === 0) return;
     const before = this.#proposed.get(from) ?? { seq: 0, timestampMs: 0 };
     // Sent again, or somebody else's with the time that it had.
     if (seq <= before.seq || seq <= (this.#reproposed.get(view) ?? 0)) return;

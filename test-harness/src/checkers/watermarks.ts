@@ -24,6 +24,10 @@ export class WatermarksChecker implements Checker {
     this.onStatus(replica, status);
   }
 
+  onDiskLost(replica: ReplicaId): void {
+    this.#cut.delete(replica);
+  }
+
   onStable(replica: ReplicaId, seq: number): void {
     demand(seq > (this.#cut.get(replica) ?? 0), "watermarks.cut-twice", { replica, seq });
     this.#cut.set(replica, seq);

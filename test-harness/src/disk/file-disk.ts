@@ -182,8 +182,9 @@ export class FileDisk implements SimulatedDisk {
 }
 
 function watchedStore(store: FileStore, witness: LogWitness): ReplicaStore {
-  const { history, state, local } = store;
+  const { lossNonce, history, state, local } = store;
   return {
+    lossNonce,
     log: witness.watch(store.log),
     history,
     state,

@@ -1,3 +1,4 @@
+import type { Digest } from "@quorate/protocol";
 import type { ReplicaStore } from "@quorate/storage";
 import { createMemoryStore, type MemoryStore } from "@quorate/storage/memory";
 import type { Marks } from "../marks.ts";
@@ -22,13 +23,14 @@ export class MemoryDisk implements SimulatedDisk {
     prng: Prng,
     marks: Marks,
     recovered: Plant["recoveredStore"] = (crashed): MemoryStore => crashed,
+    lossNonce?: Digest,
   ) {
     this.times = times;
     this.#prng = prng;
     this.#marks = marks;
     this.#recovered = recovered;
     this.#createEmpty = () => createMemoryStore({ schedule: times.schedule });
-    this.#store = this.#createEmpty();
+    this.#store = createMemoryStore({ schedule: times.schedule, ...(lossNonce && { lossNonce }) });
   }
 
   open(): ReplicaStore {

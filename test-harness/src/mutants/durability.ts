@@ -131,10 +131,10 @@ export const DURABILITY_MUTANTS: readonly Mutant[] = [
     edits: [
       { find: "|| own === undefined) return undefined;", replace: ") return undefined;" },
       {
-        find: "invariant(own.message.stateRoot === certificate.stateRoot,",
-        replace: "invariant((own?.message ?? certificate).stateRoot === certificate.stateRoot,",
+        find: "invariant(own.stateRoot === certificate.stateRoot,",
+        replace: "invariant((own ?? certificate).stateRoot === certificate.stateRoot,",
       },
-      { find: "own: own.message.stateRoot,", replace: "own: certificate.stateRoot," },
+      { find: "own: own.stateRoot,", replace: "own: certificate.stateRoot," },
     ],
     caughtBy: ["packages/checkpoint/test/checkpointing.test.ts"],
   },

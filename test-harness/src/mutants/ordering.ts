@@ -156,8 +156,8 @@ export const ORDERING_MUTANTS: readonly Mutant[] = [
     file: "packages/pbft-core/src/proposer.ts",
     edits: [
       {
-        find: "if (this.#queue.readyCount === 0 || this.#lastProposed >= this.#window.high) return undefined;",
-        replace: "if (this.#queue.readyCount === 0) return undefined;",
+        find: "if (this.#lastProposed >= Math.min(this.#window.high, last)) return undefined;",
+        replace: "if (this.#lastProposed >= last) return undefined;",
       },
     ],
     caughtBy: ["packages/pbft-core/test/window.test.ts", "packages/pbft-core/test/request-queue.test.ts", CLUSTER],
@@ -226,8 +226,8 @@ export const ORDERING_MUTANTS: readonly Mutant[] = [
     file: PHASES,
     edits: [
       {
-        find: "if (batch.requests.length === 0 && !slot.isReproposed) {",
-        replace: "if (batch.requests.length < 0 && !slot.isReproposed) {",
+        find: "if (batch.requests.length === 0 && !slot.isReproposed &&",
+        replace: "if (batch.requests.length < 0 && !slot.isReproposed &&",
       },
     ],
     caughtBy: [VOTES, "packages/pbft-core/test/agreed-time.test.ts"],

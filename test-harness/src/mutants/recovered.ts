@@ -60,7 +60,7 @@ export const RECOVERED_MUTANTS: readonly Mutant[] = [
     file: ORDERING,
     edits: [
       {
-        find: "this.#proposer.skipTo(sequenceNumber(newView.newView.envelope.message.start + prePrepares.length));",
+        find: "this.#proposer.skipTo(taken);",
         replace: "",
       },
     ],
@@ -73,7 +73,7 @@ export const RECOVERED_MUTANTS: readonly Mutant[] = [
     file: ORDERING,
     edits: [
       {
-        find: "Math.max(start + prePrepares.length, this.#window.lastDelivered)",
+        find: "Math.max(taken, this.#window.lastDelivered)",
         replace: "Math.max(start, this.#window.lastDelivered)",
       },
     ],
@@ -110,7 +110,7 @@ export const RECOVERED_MUTANTS: readonly Mutant[] = [
     rule: "7.3",
     bug: "a view in which nothing of clients is executed counts as one that works",
     file: REPLICA,
-    edits: [{ find: "if (requests.length > 0 && decision.", replace: "if (decision." }],
+    edits: [{ find: "if (requests.length === 0 || decision.", replace: "if (decision." }],
     caughtBy: ["packages/replica/test/view-change.test.ts", "packages/replica/test/primary-watch.test.ts"],
   },
   {
@@ -120,8 +120,8 @@ export const RECOVERED_MUTANTS: readonly Mutant[] = [
     file: REPLICA,
     edits: [
       {
-        find: "requests.length > 0 && decision.certificate.view === this.#ordering.view",
-        replace: "requests.length > 0",
+        find: "requests.length === 0 || decision.certificate.view !== this.#ordering.view",
+        replace: "requests.length === 0",
       },
     ],
     caughtBy: ["packages/replica/test/view-change.test.ts", "packages/replica/test/primary-watch.test.ts"],

@@ -13,7 +13,7 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     rule: "7.1",
     bug: "a body that comes late is voted for though the VIEW-CHANGE has said that nothing prepared",
     file: PHASES,
-    edits: [{ find: "if (!this.#view.isActive) return NO_DECISIONS;", replace: "" }],
+    edits: [{ find: "if (!this.#view.mayVote) return NO_DECISIONS;", replace: "" }],
     caughtBy: [VIEWS],
   },
   {

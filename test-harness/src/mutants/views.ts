@@ -176,7 +176,12 @@ export const VIEW_MUTANTS: readonly Mutant[] = [
     rule: "7.3",
     bug: "what failures have doubled stays, and the next failure is noticed late",
     file: TIME_OUT,
-    edits: [{ find: "this.#doublings -= 1", replace: "this.#doublings -= 0" }],
+    edits: [
+      {
+        find: "waitedMs <= this.currentMs / 2) this.#doublings -= 1",
+        replace: "waitedMs <= this.currentMs / 2) return",
+      },
+    ],
     caughtBy: ["packages/view-change/test/time-out.test.ts"],
   },
   {
@@ -185,7 +190,7 @@ export const VIEW_MUTANTS: readonly Mutant[] = [
     bug: "failures double the time-out for ever",
     file: TIME_OUT,
     edits: [
-      { find: "if (this.currentMs < this.#options.viewChangeMaxMs) this", replace: "this" },
+      { find: "this.currentMs < this.#options.viewChangeMaxMs;", replace: "true;" },
       {
         find: "Math.min(viewChangeMs * 2 ** this.#doublings, viewChangeMaxMs)",
         replace: "viewChangeMs * 2 ** this.#doublings",

@@ -5,6 +5,7 @@ import {
   type CommittedEntry,
   type Envelope,
   type JustifiedNewView,
+  type JustifiedReplyStable,
   type JustifiedViewChange,
   type MemberSignature,
   type MerklePath,
@@ -81,6 +82,11 @@ const justifiedNewView = fields<JustifiedNewView>({
   prePrepareSignatures: listOf(signature()),
 });
 
+const justifiedReplyStable = fields<JustifiedReplyStable>({
+  envelope: envelopeOf("reply-stable"),
+  checkpoint: checkpointCertificate,
+});
+
 /** What can be wrong in each frame from replica to replica. Of signed messages it is the message, not its signature. */
 export const FRAME_MUTATIONS: Mutations<ReplicaFrame> = oneOf<ReplicaFrame>({
   "pre-prepare": fields<FrameOf<"pre-prepare">>({ envelope: prePrepareEnvelope, batch }),
@@ -94,6 +100,8 @@ export const FRAME_MUTATIONS: Mutations<ReplicaFrame> = oneOf<ReplicaFrame>({
   "below-history": fields<FrameOf<"below-history">>({ checkpoint: checkpointCertificate }),
   "view-change": fields<FrameOf<"view-change">>({ viewChange: justifiedViewChange }),
   "new-view": fields<FrameOf<"new-view">>({ newView: justifiedNewView }),
+  "query-stable": fields<FrameOf<"query-stable">>({ envelope: envelopeOf("query-stable") }),
+  "reply-stable": fields<FrameOf<"reply-stable">>({ reply: justifiedReplyStable }),
 });
 
 const statement = fields<Statement>({
@@ -137,6 +145,13 @@ function envelopeOf<T extends ReplicaMessageType>(
 /** Of those that travel alone each type has mutations of its own. */
 function signedEnvelope(): Mutations<FrameOf<"signed">["envelope"]> {
   type E = FrameOf<"signed">["envelope"];
-  const { "pre-prepare": _proposal, "view-change": _leaving, "new-view": _conclusion, ...messages } = MESSAGE_MUTATIONS;
+  const {
+    "pre-prepare": _proposal,
+    "view-change": _leaving,
+    "new-view": _conclusion,
+    "query-stable": _query,
+    "reply-stable": _reply,
+    ...messages
+  } = MESSAGE_MUTATIONS;
   return fields<E>({ from: member(), message: oneOf<E["message"]>(messages), signature: signature() });
 }

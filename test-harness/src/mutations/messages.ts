@@ -34,6 +34,18 @@ export const MESSAGE_MUTATIONS: { readonly [T in ReplicaMessageType]: Mutations<
   "fetch-batch": fields<OfType<"fetch-batch">>({ epoch: counter(), seq: counter(), digest: hex32() }),
   "fetch-committed": fields<OfType<"fetch-committed">>({ epoch: counter(), first: counter(), last: counter() }),
   "hand-over": fields<OfType<"hand-over">>({ epoch: counter(), view: counter() }),
+  "query-stable": fields<OfType<"query-stable">>({
+    epoch: counter(),
+    nonce: hex32(),
+    until: counter(),
+    view: counter(),
+  }),
+  "reply-stable": fields<OfType<"reply-stable">>({
+    epoch: counter(),
+    nonce: hex32(),
+    stable: checkpointClaim,
+    view: counter(),
+  }),
   "view-change": fields<OfType<"view-change">>({
     epoch: counter(),
     view: counter(),

@@ -13,10 +13,11 @@ interface InitFlags {
   readonly listen?: string;
   readonly admin?: string;
   readonly durability: "sync" | "async";
+  readonly lostDisk?: true;
   readonly json?: true;
 }
 
-/** `quorate init`: makes the data folder of one replica, once. */
+/** `quorate init`: makes the data folder of one replica, once in its life, or again when its disk is lost. */
 export function addInitCommand(program: Command): void {
   program
     .command("init")
@@ -36,10 +37,12 @@ export function addInitCommand(program: Command): void {
         .choices(["sync", "async"])
         .default("sync"),
     )
+    .option("--lost-disk", "this replica has run before and its disk is lost: it stays mute until it is safe to vote")
     .option("--json", "print JSON")
     .addHelpText(
       "after",
-      "\nExample:\n  quorate init --genesis genesis.json --key replica-0.key.json --data /var/lib/quorate",
+      "\nExample:\n  quorate init --genesis genesis.json --key replica-0.key.json --data /var/lib/quorate\n\n" +
+        "Never without --lost-disk for a replica that has run before: it would vote against its own promises.",
     )
     .action(async (flags: InitFlags) => {
       const key = readKeyFile(flags.key);
@@ -49,6 +52,7 @@ export function addInitCommand(program: Command): void {
         genesis: { text, source: flags.genesis },
         key,
         durability: flags.durability,
+        isDiskLost: flags.lostDisk === true,
         ...(flags.replica !== undefined && { replica: flags.replica }),
         ...(flags.listen !== undefined && { listen: flags.listen }),
         ...(flags.admin !== undefined && { admin: flags.admin }),
@@ -59,7 +63,9 @@ export function addInitCommand(program: Command): void {
       if (flags.json === true) printJson({ data: path, cluster, ...config });
       else
         printLine(
-          `replica ${config.replica} of cluster ${cluster}: data folder ${path} made, listens on ${config.listen}`,
+          `replica ${config.replica} of cluster ${cluster}: data folder ${path} made, listens on ${config.listen}${
+            flags.lostDisk === true ? "; it starts mute, for its disk was lost" : ""
+          }`,
         );
     });
 }

@@ -1,3 +1,4 @@
+import type { ProcessStatus } from "@quorate/server";
 import type { Command } from "commander";
 import { path } from "./arguments.ts";
 import { DEFAULT_DATA } from "./cluster-command.ts";
@@ -44,7 +45,7 @@ function cellsOf({ replica, status }: ReplicaRow): string[] {
   return [
     `${replica}`,
     `${status.pid}`,
-    status.isStranded ? `${status.role} (stranded)` : status.role,
+    roleOf(status),
     status.target === status.view ? `${status.view}` : `${status.view} -> ${status.target}`,
     `${status.timeOutMs / 1000}s`,
     `${status.executed}`,
@@ -53,6 +54,18 @@ function cellsOf({ replica, status }: ReplicaRow): string[] {
     `${connected}/${status.peers.length}`,
     durationText(status.uptimeMs),
   ];
+}
+
+/** With what keeps it from its part. */
+function roleOf({ role, isStranded, mute, view, lowWatermark }: ProcessStatus): string {
+  const stranded = isStranded ? ["stranded"] : [];
+  if (mute === undefined) return isStranded ? `${role} (stranded)` : role;
+  const { replies, repliesNeeded, checkpoint, view: first } = mute;
+  const progress =
+    checkpoint === undefined || first === undefined
+      ? [`${replies}/${repliesNeeded} answers`]
+      : [`checkpoint ${lowWatermark} of ${checkpoint}`, `view ${view} of ${first}`];
+  return `mute (${[...progress, ...stranded].join(", ")})`;
 }
 
 function durationText(ms: number): string {

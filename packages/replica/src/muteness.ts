@@ -1,0 +1,135 @@
+import {
+  type Digest,
+  type Effect,
+  type LogRecord,
+  type Membership,
+  type QueryStable,
+  quorumSize,
+  type ReplicaId,
+  type ReplyStable,
+  type SequenceNumber,
+  sequenceNumber,
+  type VerifiedReplyStable,
+  type ViewNumber,
+  viewNumber,
+} from "@quorate/protocol";
+import { type ReleaseBounds, releaseBounds } from "./release-bounds.ts";
+
+/** What the store and the log say of a lost disk. */
+export interface RestoredMuteness {
+  /** Drawn and stored after the loss. */
+  readonly nonce: Digest;
+  readonly isReleased: boolean;
+  /** Answers that name the nonce. */
+  readonly replies: readonly VerifiedReplyStable[];
+}
+
+/** How far a mute replica is from voting again. */
+export interface MuteStatus {
+  /** Others that have answered, and how many must. */
+  readonly replies: number;
+  readonly repliesNeeded: number;
+  /** The checkpoint that must be stable here; undefined while too few have answered. */
+  readonly checkpoint: SequenceNumber | undefined;
+  /** The first view to vote in; as above. */
+  readonly view: ViewNumber | undefined;
+}
+
+/**
+ * Whether this replica, which may have lost its disk and with it what it promised, may vote (protocol rule 8.5). It draws
+ * a nonce, stores it, asks all, and votes again where it cannot have promised anything: see `releaseBounds`.
+ */
+export class Muteness {
+  readonly #self: ReplicaId;
+  readonly #membership: Membership;
+  readonly #windowSize: number;
+  readonly #nonce: Digest | undefined;
+  /** Of each member the first. */
+  readonly #replies = new Map<ReplicaId, VerifiedReplyStable>();
+  #isReleased: boolean;
+  #bounds: ReleaseBounds | undefined;
+  #status: MuteStatus | undefined;
+
+  /** @param restored undefined for a replica whose disk was never lost. */
+  constructor(self: ReplicaId, membership: Membership, windowSize: number, restored: RestoredMuteness | undefined) {
+    this.#self = self;
+    this.#membership = membership;
+    this.#windowSize = windowSize;
+    this.#nonce = restored?.nonce;
+    this.#isReleased = restored?.isReleased ?? true;
+    for (const reply of restored?.replies ?? [])
+      if (this.isReplyAwaited(reply.envelope.from, reply.envelope.message)) this.#add(reply);
+    this.#describe();
+  }
+
+  get isMute(): boolean {
+    return !this.#isReleased;
+  }
+  /** The same object until something changes. */
+  get status(): MuteStatus | undefined {
+    return this.#status;
+  }
+  /** What it asks of all; undefined unless it is mute. */
+  get query(): QueryStable | undefined {
+    if (this.#nonce === undefined || this.#isReleased) return undefined;
+    const { checkpoint = sequenceNumber(0), view = viewNumber(0) } = this.#bounds ?? {};
+    return { type: "query-stable", epoch: this.#membership.epoch, nonce: this.#nonce, until: checkpoint, view };
+  }
+
+  /** Whether this is an answer to the own question, and the first of its sender. */
+  isReplyAwaited(from: ReplicaId, { nonce, epoch }: ReplyStable): boolean {
+    if (this.#isReleased || nonce !== this.#nonce || epoch !== this.#membership.epoch) return false;
+    return from !== this.#self && !this.#replies.has(from);
+  }
+
+  /** @returns false for one that was not asked for. */
+  onReply(reply: VerifiedReplyStable, stable: SequenceNumber, out: Effect[]): boolean {
+    const { from, message } = reply.envelope;
+    if (!this.isReplyAwaited(from, message)) return false;
+    this.#add(reply);
+    out.push({ type: "persist", record: this.#muteRecord(stable) });
+    return true;
+  }
+
+  /** Whether a vote in this view, above this stable checkpoint, can contradict nothing that was promised before the loss. */
+  isSafe(stable: SequenceNumber, view: ViewNumber): boolean {
+    if (this.#isReleased) return true;
+    return this.#bounds !== undefined && stable >= this.#bounds.checkpoint && view >= this.#bounds.view;
+  }
+
+  /** From now on it votes, durably first: what is sent after this waits for the record. */
+  release(stable: SequenceNumber, out: Effect[]): void {
+    if (this.#nonce === undefined) return;
+    this.#isReleased = true;
+    this.#replies.clear();
+    this.#describe();
+    out.push({ type: "persist", record: { type: "released", at: stable, nonce: this.#nonce } });
+  }
+
+  /** What must stay in the log when h moves up to `at`. */
+  recordAt(at: SequenceNumber): LogRecord | undefined {
+    if (this.#nonce === undefined) return undefined;
+    return this.#isReleased ? { type: "released", at, nonce: this.#nonce } : this.#muteRecord(at);
+  }
+
+  #muteRecord(at: SequenceNumber): LogRecord {
+    const replies = [...this.#replies.values()].sort((a, b) => a.envelope.from - b.envelope.from);
+    return { type: "mute", at, replies };
+  }
+
+  #add(reply: VerifiedReplyStable): void {
+    this.#replies.set(reply.envelope.from, reply);
+    const standings = [...this.#replies.values()].map(({ envelope: { message } }) => ({
+      stable: message.stable.seq,
+      view: message.view,
+    }));
+    this.#bounds = releaseBounds(standings, quorumSize(this.#membership), this.#windowSize);
+    this.#describe();
+  }
+
+  #describe(): void {
+    const { checkpoint, view } = this.#bounds ?? {};
+    const repliesNeeded = quorumSize(this.#membership);
+    this.#status = this.#isReleased ? undefined : { replies: this.#replies.size, repliesNeeded, checkpoint, view };
+  }
+}
