@@ -23,6 +23,7 @@ function calmOptions(seed: number, change: Partial<SimulationOptions>): Simulati
     scheme: "fake",
     checkpointInterval: 16,
     windowSize: 64,
+    rotateEveryBatches: 0,
     pipelineDepthMax: 4,
     batchRequestsMax: 16,
     requestOperationsMax: 8,
