@@ -11,7 +11,6 @@ import {
   invariant,
   memberOf,
   nextSequenceNumber,
-  primaryOf,
   type Rejection,
   type ReplicaId,
   type ReplicaMessage,
@@ -29,7 +28,7 @@ import {
   viewNumber,
 } from "@quorate/protocol";
 import { GapFiller } from "@quorate/state-transfer";
-import { isVerdict, type LeaveCause, PrimaryJudge, type ViewChangeStep, ViewChanging } from "@quorate/view-change";
+import { type LeaveCause, PrimaryJudge, type ViewChangeStep, ViewChanging } from "@quorate/view-change";
 import { Backlog } from "./backlog.ts";
 import type { ReplicaEvent } from "./events.ts";
 import { LostDisks } from "./lost-disks.ts";
@@ -434,7 +433,7 @@ export class Replica {
   #afterLeaving(target: ViewNumber, cause: LeaveCause | "followed"): void {
     this.#target = target;
     this.#leaveCause = cause;
-    this.#primaryJudge.onLeft(primaryOf(this.#parts.membership, viewNumber(target - 1)), isVerdict(cause));
+    this.#primaryJudge.onLeft(viewNumber(target - 1), cause);
   }
 
   #enterView(newView: VerifiedNewView, atMs: number, out: Effect[]): void {
@@ -479,6 +478,8 @@ export class Replica {
   /** A backup holds the primary to what waits (protocol rule 7.4). */
   #watchPrimary(atMs: number, out: Effect[]): void {
     this.#primaryJudge.onStep(this.#ordering.clockedCount > 0, atMs);
+    const { excused } = this.#viewChanging;
+    if (excused !== undefined) this.#primaryJudge.onExcused(excused);
     if (this.#ordering.isPrimary || !this.#viewChanging.isSettled || this.#muteness.isMute) return;
     this.#primaryWatch.watch(this.#oldestWaitAtMs(atMs), atMs, this.#viewChanging.timeOutMs, out);
   }

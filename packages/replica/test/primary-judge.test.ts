@@ -6,8 +6,8 @@ class HeldBackCluster extends Cluster {
   isKeptBack: (packet: Packet) => boolean = () => false;
   readonly #kept: Packet[] = [];
 
-  constructor() {
-    super();
+  constructor(rotateEvery = 0) {
+    super(rotateEvery);
     this.isLost = (packet: Packet): boolean => {
       if (!this.isKeptBack(packet)) return false;
       this.#kept.push(packet);
@@ -50,6 +50,22 @@ describe("a backup judges its primary (protocol rule 7.4)", () => {
     expect(judge?.status.timeOutMs, "no time-out has passed").to.equal(VIEW_CHANGE_MS);
     cluster.askAs("a", "after");
     expect(cluster.executed).to.deep.equal([4, 4, 4, 4]);
+  });
+
+  it("so does it after quick turns of others: a turn that is over raises nothing that is tolerated", () => {
+    const turns = 7;
+    const cluster = new HeldBackCluster(60);
+    for (let i = 0; i < turns * 60; i++) {
+      cluster.askAs("a", `quick ${i}`);
+      if (i % 5 === 0) cluster.tick();
+    }
+    expect(cluster.views).to.deep.equal([turns, turns, turns, turns]);
+    const slow = turns % 4;
+    cluster.tick(VIEW_CHANGE_MS / 100 + 2);
+    cluster.isKeptBack = ({ from, frame }) => from === slow && frame.type === "pre-prepare";
+    for (let i = 0; i < 10 && cluster.views[0] === turns; i++) cluster.askAs("a", `late ${i}`).tick(TICKS).letGo();
+    expect(cluster.views).to.deep.equal([turns + 1, turns + 1, turns + 1, turns + 1]);
+    expect(cluster.nodes.map(({ leaveCause }) => leaveCause)).to.include("slow");
   });
 
   it("one that lets a single client wait, and serves all others, loses its place", () => {

@@ -1,4 +1,4 @@
-/** Why a view was left: only the first two count as its failure. */
+/** Why a view was left: only the first two count as its failure for the time-out. */
 export type LeaveCause =
   /** Its time-out passed, or its NEW-VIEW was a lie. */
   | "failed"
@@ -15,6 +15,11 @@ export type LeaveCause =
 
 /** What `PrimaryJudge` finds. */
 export type Verdict = Extract<LeaveCause, "slow" | "unfair">;
+
+/** Whether the view was left because of what its primary did, or did not do. */
+export function isFailure(cause: string): boolean {
+  return cause === "failed" || cause === "joined" || isVerdict(cause);
+}
 
 /** Whether the view was left by judgement. */
 export function isVerdict(cause: string): cause is Verdict {

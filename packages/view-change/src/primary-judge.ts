@@ -1,16 +1,18 @@
 import {
   faultThreshold,
   type Membership,
+  primaryOf,
   type ReplicaId,
   type ServedRequest,
   type TimestampMs,
+  type ViewNumber,
 } from "@quorate/protocol";
 import { ExpectedThroughput } from "./expected-throughput.ts";
 import { JudgingPeriod } from "./judging-period.ts";
 import { LATE_IN_A_ROW, LateClients, type OfClient } from "./late-clients.ts";
-import type { Verdict } from "./leave-cause.ts";
+import { isFailure, isVerdict, type LeaveCause, type Verdict } from "./leave-cause.ts";
 import type { TimeOutOptions } from "./time-out.ts";
-import { ToleratedWait } from "./tolerated-wait.ts";
+import { LEAST, ToleratedWait } from "./tolerated-wait.ts";
 
 /** The fewest requests that a period is judged by. */
 const REQUESTS_MIN = 3;
@@ -19,6 +21,8 @@ const BAD_PERIODS = 2;
 /** So much of the first time-out without a step, or so many status intervals: this replica itself stood still. */
 const STANDSTILL = 1 / 4;
 const STANDSTILL_INTERVALS = 3;
+/** Who waits for no more than this part of the first time-out is served well enough, however little is asked. */
+const AT_ONCE = LEAST / 2;
 
 export interface PrimaryJudgeOptions extends TimeOutOptions {
   /** δ of genesis. */
@@ -33,6 +37,12 @@ export interface JudgedBatch {
   readonly requests: readonly JudgedRequest[];
 }
 
+/** A view that was left because others had: it may turn out not to have failed. */
+interface Joined {
+  readonly view: ViewNumber;
+  readonly primary: ReplicaId;
+}
+
 interface JudgedRequest extends OfClient {
   readonly request: OfClient["request"] & { readonly operations?: readonly unknown[] };
 }
@@ -45,20 +55,25 @@ interface JudgedRequest extends OfClient {
  */
 export class PrimaryJudge {
   readonly #options: PrimaryJudgeOptions;
+  readonly #membership: Membership;
   readonly #tolerated: ToleratedWait;
   readonly #throughput: ExpectedThroughput;
   readonly #lateClients = new LateClients();
-  #period = new JudgingPeriod(0, false);
-  #before = new JudgingPeriod(0, false);
+  #period: JudgingPeriod;
+  #before: JudgingPeriod;
   #badInARow = 0;
   /** What waits since before then is not judged. */
   #judgesFromMs = 0;
   #steppedAtMs: number | undefined;
+  #joined: Joined | undefined;
 
   constructor(options: PrimaryJudgeOptions, membership: Membership) {
     this.#options = options;
+    this.#membership = membership;
     this.#tolerated = new ToleratedWait(options, faultThreshold(membership) + 1);
     this.#throughput = new ExpectedThroughput(membership.members.length);
+    this.#period = this.#periodFrom(0, false);
+    this.#before = this.#period;
   }
 
   /** How long requests may wait again and again, in milliseconds. */
@@ -68,6 +83,7 @@ export class PrimaryJudge {
 
   /** A view is entered: its primary has a grace period of one time-out, the first one. */
   onEntered(atMs: number): void {
+    this.#countJoined();
     this.#lateClients.clear();
     this.#restart(atMs);
   }
@@ -121,23 +137,36 @@ export class PrimaryJudge {
     return this.#afterBatch(mayJudgeWaits, atMs);
   }
 
-  /** A view of this primary is left because it failed, here or elsewhere, or by judgement. */
-  onLeft(primary: ReplicaId, isJudged: boolean): void {
-    this.#tolerated.onLeft(primary, isJudged);
-    this.#throughput.onLeft(isJudged);
+  /** The view is left. Only one that failed says what its primary could not do. */
+  onLeft(view: ViewNumber, cause: LeaveCause | "followed"): void {
+    this.#countJoined();
+    const primary = primaryOf(this.#membership, view);
+    if (cause === "joined") this.#joined = { view, primary };
+    else if (isFailure(cause)) this.#tolerated.onLeft(primary, isVerdict(cause));
+    this.#throughput.onLeft(isVerdict(cause));
+  }
+
+  /** Others were followed out of this view, and it is known now not to have failed. Later than the next entry is too late. */
+  onExcused(view: ViewNumber): void {
+    if (this.#joined?.view === view) this.#joined = undefined;
+  }
+
+  #countJoined(): void {
+    if (this.#joined !== undefined) this.#tolerated.onLeft(this.#joined.primary, false);
+    this.#joined = undefined;
   }
 
   #afterBatch(mayJudgeWaits: boolean, atMs: number): Verdict | undefined {
     const period = this.#period;
     if (period.requests < REQUESTS_MIN || atMs - period.beganAtMs < this.#options.viewChangeMs) return undefined;
     const perMs = period.perMs(atMs);
-    const isIdling = period.isLoaded && perMs < this.#throughput.perMs;
+    const isIdling = period.isLoaded && period.isWaiting && perMs < this.#throughput.perMs;
     const isBad = (period.isLate && mayJudgeWaits) || isIdling;
     this.#badInARow = isBad ? this.#badInARow + 1 : 0;
     this.#throughput.onPeriod(perMs);
     this.#tolerated.onPeriod(!isBad && period.isCalm(this.toleratedMs));
     this.#before = period;
-    this.#period = new JudgingPeriod(atMs, true);
+    this.#period = this.#periodFrom(atMs, true);
     return this.#badInARow >= BAD_PERIODS ? "slow" : undefined;
   }
 
@@ -150,8 +179,12 @@ export class PrimaryJudge {
 
   #restart(atMs: number): void {
     this.#judgesFromMs = atMs + this.#options.viewChangeMs;
-    this.#period = new JudgingPeriod(this.#judgesFromMs, false);
-    this.#before = new JudgingPeriod(this.#judgesFromMs, false);
+    this.#period = this.#periodFrom(this.#judgesFromMs, false);
+    this.#before = this.#period;
     this.#badInARow = 0;
+  }
+
+  #periodFrom(beganAtMs: number, isLoaded: boolean): JudgingPeriod {
+    return new JudgingPeriod(beganAtMs, isLoaded, AT_ONCE * this.#options.viewChangeMs);
   }
 }

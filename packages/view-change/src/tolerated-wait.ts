@@ -2,7 +2,7 @@ import { invariant, type ReplicaId } from "@quorate/protocol";
 import type { TimeOutOptions } from "./time-out.ts";
 
 /** The least that is tolerated, as a part of the first time-out. */
-const LEAST = 1 / 4;
+export const LEAST: number = 1 / 4;
 /** The most calm periods in a row that lower the tolerance by one step; and those after which one judgement is forgotten. */
 const CALM_NEEDED_MAX = 64;
 
@@ -34,7 +34,7 @@ export class ToleratedWait {
     return Math.min(viewChangeMs * LEAST * 2 ** this.#doublings, viewChangeMaxMs);
   }
 
-  /** A view of this primary was left because it failed, or by judgement. */
+  /** A view of this primary was left because it failed, here or elsewhere, or by judgement. */
   onLeft(primary: ReplicaId, isJudged: boolean): void {
     this.#calmInARow = 0;
     if (isJudged) this.#calmNeeded = Math.min(2 * this.#calmNeeded, CALM_NEEDED_MAX);

@@ -97,8 +97,9 @@ export class ViewChanging {
   #isMute: boolean;
   /** The own request to be relieved of a view, for those who missed it. */
   #handOver: VerifiedEnvelope<HandOver> | undefined;
-  /** Left because others had, which counted as a failure: it may turn out that it was none. */
-  #joinedFrom: ViewNumber | undefined;
+  /** Left because others had, as a failure that lengthened the time-out or not: it may turn out that it was none. */
+  #joinedFrom: { readonly view: ViewNumber; readonly wasCounted: boolean } | undefined;
+  #excused: ViewNumber | undefined;
   readonly #left: Record<LeaveCause, number> = {
     failed: 0,
     joined: 0,
@@ -141,6 +142,10 @@ export class ViewChanging {
   /** How long a request may wait in this view. */
   get timeOutMs(): number {
     return this.#timeOut.currentMs;
+  }
+  /** The last view that was left because others had, and is known now not to have failed. */
+  get excused(): ViewNumber | undefined {
+    return this.#excused;
   }
   /** How many views were left since the start, and why. */
   get viewsLeft(): Readonly<Record<LeaveCause, number>> {
@@ -191,7 +196,7 @@ export class ViewChanging {
 
   /** As `isViewChangeRedundant`, for a HAND-OVER: of a view that is left or not reached, or not of its primary. */
   isHandOverRedundant(from: ReplicaId, { view }: HandOver): boolean {
-    const isOfUse = (view === this.#target && view !== this.#relieved) || view === this.#joinedFrom;
+    const isOfUse = (view === this.#target && view !== this.#relieved) || view === this.#joinedFrom?.view;
     return !isOfUse || from !== primaryOf(this.#membership, view);
   }
 
@@ -312,7 +317,7 @@ export class ViewChanging {
     this.#newest.set(from, verified);
     const joined = this.#viewToJoin();
     if (joined !== undefined) {
-      this.#joinedFrom = this.#countFailure() ? this.#target : undefined;
+      this.#joinedFrom = { view: this.#target, wasCounted: this.#countFailure() };
       return { type: "leave", target: joined, cause: "joined" };
     }
     return this.#afterViewChanges(out);
@@ -397,9 +402,10 @@ export class ViewChanging {
 
   /** It was left because others had, and is known now not to have failed. */
   #excuse(view: ViewNumber): boolean {
-    if (view !== this.#joinedFrom) return false;
+    if (view !== this.#joinedFrom?.view) return false;
+    if (this.#joinedFrom.wasCounted) this.#timeOut.onExcused();
     this.#joinedFrom = undefined;
-    this.#timeOut.onExcused();
+    this.#excused = view;
     return true;
   }
 

@@ -86,6 +86,17 @@ describe("a hand-over (protocol rule 7.6)", () => {
     expect([scene.views.target, scene.rejections]).to.deep.equal([1, ["hand-over.other-view"]]);
   });
 
+  it("that comes late says that the view had not failed, however long the time-out is by then", () => {
+    const scene = new Scene();
+    for (let times = 0; times < 8; times++) scene.fail();
+    const longestMs = scene.views.timeOutMs;
+    scene.others([1, 3], 9);
+    expect([scene.views.excused, scene.views.timeOutMs]).to.deep.equal([undefined, longestMs]);
+    scene.handOver(0, 8);
+    expect([scene.views.excused, scene.views.timeOutMs]).to.deep.equal([8, longestMs]);
+    expect(new Scene().fail().handOver(0, 0).views.excused, "an own time-out").to.equal(undefined);
+  });
+
   it("takes back nothing of what an own time-out, or the joining of another view, had counted", () => {
     expect(new Scene().fail().handOver(0, 0).views.timeOutMs).to.equal(2 * FIRST_MS);
     expect(new Scene().others([1, 3], 1).others([0, 3], 2).handOver(0, 0).views.timeOutMs).to.equal(4 * FIRST_MS);

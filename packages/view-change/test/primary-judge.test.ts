@@ -1,5 +1,5 @@
-import { type PublicKey, publicKey, replicaId, timestampMs } from "@quorate/protocol";
-import { isVerdict, type LeaveCause, PrimaryJudge, type Verdict } from "@quorate/view-change";
+import { type PublicKey, publicKey, timestampMs, viewNumber } from "@quorate/protocol";
+import { type LeaveCause, PrimaryJudge, type Verdict } from "@quorate/view-change";
 import { expect } from "chai";
 import { type Arbitrary, array, assert, integer, property, record } from "fast-check";
 import { digestOf, membersOf } from "./builders.ts";
@@ -21,10 +21,8 @@ class Court {
   hasWork = false;
   /** In each request. */
   operations = 1;
-  readonly #n: number;
 
   constructor(n = 4) {
-    this.#n = n;
     const timeOuts = { viewChangeMs: T, viewChangeMaxMs: 8 * T };
     this.judge = new PrimaryJudge({ ...timeOuts, clockToleranceMs: DELTA, statusIntervalMs: STATUS_MS }, membersOf(n));
     this.#step();
@@ -72,9 +70,21 @@ class Court {
     for (let i = 0; i < times; i++) this.pass(afterMs).serve({ [`new ${this.nowMs} ${i}`]: waitedMs });
     return this;
   }
-  leave(cause: LeaveCause): this {
-    this.judge.onLeft(replicaId(this.view % this.#n), isVerdict(cause));
+  leave(cause: LeaveCause | "followed"): this {
+    return this.giveUp(cause).enter();
+  }
+  /** Left, and the next one is not entered yet. */
+  giveUp(cause: LeaveCause | "followed"): this {
+    this.judge.onLeft(viewNumber(this.view), cause);
     this.view += 1;
+    return this;
+  }
+  /** It turns out that the view left last had not failed. */
+  excuse(view = this.view - 1): this {
+    this.judge.onExcused(viewNumber(view));
+    return this;
+  }
+  enter(): this {
     this.judge.onEntered(this.nowMs);
     return this;
   }
@@ -202,8 +212,28 @@ describe("PrimaryJudge (protocol rule 7.4)", () => {
 
     it("does not double for one primary that is left again and again", () => {
       const court = new Court();
-      for (let turn = 0; turn < 10; turn++) court.judge.onLeft(replicaId(2), true);
+      for (let turn = 0; turn < 10; turn++) court.judge.onLeft(viewNumber(2 + 4 * turn), "slow");
       expect(court.judge.toleratedMs).to.equal(LEAST);
+    });
+
+    for (const cause of ["rotated", "handed-over", "followed"] as const)
+      it(`does not double for views that are left without a failure: ${cause}`, () => {
+        const court = new Court();
+        for (let views = 0; views < 10; views++) court.leave(cause);
+        expect(court.judge.toleratedMs).to.equal(LEAST);
+        // Nor is what did fail forgotten.
+        expect(court.leave("failed").leave("rotated").leave("failed").judge.toleratedMs).to.equal(2 * LEAST);
+      });
+
+    it("doubles for views that others were followed out of, unless they turn out not to have failed", () => {
+      expect(new Court().leave("joined").leave("joined").judge.toleratedMs).to.equal(2 * LEAST);
+      const excused = new Court();
+      for (let views = 0; views < 10; views++) excused.giveUp("joined").excuse().enter();
+      expect(excused.judge.toleratedMs).to.equal(LEAST);
+      const other = new Court().leave("failed").giveUp("joined").excuse(0).enter();
+      expect(other.judge.toleratedMs, "another view").to.equal(2 * LEAST);
+      const late = new Court().leave("failed").leave("joined").excuse();
+      expect(late.judge.toleratedMs, "too late").to.equal(2 * LEAST);
     });
 
     it("ends at the longest time-out", () => {
@@ -264,6 +294,20 @@ describe("PrimaryJudge (protocol rule 7.4)", () => {
       expect(long.serveNew(60, LEAST, 500).verdicts).to.deep.equal([]);
     });
 
+    it("is not expected when half of the requests wait for less than an eighth of the time-out", () => {
+      const served = (waitedMs: number): Verdict[] => {
+        const court = good(new Court());
+        court.hasWork = true;
+        for (let i = 0; i < 30; i++) court.serveNew(1, LEAST, 100).serveNew(1, waitedMs, 100);
+        return court.verdicts;
+      };
+      expect(served(T / 8)).to.deep.equal(["slow"]);
+      const court = good(new Court());
+      court.hasWork = true;
+      for (let i = 0; i < 30; i++) court.serveNew(1, LEAST, 100).serveNew(2, T / 8, 100);
+      expect(court.verdicts).to.deep.equal([]);
+    });
+
     it("is that of operations, however they are packed", () => {
       const court = good(new Court());
       court.hasWork = true;
@@ -301,6 +345,24 @@ describe("PrimaryJudge (protocol rule 7.4)", () => {
         }),
         { seed: 7, numRuns: 60 },
       );
+    });
+
+    it("when a client asks much, then so little that something waits all the time, in each view", () => {
+      const court = new Court();
+      court.hasWork = true;
+      const ask = (operations: number, times: number): void => {
+        const { view } = court;
+        court.operations = operations;
+        for (let i = 0; i < times && court.view === view; i++) court.pass(20).serve({ only: 20 });
+      };
+      for (let views = 0; views < 100; views++) {
+        court.grace();
+        ask(64, 60);
+        ask(1, 200);
+        // However it ended, another one follows.
+        court.leave("failed");
+      }
+      expect(court.verdicts.length).to.be.at.most(VERDICTS_MAX);
     });
 
     it("for good, when all waits are alike", () => {
