@@ -260,9 +260,9 @@ export class ViewChanging {
     this.#isMute = false;
   }
 
-  /** Requests that had waited for `waitedMs` were executed in this view. */
-  onProgress(waitedMs: number): void {
-    if (this.isSettled) this.#timeOut.onProgress(waitedMs);
+  /** Requests that had waited for `waitedMs` were executed in this view, at `atMs`. */
+  onProgress(waitedMs: number, atMs: number): void {
+    if (this.isSettled) this.#timeOut.onProgress(waitedMs, atMs);
   }
 
   /** Says to all what was promised, durably first; from now on nothing below `target` is voted for (rule 7.1). */

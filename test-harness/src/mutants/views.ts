@@ -178,8 +178,8 @@ export const VIEW_MUTANTS: readonly Mutant[] = [
     file: TIME_OUT,
     edits: [
       {
-        find: "waitedMs <= this.currentMs / 2) this.#doublings -= 1",
-        replace: "waitedMs <= this.currentMs / 2) return",
+        find: "this.#doublings -= 1;\n    this.#enoughSinceMs = atMs",
+        replace: "this.#enoughSinceMs = atMs",
       },
     ],
     caughtBy: ["packages/view-change/test/time-out.test.ts"],
