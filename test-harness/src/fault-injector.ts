@@ -74,6 +74,8 @@ export class FaultInjector {
         return this.#pause(this.#idOf(fault.replica), fault.forMs);
       case "cut":
         return this.#isolate(this.#idOf(fault.replica), fault.direction, fault.forMs);
+      case "lossy":
+        return this.#world.network.lose(`r${fault.replica}`, fault.loss);
       case "cut-edge":
         this.#world.marks.add("cut: one edge");
         return this.#cut([[`r${fault.from}`, `r${fault.to}`]], fault.forMs);

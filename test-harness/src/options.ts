@@ -24,6 +24,8 @@ export type Fault = { readonly atMs: number } & (
       readonly direction: "in" | "out" | "both";
       readonly forMs: number;
     }
+  /** At least so much of what is sent to it is lost, until faults end. */
+  | { readonly type: "lossy"; readonly replica: number; readonly loss: number }
   /** One direction between two replicas. */
   | { readonly type: "cut-edge"; readonly from: number; readonly to: number; readonly forMs: number }
   /** Who is not in one group hears nothing of the others in it. */
