@@ -28,6 +28,7 @@ export * from "./disk/flush-times.ts";
 export * from "./disk/log-witness.ts";
 export * from "./disk/simulated-files.ts";
 export * from "./draw-run.ts";
+export * from "./drawn-part.ts";
 export * from "./failure.ts";
 export * from "./history/history-line.ts";
 export * from "./history/history-operation.ts";
