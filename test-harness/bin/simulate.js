@@ -29,7 +29,8 @@ Runs whole clusters on a virtual clock with seeded faults, and checks what must 
   --from MS, --to MS   draw, or step through, this part of it; --all draws status messages and the like, too
   --help               this text
 
-Ends with 1 if a seed fails, or if something that should happen never did in 200 seeds or more.
+Ends with 1 if a seed fails, or if something that should happen never did in 200 seeds or more; of 2000 or more
+every lie that is drawn from a table and every reachable reason to reject an input is demanded, too.
 
 Examples: npm run simulate -- --seeds 0..1999 --jobs 2
           npm run simulate -- --seed 42 --shrink

@@ -47,6 +47,7 @@ export * from "./options-file.ts";
 export * from "./plant.ts";
 export * from "./prng.ts";
 export * from "./processes/index.ts";
+export * from "./rare-marks.ts";
 export * from "./recording-service.ts";
 export * from "./replay-replica.ts";
 export * from "./saved-run.ts";

@@ -1,7 +1,7 @@
 import type { ExecutedBatch, HostObserver, IngressRejection, ViewTurn } from "./ports.ts";
 
 /** Every reason to drop an input; the compiler sees to it that none is missing. */
-const REJECTION_CODES: Readonly<Record<IngressRejection["code"], true>> = {
+export const REJECTION_CODES: Readonly<Record<IngressRejection["code"], true>> = {
   "membership.stranger": true,
   "epoch.other": true,
   "view.past": true,
