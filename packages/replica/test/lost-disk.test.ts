@@ -87,6 +87,15 @@ describe("a replica that lost its disk (protocol rule 8.5)", () => {
     expect(cluster.saidAloud(3)).to.include.members(["prepare", "commit"]);
   });
 
+  it("passes no request on: the primary of the view that it remembers would pass it back, and so on", () => {
+    const cluster = new Watched();
+    cluster.drops = ({ frame }) => frame.type === "reply-stable";
+    cluster.lose(3).run();
+    cluster.at(3).request(requestOf("of a client"));
+    cluster.run();
+    expect(cluster.saidMute(3)).to.include("status").and.not.include("request");
+  });
+
   it("is relieved when it is the primary of the view that all are in", () => {
     const cluster = new Watched().request("a") as Watched;
     cluster.lose(0).run();
