@@ -15,6 +15,14 @@ describe("the picture of a run", () => {
     expect(svg).to.include("reply 1, lost").and.not.include("later");
   });
 
+  it("ends at its edge what arrives later, without a head", () => {
+    const run = new SpaceTime();
+    run.sent("c0", "r0", "request", "request 1", 5).arrivedMs = 25;
+    const svg = spaceTimeSvg(run, options);
+    // A quarter of the way from y 64 to y 120, and the right end of the lines.
+    expect(svg).to.include('x1="760.0" y1="64" x2="1460.0" y2="78.0"').and.not.include("marker-end");
+  });
+
   it("leaves out what only keeps things going, unless it is asked for", () => {
     const run = new SpaceTime();
     run.sent("r0", "c0", "status", "status v0", 1).arrivedMs = 2;
