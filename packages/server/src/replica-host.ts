@@ -118,6 +118,7 @@ export class ReplicaHost {
       codec,
       ports: options.ports,
       reject: (rejection) => options.observer.onRejection?.(rejection),
+      onDamage: (damage) => options.observer.onHistoryDamaged?.(damage),
     });
     this.#evidence = new EvidenceShelf(
       store.local,
