@@ -143,6 +143,7 @@ describe("a cluster of four real processes whose primary fails", function () {
   }
 
   async function expectNothingLost({ clients, ledger }: Load): Promise<void> {
+    expect(ledger.failed, "operations that clients would have to repeat themselves").to.equal(0);
     const [client] = clients;
     if (client === undefined) throw new Error("there is no client");
     await expectOnce(client.store, ledger);

@@ -148,4 +148,9 @@ export async function expectSameState(cluster: ProcessCluster): Promise<void> {
   expect(new Set(statuses.map(({ executed }) => executed)).size).to.equal(1);
   expect(new Set(statuses.map(({ stateRoot }) => stateRoot)).size, "state roots").to.equal(1);
   expect(new Set(statuses.map(({ historyDigest }) => historyDigest)).size, "history digests").to.equal(1);
+  // None of them lies: whoever was killed, stopped or slow has said nothing that contradicts what it had said.
+  expect(
+    statuses.map(({ evidence }) => evidence),
+    "evidence",
+  ).to.deep.equal(statuses.map(() => 0));
 }

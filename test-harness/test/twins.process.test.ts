@@ -148,7 +148,10 @@ describe("Two processes with one replica's key in different halves of a partitio
       ["0", "1", "3", "client of 0"],
       ["0'", "2", "client of 0'"],
     ]);
-    await loads[0].goesOn(OPERATIONS);
+    // What 3 knows bears COMMITs of its own key that it never sent: it stops rather than to contradict them.
+    const { code } = await cluster.process(TWINNED).exited;
+    expect(code).to.not.equal(0);
+    expect(cluster.process(TWINNED).output).to.contain("replica.own-commit-forgotten");
     partition([EVERYONE]);
     await Promise.all(loads.map((load) => load.goesOn(OPERATIONS)));
     await Promise.all(loads.map((load) => load.end()));
