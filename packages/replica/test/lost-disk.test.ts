@@ -1,6 +1,17 @@
 import { type Digest, InvariantViolation, viewNumber } from "@quorate/protocol";
 import { expect } from "chai";
-import { Cluster, digestOf, envelopeOf, epoch, K, L, type Packet, seqOf, VIEW_CHANGE_MS } from "./builders.ts";
+import {
+  Cluster,
+  digestOf,
+  envelopeOf,
+  epoch,
+  K,
+  L,
+  type Packet,
+  requestOf,
+  seqOf,
+  VIEW_CHANGE_MS,
+} from "./builders.ts";
 
 /** What a mute replica may send. */
 const HARMLESS = new Set(["status", "fetch-batch", "fetch-committed", "hand-over", "query-stable"]);
@@ -74,6 +85,15 @@ describe("a replica that lost its disk (protocol rule 8.5)", () => {
     cluster.request("afterwards").tick(3);
     expect(cluster.at(3).status.executed).to.be.greaterThan(before);
     expect(cluster.saidAloud(3)).to.include.members(["prepare", "commit"]);
+  });
+
+  it("passes no request on: the primary of the view that it remembers would pass it back, and so on", () => {
+    const cluster = new Watched();
+    cluster.drops = ({ frame }) => frame.type === "reply-stable";
+    cluster.lose(3).run();
+    cluster.at(3).request(requestOf("of a client"));
+    cluster.run();
+    expect(cluster.saidMute(3)).to.include("status").and.not.include("request");
   });
 
   it("is relieved when it is the primary of the view that all are in", () => {

@@ -245,8 +245,9 @@ export class ReplicaHost {
 
   /** The operator wants another primary: a primary asks to be relieved, a backup can do nothing (protocol rule 7.6). */
   askHandOver(): HandOverAnswer {
-    const { view, target, primary } = this.#replica.status;
-    const isAsked = view === target && primary === this.#options.signer.self && !this.#isDead;
+    const { view, target, primary, mute } = this.#replica.status;
+    const isOrdering = view === target && mute === undefined && !this.#isDead;
+    const isAsked = isOrdering && primary === this.#options.signer.self;
     this.#step({ type: "hand-over-asked" });
     return { isAsked, view, target, primary };
   }
