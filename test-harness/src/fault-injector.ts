@@ -50,7 +50,7 @@ export class FaultInjector {
       replica.stallMs = 0;
       // One that a failed flush has stopped looks up from outside.
       if (replica.isDiskFailing) this.#down(replica);
-      if (replica.host === undefined && !replica.isLost) this.#up(replica);
+      if (replica.host === undefined && !replica.isRefused) this.#up(replica);
     }
   }
 
@@ -125,7 +125,7 @@ export class FaultInjector {
       marks.add(`crash: ${role}`);
       this.#down(replica);
       clock.after(downMs, () => {
-        if (replica.host !== undefined || replica.isLost) return;
+        if (replica.host !== undefined || replica.isRefused) return;
         marks.add(`restart: ${role}`);
         this.#up(replica);
       });

@@ -45,8 +45,8 @@ export type Fault = { readonly atMs: number } & (
   /** Flushes take so much longer. */
   | { readonly type: "slow-disk"; readonly replica: number; readonly flushMs: number; readonly forMs: number }
   /**
-   * Power cut, and what lies on the disk is damaged. Only where a run has files. The replica stays down for good when it
-   * finds the damage, and counts as one of the f.
+   * Power cut, and what lies on the disk is damaged. Only where a run has files. A replica that finds it comes back mute,
+   * with an empty disk that says so; one that finds another's disk stays down. Either way it counts as one of the f.
    */
   | { readonly type: "disk-damage"; readonly replica: number; readonly damage: DiskDamage; readonly downMs: number }
 );

@@ -118,6 +118,7 @@ export class ReplicaHost {
       codec,
       ports: options.ports,
       reject: (rejection) => options.observer.onRejection?.(rejection),
+      onDamage: (damage) => options.observer.onHistoryDamaged?.(damage),
     });
     this.#evidence = new EvidenceShelf(
       store.local,
@@ -162,7 +163,10 @@ export class ReplicaHost {
   get stateDigests(): { readonly stateRoot: string; readonly historyDigest: string } {
     return { stateRoot: this.#executor.stateRoot(), historyDigest: this.#executor.historyDigest };
   }
-  /** See `Replica.fills`. */
+  /**
+   * See `Replica.fills`. What waits in the gate is not among them: as much as others may cause within their shares while one
+   * flush runs, which is a rate times a time that only the disk knows; `gatedEffects` shows it.
+   */
   get fills(): readonly Fill[] {
     const members = this.#membership.members.length;
     const evidence = { of: "evidence", size: this.#evidence.count, max: members * EVIDENCE_PER_REPLICA_MAX };
