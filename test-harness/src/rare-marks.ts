@@ -36,6 +36,8 @@ export const UNREACHABLE_REJECTIONS: Readonly<Partial<Record<RejectionCode, stri
 export const UNDEMANDED_REJECTIONS: Readonly<Partial<Record<RejectionCode, string>>> = {
   "view-change.malformed":
     "its claims must have certificates that hold, and yet not fit its checkpoint or its view: no actor makes such a one",
+  "history.damaged":
+    "a laggard must ask for the very entry that was damaged, of that donor: the disk itself is asked in each run instead",
   "ingress.bad-reply-stable":
     "a replica whose disk was lost must ask one that mutates its answer: few seeds have a liar beside a lost disk",
 };
