@@ -443,7 +443,7 @@ export class Replica {
     this.#primaryWatch.stop(out);
     this.#primaryJudge.onEntered(atMs);
     this.#statusExchange.onNewView();
-    this.#lostDisks.onNewView();
+    this.#lostDisks.onNewView(out);
     this.#afterOrdering(this.#ordering.enterView(newView, atMs, out), out);
     for (const request of this.#ordering.pendingRequests()) this.#passOn(request, out);
     this.#releaseBacklog(atMs, out);
