@@ -126,14 +126,14 @@ export class LostDisks {
 
   /**
    * As primary, hands the view over when a mute member waits for a later one, once a checkpoint; at once when it has all
-   * the checkpoints that it waits for.
+   * the numbers that it waits for.
    */
   get handOver(): VerifiedEnvelope<HandOver> | undefined {
     const { membership, checkpointing, ordering } = this.#parts;
     if (this.#members.isEmpty || !ordering.isPrimary) return undefined;
     const { view, until } = this.#members.wanted;
-    const { seq } = checkpointing.stable;
-    if (view <= ordering.view || (seq <= this.#stableAtEntry && seq < until)) return undefined;
+    const isBusy = checkpointing.stable.seq <= this.#stableAtEntry && ordering.lastDelivered < until;
+    if (view <= ordering.view || isBusy) return undefined;
     return this.#signer.sign({ type: "hand-over", epoch: membership.epoch, view: ordering.view });
   }
 

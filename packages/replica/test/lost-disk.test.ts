@@ -206,6 +206,17 @@ describe("the others of a member that lost its disk", () => {
     expect(cluster.executed[2]).to.be.at.least(2 * L);
   });
 
+  it("see no view fail, whatever number it names", () => {
+    for (const until of [1, K + 1, 3 * K - 1]) {
+      const cluster = new Cluster().request("a");
+      for (const to of [0, 1, 2]) tell(cluster, to, "odd", until, 2);
+      cluster.run();
+      for (let i = 0; i < 8; i++) passTime(cluster);
+      expect(failures(cluster), `${until}`).to.equal(0);
+      expect(cluster.views.slice(0, 3)).to.deep.equal([2, 2, 2]);
+    }
+  });
+
   it("hold the primary to what it waits for, though no request waits", () => {
     const cluster = new Cluster();
     cluster.isLost = ({ from, frame }) => from === 0 && frame.type === "pre-prepare";
