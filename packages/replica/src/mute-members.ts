@@ -147,6 +147,7 @@ export class MuteMembers {
     const { until, view } = ranked([...asked.claims.values()], this.#weakQuorum) ?? {};
     if (until === undefined || view === undefined) return;
     asked.own = highest(asked.own, until, view);
+    asked.seenUntil = Math.max(asked.seenUntil, until.message.until);
     this.#accept(until.message.until);
   }
 

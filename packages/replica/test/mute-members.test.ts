@@ -87,6 +87,29 @@ describe("what is done for mute members (protocol rule 8.5)", () => {
     expect(members.granted).to.include(other);
   });
 
+  it("is granted beyond the own bounds when f+1 others do, and counts like what was granted within them", () => {
+    const members = new MuteMembers(L, membership);
+    const far = queryOf(6 * L, 2);
+    for (const peer of [1, 2]) ask(members, far, ground, peer);
+    expect([members.wanted.until, members.acceptsUntil]).to.deep.equal([6 * L, 6 * L]);
+    const at = { ...ground, certified: seqOf(20 * L), delivered: seqOf(22 * L - 1) };
+    expect(ask(members, queryOf(22 * L, 2, "again"), at)).to.equal(false);
+  });
+
+  it("is looked at once from each that passes it on, and again while it is out of reach", () => {
+    const members = new MuteMembers(L, membership);
+    const isKnown = (peer: number, { message }: VerifiedEnvelope<QueryStable>): boolean =>
+      members.isKnown(replicaId(peer), replicaId(3), message);
+    const near = queryOf(3 * L, 2);
+    ask(members, near);
+    expect(isKnown(1, near), "not yet passed on").to.equal(false);
+    ask(members, near, ground, 1);
+    expect([isKnown(1, near), isKnown(2, near)]).to.deep.equal([true, false]);
+    const far = queryOf(5 * L, 2);
+    ask(members, far, ground, 1);
+    expect(isKnown(1, far)).to.equal(false);
+  });
+
   it("is nothing that the primary is held to while others do less", () => {
     const members = new MuteMembers(L, membership);
     ask(members, queryOf(3 * L, 4));
