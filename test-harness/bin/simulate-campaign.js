@@ -15,7 +15,7 @@ export async function runCampaign(harness, { seeds, isList, draw, jobs, saveTo, 
     if (!json) tell(result, campaign.tally, isList, rate);
   }
   const { tally } = campaign;
-  const missing = tally.marks.missing(harness.EXPECTED_MARKS);
+  const missing = tally.marks.missing(harness.expectedMarks(tally.seeds));
   const speed = { seeds: rate(tally.seeds), steps: rate(tally.steps) };
   if (json) printJson(tally, missing, hashes, speed);
   else printText(harness, tally, missing, speed);
@@ -68,6 +68,7 @@ function printText(harness, tally, missing, speed) {
   console.log(`${String(fields - never.length).padStart(10)}  of ${fields} fields of messages mutated`);
   if (never.length < fields) for (const mark of never) console.log(`       not  ${mark}`);
   for (const mark of missing) console.log(`     NEVER  ${mark}`);
+  for (const line of harness.reachedAllTheSame(tally.marks)) console.log(`   REACHED  ${line}`);
   const { seeds, failures, operations } = tally;
   const rates = `${speed.seeds} seeds a second, ${minutely(speed.seeds)} a minute; ${speed.steps} steps a second`;
   console.log(`\n${seeds} seeds, ${failures.length} failed; ${operations} operations; ${rates}`);

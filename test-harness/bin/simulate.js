@@ -24,11 +24,13 @@ Runs whole clusters on a virtual clock with seeded faults, and checks what must 
   --shrink             take away from a failing run (of --seed or --options) what it can fail without
   --replay FILE        step through the file of a run that failed, or of a replica that came to its end
   --json               one JSON object at the end instead of text
-  --svg FILE           draw the run of --seed N, or a small example without one, as a space-time diagram
+  --svg FILE           draw the run of --seed N or --options FILE, or a small example without one, as a space-time
+                       diagram; 200 ms around the first view that is entered unless --from or --to is given
   --from MS, --to MS   draw, or step through, this part of it; --all draws status messages and the like, too
   --help               this text
 
-Ends with 1 if a seed fails, or if something that should happen never did in 200 seeds or more.
+Ends with 1 if a seed fails, or if something that should happen never did in 200 seeds or more; of 2000 or more
+every lie that is drawn from a table and every reachable reason to reject an input is demanded, too.
 
 Examples: npm run simulate -- --seeds 0..1999 --jobs 2
           npm run simulate -- --seed 42 --shrink
@@ -149,16 +151,22 @@ function replayFile(file) {
 
 function drawRun({ svg, seed: single, all }) {
   if (single !== undefined && single.length > 1)
-    refuse("--svg draws one run: give one --seed, or none for the example");
+    refuse("--svg draws one run: give one --seed or --options, or none for the example");
+  const isExample = single === undefined && options.options === undefined;
   const [fromMs, toMs] = part(options);
-  const seed = single === undefined ? undefined : parseSeed(single[0]);
+  const drawing = harness.drawRun({
+    run: isExample ? undefined : givenOptions(options),
+    fromMs,
+    toMs,
+    isComplete: all,
+  });
   try {
-    writeFileSync(svg, harness.drawRun({ seed, fromMs, toMs, isComplete: all }));
+    writeFileSync(svg, drawing.svg);
   } catch (error) {
     console.error(`cannot write ${svg}: ${error.message}`);
     return 1;
   }
-  console.log(`drawn in ${svg}`);
+  console.log(`drawn in ${svg}: ${drawing.fromMs} to ${drawing.toMs} ms, ${drawing.reason}`);
   return 0;
 }
 

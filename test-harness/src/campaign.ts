@@ -52,6 +52,8 @@ export const EXPECTED_MARKS: readonly string[] = [
   "disk: write torn by sectors",
   "disk: write kept before it was confirmed",
   ...DISK_DAMAGES.map((damage) => `disk: ${damage}`),
+  "disk: damage found, in the history only",
+  "disk: damage found, mute",
   "disk: damage found, storage.damaged",
   "disk: damage found, storage.foreign",
   "disk: damage found, storage.not-initialized",

@@ -50,7 +50,7 @@ export class FaultInjector {
       replica.stallMs = 0;
       // One that a failed flush has stopped looks up from outside.
       if (replica.isDiskFailing) this.#down(replica);
-      if (replica.host === undefined && !replica.isLost) this.#up(replica);
+      if (replica.host === undefined && !replica.isRefused) this.#up(replica);
     }
   }
 
@@ -74,6 +74,8 @@ export class FaultInjector {
         return this.#pause(this.#idOf(fault.replica), fault.forMs);
       case "cut":
         return this.#isolate(this.#idOf(fault.replica), fault.direction, fault.forMs);
+      case "lossy":
+        return this.#world.network.lose(`r${fault.replica}`, fault.loss);
       case "cut-edge":
         this.#world.marks.add("cut: one edge");
         return this.#cut([[`r${fault.from}`, `r${fault.to}`]], fault.forMs);
@@ -123,7 +125,7 @@ export class FaultInjector {
       marks.add(`crash: ${role}`);
       this.#down(replica);
       clock.after(downMs, () => {
-        if (replica.host !== undefined || replica.isLost) return;
+        if (replica.host !== undefined || replica.isRefused) return;
         marks.add(`restart: ${role}`);
         this.#up(replica);
       });

@@ -38,6 +38,8 @@ export class Network {
   readonly #marks: Marks;
   readonly #directions = new Map<string, Direction>();
   readonly #generations = new Map<EndPoint, number>();
+  /** Of what is sent to an end, at the least; its directions may lose more. */
+  readonly #losses = new Map<EndPoint, number>();
   #isHealed = false;
 
   constructor(clock: VirtualClock, prng: Prng, faults: LinkFaults, marks: Marks) {
@@ -52,7 +54,8 @@ export class Network {
     const direction = this.#direction(from, to);
     direction.sent += 1;
     if (direction.blocks > 0) return this.#marks.add("network: frame cut off");
-    if (!this.#isHealed && this.#prng.chance(direction.loss)) return this.#marks.add("network: frame lost");
+    const loss = Math.max(direction.loss, this.#losses.get(to) ?? 0);
+    if (!this.#isHealed && this.#prng.chance(loss)) return this.#marks.add("network: frame lost");
     this.#carry(from, to, direction, deliver);
     if (this.#isHealed || !this.#prng.chance(this.#faults.duplicate)) return;
     this.#marks.add("network: frame duplicated");
@@ -68,6 +71,11 @@ export class Network {
   /** Loses everything in flight from and to this end. */
   crash(end: EndPoint): void {
     this.#generations.set(end, this.#generation(end) + 1);
+  }
+
+  /** From now on at least so much of what is sent to this end is lost. */
+  lose(to: EndPoint, loss: number): void {
+    this.#losses.set(to, loss);
   }
 
   /** Cuts one direction until as many calls of `unblock` as of `block`. */

@@ -24,6 +24,8 @@ export type Fault = { readonly atMs: number } & (
       readonly direction: "in" | "out" | "both";
       readonly forMs: number;
     }
+  /** At least so much of what is sent to it is lost, until faults end. */
+  | { readonly type: "lossy"; readonly replica: number; readonly loss: number }
   /** One direction between two replicas. */
   | { readonly type: "cut-edge"; readonly from: number; readonly to: number; readonly forMs: number }
   /** Who is not in one group hears nothing of the others in it. */
@@ -43,8 +45,8 @@ export type Fault = { readonly atMs: number } & (
   /** Flushes take so much longer. */
   | { readonly type: "slow-disk"; readonly replica: number; readonly flushMs: number; readonly forMs: number }
   /**
-   * Power cut, and what lies on the disk is damaged. Only where a run has files. The replica stays down for good when it
-   * finds the damage, and counts as one of the f.
+   * Power cut, and what lies on the disk is damaged. Only where a run has files. A replica that finds it comes back mute,
+   * with an empty disk that says so; one that finds another's disk stays down. Either way it counts as one of the f.
    */
   | { readonly type: "disk-damage"; readonly replica: number; readonly damage: DiskDamage; readonly downMs: number }
 );

@@ -116,9 +116,9 @@ export class SimulatedReplica {
   get isDiskFailing(): boolean {
     return this.#isFlushDoomed || this.#isStopped;
   }
-  /** Its disk is damaged, it has found out, and stays down: it counts as one of the f. */
-  get isLost(): boolean {
-    return this.#disk.isLost;
+  /** Its disk is somebody else's, it has found out, and stays down: it counts as one of the f. */
+  get isRefused(): boolean {
+    return this.#disk.isRefused;
   }
   /** What ended it, if its own code did. */
   get fatal(): Error | undefined {
@@ -147,17 +147,49 @@ export class SimulatedReplica {
   /** Starts, or comes back with what the disk holds. */
   start(): void {
     this.#loadImage();
+    const host = this.#recover() ?? this.#recoverOnAnotherDisk();
+    if (host === undefined) return this.#world.note(`${this.end} does not start: its disk is another's`);
+    this.#host = host;
+    this.#world.note(`${this.end} up at e${host.status.executed} h${host.status.lowWatermark}`);
+    this.#viewMarks.onRecovered(host.status);
+    this.#tell((checker) => checker.onRecovered?.(this.id, host.status));
+    if (host.status.executed > 0) this.#world.marks.add("replica: recovered with state");
+    this.#draw("up", "up");
+    host.start();
+    this.#check("start");
+  }
+
+  /** As production does: a lost disk is set aside, and the replica comes back mute (protocol rule 8.5). */
+  #recoverOnAnotherDisk(): ReplicaHost | undefined {
+    if (!this.#disk.isLost) return undefined;
+    this.#world.marks.add("disk: lost");
+    this.#world.marks.add("disk: damage found, mute");
+    this.loseDisk();
+    return this.#recover();
+  }
+
+  /** Undefined when its disk is lost or somebody else's. */
+  #recover(): ReplicaHost | undefined {
+    const disk = this.#disk.open();
+    if (disk === undefined) return undefined;
+    try {
+      return this.#createHost(disk);
+    } catch (error) {
+      this.#disk.refuse(error);
+      return undefined;
+    }
+  }
+
+  #createHost(disk: ReplicaStore): ReplicaHost {
     const { clock, cluster: shared } = this.#world;
     const { cluster, hasher, codec, backend, genesis } = shared;
-    const disk = this.#disk.open();
-    if (disk === undefined) return this.#world.note(`${this.end} does not start: its disk is lost`);
     this.#operations = [];
     this.#replied = new Set();
     const { inner, service: bent, store } = this.#options.plant;
     const service = recordingService(inner?.(kvService()) ?? kvService(), (executed) =>
       this.#operations.push(executed),
     );
-    const host = new ReplicaHost({
+    return new ReplicaHost({
       genesis,
       cluster,
       hasher,
@@ -178,14 +210,6 @@ export class SimulatedReplica {
       observer: this.#observer(),
       settings: this.#options.settings,
     });
-    this.#host = host;
-    this.#world.note(`${this.end} up at e${host.status.executed} h${host.status.lowWatermark}`);
-    this.#viewMarks.onRecovered(host.status);
-    this.#tell((checker) => checker.onRecovered?.(this.id, host.status));
-    if (host.status.executed > 0) this.#world.marks.add("replica: recovered with state");
-    this.#draw("up", "up");
-    host.start();
-    this.#check("start");
   }
 
   /** Power cut. */

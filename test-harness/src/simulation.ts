@@ -24,6 +24,7 @@ import { ValidityChecker } from "./checkers/validity.ts";
 import { ViewsChecker } from "./checkers/views.ts";
 import { WatermarksChecker } from "./checkers/watermarks.ts";
 import { createCluster, type SimulatedCluster } from "./cluster.ts";
+import { readableEntry } from "./disk/readable-entry.ts";
 import { SimulationFailure } from "./failure.ts";
 import { FaultInjector } from "./fault-injector.ts";
 import { FaultyClient } from "./faulty-client.ts";
@@ -331,7 +332,7 @@ export class Simulation {
 
   /** Those of whom everything is demanded at the end. */
   #correct(): readonly SimulatedReplica[] {
-    return this.#replicas.filter((replica) => replica.isCorrect && !replica.isLost);
+    return this.#replicas.filter((replica) => replica.isCorrect && !replica.isRefused);
   }
 
   /** Ordered reads by the first client, of the texts too: what an unanswered write left behind is to show. */
@@ -360,10 +361,12 @@ export class Simulation {
   }
 
   #history(): readonly CommittedEntry[] {
-    const { store, host } = this.#correct()[0] ?? {};
-    invariant(store !== undefined && host !== undefined, "simulation.nobody-correct");
+    const correct = this.#correct();
+    const host = correct[0]?.host;
+    invariant(host !== undefined, "simulation.nobody-correct");
     return Array.from({ length: host.status.executed }, (_, i) => {
-      const bytes = store.history.get(sequenceNumber(i + 1));
+      // One entry of one replica may be damaged.
+      const bytes = firstOf(correct, ({ store }) => store && readableEntry(store.history, sequenceNumber(i + 1)));
       invariant(bytes !== undefined, "simulation.history-gap", { seq: i + 1 });
       const decoded = this.#cluster.codec.decodeCommittedEntry(bytes);
       invariant(decoded.ok, "simulation.history-does-not-decode", { seq: i + 1 });
@@ -372,8 +375,8 @@ export class Simulation {
   }
 
   #status(): readonly string[] {
-    const replicas = this.#replicas.map(({ id, host, isCorrect, isLost }) => {
-      if (host === undefined) return `${id} down${isLost ? ", its disk is lost" : ""}`;
+    const replicas = this.#replicas.map(({ id, host, isCorrect, isRefused }) => {
+      if (host === undefined) return `${id} down${isRefused ? ", its disk is another's" : ""}`;
       const { status } = host;
       const role = status.primary === id ? "primary" : "backup";
       const kind = isCorrect ? role : `${role}, Byzantine`;
@@ -382,4 +385,12 @@ export class Simulation {
     });
     return [...replicas, ...this.#clients.map((client) => client.status)];
   }
+}
+
+function firstOf<T, R>(items: readonly T[], of: (item: T) => R | undefined): R | undefined {
+  for (const item of items) {
+    const found = of(item);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }

@@ -62,7 +62,7 @@ export function spaceTimeSvg(run: SpaceTime, options: SvgOptions): string {
     ...[...lanes].map(([end, y]) => lane(end, y)),
     ...axis(fromMs, toMs, x, height),
     ...run.moments.filter(({ end, atMs }) => lanes.has(end) && isIn(atMs)).map((moment) => momentAt(moment, lanes, x)),
-    ...arrows.map((arrow) => arrowOf(arrow, lanes, x)),
+    ...arrows.map((arrow) => arrowOf(arrow, lanes, x, toMs)),
     "</svg>",
     "",
   ].join("\n");
@@ -128,14 +128,19 @@ function arrowOf(
   { from, to, kind, label, sentMs, arrivedMs }: Arrow,
   lanes: ReadonlyMap<string, number>,
   x: (ms: number) => number,
+  edgeMs: number,
 ): string {
   const [y1, y2] = [lanes.get(from) ?? 0, lanes.get(to) ?? 0];
   const isLost = arrivedMs === undefined;
   const endMs = arrivedMs ?? sentMs + LOST_MS;
-  const endY = isLost ? y1 + (y2 - y1) * LOST_PART : y2;
+  // What arrives after the end of the picture leaves it on the way.
+  const shownMs = Math.min(endMs, edgeMs);
+  const way = endMs > shownMs ? (shownMs - sentMs) / (endMs - sentMs) : 1;
+  const endY = y1 + (y2 - y1) * (isLost ? LOST_PART : 1) * way;
   const title = `<title>${escaped(`${from} → ${to}: ${label}${isLost ? ", lost" : ""}`)}</title>`;
-  const style = isLost ? ' stroke-dasharray="3 3"' : ` marker-end="url(#${kind})"`;
-  const [x1, x2] = [x(sentMs).toFixed(1), x(endMs).toFixed(1)];
+  const head = way < 1 ? "" : ` marker-end="url(#${kind})"`;
+  const style = isLost ? ' stroke-dasharray="3 3"' : head;
+  const [x1, x2] = [x(sentMs).toFixed(1), x(shownMs).toFixed(1)];
   return `<g>${title}<line x1="${x1}" y1="${y1}" x2="${x2}" y2="${endY.toFixed(1)}" stroke="${COLOURS[kind]}"${style}/></g>`;
 }
 

@@ -1,4 +1,4 @@
-import { type Fault, optionsForSeed, Simulation } from "@quorate/test-harness";
+import { type Fault, type Marks, optionsForSeed, Simulation } from "@quorate/test-harness";
 import { expect } from "chai";
 
 const all = [0, 1, 2, 3];
@@ -43,4 +43,36 @@ describe("a replica that loses its disk in a simulated cluster (protocol rule 8.
         expect(marks.count("mute: voted again"), `seed ${seed}`).to.be.at.least(1);
       }
     });
+});
+
+describe("a replica whose disk is damaged in a simulated cluster (protocol rule 8.4)", () => {
+  const run = (seed: number, replicas: number, faults: readonly Fault[]): Marks => {
+    const drawn = optionsForSeed(seed);
+    const disk = { ...drawn.disk, store: "files" } as const;
+    return new Simulation({ ...drawn, replicas, byzantine: [], clocks: [], disk, faults }).run().marks;
+  };
+
+  for (const damage of ["missing-log", "missing-database"] as const)
+    it(`finds ${damage}, comes back mute and votes again`, () => {
+      const marks = run(1, 4, [{ type: "disk-damage", atMs: 500, replica: 1, damage, downMs: 30 }]);
+      expect([marks.count("disk: damage found, mute"), marks.count("mute: voted again")]).to.deep.equal([1, 1]);
+    });
+
+  it("stays down when the disk is another's, and the rest goes on", () => {
+    const marks = run(1, 4, [{ type: "disk-damage", atMs: 500, replica: 1, damage: "foreign-folder", downMs: 30 }]);
+    expect(marks.count("disk: damage found, storage.foreign")).to.equal(1);
+    expect(marks.count("disk: lost")).to.equal(0);
+  });
+
+  it("goes on when only its history is damaged, and gives that to nobody: the one who asks gets it elsewhere", () => {
+    for (const seed of [1, 11]) {
+      const marks = run(seed, 7, [
+        { type: "disk-damage", atMs: 500, replica: 1, damage: "bit-in-entry", downMs: 30 },
+        { type: "lose-disk", atMs: 700, replica: 2, downMs: 30 },
+      ]);
+      expect(marks.count("disk: damage found, in the history only"), `seed ${seed}`).to.equal(1);
+      expect(marks.count("rejected: history.damaged"), `seed ${seed}`).to.be.at.least(1);
+      expect(marks.count("mute: voted again"), `seed ${seed}, only of the other one`).to.equal(1);
+    }
+  });
 });

@@ -38,6 +38,22 @@ describe("The simulated network", () => {
     expect(arrived).to.not.deep.equal([...arrived].sort((a, b) => a - b));
   });
 
+  it("loses more of what is sent to one end, until it is healed", () => {
+    const { network, clock } = networkWith({});
+    network.lose("r1", 0.3);
+
+    expect(sendAll(network, clock, 1000).length).to.be.within(650, 750);
+    const back: number[] = [];
+    for (let i = 0; i < 100; i++) network.send("r1", "r0", () => back.push(i));
+    while (clock.runNext(20_000));
+    expect(back).to.have.length(100);
+
+    const { network: healed, clock: itsClock } = networkWith({});
+    healed.lose("r1", 0.3);
+    healed.heal();
+    expect(sendAll(healed, itsClock, 100)).to.have.length(100);
+  });
+
   it("delivers nothing over a cut, in that direction only, until every cut is lifted", () => {
     const { network, clock, marks } = networkWith({});
     const arrived: string[] = [];

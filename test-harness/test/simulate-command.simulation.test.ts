@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { decodePlainValue, encodePlainValue } from "@quorate/codec";
-import { optionsForSeed, type SavedRun, Simulation, type SimulationOptions } from "@quorate/test-harness";
+import { drawRun, optionsForSeed, type SavedRun, Simulation, type SimulationOptions } from "@quorate/test-harness";
 import { expect } from "chai";
 
 const COMMAND = resolve(fileURLToPath(import.meta.url), "../../bin/simulate.js");
@@ -61,6 +61,47 @@ describe("The simulate command", () => {
     ]);
   });
 
+  it("draws the picture of docs/protocol.md, as the command there says", () => {
+    const root = resolve(fileURLToPath(import.meta.url), "../../..");
+    const command = /`npm run simulate -- --svg run\.svg (.*?)`/.exec(
+      readFileSync(join(root, "docs/protocol.md"), "utf8"),
+    )?.[1];
+    const folder = mkdtempSync(join(tmpdir(), "quorate-svg-"));
+    try {
+      const file = join(folder, "run.svg");
+      const { status } = simulate("--svg", file, ...(command ?? "no command").split(" "));
+      expect(status).to.equal(0);
+      expect(
+        readFileSync(file, "utf8") === readFileSync(join(root, "docs/view-change.svg"), "utf8"),
+        "docs/view-change.svg is not what the command draws: draw it again, and look at it",
+      ).to.equal(true);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
+  it("draws the run that its flags mean, and says which part", () => {
+    const folder = mkdtempSync(join(tmpdir(), "quorate-svg-"));
+    const options = optionsForSeed(7, { isSwarm: false, isByzantine: false });
+    writeFileSync(join(folder, "options.json"), JSON.stringify(options));
+    const draw = (...args: string[]): string => {
+      const { status, stdout } = simulate("--svg", join(folder, "run.svg"), ...args);
+      expect(status, args.join(" ")).to.equal(0);
+      expect(stdout).to.match(
+        /^drawn in .*run\.svg: \d+ to \d+ ms, (around the entrance of r\d into view \d+|the beginning)$/m,
+      );
+      return readFileSync(join(folder, "run.svg"), "utf8");
+    };
+    try {
+      const plain = draw("--seed", "7", "--no-swarm", "--no-byzantine");
+      expect(plain === drawRun({ run: options }).svg, "the run without swarm and liars").to.equal(true);
+      expect(plain === draw("--options", join(folder, "options.json")), "the run of the options").to.equal(true);
+      expect(plain === draw("--seed", "7"), "the whole seed").to.equal(false);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
   it("says what is wrong with its arguments", () => {
     for (const args of [
       ["--seeds", "9..3"],
@@ -68,6 +109,7 @@ describe("The simulate command", () => {
       ["--seed", "-1"],
       ["--jobs", "0"],
       ["--replay", "x", "--from", "9", "--to", "3"],
+      ["--svg", "x", "--seed", "1", "--options", "y"],
     ]) {
       const { status, stderr } = simulate(...args);
       expect(status, args.join(" ")).to.equal(2);

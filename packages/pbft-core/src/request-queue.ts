@@ -154,7 +154,8 @@ export class RequestQueue {
     };
     // A backup that could not hold the primary to it does not take it on.
     if (!isPrimary && pending.isClockable && this.#clocks.size >= this.#limits.clockedMax) return "full";
-    if (!this.#makeRoomFor(pending, isPrimary)) return "full";
+    const isInTurn = standing.type === "executable" || standing.type === "answer-lost";
+    if (!this.#makeRoomFor(pending, isPrimary, isInTurn)) return "full";
     this.#byDigest.set(request.digest, pending);
     this.#perClient.set(pending.client, (this.#perClient.get(pending.client) ?? 0) + 1);
     this.#bytes += pending.bytes;
@@ -373,12 +374,13 @@ export class RequestQueue {
   /**
    * Makes the oldest give way. At a primary only requests whose turn may never come (a lower number is missing): all
    * others leave by being executed. At a backup only what the primary is not held to: whose clock runs leaves by being
-   * executed, under this primary or the next (protocol rule 7.4). A client at its share gives way to itself.
+   * executed, under this primary or the next (protocol rule 7.4). A client at its share gives way to itself; at a primary
+   * only for a request whose turn it is, for backups hold the primary to that one, whatever else its client has sent.
    */
-  #makeRoomFor(pending: Pending, isPrimary: boolean): boolean {
+  #makeRoomFor(pending: Pending, isPrimary: boolean, isInTurn: boolean): boolean {
     const isOwn = ({ client }: Pending): boolean => client === pending.client;
     const isShareFull = (this.#perClient.get(pending.client) ?? 0) >= this.#limits.pendingPerClientMax;
-    if (isShareFull && isPrimary) return false;
+    if (isShareFull && isPrimary && !isInTurn) return false;
     if (!isShareFull && this.#hasRoomFor(pending)) return true;
     const leaving: Pending[] = [];
     let leavingBytes = 0;

@@ -287,6 +287,17 @@ describe("the bounds of RequestQueue", () => {
     ]);
   });
 
+  it("at a primary a client whose share is full gives way to its own request whose turn it is, and to nothing else", () => {
+    const queue = queueOf({ pendingPerClientMax: 3 });
+    for (const number of [2, 3, 4]) add(queue, requestOf(number), aheadOf(1));
+    expect(add(queue, requestOf(5), aheadOf(1)), "nothing is gained by it").to.equal("full");
+    // Backups have a clock for this one: a primary that refused it would lose its place by its client's will.
+    expect(add(queue, requestOf(1), EXECUTABLE)).to.equal("added");
+    expect(take(queue, 1)).to.deep.equal([requestOf(1)]);
+    add(queue, requestOf(1, { session: "a" }), EXECUTABLE);
+    expect([queue.size, queue.has(requestOf(1).digest)], "what is proposed stays").to.deep.equal([3, true]);
+  });
+
   it("nobody gives way in vain: when there is no room either way, nothing changes", () => {
     const queue = queueOf({ pendingBytesMax: 20 });
     add(queue, requestOf(5, { session: "a", operations: ["12345"] }), aheadOf(1));

@@ -223,8 +223,8 @@ export class Replica {
   /** A backup passes a request on to the one who can order it; between two views there is nobody. */
   #passOn(request: Request, out: Effect[]): void {
     const { primary } = this.#ordering;
-    // Mute, it may be the primary and not order.
-    if (primary === this.#options.signer.self || !this.#viewChanging.isSettled) return;
+    // Mute, it may be the primary and not order, or in a view of long ago whose primary would pass it back.
+    if (this.#muteness.isMute || primary === this.#options.signer.self || !this.#viewChanging.isSettled) return;
     out.push({ type: "send", to: primary, frame: { type: "request", request } });
   }
 
@@ -417,7 +417,9 @@ export class Replica {
 
   #onHandOverAsked(atMs: number, out: Effect[]): void {
     const { view, isPrimary } = this.#ordering;
-    if (!isPrimary) return reject({ code: "hand-over.not-primary", from: undefined, view }, out);
+    // Before the start ordering does not know yet that the view was left.
+    if (!isPrimary || !this.#viewChanging.isSettled)
+      return reject({ code: "hand-over.not-primary", from: undefined, view }, out);
     const { epoch } = this.#parts.membership;
     const asked = this.#options.signer.sign({ type: "hand-over", epoch, view });
     this.#follow(this.#viewChanging.handOver(asked, out), atMs, out);

@@ -1,6 +1,19 @@
 import type { ReplicaFrame } from "@quorate/protocol";
+import { recover } from "@quorate/replica";
 import { expect } from "chai";
-import { Cluster, type Node, type Packet, requestOf, STATUS_MS, VIEW_CHANGE_MS } from "./builders.ts";
+import {
+  Cluster,
+  genesisBase,
+  membership,
+  type Node,
+  newReplica,
+  type Packet,
+  requestOf,
+  STATUS_MS,
+  seqOf,
+  VIEW_CHANGE_MS,
+  verifier,
+} from "./builders.ts";
 
 const isSigned = (frame: ReplicaFrame, type: string): boolean =>
   frame.type === "signed" && frame.envelope.message.type === type;
@@ -45,6 +58,23 @@ describe("a hand-over on request (protocol rule 7.6)", () => {
       cluster.at(id).effects.flatMap((effect) => (effect.type === "rejected" ? [effect.rejection.code] : []));
     expect([rejections(1), rejections(0)]).to.deep.equal([["hand-over.not-primary"], ["hand-over.not-primary"]]);
     expect(cluster.run().views).to.deep.equal([1, 1, 1, 1]);
+  });
+
+  it("is nothing that a replica can do before it starts, when its log says that it is between two views", () => {
+    const cluster = new Cluster();
+    cluster.isLost = () => true;
+    cluster.at(0).handOver();
+    const record = cluster
+      .run()
+      .at(0)
+      .durable()
+      .log.find(({ type }) => type === "view-change");
+    const viewChange = record?.type === "view-change" && verifier.verifyViewChange(record.viewChange, membership);
+    if (!viewChange) throw new Error("it has sent no VIEW-CHANGE");
+    const disk = { records: [{ type: "view-change", viewChange }], executed: seqOf(0), committed: [] } as const;
+    const { base, recovery } = recover(genesisBase, disk);
+    const effects = newReplica(0, base, recovery).step({ type: "hand-over-asked" }, 2_000);
+    expect(effects.map(({ type }) => type)).to.deep.equal(["rejected"]);
   });
 
   it("that is lost on the way is said again with the status exchange, even when nothing waits", () => {

@@ -1,6 +1,17 @@
 import { type Digest, InvariantViolation, type QueryStable, viewNumber } from "@quorate/protocol";
 import { expect } from "chai";
-import { Cluster, digestOf, envelopeOf, epoch, K, L, type Packet, seqOf, VIEW_CHANGE_MS } from "./builders.ts";
+import {
+  Cluster,
+  digestOf,
+  envelopeOf,
+  epoch,
+  K,
+  L,
+  type Packet,
+  requestOf,
+  seqOf,
+  VIEW_CHANGE_MS,
+} from "./builders.ts";
 
 /** What a mute replica may send. */
 const HARMLESS = new Set(["status", "fetch-batch", "fetch-committed", "hand-over", "query-stable"]);
@@ -76,6 +87,15 @@ describe("a replica that lost its disk (protocol rule 8.5)", () => {
     expect(cluster.saidAloud(3)).to.include.members(["prepare", "commit"]);
   });
 
+  it("passes no request on: the primary of the view that it remembers would pass it back, and so on", () => {
+    const cluster = new Watched();
+    cluster.drops = ({ frame }) => frame.type === "reply-stable";
+    cluster.lose(3).run();
+    cluster.at(3).request(requestOf("of a client"));
+    cluster.run();
+    expect(cluster.saidMute(3)).to.include("status").and.not.include("request");
+  });
+
   it("is relieved when it is the primary of the view that all are in", () => {
     const cluster = new Watched().request("a") as Watched;
     cluster.lose(0).run();
@@ -124,6 +144,31 @@ describe("a replica that lost its disk (protocol rule 8.5)", () => {
     );
     expect(released).to.be.at.least(0);
     expect(voted).to.be.greaterThan(released);
+  });
+
+  it("writes its release before the votes for what it has taken note of", () => {
+    const cluster = new Cluster();
+    let isAsked = false;
+    cluster.isLost = ({ frame }) => {
+      if (frame.type !== "signed" || frame.envelope.message.type !== "commit") return false;
+      const { seq } = frame.envelope.message;
+      if (seq === 2 * L && !isAsked) {
+        isAsked = true;
+        for (const node of cluster.nodes) node.request(requestOf("behind it"));
+      }
+      // It is not decided before the view in which the replica may vote proposes it again.
+      return seq > 2 * L;
+    };
+    cluster.lose(3).run();
+    untilReleased(cluster, 3);
+    const order = cluster.at(3).effects.flatMap((effect) => {
+      if (effect.type === "persist") return effect.record.type;
+      return effect.type === "broadcast" && effect.frame.type === "signed" ? effect.frame.envelope.message.type : [];
+    });
+    const released = order.indexOf("released");
+    const promises = ["pre-prepared", "prepared", "prepare", "commit", "checkpoint"];
+    expect(order.findIndex((type) => promises.includes(type))).to.be.greaterThan(released);
+    expect(order.slice(released + 1), "votes at once").to.include("prepare");
   });
 
   it("believes no answer to another question, and none of itself", () => {

@@ -10,6 +10,7 @@ export * from "./host-settings.ts";
 export * from "./ingress.ts";
 export * from "./ports.ts";
 export * from "./replay-trace.ts";
+export { REJECTION_CODES } from "./replica-counters.ts";
 export * from "./replica-host.ts";
 export * from "./replica-trace.ts";
 export * from "./steady-clock.ts";

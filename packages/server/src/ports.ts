@@ -4,11 +4,13 @@ import type {
   Rejection,
   ReplicaFrame,
   ReplicaId,
+  SequenceNumber,
   ServerFrame,
   TimerName,
   ViewNumber,
 } from "@quorate/protocol";
 import type { LeaveCause, MuteStatus } from "@quorate/replica";
+import type { StorageError } from "@quorate/storage";
 
 /** The world around a `ReplicaHost`, real or simulated. Nothing here calls back before it returns. */
 export interface HostPorts {
@@ -40,6 +42,8 @@ export interface HostObserver {
   /** The log was flushed; `tookMs` since that was asked for. */
   onLogFlushed?(tookMs: number): void;
   onRejection?(rejection: IngressRejection): void;
+  /** An entry of the own history is not what was written, and was not given to a peer; told of the first one only. */
+  onHistoryDamaged?(damage: StorageError): void;
   /** The replica cannot go on: a broken invariant or a failed flush. Called once; nothing happens afterwards. */
   onFatal(error: Error): void;
 }
@@ -67,9 +71,11 @@ export interface ExecutedBatch {
   readonly requests: number;
 }
 
-/** Input that was dropped before or in `step`, counted by code. */
+/** Input that was dropped before, in or after `step`, counted by code. */
 export type IngressRejection =
   | Rejection
+  /** It asked for an entry that the own disk has changed. */
+  | { readonly from: ReplicaId; readonly code: "history.damaged"; readonly seq: SequenceNumber }
   | {
       readonly from: ReplicaId | PublicKey;
       readonly code:

@@ -1,7 +1,7 @@
 import type { ExecutedBatch, HostObserver, IngressRejection, ViewTurn } from "./ports.ts";
 
 /** Every reason to drop an input; the compiler sees to it that none is missing. */
-const REJECTION_CODES: Readonly<Record<IngressRejection["code"], true>> = {
+export const REJECTION_CODES: Readonly<Record<IngressRejection["code"], true>> = {
   "membership.stranger": true,
   "epoch.other": true,
   "view.past": true,
@@ -23,6 +23,7 @@ const REJECTION_CODES: Readonly<Record<IngressRejection["code"], true>> = {
   "committed.not-asked-for": true,
   "status.over-budget": true,
   "fetch.over-budget": true,
+  "history.damaged": true,
   "view-change.past": true,
   "view-change.malformed": true,
   "view-change.conflicting": true,
@@ -48,7 +49,9 @@ const REJECTION_CODES: Readonly<Record<IngressRejection["code"], true>> = {
 };
 
 /** What has happened in a replica since its process started: an observer that counts. */
-export class ReplicaCounters implements Required<Omit<HostObserver, "onEvidence" | "onFatal" | "onMute">> {
+export class ReplicaCounters
+  implements Required<Omit<HostObserver, "onEvidence" | "onFatal" | "onHistoryDamaged" | "onMute">>
+{
   readonly #rejections = new Map<string, number>(Object.keys(REJECTION_CODES).map((code) => [code, 0]));
   executedBatches = 0;
   executedRequests = 0;

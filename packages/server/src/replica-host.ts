@@ -118,6 +118,7 @@ export class ReplicaHost {
       codec,
       ports: options.ports,
       reject: (rejection) => options.observer.onRejection?.(rejection),
+      onDamage: (damage) => options.observer.onHistoryDamaged?.(damage),
     });
     this.#evidence = new EvidenceShelf(
       store.local,
@@ -162,7 +163,10 @@ export class ReplicaHost {
   get stateDigests(): { readonly stateRoot: string; readonly historyDigest: string } {
     return { stateRoot: this.#executor.stateRoot(), historyDigest: this.#executor.historyDigest };
   }
-  /** See `Replica.fills`. */
+  /**
+   * See `Replica.fills`. What waits in the gate is not among them: as much as others may cause within their shares while one
+   * flush runs, which is a rate times a time that only the disk knows; `gatedEffects` shows it.
+   */
   get fills(): readonly Fill[] {
     const members = this.#membership.members.length;
     const evidence = { of: "evidence", size: this.#evidence.count, max: members * EVIDENCE_PER_REPLICA_MAX };
@@ -241,8 +245,9 @@ export class ReplicaHost {
 
   /** The operator wants another primary: a primary asks to be relieved, a backup can do nothing (protocol rule 7.6). */
   askHandOver(): HandOverAnswer {
-    const { view, target, primary } = this.#replica.status;
-    const isAsked = view === target && primary === this.#options.signer.self && !this.#isDead;
+    const { view, target, primary, mute } = this.#replica.status;
+    const isOrdering = view === target && mute === undefined && !this.#isDead;
+    const isAsked = isOrdering && primary === this.#options.signer.self;
     this.#step({ type: "hand-over-asked" });
     return { isAsked, view, target, primary };
   }

@@ -190,6 +190,11 @@ class ReplicaProcess implements RunningReplica {
         },
         onEvidence: (evidence) => options.log.warn({ from: accusedOf(evidence) }, `${evidence.type}: evidence kept`),
         onRejection: (rejection) => this.#onRejection(rejection),
+        onHistoryDamaged: ({ message: reason }) =>
+          options.log.error(
+            { reason },
+            "the history is damaged: what is damaged is given to nobody, and the replica goes on",
+          ),
         onFatal: (error) => this.#onFatal(error),
       },
       ...(options.settings && { settings: options.settings }),

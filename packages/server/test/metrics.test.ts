@@ -40,6 +40,7 @@ const REJECTION_CODES: Readonly<Record<IngressRejection["code"], true>> = {
   "committed.not-asked-for": true,
   "status.over-budget": true,
   "fetch.over-budget": true,
+  "history.damaged": true,
   "view-change.past": true,
   "view-change.malformed": true,
   "view-change.conflicting": true,

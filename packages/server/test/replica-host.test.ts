@@ -1,5 +1,6 @@
 import { sessionIdOf } from "@quorate/crypto";
 import {
+  digest,
   type Evidence,
   genesisMembership,
   type ReplicaFrame,
@@ -13,6 +14,7 @@ import {
 } from "@quorate/protocol";
 import { ReplicaHost } from "@quorate/server/host";
 import { Executor, type Service } from "@quorate/state-machine";
+import { type ReplicaStore, StorageError } from "@quorate/storage";
 import { createMemoryStore, type MemoryStore } from "@quorate/storage/memory";
 import { expect } from "chai";
 import {
@@ -39,16 +41,21 @@ class Scene {
   readonly fatal: Error[] = [];
   readonly rejected: string[] = [];
   readonly evidence: Evidence[] = [];
+  readonly damages: string[] = [];
   readonly timers = new Map<string, () => void>();
   readonly host: ReplicaHost;
 
-  constructor(id: number, store: MemoryStore = createMemoryStore()) {
+  constructor(
+    id: number,
+    store: MemoryStore = createMemoryStore(),
+    found: (store: MemoryStore) => ReplicaStore = (same): MemoryStore => same,
+  ) {
     this.store = store;
     this.host = new ReplicaHost({
       genesis,
       cluster,
       service: echo,
-      store,
+      store: found(store),
       signer: signerOf(id),
       verifier: newVerifier(),
       hasher,
@@ -66,6 +73,7 @@ class Scene {
       observer: {
         onFatal: (error) => this.fatal.push(error),
         onEvidence: (evidence) => this.evidence.push(evidence),
+        onHistoryDamaged: ({ message }) => this.damages.push(message),
         onRejection: ({ code }) => this.rejected.push(code),
       },
     });
@@ -98,6 +106,39 @@ function entryOf(seq: number, ...requests: VerifiedRequest[]): ReplicaFrame {
     signature: envelopeOf(id, { type: "commit", ...place }).signature,
   }));
   return { type: "committed", entry: { batch, certificate: { ...place, signatures } } };
+}
+
+/** A store whose history has changed on the disk at one number. */
+function withDamageAt(seq: number, store: MemoryStore): ReplicaStore {
+  const { lossNonce, log, history, state, local } = store;
+  return {
+    lossNonce,
+    log,
+    state,
+    local,
+    history: {
+      get first() {
+        return history.first;
+      },
+      get last() {
+        return history.last;
+      },
+      get bytes() {
+        return history.bytes;
+      },
+      put: (at, entry) => history.put(at, entry),
+      trim: (below) => history.trim(below),
+      get: (at) => {
+        const entry = history.get(at);
+        if (at === seq && entry !== undefined) throw new StorageError("storage.damaged", `history entry ${seq}`);
+        return entry;
+      },
+    },
+    writeAtomically: (changes) => store.writeAtomically(changes),
+    flushLog: (done) => store.flushLog(done),
+    flush: (done) => store.flush(done),
+    close: () => store.close(),
+  };
 }
 
 const largeEntry = (seq: number): ReplicaFrame => entryOf(seq, largeOf("a", seq), largeOf("b", seq));
@@ -225,6 +266,36 @@ describe("ReplicaHost", () => {
     for (let i = 0; i < 8; i++) scene.host.onReplicaFrame(replicaId(3), { type: "signed", envelope });
 
     expect(scene.spoken.filter((type) => type === "committed")).to.have.lengthOf.within(24, 32);
+  });
+
+  it("a damaged entry of the history ends no replica and is no gap: what lies before is given (protocol rule 8.4)", () => {
+    const scene = new Scene(1, createMemoryStore(), (store) => withDamageAt(5, store));
+    const last = genesis.checkpointInterval;
+    for (let seq = 1; seq <= last; seq++) scene.host.onReplicaFrame(replicaId(2), entryOf(seq, largeOf("a", seq)));
+    while (scene.store.disk.completeFlush());
+    const stable = {
+      epoch: genesisMembership(genesis).epoch,
+      seq: seqOf(last),
+      stateRoot: scene.host.stateDigests.stateRoot,
+    };
+    for (const id of [0, 2, 3]) {
+      const message = { type: "checkpoint", ...stable, stateRoot: digest(stable.stateRoot) } as const;
+      scene.host.onReplicaFrame(replicaId(id), { type: "signed", envelope: envelopeOf(id, message) });
+    }
+    while (scene.store.disk.completeFlush());
+    expect(scene.host.status.lowWatermark, "below-history would be said").to.equal(last);
+    scene.rejected.length = 0;
+    const ask = (first: number): string[] => {
+      const before = scene.spoken.length;
+      const message = { type: "fetch-committed", epoch: stable.epoch, first: seqOf(first), last: seqOf(last) } as const;
+      scene.host.onReplicaFrame(replicaId(3), { type: "signed", envelope: envelopeOf(3, message) });
+      return scene.spoken.slice(before);
+    };
+
+    expect([ask(1), ask(5), ask(6)]).to.deep.equal([Array(4).fill("committed"), [], Array(3).fill("committed")]);
+    expect(scene.rejected, "counted each time").to.deep.equal(["history.damaged", "history.damaged"]);
+    expect(scene.damages, "told once").to.deep.equal(["history entry 5"]);
+    expect(scene.fatal).to.deep.equal([]);
   });
 
   it("a client that asks for a large reply again and again gets its share and no more (protocol rule 13.1)", () => {

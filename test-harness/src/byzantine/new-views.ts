@@ -94,6 +94,9 @@ const LIES: Readonly<Record<string, NewViewLie>> = {
   }),
 };
 
+/** The names of what is wrong with NEW-VIEWs. */
+export const NEW_VIEW_LIES: readonly string[] = Object.keys(LIES);
+
 /** As a new primary says what does not follow, to each replica and each time something else. */
 export function falseNewViews(tools: ByzantineTools): ByzantineActor {
   const heard = new ViewChangesHeard();

@@ -23,7 +23,8 @@ import {
 const VARIANTS_MAX = 512;
 
 type Split = "in halves" | "to one" | "three ways";
-const SPLITS: readonly Split[] = ["in halves", "to one", "three ways"];
+/** How an equivocating primary splits the others. */
+export const SPLITS: readonly Split[] = ["in halves", "to one", "three ways"];
 /** Numbers in a row that are split in the same way. */
 const SPLIT_FOR = 3;
 

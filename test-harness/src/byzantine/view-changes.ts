@@ -181,6 +181,9 @@ const LIES: readonly [readonly [string, ViewChangeLie], ...(readonly [string, Vi
   ],
 ];
 
+/** The names of what is wrong with VIEW-CHANGEs. */
+export const VIEW_CHANGE_LIES: readonly string[] = LIES.map(([name]) => name);
+
 /** With one claim more, of a batch that nobody knows, under a certificate of its own making. */
 function invented(viewChange: JustifiedViewChange, tools: ByzantineTools): JustifiedViewChange {
   const { hasher, prng, signer, membership } = tools;

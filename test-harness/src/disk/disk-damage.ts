@@ -1,7 +1,7 @@
 import type { DurableEntries } from "@quorate/storage/memory";
 import type { Prng } from "../prng.ts";
 
-/** What becomes of a disk at rest, below what had been flushed; `faults.md` calls for each. */
+/** What becomes of a disk at rest, below what had been flushed. */
 export const DISK_DAMAGES = [
   "bit-in-log",
   "bit-in-header",

@@ -1,5 +1,11 @@
 import { sequenceNumber } from "@quorate/protocol";
-import { type LogEntry, type ReplicaStore, StorageError, type StoreIdentity } from "@quorate/storage";
+import {
+  type LogEntry,
+  type ReplicaStore,
+  StorageError,
+  type StorageErrorCode,
+  type StoreIdentity,
+} from "@quorate/storage";
 import { FileStore, formatFileStore, type LogFiles, markedGroups } from "@quorate/storage/memory";
 import { demand } from "../checkers/checker.ts";
 import type { Marks } from "../marks.ts";
@@ -7,10 +13,13 @@ import type { Prng } from "../prng.ts";
 import { type DiskContent, type DiskDamage, damageDisk } from "./disk-damage.ts";
 import type { FlushTimes } from "./flush-times.ts";
 import { LogWitness } from "./log-witness.ts";
+import { readableEntry } from "./readable-entry.ts";
 import type { SimulatedDisk } from "./simulated-disk.ts";
 import { SimulatedFiles } from "./simulated-files.ts";
 
 const LOG_ID_BYTES = 16;
+/** Those that a replica takes for the loss of its disk, after which it comes back with another one. */
+const LOSSES: readonly StorageErrorCode[] = ["storage.damaged", "storage.not-initialized"];
 /** Small, so that a run has several segments. */
 const SIZES = { segmentBytes: 24 * 1024, growthBytes: 2 * 1024 };
 const HISTORY_PREFIX = 0x68;
@@ -41,7 +50,7 @@ export class FileDisk implements SimulatedDisk {
   #flushedGroups = 0;
   #damage: DiskDamage | undefined;
   #damagedKey: Uint8Array | undefined;
-  #isLost = false;
+  #state: "whole" | "lost" | "refused" = "whole";
 
   constructor(options: FileDiskOptions) {
     const { identity, times, prng, marks } = options;
@@ -63,7 +72,10 @@ export class FileDisk implements SimulatedDisk {
     return this.#watched;
   }
   get isLost(): boolean {
-    return this.#isLost;
+    return this.#state === "lost";
+  }
+  get isRefused(): boolean {
+    return this.#state === "refused";
   }
   get isFull(): boolean {
     return this.#files.isFull;
@@ -73,7 +85,7 @@ export class FileDisk implements SimulatedDisk {
   }
 
   open(): ReplicaStore | undefined {
-    if (this.#isLost) return undefined;
+    if (this.#state !== "whole") return undefined;
     const { identity, times, files = (same: LogFiles): LogFiles => same } = this.#options;
     const given = { identity, files: files(this.#files), entries: this.#entries, schedule: times.schedule };
     try {
@@ -87,13 +99,18 @@ export class FileDisk implements SimulatedDisk {
       this.#watched = watchedStore(store, this.#witness);
       return this.#watched;
     } catch (error) {
-      if (!(error instanceof StorageError)) throw error;
-      const { code, message } = error;
-      demand(this.#damage !== undefined, "storage.refused-without-damage", { ...identity, code, message });
-      this.#options.marks.add(`disk: damage found, ${code}`);
-      this.#lose();
+      this.refuse(error);
       return undefined;
     }
+  }
+
+  refuse(error: unknown): void {
+    if (!(error instanceof StorageError)) throw error;
+    const { identity, marks } = this.#options;
+    const { code, message } = error;
+    demand(this.#damage !== undefined, "storage.refused-without-damage", { ...identity, code, message });
+    marks.add(`disk: damage found, ${code}`);
+    this.#become(LOSSES.includes(code) ? "lost" : "refused");
   }
 
   crash(): void {
@@ -139,13 +156,17 @@ export class FileDisk implements SimulatedDisk {
     });
   }
 
-  /** Reads what was damaged in the history, as a peer that lacks it would ask for: it is refused, never given. */
+  /**
+   * Reads what was damaged in the history, as a peer that lacks it would ask for: it is refused, never given. The disk is
+   * good for a replica all the same, as long as the replica itself does not need the entry.
+   */
   #probe(store: FileStore): void {
     const key = this.#damagedKey;
     if (key?.[0] !== HISTORY_PREFIX) return;
     const seq = sequenceNumber(Number(Buffer.from(key).readBigUInt64BE(1)));
-    const entry = store.history.get(seq);
+    const entry = readableEntry(store.history, seq);
     demand(entry === undefined, "storage.damage-served", { ...this.#options.identity, seq });
+    this.#options.marks.add("disk: damage found, in the history only");
   }
 
   /**
@@ -156,6 +177,7 @@ export class FileDisk implements SimulatedDisk {
     const { marks, identity } = this.#options;
     const lacks = this.#witness.lackedBy(entries);
     if (lacks === 0) {
+      if (this.#damagedKey !== undefined) return true;
       if (this.#damage !== undefined) marks.add("disk: damage where nothing was");
       this.#damage = undefined;
       return true;
@@ -171,12 +193,13 @@ export class FileDisk implements SimulatedDisk {
       marked,
     });
     marks.add("disk: damage behind the mark, taken for a torn write");
-    this.#lose();
+    this.#become("lost");
     return false;
   }
 
-  #lose(): void {
-    this.#isLost = true;
+  #become(state: "lost" | "refused"): void {
+    this.#state = state;
+    this.#store = undefined;
     this.#watched = undefined;
   }
 }

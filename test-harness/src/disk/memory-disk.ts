@@ -11,6 +11,7 @@ import type { SimulatedDisk } from "./simulated-disk.ts";
 export class MemoryDisk implements SimulatedDisk {
   isFull = false;
   readonly isLost = false;
+  readonly isRefused = false;
   readonly times: FlushTimes;
   readonly #prng: Prng;
   readonly #marks: Marks;
@@ -35,6 +36,11 @@ export class MemoryDisk implements SimulatedDisk {
 
   open(): ReplicaStore {
     return this.#store;
+  }
+
+  /** Nothing is ever damaged here. */
+  refuse(error: unknown): void {
+    throw error;
   }
 
   get store(): ReplicaStore {

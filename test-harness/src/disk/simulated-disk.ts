@@ -8,14 +8,22 @@ export interface SimulatedDisk {
   readonly store: ReplicaStore | undefined;
   /** No write succeeds while it is. */
   isFull: boolean;
-  /** What it held is damaged, and its replica has found out: it must not run on it. */
+  /** What it held is damaged, and its replica has found out: it must not run on it, but can on another one, mute. */
   readonly isLost: boolean;
+  /** It was found to be somebody else's: its replica does not start, until its operator does something about it. */
+  readonly isRefused: boolean;
   /**
-   * A replica begins to live on it; undefined when it finds that it is damaged.
+   * A replica begins to live on it; undefined when it finds that it is damaged or somebody else's.
    *
    * @throws Violation for damage that is not found, and for a disk that is refused without damage.
    */
   open(): ReplicaStore | undefined;
+  /**
+   * What it holds was refused when a replica began to live on it.
+   *
+   * @throws Violation if nothing is damaged, and whatever is no StorageError.
+   */
+  refuse(error: unknown): void;
   /** Cuts the power. */
   crash(): void;
   /** The next flush fails, and with it the disk until the replica restarts. */

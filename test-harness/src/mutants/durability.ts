@@ -51,6 +51,14 @@ export const DURABILITY_MUTANTS: readonly Mutant[] = [
     caughtBy: ["packages/replica/test/recovery.test.ts"],
   },
   {
+    name: "damaged-history-is-below",
+    rule: "8.4",
+    bug: "what the own disk has damaged is said to have left the history, so that the asker looks for no other donor",
+    file: "packages/server/src/history-donor.ts",
+    edits: [{ find: 'return "damaged";', replace: "return undefined;" }],
+    caughtBy: ["packages/server/test/replica-host.test.ts"],
+  },
+  {
     name: "last-checkpoint-not-voted-for-again",
     rule: "8.2",
     bug: "after a crash of all between a checkpoint and its certificate nobody votes for it, and the window stays shut",

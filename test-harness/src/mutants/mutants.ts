@@ -2,10 +2,12 @@ import { DOOR_MUTANTS } from "./doors.ts";
 import { DURABILITY_MUTANTS } from "./durability.ts";
 import { EXECUTION_MUTANTS } from "./execution.ts";
 import { FOUNDATION_MUTANTS } from "./foundations.ts";
+import { LOST_DISK_MUTANTS } from "./lost-disks.ts";
 import type { Mutant } from "./mutant.ts";
 import { ORDERING_MUTANTS } from "./ordering.ts";
 import { RECOVERED_MUTANTS } from "./recovered.ts";
 import { REPLICA_MUTANTS } from "./replicas.ts";
+import { TURN_MUTANTS } from "./turns.ts";
 import { VIEW_MUTANTS } from "./views.ts";
 
 /** All planted bugs. Each was caught by what was there before it, or is proven to change nothing. */
@@ -18,4 +20,6 @@ export const MUTANTS: readonly Mutant[] = [
   ...RECOVERED_MUTANTS,
   ...DURABILITY_MUTANTS,
   ...DOOR_MUTANTS,
+  ...LOST_DISK_MUTANTS,
+  ...TURN_MUTANTS,
 ];
