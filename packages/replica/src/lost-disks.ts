@@ -35,13 +35,14 @@ export class LostDisks {
   #deliveredThen: SequenceNumber | undefined;
   /** Views that were entered since then. */
   #viewsInVain = 0;
+  #deliveredAtTick: SequenceNumber | undefined;
   #ticks = 0;
 
   constructor(signer: Signer, parts: SubProtocols, muteness: Muteness, windowSize: number, statusIntervalMs: number) {
     this.#signer = signer;
     this.#parts = parts;
     this.#muteness = muteness;
-    this.#members = new MuteMembers(windowSize);
+    this.#members = new MuteMembers(windowSize, parts.membership);
     this.#stableAtEntry = parts.checkpointing.stable.seq;
     this.#budget = new ServingBudget({ burst: 4, refillMs: statusIntervalMs });
   }
@@ -52,7 +53,7 @@ export class LostDisks {
     { from, message }: Pick<VerifiedEnvelope<QueryStable>, "from" | "message">,
   ): boolean {
     if (this.#muteness.isMute || from === this.#signer.self) return true;
-    return peer !== from && (message.until === 0 || this.#members.isGranted(from, message));
+    return peer !== from && (message.until === 0 || this.#members.isKnown(peer, from, message));
   }
 
   /** Says, if this replica is mute, what it waits for. */
@@ -86,15 +87,15 @@ export class LostDisks {
       delivered: ordering.lastDelivered,
       target: viewChanging.target,
     };
-    const isNew = message.until > 0 && !this.#members.isGranted(from, message);
-    if (!this.#members.onQuery(query, ground)) {
+    const before = this.#members.granted;
+    if (!this.#members.onQuery(peer, query, ground)) {
       const { until, view } = message;
       out.push({ type: "rejected", rejection: { code: "query-stable.too-much", from, until, view } });
     }
     if (isDirect) this.#answer(query, out);
-    // Whoever is to accept null batches for its sake must have heard of it.
-    if (isNew && ordering.isPrimary && this.#members.isGranted(from, message))
-      out.push({ type: "broadcast", frame: { type: "query-stable", envelope: query } });
+    // Whoever is to accept null batches for its sake, or to propose them, must have heard of it.
+    for (const envelope of this.#members.granted)
+      if (!before.includes(envelope)) out.push({ type: "broadcast", frame: { type: "query-stable", envelope } });
   }
 
   onReply(reply: VerifiedReplyStable, out: Effect[]): void {
@@ -116,7 +117,8 @@ export class LostDisks {
   }
 
   /** A view was entered: its primary has all of the time. */
-  onNewView(): void {
+  onNewView(out: Effect[]): void {
+    this.#sayGranted(out);
     if (this.#waitsSinceMs !== undefined) this.#viewsInVain += 1;
     this.#waitsSinceMs = undefined;
     this.#stableAtEntry = this.#parts.checkpointing.stable.seq;
@@ -124,18 +126,18 @@ export class LostDisks {
 
   /**
    * As primary, hands the view over when a mute member waits for a later one, once a checkpoint; at once when it has all
-   * the checkpoints that it waits for.
+   * the numbers that it waits for.
    */
   get handOver(): VerifiedEnvelope<HandOver> | undefined {
     const { membership, checkpointing, ordering } = this.#parts;
     if (this.#members.isEmpty || !ordering.isPrimary) return undefined;
     const { view, until } = this.#members.wanted;
-    const { seq } = checkpointing.stable;
-    if (view <= ordering.view || (seq <= this.#stableAtEntry && seq < until)) return undefined;
+    const isBusy = checkpointing.stable.seq <= this.#stableAtEntry && ordering.lastDelivered < until;
+    if (view <= ordering.view || isBusy) return undefined;
     return this.#signer.sign({ type: "hand-over", epoch: membership.epoch, view: ordering.view });
   }
 
-  /** How far null batches go; undefined when nobody ever asked for any. */
+  /** How far null batches go; undefined when nobody ever asked for any within reach. */
   get nullBatches(): { readonly accepts: SequenceNumber; readonly proposes: SequenceNumber } | undefined {
     if (this.#members.isEmpty) return undefined;
     return { accepts: this.#members.acceptsUntil, proposes: this.#members.wanted.until };
@@ -148,7 +150,7 @@ export class LostDisks {
   waitsSinceMs(atMs: number): number | undefined {
     if (this.#members.isEmpty) return undefined;
     const { membership, ordering } = this.#parts;
-    const { until, view } = this.#members.wanted;
+    const { until, view } = this.#members.held;
     const waitsForNumbers = ordering.lastDelivered < until;
     if (this.#deliveredThen !== ordering.lastDelivered) this.#viewsInVain = 0;
     // Everyone has had a turn: others have not granted what was granted here, and no view will change that.
@@ -172,13 +174,20 @@ export class LostDisks {
     return this.#signer.sign({ type: "hand-over", epoch: membership.epoch, view });
   }
 
-  /** What a backup holds the primary to, the primary has heard of. */
+  /** What others hold the primary to, and accept of it, all have heard of. */
   #passOn(out: Effect[]): void {
-    if (this.#waitsSinceMs === undefined) return;
-    const { ordering, viewChanging } = this.#parts;
-    if (ordering.isPrimary || !viewChanging.isSettled) return;
+    const { lastDelivered } = this.#parts.ordering;
+    if (lastDelivered === this.#deliveredAtTick) this.#sayGranted(out);
+    this.#deliveredAtTick = lastDelivered;
+  }
+
+  #sayGranted(out: Effect[]): void {
+    if (this.#muteness.isMute) return;
+    const { ordering } = this.#parts;
+    const { until, view } = this.#members.wanted;
+    if (ordering.lastDelivered >= until && ordering.view >= view) return;
     for (const envelope of this.#members.granted)
-      out.push({ type: "send", to: ordering.primary, frame: { type: "query-stable", envelope } });
+      out.push({ type: "broadcast", frame: { type: "query-stable", envelope } });
   }
 
   #answer({ from, message: { nonce } }: VerifiedEnvelope<QueryStable>, out: Effect[]): void {

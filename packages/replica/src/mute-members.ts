@@ -1,4 +1,5 @@
 import {
+  type Membership,
   type QueryStable,
   type ReplicaId,
   type SequenceNumber,
@@ -6,6 +7,7 @@ import {
   type VerifiedEnvelope,
   type ViewNumber,
   viewNumber,
+  weakQuorumSize,
 } from "@quorate/protocol";
 
 /** Where this replica stands when it judges what a mute one asks for. */
@@ -23,90 +25,178 @@ interface Wanted {
   readonly view: ViewNumber;
 }
 
-interface Grant {
-  /** What the member waits for. */
-  query: VerifiedEnvelope<QueryStable>;
-  /** The highest number that was ever granted: who accepted a null batch must not refuse the next. */
-  acceptsUntil: SequenceNumber;
+/** The highest of each that was asked for, as the member signed it. */
+interface Best {
+  readonly until: VerifiedEnvelope<QueryStable>;
+  readonly view: VerifiedEnvelope<QueryStable>;
+}
+
+/** What one member asked for. */
+interface Asked {
+  /** The highest number in all that it signed and that is not out of reach. */
+  seenUntil: number;
+  /** What is done for it here. */
+  own: Best | undefined;
+  /** What others do for it: they pass on what they grant. Bounded by n. */
+  readonly claims: Map<ReplicaId, Best>;
 }
 
 /** A mute member waits for numbers up to 2L above a checkpoint of others, which may be a window ahead of ours. */
 const NULL_WINDOWS_MAX = 3;
+/** Null batches of one who is a window ahead are accepted. */
+const ACCEPTED_WINDOWS_MAX = NULL_WINDOWS_MAX + 1;
 /** And for two views above one that others move to, which may be ahead of ours. */
 const VIEWS_AHEAD_MAX = 4;
-/** So many windows are ordered between what is done for one loss of a member and what is done for its next. */
-const WINDOWS_BETWEEN_LOSSES = 16;
+/** So many windows at least are ordered between what is done for one loss of a member and what is done for its next. */
+const WINDOWS_BETWEEN_LOSSES_MIN = 16;
+const NOTHING: Wanted = { until: sequenceNumber(0), view: viewNumber(0) };
 
 /**
  * What is done for members that lost their disks and are mute (protocol rule 8.5): numbers are filled with null batches,
  * and views handed over. A member that only says so gains at most `NULL_WINDOWS_MAX` windows of null batches and
- * `VIEWS_AHEAD_MAX` views for every `WINDOWS_BETWEEN_LOSSES` windows that are ordered: in an idle cluster it ends there.
+ * `VIEWS_AHEAD_MAX` views, and then nothing until many more windows are ordered: in an idle cluster it ends there.
+ *
+ * A liar can tell each something else. So null batches are accepted without regard to what was granted before, and a
+ * primary is held only to what so many others grant that it grants it, too.
  */
 export class MuteMembers {
   readonly #windowSize: number;
+  readonly #weakQuorum: number;
+  readonly #numbersBetweenLosses: number;
   /** Bounded by n. */
-  readonly #grants = new Map<ReplicaId, Grant>();
-  // Both are asked for after each step.
+  readonly #asked = new Map<ReplicaId, Asked>();
+  // All three are asked for after each step.
   #acceptsUntil: SequenceNumber = sequenceNumber(0);
-  #wanted: Wanted = { until: sequenceNumber(0), view: viewNumber(0) };
+  #wanted = NOTHING;
+  #held = NOTHING;
 
-  constructor(windowSize: number) {
+  constructor(windowSize: number, membership: Membership) {
     this.#windowSize = windowSize;
+    this.#weakQuorum = weakQuorumSize(membership);
+    // f liars must not do with 3L each what lets the first of them ask again.
+    const liars = this.#weakQuorum - 1;
+    this.#numbersBetweenLosses = windowSize * Math.max(WINDOWS_BETWEEN_LOSSES_MIN, NULL_WINDOWS_MAX * liars + 1);
   }
 
   get isEmpty(): boolean {
-    return this.#grants.size === 0;
+    return this.#acceptsUntil === 0;
   }
   /** Null batches are accepted up to here. */
   get acceptsUntil(): SequenceNumber {
     return this.#acceptsUntil;
   }
-  /** The number and the view that members wait for, the highest of each. */
+  /** The number and the view that this replica works for as primary, the highest of each. */
   get wanted(): Wanted {
     return this.#wanted;
   }
-  /** What was granted, as the members signed it. */
+  /** What any correct primary works for that has heard what the others grant. */
+  get held(): Wanted {
+    return this.#held;
+  }
+  /** What is granted here, as the members signed it. */
   get granted(): VerifiedEnvelope<QueryStable>[] {
-    return [...this.#grants.values()].map(({ query }) => query);
+    const all = [...this.#asked.values()].flatMap(({ own }) => (own === undefined ? [] : [own.until, own.view]));
+    return [...new Set(all)];
   }
 
-  /** Whether this is what its sender has been granted already. */
-  isGranted(from: ReplicaId, { nonce, until, view }: QueryStable): boolean {
-    const granted = this.#grants.get(from)?.query.message;
-    return granted?.nonce === nonce && granted.until === until && granted.view === view;
+  /** Whether nothing more is done for this than is done for its sender already. */
+  isGranted(from: ReplicaId, message: QueryStable): boolean {
+    return covers(this.#asked.get(from)?.own, message);
+  }
+
+  /** Whether `peer` has passed on this or more, and nothing can follow from it any more. */
+  isKnown(peer: ReplicaId, from: ReplicaId, message: QueryStable): boolean {
+    return message.until <= this.#acceptsUntil && covers(this.#asked.get(from)?.claims.get(peer), message);
   }
 
   /**
-   * A mute member says what it waits for, perhaps through another: what it once asked for is done once, however often it is
-   * repeated.
+   * A mute member says what it waits for, or `peer` passes on what it grants. What was once asked for is done once, however
+   * often it is repeated.
    *
    * @returns false when it asks for too much, and is granted nothing new.
    */
-  onQuery(query: VerifiedEnvelope<QueryStable>, ground: Ground): boolean {
+  onQuery(peer: ReplicaId, query: VerifiedEnvelope<QueryStable>, ground: Ground): boolean {
     const { from, message } = query;
     // It does not know yet what it waits for.
-    if (message.until === 0 || this.isGranted(from, message)) return true;
-    const before = this.#grants.get(from);
-    if (!this.#isWithinBounds(message, before?.query.message, ground)) return false;
-    const acceptsUntil = sequenceNumber(Math.max(before?.acceptsUntil ?? 0, message.until));
-    this.#grants.set(from, { query, acceptsUntil });
-    this.#acceptsUntil = sequenceNumber(Math.max(this.#acceptsUntil, acceptsUntil));
-    const wanted = this.granted.map((grant) => grant.message);
-    this.#wanted = {
-      until: sequenceNumber(Math.max(...wanted.map((each) => each.until))),
-      view: viewNumber(Math.max(...wanted.map((each) => each.view))),
-    };
-    return true;
+    if (message.until === 0) return true;
+    const asked = this.#asked.get(from) ?? { seenUntil: 0, own: undefined, claims: new Map<ReplicaId, Best>() };
+    this.#asked.set(from, asked);
+    if (this.#isWithinBounds(message, asked.seenUntil, ground)) asked.own = highest(asked.own, query, query);
+    if (message.until <= ground.certified + ACCEPTED_WINDOWS_MAX * this.#windowSize) {
+      asked.seenUntil = Math.max(asked.seenUntil, message.until);
+      this.#accept(message.until);
+    }
+    if (peer !== from) {
+      asked.claims.set(peer, highest(asked.claims.get(peer), query, query));
+      this.#adopt(asked);
+    }
+    this.#sumUp();
+    return covers(asked.own, message);
   }
 
-  #isWithinBounds(asked: QueryStable, before: QueryStable | undefined, ground: Ground): boolean {
-    // More answers lower the bounds.
-    if (before?.nonce === asked.nonce) return asked.until <= before.until && asked.view <= before.view;
-    if (before !== undefined && ground.delivered < before.until + WINDOWS_BETWEEN_LOSSES * this.#windowSize)
-      return false;
+  #isWithinBounds(message: QueryStable, seenUntil: number, ground: Ground): boolean {
+    if (seenUntil > 0 && ground.delivered < seenUntil + this.#numbersBetweenLosses) return false;
     return (
-      asked.until <= ground.certified + NULL_WINDOWS_MAX * this.#windowSize &&
-      asked.view <= ground.target + VIEWS_AHEAD_MAX
+      message.until <= ground.certified + NULL_WINDOWS_MAX * this.#windowSize &&
+      message.view <= ground.target + VIEWS_AHEAD_MAX
     );
   }
+
+  /** What f+1 others grant a correct one has granted within its bounds. */
+  #adopt(asked: Asked): void {
+    const { until, view } = ranked([...asked.claims.values()], this.#weakQuorum) ?? {};
+    if (until === undefined || view === undefined) return;
+    asked.own = highest(asked.own, until, view);
+    asked.seenUntil = Math.max(asked.seenUntil, until.message.until);
+    this.#accept(until.message.until);
+  }
+
+  #accept(until: SequenceNumber): void {
+    this.#acceptsUntil = sequenceNumber(Math.max(this.#acceptsUntil, until));
+  }
+
+  #sumUp(): void {
+    // The member itself is one of the f: of 2f others f+1 are correct, and bring all others to grant it.
+    const enough = Math.max(1, 2 * (this.#weakQuorum - 1));
+    const own: Best[] = [];
+    const held: Best[] = [];
+    for (const asked of this.#asked.values()) {
+      if (asked.own === undefined) continue;
+      own.push(asked.own);
+      const agreed = ranked([asked.own, ...asked.claims.values()], enough);
+      if (agreed !== undefined) held.push(agreed);
+    }
+    this.#wanted = maximum(own);
+    this.#held = maximum(held);
+  }
+}
+
+function covers(best: Best | undefined, { until, view }: QueryStable): boolean {
+  return best !== undefined && best.until.message.until >= until && best.view.message.view >= view;
+}
+
+function highest(
+  before: Best | undefined,
+  until: VerifiedEnvelope<QueryStable>,
+  view: VerifiedEnvelope<QueryStable>,
+): Best {
+  if (before === undefined) return { until, view };
+  return {
+    until: until.message.until > before.until.message.until ? until : before.until,
+    view: view.message.view > before.view.message.view ? view : before.view,
+  };
+}
+
+/** Of each the one that `rank` of them reach. */
+function ranked(all: readonly Best[], rank: number): Best | undefined {
+  const until = all.map((each) => each.until).sort((a, b) => b.message.until - a.message.until)[rank - 1];
+  const view = all.map((each) => each.view).sort((a, b) => b.message.view - a.message.view)[rank - 1];
+  return until === undefined || view === undefined ? undefined : { until, view };
+}
+
+function maximum(all: readonly Best[]): Wanted {
+  return {
+    until: sequenceNumber(Math.max(0, ...all.map(({ until }) => until.message.until))),
+    view: viewNumber(Math.max(0, ...all.map(({ view }) => view.message.view))),
+  };
 }

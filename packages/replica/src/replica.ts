@@ -406,7 +406,7 @@ export class Replica {
       const { isMute } = this.#muteness;
       if (isMute && !this.#muteness.isSafe(this.#checkpointing.stable.seq, step.target)) return;
       this.#ordering.leaveView(out);
-      if (isMute) this.#speak(atMs, out);
+      if (isMute) step = later(step, this.#speak(atMs, out));
       this.#primaryWatch.stop(out);
       this.#afterLeaving(step.target, step.cause);
       const prepared = this.#ordering.preparedCertificates;
@@ -444,7 +444,7 @@ export class Replica {
     this.#primaryWatch.stop(out);
     this.#primaryJudge.onEntered(atMs);
     this.#statusExchange.onNewView();
-    this.#lostDisks.onNewView();
+    this.#lostDisks.onNewView(out);
     this.#afterOrdering(this.#ordering.enterView(newView, atMs, out), out);
     for (const request of this.#ordering.pendingRequests()) this.#passOn(request, out);
     this.#releaseBacklog(atMs, out);
@@ -466,15 +466,17 @@ export class Replica {
   /** Mute, this replica votes again as soon as it can contradict nothing that it promised before (protocol rule 8.5). */
   #tryToSpeak(atMs: number, out: Effect[]): void {
     const { isMute } = this.#muteness;
-    if (isMute && this.#muteness.isSafe(this.#checkpointing.stable.seq, this.#ordering.view)) this.#speak(atMs, out);
+    if (isMute && this.#muteness.isSafe(this.#checkpointing.stable.seq, this.#ordering.view))
+      this.#follow(this.#speak(atMs, out), atMs, out);
     if (this.#checkpointing.isMute && !this.#muteness.isMute)
       this.#afterCheckpoint(this.#checkpointing.unmute(out), atMs, out);
   }
 
-  #speak(atMs: number, out: Effect[]): void {
+  /** @returns what others did meanwhile that this replica now does, too. */
+  #speak(atMs: number, out: Effect[]): ViewChangeStep | undefined {
     this.#muteness.release(this.#checkpointing.stable.seq, out);
-    this.#viewChanging.unmute();
     this.#afterOrdering(this.#ordering.unmute(atMs, out), out);
+    return this.#viewChanging.unmute();
   }
 
   /** A backup holds the primary to what waits (protocol rule 7.4). */
@@ -510,6 +512,12 @@ export class Replica {
       executing: this.#executing.size,
     });
   }
+}
+
+type Leaving = Extract<ViewChangeStep, { type: "leave" }>;
+
+function later(first: Leaving, second: ViewChangeStep | undefined): Leaving {
+  return second?.type === "leave" && second.target > first.target ? second : first;
 }
 
 function reject(rejection: Rejection, out: Effect[]): void {

@@ -26,7 +26,7 @@ import {
 import { OutputGate, Replica, type ReplicaEvent, recover, type VerifiedLogRecord } from "@quorate/replica";
 
 const hasher = createNodeHasher();
-const cast: Cast = createCast(hasher, createFakeBackend(hasher));
+export const cast: Cast = createCast(hasher, createFakeBackend(hasher));
 const { cluster } = cast;
 export const verifier: Verifier = cast.verifier;
 export const composer: Cast["composer"] = cast.composer;

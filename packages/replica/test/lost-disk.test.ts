@@ -1,4 +1,4 @@
-import { type Digest, InvariantViolation, viewNumber } from "@quorate/protocol";
+import { type Digest, InvariantViolation, type QueryStable, viewNumber } from "@quorate/protocol";
 import { expect } from "chai";
 import {
   Cluster,
@@ -196,7 +196,87 @@ describe("a replica that lost its disk (protocol rule 8.5)", () => {
   });
 });
 
+/** Ten status intervals in which whoever waits too long complains, with a request now and then. */
+function passTime(cluster: Cluster, label?: string): void {
+  for (let ticks = 0; ticks < 10; ticks++) {
+    cluster.tick();
+    if (ticks === 5 && label !== undefined) cluster.request(label);
+    for (const id of [0, 1, 2]) for (const timer of ["progress", "view-change"] as const) cluster.at(id).fire(timer);
+    cluster.run();
+  }
+}
+
+/** A request at times, long enough idle in between to run out of time. */
+const IDLE_BETWEEN = [
+  undefined,
+  undefined,
+  undefined,
+  "c",
+  undefined,
+  undefined,
+  undefined,
+  "d",
+  undefined,
+  undefined,
+  "e",
+];
+
+/** How many views 0, 1 and 2 left as failed, or because others had. */
+function failures(cluster: Cluster): number {
+  return cluster.nodes
+    .slice(0, 3)
+    .reduce((sum, { status }) => sum + status.viewsLeft.failed + status.viewsLeft.joined, 0);
+}
+
+/** Member 3 says this to one of them, and is silent otherwise. */
+function tell(cluster: Cluster, to: number, nonce: string, until: number, view = 0): void {
+  cluster.isLost = ({ from, to: receiver }) => from === 3 || receiver === 3;
+  const message = { type: "query-stable", epoch, nonce: digestOf(nonce), until: seqOf(until), view: viewNumber(view) };
+  const envelope = envelopeOf(3, message as QueryStable);
+  cluster.at(to).receive({ from: 3, to, frame: { type: "query-stable", envelope } });
+}
+
 describe("the others of a member that lost its disk", () => {
+  for (const view of [0, 2])
+    for (const [granting, others] of [
+      [[1], [2]],
+      [[0], [1, 2]],
+      [[2], [0, 1]],
+      [[0, 1], [2]],
+      [[1, 2], [0]],
+    ] as const)
+      it(`see no view fail when it tells ${granting} of view ${view} and ${others} something else`, () => {
+        const cluster = new Cluster().request("a").request("b");
+        for (const id of others) tell(cluster, id, "poison", 2);
+        for (const id of granting) tell(cluster, id, "real", 3 * L, view);
+        cluster.run();
+        for (const label of IDLE_BETWEEN) passTime(cluster, label);
+        expect(failures(cluster)).to.equal(0);
+        expect(cluster.executed[0], "all requests").to.be.at.least(5);
+      });
+
+  it("see no view fail when one of them forgets what it granted", () => {
+    const cluster = new Cluster().request("a");
+    cluster.isLost = ({ frame }) => frame.type === "pre-prepare";
+    cluster.lose(3).run();
+    cluster.isLost = ({ from, to }) => from === 3 || to === 3;
+    cluster.restart(2).run();
+    for (let i = 0; i < 8; i++) passTime(cluster, `${i}`);
+    expect(failures(cluster)).to.equal(0);
+    expect(cluster.executed[2]).to.be.at.least(2 * L);
+  });
+
+  it("see no view fail, whatever number it names", () => {
+    for (const until of [1, K + 1, 3 * K - 1]) {
+      const cluster = new Cluster().request("a");
+      for (const to of [0, 1, 2]) tell(cluster, to, "odd", until, 2);
+      cluster.run();
+      for (let i = 0; i < 8; i++) passTime(cluster);
+      expect(failures(cluster), `${until}`).to.equal(0);
+      expect(cluster.views.slice(0, 3)).to.deep.equal([2, 2, 2]);
+    }
+  });
+
   it("hold the primary to what it waits for, though no request waits", () => {
     const cluster = new Cluster();
     cluster.isLost = ({ from, frame }) => from === 0 && frame.type === "pre-prepare";
@@ -213,10 +293,11 @@ describe("the others of a member that lost its disk", () => {
 
   it("pass its word on to a primary that has not heard it", () => {
     const cluster = new Cluster();
-    cluster.isLost = ({ from, to, frame }) =>
-      from === 3 && to === 0 && frame.type === "query-stable" && frame.envelope.message.until > 0;
+    cluster.isLost = ({ to, frame }) => to === 0 && frame.type === "query-stable" && frame.envelope.message.until > 0;
     cluster.lose(3).run();
     expect(cluster.executed).to.deep.equal([0, 0, 0, 0]);
+    cluster.isLost = ({ from, to, frame }) => from === 3 && to === 0 && frame.type === "query-stable";
+    cluster.tick();
     cluster.tick();
     expect(cluster.at(1).status.executed).to.be.greaterThan(0);
     untilReleased(cluster, 3);

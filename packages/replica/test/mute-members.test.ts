@@ -1,7 +1,7 @@
 import { type QueryStable, replicaId, type VerifiedEnvelope, viewNumber } from "@quorate/protocol";
 import { MuteMembers } from "@quorate/replica";
 import { expect } from "chai";
-import { digestOf, epoch, L, seqOf, signerOf } from "./builders.ts";
+import { cast, digestOf, epoch, L, membership, seqOf, signerOf } from "./builders.ts";
 
 const ground = { certified: seqOf(0), delivered: seqOf(0), target: viewNumber(0) };
 function queryOf(until: number, view: number, nonce = "loss", from = 3): VerifiedEnvelope<QueryStable> {
@@ -14,16 +14,26 @@ function queryOf(until: number, view: number, nonce = "loss", from = 3): Verifie
   });
 }
 
+/** The member asks itself, unless another passes it on. */
+function ask(
+  members: MuteMembers,
+  query: VerifiedEnvelope<QueryStable>,
+  at = ground,
+  peer: number = query.from,
+): boolean {
+  return members.onQuery(replicaId(peer), query, at);
+}
+
 describe("what is done for mute members (protocol rule 8.5)", () => {
   it("is nothing while they do not know what they wait for", () => {
-    const members = new MuteMembers(L);
-    expect(members.onQuery(queryOf(0, 0), ground)).to.equal(true);
+    const members = new MuteMembers(L, membership);
+    expect(ask(members, queryOf(0, 0), ground)).to.equal(true);
     expect([members.isEmpty, members.acceptsUntil]).to.deep.equal([true, 0]);
   });
 
   it("goes as far as they wait", () => {
-    const members = new MuteMembers(L);
-    expect(members.onQuery(queryOf(2 * L, 2), ground)).to.equal(true);
+    const members = new MuteMembers(L, membership);
+    expect(ask(members, queryOf(2 * L, 2), ground)).to.equal(true);
     expect(members.acceptsUntil).to.equal(2 * L);
     expect(members.wanted).to.deep.equal({ until: 2 * L, view: 2 });
     expect(members.isGranted(replicaId(3), queryOf(2 * L, 2).message)).to.equal(true);
@@ -37,36 +47,104 @@ describe("what is done for mute members (protocol rule 8.5)", () => {
     ["five views ahead", 2 * L, 5, false],
   ] as const)
     it(`${isGranted ? "goes" : "does not go"} ${title}`, () => {
-      const members = new MuteMembers(L);
-      expect(members.onQuery(queryOf(until, view), ground)).to.equal(isGranted);
-      expect(members.isEmpty).to.equal(!isGranted);
+      const members = new MuteMembers(L, membership);
+      expect(ask(members, queryOf(until, view), ground)).to.equal(isGranted);
+      expect(members.wanted).to.deep.equal(isGranted ? { until, view } : { until: 0, view: 0 });
     });
 
-  it("may become less for one loss, never more; and what was accepted once is accepted", () => {
-    const members = new MuteMembers(L);
-    members.onQuery(queryOf(2 * L, 3), ground);
-    expect(members.onQuery(queryOf(2 * L + 1, 3), ground), "more").to.equal(false);
-    expect(members.onQuery(queryOf(2 * L, 4), ground), "later").to.equal(false);
-    expect(members.onQuery(queryOf(L, 2), ground), "less").to.equal(true);
-    expect(members.wanted).to.deep.equal({ until: L, view: 2 });
-    expect(members.acceptsUntil).to.equal(2 * L);
-    expect(members.onQuery(queryOf(2 * L, 3), ground), "as before").to.equal(false);
+  it("becomes neither more nor less for one loss", () => {
+    const members = new MuteMembers(L, membership);
+    ask(members, queryOf(2 * L, 3));
+    expect(ask(members, queryOf(2 * L + 1, 3)), "more").to.equal(false);
+    expect(ask(members, queryOf(2 * L, 4)), "later").to.equal(false);
+    expect(ask(members, queryOf(L, 2)), "less").to.equal(true);
+    expect(members.wanted).to.deep.equal({ until: 2 * L, view: 3 });
+  });
+
+  it("is accepted four windows above what is certified, whatever was granted before", () => {
+    const members = new MuteMembers(L, membership);
+    ask(members, queryOf(L, 0));
+    expect(ask(members, queryOf(4 * L, 0, "again"))).to.equal(false);
+    expect([members.acceptsUntil, members.wanted.until]).to.deep.equal([4 * L, L]);
+    ask(members, queryOf(4 * L + 1, 0, "again"));
+    expect(members.acceptsUntil).to.equal(4 * L);
+  });
+
+  it("is what f+1 others do for it, and the primary is held to what 2f do", () => {
+    const members = new MuteMembers(L, membership);
+    ask(members, queryOf(L, 0));
+    const other = queryOf(3 * L, 4, "told to others");
+    expect(ask(members, other, ground, 1)).to.equal(false);
+    expect([members.wanted, members.held]).to.deep.equal([
+      { until: L, view: 0 },
+      { until: L, view: 0 },
+    ]);
+    expect(ask(members, other, ground, 2)).to.equal(true);
+    expect([members.wanted, members.held]).to.deep.equal([
+      { until: 3 * L, view: 4 },
+      { until: 3 * L, view: 4 },
+    ]);
+    expect(members.granted).to.include(other);
+  });
+
+  it("is granted beyond the own bounds when f+1 others do, and counts like what was granted within them", () => {
+    const members = new MuteMembers(L, membership);
+    const far = queryOf(6 * L, 2);
+    for (const peer of [1, 2]) ask(members, far, ground, peer);
+    expect([members.wanted.until, members.acceptsUntil]).to.deep.equal([6 * L, 6 * L]);
+    const at = { ...ground, certified: seqOf(20 * L), delivered: seqOf(22 * L - 1) };
+    expect(ask(members, queryOf(22 * L, 2, "again"), at)).to.equal(false);
+  });
+
+  it("is looked at once from each that passes it on, and again while it is out of reach", () => {
+    const members = new MuteMembers(L, membership);
+    const isKnown = (peer: number, { message }: VerifiedEnvelope<QueryStable>): boolean =>
+      members.isKnown(replicaId(peer), replicaId(3), message);
+    const near = queryOf(3 * L, 2);
+    ask(members, near);
+    expect(isKnown(1, near), "not yet passed on").to.equal(false);
+    ask(members, near, ground, 1);
+    expect([isKnown(1, near), isKnown(2, near)]).to.deep.equal([true, false]);
+    const far = queryOf(5 * L, 2);
+    ask(members, far, ground, 1);
+    expect(isKnown(1, far)).to.equal(false);
+  });
+
+  it("is nothing that the primary is held to while others do less", () => {
+    const members = new MuteMembers(L, membership);
+    ask(members, queryOf(3 * L, 4));
+    expect(members.held).to.deep.equal({ until: 0, view: 0 });
+    ask(members, queryOf(L, 2), ground, 2);
+    expect(members.held).to.deep.equal({ until: L, view: 2 });
   });
 
   it("is done for another loss of the same member after sixteen windows, for another member at once", () => {
-    const members = new MuteMembers(L);
-    members.onQuery(queryOf(2 * L, 2), ground);
+    const members = new MuteMembers(L, membership);
+    ask(members, queryOf(2 * L, 2), ground);
     const at = (delivered: number): typeof ground => ({
       ...ground,
       certified: seqOf(delivered),
       delivered: seqOf(delivered),
     });
 
-    expect(members.onQuery(queryOf(4 * L, 2, "again"), at(2 * L))).to.equal(false);
-    expect(members.onQuery(queryOf(19 * L, 2, "again"), at(18 * L - 1))).to.equal(false);
-    expect(members.onQuery(queryOf(4 * L, 2, "another's", 2), at(2 * L))).to.equal(true);
-    expect(members.acceptsUntil).to.equal(4 * L);
-    expect(members.onQuery(queryOf(20 * L, 2, "again"), at(18 * L))).to.equal(true);
-    expect(members.acceptsUntil).to.equal(20 * L);
+    expect(ask(members, queryOf(4 * L, 2, "again"), at(2 * L))).to.equal(false);
+    expect(ask(members, queryOf(17 * L, 2, "again"), at(18 * L - 1)), "too early").to.equal(false);
+    expect(ask(members, queryOf(4 * L, 2, "another's", 2), at(2 * L))).to.equal(true);
+    expect(members.wanted.until).to.equal(4 * L);
+    expect(ask(members, queryOf(35 * L, 2, "again"), at(33 * L))).to.equal(true);
+    expect(members.wanted.until).to.equal(35 * L);
   });
+
+  for (const n of [4, 16, 22, 31])
+    it(`comes to an end in an idle cluster of ${n} with as many liars as it tolerates`, () => {
+      const members = new MuteMembers(L, cast.membersOf(n));
+      let delivered = 0;
+      for (let round = 0; round < 100; round++)
+        for (let liar = 0; liar < (n - 1) / 3; liar++) {
+          const at = { ...ground, certified: seqOf(delivered), delivered: seqOf(delivered) };
+          ask(members, queryOf(delivered + 3 * L, 0, `${round}`, liar), at);
+          delivered = members.wanted.until;
+        }
+      expect(delivered).to.equal(L * (n - 1));
+    });
 });

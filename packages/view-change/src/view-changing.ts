@@ -255,9 +255,10 @@ export class ViewChanging {
     return undefined;
   }
 
-  /** From now on this replica votes, and leaves views. */
-  unmute(): void {
+  /** From now on this replica votes, and leaves views: the one that it is in, if others have or its primary is relieved. */
+  unmute(): ViewChangeStep | undefined {
     this.#isMute = false;
+    return this.#join() ?? (this.isSettled && this.#relieved === this.#view ? this.#toNext("handed-over") : undefined);
   }
 
   /** Requests that had waited for `waitedMs` were executed in this view, at `atMs`. */
@@ -315,12 +316,7 @@ export class ViewChanging {
       return undefined;
     }
     this.#newest.set(from, verified);
-    const joined = this.#viewToJoin();
-    if (joined !== undefined) {
-      this.#joinedFrom = { view: this.#target, wasCounted: this.#countFailure() };
-      return { type: "leave", target: joined, cause: "joined" };
-    }
-    return this.#afterViewChanges(out);
+    return this.#join() ?? this.#afterViewChanges(out);
   }
 
   onNewView(verified: VerifiedNewView, out: Outbox): ViewChangeStep | undefined {
@@ -412,6 +408,13 @@ export class ViewChanging {
   /** Of the NEW-VIEW that waits; -1 when none does. */
   get #waitingView(): number {
     return this.#waiting?.newView.envelope.message.view ?? -1;
+  }
+
+  #join(): ViewChangeStep | undefined {
+    const target = this.#viewToJoin();
+    if (target === undefined) return undefined;
+    this.#joinedFrom = { view: this.#target, wasCounted: this.#countFailure() };
+    return { type: "leave", target, cause: "joined" };
   }
 
   /** The smallest view that f+1 others have gone beyond mine for: one of them is correct (OSDI'99 §4.5.2). */

@@ -131,6 +131,8 @@ export interface SceneOptions {
   readonly restored?: RestoredViews;
   /** Of `restored`; 0 without. */
   readonly view?: number;
+  /** It does nothing that it is told to until it is not. */
+  readonly isMute?: boolean;
 }
 
 /** One `ViewChanging` among replicas that the test plays; leaves views by itself when it says so. */
@@ -141,8 +143,10 @@ export class Scene {
   /** "leave 3", "enter 3", in order. */
   readonly steps: string[] = [];
   promises: Promises;
+  #isMute: boolean;
 
-  constructor({ self = 2, n = 4, stable = 0, restored, view = 0 }: SceneOptions = {}) {
+  constructor({ self = 2, n = 4, stable = 0, restored, view = 0, isMute = false }: SceneOptions = {}) {
+    this.#isMute = isMute;
     this.company = new Company(n);
     this.promises = this.company.promises(stable);
     this.views = new ViewChanging(
@@ -152,6 +156,7 @@ export class Scene {
         nullDigest,
         viewChangeMs: FIRST_MS,
         viewChangeMaxMs: MAX_MS,
+        isMute,
       },
       { stable: this.company.checkpoint(stable), membership: this.company.membership, view: viewNumber(view) },
       restored,
@@ -159,6 +164,7 @@ export class Scene {
   }
 
   follow(first: ViewChangeStep | undefined): this {
+    if (this.#isMute) return this;
     for (let step = first; step !== undefined; ) {
       this.views.checkInvariants();
       if (step.type === "enter") {
@@ -170,6 +176,10 @@ export class Scene {
     }
     this.views.checkInvariants();
     return this;
+  }
+  unmute(): this {
+    this.#isMute = false;
+    return this.follow(this.views.unmute());
   }
   fail(): this {
     return this.follow(this.views.onFailed());

@@ -98,3 +98,21 @@ describe("views after a restart (protocol rule 8.2)", () => {
     expect(() => restart(company.viewChange(1, 3))).to.throw("view-change.restored-foreign");
   });
 });
+
+describe("a replica that was mute (protocol rule 8.5)", () => {
+  const muted = (): Scene => new Scene({ self: 3, isMute: true });
+
+  it("goes where f+1 others had gone before it could", () => {
+    const scene = muted().others([0], 1).others([1], 2).unmute();
+    expect([scene.steps, scene.views.viewsLeft.joined]).to.deep.equal([["leave for 1"], 1]);
+  });
+
+  it("leaves the view whose primary had asked to be relieved", () => {
+    const scene = muted().handOver(0, 0).unmute();
+    expect([scene.steps, scene.views.viewsLeft["handed-over"]]).to.deep.equal([["leave for 1"], 1]);
+  });
+
+  it("stays where it is when one other has left", () => {
+    expect(muted().others([0], 1).unmute().steps).to.deep.equal([]);
+  });
+});

@@ -77,9 +77,8 @@ export const LOST_DISK_MUTANTS: readonly Mutant[] = [
     file: "packages/replica/src/mute-members.ts",
     edits: [
       {
-        find: "if (before !== undefined && ground.delivered < before.until + WINDOWS_BETWEEN_LOSSES * this.#windowSize)",
-        replace:
-          "if (before !== undefined && ground.delivered < before.until - WINDOWS_BETWEEN_LOSSES * this.#windowSize)",
+        find: "if (seenUntil > 0 && ground.delivered < seenUntil + this.#numbersBetweenLosses) return false;",
+        replace: "",
       },
     ],
     caughtBy: ["packages/replica/test/mute-members.test.ts", LOST_DISK],
