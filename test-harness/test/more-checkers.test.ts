@@ -83,16 +83,8 @@ describe("The checker of time", () => {
 
 describe("The checker of time-outs", () => {
   const operations = [{ client: 0, call: 0, seq: step({ replica: R0, seq: 1 }).seq as never, result: undefined }];
-  interface Change {
-    readonly requests?: number;
-    readonly view?: number;
-    readonly forMs?: number;
-  }
-  /**
-   * Twice: submitted 10 ms after the view was entered, or the last one was executed, and executed `waitedMs` later; `forMs` lie
-   * between. The time-out is 1200 and then `after`.
-   */
-  const run = (waitedMs: number, after: number, change: Change = {}): void => {
+  /** Submitted 10 ms after the view was entered, executed `waitedMs` later; the time-out is 1200 and then `after`. */
+  const run = (waitedMs: number, after: number, change: { requests?: number; view?: number } = {}): void => {
     let nowMs = 0;
     const checker = new TimeOutChecker(300, () => nowMs);
     const at = (timeOutMs: number, view = 1): void =>
@@ -101,24 +93,13 @@ describe("The checker of time-outs", () => {
     nowMs += 10;
     checker.onSubmitted(0, 0);
     nowMs += waitedMs;
-    checker.onExecuted(step({ replica: R0, seq: 1, requests: 1, operations }));
-    at(1200);
-    nowMs += (change.forMs ?? 1202) - waitedMs;
-    checker.onSubmitted(0, 0);
-    nowMs += waitedMs;
-    checker.onExecuted(step({ replica: R0, seq: 2, requests: change.requests ?? 1, operations }));
+    checker.onExecuted(step({ replica: R0, seq: 1, requests: change.requests ?? 1, operations }));
     at(after, change.view);
   };
 
-  it("finds one that stays up although all was executed within half of it, for as long as it is", () => {
+  it("finds one that stays up although a request was executed within half of it", () => {
     violation("time-outs.stay-up", () => run(500, 1200));
     violation(undefined, () => run(500, 600));
-    violation(undefined, () => run(500, 1200, { forMs: 1199 }));
-  });
-
-  it("finds one that comes down before it was what it is for as long", () => {
-    violation("time-outs.down-too-soon", () => run(500, 600, { forMs: 600 }));
-    violation(undefined, () => run(500, 600, { forMs: 700 }));
   });
 
   it("demands nothing of a slow request, of a batch that may hold an older one, and of a view that has failed", () => {

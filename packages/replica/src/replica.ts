@@ -325,7 +325,7 @@ export class Replica {
     const waits = this.#ordering.onExecuted(seq, requests, progress, atMs, out);
     // Null batches say nothing about what a view can do.
     if (requests.length === 0 || decision.certificate.view !== this.#ordering.view) return;
-    this.#viewChanging.onProgress(waits.waitedMs, atMs);
+    this.#viewChanging.onProgress(waits.waitedMs);
     if (waits.isOrderedHere) this.#judgePrimary(decision, waits.served, atMs, out);
   }
 

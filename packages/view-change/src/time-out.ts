@@ -10,14 +10,12 @@ export interface TimeOutOptions {
 
 /**
  * How long to wait for a view to do its work. Doubles with each view that failed, so that it exceeds the delays of the
- * network at some time (OSDI'99 §4.5.2); comes down by halves, each when the work of clients has shown for as long as it is
- * that half of it would have been enough (protocol rule 7.3): a single request in time says little on a slow link.
+ * network at some time (OSDI'99 §4.5.2); comes down by halves, and only when the work of clients shows that half of it
+ * would have been enough (protocol rule 7.3).
  */
 export class TimeOut {
   readonly #options: TimeOutOptions;
   #doublings = 0;
-  /** Since then half of it would have been enough, as far as requests show. */
-  #enoughSinceMs: number | undefined;
 
   /** @throws InvariantViolation for a maximum below the first time-out; genesis is checked before. */
   constructor(options: TimeOutOptions) {
@@ -43,7 +41,6 @@ export class TimeOut {
   onFailed(): boolean {
     const isLonger = this.currentMs < this.#options.viewChangeMaxMs;
     if (isLonger) this.#doublings += 1;
-    this.#enoughSinceMs = undefined;
     return isLonger;
   }
 
@@ -53,15 +50,8 @@ export class TimeOut {
     this.#doublings -= 1;
   }
 
-  /** Requests of clients that had waited for `waitedMs` were executed in this view, at `atMs`. */
-  onProgress(waitedMs: number, atMs: number): void {
-    if (waitedMs > this.currentMs / 2) {
-      this.#enoughSinceMs = undefined;
-      return;
-    }
-    this.#enoughSinceMs ??= atMs;
-    if (this.#doublings === 0 || atMs - this.#enoughSinceMs < this.currentMs) return;
-    this.#doublings -= 1;
-    this.#enoughSinceMs = atMs;
+  /** Requests of clients that had waited for `waitedMs` were executed in this view. */
+  onProgress(waitedMs: number): void {
+    if (this.#doublings > 0 && waitedMs <= this.currentMs / 2) this.#doublings -= 1;
   }
 }

@@ -261,9 +261,9 @@ export class ViewChanging {
     return this.#join() ?? (this.isSettled && this.#relieved === this.#view ? this.#toNext("handed-over") : undefined);
   }
 
-  /** Requests that had waited for `waitedMs` were executed in this view, at `atMs`. */
-  onProgress(waitedMs: number, atMs: number): void {
-    if (this.isSettled) this.#timeOut.onProgress(waitedMs, atMs);
+  /** Requests that had waited for `waitedMs` were executed in this view. */
+  onProgress(waitedMs: number): void {
+    if (this.isSettled) this.#timeOut.onProgress(waitedMs);
   }
 
   /** Says to all what was promised, durably first; from now on nothing below `target` is voted for (rule 7.1). */

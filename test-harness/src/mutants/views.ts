@@ -178,8 +178,8 @@ export const VIEW_MUTANTS: readonly Mutant[] = [
     file: TIME_OUT,
     edits: [
       {
-        find: "this.#doublings -= 1;\n    this.#enoughSinceMs = atMs",
-        replace: "this.#enoughSinceMs = atMs",
+        find: "waitedMs <= this.currentMs / 2) this.#doublings -= 1",
+        replace: "waitedMs <= this.currentMs / 2) return",
       },
     ],
     caughtBy: ["packages/view-change/test/time-out.test.ts"],
