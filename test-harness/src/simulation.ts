@@ -47,6 +47,8 @@ import type { World } from "./world.ts";
 const LIVENESS_MS = 60_000;
 /** The same when a disk was lost: its replica waits for windows full of batches, one after the other. */
 const LIVENESS_AFTER_LOSS_MS = 240_000;
+/** The same when primaries take turns: each faulty one has its turn, and its time-out, again and again (seed 84373200). */
+const LIVENESS_IN_TURNS_MS = 240_000;
 /** Virtual time between two looks at whether all is quiet. */
 const SLICE_MS = 50;
 /** Far more than any run takes: one that gets here goes in circles. */
@@ -311,7 +313,11 @@ export class Simulation {
   /** Liveness: every call settles, and all correct replicas come to stand at one place, within the bound. */
   #untilQuiet(phase: string): void {
     const { clock, marks } = this.#world;
-    const withinMs = marks.count("disk: lost") > 0 ? LIVENESS_AFTER_LOSS_MS : LIVENESS_MS;
+    const withinMs = Math.max(
+      LIVENESS_MS,
+      marks.count("disk: lost") > 0 ? LIVENESS_AFTER_LOSS_MS : 0,
+      this.#options.rotateEveryBatches > 0 && this.#options.byzantine.length > 0 ? LIVENESS_IN_TURNS_MS : 0,
+    );
     const deadlineMs = clock.nowMs + withinMs;
     // All calls have been made by then.
     this.#advance(this.#options.safetyMs * 0.1);
