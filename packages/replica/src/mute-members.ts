@@ -33,8 +33,8 @@ interface Best {
 
 /** What one member asked for. */
 interface Asked {
-  /** The highest number in all that it signed and that is not out of reach. */
-  seenUntil: number;
+  /** The highest number that was granted to it: what was refused is judged anew when it is asked again (seed 986). */
+  grantedUntil: number;
   /** What is done for it here. */
   own: Best | undefined;
   /** What others do for it: they pass on what they grant. Bounded by n. */
@@ -119,13 +119,13 @@ export class MuteMembers {
     const { from, message } = query;
     // It does not know yet what it waits for.
     if (message.until === 0) return true;
-    const asked = this.#asked.get(from) ?? { seenUntil: 0, own: undefined, claims: new Map<ReplicaId, Best>() };
+    const asked = this.#asked.get(from) ?? { grantedUntil: 0, own: undefined, claims: new Map<ReplicaId, Best>() };
     this.#asked.set(from, asked);
-    if (this.#isWithinBounds(message, asked.seenUntil, ground)) asked.own = highest(asked.own, query, query);
-    if (message.until <= ground.certified + ACCEPTED_WINDOWS_MAX * this.#windowSize) {
-      asked.seenUntil = Math.max(asked.seenUntil, message.until);
-      this.#accept(message.until);
+    if (this.#isWithinBounds(message, asked.grantedUntil, ground)) {
+      asked.own = highest(asked.own, query, query);
+      asked.grantedUntil = Math.max(asked.grantedUntil, message.until);
     }
+    if (message.until <= ground.certified + ACCEPTED_WINDOWS_MAX * this.#windowSize) this.#accept(message.until);
     if (peer !== from) {
       asked.claims.set(peer, highest(asked.claims.get(peer), query, query));
       this.#adopt(asked);
@@ -134,8 +134,8 @@ export class MuteMembers {
     return covers(asked.own, message);
   }
 
-  #isWithinBounds(message: QueryStable, seenUntil: number, ground: Ground): boolean {
-    if (seenUntil > 0 && ground.delivered < seenUntil + this.#numbersBetweenLosses) return false;
+  #isWithinBounds(message: QueryStable, grantedUntil: number, ground: Ground): boolean {
+    if (grantedUntil > 0 && ground.delivered < grantedUntil + this.#numbersBetweenLosses) return false;
     return (
       message.until <= ground.certified + NULL_WINDOWS_MAX * this.#windowSize &&
       message.view <= ground.target + VIEWS_AHEAD_MAX
@@ -147,7 +147,7 @@ export class MuteMembers {
     const { until, view } = ranked([...asked.claims.values()], this.#weakQuorum) ?? {};
     if (until === undefined || view === undefined) return;
     asked.own = highest(asked.own, until, view);
-    asked.seenUntil = Math.max(asked.seenUntil, until.message.until);
+    asked.grantedUntil = Math.max(asked.grantedUntil, until.message.until);
     this.#accept(until.message.until);
   }
 

@@ -52,6 +52,14 @@ describe("what is done for mute members (protocol rule 8.5)", () => {
       expect(members.wanted).to.deep.equal(isGranted ? { until, view } : { until: 0, view: 0 });
     });
 
+  it("is done when the ground has come nearer: what was out of bounds once does not count against it (seed 986)", () => {
+    const members = new MuteMembers(L, membership);
+    expect(ask(members, queryOf(3 * L + 1, 2)), "too far").to.equal(false);
+    expect(ask(members, queryOf(2 * L, 5)), "too late a view").to.equal(false);
+    expect(ask(members, queryOf(2 * L, 2)), "more answers lower it").to.equal(true);
+    expect(members.wanted).to.deep.equal({ until: 2 * L, view: 2 });
+  });
+
   it("becomes neither more nor less for one loss", () => {
     const members = new MuteMembers(L, membership);
     ask(members, queryOf(2 * L, 3));

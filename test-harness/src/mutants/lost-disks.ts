@@ -77,7 +77,7 @@ export const LOST_DISK_MUTANTS: readonly Mutant[] = [
     file: "packages/replica/src/mute-members.ts",
     edits: [
       {
-        find: "if (seenUntil > 0 && ground.delivered < seenUntil + this.#numbersBetweenLosses) return false;",
+        find: "if (grantedUntil > 0 && ground.delivered < grantedUntil + this.#numbersBetweenLosses) return false;",
         replace: "",
       },
     ],
