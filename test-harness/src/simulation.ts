@@ -47,7 +47,10 @@ import type { World } from "./world.ts";
 const LIVENESS_MS = 60_000;
 /** The same when a disk was lost: its replica waits for windows full of batches, one after the other. */
 const LIVENESS_AFTER_LOSS_MS = 240_000;
-/** The same when primaries take turns: each faulty one has its turn, and its time-out, again and again (seed 84373200). */
+/**
+ * The same when primaries take turns: each that is faulty, down, or an hour ahead of one that is needed has its turn, and its time-out,
+ * again and again (seeds 84373200, 73040251).
+ */
 const LIVENESS_IN_TURNS_MS = 240_000;
 /** Virtual time between two looks at whether all is quiet. */
 const SLICE_MS = 50;
@@ -316,7 +319,7 @@ export class Simulation {
     const withinMs = Math.max(
       LIVENESS_MS,
       marks.count("disk: lost") > 0 ? LIVENESS_AFTER_LOSS_MS : 0,
-      this.#options.rotateEveryBatches > 0 && this.#options.byzantine.length > 0 ? LIVENESS_IN_TURNS_MS : 0,
+      this.#options.rotateEveryBatches > 0 ? LIVENESS_IN_TURNS_MS : 0,
     );
     const deadlineMs = clock.nowMs + withinMs;
     // All calls have been made by then.
