@@ -46,10 +46,10 @@ export class FaultInjector {
     this.#world.network.heal();
     for (const replica of this.#replicas) {
       replica.resume();
+      // One that a failed flush has stopped looks up from outside; one whose disk is full now may have such a flush under way.
+      if (replica.isDiskFailing || replica.isDiskFull) this.#down(replica);
       replica.isDiskFull = false;
       replica.stallMs = 0;
-      // One that a failed flush has stopped looks up from outside.
-      if (replica.isDiskFailing) this.#down(replica);
       if (replica.host === undefined && !replica.isRefused) this.#up(replica);
     }
   }

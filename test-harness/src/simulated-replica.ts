@@ -20,7 +20,7 @@ import {
   ReplicaHost,
   type ViewTurn,
 } from "@quorate/server/host";
-import type { ReplicaStore } from "@quorate/storage";
+import { type ReplicaStore, StorageError } from "@quorate/storage";
 import type { MemoryStore } from "@quorate/storage/memory";
 import { Guise, type Outgoing } from "./byzantine/guise.ts";
 import type { ByzantineBehaviour } from "./byzantine.ts";
@@ -261,6 +261,9 @@ export class SimulatedReplica {
     this.#tell((checker) => checker.onDiskLost?.(this.id));
   }
 
+  get isDiskFull(): boolean {
+    return this.#disk.isFull;
+  }
   /** No write succeeds while it is full. */
   set isDiskFull(isFull: boolean) {
     this.#disk.isFull = isFull;
@@ -473,7 +476,9 @@ export class SimulatedReplica {
   }
 
   #onFatal(error: Error): void {
-    if (!this.#isFlushDoomed && !this.#disk.isFull && this.isCorrect) {
+    // A flush that began while the disk was full may end when it is full no more (seed 200915).
+    const isDiskFailure = error instanceof StorageError && error.code === "storage.flush-failed";
+    if (!isDiskFailure && !this.#isFlushDoomed && !this.#disk.isFull && this.isCorrect) {
       this.#fatal = error;
       return this.#world.fail(error);
     }
