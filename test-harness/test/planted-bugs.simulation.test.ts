@@ -47,7 +47,7 @@ describe("A planted bug is found:", () => {
   });
 
   it("a replica that speaks before its writes are durable", () => {
-    expectFound(/promises\.equivocation|agreement\.|watermarks\.lost/, POWER_CUTS, {
+    expectFound(/promises\.equivocation|agreement\.|watermarks\.lost|replica\.own-commit-forgotten/, POWER_CUTS, {
       store: (store, later) => ({
         ...portsOf(store),
         flushLog: (done) => {
