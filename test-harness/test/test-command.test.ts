@@ -5,6 +5,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   rmSync,
@@ -226,7 +227,45 @@ describe("The lock file", () => {
   it("names no registry", () => {
     expect(readFileSync(join(root, "package-lock.json"), "utf8")).to.not.match(/"resolved": "https?:/);
   });
+
+  const locked = packagesOfLockFile();
+  for (const folder of ["", ...workspaceFolders()])
+    it(`holds what ${folder === "" ? "the workspace" : folder} asks for`, () => {
+      const manifest = dependenciesOf(JSON.parse(readFileSync(join(root, folder, "package.json"), "utf8")));
+
+      expect(dependenciesOf(locked[folder] ?? {})).to.deep.equal(manifest);
+      for (const name of Object.keys(manifest))
+        expect(
+          locked[`${folder}/node_modules/${name}`] ?? locked[`node_modules/${name}`],
+          `${name} in package-lock.json`,
+        ).to.not.equal(undefined);
+    });
 });
+
+type Dependencies = Readonly<Record<string, string>>;
+type Manifest = {
+  readonly dependencies?: Dependencies;
+  readonly devDependencies?: Dependencies;
+  readonly optionalDependencies?: Dependencies;
+};
+
+function packagesOfLockFile(): Readonly<Record<string, Manifest>> {
+  return JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")).packages;
+}
+
+function workspaceFolders(): readonly string[] {
+  return [
+    ...readdirSync(join(root, "packages"))
+      .map((name) => `packages/${name}`)
+      .filter((folder) => existsSync(join(root, folder, "package.json"))),
+    "test-harness",
+    "benchmarks",
+  ];
+}
+
+function dependenciesOf({ dependencies, devDependencies, optionalDependencies }: Manifest): Dependencies {
+  return { ...dependencies, ...devDependencies, ...optionalDependencies };
+}
 
 /** A test source, which says that the test exists, and what the compiler would have made of it. */
 function plantTest(folder: string, name: string, source: string): void {
