@@ -13,7 +13,8 @@ type Waiting = { readonly effect: Exclude<Effect, { type: "persist" }>; readonly
 
 /**
  * Write, flush, then speak (protocol rule 8.1): keeps every effect that stands behind a write until that write is
- * durable, in order. Timers, evidence and rejections say nothing to others and pass at once. The writes of many steps
+ * durable, in order. Timers, evidence and rejections say nothing to others and pass at once; so does a client's request that
+ * is passed on: it is the client's word, not this replica's, and clients who send again must not fill the gate. The writes of many steps
  * share one flush, and steps go on while it runs.
  */
 export class OutputGate {
@@ -67,6 +68,8 @@ function bypasses(effect: Effect): boolean {
     case "rejected":
     case "refuse":
       return true;
+    case "send":
+      return effect.frame.type === "request";
     default:
       return false;
   }

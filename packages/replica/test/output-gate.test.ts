@@ -45,6 +45,18 @@ describe("OutputGate (protocol rule 8.1)", () => {
     expect(gate.push([write(1), speak(1), ...free]).effects).to.deep.equal(free);
   });
 
+  it("a request that is passed on waits for nothing, for it is its client's word", () => {
+    const gate = new OutputGate();
+    const passedOn: Effect = {
+      type: "send",
+      to: replicaId(2),
+      frame: { type: "request", request: requestOf("a").request },
+    };
+
+    expect(gate.push([write(1), speak(1), passedOn]).effects).to.deep.equal([passedOn]);
+    expect(gate.waitingCount).to.equal(1);
+  });
+
   const batch = composer.compose(timestampMs(1), [requestOf("a")]);
   const frame = { type: "batch-body", batch: batch.batch } as const;
   const stable = { epoch, seq: seqOf(0), stateRoot: digestOf("x"), signatures: [] };
