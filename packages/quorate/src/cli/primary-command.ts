@@ -108,8 +108,8 @@ async function nextPrimary(
 ): Promise<{ readonly view: number; readonly primary: number }> {
   const deadline = performance.now() + waitMs;
   do {
-    const seen = await Promise.all(rows.map(({ admin }) => fetchStatus(admin)));
-    const next = seen.flatMap((status) => status ?? []).find(({ view }) => view > old);
+    const seen = await Promise.all(rows.map(fetchStatus));
+    const next = seen.flatMap(({ status }) => status ?? []).find(({ view }) => view > old);
     if (next !== undefined) return next;
     await sleep(POLL_MS);
   } while (performance.now() < deadline);

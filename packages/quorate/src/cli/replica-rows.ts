@@ -12,6 +12,8 @@ export interface ReplicaRow {
   readonly admin: string;
   /** Undefined when it does not answer. */
   readonly status: ProcessStatus | undefined;
+  /** Who answers in its place, when two replicas were given one admin address. */
+  readonly answeredBy: number | undefined;
 }
 
 export interface ReplicaRows {
@@ -23,6 +25,7 @@ export interface ReplicaRows {
 }
 
 const STATUS_TIMEOUT_MS = 3_000;
+const SILENT = { status: undefined, answeredBy: undefined } as const;
 
 /**
  * Asks all replicas of a local cluster, or the one of a data folder, where they stand.
@@ -41,18 +44,25 @@ export async function readReplicaRows(data: string): Promise<ReplicaRows> {
     folders.map(async ({ self, config }) => ({
       replica: self.id,
       admin: config.admin,
-      status: await fetchStatus(config.admin),
+      ...(await fetchStatus({ replica: self.id, admin: config.admin })),
     })),
   );
   return { rows, quorum, isSingle };
 }
 
-/** What the replica at this admin address says of itself; undefined when it does not answer. */
-export async function fetchStatus(admin: string): Promise<ProcessStatus | undefined> {
+/** What this replica says of itself; what another one says at its address is not taken for it. */
+export async function fetchStatus({
+  replica,
+  admin,
+}: Pick<ReplicaRow, "replica" | "admin">): Promise<Pick<ReplicaRow, "status" | "answeredBy">> {
   try {
     const response = await fetch(`http://${admin}/status`, { signal: AbortSignal.timeout(STATUS_TIMEOUT_MS) });
-    return response.ok ? ((await response.json()) as ProcessStatus) : undefined;
+    if (!response.ok) return SILENT;
+    const status = (await response.json()) as ProcessStatus;
+    return status.replica === replica
+      ? { status, answeredBy: undefined }
+      : { status: undefined, answeredBy: status.replica };
   } catch {
-    return undefined;
+    return SILENT;
   }
 }

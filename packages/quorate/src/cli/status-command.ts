@@ -19,7 +19,8 @@ export function addStatusCommand(program: Command): void {
     )
     .action(async ({ data, json }: { data: string; json?: true }) => {
       const { rows, quorum } = await readReplicaRows(data);
-      if (json === true) printJson(rows.map(({ replica, status }) => status ?? { replica, role: "down" }));
+      if (json === true)
+        printJson(rows.map(({ replica, status, answeredBy }) => status ?? { replica, role: "down", answeredBy }));
       else printTable(HEAD, rows.map(cellsOf));
       const up = rows.filter(({ status }) => status !== undefined).length;
       process.exitCode = up === rows.length ? EXIT.ok : up >= quorum ? EXIT.degraded : EXIT.noResult;
@@ -39,8 +40,11 @@ const HEAD = [
   "UPTIME",
 ] as const;
 
-function cellsOf({ replica, status }: ReplicaRow): string[] {
-  if (status === undefined) return [`${replica}`, "-", "down", ...HEAD.slice(3).map(() => "-")];
+function cellsOf({ replica, status, admin, answeredBy }: ReplicaRow): string[] {
+  if (status === undefined) {
+    const why = answeredBy === undefined ? "" : ` (replica ${answeredBy} answers at ${admin})`;
+    return [`${replica}`, "-", `down${why}`, ...HEAD.slice(3).map(() => "-")];
+  }
   const connected = status.peers.filter(({ isConnected }) => isConnected).length;
   return [
     `${replica}`,
