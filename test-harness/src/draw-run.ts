@@ -28,19 +28,43 @@ export interface Drawing extends Part {
 export function drawRun({ run: given, fromMs, toMs, isComplete = false }: DrawOptions): Drawing {
   const options = given ?? EXAMPLE_RUN;
   const run = new SpaceTime();
-  let title = given === undefined ? "A request in three phases, and a view change" : `seed ${given.seed}`;
-  try {
-    new Simulation(options, {}, run).run();
-  } catch (failure) {
-    if (!(failure instanceof SimulationFailure)) throw failure;
-    title += ", which failed";
-  }
+  const failure = failureOf(options, run);
   const clients = Array.from({ length: options.clients }, (_, i) => `c${i}`);
-  const twins = options.byzantine.flatMap(({ replica, behaviour }) => (isTwin(behaviour) ? [replica] : []));
   const replicas = Array.from({ length: options.replicas }, (_, i) =>
-    twins.includes(i) ? [`r${i}`, `r${i}'`] : `r${i}`,
+    isTwinIn(options, i) ? [`r${i}`, `r${i}'`] : `r${i}`,
   );
   const part = partOf(run, { fromMs, toMs });
-  const ends = [...clients, ...replicas.flat()];
-  return { ...part, svg: spaceTimeSvg(run, { title, ends, ...part, isComplete }) };
+  const svg = spaceTimeSvg(run, {
+    title: given === undefined ? "A request in three phases, and a view change" : titleOf(given, failure),
+    ends: [...clients, ...replicas.flat()],
+    notes: notesOf(options),
+    failedMs: failure?.atMs,
+    ...part,
+    isComplete,
+  });
+  return { ...part, svg };
+}
+
+function failureOf(options: SimulationOptions, run: SpaceTime): SimulationFailure | undefined {
+  try {
+    new Simulation(options, {}, run).run();
+    return undefined;
+  } catch (failure) {
+    if (!(failure instanceof SimulationFailure)) throw failure;
+    return failure;
+  }
+}
+
+function titleOf({ seed }: SimulationOptions, failure: SimulationFailure | undefined): string {
+  if (failure === undefined) return `seed ${seed}: the run passes`;
+  return `seed ${seed}: the run fails at ${failure.atMs.toFixed(2)} ms: ${failure.reason}`;
+}
+
+function isTwinIn({ byzantine }: SimulationOptions, id: number): boolean {
+  return byzantine.some(({ replica, behaviour }) => replica === id && isTwin(behaviour));
+}
+
+/** How each Byzantine replica lies. */
+function notesOf({ byzantine }: SimulationOptions): ReadonlyMap<string, string> {
+  return new Map(byzantine.map(({ replica, behaviour }) => [`r${replica}`, `Byzantine: ${behaviour}`]));
 }

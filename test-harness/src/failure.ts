@@ -19,6 +19,10 @@ export interface FailureSite {
 export class SimulationFailure extends Error {
   readonly seed: number;
   readonly options: SimulationOptions;
+  /** In virtual milliseconds. */
+  readonly atMs: number;
+  /** What did not hold, in one line. */
+  readonly reason: string;
   /** See `FailureSite`. */
   readonly replicaTrace: FailureSite["replicaTrace"];
 
@@ -41,6 +45,8 @@ export class SimulationFailure extends Error {
     this.name = "SimulationFailure";
     this.seed = options.seed;
     this.options = options;
+    this.atMs = atMs;
+    this.reason = (cause instanceof Error ? cause.message : String(cause)).split("\n")[0] ?? "";
     this.replicaTrace = replicaTrace;
   }
 }

@@ -1,7 +1,9 @@
+import { type CutDirection, cutLabels } from "./cut-labels.ts";
 import type { DiskDamage } from "./disk/disk-damage.ts";
 import { isLinked, type LinkShape } from "./link-shape.ts";
 import type { Fault, Victim } from "./options.ts";
 import type { SimulatedReplica } from "./simulated-replica.ts";
+import type { Span, SpanKind } from "./space-time.ts";
 import type { World } from "./world.ts";
 
 /** How long a client takes to notice that a link broke. */
@@ -44,6 +46,7 @@ export class FaultInjector {
     this.#world.note("faults end");
     this.#markLaggards();
     this.#world.network.heal();
+    for (const kind of ["cut", "disk"] as const) this.#world.spaceTime?.ended(kind, this.#world.clock.nowMs);
     for (const replica of this.#replicas) {
       replica.resume();
       // One that a failed flush has stopped looks up from outside; one whose disk is full now may have such a flush under way.
@@ -75,6 +78,7 @@ export class FaultInjector {
       case "cut":
         return this.#isolate(this.#idOf(fault.replica), fault.direction, fault.forMs);
       case "lossy":
+        this.#draw(`r${fault.replica}`, "cut", `loses ${Math.round(fault.loss * 100)} % of what is sent to it`);
         return this.#world.network.lose(`r${fault.replica}`, fault.loss);
       case "cut-edge":
         this.#world.marks.add("cut: one edge");
@@ -155,10 +159,14 @@ export class FaultInjector {
     const { clock } = this.#world;
     this.#world.note(`${replica.end} disk full`);
     replica.isDiskFull = true;
+    const drawnAs = this.#draw(replica.end, "disk", "disk full");
     const untilMs = clock.nowMs + forMs;
     const watch = (): void => {
       if (this.#isOver) return;
-      if (clock.nowMs >= untilMs) replica.isDiskFull = false;
+      if (clock.nowMs >= untilMs) {
+        replica.isDiskFull = false;
+        if (drawnAs !== undefined) drawnAs.toMs ??= clock.nowMs;
+      }
       if (replica.isDiskFailing) this.#crash([id], 1);
       if (clock.nowMs < untilMs || replica.isDiskFailing) clock.after(downMs, watch);
     };
@@ -170,8 +178,10 @@ export class FaultInjector {
     if (replica === undefined) return;
     this.#world.note(`${replica.end} flushes take ${flushMs} ms more`);
     replica.stallMs = flushMs;
+    const drawnAs = this.#draw(replica.end, "disk", `flushes take ${Math.round(flushMs)} ms more`);
     this.#world.clock.after(forMs, () => {
       replica.stallMs = 0;
+      if (drawnAs !== undefined) drawnAs.toMs ??= this.#world.clock.nowMs;
     });
   }
 
@@ -196,7 +206,7 @@ export class FaultInjector {
     const directions = this.#ends
       .filter((other) => other !== end)
       .flatMap((other) => {
-        const cuts: (readonly [string, string])[] = [];
+        const cuts: CutDirection[] = [];
         if (direction !== "out") cuts.push([other, end]);
         if (direction !== "in") cuts.push([end, other]);
         return cuts;
@@ -240,11 +250,17 @@ export class FaultInjector {
     return this.#replicas.map(({ end }) => end);
   }
 
-  #cut(directions: readonly (readonly [from: string, to: string])[], forMs: number): void {
+  #cut(directions: readonly CutDirection[], forMs: number): void {
     const { network, clock } = this.#world;
     for (const [from, to] of directions) network.block(from, to);
+    const drawnAs = [...cutLabels(directions)].map(([end, label]) => this.#draw(end, "cut", label));
     clock.after(forMs, () => {
       for (const [from, to] of directions) network.unblock(from, to);
+      for (const span of drawnAs) if (span !== undefined) span.toMs ??= clock.nowMs;
     });
+  }
+
+  #draw(end: string, kind: SpanKind, label: string): Span | undefined {
+    return this.#world.spaceTime?.began(end, kind, label, this.#world.clock.nowMs);
   }
 }

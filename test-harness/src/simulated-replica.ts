@@ -37,7 +37,7 @@ import { Pause } from "./pause.ts";
 import type { Plant } from "./plant.ts";
 import type { Prng } from "./prng.ts";
 import { type ExecutedOperation, recordingService } from "./recording-service.ts";
-import type { Moment } from "./space-time.ts";
+import type { Moment, SpanKind } from "./space-time.ts";
 import type { TwinPlace } from "./twins.ts";
 import { ViewMarks } from "./view-marks.ts";
 import type { Scheduled } from "./virtual-clock.ts";
@@ -136,11 +136,13 @@ export class SimulatedReplica {
   /** Stops its process (SIGSTOP): nothing happens to it until it goes on, then all at once. */
   pause(): void {
     this.#world.note(`${this.end} paused`);
+    if (!this.#pause.isPaused) this.#drawBegin("paused", "paused");
     this.#pause.pause();
   }
   resume(): void {
     if (!this.#pause.isPaused) return;
     this.#world.note(`${this.end} goes on`);
+    this.#drawEnd("paused");
     this.#pause.resume();
   }
 
@@ -155,6 +157,8 @@ export class SimulatedReplica {
     this.#tell((checker) => checker.onRecovered?.(this.id, host.status));
     if (host.status.executed > 0) this.#world.marks.add("replica: recovered with state");
     this.#draw("up", "up");
+    this.#drawEnd("down");
+    if (host.status.mute !== undefined) this.#drawBegin("mute", "mute: does not vote");
     host.start();
     this.#check("start");
   }
@@ -225,6 +229,8 @@ export class SimulatedReplica {
     this.#disk.crash();
     this.#world.note(`${this.end} down`);
     this.#draw("down", "down");
+    for (const kind of ["paused", "mute", "down"] as const) this.#drawEnd(kind);
+    this.#drawBegin("down", "down");
   }
 
   /** Its operator wants another primary. */
@@ -253,6 +259,7 @@ export class SimulatedReplica {
   /** What the disk of a replica that is down held is gone; it comes back with another one, which says so. */
   loseDisk(): void {
     this.#world.note(`${this.end} lost its disk`);
+    this.#draw("disk", "disk lost");
     const words = Array.from({ length: 8 }, () => this.#losses.uint32().toString(16).padStart(8, "0"));
     const { prng, plant } = this.#options;
     const nonce = plant.forgetsLosses === true ? undefined : digest(words.join(""));
@@ -278,6 +285,7 @@ export class SimulatedReplica {
   damageDisk(damage: DiskDamage, other: SimulatedReplica): void {
     if (!(this.#disk instanceof FileDisk && other.#disk instanceof FileDisk)) return;
     this.#world.note(`${this.end} disk damaged: ${damage}`);
+    this.#draw("disk", `disk damaged: ${damage}`);
     this.#disk.damage(damage, other.#disk);
   }
 
@@ -448,6 +456,7 @@ export class SimulatedReplica {
         if (mute !== undefined) return;
         marks.add("mute: voted again");
         note(`${this.end} votes again`);
+        this.#drawEnd("mute");
       },
       onRejection: (rejection: IngressRejection) => marks.add(`rejected: ${rejection.code}`),
       onFatal: (error) => this.#onFatal(error),
@@ -500,6 +509,12 @@ export class SimulatedReplica {
   #draw(kind: Moment["kind"], label: string): void {
     const { spaceTime, clock } = this.#world;
     spaceTime?.happened({ end: this.end, atMs: clock.nowMs, kind, label });
+  }
+  #drawBegin(kind: SpanKind, label: string): void {
+    this.#world.spaceTime?.began(this.end, kind, label, this.#world.clock.nowMs);
+  }
+  #drawEnd(kind: SpanKind): void {
+    this.#world.spaceTime?.ended(kind, this.#world.clock.nowMs, this.end);
   }
 
   #check(cause: string): void {
