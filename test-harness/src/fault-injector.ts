@@ -85,6 +85,8 @@ export class FaultInjector {
         return this.#cut([[`r${fault.from}`, `r${fault.to}`]], fault.forMs);
       case "partition":
         return this.#partition(fault.groups, fault.forMs);
+      case "cut-client":
+        return this.#cutClient(fault);
       case "links":
         return this.#leaveLinks(fault.shape, fault.order, fault.forMs);
       case "isolate-primaries":
@@ -226,6 +228,18 @@ export class FaultInjector {
       this.#ends.filter((to) => to !== from && !isTogether(from, to)).map((to) => [from, to] as const),
     );
     this.#cut(directions, forMs);
+  }
+
+  #cutClient({ client, replicas, of, direction, forMs }: Extract<Fault, { type: "cut-client" }>): void {
+    const end = `c${client}`;
+    this.#world.marks.add(`client cut: ${of === "partition" ? "in a half of a partition" : `off ${of}`}`);
+    this.#world.marks.add(`client cut: ${direction}`);
+    this.#world.note(`${end} cut ${direction} of ${replicas.join()}`);
+    const cuts = replicas.flatMap((id): CutDirection[] => [
+      ...(direction === "out" ? [] : ([[`r${id}`, end]] as const)),
+      ...(direction === "in" ? [] : ([[end, `r${id}`]] as const)),
+    ]);
+    this.#cut(cuts, forMs);
   }
 
   #leaveLinks(shape: LinkShape, order: readonly number[], forMs: number): void {

@@ -30,6 +30,18 @@ export type Fault = { readonly atMs: number } & (
   | { readonly type: "cut-edge"; readonly from: number; readonly to: number; readonly forMs: number }
   /** Who is not in one group hears nothing of the others in it. */
   | { readonly type: "partition"; readonly groups: readonly (readonly number[])[]; readonly forMs: number }
+  /**
+   * A client is cut off from these replicas: `in`, it hears nothing of them, `out`, they hear nothing of it. `of` says how they were chosen,
+   * for the marks.
+   */
+  | {
+      readonly type: "cut-client";
+      readonly client: number;
+      readonly replicas: readonly number[];
+      readonly of: "f" | "f+1" | "2f" | "all" | "partition";
+      readonly direction: "in" | "out" | "both";
+      readonly forMs: number;
+    }
   /** Only some links are left among the replicas, which stand in this order. */
   | { readonly type: "links"; readonly shape: LinkShape; readonly order: readonly number[]; readonly forMs: number }
   /** The primary is cut off, then the next one, and so on. */

@@ -114,6 +114,7 @@ function idsOf({ faults, byzantine, clocks }: SimulationOptions): readonly numbe
 function victimsOf(fault: Fault): readonly Victim[] {
   switch (fault.type) {
     case "crash":
+    case "cut-client":
       return fault.replicas;
     case "partition":
       return fault.groups.flat();

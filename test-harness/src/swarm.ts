@@ -5,6 +5,7 @@ import { Prng } from "./prng.ts";
 import { FULL_DRAW, type SeedDraw } from "./seed-draw.ts";
 import { byzantineFor, faultsOfByzantine, replicasFor } from "./swarm-byzantine.ts";
 import { calmed, needsCalm } from "./swarm-calm.ts";
+import { clientCutsFor } from "./swarm-clients.ts";
 import { clocksFor } from "./swarm-clocks.ts";
 import { diskFaultsFor, storeFor } from "./swarm-disks.ts";
 import { faultsFor, lostDisks } from "./swarm-faults.ts";
@@ -49,10 +50,12 @@ export function optionsForSeed(seed: number, draw: SeedDraw = FULL_DRAW): Simula
   const clocks = clocksFor(prng.fork("clocks"), replicas, byzantine);
   const faults = faultsFor(prng.fork("faults"), replicas, safetyMs);
   const losses = lostDisks(prng.fork("lost disks"), replicas, safetyMs, byzantine, faultsOfDisks);
+  const clients = prng.integer(1, 6);
+  const clientCuts = clientCutsFor(prng.fork("client cuts"), { replicas, clients, safetyMs }, faults);
   const options: SimulationOptions = {
     seed,
     replicas,
-    clients: prng.integer(1, 6),
+    clients,
     faultyClients: prng.pick([0, 0, 1, 2]),
     operations: prng.integer(15, 30),
     scheme,
@@ -74,27 +77,38 @@ export function optionsForSeed(seed: number, draw: SeedDraw = FULL_DRAW): Simula
     clocks,
     resendAfterMs: prng.pick([60, 150, 400]),
     impatience: prng.pick([0, 0.05, 0.2]),
-    network: {
-      lossMax: prng.pick([0.02, 0.1, 0.2, 0.3]),
-      duplicate: prng.pick([0, 0.02, 0.1]),
-      straggle: prng.pick([0.01, 0.05, 0.2]),
-      straggleMs: prng.pick([20, 100, 400]),
-      delayMs: prng.pick([
-        [0.2, 1],
-        [1, 10],
-        [2, 40],
-      ]),
-      jitterMs: prng.pick([1, 5, 20]),
-    },
+    network: networkRates(prng),
     disk: diskRates(prng, store),
     safetyMs,
     ...(draw.isSwarm ? {} : { ...MIDDLE_RATES, disk: { store, ...MIDDLE_RATES.disk } }),
-    faults: inOrder(faults, faultsOfDisks, losses, partitions, faultsOfByzantine(byzantine, replicas, safetyMs)),
+    faults: inOrder(
+      faults,
+      faultsOfDisks,
+      losses,
+      partitions,
+      clientCuts,
+      faultsOfByzantine(byzantine, replicas, safetyMs),
+    ),
     byzantine,
   };
   if (draw.isSwarm && needsCalm(liars)) return calmed(options, faults[0]);
   // As a client of production: later, and backups would hear of no request that a slow primary answers.
   return { ...options, resendAfterMs: Math.min(options.resendAfterMs, decideResendAfterMs(options)) };
+}
+
+function networkRates(prng: Prng): SimulationOptions["network"] {
+  return {
+    lossMax: prng.pick([0.02, 0.1, 0.2, 0.3]),
+    duplicate: prng.pick([0, 0.02, 0.1]),
+    straggle: prng.pick([0.01, 0.05, 0.2]),
+    straggleMs: prng.pick([20, 100, 400]),
+    delayMs: prng.pick([
+      [0.2, 1],
+      [1, 10],
+      [2, 40],
+    ]),
+    jitterMs: prng.pick([1, 5, 20]),
+  };
 }
 
 function diskRates(prng: Prng, store: SimulationOptions["disk"]["store"]): SimulationOptions["disk"] {

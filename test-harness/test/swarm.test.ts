@@ -33,6 +33,31 @@ describe("The faults that 200 seeds draw", () => {
     expect(new Set(shapes)).to.deep.equal(new Set(["ring", "bridge", "one-way"]));
   });
 
+  it("cut clients off f, f+1, 2f and all replicas in each direction, and put them into halves of partitions", () => {
+    const cuts = faultsOf("cut-client");
+    const f = (replicas: number): number => Math.floor((replicas - 1) / 3);
+
+    expect(new Set(cuts.map(({ of, direction }) => `${of} ${direction}`))).to.deep.equal(
+      new Set([
+        "partition both",
+        ...["f", "f+1", "2f", "all"].flatMap((of) => [`${of} in`, `${of} out`, `${of} both`]),
+      ]),
+    );
+    for (const { seed, replicas, clients, faults } of DRAWN)
+      for (const fault of faults) {
+        if (fault.type !== "cut-client") continue;
+        const sizes = { f: f(replicas), "f+1": f(replicas) + 1, "2f": 2 * f(replicas), all: replicas, partition: 0 };
+        expect(fault.client, `seed ${seed}`).to.be.below(clients);
+        expect(fault.replicas.every((id) => id < replicas)).to.equal(true);
+        if (fault.of !== "partition") expect(new Set(fault.replicas).size, `seed ${seed}`).to.equal(sizes[fault.of]);
+        else {
+          const halves = faults.flatMap((other) => (other.type === "partition" ? other.groups : []));
+          const heard = Array.from({ length: replicas }, (_, id) => id).filter((id) => !fault.replicas.includes(id));
+          expect(halves.map((half) => half.join())).to.include(heard.join());
+        }
+      }
+  });
+
   it("never make more than f replicas faulty, nor damage a disk that has no files", () => {
     for (const { seed, replicas, byzantine, faults, disk } of DRAWN) {
       const damaged = faults.filter(({ type }) => type === "disk-damage").length;
