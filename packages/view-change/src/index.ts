@@ -6,4 +6,6 @@
 export * from "./leave-cause.ts";
 export * from "./primary-judge.ts";
 export * from "./time-out.ts";
+export * from "./view-change-step.ts";
 export * from "./view-changing.ts";
+export * from "./view-changing-options.ts";

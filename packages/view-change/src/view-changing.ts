@@ -1,7 +1,5 @@
 import {
   type Base,
-  type CheckpointCertificate,
-  type Digest,
   type Envelope,
   type Fill,
   type HandOver,
@@ -12,9 +10,6 @@ import {
   type NewView,
   newViewFault,
   type Outbox,
-  type PrePrepare,
-  type PreparedCertificate,
-  type PreparedClaim,
   primaryOf,
   quorumSize,
   type ReplicaFrame,
@@ -25,47 +20,21 @@ import {
   type VerifiedNewView,
   type VerifiedViewChange,
   type ViewChange,
-  type ViewChangeComposer,
   type ViewNumber,
   viewChangeFault,
   viewNumber,
-  weakQuorumSize,
 } from "@quorate/protocol";
 import { composeNewView } from "./compose-new-view.ts";
+import { composeViewChange } from "./compose-view-change.ts";
+import { Convictions } from "./convictions.ts";
+import { HeldNewViews } from "./held-new-views.ts";
 import type { LeaveCause, Verdict } from "./leave-cause.ts";
-import { TimeOut, type TimeOutOptions } from "./time-out.ts";
-
-export interface ViewChangingOptions extends TimeOutOptions {
-  readonly composer: ViewChangeComposer;
-  /** L of genesis. */
-  readonly windowSize: number;
-  /** The digest of the null batch. */
-  readonly nullDigest: Digest;
-  /** Nothing that this replica asks to leave is left, until `unmute`: no view has failed for it (protocol rule 8.5). */
-  readonly isMute?: boolean;
-}
-
-/** What the log held of views; see `ViewChanging` and protocol rule 8.2. */
-export interface RestoredViews {
-  /** The last own VIEW-CHANGE, for resending it as it was. */
-  readonly viewChange: VerifiedViewChange | undefined;
-  /** The NEW-VIEW of the view entered last; undefined in view 0. */
-  readonly newView: VerifiedNewView | undefined;
-}
-
-/** What the replica has promised so far, for a VIEW-CHANGE. */
-export interface Promises {
-  readonly stable: CheckpointCertificate;
-  /** Of the highest view for each number above `stable`, ascending by number. */
-  readonly prepared: readonly PreparedCertificate[];
-}
-
-/** What a message or a time-out of this sub-protocol leads to; the replica does it. */
-export type ViewChangeStep =
-  /** Leave the view: stop ordering, then call `leave` with this target and what was promised. */
-  | { readonly type: "leave"; readonly target: ViewNumber; readonly cause: LeaveCause }
-  /** The view is entered: order in it, starting with its proposals. */
-  | { readonly type: "enter"; readonly newView: VerifiedNewView };
+import { NewViewTimer } from "./new-view-timer.ts";
+import { TimeOut } from "./time-out.ts";
+import { ViewChangeSet } from "./view-change-set.ts";
+import type { LeaveStep, ViewChangeStep } from "./view-change-step.ts";
+import type { Promises, RestoredViews, ViewChangingOptions } from "./view-changing-options.ts";
+import { ViewsLeft } from "./views-left.ts";
 
 /**
  * The view that a replica is in, and its way to the next one (OSDI'99 §4.4). It never orders: it says when to stop and
@@ -79,44 +48,32 @@ export class ViewChanging {
   #view: ViewNumber;
   /** The view moved to; equal to `#view` while it orders. */
   #target: ViewNumber;
-  /** Of each member the newest; the own one included. Bounded by n. */
-  readonly #newest = new Map<ReplicaId, VerifiedViewChange>();
+  readonly #viewChanges: ViewChangeSet;
   #own: VerifiedViewChange | undefined;
-  /** Of the view entered last, for those who missed it. */
-  #newView: VerifiedNewView | undefined;
-  /** A valid NEW-VIEW that starts above the own stable checkpoint; the one of the highest view. */
-  #waiting: VerifiedNewView | undefined;
+  readonly #newViews: HeldNewViews;
   /** The last view that its own primary asked to be relieved of. */
   #relieved: ViewNumber | undefined;
-  /** Those whose contradiction about a view is on record: the view. */
-  readonly #convicted = new Map<ReplicaId, ViewNumber>();
+  readonly #convictions = new Convictions();
   /** h: no view is entered that starts above it. */
   #stable: SequenceNumber;
-  #token = 0;
-  #isTimerRunning = false;
+  readonly #timer = new NewViewTimer();
   #isMute: boolean;
   /** The own request to be relieved of a view, for those who missed it. */
   #handOver: VerifiedEnvelope<HandOver> | undefined;
   /** Left because others had, as a failure that lengthened the time-out or not: it may turn out that it was none. */
   #joinedFrom: { readonly view: ViewNumber; readonly wasCounted: boolean } | undefined;
   #excused: ViewNumber | undefined;
-  readonly #left: Record<LeaveCause, number> = {
-    failed: 0,
-    joined: 0,
-    slow: 0,
-    unfair: 0,
-    "handed-over": 0,
-    rotated: 0,
-  };
+  readonly #left = new ViewsLeft();
 
   constructor(options: ViewChangingOptions, base: Base, restored?: RestoredViews) {
     this.#options = options;
     this.#membership = base.membership;
+    this.#viewChanges = new ViewChangeSet(base.membership);
     this.#stable = base.stable.seq;
     this.#timeOut = new TimeOut(options);
     this.#isMute = options.isMute === true;
-    this.#newView = restored?.newView;
-    this.#view = this.#newView?.newView.envelope.message.view ?? viewNumber(0);
+    this.#newViews = new HeldNewViews(restored?.newView);
+    this.#view = restored?.newView?.newView.envelope.message.view ?? viewNumber(0);
     invariant(this.#view === base.view, "view-change.base-of-another-view", { view: this.#view, base: base.view });
     this.#target = this.#view;
     this.#own = restored?.viewChange;
@@ -125,7 +82,7 @@ export class ViewChanging {
     invariant(from === options.composer.self, "view-change.restored-foreign", { from });
     if (message.view <= this.#view) return;
     this.#target = message.view;
-    this.#newest.set(from, this.#own);
+    this.#viewChanges.add(this.#own);
   }
 
   /** The view entered last. */
@@ -149,49 +106,43 @@ export class ViewChanging {
   }
   /** How many views were left since the start, and why. */
   get viewsLeft(): Readonly<Record<LeaveCause, number>> {
-    return { ...this.#left };
+    return this.#left.counts;
   }
   get fills(): readonly Fill[] {
-    const members = this.#membership.members.length;
-    return [
-      { of: "VIEW-CHANGEs", size: this.#newest.size, max: members },
-      { of: "convictions in view changes", size: this.#convicted.size, max: members },
-    ];
+    return [this.#viewChanges.fill, this.#convictions.fill(this.#membership.members.length)];
   }
   /** Whose VIEW-CHANGE for the target is held, ascending; empty while it orders. */
   get viewChangesOf(): ReplicaId[] {
     if (this.isSettled) return [];
-    return this.#forTarget().map(({ viewChange }) => viewChange.envelope.from);
-  }
-  /** The start of a NEW-VIEW that cannot be entered before the own stable checkpoint is there. */
-  get awaitedStable(): CheckpointCertificate | undefined {
-    return this.#waiting?.newView.checkpoint;
+    return this.#viewChanges.of(this.#target).map(({ viewChange }) => viewChange.envelope.from);
   }
   /** What must be in the log for as long as it stands: the own VIEW-CHANGE while it moves, and the entered NEW-VIEW. */
   get standing(): {
     readonly viewChange: VerifiedViewChange | undefined;
     readonly newView: VerifiedNewView | undefined;
   } {
-    return { viewChange: this.isSettled ? undefined : this.#own, newView: this.#newView };
+    return { viewChange: this.isSettled ? undefined : this.#own, newView: this.#newViews.entered };
   }
 
   /** Whether verifying this VIEW-CHANGE would be wasted (protocol rule 13.1). One that contradicts another is evidence. */
-  isViewChangeRedundant({ from, message }: Envelope<ViewChange>): boolean {
+  isViewChangeRedundant(envelope: Envelope<ViewChange>): boolean {
+    const { from, message } = envelope;
     if (message.view <= this.#view) return true;
-    const newest = this.#newest.get(from)?.viewChange.envelope.message;
+    const newest = this.#viewChanges.newestOf(from)?.viewChange.envelope.message;
     if (newest === undefined || message.view > newest.view) return false;
     if (message.view < newest.view) return true;
-    return isSameViewChange(newest, message) || this.#convicted.get(from) === message.view;
+    return isSameViewChange(newest, message) || this.#convictions.has(envelope);
   }
 
   /** As `isViewChangeRedundant`, for a NEW-VIEW. */
-  isNewViewRedundant({ from, message }: Envelope<NewView>): boolean {
+  isNewViewRedundant(envelope: Envelope<NewView>): boolean {
+    const { from, message } = envelope;
     if (message.view < this.#target || message.view < this.#view) return true;
     if (from !== primaryOf(this.#membership, message.view)) return true;
-    const held = this.#heldNewView(message.view);
-    if (held !== undefined)
-      return isSameNewView(held.newView.envelope.message, message) || this.#convicted.get(from) === message.view;
-    return message.view === this.#view || this.#convicted.get(from) === message.view;
+    const held = this.#newViews.of(message.view);
+    if (held !== undefined && isSameNewView(held.newView.envelope.message, message)) return true;
+    if (held === undefined && message.view === this.#view) return true;
+    return this.#convictions.has(envelope);
   }
 
   /** As `isViewChangeRedundant`, for a HAND-OVER: of a view that is left or not reached, or not of its primary. */
@@ -267,33 +218,21 @@ export class ViewChanging {
   }
 
   /** Says to all what was promised, durably first; from now on nothing below `target` is voted for (rule 7.1). */
-  leave(
-    { target, cause }: Extract<ViewChangeStep, { type: "leave" }>,
-    { stable, prepared }: Promises,
-    out: Outbox,
-  ): ViewChangeStep | undefined {
+  leave({ target, cause }: LeaveStep, promises: Promises, out: Outbox): ViewChangeStep | undefined {
     invariant(target > this.#target, "view-change.moves-back", { target, at: this.#target });
     const { composer, windowSize } = this.#options;
-    const message: ViewChange = {
-      type: "view-change",
-      epoch: this.#membership.epoch,
-      view: target,
-      stable: { seq: stable.seq, stateRoot: stable.stateRoot },
-      prepared: prepared.map(({ prePrepare }) => claimOf(prePrepare.message)),
-    };
-    const fault = viewChangeFault(message, windowSize);
-    invariant(fault === undefined, "view-change.own-malformed", { fault: String(fault) });
-    const own = composer.viewChange(message, stable, prepared);
+    const { epoch } = this.#membership;
+    const own = composeViewChange({ epoch, view: target, windowSize }, promises, composer);
     const { viewChange } = own;
-    this.#left[cause] += 1;
+    this.#left.count(cause);
     if (cause !== "joined") this.#joinedFrom = undefined;
     this.#target = target;
     this.#own = own;
-    this.#stopTimer(out);
-    if (this.#waitingView < target) this.#waiting = undefined;
-    out.push({ type: "persist", record: { type: "view-change", at: stable.seq, viewChange } });
+    this.#timer.stop(out);
+    this.#newViews.leaveFor(target);
+    out.push({ type: "persist", record: { type: "view-change", at: promises.stable.seq, viewChange } });
     out.push({ type: "broadcast", frame: { type: "view-change", viewChange } });
-    this.#newest.set(composer.self, own);
+    this.#viewChanges.add(own);
     return this.#afterViewChanges(out);
   }
 
@@ -309,13 +248,13 @@ export class ViewChanging {
       out.push({ type: "rejected", rejection: { code: "view-change.malformed", from, view: message.view, fault } });
       return undefined;
     }
-    const first = this.#newest.get(from)?.viewChange.envelope;
+    const first = this.#viewChanges.newestOf(from)?.viewChange.envelope;
     if (first !== undefined && message.view <= first.message.view) {
       if (message.view === first.message.view && !isSameViewChange(first.message, message))
-        this.#convict("view-change.conflicting", first, envelope, out);
+        this.#convictions.onContradiction(first, envelope, out);
       return undefined;
     }
-    this.#newest.set(from, verified);
+    this.#viewChanges.add(verified);
     return this.#join() ?? this.#afterViewChanges(out);
   }
 
@@ -323,10 +262,10 @@ export class ViewChanging {
     const { newView } = verified;
     const { envelope } = newView;
     const { from, message } = envelope;
-    const held = this.#heldNewView(message.view);
+    const held = this.#newViews.of(message.view);
     if (held !== undefined) {
       const first = held.newView.envelope;
-      if (!isSameNewView(first.message, message)) this.#convict("new-view.conflicting", first, envelope, out);
+      if (!isSameNewView(first.message, message)) this.#convictions.onContradiction(first, envelope, out);
       return undefined;
     }
     if (message.view <= this.#view || message.view < this.#target) {
@@ -337,11 +276,7 @@ export class ViewChanging {
     if (fault !== undefined) {
       out.push({ type: "rejected", rejection: { code: "new-view.malformed", from, view: message.view, fault } });
       if (fault !== "unjustified") return undefined;
-      if (this.#convicted.get(from) !== message.view) {
-        const { viewChanges } = newView;
-        this.#convicted.set(from, message.view);
-        out.push({ type: "evidence", evidence: { type: "unjustified-new-view", newView: envelope, viewChanges } });
-      }
+      this.#convictions.onUnjustified(envelope, newView.viewChanges, out);
       // Its primary lies: nobody needs to wait for this view.
       return message.view === this.#target ? this.onFailed() : undefined;
     }
@@ -351,21 +286,21 @@ export class ViewChanging {
   /** h moved: a NEW-VIEW that waited for it is entered. */
   onStable(stable: SequenceNumber, out: Outbox): ViewChangeStep | undefined {
     this.#stable = stable;
-    return this.#waiting === undefined ? undefined : this.#enter(this.#waiting, out);
+    const { waiting } = this.#newViews;
+    return waiting === undefined ? undefined : this.#enter(waiting, out);
   }
 
   /** The view moved to did not come in time. */
   onTimeout(token: number): ViewChangeStep | undefined {
-    if (this.isSettled || token !== this.#token || !this.#isTimerRunning) return undefined;
-    this.#isTimerRunning = false;
-    return this.onFailed();
+    return this.#timer.onTimeout(token) ? this.onFailed() : undefined;
   }
 
   /** What a peer that says this of itself has missed (protocol rule 4.8). */
   framesFor(from: ReplicaId, { view, target, viewChangesOf }: Status): ReplicaFrame[] {
     const frames: ReplicaFrame[] = [];
-    if (this.#newView !== undefined && view < this.#view && target <= this.#view)
-      frames.push({ type: "new-view", newView: this.#newView.newView });
+    const { entered } = this.#newViews;
+    if (entered !== undefined && view < this.#view && target <= this.#view)
+      frames.push({ type: "new-view", newView: entered.newView });
     // It has not heard that it need not wait for this one's primary.
     if (target === this.#handOver?.message.view) frames.push({ type: "signed", envelope: this.#handOver });
     if (target < this.#target || this.isSettled) {
@@ -374,7 +309,7 @@ export class ViewChanging {
       return frames;
     }
     if (target > this.#target) return frames;
-    for (const held of this.#forTarget()) {
+    for (const held of this.#viewChanges.of(this.#target)) {
       const { from: sender } = held.viewChange.envelope;
       if (sender !== from && !viewChangesOf.includes(sender)) frames.push(frameOf(held));
     }
@@ -383,8 +318,7 @@ export class ViewChanging {
 
   checkInvariants(): void {
     invariant(this.#target >= this.#view, "view-change.target-below-view", { view: this.#view, target: this.#target });
-    const { size } = this.#newest;
-    invariant(size <= this.#membership.members.length, "view-change.too-many", { size });
+    this.#viewChanges.checkInvariants();
   }
 
   /** @returns whether it made a difference. */
@@ -405,36 +339,11 @@ export class ViewChanging {
     return true;
   }
 
-  /** Of the NEW-VIEW that waits; -1 when none does. */
-  get #waitingView(): number {
-    return this.#waiting?.newView.envelope.message.view ?? -1;
-  }
-
   #join(): ViewChangeStep | undefined {
-    const target = this.#viewToJoin();
+    const target = this.#viewChanges.joinableBeyond(this.#target);
     if (target === undefined) return undefined;
     this.#joinedFrom = { view: this.#target, wasCounted: this.#countFailure() };
     return { type: "leave", target, cause: "joined" };
-  }
-
-  /** The smallest view that f+1 others have gone beyond mine for: one of them is correct (OSDI'99 §4.5.2). */
-  #viewToJoin(): ViewNumber | undefined {
-    const beyond = [...this.#newest.values()].map(viewOf).filter((view) => view > this.#target);
-    if (beyond.length < weakQuorumSize(this.#membership)) return undefined;
-    return viewNumber(Math.min(...beyond));
-  }
-
-  /** How many members, this one included, have left all views below the target. */
-  get #atOrBeyondTarget(): number {
-    let count = 0;
-    for (const held of this.#newest.values()) if (viewOf(held) >= this.#target) count += 1;
-    return count;
-  }
-
-  #forTarget(): VerifiedViewChange[] {
-    return [...this.#newest.values()]
-      .filter((held) => viewOf(held) === this.#target)
-      .sort((a, b) => a.viewChange.envelope.from - b.viewChange.envelope.from);
   }
 
   /**
@@ -445,14 +354,14 @@ export class ViewChanging {
   #afterViewChanges(out: Outbox): ViewChangeStep | undefined {
     if (this.isSettled) return undefined;
     const quorum = quorumSize(this.#membership);
-    const mayFail = this.#atOrBeyondTarget >= quorum;
+    const mayFail = this.#viewChanges.countAtOrBeyond(this.#target) >= quorum;
     if (mayFail && this.#relieved === this.#target) return this.#toNext("handed-over");
-    if (mayFail && !this.#isTimerRunning) this.#startTimer(out);
-    const held = this.#forTarget();
+    if (mayFail) this.#timer.start(this.#timeOut.currentMs, out);
+    const held = this.#viewChanges.of(this.#target);
     if (held.length < quorum) return undefined;
     const { composer, nullDigest } = this.#options;
     if (primaryOf(this.#membership, this.#target) !== composer.self) return undefined;
-    if (this.#heldNewView(this.#target) !== undefined) return undefined;
+    if (this.#newViews.of(this.#target) !== undefined) return undefined;
     return this.#enter(composeNewView(held.slice(0, quorum), composer, nullDigest), out);
   }
 
@@ -462,60 +371,20 @@ export class ViewChanging {
     const { from, message } = newView.envelope;
     const { view } = message;
     if (message.start > this.#stable) {
-      // An older one that someone repeats must not make us forget the newer.
-      if (view > this.#waitingView) this.#waiting = verified;
+      this.#newViews.wait(verified);
       return undefined;
     }
     this.#view = view;
     this.#target = view;
     this.#handOver = undefined;
     this.#joinedFrom = undefined;
-    this.#newView = verified;
-    if (this.#waitingView <= view) this.#waiting = undefined;
-    this.#stopTimer(out);
-    for (const [id, { viewChange }] of this.#newest)
-      if (viewChange.envelope.message.view <= view) this.#newest.delete(id);
+    this.#newViews.enter(verified);
+    this.#timer.stop(out);
+    this.#viewChanges.forget(view);
     out.push({ type: "persist", record: { type: "new-view", at: this.#stable, newView } });
     if (from === this.#options.composer.self) out.push({ type: "broadcast", frame: { type: "new-view", newView } });
     return { type: "enter", newView: verified };
   }
-
-  #heldNewView(view: ViewNumber): VerifiedNewView | undefined {
-    return [this.#newView, this.#waiting].find((held) => held?.newView.envelope.message.view === view);
-  }
-
-  #convict(
-    code: "view-change.conflicting" | "new-view.conflicting",
-    first: Envelope<ViewChange> | Envelope<NewView>,
-    second: Envelope<ViewChange> | Envelope<NewView>,
-    out: Outbox,
-  ): void {
-    const { from, message } = second;
-    out.push({ type: "rejected", rejection: { code, from, view: message.view } });
-    if (this.#convicted.get(from) === message.view) return;
-    this.#convicted.set(from, message.view);
-    out.push({ type: "evidence", evidence: { type: "equivocation", first, second } });
-  }
-
-  #startTimer(out: Outbox): void {
-    this.#token += 1;
-    this.#isTimerRunning = true;
-    out.push({ type: "start-timer", timer: "view-change", token: this.#token, afterMs: this.#timeOut.currentMs });
-  }
-
-  #stopTimer(out: Outbox): void {
-    if (!this.#isTimerRunning) return;
-    this.#isTimerRunning = false;
-    out.push({ type: "cancel-timer", timer: "view-change" });
-  }
-}
-
-function claimOf({ seq, view, digest }: PrePrepare): PreparedClaim {
-  return { seq, view, digest };
-}
-
-function viewOf({ viewChange }: VerifiedViewChange): ViewNumber {
-  return viewChange.envelope.message.view;
 }
 
 function frameOf({ viewChange }: VerifiedViewChange): ReplicaFrame {

@@ -86,8 +86,8 @@ export const RECOVERED_MUTANTS: readonly Mutant[] = [
     file: VIEW_CHANGING,
     edits: [
       {
-        find: "return this.#waiting === undefined ? undefined : this.#enter(this.#waiting, out);",
-        replace: "return this.#waiting === undefined || stable >= 0 ? undefined : this.#enter(this.#waiting, out);",
+        find: "return waiting === undefined ? undefined : this.#enter(waiting, out);",
+        replace: "return waiting === undefined || stable >= 0 ? undefined : this.#enter(waiting, out);",
       },
     ],
     caughtBy: ["packages/view-change/test/new-view.test.ts"],

@@ -3,6 +3,7 @@ import type { Mutant } from "./mutant.ts";
 const ORDERING = "packages/pbft-core/src/ordering.ts";
 const REQUEST_QUEUE = "packages/pbft-core/src/request-queue.ts";
 const VIEW_CHANGING = "packages/view-change/src/view-changing.ts";
+const VIEW_CHANGE_SET = "packages/view-change/src/view-change-set.ts";
 const HAND_OVER = "packages/view-change/test/hand-over.test.ts";
 const JUDGE = "packages/view-change/test/primary-judge.test.ts";
 const VIEWS = "packages/pbft-core/test/views.test.ts";
@@ -102,11 +103,11 @@ export const TURN_MUTANTS: readonly Mutant[] = [
     name: "who-has-gone-beyond-does-not-count",
     rule: "7.3",
     bug: "the clock of a view waits for VIEW-CHANGEs of members that are beyond it already (seed 1194)",
-    file: VIEW_CHANGING,
+    file: VIEW_CHANGE_SET,
     edits: [
       {
-        find: "if (viewOf(held) >= this.#target) count += 1;",
-        replace: "if (viewOf(held) === this.#target) count += 1;",
+        find: "if (viewOf(held) >= view) count += 1;",
+        replace: "if (viewOf(held) === view) count += 1;",
       },
     ],
     caughtBy: ["packages/view-change/test/leaving.test.ts"],

@@ -2,6 +2,7 @@ import type { Mutant } from "./mutant.ts";
 
 const NEW_VIEW = "packages/protocol/src/new-view.ts";
 const VIEW_CHANGING = "packages/view-change/src/view-changing.ts";
+const VIEW_CHANGE_SET = "packages/view-change/src/view-change-set.ts";
 const FOLLOWING = "packages/view-change/test/following.test.ts";
 const LEAVING = "packages/view-change/test/leaving.test.ts";
 const ENTERING = "packages/view-change/test/new-view.test.ts";
@@ -91,7 +92,7 @@ export const VIEW_MUTANTS: readonly Mutant[] = [
     name: "joins-at-f",
     rule: "7.3",
     bug: "f others, who may all be liars, make a replica leave its view",
-    file: VIEW_CHANGING,
+    file: VIEW_CHANGE_SET,
     edits: [{ find: "beyond.length < weakQuorumSize", replace: "beyond.length < -1 + weakQuorumSize" }],
     caughtBy: [LEAVING],
   },
@@ -99,7 +100,7 @@ export const VIEW_MUTANTS: readonly Mutant[] = [
     name: "joins-the-highest-view",
     rule: "7.3",
     bug: "with f+1 VIEW-CHANGEs it moves to the highest of their views, which a liar chose",
-    file: VIEW_CHANGING,
+    file: VIEW_CHANGE_SET,
     edits: [{ find: "viewNumber(Math.min(...beyond))", replace: "viewNumber(Math.max(...beyond))" }],
     caughtBy: [LEAVING],
   },
@@ -110,8 +111,8 @@ export const VIEW_MUTANTS: readonly Mutant[] = [
     file: VIEW_CHANGING,
     edits: [
       {
-        find: "this.#atOrBeyondTarget >= quorum",
-        replace: "this.#atOrBeyondTarget >= 1",
+        find: "this.#viewChanges.countAtOrBeyond(this.#target) >= quorum",
+        replace: "this.#viewChanges.countAtOrBeyond(this.#target) >= 1",
       },
     ],
     caughtBy: [LEAVING],
@@ -146,9 +147,9 @@ export const VIEW_MUTANTS: readonly Mutant[] = [
     file: VIEW_CHANGING,
     edits: [
       {
-        find: 'out.push({ type: "persist", record: { type: "view-change", at: stable.seq, viewChange } });\n    out.push({ type: "broadcast", frame: { type: "view-change", viewChange } });',
+        find: 'out.push({ type: "persist", record: { type: "view-change", at: promises.stable.seq, viewChange } });\n    out.push({ type: "broadcast", frame: { type: "view-change", viewChange } });',
         replace:
-          'out.push({ type: "broadcast", frame: { type: "view-change", viewChange } });\n    out.push({ type: "persist", record: { type: "view-change", at: stable.seq, viewChange } });',
+          'out.push({ type: "broadcast", frame: { type: "view-change", viewChange } });\n    out.push({ type: "persist", record: { type: "view-change", at: promises.stable.seq, viewChange } });',
       },
     ],
     caughtBy: [LEAVING],
@@ -214,5 +215,15 @@ export const VIEW_MUTANTS: readonly Mutant[] = [
       },
     ],
     caughtBy: [FOLLOWING, LEAVING, "packages/protocol/test/new-view.test.ts"],
+  },
+  {
+    name: "conviction-of-one-kind-silences-the-other",
+    rule: "13.2",
+    bug: "who contradicted itself in VIEW-CHANGEs for a view is not heard as its primary",
+    file: "packages/view-change/src/convictions.ts",
+    edits: [
+      { find: "this.#views[message.type].get(from)", replace: 'this.#views[message.type && "view-change"].get(from)' },
+    ],
+    caughtBy: [ENTERING],
   },
 ];
