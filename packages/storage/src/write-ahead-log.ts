@@ -25,7 +25,8 @@ export interface LogOptions {
 
 /** Remembers, outside of the log, the last group that was durable. */
 export interface FlushMarks {
-  write(mark: FlushMark, done: LogFileDone): void;
+  /** At once; nothing that waits for the group is said before. @throws when it cannot. */
+  write(mark: FlushMark): void;
   close(done: LogFileDone): void;
 }
 
@@ -41,7 +42,7 @@ const SEGMENT_SIZES: SegmentSizes = { segmentBytes: 4 * 1024 * 1024, growthBytes
 /** Appends that nobody flushes are written when they amount to this many bytes. */
 const UNFLUSHED_BYTES_MAX: number = 8 * 1024 * 1024;
 const IGNORE: FlushDone = () => {};
-const NO_MARKS: FlushMarks = { write: (_, done) => done(null), close: (done) => done(null) };
+const NO_MARKS: FlushMarks = { write: () => undefined, close: (done) => done(null) };
 
 interface Pending {
   readonly operation: LogOperation;
@@ -183,8 +184,17 @@ export class WriteAheadLog implements DurableLog, FlushDomain {
       this.#flushed = { number, checksum: group.checksum };
       for (const { live } of written) if (live !== undefined) live.bytes = undefined;
       this.#deleteBelow(oldest);
-      this.#marks.write(this.#flushed, (unmarked) => finish(unmarked === null ? undefined : flushFailed(unmarked)));
+      finish(this.#markFlushed());
     });
+  }
+
+  #markFlushed(): StorageError | undefined {
+    try {
+      this.#marks.write(this.#flushed);
+      return undefined;
+    } catch (error) {
+      return flushFailed(error);
+    }
   }
 
   #encode(

@@ -101,6 +101,14 @@ export const DURABILITY_MUTANTS: readonly Mutant[] = [
     caughtBy: ["packages/storage/test/log-damage.test.ts", "packages/storage/test/damage.test.ts"],
   },
   {
+    name: "flush-mark-never-made",
+    rule: "8.4",
+    bug: "damage of the last groups that were flushed is taken for a flush that was cut short",
+    file: "packages/storage/src/write-ahead-log.ts",
+    edits: [{ find: "finish(this.#markFlushed());", replace: "finish(undefined);" }],
+    caughtBy: ["packages/storage/test/log-damage.test.ts"],
+  },
+  {
     name: "checksums-not-looked-at",
     rule: "8.4",
     bug: "bytes that have changed in the log are read as they are",
