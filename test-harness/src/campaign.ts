@@ -24,6 +24,7 @@ export const EXPECTED_MARKS: readonly string[] = [
   "links: ring",
   "links: bridge",
   "links: one-way",
+  "session: evicted",
   "client cut: in",
   "client cut: out",
   "client cut: both",

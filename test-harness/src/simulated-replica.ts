@@ -478,6 +478,7 @@ export class SimulatedReplica {
     const { stateRoot } = host.stateDigests;
     this.#draw("executed", `executed ${batch.seq}`);
     if (this.isCorrect) this.#viewMarks.onExecuted(batch.batchDigest);
+    if (batch.sessionsEvicted > 0) this.#world.marks.add("session: evicted");
     this.#world.note(`${this.end} executed n${batch.seq} ${batch.batchDigest.slice(0, 8)} ${stateRoot.slice(0, 8)}`);
     if (operations.some((operation) => operation.result === undefined)) this.#world.marks.add("operation: threw");
     const agreedMs = operations[0]?.timestampMs;

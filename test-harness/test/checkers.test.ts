@@ -283,6 +283,25 @@ describe("The validity checker", () => {
     violation("validity.stranger", () => checker(all).atEnd({ ...QUIET, history: [entry(1, strange)] }));
   });
 
+  it("lets one of two requests with the same call run, where the other one's session may have vanished", () => {
+    const again = call(2, 0);
+    const history = [entry(1, registration), entry(2, first, again)];
+    const run = (mayBeEvicted: boolean, ...names: number[]): ValidityChecker => {
+      const validity = new ValidityChecker(hasher, cluster, new Map([[signer.publicKey, 0]]), () => mayBeEvicted);
+      for (const name of [0, 1]) validity.onSubmitted(0, name, INCREMENT);
+      for (const request of [registration, first, again]) validity.onRequest(0, request);
+      const at = sequenceNumber(2);
+      const operations = names.map((name) => ({ client: 0, call: name, seq: at, result: undefined }));
+      validity.onExecuted(step({ replica: R0, seq: at, operations }));
+      return validity;
+    };
+
+    for (const names of [[0], [0, 0], []]) violation(undefined, () => run(true, ...names).atEnd({ ...QUIET, history }));
+    for (const names of [[0, 0, 0], [1], [0, 1]])
+      violation("validity.ran", () => run(true, ...names).atEnd({ ...QUIET, history }));
+    violation("validity.ran", () => run(false, 0).atEnd({ ...QUIET, history }));
+  });
+
   it("lets the session of a client that opens too many vanish, but runs nothing for it that is not due", () => {
     const validity = new ValidityChecker(hasher, cluster, new Map([[signer.publicKey, 0]]), () => true);
     validity.onSubmitted(0, 0, INCREMENT);

@@ -1,4 +1,4 @@
-import { copyFileSync, readdirSync, rmSync } from "node:fs";
+import { copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ProcessCluster, RunningCommand } from "@quorate/test-harness";
 import { expect } from "chai";
@@ -60,6 +60,46 @@ describe("a replica of four real processes whose disk is lost", function () {
     await cluster.start(1);
     await expectSameState(cluster);
   });
+
+  it("finds by itself that a byte of what it flushed has changed, says so, and comes back mute under load", async () => {
+    const load = new Load([await cluster.connect()], "flipped", DEADLINE_MS);
+    await load.goesOn(100);
+    await cluster.kill([2]);
+    const { log, flipped } = flipByteOfLog(2);
+
+    await cluster.start(2);
+
+    const { output } = cluster.process(2);
+    expect(output).to.include("the disk is lost: this replica goes on mute");
+    const aside = join(cluster.folder(2).path, "store.lost-1", "log", log);
+    expect(readFileSync(aside).equals(flipped), "what was damaged is kept as it was").to.equal(true);
+    await load.goesOn(100);
+    await votesAgain(2);
+    await cluster.kill([3]);
+    await load.goesOn(100);
+    await cluster.start(3);
+    await load.end();
+    const { store } = await cluster.connect();
+    await expectOnce(store, load.ledger);
+    await expectWritten(store, load.ledger);
+    await expectSameState(cluster);
+  });
+
+  /** In the middle of its newest segment, with whole groups behind it. */
+  function flipByteOfLog(id: number): { readonly log: string; readonly flipped: Buffer } {
+    const folder = join(cluster.folder(id).path, "store", "log");
+    const log = readdirSync(folder)
+      .filter((name) => name.endsWith(".wal"))
+      .sort()
+      .at(-1);
+    if (log === undefined) throw new Error(`no segment of a log in ${folder}`);
+    const flipped = readFileSync(join(folder, log));
+    // The file has grown in advance: what is behind the last group is zeros.
+    const middle = flipped.findLastIndex((byte) => byte !== 0) >> 1;
+    flipped[middle] = (flipped[middle] ?? 0) ^ 0x10;
+    writeFileSync(join(folder, log), flipped);
+    return { log, flipped };
+  }
 
   /** As an operator has it: nothing is left but the key in another place. */
   async function loseDisk(id: number): Promise<void> {

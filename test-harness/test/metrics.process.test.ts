@@ -31,6 +31,9 @@ describe("the admin endpoint of a replica", function () {
     expect(await metric("quorate_log_flush_seconds_total")).to.be.greaterThan(0);
     expect(await metric('quorate_peer_connected{peer="3"}')).to.equal(1);
     expect(await metric('quorate_peer_sent_frames_total{peer="3"}')).to.be.at.least(1);
+    expect(await metric('quorate_queue_entries{queue="slots"}')).to.be.at.least(0);
+    expect(await metric('quorate_queue_limit{queue="slots"}')).to.be.greaterThan(0);
+    expect(await metric("quorate_sessions_evicted_total")).to.equal(0);
     expect(await metric("process_resident_memory_bytes")).to.be.greaterThan(1e6);
   });
 

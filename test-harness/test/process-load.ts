@@ -63,6 +63,8 @@ export class Ledger {
 
   #isWithoutEffect(error: unknown): boolean {
     if (!(error instanceof QuorateError) || error.failure === undefined) throw error;
+    // Calls of a closed client fail at once: a lane that went on would leave no turn to anything else.
+    if (error.failure.code === "client.closed") throw error;
     this.failed++;
     return error.failure.effect === "none";
   }

@@ -69,6 +69,8 @@ export interface ExecutedBatch {
   readonly batchDigest: string;
   readonly historyDigest: string;
   readonly requests: number;
+  /** Sessions that gave way to those that it opened. */
+  readonly sessionsEvicted: number;
 }
 
 /** Input that was dropped before, in or after `step`, counted by code. */

@@ -55,6 +55,7 @@ export class ReplicaCounters
   readonly #rejections = new Map<string, number>(Object.keys(REJECTION_CODES).map((code) => [code, 0]));
   executedBatches = 0;
   executedRequests = 0;
+  sessionsEvicted = 0;
   stableCheckpoints = 0;
   viewChangesStarted = 0;
   viewsEntered = 0;
@@ -66,9 +67,10 @@ export class ReplicaCounters
     return [...this.#rejections].sort(([a], [b]) => (a < b ? -1 : 1));
   }
 
-  onExecuted({ requests }: ExecutedBatch): void {
+  onExecuted({ requests, sessionsEvicted }: ExecutedBatch): void {
     this.executedBatches += 1;
     this.executedRequests += requests;
+    this.sessionsEvicted += sessionsEvicted;
   }
   onStable(): void {
     this.stableCheckpoints += 1;

@@ -397,7 +397,13 @@ export class ReplicaHost {
     const { observer } = this.#options;
     const { replies, historyDigest, progress } = this.#executor.execute(seq, batch);
     for (const { client, reply } of replies) this.#reply(client, reply);
-    observer.onExecuted?.({ seq, batchDigest: batch.digest, historyDigest, requests: batch.requests.length });
+    observer.onExecuted?.({
+      seq,
+      batchDigest: batch.digest,
+      historyDigest,
+      requests: batch.requests.length,
+      sessionsEvicted: progress.evicted.length,
+    });
     if (checkpoint) this.#makeDurable(seq);
     this.#events.push({ type: "executed", seq, progress });
   }

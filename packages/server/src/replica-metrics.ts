@@ -1,3 +1,4 @@
+import type { Fill } from "@quorate/protocol";
 import type { ReplicaStatus } from "@quorate/replica";
 import type { ListenerSnapshot } from "@quorate/transport";
 import type { MetricFamily, MetricSample } from "./exposition.ts";
@@ -14,6 +15,8 @@ export interface MetricSource {
   readonly status: ReplicaStatus;
   readonly readiness: Readiness;
   readonly counters: ReplicaCounters;
+  /** See `ReplicaHost.fills`. */
+  readonly fills: readonly Fill[];
   readonly gatedEffects: number;
   readonly evidence: { readonly kept: number; readonly dropped: number };
   readonly peers: readonly PeerStatus[];
@@ -70,13 +73,20 @@ function orderingMetrics({
   ];
 }
 
-function workMetrics({ status, counters, gatedEffects, evidence }: MetricSource): MetricFamily[] {
+function workMetrics({ status, counters, fills, gatedEffects, evidence }: MetricSource): MetricFamily[] {
+  const perQueue = (read: (fill: Fill) => number): MetricSample[] =>
+    fills.map((fill) => ({ value: read(fill), labels: { queue: fill.of } }));
+  const entries = perQueue(({ size }) => size);
+  const limits = perQueue(({ max }) => max);
   const rejections = counters.rejections.map(([code, value]) => ({ value, labels: { code } }));
   return [
     counter("quorate_executed_batches_total", "Batches executed.", counters.executedBatches),
     counter("quorate_executed_requests_total", "Requests in the batches executed.", counters.executedRequests),
     counter("quorate_stable_checkpoints_total", "Checkpoints that became stable.", counters.stableCheckpoints),
     gauge("quorate_pending_requests", "Requests that wait to be ordered or executed.", status.pendingRequests),
+    { name: "quorate_queue_entries", type: "gauge", help: "What is in each bounded queue.", samples: entries },
+    { name: "quorate_queue_limit", type: "gauge", help: "The most that may be in it.", samples: limits },
+    counter("quorate_sessions_evicted_total", "Client sessions that gave way to new ones.", counters.sessionsEvicted),
     gauge("quorate_gated_effects", "Effects that wait for a flush of the log.", gatedEffects),
     counter("quorate_log_flushes_total", "Flushes of the log.", counters.logFlushes),
     counter("quorate_log_flush_seconds_total", "Time until flushes of the log were done.", counters.logFlushMs / 1_000),

@@ -276,6 +276,7 @@ class ReplicaProcess implements RunningReplica {
       status: this.#host.status,
       readiness: this.#readiness,
       counters: this.#counters,
+      fills: this.#host.fills,
       gatedEffects: this.#host.gatedEffects,
       evidence: { kept: this.#host.evidenceCount, dropped: this.#host.evidenceDropped },
       peers: this.#links.peers,

@@ -88,6 +88,10 @@ function sourceOf(counters: ReplicaCounters): MetricSource {
     status,
     readiness: { isReady: false, reasons: ["a reason"] },
     counters,
+    fills: [
+      { of: "slots", size: 5, max: 64 },
+      { of: "pending requests of a client", size: 1, max: 16 },
+    ],
     gatedEffects: 9,
     evidence: { kept: 2, dropped: 1 },
     peers: [0, 2].map((id) => ({
@@ -173,7 +177,7 @@ describe("the metrics of a replica", () => {
     const counters = new ReplicaCounters();
     const before = familiesOf(counters);
     counters.onRejection({ code: "vote.conflicting", from: replicaId(2), seq: seqOf(1) });
-    counters.onExecuted({ seq: 1, batchDigest: "", historyDigest: "", requests: 3 });
+    counters.onExecuted({ seq: 1, batchDigest: "", historyDigest: "", requests: 3, sessionsEvicted: 2 });
     for (const cause of ["slow", "joined"] as const)
       counters.onViewChange({ type: "started", target: viewNumber(1), cause });
     counters.onViewChange({ type: "entered", view: viewNumber(1) });
@@ -185,6 +189,9 @@ describe("the metrics of a replica", () => {
     expect([before, after].map((all) => metricOf(all, "quorate_rejections_total", code))).to.deep.equal([0, 1]);
     expect(metricOf(after, "quorate_executed_batches_total")).to.equal(1);
     expect(metricOf(after, "quorate_executed_requests_total")).to.equal(3);
+    expect(metricOf(after, "quorate_sessions_evicted_total")).to.equal(2);
+    expect(metricOf(after, "quorate_queue_entries", { queue: "slots" })).to.equal(5);
+    expect(metricOf(after, "quorate_queue_limit", { queue: "pending requests of a client" })).to.equal(16);
     expect(metricOf(after, "quorate_view_changes_started_total")).to.equal(2);
     expect(metricOf(after, "quorate_views_entered_total")).to.equal(1);
     expect(metricOf(after, "quorate_log_flush_seconds_total")).to.equal(0.25);

@@ -17,8 +17,16 @@ export interface LogOptions {
   readonly logId: LogId;
   /** The last group that other files say was durable. */
   readonly mark: FlushMark;
+  /** Where each durable group is marked before its flush is done; nowhere unless given. */
+  readonly marks?: FlushMarks;
   /** `SEGMENT_SIZES` unless given. */
   readonly sizes?: SegmentSizes;
+}
+
+/** Remembers, outside of the log, the last group that was durable. */
+export interface FlushMarks {
+  write(mark: FlushMark, done: LogFileDone): void;
+  close(done: LogFileDone): void;
 }
 
 /** How large the files of a log become. */
@@ -33,6 +41,7 @@ const SEGMENT_SIZES: SegmentSizes = { segmentBytes: 4 * 1024 * 1024, growthBytes
 /** Appends that nobody flushes are written when they amount to this many bytes. */
 const UNFLUSHED_BYTES_MAX: number = 8 * 1024 * 1024;
 const IGNORE: FlushDone = () => {};
+const NO_MARKS: FlushMarks = { write: (_, done) => done(null), close: (done) => done(null) };
 
 interface Pending {
   readonly operation: LogOperation;
@@ -46,6 +55,7 @@ interface Pending {
 export class WriteAheadLog implements DurableLog, FlushDomain {
   readonly #files: LogFiles;
   readonly #logId: LogId;
+  readonly #marks: FlushMarks;
   readonly #sizes: SegmentSizes;
   readonly #index: LogIndex;
   readonly #flush: GroupedFlush;
@@ -62,9 +72,10 @@ export class WriteAheadLog implements DurableLog, FlushDomain {
   #isClosed = false;
 
   /** @throws StorageError as `recoverLog` does. */
-  constructor({ files, logId, mark, sizes = SEGMENT_SIZES }: LogOptions) {
+  constructor({ files, logId, mark, marks = NO_MARKS, sizes = SEGMENT_SIZES }: LogOptions) {
     this.#files = files;
     this.#logId = logId;
+    this.#marks = marks;
     this.#sizes = sizes;
     const { index, last, segment, end, oldest } = recoverLog(files, logId, mark);
     this.#index = index;
@@ -113,7 +124,11 @@ export class WriteAheadLog implements DurableLog, FlushDomain {
 
   /** Lets go of the files; after the last flush. */
   close(): Promise<void> {
-    return new Promise((resolve, reject) => this.#file.close((error) => (error === null ? resolve() : reject(error))));
+    return new Promise((resolve, reject) => {
+      this.#file.close((failed) => {
+        this.#marks.close((error) => (failed === null && error === null ? resolve() : reject(failed ?? error)));
+      });
+    });
   }
 
   #write(pending: Pending, bytes: number): void {
@@ -168,7 +183,7 @@ export class WriteAheadLog implements DurableLog, FlushDomain {
       this.#flushed = { number, checksum: group.checksum };
       for (const { live } of written) if (live !== undefined) live.bytes = undefined;
       this.#deleteBelow(oldest);
-      finish(undefined);
+      this.#marks.write(this.#flushed, (unmarked) => finish(unmarked === null ? undefined : flushFailed(unmarked)));
     });
   }
 

@@ -22,6 +22,10 @@ function logFile(path: string, name: string = SEGMENT): string {
   return join(path, "log", name);
 }
 
+function markFile(path: string): string {
+  return join(path, "flushed");
+}
+
 function append(store: ReplicaStore, seq: number, record: string | Buffer = `record of ${seq}`): void {
   store.log.append(sequenceNumber(seq), Buffer.from(record));
 }
@@ -50,8 +54,18 @@ async function opened(path: string): Promise<number[] | string> {
   }
 }
 
-/** A crashed store with groups 1, 2 2, 3 of the log in one segment and nothing in the database; the groups' ends. */
+/**
+ * The same after a power cut that left as little of the flush mark as can be: it is not synced, so that the end of the log
+ * may be a group that was never acknowledged.
+ */
 async function threeGroups(): Promise<{ path: string; ends: number[] }> {
+  const made = await threeMarkedGroups();
+  rmSync(markFile(made.path));
+  return made;
+}
+
+/** A killed store with groups 1, 2 2, 3 of the log in one segment and nothing in the database; the groups' ends. */
+async function threeMarkedGroups(): Promise<{ path: string; ends: number[] }> {
   const path = await made();
   const store = openIn(path);
   const groups = [[1], [2, 2], [3]];
@@ -154,6 +168,78 @@ describe("The log's files after a crash", () => {
     writeFileSync(logFile(path), content.subarray(ends[0], ends[2]));
 
     expectFailure(() => openIn(path), "storage.damaged", "was written as byte");
+  });
+});
+
+describe("The log of a killed process", () => {
+  it("is refused for any byte that differs in a group that was flushed, the last one included", async () => {
+    const { path, ends } = await threeMarkedGroups();
+    const content = readFileSync(logFile(path));
+    expect(await opened(crashed(path)), "unchanged").to.deep.equal([1, 2, 2, 3]);
+
+    for (let at = 0; at < ends[2]!; at++) {
+      const copy = crashed(path);
+      const changed = Buffer.from(content);
+      changed[at]! ^= 1 << (at % 8);
+      writeFileSync(logFile(copy), changed);
+      expect(await opened(copy), `byte ${at}`).to.equal("storage.damaged");
+      rmSync(copy, { recursive: true });
+    }
+  }).timeout(60_000);
+
+  it("is refused when it ends before the last group that was flushed", async () => {
+    const { path, ends } = await threeMarkedGroups();
+    const content = readFileSync(logFile(path));
+
+    for (const length of [0, ends[0]!, ends[1]!, ends[2]! - 1]) {
+      const copy = crashed(path);
+      writeFileSync(logFile(copy), content.subarray(0, length));
+      expect(await opened(copy), `cut off at ${length}`).to.equal("storage.damaged");
+    }
+  });
+
+  it("loses a group that was cut short behind the last one that was flushed, and nothing else", async () => {
+    const { path, ends } = await threeMarkedGroups();
+    const content = readFileSync(logFile(path));
+    content.set(content.subarray(ends[1]!, ends[2]! - 1), ends[2]!);
+    writeFileSync(logFile(path), content);
+
+    expect(await opened(path)).to.deep.equal([1, 2, 2, 3]);
+  });
+});
+
+describe("The flush mark", () => {
+  it("says the group before when its last slot is damaged, and nothing when both are or the file has vanished", async () => {
+    const { path, ends } = await threeMarkedGroups();
+    const content = readFileSync(logFile(path));
+    const marks = readFileSync(markFile(path));
+    // Group 3 is in the second slot, group 2 in the first; each has a sector.
+    const damage = (...slots: number[]): Buffer => {
+      const changed = Buffer.from(marks);
+      for (const slot of slots) changed[slot * 512 + 20]! ^= 1;
+      return changed;
+    };
+    const cases = [
+      { left: damage(1), length: ends[1]! - 1, expected: "storage.damaged" },
+      { left: damage(1), length: ends[2]! - 1, expected: [1, 2, 2] },
+      { left: damage(0), length: ends[2]! - 1, expected: "storage.damaged" },
+      { left: damage(0, 1), length: ends[1]! - 1, expected: [1] },
+      { left: Buffer.alloc(0), length: ends[1]! - 1, expected: [1] },
+    ];
+
+    for (const [i, { left, length, expected }] of cases.entries()) {
+      const copy = crashed(path);
+      writeFileSync(markFile(copy), left);
+      writeFileSync(logFile(copy), content.subarray(0, length));
+      expect(await opened(copy), `case ${i}`).to.deep.equal(expected);
+    }
+  });
+
+  it("of another log is passed over", async () => {
+    const [one, other] = [await threeMarkedGroups(), await threeMarkedGroups()];
+    cpSync(markFile(one.path), markFile(other.path));
+
+    expect(await opened(other.path)).to.deep.equal([1, 2, 2, 3]);
   });
 });
 
