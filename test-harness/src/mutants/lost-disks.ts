@@ -46,9 +46,9 @@ export const LOST_DISK_MUTANTS: readonly Mutant[] = [
     edits: [
       { find: "this.#muteness.release(this.#checkpointing.stable.seq, out);\n", replace: "" },
       {
-        find: "this.#afterOrdering(this.#ordering.unmute(atMs, out), out);",
+        find: "this.#deliveries.deliver(this.#ordering.unmute(atMs, out), out);",
         replace:
-          "this.#afterOrdering(this.#ordering.unmute(atMs, out), out);\n    this.#muteness.release(this.#checkpointing.stable.seq, out);",
+          "this.#deliveries.deliver(this.#ordering.unmute(atMs, out), out);\n    this.#muteness.release(this.#checkpointing.stable.seq, out);",
       },
     ],
     caughtBy: [LOST_DISK],

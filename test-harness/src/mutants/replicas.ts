@@ -3,6 +3,7 @@ import type { Mutant } from "./mutant.ts";
 const ORDERING = "packages/pbft-core/src/ordering.ts";
 const PHASES = "packages/pbft-core/src/three-phases.ts";
 const REPLICA = "packages/replica/src/replica.ts";
+const CUT_LOG = "packages/replica/src/cut-log.ts";
 const VIEWS = "packages/pbft-core/test/views.test.ts";
 const CLUSTER = "packages/replica/test/replica.test.ts";
 
@@ -80,10 +81,10 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     name: "no-backlog",
     rule: "4.3",
     bug: "what comes a little early is lost",
-    file: REPLICA,
+    file: "packages/replica/src/batch-intake.ts",
     edits: [
       {
-        find: "if (!this.#backlog.add({ envelope, batch })) reject",
+        find: "if (!backlog.add({ envelope, batch })) reject",
         replace: "if (batch !== undefined || message.seq >= 0) reject",
       },
     ],
@@ -117,18 +118,18 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     name: "log-cut-too-high",
     rule: "8.3",
     bug: "the record of the stable checkpoint is cut away with what lies below it",
-    file: REPLICA,
-    edits: [{ find: "upTo: sequenceNumber(stable.seq - 1)", replace: "upTo: sequenceNumber(stable.seq)" }],
+    file: CUT_LOG,
+    edits: [{ find: "upTo: sequenceNumber(seq - 1)", replace: "upTo: sequenceNumber(seq)" }],
     caughtBy: [CLUSTER],
   },
   {
     name: "standing-view-records-cut-away",
     rule: "7.1",
     bug: "the VIEW-CHANGE and the NEW-VIEW that stand go with the numbers below h",
-    file: REPLICA,
+    file: CUT_LOG,
     edits: [
-      { find: "if (viewChange !== undefined)\n", replace: "if (viewChange !== undefined && stable.seq < 0)\n" },
-      { find: "if (newView !== undefined)\n", replace: "if (newView !== undefined && stable.seq < 0)\n" },
+      { find: "if (viewChange !== undefined)\n", replace: "if (viewChange !== undefined && seq < 0)\n" },
+      { find: "if (newView !== undefined)\n", replace: "if (newView !== undefined && seq < 0)\n" },
     ],
     caughtBy: ["packages/replica/test/recovery.test.ts"],
   },
@@ -137,9 +138,7 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     rule: "7.4",
     bug: "what waits in the old view waits for the next retry of its client",
     file: REPLICA,
-    edits: [
-      { find: "for (const request of this.#ordering.pendingRequests()) this.#passOn(request, out);", replace: "" },
-    ],
+    edits: [{ find: "this.#relay.passOnAll(out);", replace: "" }],
     caughtBy: ["packages/replica/test/view-change.test.ts"],
   },
   {
