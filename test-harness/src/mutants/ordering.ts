@@ -124,7 +124,7 @@ export const ORDERING_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         find: "return from !== primary || primary === this.#self;",
-        replace: "return primary === this.#options.signer.self;",
+        replace: "return primary === this.#self;",
       },
     ],
     caughtBy: [PAPER],
