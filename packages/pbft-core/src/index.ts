@@ -4,7 +4,8 @@
  * @packageDocumentation
  */
 export type { Decision } from "./decision.ts";
-export { type ExecutedWaits, Ordering } from "./ordering.ts";
+export type { ExecutedWaits } from "./executed-waits.ts";
+export { Ordering } from "./ordering.ts";
 export type { OrderingOptions, RestoredOrdering, RestoredSlot } from "./ordering-options.ts";
 export { type BatchLimits, RequestQueue, type RequestQueueLimits } from "./request-queue.ts";
 export { Slot, type VoteOutcome } from "./slot.ts";

@@ -18,7 +18,6 @@ import {
   type Request,
   type RequestStanding,
   type SequenceNumber,
-  type ServedRequest,
   sequenceNumber,
   type ThreePhaseMessage,
   type VerifiedBatch,
@@ -30,21 +29,15 @@ import {
 } from "@quorate/protocol";
 import { CurrentView } from "./current-view.ts";
 import { type Decision, decisionsOf, NO_DECISIONS } from "./decision.ts";
-import type { OrderingOptions, RestoredOrdering, RestoredSlot } from "./ordering-options.ts";
+import type { ExecutedWaits } from "./executed-waits.ts";
+import type { OrderingOptions, RestoredOrdering } from "./ordering-options.ts";
 import { Proposer } from "./proposer.ts";
+import { Reproposals } from "./reproposals.ts";
 import { RequestQueue } from "./request-queue.ts";
+import { restoreOrdering } from "./restore-ordering.ts";
 import { isCounted, ThreePhases } from "./three-phases.ts";
+import { VoteStanding } from "./vote-standing.ts";
 import { Window } from "./window.ts";
-
-/** What had waited for a batch that is executed now. */
-export interface ExecutedWaits {
-  /** How long the number, since it prepared, or the oldest of the requests in it had waited here, in milliseconds. */
-  readonly waitedMs: number;
-  /** Requests that the primary was held to here and that have their output now. */
-  readonly served: readonly ServedRequest[];
-  /** Whether it prepared here in this view: it was not learned from others later. */
-  readonly isOrderedHere: boolean;
-}
 
 /** The normal case (OSDI'99 §4.2): three phases over the window (h, h+L] of the current view. */
 export class Ordering {
@@ -54,6 +47,8 @@ export class Ordering {
   readonly #window: Window;
   readonly #phases: ThreePhases;
   readonly #proposer: Proposer;
+  readonly #reproposals: Reproposals;
+  readonly #standing: VoteStanding;
 
   constructor(options: OrderingOptions, base: Base, executed: SequenceNumber) {
     invariant(executed >= base.stable.seq, "ordering.executed-below-stable", { executed, stable: base.stable.seq });
@@ -62,8 +57,10 @@ export class Ordering {
     const { isMute = false, rotateEveryBatches } = options;
     this.#view = new CurrentView(base.membership, options.signer.self, base.view, rotateEveryBatches, isMute);
     this.#window = new Window(options.windowSize, base.stable.seq, executed);
+    this.#standing = new VoteStanding(options.signer.self, this.#view, this.#window);
     this.#phases = new ThreePhases(options, this.#view, this.#window, this.#queue, executed);
     this.#proposer = new Proposer(options, this.#queue, this.#window, executed);
+    this.#reproposals = new Reproposals(options.nullBatch, this.#view, this.#window, this.#phases);
   }
 
   get view(): ViewNumber {
@@ -126,33 +123,14 @@ export class Ordering {
     return this.#phases.preparedSet.has(seq);
   }
 
-  /**
-   * Where a three-phase message stands relative to the view and the window; "future" ones, of views or numbers that are
-   * not reached, may wait in the backlog.
-   */
-  classify({ view, seq }: ThreePhaseMessage): "current" | "future" | RejectionCode {
-    if (view < this.#view.number) return "view.past";
-    if (seq <= this.#window.low) return "window.below";
-    if (view > this.#view.number) return "future";
-    if (!this.#view.isActive) return "view.past";
-    if (seq > this.#view.last) return "view.over";
-    return seq > this.#window.high ? "future" : "current";
+  /** See `VoteStanding.classify`. */
+  classify(message: ThreePhaseMessage): "current" | "future" | RejectionCode {
+    return this.#standing.classify(message);
   }
 
-  /**
-   * Whether a vote can change nothing any more, so that verifying it would be wasted (protocol rule 13.1). A vote for
-   * another digest than the decided one is never redundant: verified, it is evidence.
-   */
+  /** See `VoteStanding.isRedundant`. */
   isRedundant(from: ReplicaId, message: ThreePhaseMessage): boolean {
-    const standing = this.classify(message);
-    const isDelivered = message.seq <= this.#window.lastDelivered;
-    if (this.#isOutOfTurn(from, message)) return true;
-    if (standing === "future") return isDelivered;
-    if (standing !== "current") return true;
-    const decided = this.#window.decisionAt(message.seq);
-    const slot = this.#window.find(message.seq);
-    if (slot === undefined) return isDelivered || decided?.batch.digest === message.digest;
-    return slot.isRedundant(from, message, isDelivered ? slot.digest : decided?.batch.digest);
+    return this.#standing.isRedundant(from, message);
   }
 
   /** Whether this very proposal is held: repeated, it can bring nothing but its body. */
@@ -188,7 +166,7 @@ export class Ordering {
   ): readonly Decision[] {
     const { from, message } = envelope;
     // Nor is one that bears the own key ours: whoever proposes knows what it proposed.
-    if (this.#isOutOfTurn(from, message)) {
+    if (this.#standing.isOutOfTurn(from, message)) {
       out.push({ type: "rejected", rejection: { code: "pre-prepare.not-from-primary", from, seq: message.seq } });
       return NO_DECISIONS;
     }
@@ -210,7 +188,7 @@ export class Ordering {
 
   onPrepare(envelope: VerifiedEnvelope<Prepare>, atMs: number, out: Outbox): readonly Decision[] {
     const { from, message } = envelope;
-    if (this.#isOutOfTurn(from, message)) {
+    if (this.#standing.isOutOfTurn(from, message)) {
       out.push({ type: "rejected", rejection: { code: "prepare.from-primary", from, seq: message.seq } });
       return NO_DECISIONS;
     }
@@ -311,7 +289,7 @@ export class Ordering {
     invariant(view > this.#view.number, "ordering.view-moves-back", { view, at: this.#view.number });
     invariant(start <= this.#window.low, "ordering.view-starts-above-window", { start, h: this.#window.low });
     // Nothing that others may have prepared may be lost, but what only one of us accepted has no claim on the number.
-    const bodies = this.#acceptedBodies();
+    const bodies = this.#reproposals.acceptedBodies();
     const taken = sequenceNumber(start + prePrepares.length);
     this.#view.enter(view, taken);
     this.#window.clearSlots();
@@ -319,7 +297,7 @@ export class Ordering {
     this.#queue.onNewView(atMs);
     this.#phases.onNewView();
     this.#proposer.restartAt(sequenceNumber(Math.max(taken, this.#window.lastDelivered)));
-    const decisions = this.#orderAgain(prePrepares, bodies, atMs, out);
+    const decisions = this.#reproposals.orderAgain(prePrepares, bodies, atMs, out);
     this.#propose(atMs, out);
     return decisions;
   }
@@ -334,7 +312,7 @@ export class Ordering {
     this.#view.beganAt(taken);
     if (!this.#view.isActive) return [];
     this.#proposer.skipTo(taken);
-    return this.#orderAgain(prePrepares, new Map(), atMs, out);
+    return this.#reproposals.orderAgain(prePrepares, new Map(), atMs, out);
   }
 
   /** h moved up: slots and decisions at or below it go, and the window has room again (OSDI'99 §4.3). */
@@ -345,28 +323,14 @@ export class Ordering {
   }
 
   /** Puts back what the log holds, before anything is sent: the same votes as before the crash (protocol rule 8.2). */
-  restore({ slots, prepared }: RestoredOrdering): void {
-    for (const { certificate, batch } of prepared) {
-      const { seq } = certificate.prePrepare.message;
-      if (seq <= this.#window.low) continue;
-      this.#phases.preparedSet.add(certificate, seq > this.#window.lastDelivered ? batch : undefined);
-    }
-    for (const slot of slots) this.#restoreSlot(slot);
-  }
-
-  #restoreSlot({ prePrepare, batch, prepares }: RestoredSlot): void {
-    const { seq, view, epoch, digest } = prePrepare.message;
-    if (seq <= this.#window.low || view !== this.#view.number) return;
-    const slot = this.#window.slotAt(view, seq);
-    slot.addPrePrepare(prePrepare);
-    if (seq > this.#window.lastDelivered) slot.batch = batch;
-    this.#phases.markAccepted(slot);
-    if (this.isPrimary) this.#proposer.skipTo(seq);
-    else slot.addPrepare(this.#options.signer.sign({ type: "prepare", epoch, view, seq, digest }));
-    if (prepares === undefined) return;
-    for (const prepare of prepares) slot.addPrepare(prepare);
-    slot.isPrepared = true;
-    slot.addCommit(this.#options.signer.sign({ type: "commit", epoch, view, seq, digest }));
+  restore(restored: RestoredOrdering): void {
+    restoreOrdering(restored, {
+      signer: this.#options.signer,
+      view: this.#view,
+      window: this.#window,
+      phases: this.#phases,
+      proposer: this.#proposer,
+    });
   }
 
   /** See `Window.lacks`. Who votes for nothing lacks no votes but those that decide. */
@@ -404,56 +368,12 @@ export class Ordering {
     invariant(prepared <= this.#options.windowSize, "ordering.too-many-prepared", { prepared });
   }
 
-  /** Only the primary pre-prepares, to others, and only backups prepare (OSDI'99 §4.2). */
-  #isOutOfTurn(from: ReplicaId, { type, view }: ThreePhaseMessage): boolean {
-    // What is of a later view waits for it: its own primary counts.
-    const primary = this.#view.primaryIn(view);
-    if (type === "pre-prepare") return from !== primary || primary === this.#options.signer.self;
-    return type === "prepare" && from === primary;
-  }
-
-  /** The bodies of this view's accepted proposals that are not delivered. */
-  #acceptedBodies(): Map<Digest, VerifiedBatch> {
-    const bodies = new Map<Digest, VerifiedBatch>();
-    for (const { batch } of this.#window.undelivered()) if (batch !== undefined) bodies.set(batch.digest, batch);
-    return bodies;
-  }
-
   /** What held proposals back may be over. */
   #acceptWaiting(atMs: number, out: Outbox): Decision[] {
     const decisions: Decision[] = [];
     for (const slot of [...this.#window.undelivered()])
       if (!slot.isAccepted && slot.batch !== undefined) decisions.push(...this.#phases.accept(slot, atMs, out));
     return decisions;
-  }
-
-  /** Numbers that are decided here need no second vote: their certificate convinces whoever lacks them. */
-  #orderAgain(
-    prePrepares: readonly VerifiedEnvelope<PrePrepare>[],
-    bodies: ReadonlyMap<Digest, VerifiedBatch>,
-    atMs: number,
-    out: Outbox,
-  ): Decision[] {
-    const decisions: Decision[] = [];
-    for (const prePrepare of prePrepares) {
-      const { seq, digest } = prePrepare.message;
-      if (seq <= this.#window.low || this.#window.isDecided(seq)) continue;
-      const slot = this.#window.slotAt(this.#view.number, seq);
-      if (slot.isAccepted) continue;
-      isCounted(slot.addPrePrepare(prePrepare), out);
-      slot.isReproposed = true;
-      slot.batch = this.#bodyFor(seq, digest, bodies);
-      if (slot.batch === undefined) decisions.push(...this.#phases.fetchBody(slot, out));
-      else decisions.push(...this.#phases.accept(slot, atMs, out), ...this.#phases.decide(slot, out));
-    }
-    return decisions;
-  }
-
-  #bodyFor(seq: SequenceNumber, digest: Digest, bodies: ReadonlyMap<Digest, VerifiedBatch>): VerifiedBatch | undefined {
-    const { nullBatch } = this.#options;
-    return digest === nullBatch.digest
-      ? nullBatch
-      : (bodies.get(digest) ?? this.#phases.preparedSet.bodyOf(seq, digest));
   }
 
   /** Proposes while the pipeline has room (protocol rule 4.6): writes first, then speaks. */

@@ -16,13 +16,12 @@ import {
   type SessionProgress,
   type VerifiedRequest,
 } from "@quorate/protocol";
+import { operationsOf, type PendingRequest, pendingRequest } from "./pending-request.ts";
+import { type PendingLimits, PendingShares } from "./pending-shares.ts";
 import { Waits } from "./waits.ts";
 
-/** Bounds of the queue of pending requests. One client cannot take another's share. */
-export interface RequestQueueLimits {
-  readonly pendingMax: number;
-  readonly pendingPerClientMax: number;
-  readonly pendingBytesMax: number;
+/** Bounds of the queue of pending requests. */
+export interface RequestQueueLimits extends PendingLimits {
   /** As many requests are clocked as a loaded primary clears in half a time-out (protocol rule 7.4). */
   readonly clockedMax: number;
 }
@@ -33,25 +32,10 @@ const NONE_SERVED: readonly ServedRequest[] = [];
 /** The caps on one batch, of genesis. */
 export type BatchLimits = Pick<Limits, "batchRequestsMax" | "batchBytesMax" | "batchOperationsMax">;
 
-interface Pending {
-  readonly request: VerifiedRequest;
-  readonly client: PublicKey;
-  readonly bytes: number;
-  /** The highest number that carries it and has not been executed. */
-  proposedAt: SequenceNumber | undefined;
-  ready: boolean;
-  /** Its turn does not depend on its session: it is to be answered again, or refused. */
-  isAlone: boolean;
-  /** As far as this replica knows it would not only be refused. */
-  isClockable: boolean;
-  /** Its session was evicted, or it came too late: it has no clock any more, whatever is said of it. */
-  isOver: boolean;
-}
-
 interface SessionQueue {
   /** The number that execution expects next, as far as this replica knows. */
   expected: RequestNumber;
-  readonly byNumber: Map<RequestNumber, Pending>;
+  readonly byNumber: Map<RequestNumber, PendingRequest>;
 }
 
 /**
@@ -60,19 +44,19 @@ interface SessionQueue {
  */
 export class RequestQueue {
   readonly #limits: RequestQueueLimits;
-  readonly #byDigest = new Map<Digest, Pending>();
+  readonly #byDigest = new Map<Digest, PendingRequest>();
   readonly #sessions = new Map<string, SessionQueue>();
-  readonly #perClient = new Map<PublicKey, number>();
-  readonly #registrations = new Set<Pending>();
+  readonly #shares: PendingShares;
+  readonly #registrations = new Set<PendingRequest>();
   /** Those whose turn it is: a primary that lets them wait is not doing its work (protocol rule 7.4). */
-  readonly #clocks = new Waits<Pending>();
+  readonly #clocks = new Waits<PendingRequest>();
   /** In order of arrival; a Set, so that removal is cheap. */
-  readonly #ready = new Set<Pending>();
-  #bytes = 0;
+  readonly #ready = new Set<PendingRequest>();
   #displaced = 0;
 
   constructor(limits: RequestQueueLimits) {
     this.#limits = limits;
+    this.#shares = new PendingShares(limits);
   }
 
   get size(): number {
@@ -87,12 +71,9 @@ export class RequestQueue {
   }
 
   get fills(): readonly Fill[] {
-    const { pendingMax, pendingPerClientMax, pendingBytesMax, clockedMax } = this.#limits;
     return [
-      { of: "pending requests", size: this.#byDigest.size, max: pendingMax },
-      { of: "pending requests of a client", size: Math.max(0, ...this.#perClient.values()), max: pendingPerClientMax },
-      { of: "bytes of pending requests", size: this.#bytes, max: pendingBytesMax },
-      { of: "clocked requests", size: this.#clocks.size, max: clockedMax },
+      ...this.#shares.fills,
+      { of: "clocked requests", size: this.#clocks.size, max: this.#limits.clockedMax },
       // Indexes of what is pending: nothing may be left in them that is gone.
       { of: "sessions of pending requests", size: this.#sessions.size, max: this.#byDigest.size },
       { of: "ready requests", size: this.#ready.size, max: this.#byDigest.size },
@@ -141,24 +122,13 @@ export class RequestQueue {
       this.#sessions.get(sessionKey(operations.client, operations.session))?.byNumber.has(operations.number) === true
     )
       return "known";
-    const pending: Pending = {
-      request,
-      client: request.request.client,
-      bytes: sizeOf(request),
-      proposedAt: undefined,
-      ready: false,
-      // What would only be refused is nobody's business but its client's.
-      isAlone: operations === undefined || standing.type === "answer-lost",
-      isClockable: standing.type !== "refusable",
-      isOver: false,
-    };
+    const pending = pendingRequest(request, standing);
     // A backup that could not hold the primary to it does not take it on.
     if (!isPrimary && pending.isClockable && this.#clocks.size >= this.#limits.clockedMax) return "full";
     const isInTurn = standing.type === "executable" || standing.type === "answer-lost";
     if (!this.#makeRoomFor(pending, isPrimary, isInTurn)) return "full";
     this.#byDigest.set(request.digest, pending);
-    this.#perClient.set(pending.client, (this.#perClient.get(pending.client) ?? 0) + 1);
-    this.#bytes += pending.bytes;
+    this.#shares.add(pending);
     if (operations === undefined) this.#registrations.add(pending);
     if (operations === undefined || standing.type === "answer-lost") this.#setTurn(pending, atMs);
     else this.#enterSession(operations, pending, standing, atMs);
@@ -247,7 +217,7 @@ export class RequestQueue {
    * It was ordered and has no output: its number is ahead of its session, however it looked when it came. Ordered again
    * at once it would be so again, and again: a client that skips a number must not keep the cluster busy for ever.
    */
-  #onWithoutEffect(pending: Pending, atMs: number): void {
+  #onWithoutEffect(pending: PendingRequest, atMs: number): void {
     if (pending.request.request.type !== "operations") return this.#setTurn(pending, atMs);
     pending.isAlone = false;
     this.#clocks.end(pending);
@@ -270,7 +240,7 @@ export class RequestQueue {
     }
   }
 
-  #enterSession(operations: OperationsRequest, pending: Pending, standing: RequestStanding, atMs: number): void {
+  #enterSession(operations: OperationsRequest, pending: PendingRequest, standing: RequestStanding, atMs: number): void {
     const expected = standing.type === "ahead" ? standing.expected : operations.number;
     const key = sessionKey(operations.client, operations.session);
     let queue = this.#sessions.get(key);
@@ -304,7 +274,7 @@ export class RequestQueue {
   }
 
   /** Its turn has come: it may be proposed, and whoever ought to propose it is watched. */
-  #setTurn(pending: Pending, atMs: number): void {
+  #setTurn(pending: PendingRequest, atMs: number): void {
     if (pending.proposedAt === undefined) this.#setReady(pending, true);
     if (pending.isClockable && !pending.isOver && this.#clocks.size < this.#limits.clockedMax)
       this.#clocks.begin(pending, atMs);
@@ -314,13 +284,13 @@ export class RequestQueue {
    * It is asked again: if no clock was left when its turn came, there may be one now. A replica that was behind may have
    * learned of its session since: what looked as if it would be refused is the primary's work then (protocol rule 7.4).
    */
-  #judgeAgain(pending: Pending, standing: RequestStanding, atMs: number): void {
+  #judgeAgain(pending: PendingRequest, standing: RequestStanding, atMs: number): void {
     if (standing.type === "refusable" || pending.isOver) return;
     if (!pending.isClockable) this.#admit(pending, standing, atMs);
     else if (pending.ready || pending.proposedAt !== undefined) this.#setTurn(pending, atMs);
   }
 
-  #admit(pending: Pending, standing: RequestStanding, atMs: number): void {
+  #admit(pending: PendingRequest, standing: RequestStanding, atMs: number): void {
     pending.isClockable = true;
     const { request } = pending.request;
     if (standing.type === "answer-lost" || request.type !== "operations") {
@@ -335,12 +305,12 @@ export class RequestQueue {
     this.#promoteFrom(queue, atMs);
   }
 
-  #endClock(pending: Pending): void {
+  #endClock(pending: PendingRequest): void {
     pending.isOver = true;
     this.#clocks.end(pending);
   }
 
-  #setReady(pending: Pending, ready: boolean): void {
+  #setReady(pending: PendingRequest, ready: boolean): void {
     if (pending.ready === ready) return;
     pending.ready = ready;
     if (ready) this.#ready.add(pending);
@@ -348,7 +318,7 @@ export class RequestQueue {
   }
 
   /** @returns when its clock began to run. */
-  #remove(pending: Pending): number | undefined {
+  #remove(pending: PendingRequest): number | undefined {
     invariant(this.#byDigest.delete(pending.request.digest), "request-queue.remove-unknown");
     this.#setReady(pending, false);
     this.#registrations.delete(pending);
@@ -357,11 +327,8 @@ export class RequestQueue {
     return since;
   }
 
-  #forget(pending: Pending): void {
-    this.#bytes -= pending.bytes;
-    const left = (this.#perClient.get(pending.client) ?? 0) - 1;
-    if (left > 0) this.#perClient.set(pending.client, left);
-    else this.#perClient.delete(pending.client);
+  #forget(pending: PendingRequest): void {
+    this.#shares.remove(pending);
     const { request } = pending.request;
     if (request.type !== "operations") return;
     const key = sessionKey(request.client, request.session);
@@ -377,19 +344,19 @@ export class RequestQueue {
    * executed, under this primary or the next (protocol rule 7.4). A client at its share gives way to itself; at a primary
    * only for a request whose turn it is, for backups hold the primary to that one, whatever else its client has sent.
    */
-  #makeRoomFor(pending: Pending, isPrimary: boolean, isInTurn: boolean): boolean {
-    const isOwn = ({ client }: Pending): boolean => client === pending.client;
-    const isShareFull = (this.#perClient.get(pending.client) ?? 0) >= this.#limits.pendingPerClientMax;
+  #makeRoomFor(pending: PendingRequest, isPrimary: boolean, isInTurn: boolean): boolean {
+    const isOwn = ({ client }: PendingRequest): boolean => client === pending.client;
+    const isShareFull = this.#shares.isShareFull(pending.client);
     if (isShareFull && isPrimary && !isInTurn) return false;
-    if (!isShareFull && this.#hasRoomFor(pending)) return true;
-    const leaving: Pending[] = [];
+    if (!isShareFull && this.#shares.hasRoomFor(pending)) return true;
+    const leaving: PendingRequest[] = [];
     let leavingBytes = 0;
     const candidates = isShareFull ? [...this.#byDigest.values()].filter(isOwn) : this.#byDigest.values();
     for (const other of candidates) {
       if (!this.#mayGiveWay(other, isPrimary)) continue;
       leaving.push(other);
       leavingBytes += other.bytes;
-      if (!this.#hasRoomFor(pending, leaving.length, leavingBytes)) continue;
+      if (!this.#shares.hasRoomFor(pending, leaving.length, leavingBytes)) continue;
       for (const gone of leaving) this.#remove(gone);
       this.#displaced += leaving.length;
       return true;
@@ -397,29 +364,12 @@ export class RequestQueue {
     return false;
   }
 
-  #mayGiveWay(pending: Pending, isPrimary: boolean): boolean {
+  #mayGiveWay(pending: PendingRequest, isPrimary: boolean): boolean {
     return pending.proposedAt === undefined && !(isPrimary ? pending.ready : this.#clocks.has(pending));
-  }
-
-  #hasRoomFor(pending: Pending, leaving = 0, leavingBytes = 0): boolean {
-    const { pendingMax, pendingBytesMax } = this.#limits;
-    const bytes = this.#bytes - leavingBytes + pending.bytes;
-    return this.#byDigest.size - leaving < pendingMax && bytes <= pendingBytesMax;
   }
 }
 
 /** By owner too: a request under another client's session must not move that session's queue. */
 function sessionKey(client: PublicKey, session: SessionId): string {
   return `${client}/${session}`;
-}
-
-function operationsOf({ request }: DigestedRequest): number {
-  return request.type === "operations" ? request.operations.length : 0;
-}
-
-function sizeOf({ request }: DigestedRequest): number {
-  if (request.type === "registration") return 1;
-  let bytes = 0;
-  for (const operation of request.operations) bytes += operation.length;
-  return bytes;
 }

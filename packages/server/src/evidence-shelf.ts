@@ -4,6 +4,7 @@ import {
   type Digest,
   digest,
   type Evidence,
+  type Fill,
   type Hasher,
   type OrderedStore,
   PreimageWriter,
@@ -58,6 +59,10 @@ export class EvidenceShelf {
     let sum = 0;
     for (const count of this.#counts.values()) sum += count;
     return sum;
+  }
+
+  get fill(): Fill {
+    return { of: "evidence", size: this.count, max: this.#counts.size * EVIDENCE_PER_REPLICA_MAX };
   }
 
   /**

@@ -6,6 +6,7 @@
 export * from "./describe-evidence.ts";
 export * from "./disk-recovery.ts";
 export * from "./evidence-shelf.ts";
+export * from "./host-options.ts";
 export * from "./host-settings.ts";
 export * from "./ingress.ts";
 export * from "./ports.ts";

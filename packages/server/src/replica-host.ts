@@ -1,31 +1,20 @@
-import type { Codec } from "@quorate/codec";
-import { digestBatch, type Verifier } from "@quorate/crypto";
+import { digestBatch } from "@quorate/crypto";
 import {
   assertNever,
-  type BatchComposer,
   type ClientFrame,
-  type ClusterId,
   type Effect,
   type Fill,
-  type Genesis,
   genesisMembership,
-  type Hasher,
   type Membership,
   type PublicKey,
   type ReplicaFrame,
   type ReplicaId,
-  type Reply,
   type Request,
-  type SequenceNumber,
   type ServerFrame,
-  type Signer,
-  sequenceNumber,
   sequenceNumberOf,
-  type ViewNumber,
   viewNumber,
 } from "@quorate/protocol";
 import {
-  type MuteStatus,
   OutputGate,
   Replica,
   type ReplicaEvent,
@@ -33,36 +22,23 @@ import {
   recover,
   type WriteNumber,
 } from "@quorate/replica";
-import { type ExecutedReply, Executor, type Service } from "@quorate/state-machine";
-import type { ReplicaStore } from "@quorate/storage";
-import { readCheckpointMark, writeCheckpointMark } from "./checkpoint-mark.ts";
+import { type ExecutedReply, Executor } from "@quorate/state-machine";
+import type { OwnCheckpoint } from "./checkpoint-mark.ts";
+import { refusalFrame, replyFrame } from "./client-frames.ts";
 import { ClientRequests } from "./client-requests.ts";
 import { readDisk } from "./disk-recovery.ts";
-import { EVIDENCE_PER_REPLICA_MAX, EvidenceShelf, type KeptEvidence } from "./evidence-shelf.ts";
+import { DurableState } from "./durable-state.ts";
+import { EvidenceShelf, type KeptEvidence } from "./evidence-shelf.ts";
 import { HistoryDonor } from "./history-donor.ts";
-import { DEFAULT_HOST_SETTINGS, type HostSettings } from "./host-settings.ts";
+import type { HostOptions } from "./host-options.ts";
+import { DEFAULT_HOST_SETTINGS } from "./host-settings.ts";
 import { Ingress, JUNK_CODES } from "./ingress.ts";
-import type { HandOverAnswer, HostObserver, HostPorts, IngressRejection } from "./ports.ts";
+import type { HandOverAnswer, IngressRejection } from "./ports.ts";
 import { genesisCheckpoint, replicaOptionsOf } from "./replica-setup.ts";
 import type { ReplicaTrace } from "./replica-trace.ts";
+import { StandingWatch } from "./standing-watch.ts";
 import { SteadyClock } from "./steady-clock.ts";
 import { StepRecorder } from "./step-recorder.ts";
-
-/** How one replica runs; everything that all replicas share comes from genesis. */
-export interface HostOptions {
-  readonly genesis: Genesis;
-  readonly cluster: ClusterId;
-  readonly service: Service;
-  readonly store: ReplicaStore;
-  readonly signer: Signer;
-  readonly verifier: Verifier;
-  readonly hasher: Hasher;
-  readonly composer: BatchComposer;
-  readonly codec: Codec;
-  readonly ports: HostPorts;
-  readonly observer: HostObserver;
-  readonly settings?: Partial<HostSettings>;
-}
 
 type Performed = Exclude<Effect, { type: "persist" }>;
 
@@ -92,10 +68,8 @@ export class ReplicaHost {
   #isJunk = false;
   /** Events of one turn come one by one, but writes of a whole burst share a flush: see `#flush`. */
   #flushedWrite = 0;
-  /** As they were after the last step that did something. */
-  #view: ViewNumber;
-  #target: ViewNumber;
-  #mute: MuteStatus | undefined;
+  readonly #standingWatch: StandingWatch;
+  readonly #durableState: DurableState;
 
   /**
    * Recovers from what the store holds.
@@ -136,9 +110,13 @@ export class ReplicaHost {
     this.#replica = new Replica(replicaOptionsOf(options), base, recovery);
     const { tracedStepsMax: stepsMax, tracedBytesMax: bytesMax } = { ...DEFAULT_HOST_SETTINGS, ...options.settings };
     this.#recorder = new StepRecorder({ stepsMax, bytesMax }, { base, recovery });
-    this.#view = this.#replica.view;
-    this.#target = this.#replica.target;
-    this.#mute = this.#replica.mute;
+    this.#standingWatch = new StandingWatch(options.observer, this.#replica);
+    this.#durableState = new DurableState({
+      store,
+      executor: this.#executor,
+      checkpointInterval: genesis.checkpointInterval,
+      onFlushed: (own, failure) => this.#afterStateFlush(own, failure),
+    });
     this.#ingress = new Ingress({
       verifier,
       membership: this.#membership,
@@ -168,9 +146,7 @@ export class ReplicaHost {
    * flush runs, which is a rate times a time that only the disk knows; `gatedEffects` shows it.
    */
   get fills(): readonly Fill[] {
-    const members = this.#membership.members.length;
-    const evidence = { of: "evidence", size: this.#evidence.count, max: members * EVIDENCE_PER_REPLICA_MAX };
-    return [...this.#replica.fills, evidence];
+    return [...this.#replica.fills, this.#evidence.fill];
   }
   get evidenceCount(): number {
     return this.#evidence.count;
@@ -205,8 +181,8 @@ export class ReplicaHost {
 
   /** To be called once, when frames can be sent. */
   start(): void {
-    // Before anything executes: the state is that of the disk still.
-    this.#revoteLastCheckpoint();
+    const own = this.#durableState.revoteLast(this.#replica.status.lowWatermark);
+    if (own !== undefined) this.#step({ type: "state-durable", ...own });
     this.#step({ type: "start" });
   }
 
@@ -311,22 +287,11 @@ export class ReplicaHost {
     this.#recorder.end(stepped);
     // Most votes change a count and ask for nothing.
     if (stepped.length === 0) return;
-    this.#observeView();
+    this.#standingWatch.look(this.#replica);
     const { writes, effects } = this.#gate.push(stepped);
     const { store, codec } = this.#options;
     for (const record of writes) store.log.append(sequenceNumberOf(record), codec.encodeLogRecord(record));
     for (const effect of effects) this.#performOne(effect);
-  }
-
-  #observeView(): void {
-    const { observer } = this.#options;
-    const { view, target, mute, leaveCause: cause } = this.#replica;
-    if (mute !== this.#mute) observer.onMute?.(mute);
-    this.#mute = mute;
-    if (target > this.#target) observer.onViewChange?.({ type: "started", target, cause });
-    if (view > this.#view) observer.onViewChange?.({ type: "entered", view });
-    this.#target = target;
-    this.#view = view;
   }
 
   /**
@@ -374,7 +339,7 @@ export class ReplicaHost {
       case "send-history":
         return this.#donor.send(effect, this.#now());
       case "cut":
-        return this.#cut(effect.upTo);
+        return observer.onStable?.(this.#durableState.cut(effect.upTo));
       case "start-timer":
         return ports.startTimer(effect.timer, effect.afterMs, () =>
           this.#step({ type: "timeout", timer: effect.timer, token: effect.token }),
@@ -387,7 +352,7 @@ export class ReplicaHost {
       case "rejected":
         return observer.onRejection?.(effect.rejection);
       case "refuse":
-        return this.#refuse(effect);
+        return ports.sendToClient(effect.client, refusalFrame(effect));
       default:
         return assertNever(effect);
     }
@@ -404,55 +369,18 @@ export class ReplicaHost {
       requests: batch.requests.length,
       sessionsEvicted: progress.evicted.length,
     });
-    if (checkpoint) this.#makeDurable(seq);
+    if (checkpoint) this.#durableState.makeDurable(seq);
     this.#events.push({ type: "executed", seq, progress });
   }
 
   #reply(client: PublicKey, executed: ExecutedReply): void {
-    const { from, statement, signature, session, number, requestDigest, results, path } = executed;
-    const { view } = this.#replica;
-    const reply: Reply = { from, statement, signature, session, number, requestDigest, results, path, view };
-    this.#options.ports.sendToClient(client, { type: "reply", reply });
+    this.#options.ports.sendToClient(client, replyFrame(executed, this.#replica.view));
   }
 
-  /**
-   * A CHECKPOINT is signed only when the own state and history at its number are durable (protocol rule 8.3): the flush
-   * covers both domains of the store.
-   */
-  #makeDurable(seq: SequenceNumber): void {
-    const { store } = this.#options;
-    const stateRoot = this.#executor.stateRoot();
-    writeCheckpointMark(store.local, { seq, stateRoot });
-    store.flush((failure) => {
-      if (this.#isDead) return;
-      if (failure !== undefined) return this.#die(failure);
-      this.#step({ type: "state-durable", seq, stateRoot });
-    });
-  }
-
-  /** A restart between a checkpoint and its certificate: the vote is cast again, the same bytes (protocol rule 8.2). */
-  #revoteLastCheckpoint(): void {
-    const last = readCheckpointMark(this.#options.store.local);
-    const { executed } = this.#executor;
-    // The crash came between the state and its mark, which are two groups: the state is that of the checkpoint still.
-    const isUnmarked =
-      executed > 0 && executed % this.#options.genesis.checkpointInterval === 0 && last?.seq !== executed;
-    if (isUnmarked) return this.#makeDurable(executed);
-    if (last !== undefined && last.seq > this.#replica.status.lowWatermark)
-      this.#step({ type: "state-durable", seq: last.seq, stateRoot: last.stateRoot });
-  }
-
-  #cut(upTo: SequenceNumber): void {
-    const { store, observer } = this.#options;
-    store.log.cut(upTo);
-    const stable = sequenceNumber(upTo + 1);
-    store.history.trim(stable);
-    this.#executor.collectBelow(stable);
-    observer.onStable?.(stable);
-  }
-
-  #refuse({ client, requestDigest, code }: Extract<Effect, { type: "refuse" }>): void {
-    this.#options.ports.sendToClient(client, { type: "refused", requestDigest, code });
+  #afterStateFlush({ seq, stateRoot }: OwnCheckpoint, failure: Error | undefined): void {
+    if (this.#isDead) return;
+    if (failure !== undefined) return this.#die(failure);
+    this.#step({ type: "state-durable", seq, stateRoot });
   }
 
   #now(): number {

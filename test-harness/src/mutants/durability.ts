@@ -63,7 +63,7 @@ export const DURABILITY_MUTANTS: readonly Mutant[] = [
     rule: "8.2",
     bug: "after a crash of all between a checkpoint and its certificate nobody votes for it, and the window stays shut",
     file: "packages/server/src/replica-host.ts",
-    edits: [{ find: "    this.#revoteLastCheckpoint();\n", replace: "" }],
+    edits: [{ find: "this.#durableState.revoteLast(this.#replica.status.lowWatermark)", replace: "undefined" }],
     caughtBy: ["packages/server/test/replica-host.test.ts", "packages/server/test/disk.test.ts"],
   },
   {
@@ -125,8 +125,8 @@ export const DURABILITY_MUTANTS: readonly Mutant[] = [
     name: "checkpoint-signed-before-the-state-is-durable",
     rule: "8.3",
     bug: "a CHECKPOINT says that the state can be given, while only the log is on the disk",
-    file: "packages/server/src/replica-host.ts",
-    edits: [{ find: "store.flush((failure) => {", replace: "store.flushLog((failure) => {" }],
+    file: "packages/server/src/durable-state.ts",
+    edits: [{ find: "store.flush((failure) =>", replace: "store.flushLog((failure) =>" }],
     caughtBy: ["packages/server/test/replica-host.test.ts"],
   },
   {

@@ -1,6 +1,7 @@
 import type { Mutant } from "./mutant.ts";
 
 const ORDERING = "packages/pbft-core/src/ordering.ts";
+const VOTE_STANDING = "packages/pbft-core/src/vote-standing.ts";
 const PHASES = "packages/pbft-core/src/three-phases.ts";
 const SLOT = "packages/pbft-core/src/slot.ts";
 const PAPER = "packages/pbft-core/test/paper.test.ts";
@@ -111,7 +112,7 @@ export const ORDERING_MUTANTS: readonly Mutant[] = [
     name: "primarys-prepare-counted",
     rule: "4.2",
     bug: "the primary votes twice: by its PRE-PREPARE and by a PREPARE",
-    file: ORDERING,
+    file: VOTE_STANDING,
     edits: [{ find: 'return type === "prepare" && from === primary;', replace: "return false;" }],
     caughtBy: [PAPER],
   },
@@ -119,11 +120,11 @@ export const ORDERING_MUTANTS: readonly Mutant[] = [
     name: "pre-prepare-of-anybody",
     rule: "4.2",
     bug: "a backup takes proposals of other backups",
-    file: ORDERING,
+    file: VOTE_STANDING,
     edits: [
       {
-        find: "return from !== primary || primary === this.#options.signer.self;",
-        replace: "return primary === this.#options.signer.self;",
+        find: "return from !== primary || primary === this.#self;",
+        replace: "return primary === this.#self;",
       },
     ],
     caughtBy: [PAPER],
@@ -132,7 +133,7 @@ export const ORDERING_MUTANTS: readonly Mutant[] = [
     name: "window-not-checked",
     rule: "4.3",
     bug: "votes of any height are taken, so that a faulty primary fills memory or exhausts the numbers",
-    file: ORDERING,
+    file: VOTE_STANDING,
     edits: [{ find: 'return seq > this.#window.high ? "future" : "current";', replace: 'return "current";' }],
     caughtBy: [PAPER],
   },
@@ -140,7 +141,7 @@ export const ORDERING_MUTANTS: readonly Mutant[] = [
     name: "votes-below-h",
     rule: "4.3",
     bug: "votes for numbers that a stable checkpoint has passed are taken",
-    file: ORDERING,
+    file: VOTE_STANDING,
     edits: [
       {
         find: 'if (seq <= this.#window.low) return "window.below";',

@@ -1,6 +1,7 @@
 import type { Mutant } from "./mutant.ts";
 
 const ORDERING = "packages/pbft-core/src/ordering.ts";
+const RESTORE = "packages/pbft-core/src/restore-ordering.ts";
 const REPLICA = "packages/replica/src/replica.ts";
 const VIEW_CHANGING = "packages/view-change/src/view-changing.ts";
 const RECOVERY = "packages/replica/test/recovery.test.ts";
@@ -21,10 +22,10 @@ export const RECOVERED_MUTANTS: readonly Mutant[] = [
     name: "own-prepare-not-restored",
     rule: "8.2",
     bug: "after a restart the own PREPARE of before is not known, and nobody who lacks it gets it",
-    file: ORDERING,
+    file: RESTORE,
     edits: [
       {
-        find: 'else slot.addPrepare(this.#options.signer.sign({ type: "prepare", epoch, view, seq, digest }));',
+        find: 'else slot.addPrepare(signer.sign({ type: "prepare", epoch, view, seq, digest }));',
         replace: "",
       },
     ],
@@ -34,10 +35,10 @@ export const RECOVERED_MUTANTS: readonly Mutant[] = [
     name: "own-commit-not-restored",
     rule: "8.2",
     bug: "after a restart of all nobody's COMMIT of before is known, and what was decided never is again",
-    file: ORDERING,
+    file: RESTORE,
     edits: [
       {
-        find: 'slot.isPrepared = true;\n    slot.addCommit(this.#options.signer.sign({ type: "commit", epoch, view, seq, digest }));',
+        find: 'slot.isPrepared = true;\n  slot.addCommit(signer.sign({ type: "commit", epoch, view, seq, digest }));',
         replace: "slot.isPrepared = true;",
       },
     ],
@@ -47,9 +48,9 @@ export const RECOVERED_MUTANTS: readonly Mutant[] = [
     name: "primary-proposes-again-at-a-number-of-before",
     rule: "8.2",
     bug: "a primary that starts again proposes at numbers that it had proposed at before the crash",
-    file: ORDERING,
+    file: RESTORE,
     edits: [
-      { find: "if (this.isPrimary) this.#proposer.skipTo(seq);\n    else slot", replace: "if (!this.isPrimary) slot" },
+      { find: "if (current.isPrimary) proposer.skipTo(seq);\n  else slot", replace: "if (!current.isPrimary) slot" },
     ],
     caughtBy: [VIEWS, VOTES, RECOVERY],
   },
@@ -174,7 +175,7 @@ export const RECOVERED_MUTANTS: readonly Mutant[] = [
     name: "client-takes-the-share-of-others",
     rule: "13.1",
     bug: "one client may fill the queue",
-    file: "packages/pbft-core/src/request-queue.ts",
+    file: "packages/pbft-core/src/pending-shares.ts",
     edits: [{ find: ">= this.#limits.pendingPerClientMax;", replace: "> this.#limits.pendingMax;" }],
     caughtBy: ["packages/pbft-core/test/request-queue.test.ts"],
   },

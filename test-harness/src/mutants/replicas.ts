@@ -47,7 +47,7 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     name: "delivered-numbers-voted-for-again",
     rule: "7.5",
     bug: "what is delivered goes through the phases again in a new view",
-    file: ORDERING,
+    file: "packages/pbft-core/src/reproposals.ts",
     edits: [
       {
         find: "if (seq <= this.#window.low || this.#window.isDecided(seq)) continue;",

@@ -222,7 +222,10 @@ export const VIEW_MUTANTS: readonly Mutant[] = [
     bug: "who contradicted itself in VIEW-CHANGEs for a view is not heard as its primary",
     file: "packages/view-change/src/convictions.ts",
     edits: [
-      { find: "this.#views[message.type].get(from)", replace: 'this.#views[message.type && "view-change"].get(from)' },
+      {
+        find: "this.#views[message.type].get(from) === message.view",
+        replace: "Object.values(this.#views).some((views) => views.get(from) === message.view)",
+      },
     ],
     caughtBy: [ENTERING],
   },

@@ -1,0 +1,61 @@
+import { type SequenceNumber, sequenceNumber } from "@quorate/protocol";
+import type { Executor } from "@quorate/state-machine";
+import type { ReplicaStore } from "@quorate/storage";
+import { type OwnCheckpoint, readCheckpointMark, writeCheckpointMark } from "./checkpoint-mark.ts";
+
+export interface DurableStateOptions {
+  readonly store: ReplicaStore;
+  readonly executor: Pick<Executor, "executed" | "stateRoot" | "collectBelow">;
+  /** K of genesis. */
+  readonly checkpointInterval: number;
+  /** The flush for `own` is done, or failed: then the disk is. */
+  readonly onFlushed: (own: OwnCheckpoint, failure: Error | undefined) => void;
+}
+
+/** The state at checkpoints, on the disk: durable before it is voted for, and cut below what is stable. */
+export class DurableState {
+  readonly #options: DurableStateOptions;
+
+  constructor(options: DurableStateOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * A CHECKPOINT is signed only when the own state and history at its number are durable (protocol rule 8.3): the flush
+   * covers both domains of the store.
+   */
+  makeDurable(seq: SequenceNumber): void {
+    const { store, executor, onFlushed } = this.#options;
+    const own = { seq, stateRoot: executor.stateRoot() };
+    writeCheckpointMark(store.local, own);
+    store.flush((failure) => onFlushed(own, failure));
+  }
+
+  /**
+   * A restart between a checkpoint and its certificate: the vote is cast again, the same bytes (protocol rule 8.2). To be
+   * called before anything executes: the state is that of the disk still.
+   *
+   * @returns what is durable, and above h, and to be voted for again.
+   */
+  revoteLast(lowWatermark: SequenceNumber): OwnCheckpoint | undefined {
+    const { store, executor, checkpointInterval } = this.#options;
+    const last = readCheckpointMark(store.local);
+    const { executed } = executor;
+    // The crash came between the state and its mark, which are two groups: the state is that of the checkpoint still.
+    if (executed > 0 && executed % checkpointInterval === 0 && last?.seq !== executed) {
+      this.makeDurable(executed);
+      return undefined;
+    }
+    return last !== undefined && last.seq > lowWatermark ? last : undefined;
+  }
+
+  /** @returns the stable number, below which nothing is kept. */
+  cut(upTo: SequenceNumber): SequenceNumber {
+    const { store, executor } = this.#options;
+    store.log.cut(upTo);
+    const stable = sequenceNumber(upTo + 1);
+    store.history.trim(stable);
+    executor.collectBelow(stable);
+    return stable;
+  }
+}

@@ -1,0 +1,23 @@
+import type { Codec } from "@quorate/codec";
+import type { Verifier } from "@quorate/crypto";
+import type { BatchComposer, ClusterId, Genesis, Hasher, Signer } from "@quorate/protocol";
+import type { Service } from "@quorate/state-machine";
+import type { ReplicaStore } from "@quorate/storage";
+import type { HostSettings } from "./host-settings.ts";
+import type { HostObserver, HostPorts } from "./ports.ts";
+
+/** How one replica runs; everything that all replicas share comes from genesis. */
+export interface HostOptions {
+  readonly genesis: Genesis;
+  readonly cluster: ClusterId;
+  readonly service: Service;
+  readonly store: ReplicaStore;
+  readonly signer: Signer;
+  readonly verifier: Verifier;
+  readonly hasher: Hasher;
+  readonly composer: BatchComposer;
+  readonly codec: Codec;
+  readonly ports: HostPorts;
+  readonly observer: HostObserver;
+  readonly settings?: Partial<HostSettings>;
+}

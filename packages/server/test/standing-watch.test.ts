@@ -1,0 +1,35 @@
+import { viewNumber } from "@quorate/protocol";
+import { expect } from "chai";
+import { StandingWatch } from "../dist/standing-watch.js";
+
+const standing = (view: number, target: number) =>
+  ({ view: viewNumber(view), target: viewNumber(target), mute: undefined, leaveCause: "failed" }) as const;
+
+/** What an observer hears of a replica that stands so, one after the other. */
+function heard(...stands: readonly (readonly [view: number, target: number])[]): string[] {
+  const told: string[] = [];
+  const watch = new StandingWatch(
+    {
+      onViewChange: (change) =>
+        told.push(change.type === "started" ? `leaves for ${change.target}, ${change.cause}` : `enters ${change.view}`),
+      onMute: () => told.push("mute"),
+    },
+    standing(0, 0),
+  );
+  for (const stand of stands) watch.look(standing(...stand));
+  return told;
+}
+
+describe("StandingWatch", () => {
+  it("tells when a view is left and when the next is entered, each once", () => {
+    expect(heard([0, 0], [0, 1], [0, 1], [1, 1], [1, 1])).to.deep.equal(["leaves for 1, failed", "enters 1"]);
+  });
+
+  it("a view that is entered without having been left for is both", () => {
+    expect(heard([3, 3])).to.deep.equal(["leaves for 3, failed", "enters 3"]);
+  });
+
+  it("tells of no mute replica where none is", () => {
+    expect(heard([0, 0], [0, 2])).to.deep.equal(["leaves for 2, failed"]);
+  });
+});
