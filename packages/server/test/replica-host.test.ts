@@ -225,6 +225,11 @@ describe("ReplicaHost", () => {
     while (store.disk.completeFlush());
 
     expect(scene.spoken).to.deep.equal(["status", "checkpoint"]);
+
+    const again = new Scene(1, store.disk.crash());
+    expect(again.spoken, "nor does one after it, before a certificate is there").to.include("checkpoint");
+    const [first, second] = [scene, again].map(({ sent, spoken }) => sent[spoken.indexOf("checkpoint")]);
+    expect(second, "the same bytes").to.deep.equal(first);
   });
 
   it("what was executed waits for no disk, but a checkpoint is signed when all up to it is durable", () => {

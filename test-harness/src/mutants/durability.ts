@@ -67,6 +67,14 @@ export const DURABILITY_MUTANTS: readonly Mutant[] = [
     caughtBy: ["packages/server/test/replica-host.test.ts", "packages/server/test/disk.test.ts"],
   },
   {
+    name: "noted-checkpoint-not-voted-for-again",
+    rule: "8.2",
+    bug: "a restart after a checkpoint was noted, and before it was certified, loses the vote",
+    file: "packages/server/src/durable-state.ts",
+    edits: [{ find: "last.seq > lowWatermark ? last", replace: "last.seq < 0 ? last" }],
+    caughtBy: ["packages/server/test/replica-host.test.ts"],
+  },
+  {
     name: "recovery-forgets-what-it-accepted",
     rule: "8.2",
     bug: "after a restart another proposal for a number that was pre-prepared is accepted",
