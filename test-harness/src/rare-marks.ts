@@ -2,6 +2,7 @@ import { type IngressRejection, REJECTION_CODES } from "@quorate/server/host";
 import { NEW_VIEW_LIES } from "./byzantine/new-views.ts";
 import { SPLITS } from "./byzantine/proposals.ts";
 import { VIEW_CHANGE_LIES } from "./byzantine/view-changes.ts";
+import { ASTRAY_VOTES, GARBAGE_ANSWERS } from "./byzantine/votes.ts";
 import { EXPECTED_MARKS } from "./campaign.ts";
 import type { Marks } from "./marks.ts";
 
@@ -52,6 +53,8 @@ export const RARE_MARKS: readonly string[] = [
   ...NEW_VIEW_LIES.map((name) => `byzantine: NEW-VIEW ${name}`),
   ...VIEW_CHANGE_LIES.map((name) => `byzantine: VIEW-CHANGE ${name}`),
   ...SPLITS.map((name) => `byzantine: equivocates ${name}`),
+  ...ASTRAY_VOTES.map((name) => `byzantine: votes ${name}`),
+  ...GARBAGE_ANSWERS.map((name) => `byzantine: answers ${name}`),
   ...CODES.filter((code) => !(code in UNREACHABLE_REJECTIONS || code in UNDEMANDED_REJECTIONS)).map(markOf),
 ].filter((mark) => !EXPECTED_MARKS.includes(mark));
 

@@ -32,6 +32,8 @@ describe("The marks that a large campaign must have", () => {
       "byzantine: NEW-VIEW swaps batches",
       "byzantine: VIEW-CHANGE with a bad signature",
       "byzantine: equivocates three ways",
+      "byzantine: votes in several views at once",
+      "byzantine: answers swapped",
     ]);
     expect(all.filter((mark) => mark.startsWith("byzantine: NEW-VIEW "))).to.have.length(14);
   });

@@ -179,6 +179,14 @@ describe("a verified commit certificate", () => {
       expect(verifier.verifyCommitCertificate({ ...good, signatures }, membership)).to.equal(undefined);
   });
 
+  it("is not made of votes of several views, each signed as it should be", () => {
+    const good = commitCertificateOf([0, 1, 2]);
+    const later = signaturesOf([2], { ...voteOf("commit"), view: viewNumber(4) } as ReplicaMessage);
+    const mixed = good.signatures.with(2, later[0]!);
+
+    expect(verifier.verifyCommitCertificate({ ...good, signatures: mixed }, membership)).to.equal(undefined);
+  });
+
   it("takes four of five or six and five of seven members, and not one less", () => {
     for (const [n, needed] of [
       [5, 4],
@@ -219,6 +227,14 @@ describe("a verified prepared certificate", () => {
   it("is not made of one with a field or a signature altered", () => {
     for (const { path, altered } of alterationsOf(preparedCertificateOf([0, 2])))
       expect(verifier.verifyPreparedCertificate(altered, membership), path).to.equal(undefined);
+  });
+
+  it("is not made of prepares of several views, each signed as it should be", () => {
+    const good = preparedCertificateOf([0, 2]);
+    const later = signaturesOf([2], { ...voteOf("prepare"), view: viewNumber(4) } as ReplicaMessage);
+    const mixed = good.prepares.with(1, later[0]!);
+
+    expect(verifier.verifyPreparedCertificate({ ...good, prepares: mixed }, membership)).to.equal(undefined);
   });
 
   it("is not made of prepares for another digest", () => {

@@ -75,8 +75,8 @@ export class RequestQueue {
       ...this.#shares.fills,
       { of: "clocked requests", size: this.#clocks.size, max: this.#limits.clockedMax },
       // Indexes of what is pending: nothing may be left in them that is gone.
-      { of: "sessions of pending requests", size: this.#sessions.size, max: this.#byDigest.size },
-      { of: "ready requests", size: this.#ready.size, max: this.#byDigest.size },
+      { of: "sessions of pending requests", size: this.#sessions.size, max: this.#byDigest.size, isIndex: true },
+      { of: "ready requests", size: this.#ready.size, max: this.#byDigest.size, isIndex: true },
     ];
   }
 

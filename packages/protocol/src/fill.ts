@@ -4,4 +4,6 @@ export interface Fill {
   readonly of: string;
   readonly size: number;
   readonly max: number;
+  /** An index over what else is bounded, which may not outgrow that: a check for tests, of no use to operators. */
+  readonly isIndex?: true;
 }

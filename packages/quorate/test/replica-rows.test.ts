@@ -10,10 +10,12 @@ import { readReplicaRows } from "../dist/cli/replica-rows.js";
 describe("The rows of `quorate status`", () => {
   let folder: string;
   let server: Server;
+  /** Of the one that answers. */
+  let cluster: string;
 
   before(async () => {
     folder = join(mkdtempSync(join(tmpdir(), "quorate-rows-")), "cluster");
-    server = createServer((_request, response) => response.end(JSON.stringify({ replica: 2, view: 7 })));
+    server = createServer((_request, response) => response.end(JSON.stringify({ cluster, replica: 2, view: 7 })));
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   });
   after(async () => {
@@ -29,13 +31,24 @@ describe("The rows of `quorate status`", () => {
       writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, "utf8")), admin }));
     }
 
-    const { rows } = await readReplicaRows(folder);
+    const read = async (): Promise<unknown[]> =>
+      (await readReplicaRows(folder)).rows.map(({ replica, status, answeredBy }) => [
+        replica,
+        status?.view,
+        answeredBy,
+      ]);
+    cluster = (await readReplicaRows(folder)).rows[0]?.cluster ?? "";
 
-    expect(rows.map(({ replica, status, answeredBy }) => [replica, status?.view, answeredBy])).to.deep.equal([
-      [0, undefined, 2],
-      [1, undefined, 2],
+    expect(await read()).to.deep.equal([
+      [0, undefined, "replica 2"],
+      [1, undefined, "replica 2"],
       [2, 7, undefined],
-      [3, undefined, 2],
+      [3, undefined, "replica 2"],
     ]);
+
+    // Another cluster on the same ports has the same ids.
+    cluster = "f".repeat(64);
+    const stranger = "replica 2 of cluster ffffffff…";
+    expect(await read()).to.deep.equal([0, 1, 2, 3].map((replica) => [replica, undefined, stranger]));
   });
 });

@@ -75,7 +75,7 @@ function orderingMetrics({
 
 function workMetrics({ status, counters, fills, gatedEffects, evidence }: MetricSource): MetricFamily[] {
   const perQueue = (read: (fill: Fill) => number): MetricSample[] =>
-    fills.map((fill) => ({ value: read(fill), labels: { queue: fill.of } }));
+    fills.filter(({ isIndex }) => isIndex !== true).map((fill) => ({ value: read(fill), labels: { queue: fill.of } }));
   const entries = perQueue(({ size }) => size);
   const limits = perQueue(({ max }) => max);
   const rejections = counters.rejections.map(([code, value]) => ({ value, labels: { code } }));

@@ -4,6 +4,7 @@ import { type Codec, createCodec, wireLimitsOf } from "@quorate/codec";
 import { createBatchComposer, createReplicaSigner, type SignatureBackend, Verifier } from "@quorate/crypto";
 import {
   accusedOf,
+  type ClusterId,
   genesisMembership,
   type Hasher,
   type PublicKey,
@@ -46,6 +47,7 @@ export interface StartOptions {
 
 /** What `quorate status` shows of one replica. */
 export interface ProcessStatus extends ClientOutputStatus {
+  readonly cluster: ClusterId;
   readonly replica: ReplicaId;
   readonly pid: number;
   readonly role: "primary" | "backup";
@@ -206,6 +208,7 @@ class ReplicaProcess implements RunningReplica {
     const status = this.#host.status;
     const { epoch } = genesisMembership(folder.genesis);
     return {
+      cluster: folder.cluster,
       replica: folder.self.id,
       pid: globalThis.process.pid,
       role: status.primary === folder.self.id && status.mute === undefined ? "primary" : "backup",

@@ -91,6 +91,7 @@ function sourceOf(counters: ReplicaCounters): MetricSource {
     fills: [
       { of: "slots", size: 5, max: 64 },
       { of: "pending requests of a client", size: 1, max: 16 },
+      { of: "ready requests", size: 1, max: 1, isIndex: true },
     ],
     gatedEffects: 9,
     evidence: { kept: 2, dropped: 1 },
@@ -192,6 +193,10 @@ describe("the metrics of a replica", () => {
     expect(metricOf(after, "quorate_sessions_evicted_total")).to.equal(2);
     expect(metricOf(after, "quorate_queue_entries", { queue: "slots" })).to.equal(5);
     expect(metricOf(after, "quorate_queue_limit", { queue: "pending requests of a client" })).to.equal(16);
+    const queues = after
+      .find(({ name }) => name === "quorate_queue_entries")
+      ?.samples.map(({ labels }) => labels.queue);
+    expect(queues, "no index").to.deep.equal(["slots", "pending requests of a client"]);
     expect(metricOf(after, "quorate_view_changes_started_total")).to.equal(2);
     expect(metricOf(after, "quorate_views_entered_total")).to.equal(1);
     expect(metricOf(after, "quorate_log_flush_seconds_total")).to.equal(0.25);

@@ -166,6 +166,10 @@ const LIES: readonly [readonly [string, ViewChangeLie], ...(readonly [string, Vi
         prepares: proof.prepares.map((each) => ({ ...each, signature: flipped(each.signature) })),
       })),
   ],
+  [
+    "with a vote of another view",
+    (given, tools) => proving(given, (proof) => ({ ...proof, prepares: withVoteOfAnotherView(proof, tools) })),
+  ],
   ["that is huge", huge],
   [
     "with a false checkpoint",
@@ -183,6 +187,18 @@ const LIES: readonly [readonly [string, ViewChangeLie], ...(readonly [string, Vi
 
 /** The names of what is wrong with VIEW-CHANGEs. */
 export const VIEW_CHANGE_LIES: readonly string[] = LIES.map(([name]) => name);
+
+/** One of the votes is its own, of the next view: each is signed as it should be, and together they prove nothing. */
+function withVoteOfAnotherView(
+  { prePrepare, prepares }: PreparedCertificate,
+  { signer }: ByzantineTools,
+): PreparedCertificate["prepares"] {
+  const { epoch, view, seq, digest } = prePrepare.message;
+  const { signature } = signer.sign({ type: "prepare", epoch, view: viewNumber(view + 1), seq, digest });
+  const own = { from: signer.self, signature };
+  const others = prepares.filter(({ from }) => from !== signer.self).slice(0, prepares.length - 1);
+  return [...others, own].sort((a, b) => a.from - b.from);
+}
 
 /** With one claim more, of a batch that nobody knows, under a certificate of its own making. */
 function invented(viewChange: JustifiedViewChange, tools: ByzantineTools): JustifiedViewChange {

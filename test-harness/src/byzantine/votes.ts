@@ -47,48 +47,77 @@ export function votesAstray(tools: ByzantineTools): ByzantineActor {
     toReplica: (_to, frame) => {
       const message = voteIn(frame);
       if (message === undefined) return [frame];
-      const [name, astray] = prng.pick(astrayVotes(message, frame as SignedFrame, tools));
+      const [name, lie] = prng.pick(ASTRAY);
       mark(`votes ${name}`);
-      return prng.chance(0.5) ? [astray(), frame] : [frame, astray()];
+      const astray = lie(message, (frame as SignedFrame).envelope, tools);
+      return prng.chance(0.5) ? [...astray, frame] : [frame, ...astray];
     },
   };
 }
 
-type NamedFrame = readonly [name: string, make: () => ReplicaFrame];
-
-function astrayVotes(
+type AstrayVote = (
   message: Prepare | Commit,
-  { envelope }: SignedFrame,
+  envelope: SignedFrame["envelope"],
   tools: ByzantineTools,
-): [NamedFrame, ...NamedFrame[]] {
-  const { membership, windowSize, foreignSigner } = tools;
-  const n = membership.members.length;
-  const other = message.type === "prepare" ? "commit" : "prepare";
-  const unsigned = (changed: Partial<SignedFrame["envelope"]>): ReplicaFrame => ({
-    type: "signed",
-    envelope: { ...envelope, ...changed },
-  });
-  return [
-    ["in another's name", () => unsigned({ from: replicaId((envelope.from + 1) % n) })],
-    ["in a stranger's name", () => unsigned({ from: replicaId(n) })],
-    ["with a bad signature", () => unsigned({ signature: flipped(envelope.signature) })],
-    ["with the signature of another type", () => unsigned({ message: { ...message, type: other } })],
-    ["for another cluster", () => unsigned({ signature: foreignSigner.sign(message).signature })],
-    ["for another epoch", () => signed({ ...message, epoch: epochNumber(message.epoch + 1) }, tools)],
-    ["for another view", () => signed({ ...message, view: viewNumber(message.view + 1) }, tools)],
-    ["before it may", () => signed({ ...message, type: "commit" }, tools)],
-    ["as the primary", () => signed({ ...message, type: "prepare" }, tools)],
-    ["far ahead", () => signed({ ...message, seq: sequenceNumber(message.seq + windowSize) }, tools)],
-    [
-      "for what was never proposed",
-      () =>
-        signed(
-          { ...message, seq: sequenceNumber(message.seq + 1), digest: otherDigest(otherDigest(message.digest)) },
-          tools,
-        ),
-    ],
-  ];
-}
+) => readonly ReplicaFrame[];
+
+/** Under this member's signature of another vote. */
+const resent = (envelope: SignedFrame["envelope"], changed: Partial<SignedFrame["envelope"]>): ReplicaFrame[] => [
+  { type: "signed", envelope: { ...envelope, ...changed } },
+];
+/** Under a signature of its own. */
+const given = (message: Prepare | Commit, tools: ByzantineTools): ReplicaFrame[] => [signed(message, tools)];
+
+/** How many views it votes in at once, for one number. */
+const VIEWS_AT_ONCE = 3;
+
+const ASTRAY: readonly [readonly [string, AstrayVote], ...(readonly [string, AstrayVote])[]] = [
+  [
+    "in another's name",
+    (_, envelope, { membership }) =>
+      resent(envelope, { from: replicaId((envelope.from + 1) % membership.members.length) }),
+  ],
+  [
+    "in a stranger's name",
+    (_, envelope, { membership }) => resent(envelope, { from: replicaId(membership.members.length) }),
+  ],
+  ["with a bad signature", (_, envelope) => resent(envelope, { signature: flipped(envelope.signature) })],
+  [
+    "with the signature of another type",
+    (message, envelope) =>
+      resent(envelope, { message: { ...message, type: message.type === "prepare" ? "commit" : "prepare" } }),
+  ],
+  [
+    "for another cluster",
+    (message, envelope, { foreignSigner }) => resent(envelope, { signature: foreignSigner.sign(message).signature }),
+  ],
+  ["for another epoch", (message, _, tools) => given({ ...message, epoch: epochNumber(message.epoch + 1) }, tools)],
+  ["for another view", (message, _, tools) => given({ ...message, view: viewNumber(message.view + 1) }, tools)],
+  [
+    "in several views at once",
+    (message, _, tools) =>
+      Array.from({ length: VIEWS_AT_ONCE }, (_view, i) =>
+        signed({ ...message, view: viewNumber(message.view + 1 + i) }, tools),
+      ),
+  ],
+  ["before it may", (message, _, tools) => given({ ...message, type: "commit" }, tools)],
+  ["as the primary", (message, _, tools) => given({ ...message, type: "prepare" }, tools)],
+  [
+    "far ahead",
+    (message, _, tools) => given({ ...message, seq: sequenceNumber(message.seq + tools.windowSize) }, tools),
+  ],
+  [
+    "for what was never proposed",
+    (message, _, tools) =>
+      given(
+        { ...message, seq: sequenceNumber(message.seq + 1), digest: otherDigest(otherDigest(message.digest)) },
+        tools,
+      ),
+  ],
+];
+
+/** The names of what is wrong with votes. */
+export const ASTRAY_VOTES: readonly string[] = ASTRAY.map(([name]) => name);
 
 /** Votes for wrong state roots, and lies about where it stands. */
 export function wrongCheckpoints(tools: ByzantineTools): ByzantineActor {
@@ -186,6 +215,9 @@ export function asksForEverything(tools: ByzantineTools): ByzantineActor {
   };
 }
 
+/** The names of what is wrong with answers to FETCH-COMMITTED. */
+export const GARBAGE_ANSWERS = ["of another number", "with too few", "with one doubled", "swapped"] as const;
+
 /** Answers what it is asked for with garbage. */
 export function garbageAnswers(tools: ByzantineTools): ByzantineActor {
   const { prng, mark } = tools;
@@ -200,14 +232,15 @@ export function garbageAnswers(tools: ByzantineTools): ByzantineActor {
     const before = other ?? frame;
     other = frame;
     const { signatures } = entry.certificate;
-    const [name, wrong] = prng.pick([
-      ["of another number", { ...entry, batch: before.entry.batch }],
-      ["with too few", { ...entry, certificate: { ...entry.certificate, signatures: signatures.slice(1) } }],
-      ["with one doubled", { ...entry, certificate: { ...entry.certificate, signatures: doubled(signatures) } }],
-      ["swapped", { ...entry, certificate: { ...before.entry.certificate, seq: entry.certificate.seq } }],
-    ]);
+    const wrong: Readonly<Record<(typeof GARBAGE_ANSWERS)[number], typeof entry>> = {
+      "of another number": { ...entry, batch: before.entry.batch },
+      "with too few": { ...entry, certificate: { ...entry.certificate, signatures: signatures.slice(1) } },
+      "with one doubled": { ...entry, certificate: { ...entry.certificate, signatures: doubled(signatures) } },
+      swapped: { ...entry, certificate: { ...before.entry.certificate, seq: entry.certificate.seq } },
+    };
+    const name = prng.pick([...GARBAGE_ANSWERS]);
     mark(`answers ${name}`);
-    return [{ type: "committed", entry: wrong }];
+    return [{ type: "committed", entry: wrong[name] }];
   };
   return { ...HONEST, toReplica: (_to, frame) => garble(frame) };
 }

@@ -8,12 +8,13 @@ import { openLocalCluster } from "./local-cluster.ts";
 /** A replica whose folder is at hand, and what it says of itself. */
 export interface ReplicaRow {
   readonly replica: number;
+  readonly cluster: string;
   /** Where its admin endpoint answers. */
   readonly admin: string;
   /** Undefined when it does not answer. */
   readonly status: ProcessStatus | undefined;
-  /** Who answers in its place, when two replicas were given one admin address. */
-  readonly answeredBy: number | undefined;
+  /** Who answers in its place, when two replicas were given one admin address: `replica 2`, with its cluster if that is another. */
+  readonly answeredBy: string | undefined;
 }
 
 export interface ReplicaRows {
@@ -41,10 +42,11 @@ export async function readReplicaRows(data: string): Promise<ReplicaRows> {
   const [first] = folders;
   const quorum = isSingle || first === undefined ? 1 : quorumSize(genesisMembership(first.genesis));
   const rows = await Promise.all(
-    folders.map(async ({ self, config }) => ({
+    folders.map(async ({ self, config, cluster }) => ({
       replica: self.id,
+      cluster,
       admin: config.admin,
-      ...(await fetchStatus({ replica: self.id, admin: config.admin })),
+      ...(await fetchStatus({ replica: self.id, cluster, admin: config.admin })),
     })),
   );
   return { rows, quorum, isSingle };
@@ -53,15 +55,16 @@ export async function readReplicaRows(data: string): Promise<ReplicaRows> {
 /** What this replica says of itself; what another one says at its address is not taken for it. */
 export async function fetchStatus({
   replica,
+  cluster,
   admin,
-}: Pick<ReplicaRow, "replica" | "admin">): Promise<Pick<ReplicaRow, "status" | "answeredBy">> {
+}: Pick<ReplicaRow, "replica" | "cluster" | "admin">): Promise<Pick<ReplicaRow, "status" | "answeredBy">> {
   try {
     const response = await fetch(`http://${admin}/status`, { signal: AbortSignal.timeout(STATUS_TIMEOUT_MS) });
     if (!response.ok) return SILENT;
     const status = (await response.json()) as ProcessStatus;
-    return status.replica === replica
-      ? { status, answeredBy: undefined }
-      : { status: undefined, answeredBy: status.replica };
+    if (status.cluster === cluster && status.replica === replica) return { status, answeredBy: undefined };
+    const elsewhere = status.cluster === cluster ? "" : ` of cluster ${status.cluster.slice(0, 8)}…`;
+    return { status: undefined, answeredBy: `replica ${status.replica}${elsewhere}` };
   } catch {
     return SILENT;
   }

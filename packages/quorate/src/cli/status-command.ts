@@ -20,7 +20,9 @@ export function addStatusCommand(program: Command): void {
     .action(async ({ data, json }: { data: string; json?: true }) => {
       const { rows, quorum } = await readReplicaRows(data);
       if (json === true)
-        printJson(rows.map(({ replica, status, answeredBy }) => status ?? { replica, role: "down", answeredBy }));
+        printJson(
+          rows.map(({ replica, status, admin, answeredBy }) => status ?? { replica, role: "down", admin, answeredBy }),
+        );
       else printTable(HEAD, rows.map(cellsOf));
       const up = rows.filter(({ status }) => status !== undefined).length;
       process.exitCode = up === rows.length ? EXIT.ok : up >= quorum ? EXIT.degraded : EXIT.noResult;
@@ -42,7 +44,7 @@ const HEAD = [
 
 function cellsOf({ replica, status, admin, answeredBy }: ReplicaRow): string[] {
   if (status === undefined) {
-    const why = answeredBy === undefined ? "" : ` (replica ${answeredBy} answers at ${admin})`;
+    const why = answeredBy === undefined ? "" : ` (${answeredBy} answers at ${admin})`;
     return [`${replica}`, "-", `down${why}`, ...HEAD.slice(3).map(() => "-")];
   }
   const connected = status.peers.filter(({ isConnected }) => isConnected).length;
