@@ -60,6 +60,8 @@ export const EXPECTED_MARKS: readonly string[] = [
   "disk: write cut short",
   "disk: write torn by sectors",
   "disk: write kept before it was confirmed",
+  "disk: kill",
+  "disk: power-cut",
   ...DISK_DAMAGES.map((damage) => `disk: ${damage}`),
   "disk: damage found, in the history only",
   "disk: damage found, mute",

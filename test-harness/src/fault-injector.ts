@@ -1,5 +1,5 @@
 import { type CutDirection, cutLabels } from "./cut-labels.ts";
-import type { DiskDamage } from "./disk/disk-damage.ts";
+import type { CrashKind } from "./disk/simulated-files.ts";
 import { isLinked, type LinkShape } from "./link-shape.ts";
 import type { Fault, Victim } from "./options.ts";
 import type { SimulatedReplica } from "./simulated-replica.ts";
@@ -72,6 +72,7 @@ export class FaultInjector {
         return this.#crash(
           fault.replicas.map((victim) => this.#idOf(victim)),
           fault.downMs,
+          fault.by,
         );
       case "pause":
         return this.#pause(this.#idOf(fault.replica), fault.forMs);
@@ -104,7 +105,7 @@ export class FaultInjector {
       case "slow-disk":
         return this.#slowDisk(fault.replica, fault.flushMs, fault.forMs);
       case "disk-damage":
-        return this.#damageDisk(fault.replica, fault.damage, fault.downMs);
+        return this.#damageDisk(fault);
     }
   }
 
@@ -120,7 +121,7 @@ export class FaultInjector {
     return victim === "primary" ? this.#primary : victim;
   }
 
-  #crash(ids: readonly number[], downMs: number): void {
+  #crash(ids: readonly number[], downMs: number, by: CrashKind = "power-cut"): void {
     if (this.#isOver) return;
     const { marks, clock } = this.#world;
     const primary = this.#primary;
@@ -129,7 +130,7 @@ export class FaultInjector {
     for (const replica of victims) {
       const role = replica.id === primary ? "primary" : "backup";
       marks.add(`crash: ${role}`);
-      this.#down(replica);
+      this.#down(replica, by);
       clock.after(downMs, () => {
         if (replica.host !== undefined || replica.isRefused) return;
         marks.add(`restart: ${role}`);
@@ -149,8 +150,8 @@ export class FaultInjector {
     if (replica.host !== undefined) this.#links.onReplicaUp(replica);
   }
 
-  #down(replica: SimulatedReplica): void {
-    replica.crash();
+  #down(replica: SimulatedReplica, by: CrashKind = "power-cut"): void {
+    replica.crash(by);
     this.#world.clock.after(LINK_DOWN_MS, () => this.#links.onReplicaDown(replica));
   }
 
@@ -187,11 +188,11 @@ export class FaultInjector {
     });
   }
 
-  #damageDisk(id: number, damage: DiskDamage, downMs: number): void {
+  #damageDisk({ replica: id, damage, downMs, by }: Extract<Fault, { type: "disk-damage" }>): void {
     const replica = this.#replicas[id];
     const other = this.#replicas[(id + 1) % this.#replicas.length];
     if (replica === undefined || other === undefined) return;
-    this.#crash([id], downMs);
+    this.#crash([id], downMs, by);
     if (replica.host === undefined) replica.damageDisk(damage, other);
   }
 

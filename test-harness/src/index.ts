@@ -25,6 +25,7 @@ export * from "./clock-fault.ts";
 export { type CutDirection, cutLabels } from "./cut-labels.ts";
 export * from "./disk/disk-damage.ts";
 export * from "./disk/file-disk.ts";
+export * from "./disk/files-with.ts";
 export * from "./disk/flush-times.ts";
 export * from "./disk/log-witness.ts";
 export * from "./disk/simulated-files.ts";

@@ -2,6 +2,7 @@ import type { ByzantineBehaviour } from "./byzantine.ts";
 import type { ClockFault } from "./clock-fault.ts";
 import type { DiskDamage } from "./disk/disk-damage.ts";
 import type { DiskFaults } from "./disk/flush-times.ts";
+import type { CrashKind } from "./disk/simulated-files.ts";
 import type { LinkShape } from "./link-shape.ts";
 import type { LinkFaults } from "./network.ts";
 
@@ -10,9 +11,10 @@ export type Victim = number | "primary";
 
 /** One planned fault of the safety phase. */
 export type Fault = { readonly atMs: number } & (
-  | /** Power cut of all of them at once; each comes back after `downMs`. */ {
+  | /** All of them end at once, by a power cut unless given; each comes back after `downMs`. */ {
       readonly type: "crash";
       readonly replicas: readonly Victim[];
+      readonly by?: CrashKind;
       readonly downMs: number;
     }
   /** Stopped as a process is (SIGSTOP): afterwards all that happened in between happens at once. */
@@ -57,10 +59,16 @@ export type Fault = { readonly atMs: number } & (
   /** Flushes take so much longer. */
   | { readonly type: "slow-disk"; readonly replica: number; readonly flushMs: number; readonly forMs: number }
   /**
-   * Power cut, and what lies on the disk is damaged. Only where a run has files. A replica that finds it comes back mute,
+   * A crash, by a power cut unless given, and what lies on the disk is damaged. Only where a run has files. A replica that finds it comes back mute,
    * with an empty disk that says so; one that finds another's disk stays down. Either way it counts as one of the f.
    */
-  | { readonly type: "disk-damage"; readonly replica: number; readonly damage: DiskDamage; readonly downMs: number }
+  | {
+      readonly type: "disk-damage";
+      readonly replica: number;
+      readonly by?: CrashKind;
+      readonly damage: DiskDamage;
+      readonly downMs: number;
+    }
 );
 
 /** All that a run depends on, as plain values: equal options give equal runs. */

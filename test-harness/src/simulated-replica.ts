@@ -2,7 +2,6 @@ import { createBatchComposer, createReplicaSigner, Verifier } from "@quorate/cry
 import { kvService } from "@quorate/kv";
 import {
   type ClientFrame,
-  digest,
   type PublicKey,
   type ReplicaFrame,
   type ReplicaId,
@@ -21,26 +20,26 @@ import {
   type ViewTurn,
 } from "@quorate/server/host";
 import { type ReplicaStore, StorageError } from "@quorate/storage";
-import type { MemoryStore } from "@quorate/storage/memory";
-import { Guise, type Outgoing } from "./byzantine/guise.ts";
+import { Guise } from "./byzantine/guise.ts";
 import type { ByzantineBehaviour } from "./byzantine.ts";
 import type { Checker } from "./checkers/checker.ts";
 import { type ClockFault, kindOfClock, wallMs } from "./clock-fault.ts";
 import { describeFrame } from "./describe-frame.ts";
 import type { DiskDamage } from "./disk/disk-damage.ts";
-import { FileDisk } from "./disk/file-disk.ts";
-import { type DiskFaults, FlushTimes } from "./disk/flush-times.ts";
-import { MemoryDisk } from "./disk/memory-disk.ts";
-import { type DiskImage, imageOf, restored } from "./disk-image.ts";
-import { drawn } from "./drawn.ts";
+import type { DiskFaults } from "./disk/flush-times.ts";
+import type { CrashKind } from "./disk/simulated-files.ts";
+import type { DiskImage } from "./disk-image.ts";
+import { EndDrawing } from "./end-drawing.ts";
 import { Pause } from "./pause.ts";
 import type { Plant } from "./plant.ts";
 import type { Prng } from "./prng.ts";
 import { type ExecutedOperation, recordingService } from "./recording-service.ts";
-import type { Moment, SpanKind } from "./space-time.ts";
+import { ReplicaDisk } from "./replica-disk.ts";
+import { ReplicaSender } from "./replica-sender.ts";
+import { ReplicaTimers } from "./replica-timers.ts";
+import { statusLine } from "./status-line.ts";
 import type { TwinPlace } from "./twins.ts";
 import { ViewMarks } from "./view-marks.ts";
-import type { Scheduled } from "./virtual-clock.ts";
 import type { Arrival } from "./wire.ts";
 import { EPOCH_MS, type World } from "./world.ts";
 
@@ -72,21 +71,17 @@ export class SimulatedReplica {
   readonly #world: World;
   readonly #options: SimulatedReplicaOptions;
   readonly #signer: Signer;
-  #disk: FileDisk | MemoryDisk;
+  readonly #disk: ReplicaDisk;
   readonly #guise: Guise;
-  readonly #losses: Prng;
+  readonly #sender: ReplicaSender;
+  readonly #drawing: EndDrawing;
   readonly #pause = new Pause();
   readonly #viewMarks: ViewMarks;
-  readonly #clients: ReadonlyMap<PublicKey, number>;
-  readonly #timers = new Map<TimerName, Scheduled>();
+  readonly #timers: ReplicaTimers;
   #host: ReplicaHost | undefined;
   #operations: ExecutedOperation[] = [];
-  #replied = new Set<string>();
   #isFlushDoomed = false;
-  #isImageLoaded = false;
-  #yesterday: DiskImage | undefined;
   #isStopped = false;
-  #viewDrawn = 0;
   /** Events so far. */
   #steps = 0;
   #fatal: Error | undefined;
@@ -101,11 +96,12 @@ export class SimulatedReplica {
     const seed = cluster.replicaSeeds[options.id] ?? new Uint8Array(0);
     this.#signer = createReplicaSigner({ backend: cluster.backend, seed, self: this.id, cluster: cluster.cluster });
     this.#disk = this.#createDisk();
+    this.#drawing = new EndDrawing(world, this.end);
     if (options.clock !== undefined) world.marks.add(`clock: ${kindOfClock(options.clock)}`);
-    this.#losses = options.prng.fork("losses");
     this.#guise = new Guise(world, options.id, this.#signer, options.prng.fork("byzantine"), options.byzantine);
     this.#viewMarks = new ViewMarks(world);
-    this.#clients = new Map(cluster.clientSeeds.map((client, i) => [cluster.backend.publicKeyOf(client), i]));
+    this.#sender = this.#createSender();
+    this.#timers = new ReplicaTimers(world, (timer, fire) => this.#pause.run(() => this.#fire(timer, fire)));
   }
 
   /** Undefined while it is down. */
@@ -128,6 +124,12 @@ export class SimulatedReplica {
   get trace(): ReturnType<ReplicaHost["trace"]> | undefined {
     return this.#fatal && this.#host?.trace(this.#fatal, `the simulator, ${this.end}`);
   }
+  /** Where it stands, in one line of a report. */
+  get statusLine(): string {
+    const name = this.end.slice(1);
+    if (this.#host !== undefined) return statusLine(name, this.id, this.#host.status, this.isCorrect);
+    return `${name} down${this.isRefused ? ", its disk is another's" : ""}`;
+  }
   /** The disk as it is now; undefined when it is lost. */
   get store(): ReplicaStore | undefined {
     return this.#disk.store;
@@ -136,19 +138,18 @@ export class SimulatedReplica {
   /** Stops its process (SIGSTOP): nothing happens to it until it goes on, then all at once. */
   pause(): void {
     this.#world.note(`${this.end} paused`);
-    if (!this.#pause.isPaused) this.#drawBegin("paused", "paused");
+    if (!this.#pause.isPaused) this.#drawing.began("paused", "paused");
     this.#pause.pause();
   }
   resume(): void {
     if (!this.#pause.isPaused) return;
     this.#world.note(`${this.end} goes on`);
-    this.#drawEnd("paused");
+    this.#drawing.ended("paused");
     this.#pause.resume();
   }
 
   /** Starts, or comes back with what the disk holds. */
   start(): void {
-    this.#loadImage();
     const host = this.#recover() ?? this.#recoverOnAnotherDisk();
     if (host === undefined) return this.#world.note(`${this.end} does not start: its disk is another's`);
     this.#host = host;
@@ -156,9 +157,9 @@ export class SimulatedReplica {
     this.#viewMarks.onRecovered(host.status);
     this.#tell((checker) => checker.onRecovered?.(this.id, host.status));
     if (host.status.executed > 0) this.#world.marks.add("replica: recovered with state");
-    this.#draw("up", "up");
-    this.#drawEnd("down");
-    if (host.status.mute !== undefined) this.#drawBegin("mute", "mute: does not vote");
+    this.#drawing.happened("up", "up");
+    this.#drawing.ended("down");
+    if (host.status.mute !== undefined) this.#drawing.began("mute", "mute: does not vote");
     host.start();
     this.#check("start");
   }
@@ -188,7 +189,7 @@ export class SimulatedReplica {
     const { clock, cluster: shared } = this.#world;
     const { cluster, hasher, codec, backend, genesis } = shared;
     this.#operations = [];
-    this.#replied = new Set();
+    this.#sender.restart();
     const { inner, service: bent, store } = this.#options.plant;
     const service = recordingService(inner?.(kvService()) ?? kvService(), (executed) =>
       this.#operations.push(executed),
@@ -216,21 +217,20 @@ export class SimulatedReplica {
     });
   }
 
-  /** Power cut. */
-  crash(): void {
+  /** Ends without a word. */
+  crash(by: CrashKind): void {
     this.#pause.drop();
     this.#host?.stop();
     this.#host = undefined;
     this.#isFlushDoomed = false;
     this.#isStopped = false;
-    for (const timer of this.#timers.values()) timer.cancel();
-    this.#timers.clear();
+    this.#timers.cancelAll();
     this.#world.network.crash(this.end);
-    this.#disk.crash();
+    this.#disk.crash(by);
     this.#world.note(`${this.end} down`);
-    this.#draw("down", "down");
-    for (const kind of ["paused", "mute", "down"] as const) this.#drawEnd(kind);
-    this.#drawBegin("down", "down");
+    this.#drawing.happened("down", "down");
+    this.#drawing.ended("paused", "mute", "down");
+    this.#drawing.began("down", "down");
   }
 
   /** Its operator wants another primary. */
@@ -259,12 +259,8 @@ export class SimulatedReplica {
   /** What the disk of a replica that is down held is gone; it comes back with another one, which says so. */
   loseDisk(): void {
     this.#world.note(`${this.end} lost its disk`);
-    this.#draw("disk", "disk lost");
-    const words = Array.from({ length: 8 }, () => this.#losses.uint32().toString(16).padStart(8, "0"));
-    const { prng, plant } = this.#options;
-    const nonce = plant.forgetsLosses === true ? undefined : digest(words.join(""));
-    const { times } = this.#disk;
-    this.#disk = new MemoryDisk(times, prng.fork("another disk"), this.#world.marks, plant.recoveredStore, nonce);
+    this.#drawing.happened("disk", "disk lost");
+    this.#disk.lose();
     this.#tell((checker) => checker.onDiskLost?.(this.id));
   }
 
@@ -278,15 +274,14 @@ export class SimulatedReplica {
 
   /** Each flush takes so much longer. */
   set stallMs(ms: number) {
-    this.#disk.times.stallMs = ms;
+    this.#disk.stallMs = ms;
   }
 
   /** Damages what lies on its disk, while it is down. */
   damageDisk(damage: DiskDamage, other: SimulatedReplica): void {
-    if (!(this.#disk instanceof FileDisk && other.#disk instanceof FileDisk)) return;
+    if (!this.#disk.damage(damage, { disk: other.#disk })) return;
     this.#world.note(`${this.end} disk damaged: ${damage}`);
-    this.#draw("disk", `disk damaged: ${damage}`);
-    this.#disk.damage(damage, other.#disk);
+    this.#drawing.happened("disk", `disk damaged: ${damage}`);
   }
 
   onReplicaFrame(from: number, arrival: Arrival<ReplicaFrame>): void {
@@ -319,45 +314,28 @@ export class SimulatedReplica {
     this.#check(frame.type);
   }
 
-  #recoversAs(behaviour: ByzantineBehaviour | undefined): Plant["recoveredStore"] | undefined {
-    if (behaviour === "forgets") return this.#forget;
-    return behaviour === "rolls-back" ? this.#rollBack : undefined;
-  }
-
-  #loadImage(): void {
-    const image = this.#options.image?.();
-    if (image === undefined || this.#isImageLoaded || !(this.#disk instanceof MemoryDisk)) return;
-    this.#isImageLoaded = true;
-    this.#disk.replace((createEmpty) => restored(image, createEmpty()));
-  }
-
-  /** What one has after a crash that comes back with its disk as it was at its first crash. */
-  readonly #rollBack = (crashed: MemoryStore, createEmpty: () => MemoryStore): MemoryStore => {
-    if (this.#yesterday === undefined) {
-      this.#yesterday = imageOf(crashed);
-      return crashed;
-    }
-    this.#world.marks.add("byzantine: rolls-back");
-    return restored(this.#yesterday, createEmpty());
-  };
-
-  /** What is left of the disk of one that forgets. */
-  readonly #forget = (_crashed: MemoryStore, createEmpty: () => MemoryStore): MemoryStore => {
-    this.#world.marks.add("byzantine: forgets");
-    return createEmpty();
-  };
-
-  #createDisk(): FileDisk | MemoryDisk {
-    const { prng, disk, byzantine, plant, twin } = this.#options;
-    const { clock, marks, cluster } = this.#world;
-    const own = prng.fork("disk");
+  #createDisk(): ReplicaDisk {
+    const { prng, disk: faults, byzantine, twin, image, plant } = this.#options;
     const awake = (task: () => void): void => this.#pause.run(task);
-    const times = new FlushTimes({ clock, prng: own, faults: disk, marks, awake });
-    const recovered = this.#recoversAs(byzantine);
-    if (recovered !== undefined || twin !== undefined) return new MemoryDisk(times, own, marks, recovered);
-    if (disk.store === "memory") return new MemoryDisk(times, own, marks, plant.recoveredStore);
-    const identity = { cluster: cluster.cluster, replica: this.id };
-    return new FileDisk({ identity, times, prng: own, marks, files: plant.files });
+    const isTwin = twin !== undefined;
+    return new ReplicaDisk(this.#world, { replica: this.id, prng, faults, byzantine, isTwin, image, plant, awake });
+  }
+
+  #createSender(): ReplicaSender {
+    const { twin, plant } = this.#options;
+    return new ReplicaSender(this.#world, {
+      id: this.id,
+      end: this.end,
+      guise: this.#guise,
+      twin,
+      withholds: plant.withholds,
+      onSent: (frame) => {
+        this.#tell((checker) => checker.onSent?.(this.id, frame));
+        if (this.isCorrect) this.#viewMarks.onSent(frame);
+        twin?.onSent(frame);
+      },
+      tell: (report) => this.#tell(report),
+    });
   }
 
   #ports(): HostPorts {
@@ -365,75 +343,18 @@ export class SimulatedReplica {
     return {
       nowMs: () => wallMs(this.#options.clock, EPOCH_MS + this.#options.clockSkewMs, clock.nowMs),
       monotonicMs: () => clock.nowMs,
-      sendToReplica: (to, frame) => this.#sendAll([to], frame),
-      sendToReplicas: (to, frame) => this.#sendAll(to, frame),
-      sendToClient: (client, frame) => this.#sendToClient(client, frame),
-      startTimer: (timer, afterMs, fire) => {
-        this.#world.marks.add(`timer: ${timer}`);
-        this.#timers.get(timer)?.cancel();
-        this.#timers.set(
-          timer,
-          clock.after(afterMs, () => this.#pause.run(() => this.#fire(timer, fire))),
-        );
-      },
-      cancelTimer: (timer) => {
-        this.#timers.get(timer)?.cancel();
-        this.#timers.delete(timer);
-      },
+      sendToReplica: (to, frame) => this.#sender.toReplicas([to], frame),
+      sendToReplicas: (to, frame) => this.#sender.toReplicas(to, frame),
+      sendToClient: (client, frame) => this.#sender.toClient(client, frame),
+      startTimer: (timer, afterMs, fire) => this.#timers.start(timer, afterMs, fire),
+      cancelTimer: (timer) => this.#timers.cancel(timer),
     };
   }
 
   #fire(timer: TimerName, fire: () => void): void {
-    this.#timers.delete(timer);
     this.#world.note(`${this.end} timer ${timer}`);
     fire();
     this.#check(`timer ${timer}`);
-  }
-
-  #sendAll(to: readonly ReplicaId[], frame: ReplicaFrame): void {
-    if (this.#options.plant.withholds?.(frame) === true) return;
-    const type = frame.type === "signed" ? frame.envelope.message.type : frame.type;
-    this.#world.marks.add(`sent to ${to.length === 1 ? "one" : "all"}: ${type}`);
-    this.#world.note(`${this.end} > ${to.map((id) => `r${id}`).join()} ${describeFrame(frame)}`);
-    this.#tell((checker) => checker.onSent?.(this.id, frame));
-    if (this.isCorrect) this.#viewMarks.onSent(frame);
-    this.#options.twin?.onSent(frame);
-    for (const id of to)
-      for (const outgoing of this.#guise.toReplica(id, frame)) {
-        if (outgoing.delayMs === 0) this.#sendOne(id, outgoing);
-        else this.#world.clock.after(outgoing.delayMs, () => this.#sendOne(id, outgoing));
-      }
-  }
-
-  #sendOne(to: ReplicaId, { frame, arrival }: Outgoing): void {
-    if (this.#options.twin?.reaches(`r${to}`) === false) return;
-    const { network, receive } = this.#world;
-    const type = frame.type === "signed" ? frame.envelope.message.type : frame.type;
-    const arrive = drawn(this.#world, this.end, `r${to}`, type, frame);
-    network.send(this.end, `r${to}`, () => {
-      arrive();
-      receive.replicaFrame(to, this.id, arrival);
-    });
-  }
-
-  #sendToClient(key: PublicKey, frame: ServerFrame): void {
-    const { network, receive, marks } = this.#world;
-    const client = this.#clients.get(key);
-    if (client === undefined || this.#options.twin?.reaches(`c${client}`) === false) return;
-    this.#world.note(`${this.end} > c${client} ${describeFrame(frame)}`);
-    if (frame.type === "refused") marks.add(`refused: ${frame.code}`);
-    if (frame.type === "reply") {
-      if (this.#replied.has(frame.reply.requestDigest)) marks.add("reply: made again");
-      this.#replied.add(frame.reply.requestDigest);
-      this.#tell((checker) => checker.onReply?.(this.id, frame.reply));
-    }
-    for (const { frame: sent, arrival } of this.#guise.toClient(frame)) {
-      const arrive = drawn(this.#world, this.end, `c${client}`, sent.type, sent);
-      network.send(this.end, `c${client}`, () => {
-        arrive();
-        receive.serverFrame(client, this.id, arrival);
-      });
-    }
   }
 
   #observer(): HostObserver {
@@ -456,7 +377,7 @@ export class SimulatedReplica {
         if (mute !== undefined) return;
         marks.add("mute: voted again");
         note(`${this.end} votes again`);
-        this.#drawEnd("mute");
+        this.#drawing.ended("mute");
       },
       onRejection: (rejection: IngressRejection) => marks.add(`rejected: ${rejection.code}`),
       onFatal: (error) => this.#onFatal(error),
@@ -476,7 +397,7 @@ export class SimulatedReplica {
     this.#operations = [];
     if (host === undefined) return;
     const { stateRoot } = host.stateDigests;
-    this.#draw("executed", `executed ${batch.seq}`);
+    this.#drawing.happened("executed", `executed ${batch.seq}`);
     if (this.isCorrect) this.#viewMarks.onExecuted(batch.batchDigest);
     if (batch.sessionsEvicted > 0) this.#world.marks.add("session: evicted");
     this.#world.note(`${this.end} executed n${batch.seq} ${batch.batchDigest.slice(0, 8)} ${stateRoot.slice(0, 8)}`);
@@ -507,24 +428,10 @@ export class SimulatedReplica {
       this.#world.marks.add("backlog: message above the window");
   }
 
-  #draw(kind: Moment["kind"], label: string): void {
-    const { spaceTime, clock } = this.#world;
-    spaceTime?.happened({ end: this.end, atMs: clock.nowMs, kind, label });
-  }
-  #drawBegin(kind: SpanKind, label: string): void {
-    this.#world.spaceTime?.began(this.end, kind, label, this.#world.clock.nowMs);
-  }
-  #drawEnd(kind: SpanKind): void {
-    this.#world.spaceTime?.ended(kind, this.#world.clock.nowMs, this.end);
-  }
-
   #check(cause: string): void {
     const status = this.#host?.status;
     if (status === undefined) return;
-    if (status.view > this.#viewDrawn) {
-      this.#viewDrawn = status.view;
-      this.#draw("view", `view ${status.view}`);
-    }
+    this.#drawing.isIn(status.view);
     if (!this.isCorrect) return;
     if (this.#steps++ % FILLS_EVERY === 0) {
       const fills = this.#host?.fills ?? [];

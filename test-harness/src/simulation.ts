@@ -1,29 +1,8 @@
-import { Verifier } from "@quorate/crypto";
 import { decodeKvResult } from "@quorate/kv";
-import {
-  type CommittedEntry,
-  type Genesis,
-  invariant,
-  primaryOf,
-  type ServerFrame,
-  sequenceNumber,
-} from "@quorate/protocol";
+import { type CommittedEntry, invariant, type ServerFrame, sequenceNumber } from "@quorate/protocol";
 import type { HostSettings } from "@quorate/server/host";
-import { AgreementChecker } from "./checkers/agreement.ts";
-import { BoundsChecker } from "./checkers/bounds.ts";
-import type { Checker } from "./checkers/checker.ts";
-import { ClientHistoryChecker } from "./checkers/client-history.ts";
-import { DurabilityChecker } from "./checkers/durability.ts";
-import { EvidenceChecker } from "./checkers/evidence.ts";
-import { ExactlyOnceChecker } from "./checkers/exactly-once.ts";
-import { PromisesChecker } from "./checkers/promises.ts";
-import { StateEqualityChecker } from "./checkers/state-equality.ts";
-import { TimeChecker } from "./checkers/time.ts";
-import { TimeOutChecker } from "./checkers/time-outs.ts";
-import { ValidityChecker } from "./checkers/validity.ts";
-import { ViewsChecker } from "./checkers/views.ts";
-import { WatermarksChecker } from "./checkers/watermarks.ts";
 import { createCluster, type SimulatedCluster } from "./cluster.ts";
+import { createCheckers } from "./create-checkers.ts";
 import { readableEntry } from "./disk/readable-entry.ts";
 import { SimulationFailure } from "./failure.ts";
 import { FaultInjector } from "./fault-injector.ts";
@@ -31,16 +10,17 @@ import { FaultyClient } from "./faulty-client.ts";
 import { Marks } from "./marks.ts";
 import { Network } from "./network.ts";
 import type { SimulationOptions } from "./options.ts";
+import { planMischief, planWorkload } from "./planned-calls.ts";
 import type { Plant } from "./plant.ts";
 import { Prng } from "./prng.ts";
 import { SimulatedClient } from "./simulated-client.ts";
 import { SimulatedReplica } from "./simulated-replica.ts";
 import type { SpaceTime } from "./space-time.ts";
 import { Trace } from "./trace.ts";
-import { isTwin, Twins, TwinsChecker } from "./twins.ts";
+import { isTwin, Twins } from "./twins.ts";
 import { VirtualClock } from "./virtual-clock.ts";
 import { type Arrival, createCodecWire, createValueWire } from "./wire.ts";
-import { COUNTERS, drawOperation, readCounter, readTexts } from "./workload.ts";
+import { COUNTERS, readCounter, readTexts } from "./workload.ts";
 import type { World } from "./world.ts";
 
 /** Virtual time within which all must be quiet once faults have ended. */
@@ -145,8 +125,8 @@ export class Simulation {
       this.#faults.start();
       for (const twins of this.#twins.values()) twins.start(this.#options.safetyMs);
       this.#faults.plan(this.#options.faults);
-      this.#planWorkload();
-      this.#planMischief();
+      planWorkload(this.#options, this.#prng, this.#clients, clock);
+      planMischief(this.#options, this.#prng, this.#faultyClients, this.#clients, clock);
       this.#advance(this.#options.safetyMs);
       this.#faults.heal();
       for (const checker of this.#world.checkers) checker.onHealed?.();
@@ -180,7 +160,7 @@ export class Simulation {
       trace,
       network: new Network(clock, prng.fork("network"), options.network, marks),
       wire: options.scheme === "fake" ? createValueWire(cluster.codec) : createCodecWire(cluster.codec),
-      checkers: this.#createCheckers(cluster.genesis, clock, marks),
+      checkers: createCheckers({ options, cluster, clock, marks, isTwin: (replica) => this.#twins.has(replica) }),
       spaceTime: this.#spaceTime,
       note: (line) => trace.add(`${clock.nowMs.toFixed(3)} ${line}`),
       fail: (error) => {
@@ -218,37 +198,6 @@ export class Simulation {
     faulty?.onServerFrame(frame);
   }
 
-  #createCheckers({ checkpointInterval, windowSize }: Genesis, clock: VirtualClock, marks: Marks): readonly Checker[] {
-    const { backend, hasher, cluster, membership, clientSeeds } = this.#cluster;
-    const clients = new Map(clientSeeds.map((seed, index) => [backend.publicKeyOf(seed), index]));
-    const byzantine = new Set(this.#options.byzantine.map(({ replica }) => replica));
-    const isCorrect = (client: number): boolean => client < this.#options.clients;
-    const verifier = new Verifier({ backend, hasher, cluster });
-    return [
-      new AgreementChecker(),
-      new BoundsChecker({ ...this.#options, windowSize }),
-      new EvidenceChecker((evidence) => verifier.verifyEvidence(evidence, membership)),
-      new StateEqualityChecker(),
-      new PromisesChecker((replica) => !byzantine.has(replica)),
-      new TwinsChecker(
-        (replica) => this.#twins.has(replica),
-        (name) => marks.add(name),
-      ),
-      new WatermarksChecker(checkpointInterval, windowSize),
-      new ExactlyOnceChecker(isCorrect),
-      new TimeChecker(),
-      new TimeOutChecker(
-        this.#options.viewChangeMs,
-        () => clock.nowMs,
-        (id) => !this.#options.clocks.some(({ replica }) => replica === id),
-      ),
-      new DurabilityChecker(),
-      new ValidityChecker(hasher, cluster, clients, (client) => !isCorrect(client)),
-      new ViewsChecker((view) => !byzantine.has(primaryOf(membership, view)), this.#options.rotateEveryBatches > 0),
-      new ClientHistoryChecker(() => clock.nowMs, isCorrect),
-    ];
-  }
-
   /** A replica came up: each client's link to it does too, and the replica says where it stands. */
   #connect(replica: SimulatedReplica): void {
     const { network, receive } = this.#world;
@@ -259,49 +208,6 @@ export class Simulation {
         client.onLink(replica.id, true);
         for (const welcome of replica.welcomes) receive.serverFrame(client.index, replica.id, welcome);
       });
-  }
-
-  /** The calls of each client, spread over the phase of faults and a little beyond. */
-  #planWorkload(): void {
-    const { operations, safetyMs, impatience } = this.#options;
-    const { clock } = this.#world;
-    for (const client of this.#clients) {
-      const prng = this.#prng.fork(`workload/${client.index}`);
-      for (let planned = 0; planned < operations; ) {
-        const burst = Math.min(prng.pick([1, 1, 2, 5]), operations - planned);
-        const calls = Array.from({ length: burst }, () => drawOperation(prng));
-        const isImpatient = prng.chance(impatience);
-        const patienceMs = prng.between(5, 400);
-        const cancels = prng.chance(0.3);
-        planned += burst;
-        clock.after(prng.between(0, safetyMs * 1.1), () => {
-          for (const operation of calls) {
-            if (!isImpatient) client.submit(operation);
-            else if (cancels) this.#cancelLater(client, client.submit(operation), patienceMs);
-            else client.submit(operation, Math.ceil(patienceMs));
-          }
-        });
-      }
-    }
-  }
-
-  /** What faulty clients do, while there are other faults. */
-  #planMischief(): void {
-    for (const client of this.#faultyClients) {
-      const prng = this.#prng.fork(`mischief/${client.index}`);
-      for (let acts = prng.integer(10, 40); acts > 0; acts--)
-        this.#world.clock.after(prng.between(0, this.#options.safetyMs), () => {
-          const victim = this.#clients[prng.integer(0, this.#clients.length - 1)]?.session;
-          if (victim !== undefined) client.learn(victim);
-          client.act();
-        });
-    }
-  }
-
-  #cancelLater(client: SimulatedClient, call: number, afterMs: number): void {
-    this.#world.clock.after(afterMs, () => {
-      if (client.outcomeOf(call) === undefined) client.cancel(call);
-    });
   }
 
   #advance(ms: number): void {
@@ -384,15 +290,8 @@ export class Simulation {
   }
 
   #status(): readonly string[] {
-    const replicas = this.#replicas.map(({ id, host, isCorrect, isRefused }) => {
-      if (host === undefined) return `${id} down${isRefused ? ", its disk is another's" : ""}`;
-      const { status } = host;
-      const role = status.primary === id ? "primary" : "backup";
-      const kind = isCorrect ? role : `${role}, Byzantine`;
-      const place = `v${status.view}→${status.target} h${status.lowWatermark} e${status.executed} H${status.highWatermark}`;
-      return `${id} ${kind} ${place} pending ${status.pendingRequests}${status.isStranded ? " stranded" : ""}${status.mute === undefined ? "" : ` mute ${JSON.stringify(status.mute)}`}`;
-    });
-    return [...replicas, ...this.#clients.map((client) => client.status)];
+    const replicas = this.#replicas.flatMap((replica) => this.#twins.get(replica.id)?.all ?? [replica]);
+    return [...replicas.map(({ statusLine }) => statusLine), ...this.#clients.map((client) => client.status)];
   }
 }
 

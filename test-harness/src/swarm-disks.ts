@@ -2,6 +2,7 @@ import { DISK_DAMAGES } from "./disk/disk-damage.ts";
 import type { DiskFaults } from "./disk/flush-times.ts";
 import type { Fault } from "./options.ts";
 import type { Prng } from "./prng.ts";
+import { crashKind } from "./swarm-faults.ts";
 
 /** Of so many seeds without a Byzantine replica every second one damages a disk, and all have files. */
 const DAMAGE_EVERY = 8;
@@ -43,10 +44,17 @@ export function diskFaultsFor(prng: Prng, { seed, replicas, safetyMs, store, fau
   }
   // More cuts than elsewhere: what they tear is what this is about.
   for (let cuts = prng.integer(1, 3); cuts > 0; cuts--)
-    faults.push({ type: "crash", atMs: moment(), replicas: [anyone()], downMs: downMs() });
+    faults.push({ type: "crash", atMs: moment(), replicas: [anyone()], by: crashKind(prng), downMs: downMs() });
   const isDue = seed % DAMAGE_EVERY === DAMAGE_EVERY / 2 - 1;
   const damage = DISK_DAMAGES[Math.floor(seed / DAMAGE_EVERY) % DISK_DAMAGES.length];
   if (isDue && damage !== undefined && faulty < Math.floor((replicas - 1) / 3))
-    faults.push({ type: "disk-damage", atMs: moment(), replica: anyone(), damage, downMs: downMs() });
+    faults.push({
+      type: "disk-damage",
+      atMs: moment(),
+      replica: anyone(),
+      by: crashKind(prng),
+      damage,
+      downMs: downMs(),
+    });
   return faults;
 }

@@ -1,3 +1,4 @@
+import type { CrashKind } from "./disk/simulated-files.ts";
 import type { Fault, SimulationOptions, Victim } from "./options.ts";
 import type { Prng } from "./prng.ts";
 
@@ -42,6 +43,11 @@ export function lostDisks(
   });
 }
 
+/** A power cut takes more from a disk, and comes more often. */
+export function crashKind(prng: Prng): CrashKind {
+  return prng.pick(["power-cut", "power-cut", "kill"]);
+}
+
 /** Draws single faults. */
 class FaultDraw {
   readonly all: readonly number[];
@@ -71,7 +77,7 @@ class FaultDraw {
   }
 
   crashOf(replicas: readonly Victim[]): Fault {
-    return { type: "crash", atMs: this.#moment(), replicas, downMs: this.#downMs() };
+    return { type: "crash", atMs: this.#moment(), replicas, by: crashKind(this.#prng), downMs: this.#downMs() };
   }
 
   pause(): Fault {

@@ -65,6 +65,11 @@ export class Twins {
     this.#drawRound();
   }
 
+  /** Both of them. */
+  get all(): readonly SimulatedReplica[] {
+    return [this.first, this.#second];
+  }
+
   /** Those whom this peer talks to in this round. */
   heardBy(peer: EndPoint): readonly SimulatedReplica[] {
     return [
@@ -108,7 +113,7 @@ export class Twins {
   }
 
   #restart(): void {
-    this.#second.crash();
+    this.#second.crash("power-cut");
     this.#world.clock.after(TWIN_DOWN_MS, () => this.#second.start());
   }
 

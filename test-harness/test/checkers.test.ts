@@ -8,6 +8,7 @@ import {
   digest,
   type Evidence,
   type ReplicaFrame,
+  type ReplicaId,
   type Request,
   replicaId,
   requestNumber,
@@ -18,6 +19,7 @@ import {
 import {
   AgreementChecker,
   BoundsChecker,
+  CORRECT_FAILED_IN_TURNS_MAX,
   CORRECT_JUDGED_MAX,
   CORRECT_LEFT_MAX,
   DurabilityChecker,
@@ -112,11 +114,54 @@ describe("The checker of views", () => {
     const last = (CORRECT_LEFT_MAX / 3) * 4;
     violation(undefined, () => checker.onStatus(R0, status({ view: viewNumber(last) })));
     violation("views.correct-primaries-left", () => checker.onStatus(R1, status({ view: viewNumber(last + 2) })));
-    const inTurns = new ViewsChecker(isCorrect, true);
-    inTurns.onHealed();
-    violation(undefined, () => inTurns.onStatus(R1, status({ view: viewNumber(last + 2) })));
     judges(checker, 2, CORRECT_JUDGED_MAX);
     violation("views.correct-primaries-judged", () => judges(checker, 2, 1));
+  });
+});
+
+describe("The checker of views where primaries take turns", () => {
+  // The primary of every fourth view is Byzantine.
+  const isCorrect = (view: number): boolean => view % 4 !== 0;
+  const healed = (): ViewsChecker => {
+    const checker = new ViewsChecker(isCorrect, { weakQuorum: 2 });
+    checker.onHealed();
+    return checker;
+  };
+  const left = (
+    checker: ViewsChecker,
+    view: number,
+    cause: "failed" | "rotated",
+    ...by: readonly ReplicaId[]
+  ): void => {
+    for (const replica of by) checker.onViewChange(replica, { type: "started", target: viewNumber(view + 1), cause });
+  };
+  /** Views of correct primaries, one after the other. */
+  const views = Array.from({ length: CORRECT_FAILED_IN_TURNS_MAX + 1 }, (_, i) => i * 4 + 1);
+
+  it("accepts any number of turns, of views that one replica gave up alone, and of Byzantine primaries that failed", () => {
+    const checker = healed();
+    violation(undefined, () => {
+      for (const view of views) {
+        checker.onStatus(R0, status({ view: viewNumber(view) }));
+        left(checker, view, "rotated", R0, R1);
+        left(checker, view, "failed", R0, R0);
+        left(checker, view + 3, "failed", R0, R1);
+      }
+    });
+  });
+
+  it("accepts any number while there are faults", () => {
+    const checker = new ViewsChecker(isCorrect, { weakQuorum: 2 });
+    violation(undefined, () => {
+      for (const view of views) left(checker, view, "failed", R0, R1);
+    });
+  });
+
+  it("finds correct primaries of whom nothing comes, again and again", () => {
+    const checker = healed();
+    for (const view of views.slice(1)) left(checker, view, "failed", R0, R1);
+    left(checker, views[0]!, "failed", R0);
+    violation("views.correct-primaries-failed", () => left(checker, views[0]!, "failed", R1));
   });
 });
 

@@ -6,6 +6,8 @@ import {
   DISK_DAMAGES,
   FileDisk,
   FlushTimes,
+  filesWith,
+  HARMLESS_DAMAGES,
   LogWitness,
   Marks,
   Prng,
@@ -54,6 +56,10 @@ function fill({ run }: Rig, disk: FileDisk, numbers: number): void {
   }
 }
 
+function numbersIn(disk: FileDisk): readonly number[] {
+  return [...(disk.open()?.log.entries() ?? [])].map(({ seq }) => Number(seq));
+}
+
 describe("A simulated disk of files", () => {
   it("holds after any power cut what was flushed, and at most the write under way besides", () => {
     const marks = new Marks();
@@ -64,9 +70,9 @@ describe("A simulated disk of files", () => {
       for (const seq of [61, 62]) scene.disk.store?.log.append(sequenceNumber(seq), Buffer.alloc(700, seq));
       scene.disk.store?.flushLog(() => undefined);
       scene.run(0.5);
-      scene.disk.crash();
+      scene.disk.crash("power-cut");
 
-      const held = [...(scene.disk.open()?.log.entries() ?? [])].map(({ seq }) => Number(seq));
+      const held = numbersIn(scene.disk);
       const flushed = Array.from({ length: 60 }, (_, i) => i + 1).filter((seq) => seq > 52);
       expect([flushed, [...flushed, 61, 62]], `seed ${seed}`).to.deep.include(held);
       for (const [mark, count] of scene.marks.entries()) marks.add(mark, count);
@@ -84,15 +90,78 @@ describe("A simulated disk of files", () => {
         fill(scene, scene.other, 20);
         fill(scene, scene.disk, 60);
         scene.run(600);
-        scene.disk.crash();
+        scene.disk.crash("power-cut");
         scene.disk.damage(damage, scene.other);
 
         // Throws when damage is served.
         if (scene.disk.open() === undefined || scene.marks.count("disk: damage found, in the history only") > 0)
           found += 1;
       }
-      expect(found).to.be.greaterThan(SEEDS / 4);
+      if (HARMLESS_DAMAGES.includes(damage)) expect(found).to.equal(0);
+      else expect(found).to.be.greaterThan(SEEDS / 4);
     });
+
+  describe("whose process is killed", () => {
+    const ends = ["zero-tail", "garbage-tail", "truncated", "bit-in-log"] as const;
+    const tornOver = "disk: damage behind the mark, taken for a torn write";
+
+    for (const damage of ends)
+      it(`says of all damage of the kind ${damage} that it is there, up to the last group that was flushed`, () => {
+        const marks = { kill: new Marks(), "power-cut": new Marks() };
+        for (let seed = 0; seed < 2 * SEEDS; seed++)
+          for (const by of ["kill", "power-cut"] as const) {
+            const scene = rig(`${damage} ${by} ${seed}`);
+            fill(scene, scene.other, 1);
+            fill(scene, scene.disk, 9);
+            scene.disk.crash(by);
+            scene.disk.damage(damage, scene.other);
+            scene.disk.open();
+            for (const [mark, count] of scene.marks.entries()) marks[by].add(mark, count);
+          }
+        expect(marks.kill.count(tornOver)).to.equal(0);
+        expect(marks.kill.count("disk: damage found, storage.damaged")).to.be.greaterThan(SEEDS / 2);
+        // A power cut may take the marks along.
+        expect(marks["power-cut"].count(tornOver)).to.be.greaterThan(0);
+      });
+
+    it("keeps after a power cut what a restart found in the operating system's memory and took for its own", () => {
+      let takenOver = 0;
+      for (let seed = 0; seed < SEEDS; seed++) {
+        const scene = rig(`kill ${seed}`);
+        const found = foundAfterKill(scene);
+        takenOver += found.includes(4) ? 1 : 0;
+        scene.disk.crash("power-cut");
+
+        expect(numbersIn(scene.disk), `seed ${seed}`).to.deep.equal(found);
+      }
+      expect(takenOver).to.be.within(1, SEEDS - 1);
+    });
+
+    it("catches a restart that does not sync what it found", () => {
+      const outcomes = Array.from({ length: SEEDS }, (_, seed) => {
+        const scene = rig(`unsynced ${seed}`, (files) => filesWith(files, { sync: () => undefined }));
+        foundAfterKill(scene);
+        scene.disk.crash("power-cut");
+        try {
+          scene.disk.open();
+          return "passed";
+        } catch (error) {
+          return error instanceof Violation ? error.property : String(error);
+        }
+      });
+      expect(new Set(outcomes)).to.deep.equal(new Set(["passed", "storage.promises-lost"]));
+    });
+
+    /** Its fourth record was being written when it was killed. */
+    function foundAfterKill(scene: Rig): readonly number[] {
+      fill(scene, scene.disk, 3);
+      scene.disk.store?.log.append(sequenceNumber(4), Buffer.alloc(700, 4));
+      scene.disk.store?.flushLog(() => undefined);
+      scene.run(0.5);
+      scene.disk.crash("kill");
+      return numbersIn(scene.disk);
+    }
+  });
 
   it("is full until there is space again: what was not written then is not there, what was is", () => {
     const scene = rig("full");
@@ -102,7 +171,7 @@ describe("A simulated disk of files", () => {
     scene.disk.store?.log.append(sequenceNumber(4), Buffer.alloc(700, 4));
     scene.disk.store?.flushLog((failure) => failures.push(failure?.code));
     scene.run(50);
-    scene.disk.crash();
+    scene.disk.crash("power-cut");
     scene.disk.isFull = false;
 
     expect(failures).to.deep.equal(["storage.flush-failed"]);
@@ -110,24 +179,16 @@ describe("A simulated disk of files", () => {
   });
 
   it("catches a recovery that drops a group which was flushed", () => {
-    const dropsLast = (files: LogFiles): LogFiles => ({
-      place: files.place,
-      segments: () => files.segments(),
-      read: (segment) => {
-        const content = files.read(segment);
-        return content.subarray(0, Math.max(0, content.lastIndexOf("QWAL")));
-      },
-      truncate: (segment, length) => files.truncate(segment, length),
-      removeNow: (segment) => files.removeNow(segment),
-      remove: (segment) => files.remove(segment),
-      open: (segment) => files.open(segment),
-      create: (segment, done) => files.create(segment, done),
-      openToRead: (segment) => files.openToRead(segment),
-      later: (task) => files.later(task),
-    });
+    const dropsLast = (files: LogFiles): LogFiles =>
+      filesWith(files, {
+        read: (segment) => {
+          const content = files.read(segment);
+          return content.subarray(0, Math.max(0, content.lastIndexOf("QWAL")));
+        },
+      });
     const scene = rig("drops", dropsLast);
     fill(scene, scene.disk, 3);
-    scene.disk.crash();
+    scene.disk.crash("power-cut");
 
     expect(() => scene.disk.open()).to.throw(Violation, "storage.promises-lost");
   });
@@ -204,7 +265,7 @@ storeCompliance(
     async crash(store) {
       const { files, open } = opened.get(store) as Opened;
       (store as FileStore).crash(0);
-      files.crash();
+      files.crash("power-cut");
       return openAgain(files, open);
     },
   },

@@ -5,6 +5,7 @@ import type { Service } from "@quorate/state-machine";
 import type { ReplicaStore } from "@quorate/storage";
 import type { LogFiles } from "@quorate/storage/memory";
 import {
+  filesWith,
   optionsForSeed,
   type Plant,
   Simulation,
@@ -182,21 +183,12 @@ function isText(key: Uint8Array): boolean {
 
 /** Files of a log in each of which the last group is not seen. */
 function withoutLastGroup(files: LogFiles): LogFiles {
-  return {
-    place: files.place,
-    segments: () => files.segments(),
+  return filesWith(files, {
     read: (segment) => {
       const content = files.read(segment);
       return content.subarray(0, Math.max(0, content.lastIndexOf("QWAL")));
     },
-    truncate: (segment, length) => files.truncate(segment, length),
-    removeNow: (segment) => files.removeNow(segment),
-    remove: (segment) => files.remove(segment),
-    open: (segment) => files.open(segment),
-    create: (segment, done) => files.create(segment, done),
-    openToRead: (segment) => files.openToRead(segment),
-    later: (task) => files.later(task),
-  };
+  });
 }
 
 /** A store to change one thing about. */

@@ -1,4 +1,5 @@
 import { invariant } from "@quorate/protocol";
+import { lastMark } from "./flush-marks.ts";
 import { FlushDomains } from "./flushing.ts";
 import { checkMeta, encodeMeta, META_KEY, type StoreIdentity } from "./identity.ts";
 import { KeyspaceStore } from "./keyspace-store.ts";
@@ -30,9 +31,13 @@ export function formatFileStore(identity: StoreIdentity, logId: LogId): DurableE
   return new Map([[orderedText(META_KEY), entry]]);
 }
 
-/** How many groups of the log the rest of a store says were durable: fewer than that is damage, not a crash. */
-export function markedGroups(entries: DurableEntries): number {
-  return decodeMark(entries.get(orderedText(MARK_KEY))?.value).number;
+/**
+ * How many groups of the log its marks and the rest of a store say were durable: fewer than that is damage, not a crash.
+ *
+ * @param marks what the file of the log's marks holds.
+ */
+export function markedGroups(entries: DurableEntries, marks: Uint8Array, logId: LogId): number {
+  return Math.max(decodeMark(entries.get(orderedText(MARK_KEY))?.value).number, lastMark(marks, logId).number);
 }
 
 /**

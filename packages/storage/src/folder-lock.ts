@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { bootOf } from "./boot.ts";
 import { inaccessible, StorageError } from "./storage-error.ts";
@@ -29,10 +29,9 @@ export function lockFolder(path: string): FolderLock {
   const release = (): void => rmSync(join(path, own), { force: true });
   // First the own mark, then a look at the others: of two contenders at least one sees the other, whatever the timing.
   makeMark(path, own);
-  for (const name of readdirSync(path)) {
-    const [, pid, start] = LOCK_NAME.exec(name) ?? [];
-    if (pid === undefined || name === own) continue;
-    if (isRunning(Number(pid), start ?? START_UNKNOWN)) {
+  for (const { name, pid, isHeld } of marksIn(path)) {
+    if (name === own) continue;
+    if (isHeld) {
       release();
       const advice = "stop that process or choose another folder";
       throw new StorageError("storage.locked", `${path} is in use by process ${pid}: ${advice}`);
@@ -40,6 +39,19 @@ export function lockFolder(path: string): FolderLock {
     rmSync(join(path, name), { force: true });
   }
   return { release };
+}
+
+/** The process that has locked a folder now, as far as `lockFolder` would see it; undefined when nobody has. */
+export function lockHolderOf(path: string): number | undefined {
+  return existsSync(path) ? marksIn(path).find(({ isHeld }) => isHeld)?.pid : undefined;
+}
+
+function marksIn(path: string): readonly { readonly name: string; readonly pid: number; readonly isHeld: boolean }[] {
+  return readdirSync(path).flatMap((name) => {
+    const [, pid, start] = LOCK_NAME.exec(name) ?? [];
+    if (pid === undefined) return [];
+    return [{ name, pid: Number(pid), isHeld: isRunning(Number(pid), start ?? START_UNKNOWN) }];
+  });
 }
 
 function makeMark(path: string, mark: string): void {

@@ -6,7 +6,7 @@
  * @packageDocumentation
  */
 
-export { type FolderLock, lockFolder } from "./folder-lock.ts";
+export { type FolderLock, lockFolder, lockHolderOf } from "./folder-lock.ts";
 export { STORE_FORMAT, type StoreIdentity } from "./identity.ts";
 export { type Durability, initializeStore, openStore, type StoreOptions } from "./lmdb-store.ts";
 export * from "./ports.ts";

@@ -3,7 +3,6 @@ import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readSync, stat
 import { dirname, join } from "node:path";
 import type { Digest } from "@quorate/protocol";
 import { open } from "lmdb";
-import { FlushMarkFile } from "./flush-mark-file.ts";
 import { FlushDomains } from "./flushing.ts";
 import { checkMeta, encodeMeta, META_KEY, type StoreIdentity } from "./identity.ts";
 import { KeyspaceStore } from "./keyspace-store.ts";
@@ -34,8 +33,6 @@ const DATABASE_FILE = "data.mdb";
 /** LMDB's own, for who reads what. */
 const LOCK_FILE = "lock.mdb";
 const LOG_FOLDER = "log";
-/** Beside the log, what of it was flushed. */
-const FLUSH_MARK_FILE = "flushed";
 /** Fixed, because LMDB would take the machine's and `checkFiles` must know. */
 const PAGE_BYTES = 4096;
 const META_PAGES_BYTES = 2 * PAGE_BYTES;
@@ -78,14 +75,11 @@ export function openStore(path: string, identity: StoreIdentity, options: StoreO
   recoverUnsynced(unsynced);
   const database = openDatabase(path, durability);
   let log: WriteAheadLog | undefined;
-  let marks: FlushMarkFile | undefined;
   try {
     const { logId, lossNonce } = checkMeta(path, database.getBinary(Buffer.from(META_KEY)), identity);
     const mark = decodeMark(database.getBinary(Buffer.from(MARK_KEY)));
     const files = new NodeLogFiles(unsynced.logFolder, durability === "sync");
-    marks = new FlushMarkFile(join(path, FLUSH_MARK_FILE), logId);
-    const last = marks.found.number > mark.number ? marks.found : mark;
-    const opened = new WriteAheadLog({ files, logId, mark: last, marks });
+    const opened = new WriteAheadLog({ files, logId, mark });
     log = opened;
     if (durability === "async") markUnsynced(path);
     let marked = mark.number;
@@ -115,8 +109,7 @@ export function openStore(path: string, identity: StoreIdentity, options: StoreO
     });
     return new KeyspaceStore(opened, rest, domains, options.historyBytesMax ?? HISTORY_BYTES_MAX, lossNonce);
   } catch (error) {
-    if (log === undefined) marks?.close(() => undefined);
-    else void log.close();
+    void log?.close();
     void database.close();
     throw inaccessible(path, error) ?? error;
   }

@@ -14,8 +14,17 @@ export interface LogReader {
   close(): void;
 }
 
+/** The file that says what of the log was flushed. */
+export interface MarkFile {
+  /** All that is there. */
+  read(): Buffer;
+  /** Writes all of `bytes` from byte `at`, at once, as far as the operating system. @throws when it does not take them. */
+  write(bytes: Buffer, at: number): void;
+  close(done: LogFileDone): void;
+}
+
 /**
- * The files that a log consists of: its segments, by number. The write-ahead log knows no other way to a disk, so that it
+ * The files that a log consists of: its segments, by number, and the marks of what was flushed. The write-ahead log knows no other way to a disk, so that it
  * runs unchanged over a simulated one.
  */
 export interface LogFiles {
@@ -24,8 +33,10 @@ export interface LogFiles {
   /** The numbers of the segments that are there, ascending; undefined if even their folder is not. */
   segments(): readonly number[] | undefined;
   read(segment: number): Buffer;
-  /** Cuts a segment off, durably when it returns. */
+  /** Cuts a segment off; a crash may bring back what was there, until `sync`. */
   truncate(segment: number, length: number): void;
+  /** Makes all that a segment holds, and that it is there, as durable as the log is to be; done when it returns. */
+  sync(segment: number): void;
   /** Removes a segment that nobody needs, at once; a crash may bring it back. */
   removeNow(segment: number): void;
   /** As `removeNow`, without waiting and without a word when it fails. */
@@ -35,6 +46,8 @@ export interface LogFiles {
   /** Makes a segment that is not there; done when a crash cannot take it away again. */
   create(segment: number, done: (error: Error | null, file: LogFile | undefined) => void): void;
   openToRead(segment: number): LogReader;
+  /** Opens the marks; there are none yet in a log that is new. */
+  openMarks(): MarkFile;
   /** Runs a task after the current call has returned and what else this turn brings. */
   later(task: () => void): void;
 }

@@ -50,6 +50,8 @@ export function recoverLog(files: LogFiles, logId: LogId, mark: FlushMark): Reco
   checkChain(needed, mark);
   for (const { number } of segments) if (number < oldest) files.removeNow(number);
   if (last.content.length > last.end) files.truncate(last.number, last.end);
+  // A process that was killed may have written this and not synced it, and from now on it counts.
+  files.sync(last.number);
   return {
     index: indexOf(needed),
     last: { number: lastGroup?.number ?? 0, checksum: lastGroup?.checksum ?? 0 },

@@ -12,7 +12,7 @@ import { applied, type LogOperation, MemoryLog } from "./memory-log.ts";
 import { HISTORY_BYTES_MAX, type LogEntry, type ReplicaStore } from "./ports.ts";
 
 export { FileStore, type FileStoreOptions, formatFileStore, markedGroups } from "./file-store.ts";
-export type { LogFile, LogFileDone, LogFiles, LogReader } from "./log-files.ts";
+export type { LogFile, LogFileDone, LogFiles, LogReader, MarkFile } from "./log-files.ts";
 export type { DurableEntries } from "./memory-keyspace.ts";
 
 /** How a memory store behaves. */

@@ -5,7 +5,6 @@ import {
   fdatasync,
   fsync,
   fsyncSync,
-  ftruncateSync,
   mkdirSync,
   open,
   openSync,
@@ -13,14 +12,26 @@ import {
   readFileSync,
   readSync,
   rmSync,
+  truncateSync,
   unlink,
   write,
 } from "node:fs";
-import { join } from "node:path";
-import { type LogFile, type LogFileDone, type LogFiles, type LogReader, segmentName } from "./log-files.ts";
+import { dirname, join } from "node:path";
+import {
+  type LogFile,
+  type LogFileDone,
+  type LogFiles,
+  type LogReader,
+  type MarkFile,
+  segmentName,
+} from "./log-files.ts";
+import { NodeMarkFile } from "./node-mark-file.ts";
 
 /** Where the flag is known to reach the disk, one call writes and syncs; elsewhere it takes two. */
 const SYNC_FLAG: number = process.platform === "linux" ? constants.O_DSYNC : 0;
+
+/** Beside the folder of the log. */
+const MARKS_FILE = "flushed";
 
 const SEGMENT_NAME = /^(\d{8})\.wal$/;
 
@@ -81,13 +92,13 @@ export class NodeLogFiles implements LogFiles {
   }
 
   truncate(segment: number, length: number): void {
-    const descriptor = openSync(this.#path(segment), "r+");
-    try {
-      ftruncateSync(descriptor, length);
-      fsyncSync(descriptor);
-    } finally {
-      closeSync(descriptor);
-    }
+    truncateSync(this.#path(segment), length);
+  }
+
+  sync(segment: number): void {
+    if (!this.#isSynced) return;
+    syncPath(this.#path(segment));
+    syncPath(this.place);
   }
 
   removeNow(segment: number): void {
@@ -121,6 +132,10 @@ export class NodeLogFiles implements LogFiles {
       },
       close: () => closeSync(descriptor),
     };
+  }
+
+  openMarks(): MarkFile {
+    return new NodeMarkFile(join(dirname(this.place), MARKS_FILE));
   }
 
   later(task: () => void): void {

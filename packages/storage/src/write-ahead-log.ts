@@ -1,12 +1,13 @@
 import { crc32 } from "node:zlib";
 import { invariant, type SequenceNumber } from "@quorate/protocol";
 import { damaged, flushFailed } from "./damage.ts";
+import { FlushMarks } from "./flush-marks.ts";
 import type { FlushDomain } from "./flushing.ts";
 import { GroupedFlush } from "./grouped-flush.ts";
 import type { LogFile, LogFileDone, LogFiles, LogReader } from "./log-files.ts";
 import { encodeGroup, groupLength, type LogId } from "./log-group.ts";
 import type { LiveRecord, LogIndex } from "./log-index.ts";
-import { type FlushMark, recoverLog } from "./log-recovery.ts";
+import { type FlushMark, type RecoveredLog, recoverLog } from "./log-recovery.ts";
 import type { LogOperation } from "./memory-log.ts";
 import type { DurableLog, FlushDone, LogEntry } from "./ports.ts";
 import type { StorageError } from "./storage-error.ts";
@@ -15,19 +16,10 @@ import type { StorageError } from "./storage-error.ts";
 export interface LogOptions {
   readonly files: LogFiles;
   readonly logId: LogId;
-  /** The last group that other files say was durable. */
+  /** The last group that other files say was durable; the log's own marks may say more. */
   readonly mark: FlushMark;
-  /** Where each durable group is marked before its flush is done; nowhere unless given. */
-  readonly marks?: FlushMarks;
   /** `SEGMENT_SIZES` unless given. */
   readonly sizes?: SegmentSizes;
-}
-
-/** Remembers, outside of the log, the last group that was durable. */
-export interface FlushMarks {
-  /** At once; nothing that waits for the group is said before. @throws when it cannot. */
-  write(mark: FlushMark): void;
-  close(done: LogFileDone): void;
 }
 
 /** How large the files of a log become. */
@@ -41,8 +33,7 @@ export interface SegmentSizes {
 const SEGMENT_SIZES: SegmentSizes = { segmentBytes: 4 * 1024 * 1024, growthBytes: 256 * 1024 };
 /** Appends that nobody flushes are written when they amount to this many bytes. */
 const UNFLUSHED_BYTES_MAX: number = 8 * 1024 * 1024;
-const IGNORE: FlushDone = () => {};
-const NO_MARKS: FlushMarks = { write: () => undefined, close: (done) => done(null) };
+const IGNORE = (): void => undefined;
 
 interface Pending {
   readonly operation: LogOperation;
@@ -73,12 +64,12 @@ export class WriteAheadLog implements DurableLog, FlushDomain {
   #isClosed = false;
 
   /** @throws StorageError as `recoverLog` does. */
-  constructor({ files, logId, mark, marks = NO_MARKS, sizes = SEGMENT_SIZES }: LogOptions) {
+  constructor({ files, logId, mark, sizes = SEGMENT_SIZES }: LogOptions) {
     this.#files = files;
     this.#logId = logId;
-    this.#marks = marks;
+    this.#marks = new FlushMarks(files.openMarks(), logId);
     this.#sizes = sizes;
-    const { index, last, segment, end, oldest } = recoverLog(files, logId, mark);
+    const { index, last, segment, end, oldest } = this.#recover(mark);
     this.#index = index;
     this.#flushed = last;
     this.#segment = segment;
@@ -88,6 +79,16 @@ export class WriteAheadLog implements DurableLog, FlushDomain {
     this.#file = files.open(segment);
     const later = (task: () => void): void => files.later(task);
     this.#flush = new GroupedFlush({ gather: later, later }, (finish) => this.#start(finish));
+  }
+
+  #recover(mark: FlushMark): RecoveredLog {
+    try {
+      const { found } = this.#marks;
+      return recoverLog(this.#files, this.#logId, found.number > mark.number ? found : mark);
+    } catch (error) {
+      this.#marks.close(IGNORE);
+      throw error;
+    }
   }
 
   /** The last group that is durable, or with `async` written. */

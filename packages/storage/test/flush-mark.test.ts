@@ -4,19 +4,22 @@ import { join } from "node:path";
 import { sequenceNumber } from "@quorate/protocol";
 import type { StorageError } from "@quorate/storage";
 import { expect } from "chai";
-import { FlushMarkFile } from "../dist/flush-mark-file.js";
+import { FlushMarks } from "../dist/flush-marks.js";
+import type { MarkFile } from "../dist/log-files.js";
 import { initializeLog, NodeLogFiles } from "../dist/node-log-files.js";
-import { type FlushMarks, WriteAheadLog } from "../dist/write-ahead-log.js";
+import { NodeMarkFile } from "../dist/node-mark-file.js";
+import { WriteAheadLog } from "../dist/write-ahead-log.js";
 import { temporaryFolder } from "./temporary-folder.ts";
 
 const folder = temporaryFolder();
 
 describe("The mark of a flushed group", () => {
-  function logWith(marks: FlushMarks): WriteAheadLog {
+  function logWith(write: MarkFile["write"]): WriteAheadLog {
     const path = join(folder(), "log");
     initializeLog(path);
     const files = new NodeLogFiles(path, true);
-    return new WriteAheadLog({ files, logId: randomBytes(16), mark: { number: 0, checksum: 0 }, marks });
+    files.openMarks = () => ({ read: () => Buffer.alloc(0), write, close: (done) => done(null) });
+    return new WriteAheadLog({ files, logId: randomBytes(16), mark: { number: 0, checksum: 0 } });
   }
   function flushed(log: WriteAheadLog, seq: number): Promise<StorageError | undefined> {
     log.append(sequenceNumber(seq), Buffer.from(`record of ${seq}`));
@@ -25,7 +28,7 @@ describe("The mark of a flushed group", () => {
 
   it("is made of each group before its flush is done", async () => {
     const made: number[] = [];
-    const log = logWith({ write: ({ number }) => made.push(number), close: (done) => done(null) });
+    const log = logWith((bytes) => made.push(bytes.readUIntBE(16, 6)));
 
     for (const group of [1, 2, 3]) {
       expect(await flushed(log, group)).to.equal(undefined);
@@ -38,7 +41,7 @@ describe("The mark of a flushed group", () => {
     const full = (): never => {
       throw new Error("no space left");
     };
-    const log = logWith({ write: full, close: (done) => done(null) });
+    const log = logWith(full);
 
     expect((await flushed(log, 1))?.code).to.equal("storage.flush-failed");
     expect((await flushed(log, 2))?.message).to.include("no space left");
@@ -47,7 +50,7 @@ describe("The mark of a flushed group", () => {
 
   it("stands in its own sector, beside that of the group before", () => {
     const path = join(folder(), "flushed");
-    const marks = new FlushMarkFile(path, randomBytes(16));
+    const marks = new FlushMarks(new NodeMarkFile(path), randomBytes(16));
     marks.write({ number: 1, checksum: 7 });
     const one = readFileSync(path);
     marks.write({ number: 2, checksum: 8 });

@@ -14,19 +14,34 @@ export const CORRECT_LEFT_MAX = 36;
  */
 export const CORRECT_JUDGED_MAX = 6;
 
+/**
+ * The most views of correct primaries that fail once faults have ended, where primaries take turns: there views end by
+ * themselves, and only those count that f+1 correct replicas gave up because nothing came.
+ */
+export const CORRECT_FAILED_IN_TURNS_MAX = 36;
+
+/** Where genesis lets primaries take turns. */
+export interface TurnsOfPrimaries {
+  /** f+1: one that gives a view up alone may be the one that is behind. */
+  readonly weakQuorum: number;
+}
+
 /** Stability: once faults have ended, primaries that are correct lose their place a bounded number of times. */
 export class ViewsChecker implements Checker {
   readonly #isPrimaryCorrect: (view: ViewNumber) => boolean;
-  readonly #takesTurns: boolean;
+  readonly #turns: TurnsOfPrimaries | undefined;
+  /** Who gave up which view because nothing came of it, while faults were over; bounded by the length of a run. */
+  readonly #gaveUp = new Map<ViewNumber, Set<ReplicaId>>();
   readonly #judged = new Map<ReplicaId, number>();
   #highest = viewNumber(0);
   #correctLeft = 0;
+  #correctFailed = 0;
   #isHealed = false;
 
-  /** @param takesTurns whether genesis lets primaries take turns: then views end by themselves, however many. */
-  constructor(isPrimaryCorrect: (view: ViewNumber) => boolean, takesTurns = false) {
+  /** @param turns given where genesis lets primaries take turns. */
+  constructor(isPrimaryCorrect: (view: ViewNumber) => boolean, turns?: TurnsOfPrimaries) {
     this.#isPrimaryCorrect = isPrimaryCorrect;
-    this.#takesTurns = takesTurns;
+    this.#turns = turns;
   }
 
   onHealed(): void {
@@ -34,18 +49,32 @@ export class ViewsChecker implements Checker {
   }
 
   onViewChange(replica: ReplicaId, turn: ViewTurn): void {
-    if (!this.#isHealed || turn.type === "entered" || !isVerdict(turn.cause)) return;
-    if (!this.#isPrimaryCorrect(viewNumber(turn.target - 1))) return;
+    if (!this.#isHealed || turn.type === "entered") return;
+    const left = viewNumber(turn.target - 1);
+    if (!this.#isPrimaryCorrect(left)) return;
+    if (turn.cause === "failed") this.#onGivenUp(replica, left);
+    if (!isVerdict(turn.cause)) return;
     const judged = (this.#judged.get(replica) ?? 0) + 1;
     this.#judged.set(replica, judged);
     demand(judged <= CORRECT_JUDGED_MAX, "views.correct-primaries-judged", { replica, turn, judged });
   }
 
   onStatus(replica: ReplicaId, { view }: ReplicaStatus): void {
-    if (this.#takesTurns) return;
+    if (this.#turns !== undefined) return;
     for (; this.#highest < view; this.#highest = viewNumber(this.#highest + 1))
       if (this.#isHealed && this.#isPrimaryCorrect(this.#highest)) this.#correctLeft += 1;
     const correctLeft = this.#correctLeft;
     demand(correctLeft <= CORRECT_LEFT_MAX, "views.correct-primaries-left", { replica, view, correctLeft });
+  }
+
+  #onGivenUp(replica: ReplicaId, view: ViewNumber): void {
+    if (this.#turns === undefined) return;
+    const by = this.#gaveUp.get(view) ?? new Set();
+    if (by.has(replica)) return;
+    this.#gaveUp.set(view, by.add(replica));
+    if (by.size !== this.#turns.weakQuorum) return;
+    this.#correctFailed += 1;
+    const correctFailed = this.#correctFailed;
+    demand(correctFailed <= CORRECT_FAILED_IN_TURNS_MAX, "views.correct-primaries-failed", { view, correctFailed });
   }
 }

@@ -1,5 +1,6 @@
 import type { DurableEntries } from "@quorate/storage/memory";
 import type { Prng } from "../prng.ts";
+import type { SimulatedMarks } from "./simulated-marks.ts";
 
 /** What becomes of a disk at rest, below what had been flushed. */
 export const DISK_DAMAGES = [
@@ -15,8 +16,12 @@ export const DISK_DAMAGES = [
   "missing-database",
   "foreign-log",
   "foreign-folder",
+  "truncated-and-no-marks",
+  "bit-in-marks",
 ] as const;
 export type DiskDamage = (typeof DISK_DAMAGES)[number];
+/** That by itself takes nothing away: only together with another is anything lost. */
+export const HARMLESS_DAMAGES: readonly DiskDamage[] = ["bit-in-marks"];
 
 /** All that a replica keeps on its disk. */
 export interface DiskContent {
@@ -24,6 +29,8 @@ export interface DiskContent {
   segments: Map<number, Buffer> | undefined;
   /** Of the database. */
   entries: DurableEntries;
+  /** Of the log's flushes. */
+  readonly marks: SimulatedMarks;
 }
 
 /** What begins every group of a log. */
@@ -59,6 +66,13 @@ export function damageDisk(
       return undefined;
     case "foreign-log":
       disk.segments = copyOf(other.segments);
+      return undefined;
+    case "bit-in-marks":
+      disk.marks.flipBit(prng);
+      return undefined;
+    case "truncated-and-no-marks":
+      disk.marks.remove();
+      if (disk.segments !== undefined) damageLog("truncated", disk.segments, prng);
       return undefined;
     default:
       if (disk.segments !== undefined) damageLog(damage, disk.segments, prng);

@@ -15,7 +15,7 @@ import type { FlushTimes } from "./flush-times.ts";
 import { LogWitness } from "./log-witness.ts";
 import { readableEntry } from "./readable-entry.ts";
 import type { SimulatedDisk } from "./simulated-disk.ts";
-import { SimulatedFiles } from "./simulated-files.ts";
+import { type CrashKind, SimulatedFiles } from "./simulated-files.ts";
 
 const LOG_ID_BYTES = 16;
 /** Those that a replica takes for the loss of its disk, after which it comes back with another one. */
@@ -43,6 +43,7 @@ export class FileDisk implements SimulatedDisk {
   readonly times: FlushTimes;
   readonly #options: FileDiskOptions;
   readonly #files: SimulatedFiles;
+  readonly #logId: Uint8Array;
   readonly #witness = new LogWitness();
   #entries: DiskContent["entries"];
   #store: FileStore | undefined;
@@ -56,7 +57,8 @@ export class FileDisk implements SimulatedDisk {
     const { identity, times, prng, marks } = options;
     this.#options = options;
     this.times = times;
-    this.#entries = formatFileStore(identity, prng.bytes(LOG_ID_BYTES));
+    this.#logId = prng.bytes(LOG_ID_BYTES);
+    this.#entries = formatFileStore(identity, this.#logId);
     this.#files = new SimulatedFiles({
       place: `disk of r${identity.replica}`,
       prng: prng.fork("files"),
@@ -113,7 +115,7 @@ export class FileDisk implements SimulatedDisk {
     this.#become(LOSSES.includes(code) ? "lost" : "refused");
   }
 
-  crash(): void {
+  crash(kind: CrashKind): void {
     const { prng, marks } = this.#options;
     const store = this.#store;
     if (store !== undefined) {
@@ -124,7 +126,7 @@ export class FileDisk implements SimulatedDisk {
       this.#flushedGroups = store.flushedGroups;
       store.crash(rest);
     }
-    this.#files.crash();
+    this.#files.crash(kind);
     this.times.restart();
     this.#store = undefined;
   }
@@ -144,7 +146,7 @@ export class FileDisk implements SimulatedDisk {
   }
 
   get #content(): DiskContent {
-    return { segments: this.#files.contents, entries: this.#entries };
+    return { segments: this.#files.contents, entries: this.#entries, marks: this.#files.marks };
   }
 
   /** As in production, the rest becomes durable by itself, and with it the mark that says how far the log was. */
@@ -171,7 +173,8 @@ export class FileDisk implements SimulatedDisk {
 
   /**
    * Whether all that was durable is there. Damage to the last durable groups cannot be told from a write cut short as long
-   * as the database does not say that they were durable (decision 0016); nothing else may be lost without an error.
+   * as neither the database nor the marks say that they were durable (decision 0025); nothing else may be lost without an
+   * error.
    */
   #isWhole(entries: readonly LogEntry[]): boolean {
     const { marks, identity } = this.#options;
@@ -182,7 +185,7 @@ export class FileDisk implements SimulatedDisk {
       this.#damage = undefined;
       return true;
     }
-    const marked = markedGroups(this.#entries);
+    const marked = markedGroups(this.#entries, this.#files.marks.content, this.#logId);
     const flushed = this.#flushedGroups;
     const isTail = lacks !== undefined && flushed - lacks >= marked;
     demand(this.#damage !== undefined && isTail, "storage.promises-lost", {

@@ -48,7 +48,7 @@ export class MemoryDisk implements SimulatedDisk {
   }
 
   /**
-   * Of each domain what was not flushed is gone, but often a disk has written more than it said, of one domain more than
+   * Whatever ends the replica: of each domain what was not flushed is gone, but often a disk has written more than it said, of one domain more than
    * of the other: the state is written lazily, the log is not.
    */
   crash(): void {

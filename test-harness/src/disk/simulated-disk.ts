@@ -1,5 +1,6 @@
 import type { ReplicaStore } from "@quorate/storage";
 import type { FlushTimes } from "./flush-times.ts";
+import type { CrashKind } from "./simulated-files.ts";
 
 /** One replica's disk on the virtual clock: flushes take time, and a power cut loses what was not flushed. */
 export interface SimulatedDisk {
@@ -24,8 +25,8 @@ export interface SimulatedDisk {
    * @throws Violation if nothing is damaged, and whatever is no StorageError.
    */
   refuse(error: unknown): void;
-  /** Cuts the power. */
-  crash(): void;
+  /** Its replica ends without a word. */
+  crash(kind: CrashKind): void;
   /** The next flush fails, and with it the disk until the replica restarts. */
   failNextFlush(): void;
 }

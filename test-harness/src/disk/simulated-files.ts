@@ -1,9 +1,9 @@
-import type { LogFile, LogFileDone, LogFiles, LogReader } from "@quorate/storage/memory";
+import type { LogFile, LogFileDone, LogFiles, LogReader, MarkFile } from "@quorate/storage/memory";
 import type { Marks } from "../marks.ts";
 import type { Prng } from "../prng.ts";
+import { CachedSegments, SECTOR_BYTES } from "./cached-segments.ts";
+import { SimulatedMarks } from "./simulated-marks.ts";
 
-/** What a disk writes whole or not at all. */
-const SECTOR_BYTES = 512;
 /** Segments that a crash may bring back; what matters of older ones is that recovery removes them. */
 const REMOVED_MAX = 4;
 
@@ -28,15 +28,20 @@ interface Write {
   readonly bytes: Uint8Array;
 }
 
+/** How a process ends that says nothing before: with the whole machine, or alone. */
+export type CrashKind = "power-cut" | "kill";
+
 /**
- * The folder of a log on a disk that breaks. What was synced is there after a crash; of what was not, whatever a disk might
- * leave: nothing, all of it, the first bytes, some of its sectors; a file that was made or deleted, or not.
+ * The folder of a log on a disk that breaks. What was synced is there after a power cut; of what was not, whatever a disk
+ * might leave: nothing, all of it, the first bytes, some of its sectors; a file that was made or deleted, or not. When only
+ * the process is killed, the operating system keeps what it was given.
  */
 export class SimulatedFiles implements LogFiles {
   readonly place: string;
+  /** Beside the segments, what of them was flushed. */
+  readonly marks: SimulatedMarks = new SimulatedMarks();
   readonly #options: SimulatedFilesOptions;
-  /** What a crash leaves for sure. */
-  #segments: Map<number, Buffer> | undefined = new Map([[1, Buffer.alloc(0)]]);
+  readonly #segments = new CachedSegments();
   /** Deleted, and not yet for good. */
   readonly #removed = new Map<number, Buffer>();
   #writing: Write | undefined;
@@ -53,10 +58,10 @@ export class SimulatedFiles implements LogFiles {
 
   /** The segments' bytes, for damage; undefined when the folder is gone. */
   get contents(): Map<number, Buffer> | undefined {
-    return this.#segments;
+    return this.#segments.all;
   }
   set contents(segments: Map<number, Buffer> | undefined) {
-    this.#segments = segments;
+    this.#segments.all = segments;
   }
 
   get isFull(): boolean {
@@ -72,22 +77,29 @@ export class SimulatedFiles implements LogFiles {
   }
 
   segments(): readonly number[] | undefined {
-    return this.#segments && [...this.#segments.keys()].sort((a, b) => a - b);
+    const { all } = this.#segments;
+    return all && [...all.keys()].sort((a, b) => a - b);
   }
 
   read(segment: number): Buffer {
-    return Buffer.from(this.#content(segment));
+    return Buffer.from(this.#segments.content(segment));
   }
 
   truncate(segment: number, length: number): void {
-    this.#segments?.set(segment, this.#content(segment).subarray(0, length));
+    this.#segments.truncate(segment, length);
+  }
+
+  sync(segment: number): void {
+    this.#segments.sync(segment);
+    // Its folder too.
+    this.#removed.clear();
   }
 
   removeNow(segment: number): void {
-    const content = this.#segments?.get(segment);
+    const content = this.#segments.all?.get(segment);
     if (content === undefined) return;
     this.#options.marks.add("disk: segment deleted");
-    this.#segments?.delete(segment);
+    this.#segments.delete(segment);
     this.#removed.set(segment, content);
     for (const oldest of this.#removed.keys()) if (this.#removed.size > REMOVED_MAX) this.#removed.delete(oldest);
   }
@@ -107,7 +119,7 @@ export class SimulatedFiles implements LogFiles {
     this.#creating = segment;
     this.#later(this.#options.schedule, () => {
       this.#creating = undefined;
-      this.#segments?.set(segment, Buffer.alloc(0));
+      this.#segments.create(segment, true);
       // Its folder has been synced: what was deleted before is gone for good.
       this.#removed.clear();
       this.#options.marks.add("disk: segment begun");
@@ -117,36 +129,44 @@ export class SimulatedFiles implements LogFiles {
 
   openToRead(segment: number): LogReader {
     return {
-      read: (at, length) => Uint8Array.from(this.#content(segment).subarray(at, at + length)),
+      read: (at, length) => Uint8Array.from(this.#segments.content(segment).subarray(at, at + length)),
       close: () => undefined,
     };
+  }
+
+  openMarks(): MarkFile {
+    return this.marks.open();
   }
 
   later(task: () => void): void {
     this.#later(this.#options.soon, task);
   }
 
-  /** Cuts the power. */
-  crash(): void {
+  /** Ends the process, and with a power cut the operating system too. */
+  crash(kind: CrashKind): void {
+    const { prng, marks } = this.#options;
     this.#life += 1;
     this.#failsNext = false;
-    const { prng } = this.#options;
-    if (this.#writing !== undefined) this.#tear(this.#writing);
-    if (this.#creating !== undefined && prng.chance(0.5)) this.#segments?.set(this.#creating, Buffer.alloc(0));
-    for (const [segment, content] of this.#removed)
-      if (prng.chance(0.3)) {
-        this.#options.marks.add("disk: deleted segment came back");
-        this.#segments?.set(segment, content);
-      }
-    this.#removed.clear();
+    const isSynced = kind === "power-cut";
+    if (isSynced) this.#cutPower();
+    if (this.#writing !== undefined) this.#tear(this.#writing, isSynced);
+    if (this.#creating !== undefined && prng.chance(0.5)) this.#segments.create(this.#creating, isSynced);
+    marks.add(`disk: ${kind}`);
     this.#writing = undefined;
     this.#creating = undefined;
   }
 
-  #content(segment: number): Buffer {
-    const content = this.#segments?.get(segment);
-    if (content === undefined) throw new Error(`${this.place}: segment ${segment} is not there`);
-    return content;
+  #cutPower(): void {
+    const { prng, marks } = this.#options;
+    if (this.#segments.cutPower(prng)) marks.add("disk: power cut takes what a killed process left unsynced");
+    this.marks.cutPower(prng);
+    for (const [segment, content] of this.#removed)
+      if (prng.chance(0.3)) {
+        marks.add("disk: deleted segment came back");
+        this.#segments.create(segment, true);
+        this.#segments.put(segment, 0, content, true);
+      }
+    this.#removed.clear();
   }
 
   #later(timing: (task: () => void) => void, task: () => void): void {
@@ -163,51 +183,41 @@ export class SimulatedFiles implements LogFiles {
     this.#later(schedule, () => {
       if (this.#isFull) {
         marks.add("disk: full");
-        this.#keep(write, this.#options.prng.integer(0, write.bytes.length - 1));
+        this.#keep(write, this.#options.prng.integer(0, write.bytes.length - 1), true);
         return done(new Error("ENOSPC: no space left on device"));
       }
       // What it has written of this nobody knows: the crash that must follow says so.
       if (this.#failsNext) return done(new Error("EIO: i/o error"));
       this.#writing = undefined;
-      this.#keep(write, write.bytes.length);
+      this.#keep(write, write.bytes.length, true);
       onDurable();
       done(null);
     });
   }
 
-  /** A write that was under way when the power went. */
-  #tear(write: Write): void {
+  /** A write that was under way. An operating system that goes on takes the first bytes of it; a disk takes any sectors. */
+  #tear(write: Write, isSynced: boolean): void {
     const { prng, marks } = this.#options;
-    const fate = prng.pick<keyof typeof FATES>(["lost", "whole", "cut", "cut", "sectors", "sectors"]);
+    const fate = prng.pick<keyof typeof FATES>(
+      isSynced ? ["lost", "whole", "cut", "cut", "sectors", "sectors"] : ["lost", "whole", "cut"],
+    );
     marks.add(`disk: write ${FATES[fate]}`);
-    if (fate === "whole") this.#keep(write, write.bytes.length);
-    if (fate === "cut") this.#keep(write, prng.integer(1, write.bytes.length - 1));
+    if (fate === "whole") this.#keep(write, write.bytes.length, isSynced);
+    if (fate === "cut") this.#keep(write, prng.integer(1, write.bytes.length - 1), isSynced);
     if (fate === "sectors") this.#keepSectors(write);
   }
 
-  /** The first bytes of a write reach the disk. */
-  #keep({ segment, at, bytes }: Write, count: number): void {
-    this.#put(segment, at, bytes.subarray(0, count));
+  /** The first bytes of a write reach the disk, or only the operating system. */
+  #keep({ segment, at, bytes }: Write, count: number, isSynced: boolean): void {
+    this.#segments.put(segment, at, bytes.subarray(0, count), isSynced);
   }
 
   #keepSectors({ segment, at, bytes }: Write): void {
     for (let from = 0; from < bytes.length; ) {
       const to = Math.min(bytes.length, from + SECTOR_BYTES - ((at + from) % SECTOR_BYTES));
-      if (this.#options.prng.chance(0.5)) this.#put(segment, at + from, bytes.subarray(from, to));
+      if (this.#options.prng.chance(0.5)) this.#segments.put(segment, at + from, bytes.subarray(from, to), true);
       from = to;
     }
-  }
-
-  #put(segment: number, at: number, bytes: Uint8Array): void {
-    let content = this.#segments?.get(segment);
-    if (content === undefined) return;
-    if (at + bytes.length > content.length) {
-      const longer = Buffer.alloc(at + bytes.length);
-      longer.set(content);
-      content = longer;
-      this.#segments?.set(segment, content);
-    }
-    content.set(bytes, at);
   }
 }
 

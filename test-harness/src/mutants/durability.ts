@@ -117,6 +117,14 @@ export const DURABILITY_MUTANTS: readonly Mutant[] = [
     caughtBy: ["packages/storage/test/log-damage.test.ts"],
   },
   {
+    name: "restart-leaves-the-log-unsynced",
+    rule: "8.4",
+    bug: "what a killed process wrote and did not sync counts from then on, and a power cut takes it away",
+    file: "packages/storage/src/log-recovery.ts",
+    edits: [{ find: "files.sync(last.number);", replace: "" }],
+    caughtBy: ["test-harness/test/disk.test.ts"],
+  },
+  {
     name: "checksums-not-looked-at",
     rule: "8.4",
     bug: "bytes that have changed in the log are read as they are",
