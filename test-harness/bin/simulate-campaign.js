@@ -17,10 +17,10 @@ export async function runCampaign(harness, { seeds, isList, draw, jobs, saveTo, 
   const { tally } = campaign;
   const missing = tally.marks.missing(harness.expectedMarks(tally.seeds));
   const speed = { seeds: rate(tally.seeds), steps: rate(tally.steps) };
-  if (json) printJson(tally, missing, hashes, speed);
-  else printText(harness, tally, missing, speed);
   // Fewer seeds, or seeds that draw less, cannot be expected to do everything.
   const isWhole = tally.seeds >= harness.MARKS_AFTER_SEEDS && draw.isSwarm && draw.isByzantine;
+  if (json) printJson(tally, missing, hashes, speed);
+  else printText(harness, tally, { missing, isWhole }, speed);
   return tally.failures.length === 0 && !(isWhole && missing.length > 0);
 }
 
@@ -60,14 +60,18 @@ function printJson(tally, missing, traceHashes, speed) {
   );
 }
 
-function printText(harness, tally, missing, speed) {
+function printText(harness, tally, { missing, isWhole }, speed) {
   console.log("\nHow often it happened:");
   for (const [mark, count] of tally.marks.entries())
     if (!harness.isMutationMark(mark)) console.log(`${String(count).padStart(10)}  ${mark}`);
   const { fields, never } = harness.mutationCoverage(tally.marks);
   console.log(`${String(fields - never.length).padStart(10)}  of ${fields} fields of messages mutated`);
   if (never.length < fields) for (const mark of never) console.log(`       not  ${mark}`);
-  for (const mark of missing) console.log(`     NEVER  ${mark}`);
+  if (!isWhole && missing.length > 0)
+    console.log(
+      `\nNot seen, and not expected of fewer than ${harness.MARKS_AFTER_SEEDS} seeds with --swarm and --byzantine:`,
+    );
+  for (const mark of missing) console.log(`${isWhole ? "     NEVER" : "         0"}  ${mark}`);
   for (const line of harness.reachedAllTheSame(tally.marks)) console.log(`   REACHED  ${line}`);
   const { seeds, failures, operations } = tally;
   const rates = `${speed.seeds} seeds a second, ${minutely(speed.seeds)} a minute; ${speed.steps} steps a second`;

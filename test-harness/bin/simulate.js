@@ -1,7 +1,8 @@
 /**
  * Simulated clusters under faults, by seed: `npm run simulate`.
  */
-import { readFileSync, writeFileSync } from "node:fs";
+import { accessSync, constants, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { parseArgs } from "node:util";
 import { prepare } from "./prepare.js";
 import { runCampaign, savedIn, summaryOf } from "./simulate-campaign.js";
@@ -42,6 +43,12 @@ if (options.help) {
   console.log(HELP);
   process.exit(0);
 }
+// Before the first run: whoever waited for an hour wants its files.
+for (const [flag, folder] of [
+  ["--save", options.save],
+  ["--svg", options.svg && dirname(options.svg)],
+])
+  if (folder !== undefined) checkFolder(flag, folder);
 const draw = { isSwarm: options.swarm, isByzantine: options.byzantine };
 await prepare("simulate", "test-harness");
 const harness = await import("../dist/index.js");
@@ -81,6 +88,16 @@ function parseOptions() {
     }).values;
   } catch (error) {
     return refuse(error.message);
+  }
+}
+
+function checkFolder(flag, folder) {
+  try {
+    if (flag === "--save") mkdirSync(folder, { recursive: true });
+    accessSync(folder, constants.W_OK);
+  } catch (error) {
+    console.error(`${flag}: cannot write into ${folder}: ${error.message}`);
+    process.exit(2);
   }
 }
 

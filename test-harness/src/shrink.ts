@@ -5,6 +5,8 @@ import { Simulation } from "./simulation.ts";
 
 /** Runs that looking for the smallest failure may take, unless told otherwise. */
 export const SHRINK_RUNS_MAX = 400;
+/** The shortest phase of faults: workloads and mischief are spread over it. */
+const SAFETY_MS_MIN = 200;
 
 /** The smallest run found that fails in the same way as the one given. */
 export interface Shrunk {
@@ -15,8 +17,8 @@ export interface Shrunk {
 }
 
 /**
- * Takes away from the options of a failing run what it does not need to fail for the same reason: faults, liars, clients,
- * operations, losses. Greedy, so the result is small, not the smallest of all.
+ * Takes away from the options of a failing run what it does not need to fail for the same reason: faults and their victims,
+ * liars, clients, operations, losses, time. Greedy, so the result is small, not the smallest of all.
  *
  * @param run runs a simulation, and throws its failure.
  * @returns undefined when the run as given does not fail.
@@ -66,20 +68,38 @@ function reasonOf({ cause }: SimulationFailure): string {
 
 /** Options that are smaller in one way, the boldest first. */
 function* reductionsOf(options: SimulationOptions): Iterable<SimulationOptions> {
-  const { faults, byzantine, network, clients, operations } = options;
-  for (const fewer of fewerOf(faults)) yield { ...options, faults: fewer };
-  for (const fewer of fewerOf(byzantine)) yield { ...options, byzantine: fewer };
-  if (options.faultyClients > 0) yield { ...options, faultyClients: 0 };
-  for (const fewer of lowerThan(clients)) yield { ...options, clients: fewer };
-  for (const fewer of lowerThan(operations)) yield { ...options, operations: fewer };
-  if (options.replicas > 4 && idsOf(options).every((id) => id < 4)) yield { ...options, replicas: 4 };
-  for (const name of ["lossMax", "duplicate", "straggle", "jitterMs"] as const)
-    if (network[name] > 0) yield { ...options, network: { ...network, [name]: 0 } };
+  yield* fewerFaults(options);
+  yield* fewerParties(options);
+  yield* calmerNetworks(options);
   yield* calmerDisks(options);
   for (const fewer of fewerOf(options.clocks)) yield { ...options, clocks: fewer };
-  if (options.clockSkewMs > 0) yield { ...options, clockSkewMs: 0 };
-  if (options.impatience > 0) yield { ...options, impatience: 0 };
+  for (const name of ["clockSkewMs", "impatience", "rotateEveryBatches"] as const)
+    if (options[name] > 0) yield { ...options, [name]: 0 };
+  for (const safetyMs of halvesOf(options.safetyMs, SAFETY_MS_MIN)) yield { ...options, safetyMs };
   if (options.scheme === "real") yield { ...options, scheme: "fake" };
+}
+
+function* fewerFaults(options: SimulationOptions): Iterable<SimulationOptions> {
+  const { faults, byzantine } = options;
+  for (const fewer of fewerOf(faults)) yield { ...options, faults: fewer };
+  for (const fewer of fewerOf(byzantine)) yield { ...options, byzantine: fewer };
+  for (const [i, fault] of faults.entries())
+    for (const smaller of smallerThan(fault)) yield { ...options, faults: faults.with(i, smaller) };
+}
+
+function* fewerParties(options: SimulationOptions): Iterable<SimulationOptions> {
+  if (options.faultyClients > 0) yield { ...options, faultyClients: 0 };
+  for (const fewer of lowerThan(options.clients)) yield { ...options, clients: fewer };
+  for (const fewer of lowerThan(options.operations)) yield { ...options, operations: fewer };
+  if (options.replicas > 4 && idsOf(options).every((id) => id < 4)) yield { ...options, replicas: 4 };
+}
+
+function* calmerNetworks(options: SimulationOptions): Iterable<SimulationOptions> {
+  const { network } = options;
+  for (const name of ["lossMax", "duplicate", "straggle", "jitterMs"] as const)
+    if (network[name] > 0) yield { ...options, network: { ...network, [name]: 0 } };
+  if (network.straggle === 0) return;
+  for (const straggleMs of halvesOf(network.straggleMs)) yield { ...options, network: { ...network, straggleMs } };
 }
 
 function* calmerDisks(options: SimulationOptions): Iterable<SimulationOptions> {
@@ -98,6 +118,26 @@ function* fewerOf<T>(items: readonly T[]): Iterable<readonly T[]> {
     yield items.slice(half);
   }
   if (items.length > 1) for (const one of items) yield items.filter((item) => item !== one);
+}
+
+/** The same fault with fewer victims, or fewer times. */
+function* smallerThan(fault: Fault): Iterable<Fault> {
+  switch (fault.type) {
+    case "crash":
+      for (const replicas of fewerOf(fault.replicas)) if (replicas.length > 0) yield { ...fault, replicas };
+      return;
+    case "cut-client":
+      for (const replicas of fewerOf(fault.replicas)) if (replicas.length > 0) yield { ...fault, replicas };
+      return;
+    case "isolate-primaries":
+      for (const times of lowerThan(fault.times)) yield { ...fault, times };
+  }
+}
+
+/** The least that is of use, and half of it. */
+function halvesOf(value: number, least = 1): readonly number[] {
+  const halves = [least, Math.floor(value / 2)];
+  return [...new Set(halves)].filter((half) => half >= least && half < value);
 }
 
 /** From 1 up to one less, few of them. */

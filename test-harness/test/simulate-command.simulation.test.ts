@@ -44,7 +44,10 @@ describe("The simulate command", () => {
     expect(status).to.equal(0);
     expect(stdout).to.match(/^seed 1 passed: \d+ batches, \d+ steps, trace [0-9a-f]{64}$/m);
     expect(stdout).to.match(/^ +\d+ {2}network: frame lost$/m);
-    expect(stdout).to.match(/^ +NEVER {2}\w/m);
+    expect(stdout).to.match(
+      /^Not seen, and not expected of fewer than 200 seeds with --swarm and --byzantine:\n +0 {2}\w/m,
+    );
+    expect(stdout).to.not.contain("NEVER");
     expect(stdout).to.match(/^1 seeds, 0 failed; \d+ operations; [\d.]+ seeds a second, \d+ a minute;/m);
   });
 
@@ -97,6 +100,25 @@ describe("The simulate command", () => {
       expect(plain === drawRun({ run: options }).svg, "the run without swarm and liars").to.equal(true);
       expect(plain === draw("--options", join(folder, "options.json")), "the run of the options").to.equal(true);
       expect(plain === draw("--seed", "7"), "the whole seed").to.equal(false);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
+  it("says before the first run that it could not write what comes of it", () => {
+    const folder = mkdtempSync(join(tmpdir(), "quorate-no-folder-"));
+    try {
+      const file = join(folder, "file");
+      writeFileSync(file, "");
+      for (const args of [
+        ["--seeds", "0..9999", "--save", join(file, "saved")],
+        ["--svg", join(folder, "missing", "run.svg")],
+      ]) {
+        const { status, stdout, stderr } = simulate(...args);
+        expect(status, args.join(" ")).to.equal(2);
+        expect(stdout).to.equal("");
+        expect(stderr).to.contain(`${args.find((arg) => /^--s(ave|vg)$/.test(arg))}: cannot write into ${folder}`);
+      }
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }
