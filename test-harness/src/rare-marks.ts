@@ -30,6 +30,7 @@ export const UNREACHABLE_REJECTIONS: Readonly<Partial<Record<RejectionCode, stri
   "new-view.past": ASKED_BEFORE,
   "hand-over.not-from-primary": ASKED_BEFORE,
   "hand-over.other-view": ASKED_BEFORE,
+  "query-stable.not-for-this-one": ASKED_BEFORE,
   "reply-stable.not-asked-for": ASKED_BEFORE,
 };
 

@@ -30,6 +30,8 @@ export type Rejection = {
   | { readonly code: "request.displaced" }
   | { readonly code: "status.over-budget" }
   | { readonly code: "fetch.over-budget" }
+  /** It asks for what this replica has not, or not any more. */
+  | { readonly code: "fetch.not-here" }
   | { readonly code: "body.not-asked-for"; readonly digest: Digest }
   | { readonly code: "committed.not-asked-for"; readonly seq: SequenceNumber }
   | { readonly code: "view-change.past"; readonly view: ViewNumber }
@@ -46,6 +48,8 @@ export type Rejection = {
   | { readonly code: "query-stable.over-budget" }
   /** Mute, it asks for more than what one that lost its disk needs, or too soon again: nothing is done for it. */
   | { readonly code: "query-stable.too-much"; readonly until: SequenceNumber; readonly view: ViewNumber }
+  /** This replica is mute itself and cannot answer, or is the one that asks. */
+  | { readonly code: "query-stable.not-for-this-one" }
   | { readonly code: "reply-stable.not-asked-for" }
 );
 export type RejectionCode = Rejection["code"];

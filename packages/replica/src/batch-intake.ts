@@ -86,7 +86,6 @@ export class BatchIntake {
   onCommitted(event: Extract<ReplicaEvent, { type: "committed" }>, out: Effect[]): void {
     const { ordering } = this.#parts;
     const { seq } = event.entry.certificate;
-    if (seq <= ordering.lastDelivered) return;
     if (!this.#relevance.isEntryAwaited(seq))
       return reject({ code: "committed.not-asked-for", from: event.from, seq }, out);
     this.#checkMemory(event.entry);

@@ -75,7 +75,10 @@ export class LostDisks {
   /** A mute member asks where this replica stands, and says what it waits for. One that is mute itself does not know. */
   onQuery(peer: ReplicaId, query: VerifiedEnvelope<QueryStable>, atMs: number, out: Effect[]): void {
     const { from, message } = query;
-    if (this.#muteness.isMute || from === this.#signer.self) return;
+    if (this.#muteness.isMute || from === this.#signer.self) {
+      out.push({ type: "rejected", rejection: { code: "query-stable.not-for-this-one", from } });
+      return;
+    }
     const { checkpointing, ordering, viewChanging } = this.#parts;
     const isDirect = peer === from;
     if (isDirect && !this.#budget.take(from, atMs)) {

@@ -87,20 +87,30 @@ export class StatusExchange {
     if (!this.#fetchBudget.take(from, atMs)) return reject({ code: "fetch.over-budget", from }, out);
     const batch = ordering.batchAt(seq, digest);
     if (batch !== undefined) out.push({ type: "send", to: from, frame: { type: "batch-body", batch } });
-    else if (seq <= ordering.lastDelivered) this.#sendHistory(from, seq, seq, out);
-    else for (const frame of ordering.framesFor({ seq, ...NOTHING_LACKS })) out.push({ type: "send", to: from, frame });
+    else if (seq <= ordering.lastDelivered) this.#answerFetch(from, seq, seq, out);
+    else {
+      const frames = ordering.framesFor({ seq, ...NOTHING_LACKS });
+      for (const frame of frames) out.push({ type: "send", to: from, frame });
+      if (frames.length === 0) reject({ code: "fetch.not-here", from }, out);
+    }
   }
 
   onFetchCommitted(from: ReplicaId, { first, last }: FetchCommitted, atMs: number, out: Effect[]): void {
     if (!this.#fetchBudget.take(from, atMs)) return reject({ code: "fetch.over-budget", from }, out);
-    this.#sendHistory(from, first, last, out);
+    this.#answerFetch(from, first, last, out);
   }
 
-  #sendHistory(to: ReplicaId, first: SequenceNumber, last: SequenceNumber, out: Effect[]): void {
+  #answerFetch(to: ReplicaId, first: SequenceNumber, last: SequenceNumber, out: Effect[]): void {
+    if (!this.#sendHistory(to, first, last, out)) reject({ code: "fetch.not-here", from: to }, out);
+  }
+
+  /** @returns whether there is any such. */
+  #sendHistory(to: ReplicaId, first: SequenceNumber, last: SequenceNumber, out: Effect[]): boolean {
     const { ordering, checkpointing } = this.#parts;
     const end = Math.min(last, ordering.lastDelivered);
-    if (first > end || first === 0) return;
+    if (first > end || first === 0) return false;
     out.push({ type: "send-history", to, first, last: sequenceNumber(end), stable: checkpointing.stable });
+    return true;
   }
 
   #broadcast(executed: SequenceNumber, out: Effect[]): void {

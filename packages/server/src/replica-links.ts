@@ -157,7 +157,7 @@ export class ReplicaLinks {
 
   sendToClient(client: PublicKey, frame: ServerFrame): void {
     const links = this.#clients.get(client);
-    if (links === undefined) return;
+    if (links === undefined) return this.#counts.onClientFrameDropped();
     const bytes = this.#options.codec.encodeServerFrame(frame);
     for (const link of links) if (!link.send(bytes)) this.#counts.onClientFrameDropped();
   }

@@ -147,7 +147,11 @@ function linkMetrics({ peers, clients, listener, links }: MetricSource): MetricF
     gauge("quorate_connections", "Connections accepted, proven or not.", listener?.connections ?? 0),
     gauge("quorate_unproven_connections", "Connections whose peer is not proven.", listener?.strangers ?? 0),
     of("quorate_refused_connections_total", "counter", "Connections that came to nothing, by reason.", refused),
-    counter("quorate_client_dropped_frames_total", "Frames that client links did not take.", links.clientFramesDropped),
+    counter(
+      "quorate_client_dropped_frames_total",
+      "Frames for clients that are gone, or whose link did not take them.",
+      links.clientFramesDropped,
+    ),
     of(
       "quorate_invalid_frames_total",
       "counter",

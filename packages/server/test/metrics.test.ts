@@ -9,61 +9,13 @@ import {
   readinessOf,
   replicaMetrics,
 } from "@quorate/server";
-import type { IngressRejection } from "@quorate/server/host";
+import { type IngressRejection, REJECTION_CODES } from "@quorate/server/host";
 import { expect } from "chai";
 import { membership, seqOf } from "./builders.ts";
 import { LINT_RULES, lintOf } from "./exposition-lint.ts";
 import { type ParsedFamily, parseExposition } from "./strict-exposition.ts";
 
 const GUIDE = fileURLToPath(new URL("../../../docs/operators-guide.md", import.meta.url));
-
-/** All there are: the compiler finds one that is missing here, and one that is not a code. */
-const REJECTION_CODES: Readonly<Record<IngressRejection["code"], true>> = {
-  "membership.stranger": true,
-  "epoch.other": true,
-  "view.past": true,
-  "view.over": true,
-  "window.below": true,
-  "window.above": true,
-  "pre-prepare.not-from-primary": true,
-  "pre-prepare.digest-mismatch": true,
-  "pre-prepare.empty-batch": true,
-  "prepare.from-primary": true,
-  "vote.conflicting": true,
-  "checkpoint.conflicting": true,
-  "checkpoint.not-due": true,
-  "checkpoint.displaced": true,
-  "backlog.full": true,
-  "request.queue-full": true,
-  "request.displaced": true,
-  "body.not-asked-for": true,
-  "committed.not-asked-for": true,
-  "status.over-budget": true,
-  "fetch.over-budget": true,
-  "history.damaged": true,
-  "view-change.past": true,
-  "view-change.malformed": true,
-  "view-change.conflicting": true,
-  "new-view.past": true,
-  "new-view.malformed": true,
-  "new-view.conflicting": true,
-  "hand-over.not-from-primary": true,
-  "hand-over.other-view": true,
-  "hand-over.not-primary": true,
-  "query-stable.over-budget": true,
-  "query-stable.too-much": true,
-  "reply-stable.not-asked-for": true,
-  "ingress.bad-reply-stable": true,
-  "ingress.bad-signature": true,
-  "ingress.bad-batch": true,
-  "ingress.bad-certificate": true,
-  "ingress.bad-view-change": true,
-  "ingress.bad-new-view": true,
-  "ingress.foreign-vote": true,
-  "ingress.foreign-request": true,
-  "ingress.over-budget": true,
-  "ingress.redundant": true,
-};
 
 const status: MetricSource["status"] = {
   view: viewNumber(1),
@@ -146,6 +98,14 @@ describe("the metrics of a replica", () => {
     );
 
     expect(given.map((line) => line.trim())).to.deep.equal(listed.map((line) => line.trim()));
+  });
+
+  it("that the operator's guide wants an alarm for are there", () => {
+    const alarms = /### Alarms\n(.*?)\n## /s.exec(readFileSync(GUIDE, "utf8"))?.[1] ?? "";
+    const named = [...alarms.matchAll(/quorate_\w+/g)].map(([name]) => name);
+
+    expect(named).to.have.length.greaterThan(8);
+    expect(familiesOf().map(({ name }) => name)).to.include.members(named);
   });
 
   it("break no rule of promtool", () => {
