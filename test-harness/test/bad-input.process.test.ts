@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
-import { type Exit, ProcessCluster, QUORATE_COMMAND, RunningCommand } from "@quorate/test-harness";
+import { type Exit, freePortBase, ProcessCluster, QUORATE_COMMAND, RunningCommand } from "@quorate/test-harness";
 import { parseAddress } from "@quorate/transport";
 import { expect } from "chai";
 
@@ -211,6 +211,24 @@ describe("the quorate command, given what is wrong", function () {
       await refuses(run, /"everywhere" is not an address, expected host:port, or \[IPv6\]:port/);
     });
 
+    it("answers status where it is told to", async () => {
+      const admin = `127.0.0.1:${await freePortBase(1)}`;
+      const replica = new RunningCommand(process.execPath, [
+        QUORATE_COMMAND,
+        "start",
+        "--data",
+        data,
+        "--admin",
+        admin,
+      ]);
+      await replica.message("ready");
+
+      const status = (await (await fetch(`http://${admin}/status`)).json()) as { replica: number };
+      expect(status.replica).to.equal(0);
+      replica.signal("SIGTERM");
+      expect((await replica.exited).code).to.equal(0);
+    });
+
     it("says that others dial what genesis says, not what is advertised", async () => {
       const run = (): Promise<Exit> => quorate("start", "--data", data, "--advertise", "10.0.0.1:7000");
       await refuses(run, /genesis says that replica 0 is at 127\.0\.0\.1:\d+, not at 10\.0\.0\.1:7000/);
@@ -253,6 +271,21 @@ describe("the quorate command, given what is wrong", function () {
       expect(code).to.equal(0);
       expect(existsSync(inData("store.lost-1", "data.mdb"))).to.equal(true);
       await goesOnMute(/mute: its disk was lost/);
+    });
+
+    it("replaces no disk under a replica that still runs, though the lock has gone with it", async () => {
+      const first = new RunningCommand(process.execPath, [QUORATE_COMMAND, "start", "--data", data]);
+      await first.message("ready");
+      for (const name of readdirSync(data).filter((entry) => entry.startsWith("lock."))) rmSync(inData(name));
+
+      const { code, stderr } = await init("--data", data, "--lost-disk");
+
+      expect(stderr).to.match(
+        /^quorate: some process listens on 127\.0\.0\.1:\d+, which is where replica 0 of .* does: stop it first/,
+      );
+      expect([code, existsSync(inData("store.lost-1"))]).to.deep.equal([FAILED, false]);
+      first.signal("SIGTERM");
+      expect((await first.exited).code).to.equal(0);
     });
 
     it("makes a folder from what is left of it when its disk is lost", async () => {

@@ -175,6 +175,7 @@ describe("a deployment by hand, over IPv6, with a closed list of clients", funct
 
     expect(stderr).to.match(/^quorate: no 2 members agreed on a result in time .* the operation was never sent/);
     for (const id of IDS) expect(stderr).to.match(new RegExp(`replica ${id}: nobody listens there`));
+    expect(stderr).to.match(/; are its replicas running, and to be reached at the addresses in \S+genesis\.json\?\n$/);
     expect(stderr.trimEnd().split("\n")).to.have.length(1);
     expect(code).to.equal(3);
     expect((await quorate("status", "--data", inPath("host-0"))).code).to.equal(3);

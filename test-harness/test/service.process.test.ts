@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -56,8 +56,9 @@ describe("a service of one's own", function () {
 
     first.signal("SIGINT");
     const [, again = ""] = /`npm start -- (.*)` goes on with its data\n$/.exec((await first.exited).stdout) ?? [];
+    expect(README).to.contain(`\`npm start -- ${again}\` goes on with it`);
     const second = cluster(...again.split(" "));
-    await second.printed(/Ctrl-C stops the cluster/);
+    await second.printed(/4 replicas with the service \.\/counter\.mjs are ready/);
     const [, call = "", answer = ""] = CALLS[0] as RegExpExecArray;
     const [before, sum] = [Number(/\d+/.exec(CALLS[1]?.[2] ?? "")), Number(/\d+/.exec(answer))];
     expect((await run(...call.split(" ")).exited).stdout).to.equal(`ok ${before + sum}\n`);
@@ -73,11 +74,43 @@ describe("a service of one's own", function () {
     await command.printed(/replica 3 ended/);
 
     const [, line = ""] = /`npx quorate (start [^`]*)` starts it again/.exec(command.output) ?? [];
-    expect(line).to.contain("--service ./counter.mjs");
+    expect(line).to.equal("start --data x/replica-3");
     const replica = run(QUORATE_COMMAND, ...line.split(" "));
     await replica.message("ready");
     replica.signal("SIGTERM");
     expect((await replica.exited).code).to.equal(0);
+  });
+
+  it("may move: the next start names the new place", async () => {
+    const first = cluster("--data", "x", "--port-base", base, "--service", "./counter.mjs");
+    await first.printed(/are ready/);
+    first.signal("SIGINT");
+    await first.exited;
+    renameSync(join(path, "counter.mjs"), join(path, "moved.mjs"));
+
+    const { code, stderr } = await cluster("--data", "x").exited;
+    expect(code).to.equal(1);
+    expect(stderr).to.match(/^quorate: replica \d: no service at \S+counter\.mjs: expected an ES module/);
+    const second = cluster("--data", "x", "--service", "./moved.mjs");
+    await second.printed(/with the service \.\/moved\.mjs are ready/);
+    second.signal("SIGINT");
+    expect((await second.exited).stdout).to.contain("`npm start -- --data x --service ./moved.mjs` goes on");
+  });
+
+  it("is not put upon the data of the key-value store, nor started twice", async () => {
+    const first = cluster("--data", "x", "--port-base", base);
+    await first.printed(/the key-value service are ready/);
+
+    const twice = await cluster("--data", "x").exited;
+    expect([twice.code, twice.stdout]).to.deep.equal([1, ""]);
+    expect(twice.stderr).to.match(
+      /^quorate: the cluster in x runs already \(replica 0 as process \d+, .*\); ask it with `npx quorate status --data x`, .*\n$/,
+    );
+    first.signal("SIGINT");
+    await first.exited;
+    const other = await cluster("--data", "x", "--service", "./counter.mjs").exited;
+    expect([other.code, other.stdout]).to.deep.equal([1, ""]);
+    expect(other.stderr).to.match(/^quorate: x holds a cluster with the key-value service, .*\n$/);
   });
 
   it("is refused in one line before a cluster is made for it", async () => {

@@ -1,5 +1,7 @@
+import { readFileSync } from "node:fs";
 import { expect } from "chai";
 import type { Command, Option } from "commander";
+import { EXIT } from "../dist/cli/exit-codes.js";
 import { createProgram } from "../dist/cli/main.js";
 
 /** The commands that run until they are stopped and print only logs: there is nothing to print as JSON. */
@@ -113,6 +115,17 @@ describe("every command of quorate", () => {
 
     expect(groups.map((group) => group.name())).to.deep.equal(["quorate", "kv", "primary", "evidence"]);
     for (const group of groups) expect(examplesIn(helpOf(group)), group.name()).to.have.length.greaterThan(0);
+  });
+});
+
+describe("the exit codes of quorate", () => {
+  it("are those of the operator's guide", () => {
+    const guide = readFileSync(new URL("../../../docs/operators-guide.md", import.meta.url), "utf8");
+    const [, section = ""] = /### Exit codes\n([\s\S]*?)\n## /.exec(guide) ?? [];
+    const listed = [...section.matchAll(/^\| (\d+) \| .+ \|$/gm)].map(([, code]) => Number(code));
+
+    expect(listed).to.deep.equal(Object.values(EXIT));
+    expect(new Set(listed).size).to.equal(listed.length);
   });
 });
 

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { isAbsolute } from "node:path";
 import {
   checkGenesis,
   FORMAT_VERSION,
@@ -59,6 +60,7 @@ const ReplicaConfiguration = closed({
   durability: { enum: ["sync", "async"] },
   /** Bytes of committed batches kept for replicas that lag. */
   historyBytesMax: integer(1024 * 1024, 2 ** 40),
+  service: { anyOf: [{ type: "null" }, { type: "string", minLength: 1, maxLength: 4096 }] },
 });
 
 const KeyDocument = closed({
@@ -76,6 +78,8 @@ export interface ReplicaConfig {
   readonly admin: string;
   readonly durability: "sync" | "async";
   readonly historyBytesMax: number;
+  /** The absolute path of the ES module with the service whose state this is; null for the key-value store. */
+  readonly service: string | null;
 }
 
 /** A key pair on disk. The seed is the secret. */
@@ -124,7 +128,14 @@ export function parseReplicaConfig(text: string, source: string): ReplicaConfig 
   const value = parseJson(text, source);
   checkVersion(value, source);
   checkShape(configValidator, value, source);
-  return value as ReplicaConfig;
+  const config = value as ReplicaConfig;
+  // Relative to what, nobody could say later.
+  if (config.service !== null && !isAbsolute(config.service))
+    throw new ConfigurationError(
+      "configuration.inconsistent",
+      `${source}: service is ${config.service}, expected an absolute path, or null for the key-value store`,
+    );
+  return config;
 }
 
 /** @throws ConfigurationError naming `source` and the first thing that is wrong; never what the file holds. */

@@ -5,7 +5,14 @@
  */
 export { ADMIN_COMMAND, ADMIN_HEADER, isFromOperator } from "./admin-command.ts";
 export { ConfigurationError, type ConfigurationErrorCode } from "./configuration-error.ts";
-export { type KeyFile, parseGenesis, parseKeyFile, type ReplicaConfig, readDocument } from "./documents.ts";
+export {
+  type KeyFile,
+  parseGenesis,
+  parseKeyFile,
+  parseReplicaConfig,
+  type ReplicaConfig,
+  readDocument,
+} from "./documents.ts";
 export { type EvidenceDocument, evidenceDocumentOf, parseEvidenceDocument } from "./evidence-document.ts";
 export { EXPOSITION_CONTENT_TYPE, exposition, type MetricFamily, type MetricSample } from "./exposition.ts";
 export * from "./host.ts";

@@ -1,5 +1,5 @@
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, writeSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { checkGenesisKeys, clusterIdOf, type SignatureBackend } from "@quorate/crypto";
 import {
   bytesToHex,
@@ -57,6 +57,8 @@ export interface InitOptions {
   /** Where to answer `status`; the loopback address and the listening port + 1000 unless given. */
   readonly admin?: string;
   readonly durability?: "sync" | "async";
+  /** The path of the service's module; the key-value store unless given. */
+  readonly service?: string;
   /**
    * This member has run before and its disk is lost: it starts mute. In a folder that is there already only the store is
    * made anew, and what is left of the old one set aside.
@@ -92,6 +94,7 @@ export async function initReplicaFolder(options: InitOptions): Promise<ReplicaFo
     admin,
     durability: options.durability ?? "sync",
     historyBytesMax: HISTORY_BYTES_MAX,
+    service: options.service === undefined ? null : resolve(options.service),
   };
   makeFolder(path, "choose another");
   const cluster = clusterIdOf(hasher, genesis);

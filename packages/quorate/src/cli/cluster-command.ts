@@ -1,11 +1,12 @@
 import { type ChildProcess, fork } from "node:child_process";
+import { isAbsolute, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ConfigurationError } from "@quorate/server";
 import { type Command, Option } from "commander";
 import { integer, path, port } from "./arguments.ts";
 import { EXIT } from "./exit-codes.ts";
 import { loadService } from "./load-service.ts";
-import { type LocalCluster, openOrMakeLocalCluster } from "./local-cluster.ts";
+import { type LocalCluster, openOrMakeLocalCluster, runningReplicas } from "./local-cluster.ts";
 import { LOG_LEVELS, type LogLevel } from "./logger.ts";
 import { QUIET_START, SERVICE_FLAG, type StartMessage } from "./start-command.ts";
 import { printJson, printLine, shellWord } from "./terminal.ts";
@@ -26,7 +27,7 @@ interface ClusterFlags {
 /** A local cluster and how it is to run. */
 interface ClusterRun {
   readonly cluster: LocalCluster;
-  /** The file of a service other than the key-value store. */
+  /** The service's module, where it is another one than the cluster was made with. */
   readonly service: string | undefined;
   readonly logLevel: LogLevel;
   readonly json: boolean;
@@ -53,14 +54,32 @@ export function addClusterCommand(program: Command): void {
       for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => stop.abort());
       // Before anything is made: what does not load would stop every replica.
       if (service !== undefined) await loadService(service);
-      const cluster = await openOrMakeLocalCluster({ ...options, path: options.data }, stop.signal);
+      const cluster = await openOrMakeLocalCluster(
+        { ...options, path: options.data, ...(service !== undefined && { service }) },
+        stop.signal,
+      );
+      if (cluster !== undefined) refuseRunning(cluster);
       if (cluster === undefined || stop.signal.aborted) {
         process.stderr.write("quorate: stopped before the cluster ran\n");
         process.exitCode = EXIT.ok;
       } else {
-        process.exitCode = await runCluster({ cluster, service, logLevel, json: json === true }, stop.signal);
+        const other = service === undefined || resolve(service) === cluster.service ? undefined : service;
+        process.exitCode = await runCluster({ cluster, service: other, logLevel, json: json === true }, stop.signal);
       }
     });
+}
+
+/** Each replica would say by itself that its folder is in use; nobody would know then that all is well. */
+function refuseRunning(cluster: LocalCluster): void {
+  const running = runningReplicas(cluster);
+  if (running.length === 0) return;
+  const data = cluster.path === DEFAULT_DATA ? "" : ` --data ${shellWord(cluster.path)}`;
+  const who = running.map(({ id, pid }) => `replica ${id} as process ${pid}`).join(", ");
+  const advice = `ask it with \`npx quorate status${data}\`, stop it before you start it again, or run another one beside it: \`npm start -- --data DIR --port-base N\``;
+  throw new ConfigurationError(
+    "configuration.exists",
+    `the cluster in ${cluster.path} runs already (${who}); ${advice}`,
+  );
 }
 
 interface Child {
@@ -140,16 +159,23 @@ function startCommandOf({ cluster: { path }, service }: ClusterRun): string {
   return flags.length === 0 ? "npm start" : `npm start -- ${shellLine(flags)}`;
 }
 
+/** As a person in the working folder would write it. */
+function shownPath(file: string): string {
+  const inside = relative(process.cwd(), file);
+  return inside.startsWith("..") || isAbsolute(inside) ? file : `./${inside}`;
+}
+
 function shellLine(words: readonly string[]): string {
   return words.map(shellWord).join(" ");
 }
 
 function printReady(run: ClusterRun): void {
-  const { cluster, service, json } = run;
+  const { cluster, json } = run;
   const { path, genesisPath, replicas } = cluster;
+  const service = run.service === undefined ? cluster.service : resolve(run.service);
   const members = replicas.map(({ id, address, path: data }) => ({ replica: id, address, data }));
   if (json) return printJson({ data: path, genesis: genesisPath, service: service ?? null, replicas: members });
-  const what = service === undefined ? "the key-value service" : `the service ${service}`;
+  const what = service === undefined ? "the key-value service" : `the service ${shownPath(service)}`;
   printLine(
     [
       "",
@@ -163,10 +189,11 @@ function printReady(run: ClusterRun): void {
   );
 }
 
-function nextSteps({ cluster: { path, genesisPath }, service }: ClusterRun): string[] {
+function nextSteps({ cluster, service }: ClusterRun): string[] {
+  const { path, genesisPath } = cluster;
   const data = path === DEFAULT_DATA ? "" : ` --data ${shellWord(path)}`;
   const status = `  npx quorate status${data}`;
-  if (service !== undefined)
+  if ((service ?? cluster.service) !== undefined)
     return [`Clients connect with the document ${genesisPath}. In another terminal, in this folder:`, status];
   return [
     "In another terminal, in this folder:",

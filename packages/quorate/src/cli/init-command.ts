@@ -1,7 +1,12 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { chooseBackend, createNodeHasher } from "@quorate/crypto/node";
-import { initReplicaFolder, readDocument } from "@quorate/server";
+import { ConfigurationError, initReplicaFolder, parseReplicaConfig, readDocument } from "@quorate/server";
+import { parseAddress } from "@quorate/transport";
 import { type Command, Option } from "commander";
 import { integer, path } from "./arguments.ts";
+import { loadService } from "./load-service.ts";
+import { isListenedOn } from "./probe-ports.ts";
 import { readKeyFile } from "./read-key.ts";
 import { printJson, printLine } from "./terminal.ts";
 
@@ -13,6 +18,7 @@ interface InitFlags {
   readonly listen?: string;
   readonly admin?: string;
   readonly durability: "sync" | "async";
+  readonly service?: string;
   readonly lostDisk?: true;
   readonly json?: true;
 }
@@ -37,6 +43,7 @@ export function addInitCommand(program: Command): void {
         .choices(["sync", "async"])
         .default("sync"),
     )
+    .option("--service <file>", "an ES module that exports the service to run; the key-value store unless given", path)
     .option("--lost-disk", "this replica has run before and its disk is lost: it stays mute until it is safe to vote")
     .option("--json", "print JSON")
     .addHelpText(
@@ -46,7 +53,10 @@ export function addInitCommand(program: Command): void {
     )
     .action(async (flags: InitFlags) => {
       const key = readKeyFile(flags.key);
+      // What does not load would stop the replica later.
+      if (flags.service !== undefined) await loadService(flags.service);
       const text = readDocument(flags.genesis, "genesis document", "make one with `quorate genesis`");
+      if (flags.lostDisk === true) await refuseListening(flags.data);
       const folder = await initReplicaFolder({
         path: flags.data,
         genesis: { text, source: flags.genesis },
@@ -56,6 +66,7 @@ export function addInitCommand(program: Command): void {
         ...(flags.replica !== undefined && { replica: flags.replica }),
         ...(flags.listen !== undefined && { listen: flags.listen }),
         ...(flags.admin !== undefined && { admin: flags.admin }),
+        ...(flags.service !== undefined && { service: flags.service }),
         backend: await chooseBackend(),
         hasher: createNodeHasher(),
       });
@@ -68,4 +79,16 @@ export function addInitCommand(program: Command): void {
           }`,
         );
     });
+}
+
+/** The lock says who uses the folder, and may have been lost with the disk: a replica that runs all the same is to be stopped first. */
+async function refuseListening(data: string): Promise<void> {
+  const file = join(data, "replica.json");
+  if (!existsSync(file)) return;
+  const { replica, listen } = parseReplicaConfig(readDocument(file, "replica configuration", ""), file);
+  if (!(await isListenedOn(parseAddress(listen)))) return;
+  throw new ConfigurationError(
+    "configuration.inconsistent",
+    `some process listens on ${listen}, which is where replica ${replica} of ${data} does: stop it first, for a replica must not run while its disk is replaced`,
+  );
 }

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { bytesToHex, equalBytes } from "@quorate/protocol";
 import { readDocument } from "@quorate/server";
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { QuorateError } from "../client.ts";
 import { connect } from "../connect.ts";
 import { KvClient, RANGE_LIMIT_DEFAULT } from "../kv-client.ts";
 import { integer, path } from "./arguments.ts";
@@ -154,9 +155,25 @@ async function withStore(flags: ConnectionFlags, use: (store: KvClient) => Promi
   });
   try {
     process.exitCode = await use(new KvClient(client));
+  } catch (error) {
+    throw withAdvice(error, flags);
   } finally {
     client.close();
   }
+}
+
+/** What nobody ever got: the cluster is down, more often than not. */
+function withAdvice(error: unknown, { data, genesis }: ConnectionFlags): unknown {
+  if (!(error instanceof QuorateError) || error.failure?.code !== "client.no-quorum") return error;
+  const { failure, code, message } = error;
+  if (failure.effect !== "none" || failure.refusals.length > 0) return error;
+  const at = data === DEFAULT_DATA ? "" : ` --data ${shellWord(data)}`;
+  const start = at === "" ? "npm start" : `npm start --${at}`;
+  const advice =
+    genesis === undefined
+      ? `is the cluster running? \`npx quorate status${at}\` tells, \`${start}\` starts it`
+      : `are its replicas running, and to be reached at the addresses in ${genesis}?`;
+  return new QuorateError(code, `${message}; ${advice}`, failure);
 }
 
 function wholeNumber(text: string): bigint {

@@ -29,6 +29,8 @@ export interface LocalClusterOptions {
   readonly replicas?: number;
   /** See `Genesis.rotateEveryBatches`; never unless given. */
   readonly rotateEvery?: number;
+  /** The path of the service's module; the key-value store unless given. */
+  readonly service?: string;
 }
 
 const DEFAULT_PORT_BASE = 7000;
@@ -56,7 +58,7 @@ export function isMade(path: string): boolean {
  * @throws ConfigurationError when the folder holds something else, or a port is taken.
  */
 export async function makeLocalCluster(options: LocalClusterOptions, stop: AbortSignal): Promise<boolean> {
-  const { path, portBase = DEFAULT_PORT_BASE, replicas = DEFAULT_REPLICAS, rotateEvery = 0 } = options;
+  const { path, portBase = DEFAULT_PORT_BASE, replicas = DEFAULT_REPLICAS, rotateEvery = 0, service } = options;
   checkNumbers(portBase, replicas);
   const isLeftOver = checkFolder(path);
   await checkPorts(portBase, replicas);
@@ -66,7 +68,7 @@ export async function makeLocalCluster(options: LocalClusterOptions, stop: Abort
   writeOnce(join(path, UNFINISHED), `${process.pid}\n`, 0o600);
   let isWhole = false;
   try {
-    isWhole = await fill(path, { portBase, replicas, rotateEvery }, stop);
+    isWhole = await fill(path, { portBase, replicas, rotateEvery, service }, stop);
   } finally {
     if (isWhole) rmSync(join(path, UNFINISHED));
     else {
@@ -77,9 +79,13 @@ export async function makeLocalCluster(options: LocalClusterOptions, stop: Abort
   return isWhole;
 }
 
+interface NewCluster extends Required<Omit<LocalClusterOptions, "path" | "service">> {
+  readonly service: string | undefined;
+}
+
 async function fill(
   path: string,
-  { portBase, replicas, rotateEvery }: Required<Omit<LocalClusterOptions, "path">>,
+  { portBase, replicas, rotateEvery, service }: NewCluster,
   stop: AbortSignal,
 ): Promise<boolean> {
   const backend = await chooseBackend();
@@ -103,7 +109,15 @@ async function fill(
   const genesis = { text, source: "the genesis document" };
   for (const [id, key] of keys.entries()) {
     if (stop.aborted) return false;
-    await initReplicaFolder({ path: join(path, `replica-${id}`), genesis, key, replica: id, backend, hasher });
+    await initReplicaFolder({
+      path: join(path, `replica-${id}`),
+      genesis,
+      key,
+      replica: id,
+      backend,
+      hasher,
+      ...(service !== undefined && { service }),
+    });
   }
   if (stop.aborted) return false;
   writeOnce(join(path, "admin.key.json"), `${JSON.stringify(admin, null, 2)}\n`, 0o600);

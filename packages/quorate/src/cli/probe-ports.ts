@@ -13,16 +13,21 @@ export interface PortObstacle {
 /** The first of these ports of the loopback address that this process could not listen on now. */
 export async function findPortObstacle(ports: readonly number[]): Promise<PortObstacle | undefined> {
   for (const port of ports) {
-    const code = await listenOnce(port);
+    const code = await listenOnce(LOOPBACK, port);
     if (code !== undefined) return { port, code };
   }
   return undefined;
 }
 
-function listenOnce(port: number): Promise<string | undefined> {
+/** Whether some process listens at this address of this machine. */
+export async function isListenedOn({ host, port }: { readonly host: string; readonly port: number }): Promise<boolean> {
+  return (await listenOnce(host, port)) === "EADDRINUSE";
+}
+
+function listenOnce(host: string, port: number): Promise<string | undefined> {
   const server = createServer();
   return new Promise((resolve) => {
     server.once("error", ({ code, message }: NodeJS.ErrnoException) => resolve(code ?? message));
-    server.listen({ port, host: LOOPBACK, exclusive: true }, () => server.close(() => resolve(undefined)));
+    server.listen({ port, host, exclusive: true }, () => server.close(() => resolve(undefined)));
   });
 }

@@ -14,6 +14,7 @@ import { reportError } from "./terminal.ts";
 interface StartFlags {
   readonly data: string;
   readonly listen?: string;
+  readonly admin?: string;
   readonly advertise?: string;
   readonly pipeline?: number;
   readonly service?: string;
@@ -24,7 +25,8 @@ interface StartFlags {
 export const QUIET_START = "QUORATE_QUIET_START";
 
 /** What `--service` means, for `--help`. */
-export const SERVICE_FLAG = "an ES module that exports the service to run (the key-value store unless given)";
+export const SERVICE_FLAG =
+  "an ES module that exports the service to run (what the data was made with unless given: the key-value store, or another)";
 
 /** What a replica tells the process that started it over IPC. */
 export type StartMessage = { readonly type: "ready" } | { readonly type: "failed"; readonly message: string };
@@ -36,6 +38,7 @@ export function addStartCommand(program: Command): void {
     .description("run one replica, until SIGINT or SIGTERM")
     .requiredOption("--data <dir>", "the data folder, made by `quorate init`", path)
     .option("--listen <host:port>", "listen here instead of where the data folder says")
+    .option("--admin <host:port>", "answer `quorate status` here instead of where the data folder says")
     .option("--advertise <host:port>", "what others dial; checked against genesis, which is where they read it")
     .option("--service <file>", SERVICE_FLAG, path)
     .option("--pipeline <depth>", "proposals that this replica as primary keeps on the way at once", positive)
@@ -68,7 +71,8 @@ async function runReplica(flags: StartFlags): Promise<number> {
   const backend = await chooseBackend();
   const hasher = createNodeHasher();
   const folder = withFlags(readReplicaFolder(flags.data, backend, hasher), flags);
-  const service = flags.service === undefined ? kvService() : await loadService(flags.service);
+  const module = flags.service ?? folder.config.service;
+  const service = module === null ? kvService() : await loadService(module);
   const log = createLogger(flags.logLevel, { replica: folder.self.id });
   let end: (exitCode: number) => void = () => undefined;
   const ended = new Promise<number>((resolve) => {
@@ -99,14 +103,19 @@ async function runReplica(flags: StartFlags): Promise<number> {
   return exitCode;
 }
 
-function withFlags(folder: ReplicaFolder, { listen, advertise }: StartFlags): ReplicaFolder {
+function withFlags(folder: ReplicaFolder, { listen, admin, advertise }: StartFlags): ReplicaFolder {
   if (advertise !== undefined && formatAddress(parseAddress(advertise)) !== folder.self.address)
     throw new ConfigurationError(
       "configuration.inconsistent",
       `genesis says that replica ${folder.self.id} is at ${folder.self.address}, not at ${advertise}; others dial what genesis says`,
     );
-  if (listen === undefined) return folder;
-  return { ...folder, config: { ...folder.config, listen: formatAddress(parseAddress(listen)) } };
+  const { config } = folder;
+  const chosen = (given: string | undefined, configured: string): string =>
+    given === undefined ? configured : formatAddress(parseAddress(given));
+  return {
+    ...folder,
+    config: { ...config, listen: chosen(listen, config.listen), admin: chosen(admin, config.admin) },
+  };
 }
 
 function tellParent(message: StartMessage): void {
