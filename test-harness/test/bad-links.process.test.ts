@@ -6,6 +6,10 @@ const INTERVAL = 8;
 const OPERATIONS = 5 * INTERVAL;
 /** Enough for a handshake in a second, far too little for what a laggard lacks. */
 const CRAWL_BYTES_PER_SECOND = 1_000;
+/** Twenty times what a cluster on one machine needs, and far below what a client is to bear. */
+const SLOW_MS = 60;
+/** Each operation then waits for longer than the first time-out. */
+const TOO_SLOW_MS = 1_500;
 
 describe("A cluster over bad links", function () {
   this.timeout(120_000);
@@ -53,6 +57,33 @@ describe("A cluster over bad links", function () {
     for (const dialer of ["0", "1", "2"]) links.proxy(dialer, addressOf(3)).unblock();
     await expectSameState();
   });
+
+  it("leaves a primary its place that is slow and correct, and accuses nobody when it becomes too slow", async () => {
+    await increments(1);
+    slowDown(SLOW_MS);
+    await increments(OPERATIONS);
+    const slow = await cluster.settled();
+    expect(slow.map(({ view }) => view)).to.deep.equal([0, 0, 0, 0]);
+    expect(slow.map(({ viewsLeft }) => Object.values(viewsLeft).reduce((sum, left) => sum + left, 0))).to.deep.equal([
+      0, 0, 0, 0,
+    ]);
+
+    slowDown(TOO_SLOW_MS);
+    await increments(OPERATIONS);
+    await cluster.until((statuses) => statuses.every(({ view }) => view > 0));
+    slowDown(0);
+    await expectSameState();
+    expect((await cluster.settled()).map(({ evidence }) => evidence)).to.deep.equal([0, 0, 0, 0]);
+  });
+
+  /** All that the first primary hears and says among replicas comes so much later; clients reach it as before. */
+  function slowDown(ms: number): void {
+    for (const id of [1, 2, 3]) {
+      const proxy = links.proxy("0", addressOf(id));
+      proxy.delay("forth", ms);
+      proxy.delay("back", ms);
+    }
+  }
 
   it("loses a link in which a bit flips, and nothing else", async () => {
     await increments(1);

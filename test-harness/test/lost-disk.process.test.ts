@@ -7,6 +7,15 @@ import { expectOnce, expectSameState, expectWritten, Load } from "./process-load
 const DEADLINE_MS = 60_000;
 const WINDOW_SIZE = 32;
 
+/** What becomes of a segment's bytes; what was written ends at `end`. */
+type Damage = (content: Buffer, end: number) => Buffer;
+
+function flip(content: Buffer, at: number): Buffer {
+  const flipped = Buffer.from(content);
+  flipped[at] = (flipped[at] ?? 0) ^ 0x10;
+  return flipped;
+}
+
 describe("a replica of four real processes whose disk is lost", function () {
   this.timeout(180_000);
   let cluster: ProcessCluster;
@@ -30,16 +39,7 @@ describe("a replica of four real processes whose disk is lost", function () {
     await load.goesOn(100);
     await votesAgain(2);
 
-    // The others are one short of a quorum without it.
-    await cluster.kill([3]);
-    await load.goesOn(100);
-    await cluster.start(3);
-    await load.end();
-    const [client] = clients;
-    if (client === undefined) throw new Error("there is no client");
-    await expectOnce(client.store, load.ledger);
-    await expectWritten(client.store, load.ledger);
-    await expectSameState(cluster);
+    await expectVotesCount(load);
   });
 
   it("comes back in a cluster that has nothing to do, though it is the primary, and is killed on the way", async () => {
@@ -65,16 +65,55 @@ describe("a replica of four real processes whose disk is lost", function () {
     const load = new Load([await cluster.connect()], "flipped", DEADLINE_MS);
     await load.goesOn(100);
     await cluster.kill([2]);
-    const { log, flipped } = flipByteOfLog(2);
+    // In the middle, with whole groups behind it.
+    await expectFound(2, (content, end) => flip(content, end >> 1));
 
-    await cluster.start(2);
-
-    const { output } = cluster.process(2);
-    expect(output).to.include("the disk is lost: this replica goes on mute");
-    const aside = join(cluster.folder(2).path, "store.lost-1", "log", log);
-    expect(readFileSync(aside).equals(flipped), "what was damaged is kept as it was").to.equal(true);
     await load.goesOn(100);
     await votesAgain(2);
+    await expectVotesCount(load);
+  });
+
+  for (const [what, damage] of [
+    ["a byte of the last group that it flushed has changed", (content, end) => flip(content, end - 1)],
+    ["its log ends before what it flushed", (content, end) => content.subarray(0, end - 1)],
+  ] as const satisfies readonly (readonly [string, Damage])[])
+    it(`finds by itself that ${what}, says so, and comes back mute`, async () => {
+      const { store } = await cluster.connect();
+      for (let i = 0; i < 5; i++) await store.increment("visits");
+      // Nothing is on its way to the disk: the last group is one that was flushed.
+      await cluster.settled();
+      await cluster.kill([2]);
+      await expectFound(2, damage);
+
+      await votesAgain(2);
+      await cluster.kill([3]);
+      expect(await store.increment("visits")).to.equal(6n);
+      await cluster.start(3);
+      await expectSameState(cluster);
+    });
+
+  /** Damages the newest segment of a replica that is down, which finds it when it starts, and keeps it aside as it was. */
+  async function expectFound(id: number, damage: Damage): Promise<void> {
+    const folder = join(cluster.folder(id).path, "store", "log");
+    const log = readdirSync(folder)
+      .filter((name) => name.endsWith(".wal"))
+      .sort()
+      .at(-1);
+    if (log === undefined) throw new Error(`no segment of a log in ${folder}`);
+    const content = readFileSync(join(folder, log));
+    // The file has grown in advance: what is behind the last group is zeros.
+    const damaged = damage(content, content.findLastIndex((byte) => byte !== 0) + 1);
+    writeFileSync(join(folder, log), damaged);
+
+    await cluster.start(id);
+
+    expect(cluster.process(id).output).to.include("the disk is lost: this replica goes on mute");
+    const aside = join(cluster.folder(id).path, "store.lost-1", "log", log);
+    expect(readFileSync(aside).equals(damaged), "what was damaged is kept as it was").to.equal(true);
+  }
+
+  /** Without replica 3 the others are one short of a quorum unless the one that was mute votes. */
+  async function expectVotesCount(load: Load): Promise<void> {
     await cluster.kill([3]);
     await load.goesOn(100);
     await cluster.start(3);
@@ -83,22 +122,6 @@ describe("a replica of four real processes whose disk is lost", function () {
     await expectOnce(store, load.ledger);
     await expectWritten(store, load.ledger);
     await expectSameState(cluster);
-  });
-
-  /** In the middle of its newest segment, with whole groups behind it. */
-  function flipByteOfLog(id: number): { readonly log: string; readonly flipped: Buffer } {
-    const folder = join(cluster.folder(id).path, "store", "log");
-    const log = readdirSync(folder)
-      .filter((name) => name.endsWith(".wal"))
-      .sort()
-      .at(-1);
-    if (log === undefined) throw new Error(`no segment of a log in ${folder}`);
-    const flipped = readFileSync(join(folder, log));
-    // The file has grown in advance: what is behind the last group is zeros.
-    const middle = flipped.findLastIndex((byte) => byte !== 0) >> 1;
-    flipped[middle] = (flipped[middle] ?? 0) ^ 0x10;
-    writeFileSync(join(folder, log), flipped);
-    return { log, flipped };
   }
 
   /** As an operator has it: nothing is left but the key in another place. */

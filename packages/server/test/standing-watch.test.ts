@@ -1,4 +1,5 @@
 import { viewNumber } from "@quorate/protocol";
+import type { MuteStatus } from "@quorate/replica";
 import { expect } from "chai";
 import { StandingWatch } from "../dist/standing-watch.js";
 
@@ -27,6 +28,26 @@ describe("StandingWatch", () => {
 
   it("a view that is entered without having been left for is both", () => {
     expect(heard([3, 3])).to.deep.equal(["leaves for 3, failed", "enters 3"]);
+  });
+
+  it("tells of a mute replica each time it comes nearer to voting, and when it votes", () => {
+    const told: unknown[] = [];
+    const answers = (replies: number): MuteStatus => ({
+      replies,
+      repliesNeeded: 3,
+      checkpoint: undefined,
+      view: undefined,
+    });
+    const [none, two] = [answers(0), answers(2)];
+    const mute = (now: MuteStatus | undefined): Parameters<StandingWatch["look"]>[0] => ({
+      ...standing(0, 0),
+      mute: now,
+    });
+    const watch = new StandingWatch({ onMute: (now) => told.push(now) }, mute(none));
+
+    for (const now of [none, two, two, undefined, undefined]) watch.look(mute(now));
+
+    expect(told).to.deep.equal([two, undefined]);
   });
 
   it("tells of no mute replica where none is", () => {
