@@ -12,6 +12,7 @@ import {
   starvesOneClient,
   wrongReplies,
 } from "./byzantine/general.ts";
+import { hidesCertificates } from "./byzantine/hidden-certificates.ts";
 import { mutates } from "./byzantine/mutations.ts";
 import { falseNewViews, twoNewViews } from "./byzantine/new-views.ts";
 import {
@@ -70,6 +71,7 @@ export const BYZANTINE_BEHAVIOURS = [
   "equivocates",
   "colludes",
   "hides-decisions",
+  "hides-certificates",
   "dies-while-sending",
   "drips-answers",
   "delays-proposals",
@@ -120,6 +122,8 @@ const BEHAVIOURS: Readonly<Record<ByzantineBehaviour, Behaviour>> = {
   equivocates: { role: "primary", create: equivocates },
   colludes: { role: "primary", create: colludes },
   "hides-decisions": { role: "primary", create: hidesDecisions },
+  /** Primary of the second view after the first: the one in between takes the number for something else. */
+  "hides-certificates": { role: "anyone", create: hidesCertificates },
   "dies-while-sending": { role: "primary", create: diesWhileSending },
   "drips-answers": { role: "anyone", create: dripsAnswers },
   "delays-proposals": { role: "primary", create: delaysProposals },

@@ -129,6 +129,7 @@ export const EXPECTED_MARKS: readonly string[] = [
   "byzantine: time an hour ahead",
   "byzantine: colludes with another",
   "byzantine: hides a decision",
+  "byzantine: claims a hidden certificate",
   "byzantine: dies after some of n-1",
   "byzantine: answers without end",
   "twins: one from an old disk",

@@ -60,6 +60,17 @@ export function faultsOfByzantine(
       return [0.25, 0.6].map((part) => {
         return { type: "crash", atMs: Math.floor(safetyMs * part), replicas: [replica], downMs: 30 };
       });
+    // It alone has what prepared, as long as the one beside it hears nothing.
+    if (behaviour === "hides-certificates")
+      return [
+        {
+          type: "cut",
+          atMs: 150,
+          replica: (replica + 1) % replicas,
+          direction: "both",
+          forMs: Math.floor(safetyMs / 2),
+        },
+      ];
     if (roleOf(behaviour) !== "next-primary") return [];
     const before = (replica + replicas - 1) % replicas;
     return [{ type: "cut", atMs: 200, replica: before, direction: "both", forMs: safetyMs }];

@@ -3,9 +3,11 @@ import type {
   PrePrepare,
   Prepare,
   PreparedCertificate,
+  SequenceNumber,
   Signer,
   VerifiedBatch,
   VerifiedEnvelope,
+  ViewNumber,
 } from "@quorate/protocol";
 import type { BatchLimits, RequestQueueLimits } from "./request-queue.ts";
 
@@ -38,6 +40,15 @@ export interface RestoredOrdering {
     readonly certificate: PreparedCertificate;
     readonly batch: VerifiedBatch | undefined;
   }[];
+  /** Of earlier views than the current one. */
+  readonly voted: readonly RestoredVote[];
+}
+
+/** What the log held about a number in a view that was left. */
+export interface RestoredVote {
+  readonly view: ViewNumber;
+  readonly seq: SequenceNumber;
+  readonly batch: VerifiedBatch;
 }
 
 /** What the log held about numbers above the executed one, see `Ordering.restore`. */

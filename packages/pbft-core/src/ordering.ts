@@ -94,7 +94,7 @@ export class Ordering {
     const { windowSize } = this.#options;
     const prepared = { of: "prepared certificates", size: this.#phases.preparedSet.size, max: windowSize };
     const unexecuted = { of: "prepared and not executed", size: this.#phases.unexecuted.size, max: windowSize };
-    return [...this.#queue.fills, ...this.#window.fills, prepared, unexecuted];
+    return [...this.#queue.fills, ...this.#window.fills, prepared, unexecuted, this.#phases.votedBodies.fill];
   }
   /** Whether this replica orders in its view and is the view's primary. */
   get isPrimary(): boolean {
@@ -288,7 +288,7 @@ export class Ordering {
     const { view, start } = newView.envelope.message;
     invariant(view > this.#view.number, "ordering.view-moves-back", { view, at: this.#view.number });
     invariant(start <= this.#window.low, "ordering.view-starts-above-window", { start, h: this.#window.low });
-    // Nothing that others may have prepared may be lost, but what only one of us accepted has no claim on the number.
+    this.#phases.keepVoted();
     const bodies = this.#reproposals.acceptedBodies();
     const taken = sequenceNumber(start + prePrepares.length);
     this.#view.enter(view, taken);
@@ -354,7 +354,7 @@ export class Ordering {
    */
   batchAt(seq: SequenceNumber, digest: Digest): Batch | undefined {
     const batch = this.#window.find(seq)?.batch;
-    return batch?.digest === digest ? batch.batch : this.#phases.preparedSet.bodyOf(seq, digest)?.batch;
+    return batch?.digest === digest ? batch.batch : this.#phases.votedBody(seq, digest)?.batch;
   }
 
   /** Bounds that hold whatever arrives: the mediator asks after each step. */

@@ -21,7 +21,7 @@ export function pendingRequest(request: VerifiedRequest, standing: RequestStandi
   return {
     request,
     client: request.request.client,
-    bytes: sizeOf(request),
+    bytes: bytesOf(request),
     proposedAt: undefined,
     ready: false,
     isAlone: request.request.type !== "operations" || standing.type === "answer-lost",
@@ -35,7 +35,8 @@ export function operationsOf({ request }: DigestedRequest): number {
   return request.type === "operations" ? request.operations.length : 0;
 }
 
-function sizeOf({ request }: DigestedRequest): number {
+/** Of its operations. */
+export function bytesOf({ request }: DigestedRequest): number {
   if (request.type === "registration") return 1;
   let bytes = 0;
   for (const operation of request.operations) bytes += operation.length;

@@ -50,6 +50,6 @@ export class Reproposals {
   #bodyFor(seq: SequenceNumber, digest: Digest, bodies: ReadonlyMap<Digest, VerifiedBatch>): VerifiedBatch | undefined {
     return digest === this.#nullBatch.digest
       ? this.#nullBatch
-      : (bodies.get(digest) ?? this.#phases.preparedSet.bodyOf(seq, digest));
+      : (bodies.get(digest) ?? this.#phases.votedBody(seq, digest));
   }
 }

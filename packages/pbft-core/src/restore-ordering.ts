@@ -15,13 +15,14 @@ export interface RestoredParts {
 }
 
 /** Puts back what the log holds, before anything is sent: the same votes as before the crash (protocol rule 8.2). */
-export function restoreOrdering({ slots, prepared }: RestoredOrdering, parts: RestoredParts): void {
+export function restoreOrdering({ slots, prepared, voted }: RestoredOrdering, parts: RestoredParts): void {
   const { window, phases } = parts;
   for (const { certificate, batch } of prepared) {
     const { seq } = certificate.prePrepare.message;
     if (seq <= window.low) continue;
     phases.preparedSet.add(certificate, seq > window.lastDelivered ? batch : undefined);
   }
+  for (const { view, seq, batch } of voted) if (seq > window.lastDelivered) phases.votedBodies.keep(view, seq, batch);
   for (const slot of slots) restoreSlot(slot, parts);
 }
 

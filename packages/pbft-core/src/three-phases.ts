@@ -6,6 +6,7 @@ import {
   type SequenceNumber,
   type Signer,
   sequenceNumber,
+  type VerifiedBatch,
   weakQuorumSize,
 } from "@quorate/protocol";
 import { ClockWait } from "./clock-wait.ts";
@@ -15,6 +16,7 @@ import type { OrderingOptions } from "./ordering-options.ts";
 import { PreparedSet } from "./prepared-set.ts";
 import type { RequestQueue } from "./request-queue.ts";
 import type { Slot, VoteOutcome } from "./slot.ts";
+import { VotedBodies } from "./voted-bodies.ts";
 import { Waits } from "./waits.ts";
 import type { Window } from "./window.ts";
 
@@ -35,11 +37,12 @@ export class ThreePhases {
   nullBatchesUntil: SequenceNumber = sequenceNumber(0);
   readonly clockWait: ClockWait;
   readonly preparedSet: PreparedSet = new PreparedSet();
+  readonly votedBodies: VotedBodies;
   /** Numbers that prepared here in this view and are not executed (protocol rule 7.4). */
   readonly unexecuted: Waits<SequenceNumber> = new Waits();
 
   constructor(
-    { signer, clockToleranceMs, nullBatch }: OrderingOptions,
+    { signer, clockToleranceMs, nullBatch, windowSize, limits }: OrderingOptions,
     view: CurrentView,
     window: Window,
     queue: RequestQueue,
@@ -54,6 +57,7 @@ export class ThreePhases {
     this.#weakQuorum = weakQuorumSize(view.membership);
     this.#highestAccepted = executed;
     this.clockWait = new ClockWait(clockToleranceMs);
+    this.votedBodies = new VotedBodies(windowSize, limits.batchBytesMax);
   }
 
   /** The highest number for which a pre-prepare was accepted or sent in this view. */
@@ -129,7 +133,10 @@ export class ThreePhases {
       entry: { batch: decision.batch.batch, certificate: decision.certificate },
     });
     const delivered = this.#window.decide(decision);
-    for (const { seq } of delivered) this.preparedSet.onDelivered(seq);
+    for (const { seq } of delivered) {
+      this.preparedSet.onDelivered(seq);
+      this.votedBodies.onDelivered(seq);
+    }
     return delivered;
   }
 
@@ -148,6 +155,11 @@ export class ThreePhases {
     return NO_DECISIONS;
   }
 
+  /** A batch that this replica voted for at `seq`, in whatever view, until the number is delivered (protocol rule 4.4). */
+  votedBody(seq: SequenceNumber, digest: Digest): VerifiedBatch | undefined {
+    return this.preparedSet.bodyOf(seq, digest) ?? this.votedBodies.bodyOf(seq, digest);
+  }
+
   /** Whose body is missing: of a proposal, or of what a quorum committed to. */
   slotWaitingFor(digest: Digest): Slot | undefined {
     for (const slot of this.#window.undelivered()) {
@@ -160,6 +172,13 @@ export class ThreePhases {
   /** One that has a time of its own would move the agreed time on for nothing. */
   #isAllowedNull(seq: SequenceNumber, digest: Digest): boolean {
     return digest === this.#nullDigest && seq <= this.nullBatchesUntil;
+  }
+
+  /** The view ends here. What is voted for in it may be claimed in any later one, by whoever can prove that it prepared. */
+  keepVoted(): void {
+    for (const { isAccepted, batch, view, seq } of this.#window.undelivered())
+      if (isAccepted && batch !== undefined && batch.digest !== this.#nullDigest)
+        this.votedBodies.keep(view, seq, batch);
   }
 
   /** Another view: what waited in the former one does so no more. */

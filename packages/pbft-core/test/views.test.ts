@@ -96,6 +96,26 @@ describe("entering a view as a backup", () => {
     expect(scene.spoken).to.deep.equal(["prepare"]);
   });
 
+  it("a body that it voted for two views ago is still here, though nothing of it prepared, for itself and for others", () => {
+    const scene = new ViewScene({ self: 3 }).prePrepare(a).enter(1, [nothing]).proposedIn(1, b, 2).enter(2).forget();
+    expect(scene.ordering.batchAt(seqOf(1), a.digest)).to.equal(a.batch);
+    expect(scene.ordering.batchAt(seqOf(2), b.digest)).to.equal(b.batch);
+    expect([scene.ordering.batchAt(seqOf(2), a.digest), scene.ordering.batchAt(seqOf(3), b.digest)]).to.deep.equal([
+      undefined,
+      undefined,
+    ]);
+    scene.enter(4, [a.digest, b.digest]);
+    expect(scene.spoken, "nothing is asked for").to.deep.equal(["prepare", "prepare"]);
+  });
+
+  it("a body that it did not vote for goes with its view, and one of a number that is delivered with the number", () => {
+    const early = new ViewScene({ self: 3 }).prePrepare(batchOf("early", 2_000)).enter(1).enter(2);
+    expect(early.ordering.batchAt(seqOf(1), batchOf("early", 2_000).digest)).to.equal(undefined);
+    const delivered = new ViewScene({ self: 3 }).prePrepare(a).enter(1);
+    delivered.take(delivered.ordering.onCommitted(entryOf(1, b), delivered.out));
+    expect(delivered.ordering.batchAt(seqOf(1), a.digest)).to.equal(undefined);
+  });
+
   it("the time of what is proposed again may be ahead: a quorum has vouched for it", () => {
     const late = batchOf("a", 100_000);
     const scene = new ViewScene({ self: 2 }).prePrepare(late).leave().enter(1, [late.digest]);
@@ -216,12 +236,24 @@ describe("resuming after a restart", () => {
 
   it("takes the body from what had prepared", () => {
     const scene = new ViewScene({ self: 2 });
-    scene.ordering.restore({ slots: [], prepared: [{ certificate: preparedOf(a.digest, 1, 0), batch: a }] });
+    scene.ordering.restore({ slots: [], prepared: [{ certificate: preparedOf(a.digest, 1, 0), batch: a }], voted: [] });
     scene
       .enter(1)
       .forget()
       .resume(newViewOf(1, 0, [a.digest]));
     expect(scene.votes).to.deep.equal(["prepare 1/1"]);
+  });
+
+  it("takes the body from what was voted for in any view before, above what is executed", () => {
+    const scene = new ViewScene({ self: 2, executed: 1 });
+    const voted = [1, 2].map((seq) => ({ view: viewNumber(0), seq: seqOf(seq), batch: seq === 1 ? b : a }));
+    scene.ordering.restore({ slots: [], prepared: [], voted });
+    scene
+      .enter(3)
+      .forget()
+      .resume(newViewOf(3, 1, [a.digest]));
+    expect(scene.votes).to.deep.equal(["prepare 3/2"]);
+    expect(scene.ordering.batchAt(seqOf(1), b.digest)).to.equal(undefined);
   });
 
   it("on its way to another view it orders nothing", () => {
@@ -233,7 +265,11 @@ describe("resuming after a restart", () => {
   it("a number that had prepared has its clock from now on", () => {
     const scene = new ViewScene({ self: 2 });
     const prepares = [1, 2].map((id) => prepareOf(id, a.digest));
-    scene.ordering.restore({ slots: [{ prePrepare: prePrepareOf(a.digest), batch: a, prepares }], prepared: [] });
+    scene.ordering.restore({
+      slots: [{ prePrepare: prePrepareOf(a.digest), batch: a, prepares }],
+      prepared: [],
+      voted: [],
+    });
     expect(scene.ordering.oldestWaitAtMs).to.equal(undefined);
     scene.nowMs = 5_000;
     expect(scene.resume().ordering.oldestWaitAtMs).to.equal(5_000);
@@ -255,6 +291,7 @@ describe("resuming after a restart", () => {
         { certificate: preparedOf(a.digest, 2, 1), batch: a },
         { certificate: preparedOf(b.digest, 3, 0), batch: b },
       ],
+      voted: [],
     });
     const claimed = scene.ordering.preparedCertificates.map(({ prePrepare: { message } }) => message.seq);
     expect(claimed).to.deep.equal([2, 3]);
@@ -308,6 +345,7 @@ describe("what prepared (OSDI'99 §4.4, the set P)", () => {
         new ViewScene().ordering.restore({
           slots: [],
           prepared: certificates.map((certificate) => ({ certificate, batch: undefined })),
+          voted: [],
         });
     expect(restored(preparedOf(a.digest, 1, 1), preparedOf(b.digest, 1, 1))).to.throw("prepared-set.two-digests");
     expect(restored(preparedOf(a.digest, 1, 1), preparedOf(a.digest, 1, 0))).to.throw("prepared-set.lower-view");

@@ -268,7 +268,11 @@ describe("restoring (protocol rule 8.2)", () => {
       expect(said).to.have.length(self === 0 ? 2 : 3);
       const after = new Scene({ self });
       const prepares = (self === 0 ? [1, 2] : [1, 2]).map((id) => prepareOf(id, a.digest));
-      after.ordering.restore({ slots: [{ prePrepare: prePrepareOf(a.digest), batch: a, prepares }], prepared: [] });
+      after.ordering.restore({
+        slots: [{ prePrepare: prePrepareOf(a.digest), batch: a, prepares }],
+        prepared: [],
+        voted: [],
+      });
       expect([after.effects, after.ordering.framesFor(lack)]).to.deep.equal([[], said]);
     });
 
@@ -278,6 +282,7 @@ describe("restoring (protocol rule 8.2)", () => {
     after.ordering.restore({
       slots: [{ prePrepare: prePrepareOf(a.digest), batch: a, prepares: undefined }],
       prepared: [],
+      voted: [],
     });
     expect(after.ordering.framesFor(lack)).to.deep.equal(before.ordering.framesFor(lack)).and.have.length(2);
   });
@@ -287,6 +292,7 @@ describe("restoring (protocol rule 8.2)", () => {
     scene.ordering.restore({
       slots: [{ prePrepare: prePrepareOf(a.digest), batch: a, prepares: undefined }],
       prepared: [],
+      voted: [],
     });
     scene.prePrepare(b);
     expect([scene.order, scene.of("evidence").length]).to.deep.equal([[], 1]);
@@ -295,7 +301,11 @@ describe("restoring (protocol rule 8.2)", () => {
   it("what was prepared before is committed with the commits of others after", () => {
     const scene = new Scene();
     const prepares = [prepareOf(1, a.digest), prepareOf(2, a.digest)];
-    scene.ordering.restore({ slots: [{ prePrepare: prePrepareOf(a.digest), batch: a, prepares }], prepared: [] });
+    scene.ordering.restore({
+      slots: [{ prePrepare: prePrepareOf(a.digest), batch: a, prepares }],
+      prepared: [],
+      voted: [],
+    });
     expect(scene.commits([0, 2], a.digest).delivered).to.deep.equal([1]);
   });
 
@@ -304,6 +314,7 @@ describe("restoring (protocol rule 8.2)", () => {
     scene.ordering.restore({
       slots: [{ prePrepare: prePrepareOf(a.digest, 1), batch: a, prepares: undefined }],
       prepared: [],
+      voted: [],
     });
     scene.request(b.requests[0]!);
     expect(
@@ -316,6 +327,7 @@ describe("restoring (protocol rule 8.2)", () => {
     scene.ordering.restore({
       slots: [{ prePrepare: prePrepareOf(a.digest, 8), batch: a, prepares: undefined }],
       prepared: [],
+      voted: [],
     });
     expect(scene.ordering.framesFor({ ...lack, seq: seqOf(8) })).to.deep.equal([]);
   });

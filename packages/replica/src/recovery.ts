@@ -67,7 +67,11 @@ export function recover(genesis: Base, disk: RecoveredDisk): { readonly base: Ba
       committed,
       views: { newView, viewChange },
       muteness: disk.lossNonce === undefined ? undefined : mutenessOf(disk.lossNonce, promises),
-      ordering: { slots: slotsOf(promises, stable.seq, view), prepared: preparedOf(promises, stable.seq) },
+      ordering: {
+        slots: slotsOf(promises, stable.seq, view),
+        prepared: preparedOf(promises, stable.seq),
+        voted: votedOf(promises, stable.seq, view),
+      },
     },
   };
 }
@@ -135,6 +139,17 @@ function slotsOf({ accepted, prepared }: LoggedPromises, stable: SequenceNumber,
     .map(({ envelope, batch }) => ({ prePrepare: envelope, batch, prepares: preparesOf(envelope.message, prepared) }))
     .filter(({ prePrepare: { message } }) => message.view === view && message.seq > stable)
     .sort((a, b) => a.prePrepare.message.seq - b.prePrepare.message.seq);
+}
+
+/** What it voted for in earlier views. */
+function votedOf({ accepted }: LoggedPromises, stable: SequenceNumber, view: ViewNumber): RestoredOrdering["voted"] {
+  return [...accepted.values()]
+    .filter(({ envelope: { message }, batch }) => isLeft(message, stable, view) && batch.requests.length > 0)
+    .map(({ envelope: { message }, batch }) => ({ view: message.view, seq: message.seq, batch }));
+}
+
+function isLeft(voted: PrePrepare, stable: SequenceNumber, view: ViewNumber): boolean {
+  return voted.view < view && voted.seq > stable;
 }
 
 function preparesOf(

@@ -123,7 +123,7 @@ describe("recover", () => {
       recovery: {
         executed: 0,
         committed: [],
-        ordering: { slots: [], prepared: [] },
+        ordering: { slots: [], prepared: [], voted: [] },
         views: { newView: undefined, viewChange: undefined },
         muteness: undefined,
       },
@@ -200,6 +200,15 @@ describe("recover", () => {
       for (const replica of [lone(), lone().restarted()])
         expect(replica.viewChanges([0, 1], 2).viewChangeSaid?.prepared).to.deep.equal([claimOf(1, view, a)]);
     });
+
+  it("gives the batch that it voted for in a view that it left, whatever was chosen since, as it would have without the crash", () => {
+    const lone = (): Lone => new Lone(3).prePrepare(a).plainNewView(1).prePrepare(batchOf("b"), { view: 1 });
+    const asked = envelopeOf(0, { type: "fetch-batch", epoch: place.epoch, seq: place.seq, digest: a.digest });
+    for (const replica of [lone(), lone().restarted()]) {
+      const { packets } = replica.forget().hear(0, { type: "signed", envelope: asked });
+      expect(packets.map(({ to, frame }) => [to, frame])).to.deep.equal([[0, { type: "batch-body", batch: a.batch }]]);
+    }
+  });
 
   it("all four stop and start again with what they had, and go on", () => {
     const cluster = new Cluster();

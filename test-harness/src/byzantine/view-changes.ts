@@ -128,7 +128,8 @@ function fromGenesis(view: ViewNumber, epoch: ViewChange["epoch"], tools: Byzant
   return { envelope: tools.signer.sign(message), checkpoint, certificates: [] };
 }
 
-function resigned(
+/** The same certificates under a message that differs in this. */
+export function resigned(
   viewChange: JustifiedViewChange,
   change: Partial<ViewChange>,
   { signer }: ByzantineTools,

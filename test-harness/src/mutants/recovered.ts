@@ -11,6 +11,14 @@ const VOTES = "packages/pbft-core/test/votes.test.ts";
 /** What a replica that starts again, or enters a view, must know of before (protocol rules 7 and 8.2). */
 export const RECOVERED_MUTANTS: readonly Mutant[] = [
   {
+    name: "bodies-of-left-views-not-restored",
+    rule: "4.4",
+    bug: "after a restart a replica has no body of what it voted for in earlier views",
+    file: "packages/replica/src/recovery.ts",
+    edits: [{ find: "voted: votedOf(promises, stable.seq, view),", replace: "voted: []," }],
+    caughtBy: [RECOVERY, "test-harness/test/hidden-certificate.simulation.test.ts"],
+  },
+  {
     name: "orders-after-a-restart-in-a-view-it-had-left",
     rule: "8.2",
     bug: "a restart on the way to another view goes back to voting in the one that the VIEW-CHANGE has left",

@@ -18,6 +18,14 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     caughtBy: [VIEWS],
   },
   {
+    name: "bodies-go-with-their-view",
+    rule: "4.4",
+    bug: "a batch that one faulty member alone can prove to have prepared is forgotten when a view begins without it",
+    file: ORDERING,
+    edits: [{ find: "this.#phases.keepVoted();", replace: "" }],
+    caughtBy: [VIEWS, "test-harness/test/hidden-certificate.simulation.test.ts"],
+  },
+  {
     name: "view-change-drops-a-prepared-number",
     rule: "7.1",
     bug: "what is delivered is not claimed any more, though others may not have it",
