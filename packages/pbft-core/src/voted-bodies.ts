@@ -3,6 +3,7 @@ import {
   type Fill,
   invariant,
   type SequenceNumber,
+  sequenceNumber,
   type VerifiedBatch,
   type ViewNumber,
 } from "@quorate/protocol";
@@ -80,10 +81,7 @@ export class VotedBodies {
     const [largest] = [...this.#views].sort(([, a], [, b]) => b.room - a.room);
     invariant(largest !== undefined, "voted-bodies.nothing-to-drop");
     const [view, { bodies }] = largest;
-    this.#drop(
-      view,
-      [...bodies.keys()].reduce((highest, seq) => (seq > highest ? seq : highest)),
-    );
+    this.#drop(view, sequenceNumber(Math.max(...bodies.keys())));
   }
 
   #drop(view: ViewNumber, seq: SequenceNumber): void {

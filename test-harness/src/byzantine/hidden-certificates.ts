@@ -1,9 +1,25 @@
-import { type JustifiedViewChange, primaryOf, type ReplicaFrame, type ViewNumber, viewNumber } from "@quorate/protocol";
+import {
+  type JustifiedViewChange,
+  primaryOf,
+  type ReplicaFrame,
+  type Status,
+  type ViewNumber,
+  viewNumber,
+} from "@quorate/protocol";
 import { type ByzantineActor, type ByzantineTools, HONEST, statusIn } from "./actor.ts";
 import { bare, resigned } from "./view-changes.ts";
 
 /** The most views of which it remembers what it said. */
 const SAID_MAX = 64;
+
+const KEPT_BACK: ReadonlySet<string> = new Set([
+  "pre-prepare",
+  "prepare",
+  "commit",
+  "batch-body",
+  "committed",
+  "new-view",
+]);
 
 /**
  * Gathers the PREPAREs of others and says none, so that it alone holds the certificate; conceals it until a view has begun
@@ -32,21 +48,22 @@ export function hidesCertificates(tools: ByzantineTools): ByzantineActor {
     if (hidden === undefined && prepared.length > 0) hidden = own;
     return hidden === undefined ? { type: "view-change", viewChange: own } : sayFor(view, hidden);
   };
+  /** In time for the next view, too, once it is in one. */
+  const onStatus = (frame: ReplicaFrame, { view, target, stable }: Status): readonly ReplicaFrame[] => {
+    // A stable checkpoint has passed all of it: it looks for something else to hide.
+    if (hidden?.envelope.message.prepared.every(({ seq }) => seq <= stable) === true) hidden = undefined;
+    // On its way to a view it waits for that one: a VIEW-CHANGE for a later one would take the place of this.
+    return hidden === undefined || view !== target ? [frame] : [frame, sayFor(viewNumber(target + 1), hidden)];
+  };
   return {
     ...HONEST,
     hears: (frame) => hidden === undefined || frame.type !== "pre-prepare",
     toReplica: (_to, frame) => {
-      if (["pre-prepare", "batch-body", "committed", "new-view"].includes(frame.type)) return [];
+      const type = frame.type === "signed" ? frame.envelope.message.type : frame.type;
+      if (KEPT_BACK.has(type)) return [];
       if (frame.type === "view-change" && frame.viewChange.envelope.from === self) return [onOwn(frame.viewChange)];
-      if (frame.type === "signed" && ["prepare", "commit"].includes(frame.envelope.message.type)) return [];
       const status = statusIn(frame);
-      if (status === undefined || hidden === undefined) return [frame];
-      const { prepared } = hidden.envelope.message;
-      // A stable checkpoint has passed all of it: it looks for something else to hide.
-      if (prepared.every(({ seq }) => seq <= status.stable)) hidden = undefined;
-      // On its way to a view it waits for that one: a VIEW-CHANGE for a later one would take the place of this.
-      if (hidden === undefined || status.view !== status.target) return [frame];
-      return [frame, sayFor(viewNumber(status.target + 1), hidden)];
+      return status === undefined ? [frame] : onStatus(frame, status);
     },
   };
 }
