@@ -303,6 +303,16 @@ describe("the others of a member that lost its disk", () => {
     untilReleased(cluster, 3);
   });
 
+  it("that are mute themselves count the question and answer nothing", () => {
+    const cluster = new Cluster().request("a");
+    cluster.lose(2);
+    const node = cluster.at(2);
+    node.effects.length = 0;
+    tell(cluster, 2, "nonce", 0);
+    const codes = node.effects.map((effect) => (effect.type === "rejected" ? effect.rejection.code : effect.type));
+    expect(codes).to.deep.equal(["query-stable.not-for-this-one"]);
+  });
+
   it("give one that only says so three windows and some views, and then nothing more", () => {
     const cluster = new Cluster();
     const say = (nonce: string, until: number, view: number): void => {

@@ -309,6 +309,29 @@ describe("serving others within a budget (protocol rule 13.1)", () => {
     expect(answersTo(100, statusOf(2, { lacks: [lackOf(1)] }).message)).to.be.within(1, 4);
   });
 
+  for (const [what, message] of [
+    ["a batch", { type: "fetch-batch", epoch, seq: seqOf(9), digest: digestOf("x") }],
+    ["a range", { type: "fetch-committed", epoch, first: seqOf(9), last: seqOf(60) }],
+    ["genesis", { type: "fetch-committed", epoch, first: seqOf(0), last: seqOf(0) }],
+  ] as const)
+    it(`counts a question for ${what} that it has not`, () => {
+      const node = new Cluster().request("a").at(1);
+      node.effects.length = 0;
+      node.receive({ from: 2, to: 1, frame: { type: "signed", envelope: envelopeOf(2, message) } });
+      const codes = node.effects.map((effect) => (effect.type === "rejected" ? effect.rejection.code : effect.type));
+      expect(codes).to.deep.equal(["fetch.not-here"]);
+    });
+
+  it("counts a decision that it has delivered, which nobody asked for any more", () => {
+    const cluster = new Cluster().request("a");
+    const node = cluster.at(1);
+    const entry = node.disk.history.get(1)!;
+    node.effects.length = 0;
+    node.receive({ from: 2, to: 1, frame: { type: "committed", entry } });
+    const codes = node.effects.map((effect) => (effect.type === "rejected" ? effect.rejection.code : effect.type));
+    expect(codes).to.deep.equal(["committed.not-asked-for"]);
+  });
+
   it("never sends more than it has, nor genesis", () => {
     const cluster = new Cluster();
     for (let i = 0; i < 3; i++) cluster.request(`${i}`);

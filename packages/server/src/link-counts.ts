@@ -5,11 +5,14 @@ export interface LinkCount {
   readonly count: number;
 }
 
+/** `gone`: the client has no link any more; `not-taken`: its link is down, too much waits there, or the frame is too large. */
+export type ClientFrameDrop = "gone" | "not-taken";
+
 /** What links came to, since the process started. Bounded: codes are words of ours, never a peer's. */
 export class LinkCounts {
   readonly #invalid = new Map<string, LinkCount>();
   readonly #ended = new Map<string, LinkCount>();
-  #clientFramesDropped = 0;
+  readonly #clientFramesDropped: Record<ClientFrameDrop, number> = { gone: 0, "not-taken": 0 };
 
   /** Frames that closed the link they came by: a `DecodeErrorCode`, or `not-correct` for what decodes and no correct sender sends. */
   get invalidFrames(): readonly LinkCount[] {
@@ -19,8 +22,8 @@ export class LinkCounts {
   get ended(): readonly LinkCount[] {
     return [...this.#ended.values()];
   }
-  /** Frames that a client's link did not take: too large, too much waits, or it is down. */
-  get clientFramesDropped(): number {
+  /** Frames for clients that were not sent. */
+  get clientFramesDropped(): Readonly<Record<ClientFrameDrop, number>> {
     return this.#clientFramesDropped;
   }
 
@@ -30,8 +33,8 @@ export class LinkCounts {
   onEnded(role: LinkCount["role"], code: string): void {
     count(this.#ended, role, code);
   }
-  onClientFrameDropped(): void {
-    this.#clientFramesDropped += 1;
+  onClientFrameDropped(why: ClientFrameDrop): void {
+    this.#clientFramesDropped[why] += 1;
   }
 }
 

@@ -157,9 +157,9 @@ export class ReplicaLinks {
 
   sendToClient(client: PublicKey, frame: ServerFrame): void {
     const links = this.#clients.get(client);
-    if (links === undefined) return this.#counts.onClientFrameDropped();
+    if (links === undefined) return this.#counts.onClientFrameDropped("gone");
     const bytes = this.#options.codec.encodeServerFrame(frame);
-    for (const link of links) if (!link.send(bytes)) this.#counts.onClientFrameDropped();
+    for (const link of links) if (!link.send(bytes)) this.#counts.onClientFrameDropped("not-taken");
   }
 
   async close(reason: string): Promise<void> {

@@ -112,6 +112,7 @@ function linkMetrics({ peers, clients, listener, links }: MetricSource): MetricF
     samples: readonly MetricSample[],
   ): MetricFamily => ({ name, type, help, samples });
   const refused = Object.entries(listener?.refused ?? {}).map(([reason, value]) => ({ value, labels: { reason } }));
+  const unsent = Object.entries(links.clientFramesDropped).map(([reason, value]) => ({ value, labels: { reason } }));
   const perCode = (counts: readonly LinkCount[]): MetricSample[] =>
     counts.map(({ role, code, count }) => ({ value: count, labels: { role, code } }));
   const received = perPeer(({ traffic }) => traffic.bytesIn);
@@ -147,11 +148,7 @@ function linkMetrics({ peers, clients, listener, links }: MetricSource): MetricF
     gauge("quorate_connections", "Connections accepted, proven or not.", listener?.connections ?? 0),
     gauge("quorate_unproven_connections", "Connections whose peer is not proven.", listener?.strangers ?? 0),
     of("quorate_refused_connections_total", "counter", "Connections that came to nothing, by reason.", refused),
-    counter(
-      "quorate_client_dropped_frames_total",
-      "Frames for clients that are gone, or whose link did not take them.",
-      links.clientFramesDropped,
-    ),
+    of("quorate_client_dropped_frames_total", "counter", "Frames for clients that were not sent, by reason.", unsent),
     of(
       "quorate_invalid_frames_total",
       "counter",

@@ -74,7 +74,8 @@ function linkCounts(): LinkCounts {
   counts.onEnded("replica", "link.heartbeat");
   counts.onEnded("client", "link.slow-receiver");
   counts.onEnded("client", "link.slow-receiver");
-  counts.onClientFrameDropped();
+  counts.onClientFrameDropped("not-taken");
+  for (let i = 0; i < 3; i++) counts.onClientFrameDropped("gone");
   return counts;
 }
 const familiesOf = (counters = new ReplicaCounters()): ParsedFamily[] =>
@@ -131,7 +132,8 @@ describe("the metrics of a replica", () => {
     expect(metricOf(families, "quorate_invalid_frames_total", { role: "client", code: "truncated" })).to.equal(3);
     expect(metricOf(families, "quorate_links_ended_total", { role: "client", code: "link.slow-receiver" })).to.equal(2);
     expect(metricOf(families, "quorate_links_ended_total", { role: "replica", code: "link.heartbeat" })).to.equal(1);
-    expect(metricOf(families, "quorate_client_dropped_frames_total")).to.equal(1);
+    expect(metricOf(families, "quorate_client_dropped_frames_total", { reason: "not-taken" })).to.equal(1);
+    expect(metricOf(families, "quorate_client_dropped_frames_total", { reason: "gone" })).to.equal(3);
   });
 
   it("count what happens, and have every reason to drop an input from the start", () => {

@@ -39,13 +39,11 @@ describe("ReplicaLinks", () => {
     await links?.close("end of test");
   });
 
-  /** Why the link of a client ends that sends these bytes. */
-  async function endAfter(bytes: Uint8Array): Promise<string> {
-    const address = `127.0.0.1:${await freePort()}`;
-    links = new ReplicaLinks({
+  function linksAt(listen: string): ReplicaLinks {
+    return new ReplicaLinks({
       self: self.id,
       membership,
-      listen: address,
+      listen,
       endpoint: endpointOf(self, seedOf("replica 3")),
       codec,
       isClientAdmitted: undefined,
@@ -56,6 +54,12 @@ describe("ReplicaLinks", () => {
       },
       log: pino({ level: "silent" }),
     });
+  }
+
+  /** Why the link of a client ends that sends these bytes. */
+  async function endAfter(bytes: Uint8Array): Promise<string> {
+    const address = `127.0.0.1:${await freePort()}`;
+    links = linksAt(address);
     await links.open();
     return new Promise((resolve) => {
       link = dial({
@@ -69,6 +73,13 @@ describe("ReplicaLinks", () => {
       });
     });
   }
+
+  it("counts what it has for a client that is gone", () => {
+    links = linksAt("127.0.0.1:0");
+    const frame = { type: "refused", requestDigest: requestOf("a").digest, code: "overloaded" } as const;
+    for (let i = 0; i < 2; i++) links.sendToClient(client.publicKey, frame);
+    expect(links.counts.clientFramesDropped).to.deep.equal({ gone: 2, "not-taken": 0 });
+  });
 
   it("tells a client which limit of genesis its request passes, when it closes the link for it", async () => {
     const { limits } = genesis;
