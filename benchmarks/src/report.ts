@@ -66,19 +66,54 @@ export function round(value: number, digits = 2): number {
 /** The minimums that a release must reach on one machine of two cores: a median in ms, operations a second. */
 const MINIMUMS = { latencyMedianMs: 3, operationsPerSecond: 10_000 } as const;
 
-/** What of the report does not reach the minimums, in words. */
-export function shortfalls({ runs }: Report): readonly string[] {
-  return runs.flatMap(({ scenario, latencyMs, operationsPerSecond, failed }) => {
-    const found: string[] = [];
-    if (failed > 0) found.push(`${scenario}: ${failed} operations failed`);
-    if (scenario === "latency" && latencyMs.p50 >= MINIMUMS.latencyMedianMs)
-      found.push(`latency: the median is ${latencyMs.p50} ms, expected less than ${MINIMUMS.latencyMedianMs} ms`);
-    if (scenario === "throughput" && operationsPerSecond < MINIMUMS.operationsPerSecond)
-      found.push(
-        `throughput: ${operationsPerSecond} operations a second, expected at least ${MINIMUMS.operationsPerSecond}`,
-      );
-    return found;
-  });
+/** How far the 95th percentile of a verification may lie above its median where nobody else is at work. */
+const UNDISTURBED_SPREAD = 1.5;
+
+/** What a report comes to. */
+export interface Verdict {
+  /** 0: good; 1: operations failed, or a minimum was missed; 3: one was missed, which may be the machine's doing. */
+  readonly exitCode: 0 | 1 | 3;
+  /** A line each. */
+  readonly complaints: readonly string[];
+}
+
+/**
+ * Judges a report. A minimum that was reached in spite of somebody else's work is reached; one that was missed beside it says
+ * nothing about the program. That an operation failed is no question of speed.
+ *
+ * @param isChecked whether the minimums are asked for.
+ */
+export function verdictOf({ runs, calibration }: Report, isChecked: boolean): Verdict {
+  const failures = runs.flatMap(({ scenario, failed }) =>
+    failed > 0 ? [`${scenario}: ${failed} operations failed`] : [],
+  );
+  const missed = isChecked ? runs.flatMap(missedMinimums) : [];
+  if (failures.length > 0) return { exitCode: 1, complaints: [...failures, ...missed] };
+  if (missed.length === 0) return { exitCode: 0, complaints: [] };
+  const disturbance = disturbanceIn(calibration);
+  if (disturbance === undefined) return { exitCode: 1, complaints: missed };
+  const advice = "measure again on a machine that does nothing else";
+  return { exitCode: 3, complaints: [[`no verdict: ${disturbance}`, advice, ...missed].join("; ")] };
+}
+
+function missedMinimums({ scenario, latencyMs, operationsPerSecond }: RunReport): readonly string[] {
+  if (scenario === "latency" && latencyMs.p50 >= MINIMUMS.latencyMedianMs)
+    return [`latency: the median is ${latencyMs.p50} ms, expected less than ${MINIMUMS.latencyMedianMs} ms`];
+  if (scenario === "throughput" && operationsPerSecond < MINIMUMS.operationsPerSecond)
+    return [
+      `throughput: ${operationsPerSecond} operations a second, expected at least ${MINIMUMS.operationsPerSecond}`,
+    ];
+  return [];
+}
+
+/** Who else was at work, as far as the calibration shows; undefined when nobody was. */
+function disturbanceIn(calibration: Report["calibration"]): string | undefined {
+  for (const when of ["before", "after"] as const) {
+    const { p50, p95 } = calibration[when].verificationUs;
+    if (p95 > UNDISTURBED_SPREAD * p50)
+      return `somebody else was at work ${when} it (a verification took ${p50} µs, the p95 is ${p95} µs)`;
+  }
+  return undefined;
 }
 
 /** The report for people: one column a run, every parameter beside the figures. */

@@ -288,6 +288,74 @@ describe("the quorate command, given what is wrong", function () {
       expect((await first.exited).code).to.equal(0);
     });
 
+    it("replaces no disk under a replica that still runs, though its whole folder is gone", async () => {
+      const first = new RunningCommand(process.execPath, [QUORATE_COMMAND, "start", "--data", data]);
+      await first.message("ready");
+      rmSync(data, { recursive: true });
+
+      await refuses(
+        () => init("--data", data, "--lost-disk"),
+        /^quorate: some process listens on 127\.0\.0\.1:\d+, which is where replica 0 does: stop it first, .*; if it is another program, give --listen and --admin as they were$/m,
+      );
+      expect(existsSync(data)).to.equal(false);
+      await first.kill();
+      expect((await init("--data", data, "--lost-disk")).code).to.equal(0);
+    });
+
+    for (const [what, lost] of [
+      ["as its lock says", []],
+      ["as its lock says without its configuration", ["replica.json"]],
+    ] as const)
+      it(`replaces no disk under a replica that still runs, ${what}`, async () => {
+        const first = new RunningCommand(process.execPath, [QUORATE_COMMAND, "start", "--data", data]);
+        await first.message("ready");
+        for (const name of lost) rmSync(inData(name));
+
+        const { code, stderr } = await init("--data", data, "--lost-disk");
+
+        expect(stderr).to.match(
+          new RegExp(`^quorate: \\S+ is in use by process ${first.pid}: stop that process .*\n$`),
+        );
+        expect([code, existsSync(inData("store.lost-1"))]).to.deep.equal([FAILED, false]);
+        first.signal("SIGTERM");
+        expect((await first.exited).code).to.equal(0);
+      });
+
+    it("replaces no disk while somebody listens where it is told that the replica does, with its configuration and without", async () => {
+      const free = await freePortBase(1);
+      const elsewhere = `127.0.0.1:${free}`;
+      const admin = `127.0.0.1:${free + 1000}`;
+      await occupy(elsewhere);
+      for (const flags of [
+        ["--listen", elsewhere],
+        ["--admin", elsewhere],
+      ]) {
+        const lost = (folder: string): Promise<Exit> => init("--data", folder, "--lost-disk", ...flags);
+        await refuses(
+          () => lost(data),
+          new RegExp(`some process listens on ${elsewhere}, which is where replica 0 of`),
+        );
+        await refuses(
+          () => lost(inData("new")),
+          new RegExp(`some process listens on ${elsewhere}, which is where rep`),
+        );
+      }
+      await release();
+
+      // Whoever is at the address in genesis is in front of a replica that listens elsewhere.
+      await occupy(cluster.folder(0).config.listen);
+      const { code, stderr } = await init(
+        "--data",
+        inData("new"),
+        "--lost-disk",
+        "--listen",
+        elsewhere,
+        "--admin",
+        admin,
+      );
+      expect([code, stderr]).to.deep.equal([0, ""]);
+    });
+
     it("makes a folder from what is left of it when its disk is lost", async () => {
       for (const name of ["replica.json", "store"]) rmSync(inData(name), { recursive: true });
       expect((await init("--data", data, "--lost-disk")).code).to.equal(0);

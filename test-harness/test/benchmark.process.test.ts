@@ -10,6 +10,9 @@ const BENCH = fileURLToPath(new URL("../../benchmarks/bin/bench.js", import.meta
 
 const CHECK_HISTORY = fileURLToPath(new URL("../bin/check-history.js", import.meta.url));
 
+/** The exit code of `--check` when a minimum was missed while somebody else was at work on the machine. */
+const NO_VERDICT = 3;
+
 interface Outcome {
   readonly exitCode: number;
   readonly stdout: string;
@@ -97,7 +100,8 @@ describe("npm run bench", () => {
     const { exitCode, stdout } = await bench("--help");
 
     expect(exitCode).to.equal(0);
-    expect(stdout).to.contain("Example: npm run bench -- ").and.contain("--check");
+    expect(stdout).to.contain("Example: npm run bench -- ");
+    expect(stdout).to.match(/--check +exit 1 .*; 3 if they do not and somebody else\n +was at work/);
   });
 
   it("explains its part for the primitives, and refuses there what it does not know", async () => {
@@ -114,11 +118,15 @@ describe("npm run bench", () => {
     }
   });
 
-  // Only where the machine does nothing else: figures of a busy one say nothing about the program.
   if (process.env.QUORATE_FULL === "1")
-    it("reaches the project's minimums: a median below 3 ms, 10,000 operations a second", async () => {
+    it("reaches the project's minimums: a median below 3 ms, 10,000 operations a second", async function () {
       const { exitCode, stdout, stderr } = await bench("--check");
 
+      if (exitCode === NO_VERDICT) {
+        // Figures of a busy machine say nothing about the program.
+        process.stderr.write(stderr);
+        this.skip();
+      }
       expect(exitCode, `${stderr}${stdout}`).to.equal(0);
     }).timeout(300_000);
 });

@@ -35,11 +35,29 @@ describe("a service of one's own", function () {
 
   /** One line of complaint, and no cluster made for it. */
   async function refuses(command: RunningCommand, complaint: RegExp): Promise<void> {
+    await refusesToRun(command, complaint);
+    expect(() => readFileSync(join(path, "x", "genesis.json"))).to.throw(/ENOENT/);
+  }
+
+  async function refusesToRun(command: RunningCommand, complaint: RegExp): Promise<void> {
     const { code, stdout, stderr }: Exit = await command.exited;
     expect(stderr).to.match(complaint);
     expect(stderr.trimEnd().split("\n"), stderr).to.have.length(1);
     expect([code, stdout]).to.deep.equal([1, ""]);
-    expect(() => readFileSync(join(path, "x", "genesis.json"))).to.throw(/ENOENT/);
+  }
+
+  /** Makes a cluster in the folder x, which has run and stands still then. */
+  async function made(...args: string[]): Promise<void> {
+    const command = cluster("--data", "x", "--port-base", base, "--json", ...args);
+    await command.printed(/\n/);
+    command.signal("SIGTERM");
+    expect((await command.exited).code).to.equal(0);
+  }
+
+  /** As an operator with an editor. */
+  function nameService(id: number, service: string | null): void {
+    const file = join(path, "x", `replica-${id}`, "replica.json");
+    writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, "utf8")), service }));
   }
 
   it("runs as the README says, answers as it says, and goes on with its data", async () => {
@@ -110,7 +128,9 @@ describe("a service of one's own", function () {
     await first.exited;
     const other = await cluster("--data", "x", "--service", "./counter.mjs").exited;
     expect([other.code, other.stdout]).to.deep.equal([1, ""]);
-    expect(other.stderr).to.match(/^quorate: x holds a cluster with the key-value service, .*\n$/);
+    expect(other.stderr).to.match(
+      /^quorate: x\/replica-0 holds the state of the key-value store \(as do 3 more\), which no other service understands; leave out .*\n$/,
+    );
   });
 
   it("is refused in one line before a cluster is made for it", async () => {
@@ -122,15 +142,51 @@ describe("a service of one's own", function () {
     );
   });
 
-  it("is refused by a single replica in the same way", async () => {
-    const made = cluster("--data", "made", "--port-base", base, "--json");
-    await made.printed(/\n/);
-    made.signal("SIGTERM");
-    await made.exited;
+  it("is one for all folders: who differs is named, and a lost folder hides nobody", async () => {
+    await made("--service", "./counter.mjs");
+    rmSync(join(path, "x", "replica-0"), { recursive: true });
+    nameService(2, null);
 
-    await refuses(
-      run(QUORATE_COMMAND, "start", "--data", "made/replica-1", "--service", "nowhere.mjs"),
-      /^quorate: no service at nowhere\.mjs: expected an ES module/,
+    await refusesToRun(
+      cluster("--data", "x"),
+      /^quorate: the replicas in x have different services: \S+\/counter\.mjs \(replica 1, 3\), the key-value store \(replica 2\); correct `service`/,
     );
+    await refusesToRun(
+      cluster("--data", "x", "--service", "./counter.mjs"),
+      /^quorate: x\/replica-2 holds the state of the key-value store, which no other service understands; correct `service` /,
+    );
+  });
+
+  it("that folders look for in different places is the one that is given, at every replica", async () => {
+    await made("--service", "./counter.mjs");
+    nameService(3, join(path, "moved.mjs"));
+
+    await refusesToRun(
+      cluster("--data", "x"),
+      /^quorate: the replicas in x have different services: \S+\/counter\.mjs \(replica 0, 1, 2\), \S+\/moved\.mjs \(replica 3\); .*--service$/m,
+    );
+    // There is no such file as replica 3 looks for.
+    const command = cluster("--data", "x", "--service", "./counter.mjs");
+    await command.printed(/with the service \.\/counter\.mjs are ready/);
+    command.signal("SIGINT");
+    expect((await command.exited).stdout).to.contain("`npm start -- --data x --service ./counter.mjs` goes on");
+  });
+
+  it("is refused by a single replica in the same way, and upon the data of the key-value store", async () => {
+    await made("--service", "./counter.mjs");
+    nameService(2, null);
+    const start = (id: number, service: string): RunningCommand =>
+      run(QUORATE_COMMAND, "start", "--data", `x/replica-${id}`, "--service", service);
+
+    await refusesToRun(start(1, "nowhere.mjs"), /^quorate: no service at nowhere\.mjs: expected an ES module/);
+    await refusesToRun(
+      start(2, "./counter.mjs"),
+      /^quorate: x\/replica-2 holds the state of the key-value store, .*`quorate init --service FILE`, .*`service` of its replica\.json\n$/,
+    );
+    nameService(2, join(path, "counter.mjs"));
+    const replica = start(2, "./counter.mjs");
+    await replica.message("ready");
+    replica.signal("SIGTERM");
+    expect((await replica.exited).code).to.equal(0);
   });
 });

@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { readdirSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { ProcessCluster, QUORATE_COMMAND } from "@quorate/test-harness";
+import { ProcessCluster } from "@quorate/test-harness";
 import { expect } from "chai";
 
 const SIMULATE = resolve(fileURLToPath(import.meta.url), "../../bin/simulate.js");
@@ -27,9 +27,9 @@ describe("a replica that breaks an invariant", function () {
     const cluster = await ProcessCluster.make({ checkpointInterval: 8, windowSize: 32 });
     const service = join(cluster.path, "broken.mjs");
     writeFileSync(service, BROKEN_SERVICE);
-    const data = cluster.folder(3).path;
-    const command = [QUORATE_COMMAND, "start", "--data", data, "--log-level", "error", "--service", service];
-    await Promise.all([cluster.startAll([0, 1, 2]), cluster.startWith(3, process.execPath, command)]);
+    const { path: data, config } = cluster.folder(3);
+    writeFileSync(join(data, "replica.json"), JSON.stringify({ ...config, service }));
+    await cluster.startAll();
     const { store } = await cluster.connect();
 
     for (let i = 0; i < 16; i++) await store.put(`key ${i}`, "value");

@@ -9,6 +9,19 @@ export class ConfigurationError extends Error {
   }
 }
 
+/**
+ * What can be wrong with what the operator gave.
+ *
+ * - `configuration.missing`: a file that is needed is not there.
+ * - `configuration.unreadable`: a file or folder cannot be read or made.
+ * - `configuration.malformed`: a file is not what its name says: no JSON, a field too many or of the wrong kind.
+ * - `configuration.version`: written by another version of this format.
+ * - `configuration.inconsistent`: parts that are right by themselves do not go together.
+ * - `configuration.wrong-key`: the private key is another member's, or nobody's.
+ * - `configuration.foreign`: a file or folder of something else.
+ * - `configuration.exists`: a file or folder is made only once, and is there.
+ * - `configuration.running`: what is to be started or replaced runs.
+ */
 export type ConfigurationErrorCode =
   | "configuration.missing"
   | "configuration.unreadable"
@@ -17,4 +30,5 @@ export type ConfigurationErrorCode =
   | "configuration.inconsistent"
   | "configuration.wrong-key"
   | "configuration.foreign"
-  | "configuration.exists";
+  | "configuration.exists"
+  | "configuration.running";

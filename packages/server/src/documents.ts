@@ -23,9 +23,16 @@ function integer(minimum: number, maximum: number): object {
   return { type: "integer", minimum, maximum };
 }
 
-/** The JSON schema of an object with all of these fields and no other. */
-export function closed(properties: Readonly<Record<string, object>>): object {
-  return { type: "object", properties, required: Object.keys(properties), additionalProperties: false };
+type Properties = Readonly<Record<string, object>>;
+
+/** The JSON schema of an object with all of these fields, some of the optional ones, and no other. */
+export function closed(required: Properties, optional: Properties = {}): object {
+  return {
+    type: "object",
+    properties: { ...required, ...optional },
+    required: Object.keys(required),
+    additionalProperties: false,
+  };
 }
 
 function counters(bounds: Readonly<Record<string, readonly [number, number]>>): object {
@@ -49,19 +56,22 @@ const GenesisDocument = closed({
   timeouts: counters(TIMEOUTS_BOUNDS),
 });
 
-const ReplicaConfiguration = closed({
-  formatVersion: { const: FORMAT_VERSION },
-  /** This replica's id in genesis. */
-  replica: integer(0, REPLICA_ID_MAX),
-  /** Where to listen for replicas and clients. */
-  listen: ADDRESS,
-  /** Where to answer `quorate status`; on the loopback interface unless the operator has reasons. */
-  admin: ADDRESS,
-  durability: { enum: ["sync", "async"] },
-  /** Bytes of committed batches kept for replicas that lag. */
-  historyBytesMax: integer(1024 * 1024, 2 ** 40),
-  service: { anyOf: [{ type: "null" }, { type: "string", minLength: 1, maxLength: 4096 }] },
-});
+const ReplicaConfiguration = closed(
+  {
+    formatVersion: { const: FORMAT_VERSION },
+    /** This replica's id in genesis. */
+    replica: integer(0, REPLICA_ID_MAX),
+    /** Where to listen for replicas and clients. */
+    listen: ADDRESS,
+    /** Where to answer `quorate status`; on the loopback interface unless the operator has reasons. */
+    admin: ADDRESS,
+    durability: { enum: ["sync", "async"] },
+    /** Bytes of committed batches kept for replicas that lag. */
+    historyBytesMax: integer(1024 * 1024, 2 ** 40),
+  },
+  // Folders of this format version were made before there was such a field.
+  { service: { anyOf: [{ type: "null" }, { type: "string", minLength: 1, maxLength: 4096 }] } },
+);
 
 const KeyDocument = closed({
   formatVersion: { const: FORMAT_VERSION },
@@ -128,7 +138,8 @@ export function parseReplicaConfig(text: string, source: string): ReplicaConfig 
   const value = parseJson(text, source);
   checkVersion(value, source);
   checkShape(configValidator, value, source);
-  const config = value as ReplicaConfig;
+  const document = value as Omit<ReplicaConfig, "service"> & Partial<ReplicaConfig>;
+  const config: ReplicaConfig = { ...document, service: document.service ?? null };
   // Relative to what, nobody could say later.
   if (config.service !== null && !isAbsolute(config.service))
     throw new ConfigurationError(

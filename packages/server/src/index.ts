@@ -24,6 +24,7 @@ export { type Readiness, readinessOf } from "./readiness.ts";
 export { ReplicaCounters } from "./replica-counters.ts";
 export {
   ADMIN_PORT_OFFSET,
+  defaultAdmin,
   type InitOptions,
   initReplicaFolder,
   keyFileOf,

@@ -72,14 +72,15 @@ export interface InitOptions {
  * Makes the data folder of a replica, once.
  *
  * @throws ConfigurationError when the folder exists, or key, id and genesis do not belong together.
+ * @throws StorageError when a process uses the folder, or it may not be written.
  */
 export async function initReplicaFolder(options: InitOptions): Promise<ReplicaFolder> {
-  const { path, key, backend, hasher } = options;
+  const { path, backend, hasher } = options;
   const genesis = readGenesis(options.genesis.text, options.genesis.source, backend);
   const self = selfIn(genesis, options);
-  const isDiskLost = options.isDiskLost === true;
   if (existsSync(join(path, "replica.json"))) {
-    if (isDiskLost) return await replaceStoreIn(readReplicaFolder(path, backend, hasher), options, genesis);
+    if (options.isDiskLost === true)
+      return await replaceStoreIn(readReplicaFolder(path, backend, hasher), options, genesis);
     throw new ConfigurationError(
       "configuration.exists",
       `${path} is a data folder already: start it, or choose another folder; a data folder is made only once`,
@@ -97,17 +98,26 @@ export async function initReplicaFolder(options: InitOptions): Promise<ReplicaFo
     service: options.service === undefined ? null : resolve(options.service),
   };
   makeFolder(path, "choose another");
-  const cluster = clusterIdOf(hasher, genesis);
+  // Without its configuration the folder may be one that a replica runs on all the same.
+  await whileLocked(path, () => fillFolder(options, genesis, config));
+  return readReplicaFolder(path, backend, hasher);
+}
+
+async function fillFolder(
+  { path, key, hasher, isDiskLost = false }: InitOptions,
+  genesis: Genesis,
+  config: ReplicaConfig,
+): Promise<void> {
+  const identity = { cluster: clusterIdOf(hasher, genesis), replica: replicaId(config.replica) };
   // What is left of a folder that was lost in part may stay.
   const write = isDiskLost ? writeUnlessThere : writeOnce;
   write(join(path, "genesis.json"), `${JSON.stringify(genesis, null, 2)}\n`, 0o644);
   write(join(path, "key.json"), `${JSON.stringify(key, null, 2)}\n`, 0o600);
   const store = join(path, "store");
-  if (isDiskLost) await replaceLostStore(store, { cluster, replica: self.id });
-  else await initializeStore(store, { cluster, replica: self.id });
+  if (isDiskLost) await replaceLostStore(store, identity);
+  else await initializeStore(store, identity);
   // Last: its presence says that the folder is whole.
   writeOnce(join(path, "replica.json"), `${JSON.stringify(config, null, 2)}\n`, 0o644);
-  return readReplicaFolder(path, backend, hasher);
 }
 
 /** The folder's own configuration stays; it has to be the same member of the same cluster, and nobody may run on it. */
@@ -122,13 +132,17 @@ async function replaceStoreIn(
       "configuration.foreign",
       `${path} is the data folder of replica ${self.id} of cluster ${cluster}, with another genesis or key; choose its own`,
     );
+  await whileLocked(path, () => replaceLostStore(storePath, { cluster, replica: self.id }));
+  return folder;
+}
+
+async function whileLocked(path: string, act: () => Promise<unknown>): Promise<void> {
   const lock = lockFolder(path);
   try {
-    await replaceLostStore(storePath, { cluster, replica: self.id });
+    await act();
   } finally {
     lock.release();
   }
-  return folder;
 }
 
 function writeUnlessThere(path: string, text: string, mode: number): void {
@@ -235,7 +249,12 @@ function selfIn(
   return self;
 }
 
-function defaultAdmin(listen: string): string {
+/**
+ * Where a replica that listens there answers `status` unless told otherwise.
+ *
+ * @throws ConfigurationError when no address follows.
+ */
+export function defaultAdmin(listen: string): string {
   const { port } = parseAddress(listen);
   const admin = port + ADMIN_PORT_OFFSET;
   if (port > 0 && admin <= 65_535) return `127.0.0.1:${admin}`;

@@ -7,6 +7,7 @@ import {
   keyFileOf,
   parseGenesis,
   parseKeyFile,
+  parseReplicaConfig,
   readReplicaFolder,
 } from "@quorate/server";
 import { expect } from "chai";
@@ -99,6 +100,52 @@ describe("key files", () => {
     it(`one ${name} is refused without telling the secret`, () => {
       expect(refusalOf(() => parseKeyFile(text, "key.json")).message).not.to.include(secret.slice(0, 12));
     });
+});
+
+describe("the configuration of a replica", () => {
+  const plainConfig = {
+    formatVersion: 2,
+    replica: 1,
+    listen: "127.0.0.1:7101",
+    admin: "127.0.0.1:8101",
+    durability: "sync",
+    historyBytesMax: 1024 * 1024,
+  };
+  const parsed = (service?: unknown) =>
+    parseReplicaConfig(JSON.stringify({ ...plainConfig, ...(service !== undefined && { service }) }), "r/replica.json");
+
+  it("that names no service is that of the key-value store, as folders are that know no such field", () => {
+    expect(parsed()).to.deep.equal({ ...plainConfig, service: null });
+    expect(parsed(null)).to.deep.equal({ ...plainConfig, service: null });
+  });
+
+  it("names a service by its absolute path", () => {
+    expect(parsed("/srv/counter.mjs")).to.deep.equal({ ...plainConfig, service: "/srv/counter.mjs" });
+  });
+
+  it("is refused with a path that is relative to nobody knows what", () => {
+    const { code, message } = refusalOf(() => parsed("./counter.mjs"));
+    expect([code, message]).to.deep.equal([
+      "configuration.inconsistent",
+      "r/replica.json: service is ./counter.mjs, expected an absolute path, or null for the key-value store",
+    ]);
+  });
+
+  for (const wrong of ["", 7, false])
+    it(`is refused with the service ${JSON.stringify(wrong)}`, () => {
+      const { code, message } = refusalOf(() => parsed(wrong));
+      expect(code).to.equal("configuration.malformed");
+      expect(message).to.match(/^r\/replica\.json: service /);
+    });
+
+  it("is still refused without any other field, or with one too many", () => {
+    for (const name of Object.keys(plainConfig).filter((field) => field !== "formatVersion")) {
+      const text = JSON.stringify({ ...plainConfig, [name]: undefined });
+      expect(refusalOf(() => parseReplicaConfig(text, "r")).message, name).to.include(name);
+    }
+    const more = JSON.stringify({ ...plainConfig, services: null });
+    expect(refusalOf(() => parseReplicaConfig(more, "r")).message).to.match(/services is not a field/);
+  });
 });
 
 describe("the data folder of a replica", () => {

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { bootOf } from "./boot.ts";
 import { inaccessible, StorageError } from "./storage-error.ts";
@@ -41,9 +41,20 @@ export function lockFolder(path: string): FolderLock {
   return { release };
 }
 
-/** The process that has locked a folder now, as far as `lockFolder` would see it; undefined when nobody has. */
+/**
+ * The process that has locked a folder now, as far as `lockFolder` would see it; undefined when nobody has, as where no
+ * folder is.
+ *
+ * @throws StorageError `storage.inaccessible`.
+ */
 export function lockHolderOf(path: string): number | undefined {
-  return existsSync(path) ? marksIn(path).find(({ isHeld }) => isHeld)?.pid : undefined;
+  try {
+    return marksIn(path).find(({ isHeld }) => isHeld)?.pid;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+    throw inaccessible(path, error) ?? error;
+  }
 }
 
 function marksIn(path: string): readonly { readonly name: string; readonly pid: number; readonly isHeld: boolean }[] {

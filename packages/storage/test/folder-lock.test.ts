@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { existsSync, readdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { lockFolder, StorageError } from "@quorate/storage";
+import { lockFolder, lockHolderOf, StorageError } from "@quorate/storage";
 import { expect } from "chai";
 import { temporaryFolder } from "./temporary-folder.ts";
 
@@ -79,6 +79,20 @@ describe("A locked folder", () => {
     writeFileSync(join(path, `lock.${process.pid}.0.aa`), "");
 
     expect(refusal(path).code).to.equal("storage.locked");
+  });
+
+  it("names its holder, and nobody once that one is gone or where no folder is", async () => {
+    const path = folder();
+    const child = await holder(path);
+    expect(lockHolderOf(path)).to.equal(child.pid);
+    const exit = once(child, "exit");
+    child.kill("SIGKILL");
+    await exit;
+
+    expect(lockHolderOf(path)).to.equal(undefined);
+    writeFileSync(join(path, "file"), "");
+    expect(lockHolderOf(join(path, "nowhere"))).to.equal(undefined);
+    expect(lockHolderOf(join(path, "file"))).to.equal(undefined);
   });
 
   it("leaves all other files alone", () => {

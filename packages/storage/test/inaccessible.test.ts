@@ -1,6 +1,6 @@
 import { chmodSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { initializeStore, lockFolder } from "@quorate/storage";
+import { initializeStore, lockFolder, lockHolderOf } from "@quorate/storage";
 import { expect } from "chai";
 import { expectFailure } from "./failures.ts";
 import { IDENTITY } from "./identity.ts";
@@ -29,6 +29,15 @@ describe("A folder that this process may not change", () => {
     unprivileged(() => expectFailure(() => lockFolder(path), "storage.inaccessible", path, "EACCES", "the right to"));
 
     expect(readdirSync(path)).to.deep.equal([]);
+  });
+
+  it("tells nobody who has locked it, in the same line", () => {
+    const path = folder();
+    chmodSync(path, 0);
+
+    unprivileged(() => expectFailure(() => lockHolderOf(path), "storage.inaccessible", path, "EACCES", "the right to"));
+
+    chmodSync(path, 0o700);
   });
 
   for (const [what, closed] of [

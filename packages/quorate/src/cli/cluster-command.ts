@@ -1,9 +1,10 @@
 import { type ChildProcess, fork } from "node:child_process";
-import { isAbsolute, relative, resolve } from "node:path";
+import { isAbsolute, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ConfigurationError } from "@quorate/server";
 import { type Command, Option } from "commander";
 import { integer, path, port } from "./arguments.ts";
+import { type ClusterService, serviceOf } from "./cluster-service.ts";
 import { EXIT } from "./exit-codes.ts";
 import { loadService } from "./load-service.ts";
 import { type LocalCluster, openOrMakeLocalCluster, runningReplicas } from "./local-cluster.ts";
@@ -27,8 +28,9 @@ interface ClusterFlags {
 /** A local cluster and how it is to run. */
 interface ClusterRun {
   readonly cluster: LocalCluster;
-  /** The service's module, where it is another one than the cluster was made with. */
-  readonly service: string | undefined;
+  readonly service: ClusterService;
+  /** What `--service` says. */
+  readonly given: string | undefined;
   readonly logLevel: LogLevel;
   readonly json: boolean;
 }
@@ -63,8 +65,8 @@ export function addClusterCommand(program: Command): void {
         process.stderr.write("quorate: stopped before the cluster ran\n");
         process.exitCode = EXIT.ok;
       } else {
-        const other = service === undefined || resolve(service) === cluster.service ? undefined : service;
-        process.exitCode = await runCluster({ cluster, service: other, logLevel, json: json === true }, stop.signal);
+        const run = { cluster, service: serviceOf(cluster, service), given: service, logLevel, json: json === true };
+        process.exitCode = await runCluster(run, stop.signal);
       }
     });
 }
@@ -77,7 +79,7 @@ function refuseRunning(cluster: LocalCluster): void {
   const who = running.map(({ id, pid }) => `replica ${id} as process ${pid}`).join(", ");
   const advice = `ask it with \`npx quorate status${data}\`, stop it before you start it again, or run another one beside it: \`npm start -- --data DIR --port-base N\``;
   throw new ConfigurationError(
-    "configuration.exists",
+    "configuration.running",
     `the cluster in ${cluster.path} runs already (${who}); ${advice}`,
   );
 }
@@ -94,10 +96,10 @@ async function runCluster(run: ClusterRun, stop: AbortSignal): Promise<number> {
   const { cluster, json } = run;
   let isStarting = true;
   const children = cluster.replicas.map(({ id, path }) =>
-    startChild(id, [...startArguments(path, run), "--log-level", run.logLevel], (how) => {
+    startChild(id, ["start", "--data", path, ...givenService(run), "--log-level", run.logLevel], (how) => {
       if (stop.aborted || isStarting) return;
       process.stderr.write(
-        `quorate: replica ${id} ended with ${how}; \`npx quorate ${shellLine(startArguments(path, run))}\` starts it again\n`,
+        `quorate: replica ${id} ended with ${how}; \`npx quorate ${shellLine(["start", "--data", path, ...neededService(run)])}\` starts it again\n`,
       );
     }),
   );
@@ -106,7 +108,6 @@ async function runCluster(run: ClusterRun, stop: AbortSignal): Promise<number> {
   };
   stop.addEventListener("abort", end);
   const starts = await Promise.all(children.map(({ started }) => started));
-  isStarting = false;
   const failures = starts.flatMap((start, id) => (start.type === "failed" ? [`replica ${id}: ${start.message}`] : []));
   const everyExit = Promise.all(children.map(({ exited }) => exited));
   const [failure] = failures;
@@ -116,6 +117,8 @@ async function runCluster(run: ClusterRun, stop: AbortSignal): Promise<number> {
     const others = failures.length === 1 ? "" : ` (and ${failures.length - 1} more cannot start)`;
     throw new ConfigurationError("configuration.inconsistent", `${failure}${others}`);
   }
+  // Not before: those that are ended because one cannot start have nothing to say.
+  isStarting = false;
   if (!stop.aborted) printReady(run);
   await everyExit;
   if (!stop.aborted) {
@@ -126,9 +129,14 @@ async function runCluster(run: ClusterRun, stop: AbortSignal): Promise<number> {
   return EXIT.ok;
 }
 
-/** What the `quorate` command has to be given to run one of the replicas. */
-function startArguments(path: string, { service }: ClusterRun): string[] {
-  return ["start", "--data", path, ...(service === undefined ? [] : ["--service", service])];
+/** What was said at the start of the cluster holds for each replica, whatever its folder says. */
+function givenService({ given }: ClusterRun): string[] {
+  return given === undefined ? [] : ["--service", given];
+}
+
+/** What a later start has to be told. */
+function neededService(run: ClusterRun): string[] {
+  return run.service.isRemembered ? [] : givenService(run);
 }
 
 function startChild(id: number, args: readonly string[], onExit: (how: string) => void): Child {
@@ -151,11 +159,9 @@ function startChild(id: number, args: readonly string[], onExit: (how: string) =
 }
 
 /** What starts this cluster again. */
-function startCommandOf({ cluster: { path }, service }: ClusterRun): string {
-  const flags = [
-    ...(path === DEFAULT_DATA ? [] : ["--data", path]),
-    ...(service === undefined ? [] : ["--service", service]),
-  ];
+function startCommandOf(run: ClusterRun): string {
+  const { path } = run.cluster;
+  const flags = [...(path === DEFAULT_DATA ? [] : ["--data", path]), ...neededService(run)];
   return flags.length === 0 ? "npm start" : `npm start -- ${shellLine(flags)}`;
 }
 
@@ -172,7 +178,7 @@ function shellLine(words: readonly string[]): string {
 function printReady(run: ClusterRun): void {
   const { cluster, json } = run;
   const { path, genesisPath, replicas } = cluster;
-  const service = run.service === undefined ? cluster.service : resolve(run.service);
+  const service = run.service.module;
   const members = replicas.map(({ id, address, path: data }) => ({ replica: id, address, data }));
   if (json) return printJson({ data: path, genesis: genesisPath, service: service ?? null, replicas: members });
   const what = service === undefined ? "the key-value service" : `the service ${shownPath(service)}`;
@@ -193,7 +199,7 @@ function nextSteps({ cluster, service }: ClusterRun): string[] {
   const { path, genesisPath } = cluster;
   const data = path === DEFAULT_DATA ? "" : ` --data ${shellWord(path)}`;
   const status = `  npx quorate status${data}`;
-  if ((service ?? cluster.service) !== undefined)
+  if (service.module !== undefined)
     return [`Clients connect with the document ${genesisPath}. In another terminal, in this folder:`, status];
   return [
     "In another terminal, in this folder:",

@@ -1,13 +1,10 @@
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { chooseBackend, createNodeHasher } from "@quorate/crypto/node";
-import { ConfigurationError, initReplicaFolder, parseReplicaConfig, readDocument } from "@quorate/server";
-import { parseAddress } from "@quorate/transport";
+import { initReplicaFolder, readDocument, readGenesis } from "@quorate/server";
 import { type Command, Option } from "commander";
 import { integer, path } from "./arguments.ts";
 import { loadService } from "./load-service.ts";
-import { isListenedOn } from "./probe-ports.ts";
 import { readKeyFile } from "./read-key.ts";
+import { refuseRunningReplica } from "./refuse-running.ts";
 import { printJson, printLine } from "./terminal.ts";
 
 interface InitFlags {
@@ -56,7 +53,9 @@ export function addInitCommand(program: Command): void {
       // What does not load would stop the replica later.
       if (flags.service !== undefined) await loadService(flags.service);
       const text = readDocument(flags.genesis, "genesis document", "make one with `quorate genesis`");
-      if (flags.lostDisk === true) await refuseListening(flags.data);
+      const backend = await chooseBackend();
+      if (flags.lostDisk === true)
+        await refuseRunningReplica({ ...flags, key, genesis: readGenesis(text, flags.genesis, backend) });
       const folder = await initReplicaFolder({
         path: flags.data,
         genesis: { text, source: flags.genesis },
@@ -67,7 +66,7 @@ export function addInitCommand(program: Command): void {
         ...(flags.listen !== undefined && { listen: flags.listen }),
         ...(flags.admin !== undefined && { admin: flags.admin }),
         ...(flags.service !== undefined && { service: flags.service }),
-        backend: await chooseBackend(),
+        backend,
         hasher: createNodeHasher(),
       });
       const { config, cluster, path } = folder;
@@ -79,16 +78,4 @@ export function addInitCommand(program: Command): void {
           }`,
         );
     });
-}
-
-/** The lock says who uses the folder, and may have been lost with the disk: a replica that runs all the same is to be stopped first. */
-async function refuseListening(data: string): Promise<void> {
-  const file = join(data, "replica.json");
-  if (!existsSync(file)) return;
-  const { replica, listen } = parseReplicaConfig(readDocument(file, "replica configuration", ""), file);
-  if (!(await isListenedOn(parseAddress(listen)))) return;
-  throw new ConfigurationError(
-    "configuration.inconsistent",
-    `some process listens on ${listen}, which is where replica ${replica} of ${data} does: stop it first, for a replica must not run while its disk is replaced`,
-  );
 }

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { chooseBackend } from "@quorate/crypto/node";
-import { ConfigurationError, parseReplicaConfig, readDocument, readGenesis } from "@quorate/server";
+import { ConfigurationError, readDocument, readGenesis } from "@quorate/server";
 import { lockHolderOf } from "@quorate/storage";
 import { parseAddress } from "@quorate/transport";
 import { isMade, type LocalClusterOptions, makeLocalCluster } from "./make-local-cluster.ts";
@@ -12,8 +12,6 @@ export interface LocalCluster {
   readonly genesisPath: string;
   /** See `Genesis.rotateEveryBatches`. */
   readonly rotateEvery: number;
-  /** The service's module that it was made with; undefined for the key-value store. */
-  readonly service: string | undefined;
   readonly replicas: readonly { readonly id: number; readonly path: string; readonly address: string }[];
 }
 
@@ -39,11 +37,6 @@ export async function openOrMakeLocalCluster(
       "configuration.inconsistent",
       `${options.path} holds a cluster of ${cluster.replicas.length} replicas from port ${port}; leave out --replicas and --port-base, choose another --data folder, or remove this one if nothing in it is needed`,
     );
-  if (options.service !== undefined && cluster.service === undefined)
-    throw new ConfigurationError(
-      "configuration.inconsistent",
-      `${options.path} holds a cluster with the key-value service, whose state no other service understands; leave out --service, or choose another --data folder`,
-    );
   const { rotateEvery = cluster.rotateEvery } = options;
   if (rotateEvery !== cluster.rotateEvery)
     throw new ConfigurationError(
@@ -60,17 +53,7 @@ export async function openLocalCluster(path: string): Promise<LocalCluster> {
   const text = readDocument(genesisPath, "cluster", "start one with `npm start`, or name its folder with --data");
   const genesis = readGenesis(text, genesisPath, await chooseBackend());
   const replicas = genesis.members.map(({ id, address }) => ({ id, address, path: join(path, `replica-${id}`) }));
-  return { path, genesisPath, rotateEvery: genesis.rotateEveryBatches, service: serviceOf(replicas), replicas };
-}
-
-/** As the first replica's folder says that is there: one may be lost. */
-function serviceOf(replicas: LocalCluster["replicas"]): string | undefined {
-  for (const { path } of replicas) {
-    const file = join(path, "replica.json");
-    if (existsSync(file))
-      return parseReplicaConfig(readDocument(file, "replica configuration", ""), file).service ?? undefined;
-  }
-  return undefined;
+  return { path, genesisPath, rotateEvery: genesis.rotateEveryBatches, replicas };
 }
 
 /** The processes that run replicas of the cluster now. */

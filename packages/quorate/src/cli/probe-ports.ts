@@ -1,4 +1,4 @@
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 
 /** Where the replicas of a local cluster listen. */
 export const LOOPBACK = "127.0.0.1";
@@ -19,10 +19,24 @@ export async function findPortObstacle(ports: readonly number[]): Promise<PortOb
   return undefined;
 }
 
-/** Whether some process listens at this address of this machine. */
-export async function isListenedOn({ host, port }: { readonly host: string; readonly port: number }): Promise<boolean> {
-  return (await listenOnce(host, port)) === "EADDRINUSE";
+/** As long as a connection within a machine or a data center may take at worst. */
+const CONNECT_MS = 1_000;
+
+/**
+ * Whether some process takes connections at this address. It is asked by connecting: to listen there, be it for a moment,
+ * would be in the way of a supervisor that starts that process just then. Who does not answer within a second is not there.
+ */
+export function isListenedOn({ host, port }: { readonly host: string; readonly port: number }): Promise<boolean> {
+  const socket = connect({ host: ALL_ADDRESSES[host] ?? host, port, timeout: CONNECT_MS });
+  return new Promise<boolean>((resolve) => {
+    socket.once("connect", () => resolve(true));
+    socket.once("timeout", () => resolve(false));
+    socket.once("error", () => resolve(false));
+  }).finally(() => socket.destroy());
 }
+
+/** Nobody can connect to all addresses; who listens on all of them does so on these. */
+const ALL_ADDRESSES: Readonly<Record<string, string>> = { "0.0.0.0": LOOPBACK, "::": "::1" };
 
 function listenOnce(host: string, port: number): Promise<string | undefined> {
   const server = createServer();

@@ -2,6 +2,7 @@ import { setFlagsFromString } from "node:v8";
 import { chooseBackend, createNodeHasher } from "@quorate/crypto/node";
 import { kvService } from "@quorate/kv";
 import { ConfigurationError, type ReplicaFolder, readReplicaFolder, startReplica } from "@quorate/server";
+import type { Service } from "@quorate/state-machine";
 import { formatAddress, parseAddress } from "@quorate/transport";
 import { type Command, Option } from "commander";
 import { path, positive } from "./arguments.ts";
@@ -26,12 +27,12 @@ export const QUIET_START = "QUORATE_QUIET_START";
 
 /** What `--service` means, for `--help`. */
 export const SERVICE_FLAG =
-  "an ES module that exports the service to run (what the data was made with unless given: the key-value store, or another)";
+  "an ES module that exports the service to run (that of the data unless given, which is for one whose file has moved)";
 
 /** What a replica tells the process that started it over IPC. */
 export type StartMessage = { readonly type: "ready" } | { readonly type: "failed"; readonly message: string };
 
-/** `quorate start`: runs one replica with the key-value service until it is told to stop. */
+/** `quorate start`: runs one replica, with the service whose state its folder holds, until it is told to stop. */
 export function addStartCommand(program: Command): void {
   program
     .command("start")
@@ -71,8 +72,7 @@ async function runReplica(flags: StartFlags): Promise<number> {
   const backend = await chooseBackend();
   const hasher = createNodeHasher();
   const folder = withFlags(readReplicaFolder(flags.data, backend, hasher), flags);
-  const module = flags.service ?? folder.config.service;
-  const service = module === null ? kvService() : await loadService(module);
+  const service = await serviceFor(folder, flags.service);
   const log = createLogger(flags.logLevel, { replica: folder.self.id });
   let end: (exitCode: number) => void = () => undefined;
   const ended = new Promise<number>((resolve) => {
@@ -101,6 +101,17 @@ async function runReplica(flags: StartFlags): Promise<number> {
   await replica.stop();
   log.info({ exitCode }, "replica stopped");
   return exitCode;
+}
+
+/** As the folder says; what is given is the same service in another place. */
+async function serviceFor({ config, path }: ReplicaFolder, given: string | undefined): Promise<Service> {
+  if (config.service === null && given !== undefined)
+    throw new ConfigurationError(
+      "configuration.inconsistent",
+      `${path} holds the state of the key-value store, which no other service understands: make a folder with \`quorate init --service FILE\`, or, if this one has never run or has run with that service, write the file's absolute path into \`service\` of its replica.json`,
+    );
+  const module = given ?? config.service;
+  return module === null ? kvService() : await loadService(module);
 }
 
 function withFlags(folder: ReplicaFolder, { listen, admin, advertise }: StartFlags): ReplicaFolder {
