@@ -56,5 +56,16 @@ export function diskFaultsFor(prng: Prng, { seed, replicas, safetyMs, store, fau
       damage,
       downMs: downMs(),
     });
+  if (prng.chance(0.6)) faults.push(...killAndPowerCut(prng, { atMs: moment(), replica: anyone() }));
   return faults;
+}
+
+/** What the operating system kept of a killed process is taken over by a restart, and soon put to the test. */
+function killAndPowerCut(prng: Prng, { atMs, replica }: { atMs: number; replica: number }): readonly Fault[] {
+  const downMs = prng.pick([1, 30]);
+  const cutMs = atMs + downMs + prng.pick([1, 10, 40]);
+  return [
+    { type: "crash", atMs, replicas: [replica], by: "kill", downMs },
+    { type: "crash", atMs: cutMs, replicas: [replica], by: "power-cut", downMs: prng.pick([1, 30, 200]) },
+  ];
 }
