@@ -60,8 +60,8 @@ export const LOST_DISK_MUTANTS: readonly Mutant[] = [
     file: "packages/replica/src/lost-disks.ts",
     edits: [
       {
-        find: "if (this.#muteness.isMute || from === this.#signer.self) return;",
-        replace: "if (from === this.#signer.self) return;",
+        find: "if (this.#muteness.isMute || from === this.#signer.self) {",
+        replace: "if (from === this.#signer.self) {",
       },
       {
         find: "if (this.#muteness.isMute || from === this.#signer.self) return true;",

@@ -111,7 +111,7 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     rule: "4.8",
     bug: "whoever is behind hears nothing of what was decided meanwhile",
     file: "packages/replica/src/status-exchange.ts",
-    edits: [{ find: "if (first > end || first === 0) return;", replace: "if (first >= 0) return;" }],
+    edits: [{ find: "if (first > end || first === 0) return false;", replace: "if (first >= 0) return false;" }],
     caughtBy: [{ seeds: [0, 1, 2, 3] }],
   },
   {
