@@ -51,6 +51,7 @@ export class FileDisk implements SimulatedDisk {
   #store: FileStore | undefined;
   #watched: ReplicaStore | undefined;
   #flushedGroups = 0;
+  #crashedBy: CrashKind | undefined;
   #damage: DiskDamage | undefined;
   #damagedKey: Uint8Array | undefined;
   #state: "whole" | "lost" | "refused" = "whole";
@@ -97,6 +98,8 @@ export class FileDisk implements SimulatedDisk {
       const entries = [...store.log.entries()];
       this.#probe(store);
       if (!this.#isWhole(entries)) return undefined;
+      if (this.#crashedBy === "kill" && store.flushedGroups > this.#flushedGroups)
+        this.#options.marks.add("disk: group of a killed process taken over");
       this.#witness.begin(store.flushedGroups);
       this.#store = store;
       this.#commitLazily(store);
@@ -131,6 +134,7 @@ export class FileDisk implements SimulatedDisk {
       // The operating system keeps the marks of a killed process: they say all that counts, what it had found included.
       demand(kind === "power-cut" || marked >= flushed, "storage.flush-unmarked", { ...identity, flushed, marked });
     }
+    this.#crashedBy = kind;
     this.#files.crash(kind);
     this.times.restart();
     this.#store = undefined;
