@@ -50,7 +50,7 @@ export class FaultInjector {
     for (const replica of this.#replicas) {
       replica.resume();
       // One that a failed flush has stopped looks up from outside; one whose disk is full now may have such a flush under way.
-      if (replica.isDiskFailing || replica.isDiskFull) this.#down(replica);
+      if (replica.isDiskFailing || replica.isDiskFull) this.#down(replica, "kill");
       replica.isDiskFull = false;
       replica.stallMs = 0;
       if (replica.host === undefined && !replica.isRefused) this.#up(replica);
@@ -98,7 +98,7 @@ export class FaultInjector {
         return this.#loseDisk(fault.replica, fault.downMs);
       case "flush-failure":
         this.#replicas[fault.replica]?.failDisk();
-        this.#world.clock.after(fault.downMs, () => this.#crash([fault.replica], fault.downMs));
+        this.#world.clock.after(fault.downMs, () => this.#crash([fault.replica], fault.downMs, "kill"));
         return;
       case "disk-full":
         return this.#fillDisk(fault.replica, fault.forMs, fault.downMs);
@@ -150,7 +150,7 @@ export class FaultInjector {
     if (replica.host !== undefined) this.#links.onReplicaUp(replica);
   }
 
-  #down(replica: SimulatedReplica, by: CrashKind = "power-cut"): void {
+  #down(replica: SimulatedReplica, by: CrashKind): void {
     replica.crash(by);
     this.#world.clock.after(LINK_DOWN_MS, () => this.#links.onReplicaDown(replica));
   }
@@ -170,7 +170,7 @@ export class FaultInjector {
         replica.isDiskFull = false;
         if (drawnAs !== undefined) drawnAs.toMs ??= clock.nowMs;
       }
-      if (replica.isDiskFailing) this.#crash([id], 1);
+      if (replica.isDiskFailing) this.#crash([id], 1, "kill");
       if (clock.nowMs < untilMs || replica.isDiskFailing) clock.after(downMs, watch);
     };
     clock.after(downMs, watch);

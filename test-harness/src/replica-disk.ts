@@ -92,7 +92,7 @@ export class ReplicaDisk {
   }
 
   /** @returns whether there are files to damage. */
-  damage(damage: DiskDamage, { disk: other }: { readonly disk: ReplicaDisk }): boolean {
+  damage(damage: DiskDamage, other: ReplicaDisk): boolean {
     if (!(this.#disk instanceof FileDisk && other.#disk instanceof FileDisk)) return false;
     this.#disk.damage(damage, other.#disk);
     return true;

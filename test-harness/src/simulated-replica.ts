@@ -279,7 +279,7 @@ export class SimulatedReplica {
 
   /** Damages what lies on its disk, while it is down. */
   damageDisk(damage: DiskDamage, other: SimulatedReplica): void {
-    if (!this.#disk.damage(damage, { disk: other.#disk })) return;
+    if (!this.#disk.damage(damage, other.#disk)) return;
     this.#world.note(`${this.end} disk damaged: ${damage}`);
     this.#drawing.happened("disk", `disk damaged: ${damage}`);
   }

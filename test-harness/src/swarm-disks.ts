@@ -56,5 +56,23 @@ export function diskFaultsFor(prng: Prng, { seed, replicas, safetyMs, store, fau
       damage,
       downMs: downMs(),
     });
+  if (prng.chance(0.6)) faults.push(...endAndPowerCut(prng, { atMs: moment(), replica: anyone() }));
   return faults;
+}
+
+/** What the operating system kept of a process that was killed, or stopped by itself, is taken over by a restart, and soon put to the test. */
+function endAndPowerCut(prng: Prng, { atMs, replica }: { atMs: number; replica: number }): readonly Fault[] {
+  const downMs = prng.pick([10, 30]);
+  const soonMs = prng.pick([1, 10, 40]);
+  const powerCut = { type: "crash", replicas: [replica], by: "power-cut", downMs: prng.pick([1, 30, 200]) } as const;
+  if (prng.chance(0.5))
+    return [
+      { type: "crash", atMs, replicas: [replica], by: "kill", downMs },
+      { ...powerCut, atMs: atMs + downMs + soonMs },
+    ];
+  // It is noticed after so long, and restarted after as long again.
+  return [
+    { type: "flush-failure", atMs, replica, downMs },
+    { ...powerCut, atMs: atMs + 2 * downMs + soonMs },
+  ];
 }

@@ -60,6 +60,26 @@ function numbersIn(disk: FileDisk): readonly number[] {
   return [...(disk.open()?.log.entries() ?? [])].map(({ seq }) => Number(seq));
 }
 
+/** Files of a log in which the last group is not seen. */
+function withoutLastGroup(files: LogFiles): LogFiles {
+  return filesWith(files, {
+    read: (segment) => {
+      const content = files.read(segment);
+      return content.subarray(0, Math.max(0, content.lastIndexOf("QWAL")));
+    },
+  });
+}
+
+/** Whether a replica begins to live on the disk, or what it violates. */
+function outcomeOf({ disk }: Rig): string {
+  try {
+    disk.open();
+    return "passed";
+  } catch (error) {
+    return error instanceof Violation ? error.property : String(error);
+  }
+}
+
 describe("A simulated disk of files", () => {
   it("holds after any power cut what was flushed, and at most the write under way besides", () => {
     const marks = new Marks();
@@ -103,6 +123,7 @@ describe("A simulated disk of files", () => {
 
   describe("whose process is killed", () => {
     const ends = ["zero-tail", "garbage-tail", "truncated", "bit-in-log"] as const;
+    const IN_VAIN = "disk: failed write shown, and taken for written";
     const tornOver = "disk: damage behind the mark, taken for a torn write";
 
     for (const damage of ends)
@@ -114,12 +135,12 @@ describe("A simulated disk of files", () => {
             fill(scene, scene.other, 1);
             fill(scene, scene.disk, 9);
             scene.disk.crash(by);
-            scene.disk.damage(damage, scene.other);
+            scene.disk.damage(damage, scene.other, 1);
             scene.disk.open();
             for (const [mark, count] of scene.marks.entries()) marks[by].add(mark, count);
           }
         expect(marks.kill.count(tornOver)).to.equal(0);
-        expect(marks.kill.count("disk: damage found, storage.damaged")).to.be.greaterThan(SEEDS / 2);
+        expect(marks.kill.count("disk: damage found, storage.damaged")).to.equal(2 * SEEDS);
         // A power cut may take the marks along.
         expect(marks["power-cut"].count(tornOver)).to.be.greaterThan(0);
       });
@@ -137,19 +158,94 @@ describe("A simulated disk of files", () => {
       expect(takenOver).to.be.within(1, SEEDS - 1);
     });
 
-    it("catches a restart that does not sync what it found", () => {
-      const outcomes = Array.from({ length: SEEDS }, (_, seed) => {
-        const scene = rig(`unsynced ${seed}`, (files) => filesWith(files, { sync: () => undefined }));
-        foundAfterKill(scene);
+    it("keeps what a restart took over of a write that had failed, and that a sync alone does not bring to the disk", () => {
+      let takenInVain = 0;
+      for (let seed = 0; seed < SEEDS; seed++) {
+        const scene = rig(`failed ${seed}`);
+        const found = foundAfterFailure(scene);
+        if (found.includes(4)) takenInVain += scene.marks.count(IN_VAIN);
         scene.disk.crash("power-cut");
-        try {
-          scene.disk.open();
-          return "passed";
-        } catch (error) {
-          return error instanceof Violation ? error.property : String(error);
-        }
+
+        expect(numbersIn(scene.disk), `seed ${seed}`).to.deep.equal(found);
+      }
+      expect(takenInVain).to.be.greaterThan(0);
+    });
+
+    it("says of damage to what a restart took over that it is there, when it is killed again", () => {
+      let takenOver = 0;
+      for (let seed = 0; seed < SEEDS; seed++) {
+        const scene = rig(`kill ${seed}`);
+        fill(scene, scene.other, 1);
+        takenOver += foundAfterKill(scene).includes(4) ? 1 : 0;
+        scene.disk.crash("kill");
+        scene.disk.damage("zero-tail", scene.other, 1);
+
+        expect(scene.disk.open(), `seed ${seed}`).to.equal(undefined);
+        expect(scene.marks.count("disk: damage found, storage.damaged"), `seed ${seed}`).to.equal(1);
+      }
+      expect(takenOver).to.be.within(1, SEEDS - 1);
+    });
+
+    it("has all it needs when the power is cut while a restart repairs the log", () => {
+      const removing: string[][] = [];
+      for (let seed = 0; seed < SEEDS; seed++) {
+        const calls: string[] = [];
+        let isCut = true;
+        const scene = rig(`repair ${seed}`, (files) =>
+          filesWith(files, {
+            settle: (segment, from) => {
+              calls.push("settle");
+              if (isCut) throw new Error("the power is cut");
+              files.settle(segment, from);
+            },
+            removeNow: (segment) => {
+              calls.push("remove");
+              files.removeNow(segment);
+            },
+          }),
+        );
+        isCut = false;
+        fillTwoSegments(scene);
+        isCut = true;
+        expect(() => scene.disk.open()).to.throw("the power is cut");
+        isCut = false;
+        scene.disk.crash("power-cut");
+        calls.length = 0;
+
+        expect(scene.disk.open(), `seed ${seed}`).to.not.equal(undefined);
+        if (calls.includes("remove")) removing.push(calls);
+      }
+      expect(removing).to.not.be.empty;
+      for (const calls of removing) expect(calls).to.deep.equal(["settle", "remove"]);
+    });
+
+    const planted: readonly [what: string, settle: (files: LogFiles) => LogFiles["settle"]][] = [
+      ["does not sync what it found", (): LogFiles["settle"] => () => undefined],
+      ["only syncs what it found", (files) => (segment) => files.settle(segment, files.read(segment).length)],
+    ];
+    for (const [what, settle] of planted)
+      it(`catches a restart that ${what}`, () => {
+        const outcomes = Array.from({ length: SEEDS }, (_, seed) => {
+          const scene = rig(`failed ${seed}`, (files) => filesWith(files, { settle: settle(files) }));
+          foundAfterFailure(scene);
+          scene.disk.crash("power-cut");
+          return outcomeOf(scene);
+        });
+        // The power cut may take the mark along.
+        expect(new Set(outcomes)).to.deep.equal(
+          new Set(["passed", "storage.refused-without-damage", "storage.promises-lost"]),
+        );
       });
-      expect(new Set(outcomes)).to.deep.equal(new Set(["passed", "storage.promises-lost"]));
+
+    it("catches a log that is not marked", () => {
+      const scene = rig("unmarked", (files) =>
+        filesWith(files, {
+          openMarks: () => ({ read: () => Buffer.alloc(0), write: () => undefined, close: (done) => done(null) }),
+        }),
+      );
+      fill(scene, scene.disk, 3);
+
+      expect(() => scene.disk.crash("kill")).to.throw(Violation, "storage.flush-unmarked");
     });
 
     /** Its fourth record was being written when it was killed. */
@@ -161,6 +257,43 @@ describe("A simulated disk of files", () => {
       scene.disk.crash("kill");
       return numbersIn(scene.disk);
     }
+
+    /** The write of its fourth record failed, and it stopped by itself. */
+    function foundAfterFailure(scene: Rig): readonly number[] {
+      fill(scene, scene.disk, 3);
+      scene.disk.failNextFlush();
+      scene.disk.store?.log.append(sequenceNumber(4), Buffer.alloc(700, 4));
+      scene.disk.store?.flushLog(() => undefined);
+      scene.run(50);
+      scene.disk.crash("kill");
+      return numbersIn(scene.disk);
+    }
+
+    /** A cut of all that is in the first of two segments was being written when it was killed. */
+    function fillTwoSegments(scene: Rig): void {
+      const store = scene.disk.open();
+      for (let seq = 1; seq <= 40; seq++) {
+        store?.log.append(sequenceNumber(seq), Buffer.alloc(700, seq));
+        store?.flushLog(() => undefined);
+        scene.run(20);
+      }
+      store?.log.cut(sequenceNumber(38));
+      store?.flushLog(() => undefined);
+      scene.run(0.5);
+      scene.disk.crash("kill");
+    }
+  });
+
+  it("takes no damage that takes nothing away for an excuse", () => {
+    const outcomes = Array.from({ length: SEEDS }, (_, seed) => {
+      const scene = rig(`harmless ${seed}`, withoutLastGroup);
+      fill(scene, scene.other, 1);
+      fill(scene, scene.disk, 3);
+      scene.disk.crash("kill");
+      scene.disk.damage("bit-in-marks", scene.other);
+      return outcomeOf(scene);
+    });
+    expect(new Set(outcomes)).to.deep.equal(new Set(["storage.refused-without-damage", "storage.promises-lost"]));
   });
 
   it("is full until there is space again: what was not written then is not there, what was is", () => {
@@ -179,14 +312,7 @@ describe("A simulated disk of files", () => {
   });
 
   it("catches a recovery that drops a group which was flushed", () => {
-    const dropsLast = (files: LogFiles): LogFiles =>
-      filesWith(files, {
-        read: (segment) => {
-          const content = files.read(segment);
-          return content.subarray(0, Math.max(0, content.lastIndexOf("QWAL")));
-        },
-      });
-    const scene = rig("drops", dropsLast);
+    const scene = rig("drops", withoutLastGroup);
     fill(scene, scene.disk, 3);
     scene.disk.crash("power-cut");
 

@@ -6,6 +6,14 @@ export function damaged(record: string, found: string): StorageError {
   return new StorageError("storage.damaged", `${record} is damaged: ${found}; ${advice}`);
 }
 
+/** The error for a log of which the system does not make durable what a start found in it. */
+export function notSettled(place: string, error: unknown): StorageError {
+  const reason = error instanceof Error ? error.message : String(error);
+  const found = `expected to make durable what is there, but: ${reason}`;
+  const advice = "nothing is lost by this, and nothing runs on it; repair the disk, start again";
+  return new StorageError("storage.flush-failed", `the log in ${place}: ${found}; ${advice}`, error);
+}
+
 /** The error for a write or sync that the system refused. */
 export function flushFailed(error: unknown): StorageError {
   const reason = error instanceof Error ? error.message : String(error);

@@ -16,7 +16,7 @@ export interface LogReader {
 
 /** The file that says what of the log was flushed. */
 export interface MarkFile {
-  /** All that is there. */
+  /** All that is there, however often it is asked for. */
   read(): Buffer;
   /** Writes all of `bytes` from byte `at`, at once, as far as the operating system. @throws when it does not take them. */
   write(bytes: Buffer, at: number): void;
@@ -33,10 +33,13 @@ export interface LogFiles {
   /** The numbers of the segments that are there, ascending; undefined if even their folder is not. */
   segments(): readonly number[] | undefined;
   read(segment: number): Buffer;
-  /** Cuts a segment off; a crash may bring back what was there, until `sync`. */
+  /** Cuts a segment off; a crash may bring back what was there, until `settle`. */
   truncate(segment: number, length: number): void;
-  /** Makes all that a segment holds, and that it is there, as durable as the log is to be; done when it returns. */
-  sync(segment: number): void;
+  /**
+   * Writes again what a segment holds from byte `from`, and makes all of it, and that the segment is there, as durable as
+   * the log is to be; done when it returns.
+   */
+  settle(segment: number, from: number): void;
   /** Removes a segment that nobody needs, at once; a crash may bring it back. */
   removeNow(segment: number): void;
   /** As `removeNow`, without waiting and without a word when it fails. */

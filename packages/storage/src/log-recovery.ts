@@ -1,9 +1,9 @@
 import { sequenceNumber } from "@quorate/protocol";
-import { damaged } from "./damage.ts";
+import { damaged, notSettled } from "./damage.ts";
 import { type LogFiles, segmentName } from "./log-files.ts";
 import { hasGroupFrom, type LogId, type ParsedGroup, parseGroup } from "./log-group.ts";
 import { LogIndex } from "./log-index.ts";
-import { StorageError } from "./storage-error.ts";
+import { inaccessible, StorageError } from "./storage-error.ts";
 
 /** The end of what is known to be durable in a log: its last flushed group. */
 export interface FlushMark {
@@ -34,10 +34,11 @@ interface Segment {
 
 /**
  * Reads a log folder (protocol rule 8.4). What follows the last whole group of the last segment is a group whose flush
- * was cut short, and is removed, unless a whole group lies behind it or `mark` says that more was durable.
+ * was cut short, and is removed, unless a whole group lies behind it or `mark` says that more was durable. What is left is
+ * durable when this returns.
  *
  * @throws StorageError `storage.damaged` for anything else that is not what was written, `storage.foreign` for a segment
- * of another log.
+ * of another log, `storage.flush-failed` or `storage.inaccessible` when what was found could not be made durable.
  */
 export function recoverLog(files: LogFiles, logId: LogId, mark: FlushMark): RecoveredLog {
   const segments = readSegments(files, logId);
@@ -48,10 +49,8 @@ export function recoverLog(files: LogFiles, logId: LogId, mark: FlushMark): Reco
   const needed = segments.filter(({ number }) => number >= oldest);
   checkSegments(files.place, needed, oldest);
   checkChain(needed, mark);
-  for (const { number } of segments) if (number < oldest) files.removeNow(number);
-  if (last.content.length > last.end) files.truncate(last.number, last.end);
-  // A process that was killed may have written this and not synced it, and from now on it counts.
-  files.sync(last.number);
+  const needless = segments.flatMap(({ number }) => (number < oldest ? [number] : []));
+  repair(files, { last, marked: endOfMarked(last, mark), needless });
   return {
     index: indexOf(needed),
     last: { number: lastGroup?.number ?? 0, checksum: lastGroup?.checksum ?? 0 },
@@ -59,6 +58,34 @@ export function recoverLog(files: LogFiles, logId: LogId, mark: FlushMark): Reco
     end: last.end,
     oldest,
   };
+}
+
+/** What a start makes of a log that it has read. */
+interface Repair {
+  readonly last: Segment;
+  /** The end of what a mark says was flushed, in the last segment. */
+  readonly marked: number;
+  /** The segments that nobody needs. */
+  readonly needless: readonly number[];
+}
+
+function repair(files: LogFiles, { last, marked, needless }: Repair): void {
+  try {
+    if (last.content.length > last.end) files.truncate(last.number, last.end);
+    // From now on this counts. A process that was killed may not have synced it, and after a write that failed the system
+    // may take for written what the disk never got, so that a sync alone proves nothing: what no mark vouches for is
+    // written again. Only the last segment has such: each write to an earlier one was confirmed before the next was made.
+    files.settle(last.number, marked);
+    // That they are not needed may be said by a group that was not durable until now.
+    for (const number of needless) files.removeNow(number);
+  } catch (error) {
+    throw inaccessible(files.place, error) ?? notSettled(files.place, error);
+  }
+}
+
+function endOfMarked({ groups }: Segment, mark: FlushMark): number {
+  const group = groups.findLast(({ number }) => number <= mark.number);
+  return group === undefined ? 0 : group.offset + group.length;
 }
 
 function readSegments(files: LogFiles, logId: LogId): Segment[] {

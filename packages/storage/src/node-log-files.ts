@@ -17,6 +17,7 @@ import {
   write,
 } from "node:fs";
 import { dirname, join } from "node:path";
+import { readFrom, writeAt } from "./descriptor-bytes.ts";
 import {
   type LogFile,
   type LogFileDone,
@@ -95,9 +96,15 @@ export class NodeLogFiles implements LogFiles {
     truncateSync(this.#path(segment), length);
   }
 
-  sync(segment: number): void {
+  settle(segment: number, from: number): void {
     if (!this.#isSynced) return;
-    syncPath(this.#path(segment));
+    const descriptor = openSync(this.#path(segment), "r+");
+    try {
+      writeAt(descriptor, readFrom(descriptor, from), from);
+      fsyncSync(descriptor);
+    } finally {
+      closeSync(descriptor);
+    }
     syncPath(this.place);
   }
 

@@ -1,4 +1,5 @@
-import { close, constants, openSync, readFileSync, writeSync } from "node:fs";
+import { close, constants, openSync, writeSync } from "node:fs";
+import { readFrom } from "./descriptor-bytes.ts";
 import type { LogFileDone, MarkFile } from "./log-files.ts";
 
 /** The file of flush marks, made when it is not there. */
@@ -10,7 +11,7 @@ export class NodeMarkFile implements MarkFile {
   }
 
   read(): Buffer {
-    return readFileSync(this.#descriptor);
+    return readFrom(this.#descriptor, 0);
   }
 
   /** A few bytes into the page cache: the way to a thread and back would take twenty times as long. */

@@ -8,9 +8,9 @@ import { constants as os } from "node:os";
  * - `storage.foreign`: the files belong to another program, another cluster or another replica.
  * - `storage.version`: written by another version of this format.
  * - `storage.locked`: another process uses the folder.
- * - `storage.inaccessible`: this process may not read or write there; what is there is as it was.
+ * - `storage.inaccessible`: this process may not read or write there; what was kept there still is.
  * - `storage.damaged`: what is read is not what was written; the message names the record.
- * - `storage.flush-failed`: a write did not become durable. Final: the process must end (rule 8.3).
+ * - `storage.flush-failed`: a write, or what a start found, did not become durable. Final: the process must end (rule 8.3).
  * - `storage.closed`: the store was closed before the flush.
  */
 export type StorageErrorCode =
@@ -43,7 +43,7 @@ export function inaccessible(path: string, error: unknown): StorageError | undef
   if (!(error instanceof Error) || !("code" in error)) return undefined;
   const code = codeOf(error.code);
   if (code === undefined) return undefined;
-  const advice = "nothing was changed; give the user of this process the right to read and write all of it";
+  const advice = "nothing that was kept is lost; give the user of this process the right to read and write all of it";
   return new StorageError("storage.inaccessible", `cannot use ${path} (${code}): ${advice}`, error);
 }
 

@@ -69,22 +69,27 @@ export class WriteAheadLog implements DurableLog, FlushDomain {
     this.#logId = logId;
     this.#marks = new FlushMarks(files.openMarks(), logId);
     this.#sizes = sizes;
-    const { index, last, segment, end, oldest } = this.#recover(mark);
+    const { index, last, segment, end, oldest, file } = this.#recover(mark);
     this.#index = index;
     this.#flushed = last;
     this.#segment = segment;
     this.#oldest = oldest;
     this.#end = end;
     this.#fileLength = end;
-    this.#file = files.open(segment);
+    this.#file = file;
     const later = (task: () => void): void => files.later(task);
     this.#flush = new GroupedFlush({ gather: later, later }, (finish) => this.#start(finish));
   }
 
-  #recover(mark: FlushMark): RecoveredLog {
+  #recover(mark: FlushMark): RecoveredLog & { readonly file: LogFile } {
     try {
       const { found } = this.#marks;
-      return recoverLog(this.#files, this.#logId, found.number > mark.number ? found : mark);
+      const recovered = recoverLog(this.#files, this.#logId, found.number > mark.number ? found : mark);
+      const { last, segment } = recovered;
+      // It is durable now, and counts: damage to it must not be taken for a flush that was cut short.
+      const failure = last.number > found.number ? this.#mark(last) : undefined;
+      if (failure !== undefined) throw failure;
+      return { ...recovered, file: this.#files.open(segment) };
     } catch (error) {
       this.#marks.close(IGNORE);
       throw error;
@@ -185,13 +190,13 @@ export class WriteAheadLog implements DurableLog, FlushDomain {
       this.#flushed = { number, checksum: group.checksum };
       for (const { live } of written) if (live !== undefined) live.bytes = undefined;
       this.#deleteBelow(oldest);
-      finish(this.#markFlushed());
+      finish(this.#mark(this.#flushed));
     });
   }
 
-  #markFlushed(): StorageError | undefined {
+  #mark(flushed: FlushMark): StorageError | undefined {
     try {
-      this.#marks.write(this.#flushed);
+      this.#marks.write(flushed);
       return undefined;
     } catch (error) {
       return flushFailed(error);

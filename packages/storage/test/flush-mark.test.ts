@@ -60,4 +60,13 @@ describe("The mark of a flushed group", () => {
     expect(two.subarray(512, 542).equals(one.subarray(512, 542)), "the other slot is left alone").to.equal(true);
     expect(two.subarray(0, 30).equals(one.subarray(0, 30))).to.equal(false);
   });
+
+  it("can be read more than once", () => {
+    const file = new NodeMarkFile(join(folder(), "flushed"));
+    file.write(Buffer.from("mark"), 2);
+    const reads = [file.read(), file.read()].map((bytes) => bytes.toString("latin1"));
+    file.close(() => undefined);
+
+    expect(reads).to.deep.equal(["\0\0mark", "\0\0mark"]);
+  });
 });

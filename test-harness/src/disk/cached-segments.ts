@@ -10,6 +10,8 @@ export const SECTOR_BYTES = 512;
 export class CachedSegments {
   /** Undefined when not even their folder is there. */
   #shown: Map<number, Buffer> | undefined = new Map([[1, Buffer.alloc(0)]]);
+  /** Sectors, by segment, that a write failed to bring to the disk while the system holds them for written: no sync helps. */
+  readonly #clean = new Map<number, Set<number>>();
   /** Only of segments of which the disk may have something else than what is shown; undefined where it has none. */
   readonly #synced = new Map<number, Buffer | undefined>();
 
@@ -19,7 +21,7 @@ export class CachedSegments {
   /** Puts other ones there, durably. */
   set all(segments: Map<number, Buffer> | undefined) {
     this.#shown = segments;
-    this.#synced.clear();
+    this.#forget();
   }
 
   /** @throws Error when it is not there. */
@@ -41,8 +43,17 @@ export class CachedSegments {
     if (content === undefined) return;
     if (!isSynced) this.#unsync(segment);
     this.#shown?.set(segment, withBytes(content, at, bytes));
+    for (const sector of sectorsOf(at, bytes)) this.#clean.get(segment)?.delete(sector);
     const synced = this.#synced.get(segment);
     if (isSynced && synced !== undefined) this.#synced.set(segment, withBytes(synced, at, bytes));
+  }
+
+  /** A write that failed: the system shows it, and does not know any more that the disk lacks it. */
+  putInVain(segment: number, at: number, bytes: Uint8Array): void {
+    this.put(segment, at, bytes, false);
+    const clean = this.#clean.get(segment) ?? new Set();
+    for (const sector of sectorsOf(at, bytes)) clean.add(sector);
+    this.#clean.set(segment, clean);
   }
 
   /** Not synced. */
@@ -50,15 +61,26 @@ export class CachedSegments {
     const content = this.content(segment);
     this.#unsync(segment);
     this.#shown?.set(segment, content.subarray(0, length));
+    const clean = this.#clean.get(segment) ?? new Set();
+    for (const sector of clean) if (sector * SECTOR_BYTES >= length) clean.delete(sector);
   }
 
-  sync(segment: number): void {
-    this.#synced.delete(segment);
+  /**
+   * Writes what the system knows the disk to lack.
+   *
+   * @returns whether there was anything.
+   */
+  sync(segment: number): boolean {
+    if (!this.#synced.has(segment)) return false;
+    if ((this.#clean.get(segment)?.size ?? 0) > 0) this.#synced.set(segment, this.#writtenBack(segment));
+    else this.#synced.delete(segment);
+    return true;
   }
 
   delete(segment: number): void {
     this.#shown?.delete(segment);
     this.#synced.delete(segment);
+    this.#clean.delete(segment);
   }
 
   /**
@@ -70,13 +92,32 @@ export class CachedSegments {
     let lacks = false;
     for (const [segment, synced] of this.#synced) {
       const fate = prng.pick(["lost", "kept", "sectors"]);
-      if (fate === "kept") continue;
+      if (fate === "kept") {
+        this.#shown?.set(segment, this.#writtenBack(segment));
+        continue;
+      }
       lacks = true;
       if (synced === undefined) this.#shown?.delete(segment);
-      else this.#shown?.set(segment, fate === "lost" ? synced : mixed(synced, this.content(segment), prng));
+      else this.#shown?.set(segment, fate === "lost" ? synced : mixed(synced, this.#writtenBack(segment), prng));
     }
-    this.#synced.clear();
+    this.#forget();
     return lacks;
+  }
+
+  /** What the disk has of a segment once the system has written all that it knows to be missing there. */
+  #writtenBack(segment: number): Buffer {
+    const content = Buffer.from(this.content(segment));
+    const before = this.#synced.get(segment) ?? Buffer.alloc(0);
+    for (const sector of this.#clean.get(segment) ?? []) {
+      const [from, to] = [sector * SECTOR_BYTES, Math.min((sector + 1) * SECTOR_BYTES, content.length)];
+      content.fill(0, from, to).set(before.subarray(from, to), from);
+    }
+    return content;
+  }
+
+  #forget(): void {
+    this.#synced.clear();
+    this.#clean.clear();
   }
 
   #unsync(segment: number): void {
@@ -84,6 +125,11 @@ export class CachedSegments {
     const content = this.#shown?.get(segment);
     this.#synced.set(segment, content && Buffer.from(content));
   }
+}
+
+function sectorsOf(at: number, { length }: Uint8Array): readonly number[] {
+  const first = Math.floor(at / SECTOR_BYTES);
+  return Array.from({ length: Math.ceil((at + length) / SECTOR_BYTES) - first }, (_, i) => first + i);
 }
 
 /** Longer where it must be; else in place. */

@@ -33,6 +33,15 @@ export interface DiskContent {
   readonly marks: SimulatedMarks;
 }
 
+/** What damage is drawn by. */
+export interface DamageDraw {
+  /** Another replica's disk. */
+  readonly other: DiskContent;
+  readonly prng: Prng;
+  /** The probability that damage to the log hits what was written, and not perhaps the zeros behind it, which harms nobody. */
+  readonly aimed: number;
+}
+
 /** What begins every group of a log. */
 const GROUP_MAGIC = "QWAL";
 const GROUP_HEADER_BYTES = 52;
@@ -42,14 +51,12 @@ const SEALED = [0x68, 0x67, 0x6e, 0x6d];
 /**
  * Damages a disk.
  *
- * @param other another replica's.
  * @returns the key of the entry that was damaged, when it was one.
  */
 export function damageDisk(
   damage: DiskDamage,
   disk: DiskContent,
-  other: DiskContent,
-  prng: Prng,
+  { other, prng, aimed }: DamageDraw,
 ): Uint8Array | undefined {
   switch (damage) {
     case "bit-in-entry":
@@ -63,6 +70,7 @@ export function damageDisk(
     case "foreign-folder":
       disk.segments = copyOf(other.segments);
       disk.entries = new Map(other.entries);
+      disk.marks.replaceBy(other.marks);
       return undefined;
     case "foreign-log":
       disk.segments = copyOf(other.segments);
@@ -72,10 +80,10 @@ export function damageDisk(
       return undefined;
     case "truncated-and-no-marks":
       disk.marks.remove();
-      if (disk.segments !== undefined) damageLog("truncated", disk.segments, prng);
+      if (disk.segments !== undefined) damageLog("truncated", disk.segments, prng, aimed);
       return undefined;
     default:
-      if (disk.segments !== undefined) damageLog(damage, disk.segments, prng);
+      if (disk.segments !== undefined) damageLog(damage, disk.segments, prng, aimed);
       return undefined;
   }
 }
@@ -84,13 +92,12 @@ function copyOf(segments: DiskContent["segments"]): DiskContent["segments"] {
   return segments && new Map([...segments].map(([number, content]) => [number, Buffer.from(content)]));
 }
 
-function damageLog(damage: DiskDamage, segments: Map<number, Buffer>, prng: Prng): void {
+function damageLog(damage: DiskDamage, segments: Map<number, Buffer>, prng: Prng, aimed: number): void {
   const number = [...segments.keys()][prng.integer(0, segments.size - 1)] ?? 0;
   const content = segments.get(number);
   if (content === undefined) return;
-  // Nearly all of a segment may be the zeros that it grows by, and damage there harms nobody.
   const written = content.findLastIndex((byte) => byte !== 0) + 1;
-  const at = prng.integer(0, Math.max(0, (prng.chance(0.8) ? written : content.length) - 1));
+  const at = prng.integer(0, Math.max(0, (prng.chance(aimed) ? written : content.length) - 1));
   switch (damage) {
     case "bit-in-log":
       return flip(content, at, prng);

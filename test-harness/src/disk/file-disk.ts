@@ -10,7 +10,7 @@ import { FileStore, formatFileStore, type LogFiles, markedGroups } from "@quorat
 import { demand } from "../checkers/checker.ts";
 import type { Marks } from "../marks.ts";
 import type { Prng } from "../prng.ts";
-import { type DiskContent, type DiskDamage, damageDisk } from "./disk-damage.ts";
+import { type DiskContent, type DiskDamage, damageDisk, HARMLESS_DAMAGES } from "./disk-damage.ts";
 import type { FlushTimes } from "./flush-times.ts";
 import { LogWitness } from "./log-witness.ts";
 import { readableEntry } from "./readable-entry.ts";
@@ -24,6 +24,8 @@ const LOSSES: readonly StorageErrorCode[] = ["storage.damaged", "storage.not-ini
 const SIZES = { segmentBytes: 24 * 1024, growthBytes: 2 * 1024 };
 const HISTORY_PREFIX = 0x68;
 const COMMIT_AFTER_MS = 500;
+/** How often damage to the log is aimed at what was written. */
+const AIMED = 0.8;
 
 /** What a disk of files stands on. */
 export interface FileDiskOptions {
@@ -49,6 +51,7 @@ export class FileDisk implements SimulatedDisk {
   #store: FileStore | undefined;
   #watched: ReplicaStore | undefined;
   #flushedGroups = 0;
+  #crashedBy: CrashKind | undefined;
   #damage: DiskDamage | undefined;
   #damagedKey: Uint8Array | undefined;
   #state: "whole" | "lost" | "refused" = "whole";
@@ -95,6 +98,8 @@ export class FileDisk implements SimulatedDisk {
       const entries = [...store.log.entries()];
       this.#probe(store);
       if (!this.#isWhole(entries)) return undefined;
+      if (this.#crashedBy === "kill" && store.flushedGroups > this.#flushedGroups)
+        this.#options.marks.add("disk: group of a killed process taken over");
       this.#witness.begin(store.flushedGroups);
       this.#store = store;
       this.#commitLazily(store);
@@ -110,13 +115,13 @@ export class FileDisk implements SimulatedDisk {
     if (!(error instanceof StorageError)) throw error;
     const { identity, marks } = this.#options;
     const { code, message } = error;
-    demand(this.#damage !== undefined, "storage.refused-without-damage", { ...identity, code, message });
+    demand(this.#isHarmed, "storage.refused-without-damage", { ...identity, code, message });
     marks.add(`disk: damage found, ${code}`);
     this.#become(LOSSES.includes(code) ? "lost" : "refused");
   }
 
   crash(kind: CrashKind): void {
-    const { prng, marks } = this.#options;
+    const { prng, marks, identity } = this.#options;
     const store = this.#store;
     if (store !== undefined) {
       const { unflushedGroups } = store;
@@ -125,7 +130,11 @@ export class FileDisk implements SimulatedDisk {
       if (rest > 0) marks.add("disk: unflushed state kept");
       this.#flushedGroups = store.flushedGroups;
       store.crash(rest);
+      const [flushed, marked] = [this.#flushedGroups, this.#markedGroups];
+      // The operating system keeps the marks of a killed process: they say all that counts, what it had found included.
+      demand(kind === "power-cut" || marked >= flushed, "storage.flush-unmarked", { ...identity, flushed, marked });
     }
+    this.#crashedBy = kind;
     this.#files.crash(kind);
     this.times.restart();
     this.#store = undefined;
@@ -135,14 +144,30 @@ export class FileDisk implements SimulatedDisk {
     this.#files.failNextWrite();
   }
 
-  /** Damages what lies on it; its replica is down. */
-  damage(damage: DiskDamage, other: FileDisk): void {
-    this.#options.marks.add(`disk: ${damage}`);
-    this.#damage = damage;
+  /**
+   * Damages what lies on it; its replica is down.
+   *
+   * @param aimed how probable it is that damage to the log hits what was written.
+   */
+  damage(damage: DiskDamage, other: FileDisk, aimed: number = AIMED): void {
+    const { marks, prng } = this.#options;
+    marks.add(`disk: ${damage}`);
+    if (!this.#isHarmed) this.#damage = damage;
     const content = this.#content;
-    this.#damagedKey = damageDisk(damage, content, other.#content, this.#options.prng);
+    const key = damageDisk(damage, content, { other: other.#content, prng, aimed });
+    this.#damagedKey = key ?? this.#damagedKey;
     this.#files.contents = content.segments;
     this.#entries = content.entries;
+  }
+
+  /** How many groups the marks on it say were flushed. */
+  get #markedGroups(): number {
+    return markedGroups(this.#entries, this.#files.marks.content, this.#logId);
+  }
+
+  /** Whether anything has happened that can excuse a loss. */
+  get #isHarmed(): boolean {
+    return this.#damage !== undefined && !HARMLESS_DAMAGES.includes(this.#damage);
   }
 
   get #content(): DiskContent {
@@ -185,10 +210,10 @@ export class FileDisk implements SimulatedDisk {
       this.#damage = undefined;
       return true;
     }
-    const marked = markedGroups(this.#entries, this.#files.marks.content, this.#logId);
+    const marked = this.#markedGroups;
     const flushed = this.#flushedGroups;
     const isTail = lacks !== undefined && flushed - lacks >= marked;
-    demand(this.#damage !== undefined && isTail, "storage.promises-lost", {
+    demand(this.#isHarmed && isTail, "storage.promises-lost", {
       ...identity,
       damage: this.#damage,
       lacks,

@@ -7,7 +7,7 @@ export function filesWith(files: LogFiles, changes: Partial<LogFiles>): LogFiles
     segments: () => files.segments(),
     read: (segment) => files.read(segment),
     truncate: (segment, length) => files.truncate(segment, length),
-    sync: (segment) => files.sync(segment),
+    settle: (segment, from) => files.settle(segment, from),
     removeNow: (segment) => files.removeNow(segment),
     remove: (segment) => files.remove(segment),
     open: (segment) => files.open(segment),

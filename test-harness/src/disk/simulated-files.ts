@@ -49,6 +49,8 @@ export class SimulatedFiles implements LogFiles {
   /** Counts lives: what an earlier one waited for never comes. */
   #life = 0;
   #failsNext = false;
+  /** The write under way has failed. */
+  #hasFailed = false;
   #isFull = false;
 
   constructor(options: SimulatedFilesOptions) {
@@ -89,7 +91,8 @@ export class SimulatedFiles implements LogFiles {
     this.#segments.truncate(segment, length);
   }
 
-  sync(segment: number): void {
+  settle(segment: number, from: number): void {
+    this.#segments.put(segment, from, this.#segments.content(segment).subarray(from), false);
     this.#segments.sync(segment);
     // Its folder too.
     this.#removed.clear();
@@ -153,6 +156,7 @@ export class SimulatedFiles implements LogFiles {
     if (this.#creating !== undefined && prng.chance(0.5)) this.#segments.create(this.#creating, isSynced);
     marks.add(`disk: ${kind}`);
     this.#writing = undefined;
+    this.#hasFailed = false;
     this.#creating = undefined;
   }
 
@@ -187,7 +191,10 @@ export class SimulatedFiles implements LogFiles {
         return done(new Error("ENOSPC: no space left on device"));
       }
       // What it has written of this nobody knows: the crash that must follow says so.
-      if (this.#failsNext) return done(new Error("EIO: i/o error"));
+      if (this.#failsNext) {
+        this.#hasFailed = true;
+        return done(new Error("EIO: i/o error"));
+      }
       this.#writing = undefined;
       this.#keep(write, write.bytes.length, true);
       onDurable();
@@ -207,9 +214,13 @@ export class SimulatedFiles implements LogFiles {
     if (fate === "sectors") this.#keepSectors(write);
   }
 
-  /** The first bytes of a write reach the disk, or only the operating system. */
+  /** The first bytes of a write reach the disk, or only the operating system; that may hold them for written when they failed. */
   #keep({ segment, at, bytes }: Write, count: number, isSynced: boolean): void {
-    this.#segments.put(segment, at, bytes.subarray(0, count), isSynced);
+    const kept = bytes.subarray(0, count);
+    if (!isSynced && this.#hasFailed && this.#options.prng.chance(0.5)) {
+      this.#options.marks.add("disk: failed write shown, and taken for written");
+      this.#segments.putInVain(segment, at, kept);
+    } else this.#segments.put(segment, at, kept, isSynced);
   }
 
   #keepSectors({ segment, at, bytes }: Write): void {

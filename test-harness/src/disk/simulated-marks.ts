@@ -35,15 +35,23 @@ export class SimulatedMarks {
     this.#versions.clear();
   }
 
-  /** Flips one bit, if there is any. */
+  /** Puts another file into its place, durably. */
+  replaceBy(other: SimulatedMarks): void {
+    const sectors = [...other.#versions].map(([sector, versions]) => [sector, versions.slice(-1)] as const);
+    this.#versions.clear();
+    for (const [sector, versions] of sectors) this.#versions.set(sector, versions);
+  }
+
+  /** Flips one bit of what is shown, if there is any. */
   flipBit(prng: Prng): void {
-    for (const [sector, versions] of this.#versions) {
-      const bytes = Buffer.from(versions.at(-1) ?? []);
-      const at = prng.integer(0, Math.max(0, bytes.length - 1));
-      bytes[at] = (bytes[at] ?? 0) ^ (1 << prng.integer(0, 7));
-      this.#versions.set(sector, [bytes]);
-      return;
-    }
+    const sectors = [...this.#versions];
+    const drawn = sectors[prng.integer(0, Math.max(0, sectors.length - 1))];
+    if (drawn === undefined) return;
+    const [sector, versions] = drawn;
+    const bytes = Buffer.from(versions.at(-1) ?? []);
+    const at = prng.integer(0, Math.max(0, bytes.length - 1));
+    bytes[at] = (bytes[at] ?? 0) ^ (1 << prng.integer(0, 7));
+    this.#versions.set(sector, [...versions.slice(0, -1), bytes]);
   }
 
   #write(bytes: Buffer, at: number): void {

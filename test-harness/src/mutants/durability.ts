@@ -113,7 +113,7 @@ export const DURABILITY_MUTANTS: readonly Mutant[] = [
     rule: "8.4",
     bug: "damage of the last groups that were flushed is taken for a flush that was cut short",
     file: "packages/storage/src/write-ahead-log.ts",
-    edits: [{ find: "finish(this.#markFlushed());", replace: "finish(undefined);" }],
+    edits: [{ find: "finish(this.#mark(this.#flushed));", replace: "finish(undefined);" }],
     caughtBy: ["packages/storage/test/log-damage.test.ts"],
   },
   {
@@ -121,7 +121,38 @@ export const DURABILITY_MUTANTS: readonly Mutant[] = [
     rule: "8.4",
     bug: "what a killed process wrote and did not sync counts from then on, and a power cut takes it away",
     file: "packages/storage/src/log-recovery.ts",
-    edits: [{ find: "files.sync(last.number);", replace: "" }],
+    edits: [{ find: "files.settle(last.number, marked);", replace: "" }],
+    caughtBy: ["test-harness/test/disk.test.ts"],
+  },
+  {
+    name: "restart-syncs-without-writing-again",
+    rule: "8.4",
+    bug: "what a failed write left in the operating system's memory alone is synced, which the disk never hears of",
+    file: "packages/storage/src/log-recovery.ts",
+    edits: [{ find: "files.settle(last.number, marked);", replace: "files.settle(last.number, last.end);" }],
+    caughtBy: ["test-harness/test/disk.test.ts"],
+  },
+  {
+    name: "restart-leaves-what-it-found-unmarked",
+    rule: "8.4",
+    bug: "damage to what a restart took over is taken for a flush that was cut short after the next kill",
+    file: "packages/storage/src/write-ahead-log.ts",
+    edits: [{ find: "last.number > found.number ?", replace: "last.number < 0 ?" }],
+    caughtBy: ["test-harness/test/disk.test.ts"],
+  },
+  {
+    name: "restart-removes-segments-before-it-syncs",
+    rule: "8.4",
+    bug: "a power cut takes the group that says the segments are not needed, and they are gone already",
+    file: "packages/storage/src/log-recovery.ts",
+    edits: [
+      { find: "for (const number of needless) files.removeNow(number);", replace: "" },
+      {
+        find: "if (last.content.length > last.end) files.truncate",
+        replace:
+          "for (const number of needless) files.removeNow(number);\n    if (last.content.length > last.end) files.truncate",
+      },
+    ],
     caughtBy: ["test-harness/test/disk.test.ts"],
   },
   {

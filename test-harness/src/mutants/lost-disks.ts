@@ -61,7 +61,7 @@ export const LOST_DISK_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         find: "if (this.#muteness.isMute || from === this.#signer.self) {",
-        replace: "if (from === this.#signer.self) return;",
+        replace: "if (from === this.#signer.self) {",
       },
       {
         find: "if (this.#muteness.isMute || from === this.#signer.self) return true;",
