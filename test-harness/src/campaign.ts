@@ -61,6 +61,7 @@ export const EXPECTED_MARKS: readonly string[] = [
   "disk: write torn by sectors",
   "disk: write kept before it was confirmed",
   "disk: kill",
+  "disk: group of a killed process taken over",
   "disk: power-cut",
   ...DISK_DAMAGES.map((damage) => `disk: ${damage}`),
   "disk: damage found, in the history only",

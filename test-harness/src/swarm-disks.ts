@@ -70,9 +70,10 @@ function endAndPowerCut(prng: Prng, { atMs, replica }: { atMs: number; replica: 
       { type: "crash", atMs, replicas: [replica], by: "kill", downMs },
       { ...powerCut, atMs: atMs + downMs + soonMs },
     ];
-  // It is noticed after so long, and restarted after as long again.
+  // Long enough for it to write something; it is restarted after as long again.
+  const failingMs = prng.pick([100, 250]);
   return [
-    { type: "flush-failure", atMs, replica, downMs },
-    { ...powerCut, atMs: atMs + 2 * downMs + soonMs },
+    { type: "flush-failure", atMs, replica, downMs: failingMs },
+    { ...powerCut, atMs: atMs + 2 * failingMs + soonMs },
   ];
 }

@@ -65,16 +65,11 @@ export class CachedSegments {
     for (const sector of clean) if (sector * SECTOR_BYTES >= length) clean.delete(sector);
   }
 
-  /**
-   * Writes what the system knows the disk to lack.
-   *
-   * @returns whether there was anything.
-   */
-  sync(segment: number): boolean {
-    if (!this.#synced.has(segment)) return false;
+  /** Writes what the system knows the disk to lack. */
+  sync(segment: number): void {
+    if (!this.#synced.has(segment)) return;
     if ((this.#clean.get(segment)?.size ?? 0) > 0) this.#synced.set(segment, this.#writtenBack(segment));
     else this.#synced.delete(segment);
-    return true;
   }
 
   delete(segment: number): void {

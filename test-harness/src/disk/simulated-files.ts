@@ -193,6 +193,7 @@ export class SimulatedFiles implements LogFiles {
       // What it has written of this nobody knows: the crash that must follow says so.
       if (this.#failsNext) {
         this.#hasFailed = true;
+        marks.add("disk: write failed");
         return done(new Error("EIO: i/o error"));
       }
       this.#writing = undefined;
@@ -217,7 +218,7 @@ export class SimulatedFiles implements LogFiles {
   /** The first bytes of a write reach the disk, or only the operating system; that may hold them for written when they failed. */
   #keep({ segment, at, bytes }: Write, count: number, isSynced: boolean): void {
     const kept = bytes.subarray(0, count);
-    if (!isSynced && this.#hasFailed && this.#options.prng.chance(0.5)) {
+    if (!isSynced && this.#hasFailed && this.#options.prng.chance(0.8)) {
       this.#options.marks.add("disk: failed write shown, and taken for written");
       this.#segments.putInVain(segment, at, kept);
     } else this.#segments.put(segment, at, kept, isSynced);
