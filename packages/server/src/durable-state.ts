@@ -49,13 +49,18 @@ export class DurableState {
     return last !== undefined && last.seq > lowWatermark ? last : undefined;
   }
 
-  /** @returns the stable number, below which nothing is kept. */
+  /**
+   * Statements are kept for one checkpoint longer. A backup that had dropped one, while the primary, a checkpoint behind,
+   * answers by it still, would wait for the primary to order the request again, and leave the view alone for it.
+   *
+   * @returns the stable number, below which nothing else is kept.
+   */
   cut(upTo: SequenceNumber): SequenceNumber {
-    const { store, executor } = this.#options;
+    const { store, executor, checkpointInterval } = this.#options;
     store.log.cut(upTo);
     const stable = sequenceNumber(upTo + 1);
     store.history.trim(stable);
-    executor.collectBelow(stable);
+    executor.collectBelow(sequenceNumber(Math.max(0, stable - checkpointInterval)));
     return stable;
   }
 }

@@ -50,8 +50,8 @@ describe("DurableState (protocol rules 8.2 and 8.3)", () => {
     }
   });
 
-  it("a cut of the log keeps what is at the stable number", () => {
+  it("a cut of the log keeps what is at the stable number, and statements for one checkpoint longer", () => {
     const { state, collected } = stateAt(8, 8);
-    expect([state.cut(seqOf(3)), collected]).to.deep.equal([4, [4]]);
+    expect([state.cut(seqOf(3)), state.cut(seqOf(7)), collected]).to.deep.equal([4, 8, [0, 4]]);
   });
 });

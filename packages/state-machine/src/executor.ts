@@ -165,7 +165,7 @@ export class Executor {
     return { type: isOpening ? "executable" : "refusable" };
   }
 
-  /** Forgets the outputs at or below `stable`, the low watermark: their statements are not made again. */
+  /** Forgets the outputs at or below `stable`, of a checkpoint: their statements are not made again. */
   collectBelow(stable: SequenceNumber): void {
     const changes = this.#outputs.collect(stable);
     if (changes.length > 0) this.#o.store.writeAtomically({ state: [], local: changes });

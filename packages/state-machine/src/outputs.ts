@@ -30,7 +30,7 @@ export interface OutputPlace {
 }
 
 /**
- * The outputs of executed batches above the low watermark: durable with the state, so that statement and path can be
+ * The outputs of executed batches above a checkpoint: durable with the state, so that statement and path can be
  * made again after a restart (protocol rule 5.1). What is kept is this replica's own; no other part of execution reads it.
  */
 export class Outputs {
