@@ -3,7 +3,8 @@ import { NEW_VIEW_LIES } from "./byzantine/new-views.ts";
 import { SPLITS } from "./byzantine/proposals.ts";
 import { VIEW_CHANGE_LIES } from "./byzantine/view-changes.ts";
 import { ASTRAY_VOTES, GARBAGE_ANSWERS } from "./byzantine/votes.ts";
-import { EXPECTED_MARKS } from "./campaign.ts";
+import { BYZANTINE_BEHAVIOURS } from "./byzantine.ts";
+import { EXPECTED_MARKS, markOfBehaviour } from "./campaign.ts";
 import type { Marks } from "./marks.ts";
 
 type RejectionCode = IngressRejection["code"];
@@ -51,6 +52,7 @@ const CODES = Object.keys(REJECTION_CODES) as readonly RejectionCode[];
  * that is drawn from a table, and every reason to drop an input that can be reached.
  */
 export const RARE_MARKS: readonly string[] = [
+  ...BYZANTINE_BEHAVIOURS.map(markOfBehaviour),
   ...NEW_VIEW_LIES.map((name) => `byzantine: NEW-VIEW ${name}`),
   ...VIEW_CHANGE_LIES.map((name) => `byzantine: VIEW-CHANGE ${name}`),
   ...SPLITS.map((name) => `byzantine: equivocates ${name}`),
