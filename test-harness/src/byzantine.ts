@@ -122,7 +122,7 @@ const BEHAVIOURS: Readonly<Record<ByzantineBehaviour, Behaviour>> = {
   equivocates: { role: "primary", create: equivocates },
   colludes: { role: "primary", create: colludes },
   "hides-decisions": { role: "primary", create: hidesDecisions },
-  /** Primary of the second view after the first: the one in between takes the number for something else. */
+  /** Best as neither of the first two primaries: the view in between is to begin without what it hides, and to fail. */
   "hides-certificates": { role: "anyone", create: hidesCertificates },
   "dies-while-sending": { role: "primary", create: diesWhileSending },
   "drips-answers": { role: "anyone", create: dripsAnswers },

@@ -1,27 +1,20 @@
-import { optionsForSeed, Simulation, type SimulationOptions } from "@quorate/test-harness";
+import { Simulation, type SimulationOptions } from "@quorate/test-harness";
 import { expect } from "chai";
+import { calmOptions } from "./calm-options.ts";
 
 /**
  * Replica 2 says no PREPARE while replica 3 hears nothing: it alone can prove what prepared in view 0. View 1 begins without
  * it, and ends; replica 3 is back, and from then on only replica 2 is faulty.
  */
 function optionsFor(seed: number): SimulationOptions {
-  const options = optionsForSeed(seed, { isSwarm: false, isByzantine: false });
-  return {
-    ...options,
+  return calmOptions(seed, {
     replicas: 4,
     clients: 3,
-    faultyClients: 0,
     operations: 20,
-    impatience: 0,
-    clocks: [],
-    clockSkewMs: 0,
-    network: { ...options.network, lossMax: 0, duplicate: 0, straggle: 0 },
-    disk: { ...options.disk, store: "memory", slow: 0 },
     safetyMs: 3_500,
     faults: [{ type: "cut", atMs: 100, replica: 3, direction: "both", forMs: 2_600 }],
     byzantine: [{ replica: 2, behaviour: "hides-certificates" }],
-  };
+  });
 }
 
 describe("a member that alone can prove what prepared (protocol rule 4.4)", () => {

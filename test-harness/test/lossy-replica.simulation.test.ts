@@ -1,24 +1,14 @@
-import { type Arrow, optionsForSeed, Simulation, type SimulationOptions, SpaceTime } from "@quorate/test-harness";
+import { type Arrow, Simulation, type SimulationOptions, SpaceTime } from "@quorate/test-harness";
 import { expect } from "chai";
+import { calmOptions } from "./calm-options.ts";
 
 const SAFETY_MS = 3_000;
 const LOSS = 0.3;
 
 /** Nothing is wrong but that replica 3 hears so much less of everyone. */
 function optionsFor(seed: number): SimulationOptions {
-  const options = optionsForSeed(seed, { isSwarm: false, isByzantine: false });
-  return {
-    ...options,
-    faultyClients: 0,
-    operations: 60,
-    impatience: 0,
-    clocks: [],
-    clockSkewMs: 0,
-    network: { ...options.network, lossMax: 0, duplicate: 0, straggle: 0 },
-    disk: { ...options.disk, store: "memory", slow: 0 },
-    safetyMs: SAFETY_MS,
-    faults: [{ type: "lossy", atMs: 0, replica: 3, loss: LOSS }],
-  };
+  const faults = [{ type: "lossy", atMs: 0, replica: 3, loss: LOSS }] as const;
+  return calmOptions(seed, { operations: 60, safetyMs: SAFETY_MS, faults });
 }
 
 describe("a replica that 30 % of what is sent to it does not reach (protocol rules 4.5 and 9.3)", () => {

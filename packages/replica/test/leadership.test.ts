@@ -49,6 +49,29 @@ describe("a hand-over on request (protocol rule 7.6)", () => {
     expect(cluster.executed).to.deep.equal([1, 1, 1, 1]);
   });
 
+  it("brings back one that had left the view alone, which the others would wait for a failure to do (protocol rule 7.5)", () => {
+    const cluster = new Cluster().request("before");
+    cluster.isLost = ({ from, to }) => from === 3 || to === 3;
+    const alone = cluster.at(3);
+    alone.request(requestOf("only here"));
+    alone.nowMs += 2 * VIEW_CHANGE_MS;
+    alone.fire("progress");
+    cluster.isLost = () => false;
+    cluster.tick(3);
+    expect([cluster.views, cluster.nodes.map(({ status }) => status.target)]).to.deep.equal([
+      [0, 0, 0, 0],
+      [0, 0, 0, 1],
+    ]);
+    // What it had asked for has come through as well.
+    expect(cluster.request("meanwhile").tick(3).executed, "it follows").to.deep.equal([3, 3, 3, 3]);
+    expect(cluster.views, "nothing brings it back by itself").to.deep.equal([0, 0, 0, 0]);
+
+    cluster.at(0).handOver();
+
+    expect(cluster.run().views).to.deep.equal([1, 1, 1, 1]);
+    expect(cluster.nodes.map(({ status }) => status.target)).to.deep.equal([1, 1, 1, 1]);
+  });
+
   it("is nothing that a backup, or a primary between two views, can do", () => {
     const cluster = new Cluster();
     cluster.at(1).handOver();
