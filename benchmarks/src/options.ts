@@ -81,8 +81,8 @@ Measures operations of closed-loop clients against a fresh cluster of real proce
   --history FILE     measure nothing; record what clients (4) ask and get, get, put, del, cas and incr on few keys, as
                      one JSON object a line, for test-harness/bin/check-history.js and other checkers
   --kill-primary R   meanwhile kill -9 the primary R times (0), and start it again
-  --check            exit 1 unless the medians and rates reach the project's minimums; 3 if they do not and somebody else
-                     was at work on the machine, which is no verdict
+  --check            exit 1 unless the medians and rates of one run in three reach the project's minimums; 3 if they do
+                     not and somebody else was at work on the machine, which is no verdict
   --json             print JSON
   --help             print this
 

@@ -75,6 +75,8 @@ export interface Verdict {
   readonly exitCode: 0 | 1 | 3;
   /** A line each. */
   readonly complaints: readonly string[];
+  /** Minimums were missed, and nothing else is wrong. */
+  readonly isSlow: boolean;
 }
 
 /**
@@ -88,12 +90,12 @@ export function verdictOf({ runs, calibration }: Report, isChecked: boolean): Ve
     failed > 0 ? [`${scenario}: ${failed} operations failed`] : [],
   );
   const missed = isChecked ? runs.flatMap(missedMinimums) : [];
-  if (failures.length > 0) return { exitCode: 1, complaints: [...failures, ...missed] };
-  if (missed.length === 0) return { exitCode: 0, complaints: [] };
+  if (failures.length > 0) return { exitCode: 1, complaints: [...failures, ...missed], isSlow: false };
+  if (missed.length === 0) return { exitCode: 0, complaints: [], isSlow: false };
   const disturbance = disturbanceIn(calibration);
-  if (disturbance === undefined) return { exitCode: 1, complaints: missed };
+  if (disturbance === undefined) return { exitCode: 1, complaints: missed, isSlow: true };
   const advice = "measure again on a machine that does nothing else";
-  return { exitCode: 3, complaints: [[`no verdict: ${disturbance}`, advice, ...missed].join("; ")] };
+  return { exitCode: 3, complaints: [[`no verdict: ${disturbance}`, advice, ...missed].join("; ")], isSlow: true };
 }
 
 function missedMinimums({ scenario, latencyMs, operationsPerSecond }: RunReport): readonly string[] {

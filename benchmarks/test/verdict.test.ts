@@ -1,4 +1,5 @@
 import { expect } from "chai";
+import { measureUntilReached } from "../dist/attempts.js";
 import { HELP } from "../dist/options.js";
 import { type Report, type RunReport, verdictOf } from "../dist/report.js";
 
@@ -48,14 +49,19 @@ const FAILED = "latency: 2 operations failed";
 describe("The verdict on a report", () => {
   it("is good when the minimums are reached, whatever else the machine did", () => {
     for (const calibration of [{}, { before: DISTURBED }, { after: DISTURBED }])
-      expect(verdictOf(report(calibration), true)).to.deep.equal({ exitCode: 0, complaints: [] });
+      expect(verdictOf(report(calibration), true)).to.deep.equal({ exitCode: 0, complaints: [], isSlow: false });
   });
 
   it("is bad when one is missed while the machine did nothing else", () => {
-    expect(verdictOf(report({ latencyMedianMs: 3 }), true)).to.deep.equal({ exitCode: 1, complaints: [SLOW] });
+    expect(verdictOf(report({ latencyMedianMs: 3 }), true)).to.deep.equal({
+      exitCode: 1,
+      complaints: [SLOW],
+      isSlow: true,
+    });
     expect(verdictOf(report({ operationsPerSecond: 9_999, latencyMedianMs: 3 }), true)).to.deep.equal({
       exitCode: 1,
       complaints: [FEW, SLOW],
+      isSlow: true,
     });
   });
 
@@ -63,9 +69,9 @@ describe("The verdict on a report", () => {
     it(`is none when one is missed and somebody else was at work ${when} the benchmark, which one line says`, () => {
       const figures = { operationsPerSecond: 9_999, latencyMedianMs: 3, [when]: DISTURBED };
 
-      const { exitCode, complaints } = verdictOf(report(figures), true);
+      const { exitCode, complaints, isSlow } = verdictOf(report(figures), true);
 
-      expect(exitCode).to.equal(3);
+      expect([exitCode, isSlow]).to.deep.equal([3, true]);
       expect(complaints).to.deep.equal([
         `no verdict: somebody else was at work ${when} it (a verification took 100 µs, the p95 is 150.1 µs); measure again on a machine that does nothing else; ${FEW}; ${SLOW}`,
       ]);
@@ -76,10 +82,12 @@ describe("The verdict on a report", () => {
       expect(verdictOf(report({ failed: 2, before: DISTURBED }), isChecked)).to.deep.equal({
         exitCode: 1,
         complaints: [FAILED],
+        isSlow: false,
       });
     expect(verdictOf(report({ failed: 2, latencyMedianMs: 3, before: DISTURBED }), true)).to.deep.equal({
       exitCode: 1,
       complaints: [FAILED, SLOW],
+      isSlow: false,
     });
   });
 
@@ -88,7 +96,34 @@ describe("The verdict on a report", () => {
       expect(verdictOf(report({ latencyMedianMs: 30, ...calibration }), false)).to.deep.equal({
         exitCode: 0,
         complaints: [],
+        isSlow: false,
       });
+  });
+
+  it("is looked for in three runs, as long as all that is wrong is that a minimum was missed", async () => {
+    const slow = report({ latencyMedianMs: 3 });
+    const disturbed = report({ latencyMedianMs: 3, before: DISTURBED });
+    const failed = report({ failed: 2, latencyMedianMs: 3 });
+    const good = report();
+    for (const [reports, exitCode] of [
+      [[good], 0],
+      [[slow, good], 0],
+      [[disturbed, slow, good], 0],
+      [[slow, slow, slow], 1],
+      [[slow, slow, disturbed], 3],
+      [[slow, failed], 1],
+    ] as const) {
+      const missed: Report[] = [];
+      let runs = 0;
+      const measure = async (): Promise<Report> => reports[runs++] ?? expect.fail("one run too many");
+
+      const ended = await measureUntilReached(measure, (_, of) => missed.push(of));
+
+      expect(runs).to.equal(reports.length);
+      expect(ended.report).to.equal(reports.at(-1));
+      expect(ended.verdict.exitCode).to.equal(exitCode);
+      expect(missed).to.deep.equal(reports.slice(0, -1));
+    }
   });
 
   it("has its exit codes in the help", () => {
