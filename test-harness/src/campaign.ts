@@ -55,6 +55,7 @@ export const EXPECTED_MARKS: readonly string[] = [
   "disk: unflushed state lost",
   "disk: unflushed state kept",
   "disk: slow flush",
+  "rejected: gate.full",
   "disk: flush failed",
   "disk: lost",
   "disk: flush of 0.3 s",

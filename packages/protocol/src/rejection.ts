@@ -25,6 +25,8 @@ export type Rejection = {
   /** A newer vote of the same member took its place. */
   | { readonly code: "checkpoint.displaced"; readonly seq: SequenceNumber }
   | { readonly code: "backlog.full" }
+  /** Not an input but an own message, which stood behind a flush that takes too long: others ask for it again. */
+  | { readonly code: "gate.full" }
   | { readonly code: "request.queue-full" }
   /** It waited, and gave way to another; whoever wants it sends it again. */
   | { readonly code: "request.displaced" }

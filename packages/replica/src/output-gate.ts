@@ -1,4 +1,4 @@
-import { type Effect, invariant, type LogRecord } from "@quorate/protocol";
+import { type Effect, type Fill, invariant, type LogRecord } from "@quorate/protocol";
 
 /** A durable write that effects wait for; counts up from 1. */
 export type WriteNumber = number;
@@ -6,21 +6,33 @@ export type WriteNumber = number;
 /** What a push releases: records to append to the log now, in order, and effects to perform now, in order. */
 export interface Released {
   readonly writes: readonly LogRecord[];
-  readonly effects: readonly Exclude<Effect, { type: "persist" }>[];
+  readonly effects: readonly Performed[];
 }
 
-type Waiting = { readonly effect: Exclude<Effect, { type: "persist" }>; readonly after: WriteNumber };
+type Performed = Exclude<Effect, { type: "persist" }>;
+type Waiting = { readonly effect: Performed; readonly after: WriteNumber };
 
 /**
  * Write, flush, then speak (protocol rule 8.1): keeps every effect that stands behind a write until that write is
  * durable, in order. Timers, evidence and rejections say nothing to others and pass at once; so does a client's request that
  * is passed on: it is the client's word, not this replica's, and clients who send again must not fill the gate. The writes of many steps
  * share one flush, and steps go on while it runs.
+ *
+ * How many messages others can cause while one flush runs is a rate times a time that only the disk knows. So a message
+ * that finds `messagesMax` waiting is not sent at all: the network may lose it just as well, and a status brings it back.
+ * What is executed, archived and cut waits without such a limit; the window bounds it.
  */
 export class OutputGate {
+  readonly #messagesMax: number;
   #written: WriteNumber = 0;
   #durable: WriteNumber = 0;
   #waiting: Waiting[] = [];
+  #messages = 0;
+
+  /** @param messagesMax messages that may wait, at least 1. */
+  constructor(messagesMax: number) {
+    this.#messagesMax = messagesMax;
+  }
 
   /** The number of the last write; give it to `onDurable` when the flush that covers it is done. */
   get lastWrite(): WriteNumber {
@@ -31,28 +43,38 @@ export class OutputGate {
     return this.#waiting.length;
   }
 
+  /** Messages that wait for a flush. */
+  get fill(): Fill {
+    return { of: "gated messages", size: this.#messages, max: this.#messagesMax };
+  }
+
   /** Takes the effects of one step. */
   push(effects: readonly Effect[]): Released {
     const writes: LogRecord[] = [];
-    const released: Exclude<Effect, { type: "persist" }>[] = [];
+    const released: Performed[] = [];
     for (const effect of effects) {
       if (effect.type === "persist") {
         this.#written += 1;
         writes.push(effect.record);
       } else if (this.#durable === this.#written || bypasses(effect)) released.push(effect);
-      else this.#waiting.push({ effect, after: this.#written });
+      else if (!isMessage(effect)) this.#waiting.push({ effect, after: this.#written });
+      else if (this.#messages < this.#messagesMax) {
+        this.#messages += 1;
+        this.#waiting.push({ effect, after: this.#written });
+      } else released.push({ type: "rejected", rejection: { from: undefined, code: "gate.full" } });
     }
     return { writes, effects: released };
   }
 
   /** All writes up to `write` are durable: returns what may happen now. */
-  onDurable(write: WriteNumber): readonly Exclude<Effect, { type: "persist" }>[] {
+  onDurable(write: WriteNumber): readonly Performed[] {
     invariant(write <= this.#written, "output-gate.durable-before-written", { write, written: this.#written });
     this.#durable = Math.max(this.#durable, write);
     const waiting = this.#waiting;
-    const released: Exclude<Effect, { type: "persist" }>[] = [];
+    const released: Performed[] = [];
     for (const { effect, after } of waiting) {
       if (after > this.#durable) break;
+      if (isMessage(effect)) this.#messages -= 1;
       released.push(effect);
     }
     this.#waiting = released.length === waiting.length ? [] : waiting.slice(released.length);
@@ -73,4 +95,8 @@ function bypasses(effect: Effect): boolean {
     default:
       return false;
   }
+}
+
+function isMessage({ type }: Performed): boolean {
+  return type === "send" || type === "broadcast" || type === "send-history";
 }

@@ -155,7 +155,7 @@ export class Node {
   readonly #emit: (packet: Packet) => void;
   readonly #rotateEvery: number;
   readonly #replica: Replica;
-  readonly #gate = new OutputGate();
+  readonly #gate = new OutputGate(1_000);
   readonly #unflushed = new Set<LogRecord>();
   readonly #answered = new Set<Digest>();
   nowMs = 1_000;

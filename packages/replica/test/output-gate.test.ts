@@ -8,35 +8,36 @@ const write = (seq: number): Effect => ({
   type: "persist",
   record: { type: "stable", checkpoint: { epoch, seq: seqOf(seq), stateRoot: digestOf("x"), signatures: [] } },
 });
+const MESSAGES_MAX = 1_000;
 const speak = (seq: number): Effect => ({ type: "cut", upTo: seqOf(seq) });
 const seqIn = (record: LogRecord): number => (record.type === "stable" ? record.checkpoint.seq : -1);
 
 describe("OutputGate (protocol rule 8.1)", () => {
   it("lets pass what stands behind no write", () => {
-    expect(new OutputGate().push([speak(1)]).effects).to.deep.equal([speak(1)]);
+    expect(new OutputGate(MESSAGES_MAX).push([speak(1)]).effects).to.deep.equal([speak(1)]);
   });
 
   it("keeps what stands behind a write until it is durable", () => {
-    const gate = new OutputGate();
+    const gate = new OutputGate(MESSAGES_MAX);
     expect(gate.push([speak(1), write(1), speak(2)]).effects).to.deep.equal([speak(1)]);
     expect(gate.onDurable(gate.lastWrite)).to.deep.equal([speak(2)]);
   });
 
   it("keeps a later step's effects behind an earlier step's write", () => {
-    const gate = new OutputGate();
+    const gate = new OutputGate(MESSAGES_MAX);
     gate.push([write(1), speak(1)]);
     expect(gate.push([speak(2)]).effects).to.deep.equal([]);
     expect(gate.onDurable(1)).to.deep.equal([speak(1), speak(2)]);
   });
 
   it("a flush that covers the first of two writes releases only what stands before the second", () => {
-    const gate = new OutputGate();
+    const gate = new OutputGate(MESSAGES_MAX);
     gate.push([write(1), speak(1), write(2), speak(2)]);
     expect([gate.onDurable(1), gate.waitingCount, gate.onDurable(2)]).to.deep.equal([[speak(1)], 1, [speak(2)]]);
   });
 
   it("timers, evidence, rejections and refusals wait for nothing", () => {
-    const gate = new OutputGate();
+    const gate = new OutputGate(MESSAGES_MAX);
     const free: Effect[] = [
       { type: "start-timer", timer: "status", token: 1, afterMs: 1 },
       { type: "cancel-timer", timer: "fetch" },
@@ -46,7 +47,7 @@ describe("OutputGate (protocol rule 8.1)", () => {
   });
 
   it("a request that is passed on waits for nothing, for it is its client's word", () => {
-    const gate = new OutputGate();
+    const gate = new OutputGate(MESSAGES_MAX);
     const passedOn: Effect = {
       type: "send",
       to: replicaId(2),
@@ -55,6 +56,27 @@ describe("OutputGate (protocol rule 8.1)", () => {
 
     expect(gate.push([write(1), speak(1), passedOn]).effects).to.deep.equal([passedOn]);
     expect(gate.waitingCount).to.equal(1);
+  });
+
+  it("keeps as many messages as its bound, says of each further one that it was not sent, and has room again after a flush", () => {
+    const gate = new OutputGate(2);
+    const message = (to: number): Effect => ({
+      type: "send",
+      to: replicaId(to),
+      frame: { type: "below-history", checkpoint: { epoch, seq: seqOf(0), stateRoot: digestOf("x"), signatures: [] } },
+    });
+    const [first, second, third] = [message(1), message(2), message(3)];
+    const dropped = { type: "rejected", rejection: { from: undefined, code: "gate.full" } };
+
+    const pushed = gate.push([write(1), first, speak(1), second, third, speak(2)]);
+
+    expect(pushed.effects).to.deep.equal([dropped]);
+    expect(gate.fill).to.include({ size: 2, max: 2 });
+    expect(gate.onDurable(1)).to.deep.equal([first, speak(1), second, speak(2)]);
+    expect(gate.fill.size).to.equal(0);
+    gate.push([write(2)]);
+    expect(gate.push([third]).effects).to.deep.equal([]);
+    expect(gate.onDurable(2)).to.deep.equal([third]);
   });
 
   const batch = composer.compose(timestampMs(1), [requestOf("a")]);
@@ -71,13 +93,13 @@ describe("OutputGate (protocol rule 8.1)", () => {
   ];
   for (const effect of bound)
     it(`what others may rest on waits: ${effect.type}`, () => {
-      const gate = new OutputGate();
+      const gate = new OutputGate(MESSAGES_MAX);
       expect(gate.push([write(1), effect]).effects).to.deep.equal([]);
       expect(gate.onDurable(1)).to.deep.equal([effect]);
     });
 
   it("takes no flush of what was never written", () => {
-    expect(() => new OutputGate().onDurable(1)).to.throw("output-gate.durable-before-written");
+    expect(() => new OutputGate(MESSAGES_MAX).onDurable(1)).to.throw("output-gate.durable-before-written");
   });
 
   const action = oneof(
@@ -90,7 +112,7 @@ describe("OutputGate (protocol rule 8.1)", () => {
 
   /** Drives a gate and notes, for each effect, how many writes stood before it. */
   class Driver {
-    readonly gate = new OutputGate();
+    readonly gate = new OutputGate(MESSAGES_MAX);
     readonly spoken: number[] = [];
     readonly writes: number[] = [];
     readonly #barrier = new Map<number, number>();

@@ -7,6 +7,8 @@ export interface HostSettings {
   readonly pendingBytesMax: number;
   /** Requests that a backup waits for with a clock: as many as a loaded primary clears in half a time-out. */
   readonly clockedRequestsMax: number;
+  /** Messages that may wait for a flush of the log; what comes on top of them is not sent. */
+  readonly gatedMessagesMax: number;
   /** Steps that are kept for the trace of a broken invariant, and about how much memory they may hold on to. */
   readonly tracedStepsMax: number;
   readonly tracedBytesMax: number;
@@ -19,6 +21,7 @@ export const DEFAULT_HOST_SETTINGS: HostSettings = {
   pendingRequestsPerClientMax: 1_024,
   pendingBytesMax: 64 * 1024 * 1024,
   clockedRequestsMax: 1_024,
+  gatedMessagesMax: 16_384,
   tracedStepsMax: 2_048,
   tracedBytesMax: 4 * 1024 * 1024,
 };

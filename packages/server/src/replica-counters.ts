@@ -17,6 +17,7 @@ export const REJECTION_CODES: Readonly<Record<IngressRejection["code"], true>> =
   "checkpoint.not-due": true,
   "checkpoint.displaced": true,
   "backlog.full": true,
+  "gate.full": true,
   "request.queue-full": true,
   "request.displaced": true,
   "body.not-asked-for": true,

@@ -53,7 +53,7 @@ export class ReplicaHost {
   readonly #others: readonly ReplicaId[];
   readonly #replica: Replica;
   readonly #recorder: StepRecorder;
-  readonly #gate = new OutputGate();
+  readonly #gate: OutputGate;
   readonly #executor: Executor;
   readonly #ingress: Ingress;
   readonly #evidence: EvidenceShelf;
@@ -108,7 +108,9 @@ export class ReplicaHost {
     };
     const { base, recovery } = recover(genesisBase, disk);
     this.#replica = new Replica(replicaOptionsOf(options), base, recovery);
-    const { tracedStepsMax: stepsMax, tracedBytesMax: bytesMax } = { ...DEFAULT_HOST_SETTINGS, ...options.settings };
+    const settings = { ...DEFAULT_HOST_SETTINGS, ...options.settings };
+    this.#gate = new OutputGate(settings.gatedMessagesMax);
+    const { tracedStepsMax: stepsMax, tracedBytesMax: bytesMax } = settings;
     this.#recorder = new StepRecorder({ stepsMax, bytesMax }, { base, recovery });
     this.#standingWatch = new StandingWatch(options.observer, this.#replica);
     this.#durableState = new DurableState({
@@ -141,12 +143,9 @@ export class ReplicaHost {
   get stateDigests(): { readonly stateRoot: string; readonly historyDigest: string } {
     return { stateRoot: this.#executor.stateRoot(), historyDigest: this.#executor.historyDigest };
   }
-  /**
-   * See `Replica.fills`. What waits in the gate is not among them: as much as others may cause within their shares while one
-   * flush runs, which is a rate times a time that only the disk knows; `gatedEffects` shows it.
-   */
+  /** See `Replica.fills`. */
   get fills(): readonly Fill[] {
-    return [...this.#replica.fills, this.#evidence.fill];
+    return [...this.#replica.fills, this.#evidence.fill, this.#gate.fill];
   }
   get evidenceCount(): number {
     return this.#evidence.count;

@@ -12,7 +12,7 @@ import {
   type VerifiedRequest,
   viewNumber,
 } from "@quorate/protocol";
-import { ReplicaHost } from "@quorate/server/host";
+import { type HostSettings, ReplicaHost } from "@quorate/server/host";
 import { Executor, type Service } from "@quorate/state-machine";
 import { type ReplicaStore, StorageError } from "@quorate/storage";
 import { createMemoryStore, type MemoryStore } from "@quorate/storage/memory";
@@ -49,6 +49,7 @@ class Scene {
     id: number,
     store: MemoryStore = createMemoryStore(),
     found: (store: MemoryStore) => ReplicaStore = (same): MemoryStore => same,
+    settings: Partial<HostSettings> = {},
   ) {
     this.store = store;
     this.host = new ReplicaHost({
@@ -56,6 +57,7 @@ class Scene {
       cluster,
       service: echo,
       store: found(store),
+      settings,
       signer: signerOf(id),
       verifier: newVerifier(),
       hasher,
@@ -150,6 +152,21 @@ describe("ReplicaHost", () => {
     expect(scene.spoken, "before the flush").to.deep.equal(["status"]);
     scene.store.disk.completeFlush();
     expect(scene.spoken, "after it").to.deep.equal(["status", "pre-prepare"]);
+  });
+
+  it("what finds the bound of messages behind a flush is counted and not sent; afterwards it speaks on", () => {
+    const scene = new Scene(0, createMemoryStore(), (same) => same, { gatedMessagesMax: 2 });
+    scene.request();
+    for (let ticks = 0; ticks < 5; ticks++) scene.timers.get("status")?.();
+    const fill = scene.host.fills.find(({ of }) => of === "gated messages");
+    expect([fill?.size, fill?.max]).to.deep.equal([2, 2]);
+    expect(new Set(scene.rejected)).to.deep.equal(new Set(["gate.full"]));
+
+    scene.store.disk.completeFlush();
+    expect(scene.spoken).to.deep.equal(["status", "pre-prepare", "status"]);
+    scene.timers.get("status")?.();
+    expect(scene.spoken).to.have.lengthOf.above(3);
+    expect(scene.fatal).to.deep.equal([]);
   });
 
   it("a failed flush ends it once, and nothing is said any more", () => {

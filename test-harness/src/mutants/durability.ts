@@ -41,6 +41,14 @@ export const DURABILITY_MUTANTS: readonly Mutant[] = [
     caughtBy: ["packages/replica/test/output-gate.test.ts"],
   },
   {
+    name: "gate-without-bound",
+    rule: "13.1",
+    bug: "as many messages wait for a flush as others cause while it runs",
+    file: GATE,
+    edits: [{ find: "else if (this.#messages < this.#messagesMax) {", replace: "else if (this.#messages >= 0) {" }],
+    caughtBy: ["packages/replica/test/output-gate.test.ts"],
+  },
+  {
     name: "recovery-forgets-what-prepared",
     rule: "8.2",
     bug: "of what prepared in lower views nothing is known after a restart",
