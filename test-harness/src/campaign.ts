@@ -177,6 +177,7 @@ export const EXPECTED_MARKS: readonly string[] = [
   "view: unfair primary replaced",
   "view: several in a row failed",
   "view: handed-over",
+  "view: handed over for one that had left it alone",
   "view: rotated",
   "view: null batch executed",
   "view: body fetched in a new view",

@@ -1,5 +1,5 @@
 import { decodeKvResult } from "@quorate/kv";
-import { type CommittedEntry, invariant, type ServerFrame, sequenceNumber } from "@quorate/protocol";
+import { type CommittedEntry, invariant, primaryOf, type ServerFrame, sequenceNumber } from "@quorate/protocol";
 import type { HostSettings } from "@quorate/server/host";
 import { createCluster, type SimulatedCluster } from "./cluster.ts";
 import { createCheckers } from "./create-checkers.ts";
@@ -246,7 +246,23 @@ export class Simulation {
     const places = this.#correct().map(({ host }) => `${host?.status.executed} ${host?.status.lowWatermark}`);
     const { executed = 0, lowWatermark = 0 } = this.#correct()[0]?.host?.status ?? {};
     const isCheckpointStable = executed - lowWatermark < this.#options.checkpointInterval;
-    return isCheckpointStable && new Set(places).size === 1;
+    return isCheckpointStable && new Set(places).size === 1 && this.#areTogether();
+  }
+
+  /**
+   * All correct ones are settled in one view; only a faulty primary may leave some alone on their way to the next one
+   * (protocol rule 7.5).
+   */
+  #areTogether(): boolean {
+    const stands = this.#correct().flatMap(({ host }) => (host === undefined ? [] : [host.status]));
+    const settled = stands.filter(({ view, target }) => view === target);
+    const views = new Set(settled.map(({ view }) => view));
+    const [view] = views;
+    if (view === undefined || views.size > 1) return false;
+    const primary = primaryOf(this.#cluster.membership, view);
+    const isPrimaryFaulty = this.#correct().every(({ id }) => id !== primary);
+    const away = stands.filter((stand) => !settled.includes(stand));
+    return away.every(({ target }) => isPrimaryFaulty && target === view + 1);
   }
 
   /** Those of whom everything is demanded at the end. */

@@ -59,7 +59,7 @@ export class ViewMarks {
       this.#marks.add(cause === "view-change" ? "view: joined by f+1" : `view: left after ${cause}`);
       if (target - view >= FAILED_IN_A_ROW) this.#marks.add("view: several in a row failed");
     }
-    this.#onViewsLeft(viewsLeft);
+    this.#onViewsLeft(viewsLeft, cause);
     if (view > this.#view) {
       this.#marks.add("view: new one entered");
       if (view === this.#waitsFor && cause !== "new-view") this.#marks.add("view: NEW-VIEW waited for h");
@@ -69,9 +69,12 @@ export class ViewMarks {
     this.#target = target;
   }
 
-  #onViewsLeft(viewsLeft: ReplicaStatus["viewsLeft"]): void {
-    for (const cause of ["handed-over", "rotated"] as const)
-      if (viewsLeft[cause] > (this.#left?.[cause] ?? 0)) this.#marks.add(`view: ${cause}`);
+  #onViewsLeft(viewsLeft: ReplicaStatus["viewsLeft"], cause: string): void {
+    // At a status tick a primary hands over only for those that left it alone.
+    if (cause === "timer status" && viewsLeft["handed-over"] > (this.#left?.["handed-over"] ?? 0))
+      this.#marks.add("view: handed over for one that had left it alone");
+    for (const why of ["handed-over", "rotated"] as const)
+      if (viewsLeft[why] > (this.#left?.[why] ?? 0)) this.#marks.add(`view: ${why}`);
     this.#left = viewsLeft;
   }
 

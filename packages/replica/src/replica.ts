@@ -20,6 +20,7 @@ import { BatchIntake } from "./batch-intake.ts";
 import { cutLog } from "./cut-log.ts";
 import { Deliveries } from "./deliveries.ts";
 import type { ReplicaEvent } from "./events.ts";
+import { LoneLeavers } from "./lone-leavers.ts";
 import { LostDisks } from "./lost-disks.ts";
 import { Muteness, type MuteStatus } from "./muteness.ts";
 import { narrow } from "./narrow.ts";
@@ -51,6 +52,7 @@ export class Replica {
   readonly #statusExchange: StatusExchange;
   readonly #muteness: Muteness;
   readonly #lostDisks: LostDisks;
+  readonly #loneLeavers: LoneLeavers;
   readonly #recovered: readonly VerifiedCommittedEntry[];
 
   constructor(options: ReplicaOptions, base: Base, recovery?: Recovery) {
@@ -76,6 +78,7 @@ export class Replica {
       backlog: this.#backlog,
     };
     this.#lostDisks = new LostDisks(signer, this.#parts, this.#muteness, windowSize, statusIntervalMs);
+    this.#loneLeavers = new LoneLeavers(signer, membership, this.#viewChanging, statusIntervalMs);
     this.#supervision = new PrimarySupervision(options, this.#parts, this.#muteness, this.#lostDisks);
     this.#relay = new RequestRelay(signer.self, this.#parts, this.#muteness);
     this.relevance = new Relevance(this.#parts, windowSize, this.#lostDisks, this.#muteness);
@@ -270,6 +273,7 @@ export class Replica {
     this.#statusExchange.onTick(this.#deliveries.executed, out);
     this.#lostDisks.onTick(out);
     this.#relay.passOnAgain(atMs - this.#options.statusIntervalMs, out);
+    this.#follow(this.#loneLeavers.onTick(out), atMs, out);
   }
 
   /** h moved: the log below it goes, the window opens, and what waited for it is looked at again. */

@@ -49,7 +49,7 @@ describe("a hand-over on request (protocol rule 7.6)", () => {
     expect(cluster.executed).to.deep.equal([1, 1, 1, 1]);
   });
 
-  it("brings back one that had left the view alone, which the others would wait for a failure to do (protocol rule 7.5)", () => {
+  it("brings back one that had left the view alone, before the primary does so by itself (protocol rule 7.5)", () => {
     const cluster = new Cluster().request("before");
     cluster.isLost = ({ from, to }) => from === 3 || to === 3;
     const alone = cluster.at(3);
@@ -64,7 +64,7 @@ describe("a hand-over on request (protocol rule 7.6)", () => {
     ]);
     // What it had asked for has come through as well.
     expect(cluster.request("meanwhile").tick(3).executed, "it follows").to.deep.equal([3, 3, 3, 3]);
-    expect(cluster.views, "nothing brings it back by itself").to.deep.equal([0, 0, 0, 0]);
+    expect(cluster.views, "nothing brings it back so soon").to.deep.equal([0, 0, 0, 0]);
 
     cluster.at(0).handOver();
 

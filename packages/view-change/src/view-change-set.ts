@@ -45,6 +45,12 @@ export class ViewChangeSet {
     return count;
   }
 
+  /** Whether anyone's is for this very view. */
+  hasFor(view: ViewNumber): boolean {
+    for (const held of this.#newest.values()) if (viewOf(held) === view) return true;
+    return false;
+  }
+
   /** The smallest view that f+1 have gone beyond `view` for: one of them is correct (OSDI'99 §4.5.2). */
   joinableBeyond(view: ViewNumber): ViewNumber | undefined {
     const beyond = [...this.#newest.values()].map(viewOf).filter((other) => other > view);

@@ -96,6 +96,21 @@ export class ViewChanging {
   get isSettled(): boolean {
     return this.#target === this.#view;
   }
+  /**
+   * The view of which this replica is primary, while some have left it for the next one, too few for a view change, and
+   * have not been told to go on: only its primary can bring all together again (protocol rule 7.5). With the help of f
+   * faulty ones it may be among those that left.
+   *
+   * Who says to be further away than the next view lies, or others are with it, whose word is on its way.
+   */
+  get ownViewLeftByFew(): ViewNumber | undefined {
+    const view = viewNumber(this.isSettled ? this.#view : this.#target - 1);
+    const isOwn = !this.#isMute && primaryOf(this.#membership, view) === this.#options.composer.self;
+    if (!isOwn || this.#handOver?.message.view === view) return undefined;
+    const next = viewNumber(view + 1);
+    const isChanging = this.#viewChanges.countAtOrBeyond(next) >= quorumSize(this.#membership);
+    return this.#viewChanges.hasFor(next) && !isChanging ? view : undefined;
+  }
   /** How long a request may wait in this view. */
   get timeOutMs(): number {
     return this.#timeOut.currentMs;
@@ -174,9 +189,22 @@ export class ViewChanging {
     invariant(from === this.#options.composer.self && from === primary, "view-change.hands-over-as-backup", {
       primary,
     });
-    this.#handOver = asked;
-    out.push({ type: "broadcast", frame: { type: "signed", envelope: asked } });
+    this.#sayHandOver(asked, out);
     return this.#toNext("handed-over");
+  }
+
+  /**
+   * Asks to be relieved of `ownViewLeftByFew`. If this replica has left it itself, it only tells those who are still there.
+   *
+   * @param asked signed by it, for that view.
+   */
+  handOverToLeavers(asked: VerifiedEnvelope<HandOver>, out: Outbox): ViewChangeStep | undefined {
+    if (this.isSettled) return this.handOver(asked, out);
+    invariant(asked.message.view === this.ownViewLeftByFew, "view-change.hands-over-another-view", {
+      at: this.#target,
+    });
+    this.#sayHandOver(asked, out);
+    return undefined;
   }
 
   /** The last number of the view is executed: its primary has had its turn (protocol rule 7.6). */
@@ -328,6 +356,11 @@ export class ViewChanging {
 
   #toNext(cause: LeaveCause): ViewChangeStep {
     return { type: "leave", target: viewNumber(this.#target + 1), cause };
+  }
+
+  #sayHandOver(asked: VerifiedEnvelope<HandOver>, out: Outbox): void {
+    this.#handOver = asked;
+    out.push({ type: "broadcast", frame: { type: "signed", envelope: asked } });
   }
 
   /** It was left because others had, and is known now not to have failed. */

@@ -205,6 +205,11 @@ export class Scene {
     const asked = cast.signerOf(self).sign({ type: "hand-over", epoch, view: this.views.view });
     return this.follow(this.views.handOver(asked, this.effects));
   }
+  /** The own one, as primary of a view that few have left. */
+  handOverToLeavers(self: number, view: number): this {
+    const asked = cast.signerOf(self).sign({ type: "hand-over", epoch, view: viewNumber(view) });
+    return this.follow(this.views.handOverToLeavers(asked, this.effects));
+  }
   stable(seq: number): this {
     return this.follow(this.views.onStable(seqOf(seq), this.effects));
   }

@@ -41,6 +41,14 @@ describe("ViewChangeSet (OSDI'99 §4.4)", () => {
     expect([1, 2, 3, 10].map((view) => set.countAtOrBeyond(viewNumber(view)))).to.deep.equal([3, 2, 1, 0]);
   });
 
+  it("tells whether anyone goes to a view, and not beyond it", () => {
+    const set = setOf([
+      [0, 1],
+      [3, 9],
+    ]);
+    expect([0, 1, 2, 9].map((view) => set.hasFor(viewNumber(view)))).to.deep.equal([false, true, false, true]);
+  });
+
   it("f+1 beyond a view can be joined, at the smallest of their views (OSDI'99 §4.5.2)", () => {
     const set = setOf(
       [

@@ -6,6 +6,9 @@ const VIEW_CHANGING = "packages/view-change/src/view-changing.ts";
 const VIEW_CHANGE_SET = "packages/view-change/src/view-change-set.ts";
 const HAND_OVER = "packages/view-change/test/hand-over.test.ts";
 const JUDGE = "packages/view-change/test/primary-judge.test.ts";
+const LONE_LEAVERS = "packages/replica/src/lone-leavers.ts";
+const LEFT_BY_FEW = "packages/view-change/test/left-by-few.test.ts";
+const LEAVERS = "packages/replica/test/lone-leavers.test.ts";
 const VIEWS = "packages/pbft-core/test/views.test.ts";
 const LEADERSHIP = "packages/replica/test/leadership.test.ts";
 
@@ -111,5 +114,55 @@ export const TURN_MUTANTS: readonly Mutant[] = [
       },
     ],
     caughtBy: ["packages/view-change/test/leaving.test.ts"],
+  },
+  {
+    name: "lone-leaver-never-brought-back",
+    rule: "7.5",
+    bug: "a primary takes no notice of one that left its view, who stays out of an idle cluster for ever (seed 3)",
+    file: LONE_LEAVERS,
+    edits: [{ find: "this.#ticksAway = view === this.#view ?", replace: "this.#ticksAway = view === undefined ?" }],
+    caughtBy: [LEAVERS],
+  },
+  {
+    name: "patient-with-liars-no-longer-each-time",
+    rule: "7.5",
+    bug: "one liar that says again and again that it has left ends a view of each correct primary after a time-out",
+    file: LONE_LEAVERS,
+    edits: [{ find: "Math.min(2 * this.#patience, PATIENCE_MAX)", replace: "1" }],
+    caughtBy: [LEAVERS],
+  },
+  {
+    name: "patience-comes-back-at-once",
+    rule: "7.5",
+    bug: "a primary forgets, as soon as nobody is away, that it has handed over for one that was",
+    file: LONE_LEAVERS,
+    edits: [{ find: "this.#patience > 1 && calmMs >= neededMs", replace: "this.#patience > 1 && neededMs > 0" }],
+    caughtBy: [LEAVERS],
+  },
+  {
+    name: "away-from-one-view-counts-for-another",
+    rule: "7.5",
+    bug: "a view is handed over for how long somebody was away from an earlier one",
+    file: LONE_LEAVERS,
+    edits: [
+      {
+        find: "view === this.#view ? this.#ticksAway + 1 : 0",
+        replace: "view === undefined ? 0 : this.#ticksAway + 1",
+      },
+    ],
+    caughtBy: [LEAVERS],
+  },
+  {
+    name: "hands-over-for-one-that-is-out-of-reach",
+    rule: "7.5",
+    bug: "a liar that names a view which no correct one can have gone to alone ends views without ever being caught up with",
+    file: VIEW_CHANGING,
+    edits: [
+      {
+        find: "return this.#viewChanges.hasFor(next) &&",
+        replace: "return this.#viewChanges.countAtOrBeyond(next) > 0 &&",
+      },
+    ],
+    caughtBy: [LEFT_BY_FEW, LEAVERS],
   },
 ];
