@@ -1,9 +1,10 @@
 /**
  * Simulated clusters under faults, by seed: `npm run simulate`.
  */
-import { accessSync, constants, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { parseArgs } from "node:util";
+import { obstacleTo } from "./check-folder.js";
 import { prepare } from "./prepare.js";
 import { runCampaign, savedIn, summaryOf } from "./simulate-campaign.js";
 import { replay } from "./simulate-replay.js";
@@ -92,13 +93,10 @@ function parseOptions() {
 }
 
 function checkFolder(flag, folder) {
-  try {
-    if (flag === "--save") mkdirSync(folder, { recursive: true });
-    accessSync(folder, constants.W_OK);
-  } catch (error) {
-    console.error(`${flag}: cannot write into ${folder}: ${error.message}`);
-    process.exit(2);
-  }
+  const obstacle = obstacleTo(folder, { isMadeLater: flag === "--save" });
+  if (obstacle === undefined) return;
+  console.error(`${flag}: cannot write into ${folder}: ${obstacle}`);
+  process.exit(2);
 }
 
 function seeds({ seeds: range, seed: single }) {

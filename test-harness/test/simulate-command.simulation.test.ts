@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -8,6 +8,7 @@ import { drawRun, optionsForSeed, type SavedRun, Simulation, type SimulationOpti
 import { expect } from "chai";
 
 const COMMAND = resolve(fileURLToPath(import.meta.url), "../../bin/simulate.js");
+const CHECK_FOLDER = new URL("../bin/check-folder.js", import.meta.url).href;
 
 interface Output {
   readonly status: number | null;
@@ -111,6 +112,7 @@ describe("The simulate command", () => {
       const file = join(folder, "file");
       writeFileSync(file, "");
       for (const args of [
+        ["--seeds", "0..9999", "--save", file],
         ["--seeds", "0..9999", "--save", join(file, "saved")],
         ["--svg", join(folder, "missing", "run.svg")],
       ]) {
@@ -119,6 +121,35 @@ describe("The simulate command", () => {
         expect(stdout).to.equal("");
         expect(stderr).to.contain(`${args.find((arg) => /^--s(ave|vg)$/.test(arg))}: cannot write into ${folder}`);
       }
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
+  it("makes the folder for what it saves when there is something to save, and not before", () => {
+    const folder = mkdtempSync(join(tmpdir(), "quorate-save-"));
+    try {
+      const { status } = simulate("--seed", "1", "--no-swarm", "--no-byzantine", "--save", join(folder, "not", "made"));
+
+      expect(status).to.equal(0);
+      expect(readdirSync(folder)).to.deep.equal([]);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
+  it("finds a folder above that it may not write to, without making anything", () => {
+    const folder = mkdtempSync(join(tmpdir(), "quorate-read-only-"));
+    chmodSync(folder, 0o555);
+    const path = join(folder, "not", "made");
+    // Nothing is refused to root.
+    const script = `import { obstacleTo } from ${JSON.stringify(CHECK_FOLDER)};
+      if (process.getuid?.() === 0) process.setuid(65534);
+      console.log(obstacleTo(${JSON.stringify(path)}, { isMadeLater: true }));`;
+    try {
+      const { stdout } = spawnSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" });
+
+      expect(stdout).to.match(/^EACCES: .*quorate-read-only-/);
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }

@@ -1,7 +1,8 @@
 import { once } from "node:events";
-import { type AddressInfo, createServer, type Server } from "node:net";
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { expect } from "chai";
 import { isListenedOn } from "../dist/cli/probe-ports.js";
+import { FullListener } from "./full-listener.ts";
 
 describe("Whether some process listens at an address", () => {
   let server: Server;
@@ -38,6 +39,28 @@ describe("Whether some process listens at an address", () => {
 
     expect(await isListenedOn({ host: "127.0.0.1", port })).to.equal(false);
     expect(await isListenedOn({ host: "nowhere.invalid", port })).to.equal(false);
+  });
+
+  it("is yes where connections are taken and not a word is said", async () => {
+    const silent: Socket[] = [];
+    server.removeAllListeners("connection").on("connection", (socket) => silent.push(socket));
+    const port = await listenOn("127.0.0.1");
+
+    expect(await isListenedOn({ host: "127.0.0.1", port })).to.equal(true);
+
+    for (const socket of silent) socket.destroy();
+  });
+
+  it("is no, and not asked for long, where nobody answers at all", async function () {
+    if (process.platform !== "linux") this.skip();
+    const full = new FullListener();
+    try {
+      const port = await full.fill();
+
+      expect(await isListenedOn({ host: full.host, port })).to.equal(false);
+    } finally {
+      await full.close();
+    }
   });
 
   it("is found out for all addresses of the machine, too, which nobody can connect to", async () => {

@@ -17,23 +17,26 @@ import type { Relevance } from "./relevance.ts";
 import type { ReplicaOptions } from "./replica-options.ts";
 import type { SubProtocols } from "./sub-protocols.ts";
 
+type IntakeOptions = Pick<ReplicaOptions, "signer" | "windowSize">;
+type IntakeParts = Pick<SubProtocols, "ordering" | "backlog">;
+
 /**
  * What members say of batches: votes of the three phases, now or from the backlog; bodies; and decisions with their
  * certificates. What is neither current nor early nor asked for is rejected; what that decides is delivered.
  */
 export class BatchIntake {
-  readonly #options: ReplicaOptions;
-  readonly #parts: SubProtocols;
-  readonly #muteness: Muteness;
-  readonly #relevance: Relevance;
-  readonly #deliveries: Deliveries;
+  readonly #options: IntakeOptions;
+  readonly #parts: IntakeParts;
+  readonly #muteness: Pick<Muteness, "isMute">;
+  readonly #relevance: Pick<Relevance, "isEntryAwaited">;
+  readonly #deliveries: Pick<Deliveries, "deliver">;
 
   constructor(
-    options: ReplicaOptions,
-    parts: SubProtocols,
-    muteness: Muteness,
-    relevance: Relevance,
-    deliveries: Deliveries,
+    options: IntakeOptions,
+    parts: IntakeParts,
+    muteness: Pick<Muteness, "isMute">,
+    relevance: Pick<Relevance, "isEntryAwaited">,
+    deliveries: Pick<Deliveries, "deliver">,
   ) {
     this.#options = options;
     this.#parts = parts;

@@ -1,27 +1,43 @@
-import type { Decision } from "@quorate/pbft-core";
-import { type Effect, type ServedRequest, type ViewNumber, viewNumber } from "@quorate/protocol";
-import { type LeaveCause, PrimaryJudge, type ViewChangeStep } from "@quorate/view-change";
+import type { Decision, Ordering } from "@quorate/pbft-core";
+import { type Effect, type Membership, type ServedRequest, type ViewNumber, viewNumber } from "@quorate/protocol";
+import {
+  type LeaveCause,
+  PrimaryJudge,
+  type PrimaryJudgeOptions,
+  type ViewChangeStep,
+  type ViewChanging,
+} from "@quorate/view-change";
 import type { LostDisks } from "./lost-disks.ts";
 import type { Muteness } from "./muteness.ts";
 import { PrimaryWatch } from "./primary-watch.ts";
-import type { ReplicaOptions } from "./replica-options.ts";
-import type { SubProtocols } from "./sub-protocols.ts";
+
+/** What is asked of the parts. */
+export interface SupervisedParts {
+  readonly membership: Membership;
+  readonly ordering: Pick<Ordering, "isPrimary" | "oldestWaitAtMs" | "clockedCount">;
+  readonly viewChanging: Pick<ViewChanging, "target" | "isSettled" | "timeOutMs" | "excused" | "onFailed" | "onJudged">;
+}
 
 /**
  * Holds the primary to its work: to what waits, by a clock, and to what others could do, by judgement (protocol rule 7.4).
  * It says when to leave the view, and remembers why views were left.
  */
 export class PrimarySupervision {
-  readonly #parts: SubProtocols;
-  readonly #muteness: Muteness;
-  readonly #lostDisks: LostDisks;
+  readonly #parts: SupervisedParts;
+  readonly #muteness: Pick<Muteness, "isMute">;
+  readonly #lostDisks: Pick<LostDisks, "waitsSinceMs">;
   readonly #watch = new PrimaryWatch();
   readonly #judge: PrimaryJudge;
   /** The view that it left another one for, or entered. */
   #target: ViewNumber;
   #leaveCause: LeaveCause | "followed" = "followed";
 
-  constructor(options: ReplicaOptions, parts: SubProtocols, muteness: Muteness, lostDisks: LostDisks) {
+  constructor(
+    options: PrimaryJudgeOptions,
+    parts: SupervisedParts,
+    muteness: Pick<Muteness, "isMute">,
+    lostDisks: Pick<LostDisks, "waitsSinceMs">,
+  ) {
     this.#parts = parts;
     this.#muteness = muteness;
     this.#lostDisks = lostDisks;

@@ -1,4 +1,4 @@
-import { StorageError } from "./storage-error.ts";
+import { inaccessible, StorageError } from "./storage-error.ts";
 
 /** The error for a record of which more is wrong than can be repaired here. */
 export function damaged(record: string, found: string): StorageError {
@@ -12,6 +12,27 @@ export function notSettled(place: string, error: unknown): StorageError {
   const found = `expected to make durable what is there, but: ${reason}`;
   const advice = "nothing is lost by this, and nothing runs on it; repair the disk, start again";
   return new StorageError("storage.flush-failed", `the log in ${place}: ${found}; ${advice}`, error);
+}
+
+/**
+ * What a start gets from a file. That it cannot be had now proves no loss, so nothing is taken for a lost disk by it.
+ *
+ * @throws StorageError `storage.inaccessible`, naming the file, for whatever the system says.
+ */
+export function readAtStart<T>(file: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw inaccessible(file, error) ?? unreadable(file, error);
+  }
+}
+
+function unreadable(file: string, error: unknown): StorageError {
+  const reason = error instanceof Error ? error.message : String(error);
+  const found = `expected to read it and to write on, but: ${reason}`;
+  const advice =
+    "nothing runs on it; end what stands in the way, start again; only if the disk is past repair is it lost";
+  return new StorageError("storage.inaccessible", `${file}: ${found}; ${advice}`, error);
 }
 
 /** The error for a write or sync that the system refused. */

@@ -59,3 +59,8 @@ export interface LogFiles {
 export function segmentName(segment: number): string {
   return `${String(segment).padStart(8, "0")}.wal`;
 }
+
+/** A segment's file and where it is, for messages. */
+export function nameOf(place: string, segment: number): string {
+  return `${place}/${segmentName(segment)}`;
+}

@@ -1,6 +1,6 @@
 import { sequenceNumber } from "@quorate/protocol";
-import { damaged, notSettled } from "./damage.ts";
-import { type LogFiles, segmentName } from "./log-files.ts";
+import { damaged, notSettled, readAtStart } from "./damage.ts";
+import { type LogFiles, nameOf } from "./log-files.ts";
 import { hasGroupFrom, type LogId, type ParsedGroup, parseGroup } from "./log-group.ts";
 import { LogIndex } from "./log-index.ts";
 import { inaccessible, StorageError } from "./storage-error.ts";
@@ -38,7 +38,8 @@ interface Segment {
  * durable when this returns.
  *
  * @throws StorageError `storage.damaged` for anything else that is not what was written, `storage.foreign` for a segment
- * of another log, `storage.flush-failed` or `storage.inaccessible` when what was found could not be made durable.
+ * of another log, `storage.inaccessible` when the system does not let it be read, and that or `storage.flush-failed`
+ * when what was found could not be made durable.
  */
 export function recoverLog(files: LogFiles, logId: LogId, mark: FlushMark): RecoveredLog {
   const segments = readSegments(files, logId);
@@ -89,14 +90,14 @@ function endOfMarked({ groups }: Segment, mark: FlushMark): number {
 }
 
 function readSegments(files: LogFiles, logId: LogId): Segment[] {
-  const numbers = files.segments();
+  const numbers = readAtStart(files.place, () => files.segments());
   if (numbers === undefined) throw damaged(`the log in ${files.place}`, "the folder is not there");
   return numbers.map((number) => readSegment(files, number, logId));
 }
 
 function readSegment(files: LogFiles, number: number, logId: LogId): Segment {
-  const content = files.read(number);
   const path = nameOf(files.place, number);
+  const content = readAtStart(path, () => files.read(number));
   const groups: ParsedGroup[] = [];
   let end = 0;
   for (let group = parseGroup(content, end); group !== undefined; group = parseGroup(content, end)) {
@@ -157,6 +158,3 @@ function indexOf(segments: readonly Segment[]): LogIndex {
 }
 
 /** A segment in the words of a message. */
-function nameOf(place: string, segment: number): string {
-  return `${place}/${segmentName(segment)}`;
-}

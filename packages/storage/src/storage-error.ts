@@ -8,7 +8,7 @@ import { constants as os } from "node:os";
  * - `storage.foreign`: the files belong to another program, another cluster or another replica.
  * - `storage.version`: written by another version of this format.
  * - `storage.locked`: another process uses the folder.
- * - `storage.inaccessible`: this process may not read or write there; what was kept there still is.
+ * - `storage.inaccessible`: this process may not read or write there, or the system fails to: no sign of a lost disk.
  * - `storage.damaged`: what is read is not what was written; the message names the record.
  * - `storage.flush-failed`: a write, or what a start found, did not become durable. Final: the process must end (rule 8.3).
  * - `storage.closed`: the store was closed before the flush.

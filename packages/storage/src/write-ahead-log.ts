@@ -1,10 +1,10 @@
 import { crc32 } from "node:zlib";
 import { invariant, type SequenceNumber } from "@quorate/protocol";
-import { damaged, flushFailed } from "./damage.ts";
+import { damaged, flushFailed, readAtStart } from "./damage.ts";
 import { FlushMarks } from "./flush-marks.ts";
 import type { FlushDomain } from "./flushing.ts";
 import { GroupedFlush } from "./grouped-flush.ts";
-import type { LogFile, LogFileDone, LogFiles, LogReader } from "./log-files.ts";
+import { type LogFile, type LogFileDone, type LogFiles, type LogReader, nameOf } from "./log-files.ts";
 import { encodeGroup, groupLength, type LogId } from "./log-group.ts";
 import type { LiveRecord, LogIndex } from "./log-index.ts";
 import { type FlushMark, type RecoveredLog, recoverLog } from "./log-recovery.ts";
@@ -67,7 +67,7 @@ export class WriteAheadLog implements DurableLog, FlushDomain {
   constructor({ files, logId, mark, sizes = SEGMENT_SIZES }: LogOptions) {
     this.#files = files;
     this.#logId = logId;
-    this.#marks = new FlushMarks(files.openMarks(), logId);
+    this.#marks = readAtStart(`the flush marks beside ${files.place}`, () => new FlushMarks(files.openMarks(), logId));
     this.#sizes = sizes;
     const { index, last, segment, end, oldest, file } = this.#recover(mark);
     this.#index = index;
@@ -89,7 +89,7 @@ export class WriteAheadLog implements DurableLog, FlushDomain {
       // It is durable now, and counts: damage to it must not be taken for a flush that was cut short.
       const failure = last.number > found.number ? this.#mark(last) : undefined;
       if (failure !== undefined) throw failure;
-      return { ...recovered, file: this.#files.open(segment) };
+      return { ...recovered, file: readAtStart(nameOf(this.#files.place, segment), () => this.#files.open(segment)) };
     } catch (error) {
       this.#marks.close(IGNORE);
       throw error;
@@ -224,12 +224,11 @@ export class WriteAheadLog implements DurableLog, FlushDomain {
   }
 
   #read({ seq, segment, offset, length, checksum }: LiveRecord, readers: Map<number, LogReader>): Uint8Array {
-    let reader = readers.get(segment);
-    if (reader === undefined) {
-      reader = this.#files.openToRead(segment);
+    const record = readAtStart(nameOf(this.#files.place, segment), () => {
+      const reader = readers.get(segment) ?? this.#files.openToRead(segment);
       readers.set(segment, reader);
-    }
-    const record = reader.read(offset, length);
+      return reader.read(offset, length);
+    });
     if (crc32(record) !== checksum) throw damaged(`log record of sequence number ${seq}`, "its checksum differs");
     return record;
   }
