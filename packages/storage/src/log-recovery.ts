@@ -156,5 +156,3 @@ function indexOf(segments: readonly Segment[]): LogIndex {
   }
   return index;
 }
-
-/** A segment in the words of a message. */
