@@ -30,6 +30,7 @@ import {
   floods,
   garbageAnswers,
   votesAstray,
+  withholdsCheckpoints,
   wrongCheckpoints,
   wrongVotes,
 } from "./byzantine/votes.ts";
@@ -58,6 +59,7 @@ export const BYZANTINE_BEHAVIOURS = [
   "corrupt-bodies",
   "wrong-checkpoints",
   "contradictory-checkpoints",
+  "withholds-checkpoints",
   "replays",
   "mutates",
   "mutates-as-primary",
@@ -106,6 +108,7 @@ const BEHAVIOURS: Readonly<Record<ByzantineBehaviour, Behaviour>> = {
   "corrupt-bodies": { role: "anyone", create: corruptBodies },
   "wrong-checkpoints": { role: "anyone", create: wrongCheckpoints },
   "contradictory-checkpoints": { role: "anyone", create: contradictoryCheckpoints },
+  "withholds-checkpoints": { role: "anyone", create: withholdsCheckpoints },
   mutates: { role: "anyone", create: mutates },
   "mutates-as-primary": { role: "next-primary", create: mutates },
   replays: { role: "anyone", create: replays },

@@ -10,19 +10,10 @@ import {
   type Signer,
   type TimerName,
 } from "@quorate/protocol";
-import {
-  type ExecutedBatch,
-  type HostObserver,
-  type HostPorts,
-  type HostSettings,
-  type IngressRejection,
-  ReplicaHost,
-  type ViewTurn,
-} from "@quorate/server/host";
+import { type HostPorts, type HostSettings, ReplicaHost } from "@quorate/server/host";
 import { type ReplicaStore, StorageError } from "@quorate/storage";
 import { Guise } from "./byzantine/guise.ts";
 import type { ByzantineBehaviour } from "./byzantine.ts";
-import type { Checker } from "./checkers/checker.ts";
 import { type ClockFault, kindOfClock, wallMs } from "./clock-fault.ts";
 import { describeFrame } from "./describe-frame.ts";
 import type { DiskDamage } from "./disk/disk-damage.ts";
@@ -33,18 +24,15 @@ import { EndDrawing } from "./end-drawing.ts";
 import { Pause } from "./pause.ts";
 import type { Plant } from "./plant.ts";
 import type { Prng } from "./prng.ts";
-import { type ExecutedOperation, recordingService } from "./recording-service.ts";
+import { recordingService } from "./recording-service.ts";
 import { ReplicaDisk } from "./replica-disk.ts";
+import { ReplicaObserver } from "./replica-observer.ts";
 import { ReplicaSender } from "./replica-sender.ts";
 import { ReplicaTimers } from "./replica-timers.ts";
 import { statusLine } from "./status-line.ts";
 import type { TwinPlace } from "./twins.ts";
-import { ViewMarks } from "./view-marks.ts";
 import type { Arrival } from "./wire.ts";
 import { EPOCH_MS, type World } from "./world.ts";
-
-/** How full everything is, is looked at after so many events. */
-const FILLS_EVERY = 16;
 
 /** One replica of a simulation. */
 export interface SimulatedReplicaOptions {
@@ -76,14 +64,11 @@ export class SimulatedReplica {
   readonly #sender: ReplicaSender;
   readonly #drawing: EndDrawing;
   readonly #pause = new Pause();
-  readonly #viewMarks: ViewMarks;
+  readonly #observer: ReplicaObserver;
   readonly #timers: ReplicaTimers;
   #host: ReplicaHost | undefined;
-  #operations: ExecutedOperation[] = [];
   #isFlushDoomed = false;
   #isStopped = false;
-  /** Events so far. */
-  #steps = 0;
   #fatal: Error | undefined;
 
   constructor(world: World, options: SimulatedReplicaOptions) {
@@ -99,7 +84,7 @@ export class SimulatedReplica {
     this.#drawing = new EndDrawing(world, this.end);
     if (options.clock !== undefined) world.marks.add(`clock: ${kindOfClock(options.clock)}`);
     this.#guise = new Guise(world, options.id, this.#signer, options.prng.fork("byzantine"), options.byzantine);
-    this.#viewMarks = new ViewMarks(world);
+    this.#observer = this.#createObserver();
     this.#sender = this.#createSender();
     this.#timers = new ReplicaTimers(world, (timer, fire) => this.#pause.run(() => this.#fire(timer, fire)));
   }
@@ -153,15 +138,9 @@ export class SimulatedReplica {
     const host = this.#recover() ?? this.#recoverOnAnotherDisk();
     if (host === undefined) return this.#world.note(`${this.end} does not start: its disk is another's`);
     this.#host = host;
-    this.#world.note(`${this.end} up at e${host.status.executed} h${host.status.lowWatermark}`);
-    this.#viewMarks.onRecovered(host.status);
-    this.#tell((checker) => checker.onRecovered?.(this.id, host.status));
-    if (host.status.executed > 0) this.#world.marks.add("replica: recovered with state");
-    this.#drawing.happened("up", "up");
-    this.#drawing.ended("down");
-    if (host.status.mute !== undefined) this.#drawing.began("mute", "mute: does not vote");
+    this.#observer.onUp(host);
     host.start();
-    this.#check("start");
+    this.#observer.check("start");
   }
 
   /** As production does: a lost disk is set aside, and the replica comes back mute (protocol rule 8.5). */
@@ -188,11 +167,11 @@ export class SimulatedReplica {
   #createHost(disk: ReplicaStore): ReplicaHost {
     const { clock, cluster: shared } = this.#world;
     const { cluster, hasher, codec, backend, genesis } = shared;
-    this.#operations = [];
+    this.#observer.restart();
     this.#sender.restart();
     const { inner, service: bent, store } = this.#options.plant;
     const service = recordingService(inner?.(kvService()) ?? kvService(), (executed) =>
-      this.#operations.push(executed),
+      this.#observer.onOperation(executed),
     );
     return new ReplicaHost({
       genesis,
@@ -212,7 +191,7 @@ export class SimulatedReplica {
       }),
       composer: createBatchComposer(hasher, cluster),
       ports: this.#ports(),
-      observer: this.#observer(),
+      observer: this.#observer.ofHost(),
       settings: this.#options.settings,
     });
   }
@@ -240,7 +219,7 @@ export class SimulatedReplica {
       if (asked === undefined) return;
       this.#world.note(`${this.end} asked to hand over: ${asked.isAsked}`);
       this.#world.marks.add(`hand-over: ${asked.isAsked ? "asked" : "asked of a backup"}`);
-      this.#check("hand-over asked");
+      this.#observer.check("hand-over asked");
     });
   }
 
@@ -261,7 +240,7 @@ export class SimulatedReplica {
     this.#world.note(`${this.end} lost its disk`);
     this.#drawing.happened("disk", "disk lost");
     this.#disk.lose();
-    this.#tell((checker) => checker.onDiskLost?.(this.id));
+    this.#observer.tell((checker) => checker.onDiskLost?.(this.id));
   }
 
   get isDiskFull(): boolean {
@@ -297,11 +276,11 @@ export class SimulatedReplica {
     if (host === undefined) return;
     const frame = arrival();
     this.#world.note(`${this.end} < r${from} ${describeFrame(frame)}`);
-    this.#markArrival(host, frame);
+    this.#observer.onArrival(host, frame);
     this.#guise.fromReplica(frame);
     if (!this.#guise.hears(frame)) return;
     host.onReplicaFrame(replicaId(from), frame);
-    this.#check(frame.type);
+    this.#observer.check(frame.type);
   }
 
   #fromClient(client: number, key: PublicKey, arrival: Arrival<ClientFrame>): void {
@@ -311,7 +290,7 @@ export class SimulatedReplica {
     this.#world.note(`${this.end} < c${client} ${describeFrame(frame)}`);
     if (!this.#guise.hears(frame)) return;
     if (!host.onClientFrame(key, frame)) this.#world.onClientRefused(client);
-    this.#check(frame.type);
+    this.#observer.check(frame.type);
   }
 
   #createDisk(): ReplicaDisk {
@@ -319,6 +298,19 @@ export class SimulatedReplica {
     const awake = (task: () => void): void => this.#pause.run(task);
     const isTwin = twin !== undefined;
     return new ReplicaDisk(this.#world, { replica: this.id, prng, faults, byzantine, isTwin, image, plant, awake });
+  }
+
+  #createObserver(): ReplicaObserver {
+    const { plant } = this.#options;
+    return new ReplicaObserver(this.#world, {
+      id: this.id,
+      end: this.end,
+      isCorrect: this.isCorrect,
+      drawing: this.#drawing,
+      plant,
+      host: () => this.#host,
+      onFatal: (error) => this.#onFatal(error),
+    });
   }
 
   #createSender(): ReplicaSender {
@@ -330,11 +322,10 @@ export class SimulatedReplica {
       twin,
       withholds: plant.withholds,
       onSent: (frame) => {
-        this.#tell((checker) => checker.onSent?.(this.id, frame));
-        if (this.isCorrect) this.#viewMarks.onSent(frame);
+        this.#observer.onSent(frame);
         twin?.onSent(frame);
       },
-      tell: (report) => this.#tell(report),
+      tell: (report) => this.#observer.tell(report),
     });
   }
 
@@ -354,56 +345,7 @@ export class SimulatedReplica {
   #fire(timer: TimerName, fire: () => void): void {
     this.#world.note(`${this.end} timer ${timer}`);
     fire();
-    this.#check(`timer ${timer}`);
-  }
-
-  #observer(): HostObserver {
-    const { marks, note } = this.#world;
-    const onExecuted = (batch: ExecutedBatch): void => this.#onExecuted(batch);
-    return {
-      onExecuted: this.#options.plant.onExecuted?.(onExecuted) ?? onExecuted,
-      onStable: (seq) => {
-        marks.add("checkpoint: stable");
-        note(`${this.end} stable n${seq}`);
-        this.#tell((checker) => checker.onStable?.(this.id, seq));
-      },
-      onViewChange: (turn) => this.#onViewChange(turn),
-      onEvidence: (evidence) => {
-        marks.add("evidence");
-        if (this.isCorrect) this.#viewMarks.onEvidence(evidence);
-        this.#tell((checker) => checker.onEvidence?.(this.id, evidence));
-      },
-      onMute: (mute) => {
-        if (mute !== undefined) return;
-        marks.add("mute: voted again");
-        note(`${this.end} votes again`);
-        this.#drawing.ended("mute");
-      },
-      onRejection: (rejection: IngressRejection) => marks.add(`rejected: ${rejection.code}`),
-      onFatal: (error) => this.#onFatal(error),
-    };
-  }
-
-  #onViewChange(turn: ViewTurn): void {
-    const what = turn.type === "entered" ? `enters v${turn.view}` : `leaves for v${turn.target}: ${turn.cause}`;
-    this.#world.note(`${this.end} ${what}`);
-    if (this.isCorrect) this.#viewMarks.onTurn(turn);
-    this.#tell((checker) => checker.onViewChange?.(this.id, turn));
-  }
-
-  #onExecuted(batch: ExecutedBatch): void {
-    const host = this.#host;
-    const operations = this.#operations;
-    this.#operations = [];
-    if (host === undefined) return;
-    const { stateRoot } = host.stateDigests;
-    this.#drawing.happened("executed", `executed ${batch.seq}`);
-    if (this.isCorrect) this.#viewMarks.onExecuted(batch.batchDigest);
-    if (batch.sessionsEvicted > 0) this.#world.marks.add("session: evicted");
-    this.#world.note(`${this.end} executed n${batch.seq} ${batch.batchDigest.slice(0, 8)} ${stateRoot.slice(0, 8)}`);
-    if (operations.some((operation) => operation.result === undefined)) this.#world.marks.add("operation: threw");
-    const agreedMs = operations[0]?.timestampMs;
-    this.#tell((checker) => checker.onExecuted?.({ ...batch, replica: this.id, stateRoot, operations, agreedMs }));
+    this.#observer.check(`timer ${timer}`);
   }
 
   #onFatal(error: Error): void {
@@ -417,37 +359,5 @@ export class SimulatedReplica {
     if (!this.isCorrect) this.#world.marks.add("byzantine: stopped by its own lies");
     this.#world.marks.add("disk: flush failed");
     this.#world.note(`${this.end} stopped: ${error.message}`);
-  }
-
-  #markArrival(host: ReplicaHost, frame: ReplicaFrame): void {
-    if (frame.type === "batch-body") this.#world.marks.add("batch body arrived");
-    this.#viewMarks.onArrival(frame, host.status.lowWatermark);
-    if (frame.type !== "pre-prepare" && frame.type !== "signed") return;
-    const { message } = frame.envelope;
-    if ("digest" in message && message.seq > host.status.highWatermark)
-      this.#world.marks.add("backlog: message above the window");
-  }
-
-  #check(cause: string): void {
-    const status = this.#host?.status;
-    if (status === undefined) return;
-    this.#drawing.isIn(status.view);
-    if (!this.isCorrect) return;
-    if (this.#steps++ % FILLS_EVERY === 0) {
-      const fills = this.#host?.fills ?? [];
-      this.#tell((checker) => checker.onFills?.(this.end, fills));
-    }
-    this.#viewMarks.onStatus(status, cause, this.#world.cluster.genesis.timeouts.viewChangeMs);
-    this.#tell((checker) => checker.onStatus?.(this.id, status));
-  }
-
-  /** What a Byzantine replica does inside is nobody's business. */
-  #tell(report: (checker: Checker) => void): void {
-    if (!this.isCorrect) return;
-    try {
-      for (const checker of this.#world.checkers) report(checker);
-    } catch (violation) {
-      this.#world.fail(violation);
-    }
   }
 }

@@ -148,6 +148,19 @@ export function contradictoryCheckpoints(tools: ByzantineTools): ByzantineActor 
   };
 }
 
+/**
+ * Votes for every batch and for no state, nor passes on a certificate that has its vote: a checkpoint is stable only where
+ * as many others vote as a quorum has.
+ */
+export function withholdsCheckpoints({ self }: ByzantineTools): ByzantineActor {
+  const isWithheld = (frame: ReplicaFrame): boolean => {
+    if (frame.type === "signed") return frame.envelope.message.type === "checkpoint";
+    const isAnswer = frame.type === "stable-checkpoint" || frame.type === "below-history";
+    return isAnswer && frame.checkpoint.signatures.some(({ from }) => from === self);
+  };
+  return { ...HONEST, toReplica: (_to, frame) => (isWithheld(frame) ? [] : [frame]) };
+}
+
 /** Frames of one flood. */
 const FLOOD = 12;
 

@@ -1,0 +1,159 @@
+import type { ReplicaFrame, ReplicaId } from "@quorate/protocol";
+import type { ExecutedBatch, HostObserver, IngressRejection, ReplicaHost, ViewTurn } from "@quorate/server/host";
+import type { Checker } from "./checkers/checker.ts";
+import type { EndDrawing } from "./end-drawing.ts";
+import type { Plant } from "./plant.ts";
+import type { ExecutedOperation } from "./recording-service.ts";
+import { ViewMarks } from "./view-marks.ts";
+import type { World } from "./world.ts";
+
+/** How full everything is, is looked at after so many events. */
+const FILLS_EVERY = 16;
+
+/** Whom a `ReplicaObserver` looks at. */
+export interface ObservedReplica {
+  readonly id: ReplicaId;
+  /** Its name in the trace. */
+  readonly end: string;
+  readonly isCorrect: boolean;
+  readonly drawing: EndDrawing;
+  /** Planted bugs, for tests of the checkers. */
+  readonly plant: Plant;
+  /** Undefined while it is down. */
+  readonly host: () => ReplicaHost | undefined;
+  /** Its own code or its disk has ended it. */
+  readonly onFatal: (error: Error) => void;
+}
+
+/** What is seen of one simulated replica: noted in the trace, counted, drawn, and told to the checkers if it is correct. */
+export class ReplicaObserver {
+  readonly #world: World;
+  readonly #replica: ObservedReplica;
+  readonly #viewMarks: ViewMarks;
+  /** Since the last batch. */
+  #operations: ExecutedOperation[] = [];
+  /** Events so far. */
+  #steps = 0;
+
+  constructor(world: World, replica: ObservedReplica) {
+    this.#world = world;
+    this.#replica = replica;
+    this.#viewMarks = new ViewMarks(world);
+  }
+
+  /** It starts: what an earlier life executed and did not tell is nobody's. */
+  restart(): void {
+    this.#operations = [];
+  }
+
+  onOperation(executed: ExecutedOperation): void {
+    this.#operations.push(executed);
+  }
+
+  /** It is there, or there again. */
+  onUp({ status }: ReplicaHost): void {
+    const { id, end, drawing } = this.#replica;
+    this.#world.note(`${end} up at e${status.executed} h${status.lowWatermark}`);
+    this.#viewMarks.onRecovered(status);
+    this.tell((checker) => checker.onRecovered?.(id, status));
+    if (status.executed > 0) this.#world.marks.add("replica: recovered with state");
+    drawing.happened("up", "up");
+    drawing.ended("down");
+    if (status.mute !== undefined) drawing.began("mute", "mute: does not vote");
+  }
+
+  onSent(frame: ReplicaFrame): void {
+    const { id, isCorrect } = this.#replica;
+    this.tell((checker) => checker.onSent?.(id, frame));
+    if (isCorrect) this.#viewMarks.onSent(frame);
+  }
+
+  onArrival(host: ReplicaHost, frame: ReplicaFrame): void {
+    const { marks } = this.#world;
+    if (frame.type === "batch-body") marks.add("batch body arrived");
+    this.#viewMarks.onArrival(frame, host.status.lowWatermark);
+    if (frame.type !== "pre-prepare" && frame.type !== "signed") return;
+    const { message } = frame.envelope;
+    if ("digest" in message && message.seq > host.status.highWatermark) marks.add("backlog: message above the window");
+  }
+
+  /** Something happened to it: how does it stand? */
+  check(cause: string): void {
+    const { id, end, isCorrect, drawing } = this.#replica;
+    const host = this.#replica.host();
+    const status = host?.status;
+    if (status === undefined) return;
+    drawing.isIn(status.view);
+    if (!isCorrect) return;
+    if (this.#steps++ % FILLS_EVERY === 0) {
+      const fills = host?.fills ?? [];
+      this.tell((checker) => checker.onFills?.(end, fills));
+    }
+    this.#viewMarks.onStatus(status, cause, this.#world.cluster.genesis.timeouts.viewChangeMs);
+    this.tell((checker) => checker.onStatus?.(id, status));
+  }
+
+  /** What a Byzantine replica does inside is nobody's business. */
+  tell(report: (checker: Checker) => void): void {
+    if (!this.#replica.isCorrect) return;
+    try {
+      for (const checker of this.#world.checkers) report(checker);
+    } catch (violation) {
+      this.#world.fail(violation);
+    }
+  }
+
+  /** What a host tells of itself. */
+  ofHost(): HostObserver {
+    const { id, end, isCorrect, drawing, plant, onFatal } = this.#replica;
+    const { marks, note } = this.#world;
+    const onExecuted = (batch: ExecutedBatch): void => this.#onExecuted(batch);
+    return {
+      onExecuted: plant.onExecuted?.(onExecuted) ?? onExecuted,
+      onStable: (seq) => {
+        marks.add("checkpoint: stable");
+        note(`${end} stable n${seq}`);
+        this.tell((checker) => checker.onStable?.(id, seq));
+      },
+      onViewChange: (turn) => this.#onViewChange(turn),
+      onEvidence: (evidence) => {
+        marks.add("evidence");
+        if (isCorrect) this.#viewMarks.onEvidence(evidence);
+        this.tell((checker) => checker.onEvidence?.(id, evidence));
+      },
+      onMute: (mute) => {
+        if (mute !== undefined) return;
+        marks.add("mute: voted again");
+        note(`${end} votes again`);
+        drawing.ended("mute");
+      },
+      onRejection: (rejection: IngressRejection) => marks.add(`rejected: ${rejection.code}`),
+      onFatal,
+    };
+  }
+
+  #onViewChange(turn: ViewTurn): void {
+    const { id, end, isCorrect } = this.#replica;
+    const what = turn.type === "entered" ? `enters v${turn.view}` : `leaves for v${turn.target}: ${turn.cause}`;
+    this.#world.note(`${end} ${what}`);
+    if (isCorrect) this.#viewMarks.onTurn(turn);
+    this.tell((checker) => checker.onViewChange?.(id, turn));
+  }
+
+  #onExecuted(batch: ExecutedBatch): void {
+    const { id, end, isCorrect, drawing } = this.#replica;
+    const host = this.#replica.host();
+    const operations = this.#operations;
+    this.#operations = [];
+    if (host === undefined) return;
+    const { stateRoot } = host.stateDigests;
+    const { marks, note } = this.#world;
+    drawing.happened("executed", `executed ${batch.seq}`);
+    if (isCorrect) this.#viewMarks.onExecuted(batch.batchDigest);
+    if (batch.sessionsEvicted > 0) marks.add("session: evicted");
+    note(`${end} executed n${batch.seq} ${batch.batchDigest.slice(0, 8)} ${stateRoot.slice(0, 8)}`);
+    if (operations.some((operation) => operation.result === undefined)) marks.add("operation: threw");
+    const agreedMs = operations[0]?.timestampMs;
+    this.tell((checker) => checker.onExecuted?.({ ...batch, replica: id, stateRoot, operations, agreedMs }));
+  }
+}
