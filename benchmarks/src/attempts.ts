@@ -1,7 +1,7 @@
 import { type Report, type Verdict, verdictOf } from "./report.ts";
 
 /** How often minimums are tried before they count as missed. */
-export const ATTEMPTS_MAX = 3;
+const ATTEMPTS_MAX = 3;
 
 /**
  * Measures until the minimums are reached, at most `ATTEMPTS_MAX` times: whoever else uses a machine makes figures worse and
