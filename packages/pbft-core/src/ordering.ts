@@ -343,6 +343,11 @@ export class Ordering {
     });
   }
 
+  /** See `ThreePhases.askForBodiesAgain`. */
+  askForBodiesAgain(upTo: SequenceNumber, out: Outbox): void {
+    this.#phases.askForBodiesAgain(upTo, out);
+  }
+
   /** See `Window.framesFor`. */
   framesFor(lack: Lack): ReplicaFrame[] {
     return this.#window.framesFor(lack, this.#options.signer.self);

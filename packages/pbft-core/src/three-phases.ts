@@ -20,6 +20,9 @@ import { VotedBodies } from "./voted-bodies.ts";
 import { Waits } from "./waits.ts";
 import type { Window } from "./window.ts";
 
+/** What others answer of one member at once. */
+const BODIES_ASKED_AGAIN_MAX = 8;
+
 /**
  * What a slot goes through once its messages are counted: pre-prepared, prepared, committed-local (OSDI'99 §4.2). Each
  * step is written before it is spoken (protocol rule 8.1).
@@ -141,9 +144,24 @@ export class ThreePhases {
   }
 
   fetchBody(slot: Slot, out: Outbox): readonly Decision[] {
-    const digest = slot.digest;
     // Once: a primary that repeats its proposal without a body must not make us repeat the question to everyone.
-    if (slot.batch !== undefined || digest === undefined || slot.isBodyAskedFor) return NO_DECISIONS;
+    if (!slot.isBodyAskedFor) this.#askForBody(slot, out);
+    return NO_DECISIONS;
+  }
+
+  /**
+   * At a status tick, for the numbers up to `upTo`, which had time enough: asks once more for bodies that did not come, the
+   * lowest first. Of those who hold one some answer this question only, because they are not in this view.
+   */
+  askForBodiesAgain(upTo: SequenceNumber, out: Outbox): void {
+    const lost = [...this.#window.undelivered()].filter((slot) => slot.seq <= upTo && slot.isBodyAskedFor);
+    lost.sort((a, b) => a.seq - b.seq);
+    for (const slot of lost.slice(0, BODIES_ASKED_AGAIN_MAX)) this.#askForBody(slot, out);
+  }
+
+  #askForBody(slot: Slot, out: Outbox): void {
+    const digest = slot.digest;
+    if (slot.batch !== undefined || digest === undefined) return;
     slot.isBodyAskedFor = true;
     const fetch = this.#signer.sign({
       type: "fetch-batch",
@@ -152,7 +170,6 @@ export class ThreePhases {
       digest,
     });
     out.push({ type: "broadcast", frame: { type: "signed", envelope: fetch } });
-    return NO_DECISIONS;
   }
 
   /** A batch that this replica voted for at `seq`, in whatever view, until the number is delivered (protocol rule 4.4). */

@@ -115,6 +115,28 @@ describe("bodies (protocol rule 4.4)", () => {
     expect([scene.spoken, scene.of("persist")]).to.deep.equal([["fetch-batch"], []]);
   });
 
+  it("at a status tick a body that did not come is asked for again, of few numbers at once, the lowest first", () => {
+    const scene = new Scene();
+    for (let seq = 12; seq >= 1; seq--) scene.prePrepareAlone(a, seq);
+    const askedAgain = (upTo: number): number[] => {
+      scene.forget().ordering.askForBodiesAgain(seqOf(upTo), scene.out);
+      return scene.effects.flatMap((effect) =>
+        effect.type === "broadcast" && effect.frame.type === "signed" && "seq" in effect.frame.envelope.message
+          ? [effect.frame.envelope.message.seq]
+          : [],
+      );
+    };
+    expect(askedAgain(3), "the rest was not known of long enough").to.deep.equal([1, 2, 3]);
+    expect(askedAgain(12)).to.deep.equal([1, 2, 3, 4, 5, 6, 7, 8]);
+  });
+
+  it("a body that has come is not asked for again", () => {
+    const scene = new Scene().prePrepareAlone(a);
+    scene.take(scene.ordering.onBatchBody(a, scene.nowMs, scene.out) ?? []).forget();
+    scene.ordering.askForBodiesAgain(seqOf(1), scene.out);
+    expect(scene.effects).to.deep.equal([]);
+  });
+
   it("a body with another digest is rejected and the right one is asked for", () => {
     const scene = new Scene().prePrepare(a, 1, b);
     expect([scene.spoken, scene.rejections]).to.deep.equal([["fetch-batch"], ["pre-prepare.digest-mismatch"]]);

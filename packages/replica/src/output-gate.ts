@@ -1,4 +1,4 @@
-import { type Effect, type Fill, invariant, type LogRecord } from "@quorate/protocol";
+import { type Effect, type Fill, invariant, type LogRecord, type ReplicaId } from "@quorate/protocol";
 
 /** A durable write that effects wait for; counts up from 1. */
 export type WriteNumber = number;
@@ -18,19 +18,22 @@ type Waiting = { readonly effect: Performed; readonly after: WriteNumber };
  * is passed on: it is the client's word, not this replica's, and clients who send again must not fill the gate. The writes of many steps
  * share one flush, and steps go on while it runs.
  *
- * How many messages others can cause while one flush runs is a rate times a time that only the disk knows. So a message
- * that finds `messagesMax` waiting is not sent at all: the network may lose it just as well, and a status brings it back.
- * What is executed, archived and cut waits without such a limit; the window bounds it.
+ * How many messages others can cause while one flush runs is a rate times a time that only the disk knows. So what is said to
+ * one member has a share of the gate, and what is said to all has one, which no member's questions use up. A message that
+ * finds its share full is not sent: the network may lose it just as well, and what matters is said again or asked for again. What is
+ * executed, archived and cut waits without such a limit: the window bounds it, and what is asked for beyond.
  */
 export class OutputGate {
   readonly #messagesMax: number;
   #written: WriteNumber = 0;
   #durable: WriteNumber = 0;
   #waiting: Waiting[] = [];
-  #messages = 0;
+  /** Messages that wait, by member; those to all under `undefined`. */
+  readonly #messages = new Map<ReplicaId | undefined, number>();
 
-  /** @param messagesMax messages that may wait, at least 1. */
+  /** @param messagesMax messages that may wait in one share, at least 1. */
   constructor(messagesMax: number) {
+    invariant(Number.isSafeInteger(messagesMax) && messagesMax >= 1, "output-gate.messages-max", { messagesMax });
     this.#messagesMax = messagesMax;
   }
 
@@ -43,9 +46,9 @@ export class OutputGate {
     return this.#waiting.length;
   }
 
-  /** Messages that wait for a flush. */
+  /** Messages that wait for a flush: the fullest share. */
   get fill(): Fill {
-    return { of: "gated messages", size: this.#messages, max: this.#messagesMax };
+    return { of: "gated messages", size: Math.max(0, ...this.#messages.values()), max: this.#messagesMax };
   }
 
   /** Takes the effects of one step. */
@@ -57,11 +60,8 @@ export class OutputGate {
         this.#written += 1;
         writes.push(effect.record);
       } else if (this.#durable === this.#written || bypasses(effect)) released.push(effect);
-      else if (!isMessage(effect)) this.#waiting.push({ effect, after: this.#written });
-      else if (this.#messages < this.#messagesMax) {
-        this.#messages += 1;
-        this.#waiting.push({ effect, after: this.#written });
-      } else released.push({ type: "rejected", rejection: { from: undefined, code: "gate.full" } });
+      else if (this.#takesIn(effect)) this.#waiting.push({ effect, after: this.#written });
+      else released.push({ type: "rejected", rejection: { from: undefined, code: "gate.full" } });
     }
     return { writes, effects: released };
   }
@@ -74,11 +74,26 @@ export class OutputGate {
     const released: Performed[] = [];
     for (const { effect, after } of waiting) {
       if (after > this.#durable) break;
-      if (isMessage(effect)) this.#messages -= 1;
+      this.#letsOut(effect);
       released.push(effect);
     }
     this.#waiting = released.length === waiting.length ? [] : waiting.slice(released.length);
     return released;
+  }
+
+  #takesIn(effect: Performed): boolean {
+    if (!isMessage(effect)) return true;
+    const to = effect.type === "broadcast" ? undefined : effect.to;
+    const waiting = this.#messages.get(to) ?? 0;
+    if (waiting >= this.#messagesMax) return false;
+    this.#messages.set(to, waiting + 1);
+    return true;
+  }
+
+  #letsOut(effect: Performed): void {
+    if (!isMessage(effect)) return;
+    const to = effect.type === "broadcast" ? undefined : effect.to;
+    this.#messages.set(to, (this.#messages.get(to) ?? 1) - 1);
   }
 }
 
@@ -97,6 +112,8 @@ function bypasses(effect: Effect): boolean {
   }
 }
 
-function isMessage({ type }: Performed): boolean {
-  return type === "send" || type === "broadcast" || type === "send-history";
+type Message = Extract<Performed, { type: "send" | "broadcast" | "send-history" }>;
+
+function isMessage(effect: Performed): effect is Message {
+  return effect.type === "send" || effect.type === "broadcast" || effect.type === "send-history";
 }

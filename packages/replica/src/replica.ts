@@ -68,7 +68,14 @@ export class Replica {
     this.#viewChanging = new ViewChanging({ ...options, composer, nullDigest, isMute }, base, recovery?.views);
     this.#checkpointing = new Checkpointing({ signer, windowSize, interval, isMute }, base);
     this.#deliveries = new Deliveries(this.#checkpointing, executed);
-    this.#gapFiller = new GapFiller({ signer, epoch: membership.epoch, retryAfterMs: 4 * statusIntervalMs });
+    const retryAfterMs = 4 * statusIntervalMs;
+    this.#gapFiller = new GapFiller({
+      signer,
+      epoch: membership.epoch,
+      retryAfterMs,
+      executed,
+      unexecutedMax: windowSize,
+    });
     this.#parts = {
       membership,
       ordering: this.#ordering,
@@ -143,6 +150,7 @@ export class Replica {
     this.#takeTurns(atMs, out);
     this.#serveMuteMembers(atMs, out);
     this.#tryToSpeak(atMs, out);
+    this.#gapFiller.onExecuted(this.#deliveries.executed);
     this.#gapFiller.onDelivered(this.#ordering.lastDelivered, out);
     this.#supervision.onStep(atMs, out);
     this.#checkInvariants();

@@ -54,6 +54,7 @@ export class StatusExchange {
     const stand: OrderingStand = { lastDelivered, highestHeard, highWatermark, isBusy };
     if (this.#rounds.onTick(stand)) this.#broadcast(executed, out);
     gapFiller.onTick(lastDelivered, out);
+    ordering.askForBodiesAgain(this.#rounds.knownAtTick, out);
     this.#rounds.afterTick(stand);
     this.#rounds.startTimer(out);
   }

@@ -1,4 +1,4 @@
-import { type Effect, type LogRecord, replicaId, timestampMs, viewNumber } from "@quorate/protocol";
+import { type Effect, type LogRecord, type ReplicaFrame, replicaId, timestampMs, viewNumber } from "@quorate/protocol";
 import { OutputGate } from "@quorate/replica";
 import { expect } from "chai";
 import { array, assert, constant, constantFrom, integer, oneof, property, record } from "fast-check";
@@ -58,25 +58,40 @@ describe("OutputGate (protocol rule 8.1)", () => {
     expect(gate.waitingCount).to.equal(1);
   });
 
-  it("keeps as many messages as its bound, says of each further one that it was not sent, and has room again after a flush", () => {
-    const gate = new OutputGate(2);
-    const message = (to: number): Effect => ({
-      type: "send",
-      to: replicaId(to),
-      frame: { type: "below-history", checkpoint: { epoch, seq: seqOf(0), stateRoot: digestOf("x"), signatures: [] } },
-    });
-    const [first, second, third] = [message(1), message(2), message(3)];
+  describe("with a bound of two messages a share", () => {
+    const frame: ReplicaFrame = {
+      type: "below-history",
+      checkpoint: { epoch, seq: seqOf(0), stateRoot: digestOf("x"), signatures: [] },
+    };
+    const to = (id: number): Effect => ({ type: "send", to: replicaId(id), frame });
+    const toAll: Effect = { type: "broadcast", frame };
     const dropped = { type: "rejected", rejection: { from: undefined, code: "gate.full" } };
 
-    const pushed = gate.push([write(1), first, speak(1), second, third, speak(2)]);
+    it("says of each further message that it was not sent, and has room again after a flush", () => {
+      const gate = new OutputGate(2);
 
-    expect(pushed.effects).to.deep.equal([dropped]);
-    expect(gate.fill).to.include({ size: 2, max: 2 });
-    expect(gate.onDurable(1)).to.deep.equal([first, speak(1), second, speak(2)]);
-    expect(gate.fill.size).to.equal(0);
-    gate.push([write(2)]);
-    expect(gate.push([third]).effects).to.deep.equal([]);
-    expect(gate.onDurable(2)).to.deep.equal([third]);
+      const pushed = gate.push([write(1), to(1), speak(1), to(1), to(1), speak(2)]);
+
+      expect(pushed.effects).to.deep.equal([dropped]);
+      expect(gate.fill).to.include({ size: 2, max: 2 });
+      expect(gate.onDurable(1)).to.deep.equal([to(1), speak(1), to(1), speak(2)]);
+      expect(gate.fill.size).to.equal(0);
+      gate.push([write(2)]);
+      expect(gate.push([to(1)]).effects).to.deep.equal([]);
+      expect(gate.onDurable(2)).to.deep.equal([to(1)]);
+    });
+
+    it("what one member asks for takes no room from another, nor from what is said to all", () => {
+      const gate = new OutputGate(2);
+      gate.push([write(1), to(1), to(1), to(1)]);
+      expect(gate.push([to(2), toAll, to(2), toAll]).effects).to.deep.equal([]);
+      expect(gate.push([to(2), toAll, to(3)]).effects).to.deep.equal([dropped, dropped]);
+      expect(gate.onDurable(1)).to.have.lengthOf(7);
+    });
+
+    it("a bound below one is refused", () => {
+      for (const bound of [0, -1, 1.5, Number.NaN]) expect(() => new OutputGate(bound)).to.throw(/messages-max/);
+    });
   });
 
   const batch = composer.compose(timestampMs(1), [requestOf("a")]);

@@ -7,7 +7,7 @@ export interface HostSettings {
   readonly pendingBytesMax: number;
   /** Requests that a backup waits for with a clock: as many as a loaded primary clears in half a time-out. */
   readonly clockedRequestsMax: number;
-  /** Messages that may wait for a flush of the log; what comes on top of them is not sent. */
+  /** Messages to one member, or to all, that may wait for a flush of the log; what comes on top is not sent. At least 1. */
   readonly gatedMessagesMax: number;
   /** Steps that are kept for the trace of a broken invariant, and about how much memory they may hold on to. */
   readonly tracedStepsMax: number;
@@ -21,7 +21,7 @@ export const DEFAULT_HOST_SETTINGS: HostSettings = {
   pendingRequestsPerClientMax: 1_024,
   pendingBytesMax: 64 * 1024 * 1024,
   clockedRequestsMax: 1_024,
-  gatedMessagesMax: 16_384,
+  gatedMessagesMax: 4_096,
   tracedStepsMax: 2_048,
   tracedBytesMax: 4 * 1024 * 1024,
 };

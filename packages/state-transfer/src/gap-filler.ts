@@ -14,6 +14,10 @@ export interface GapFillerOptions {
   readonly epoch: Epoch;
   /** How long a donor may take before another is asked. */
   readonly retryAfterMs: number;
+  /** The last number that is part of the state. */
+  readonly executed: SequenceNumber;
+  /** Delivered and not executed, from which on no more is asked for: execution waits for a disk then. */
+  readonly unexecutedMax: number;
 }
 
 interface Fetch {
@@ -35,12 +39,19 @@ export class GapFiller {
   readonly #tooShort = new Map<ReplicaId, SequenceNumber>();
   #fetch: Fetch | undefined;
   #token = 0;
+  #executed: SequenceNumber;
   /** Where delivery stood at the last status tick: only who did not move since then has a gap. */
   #deliveredAtTick: SequenceNumber | undefined;
   #lastDonor: ReplicaId | undefined;
 
   constructor(options: GapFillerOptions) {
     this.#options = options;
+    this.#executed = options.executed;
+  }
+
+  /** Execution has come so far. */
+  onExecuted(executed: SequenceNumber): void {
+    this.#executed = executed;
   }
 
   /** Everyone who could help has said that its history starts above the gap: only a state transfer can. */
@@ -78,7 +89,7 @@ export class GapFiller {
     if (fetch === undefined || delivered < fetch.last) return;
     this.#stop(out);
     const theirs = this.#executedBy.get(fetch.donor) ?? delivered;
-    if (theirs > delivered) this.#ask(fetch.donor, delivered, theirs, out);
+    if (theirs > delivered && this.#hasRoom(delivered)) this.#ask(fetch.donor, delivered, theirs, out);
   }
 
   /** The donor's history starts above the gap. */
@@ -96,8 +107,13 @@ export class GapFiller {
     this.#start(delivered, out);
   }
 
+  /** What is delivered waits in memory until it is executed, and donors are faster than a disk that hangs. */
+  #hasRoom(delivered: SequenceNumber): boolean {
+    return delivered - this.#executed < this.#options.unexecutedMax;
+  }
+
   #start(delivered: SequenceNumber, out: Outbox): void {
-    if (this.#fetch !== undefined) return;
+    if (this.#fetch !== undefined || !this.#hasRoom(delivered)) return;
     const donors = [...this.#executedBy]
       .filter(([id, executed]) => executed > delivered && (this.#tooShort.get(id) ?? -1) < delivered)
       .map(([id]) => id)

@@ -18,8 +18,14 @@ const signer = createCast(hasher, createFakeBackend(hasher)).signerOf(1);
 /** Replica 1, delivered up to a number, and what it asked. */
 class Scene {
   readonly effects: Effect[] = [];
-  readonly filler = new GapFiller({ signer, epoch: epochNumber(0), retryAfterMs: 100 });
+  readonly filler: GapFiller;
   delivered = 0;
+
+  /** @param unexecutedMax as much as no test needs, unless given. */
+  constructor(unexecutedMax = 1_000_000) {
+    const own = { signer, epoch: epochNumber(0), executed: seqOf(0) };
+    this.filler = new GapFiller({ ...own, retryAfterMs: 100, unexecutedMax });
+  }
 
   status(from: number, executed: number): this {
     this.filler.onStatus(replicaId(from), seqOf(executed), seqOf(this.delivered), this.effects);
@@ -63,6 +69,19 @@ class Scene {
 }
 
 describe("GapFiller", () => {
+  it("asks for no more while execution is far behind what is delivered, and goes on when it has caught up", () => {
+    const scene = new Scene(100).status(0, 1_000);
+    expect(scene.asked).to.deep.equal([[0, 1, 64]]);
+    expect(scene.deliver(64).asked.at(-1)).to.deep.equal([0, 65, 128]);
+
+    scene.deliver(128).tick(3).status(2, 1_000).timeout();
+    expect(scene.asked, "while 128 wait for execution").to.have.lengthOf(2);
+    scene.filler.onExecuted(seqOf(28));
+    expect(scene.tick(2).asked, "while 100 do").to.have.lengthOf(2);
+    scene.filler.onExecuted(seqOf(29));
+    expect(scene.tick(2).asked.at(-1)?.slice(1)).to.deep.equal([129, 192]);
+  });
+
   it("asks nobody while nobody is ahead", () => {
     expect(new Scene().status(0, 0).tick(3).asked).to.deep.equal([]);
   });

@@ -45,7 +45,7 @@ export const DURABILITY_MUTANTS: readonly Mutant[] = [
     rule: "13.1",
     bug: "as many messages wait for a flush as others cause while it runs",
     file: GATE,
-    edits: [{ find: "else if (this.#messages < this.#messagesMax) {", replace: "else if (this.#messages >= 0) {" }],
+    edits: [{ find: "if (waiting >= this.#messagesMax) return false;", replace: "" }],
     caughtBy: ["packages/replica/test/output-gate.test.ts"],
   },
   {
