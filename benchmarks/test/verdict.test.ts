@@ -110,7 +110,9 @@ describe("The verdict on a report", () => {
       [[slow, good], 0],
       [[disturbed, slow, good], 0],
       [[slow, slow, slow], 1],
-      [[slow, slow, disturbed], 3],
+      [[disturbed, disturbed, disturbed], 3],
+      [[disturbed, disturbed, slow], 1],
+      [[slow, disturbed, disturbed], 1],
       [[slow, failed], 1],
     ] as const) {
       const missed: Report[] = [];

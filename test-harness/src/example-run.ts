@@ -24,6 +24,7 @@ export const EXAMPLE_RUN: SimulationOptions = {
   sessionsPerClientMax: 4,
   requestsOutstandingMax: 1,
   pendingRequestsMax: 64,
+  gatedMessagesMax: 4_096,
   statusIntervalMs: 50,
   viewChangeMs: 40,
   viewChangeMaxMs: 640,

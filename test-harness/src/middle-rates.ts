@@ -24,6 +24,7 @@ export const MIDDLE_RATES: MiddleRates = {
   sessionsPerClientMax: 64,
   requestsOutstandingMax: 2,
   pendingRequestsMax: 64,
+  gatedMessagesMax: 4_096,
   statusIntervalMs: 50,
   clockToleranceMs: 5_000,
   viewChangeMs: 600,

@@ -94,6 +94,8 @@ export interface SimulationOptions {
   readonly sessionsPerClientMax: number;
   readonly requestsOutstandingMax: number;
   readonly pendingRequestsMax: number;
+  /** See `HostSettings.gatedMessagesMax`. */
+  readonly gatedMessagesMax: number;
   readonly statusIntervalMs: number;
   readonly clockToleranceMs: number;
   readonly viewChangeMs: number;

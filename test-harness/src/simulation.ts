@@ -36,8 +36,6 @@ const LIVENESS_IN_TURNS_MS = 240_000;
 const SLICE_MS = 50;
 /** Far more than any run takes: one that gets here goes in circles. */
 const STEPS_MAX = 2_000_000;
-/** Of one replica behind one flush. */
-const FEW_GATED_MESSAGES = 12;
 /** More steps than any run has. */
 const WHOLE_TRACE: Partial<HostSettings> = { tracedStepsMax: 200_000, tracedBytesMax: 1024 ** 3 };
 
@@ -91,8 +89,7 @@ export class Simulation {
       const settings = {
         pipelineDepthMax: options.pipelineDepthMax,
         pendingRequestsMax: options.pendingRequestsMax,
-        // In a quarter of the runs a slow flush keeps messages from being sent at all.
-        ...(options.seed % 4 === 0 && { gatedMessagesMax: FEW_GATED_MESSAGES }),
+        gatedMessagesMax: options.gatedMessagesMax,
         ...(lines && WHOLE_TRACE),
       };
       const clockSkewMs = Math.floor(skews.between(-options.clockSkewMs, options.clockSkewMs));

@@ -27,6 +27,7 @@ export function calmed(options: SimulationOptions, fault: Fault | undefined): Si
     pipelineDepthMax: Math.max(2, options.pipelineDepthMax),
     batchRequestsMax: 16,
     pendingRequestsMax: 1024,
+    gatedMessagesMax: 4_096,
     statusIntervalMs: 20,
     clockToleranceMs: 5_000,
     clocks: [],

@@ -11,6 +11,11 @@ import { diskFaultsFor, storeFor } from "./swarm-disks.ts";
 import { faultsFor, lostDisks } from "./swarm-faults.ts";
 import { partitionsFor } from "./swarm-partitions.ts";
 
+/** As in production, and, in one of so many seeds, so few that a slow flush keeps messages from being sent. */
+const GATED_MESSAGES = 4_096;
+const FEW_GATED_MESSAGES = 6;
+const FEW_GATED_EVERY = 4;
+
 /** Every so many seeds one runs real signatures and the wire codec. */
 const REAL_SCHEME_EVERY = 20;
 
@@ -69,6 +74,7 @@ export function optionsForSeed(seed: number, draw: SeedDraw = FULL_DRAW): Simula
     sessionsPerClientMax: prng.pick([4, 64]),
     requestsOutstandingMax: prng.integer(1, sessionWindow),
     pendingRequestsMax: prng.pick([2, 4, 64, 1024]),
+    gatedMessagesMax: seed % FEW_GATED_EVERY === 0 ? FEW_GATED_MESSAGES : GATED_MESSAGES,
     statusIntervalMs: prng.pick([20, 50, 100]),
     clockToleranceMs: prng.pick([10, 20, 5000]),
     viewChangeMs: prng.pick([300, 600, 1200]),

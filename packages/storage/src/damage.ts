@@ -17,19 +17,23 @@ export function notSettled(place: string, error: unknown): StorageError {
 /**
  * What a start gets from a file. That it cannot be had now proves no loss, so nothing is taken for a lost disk by it.
  *
- * @throws StorageError `storage.inaccessible`, naming the file, for whatever the system says.
+ * @throws StorageError `storage.inaccessible`, naming the file, for whatever the system says; other errors as they are.
  */
 export function readAtStart<T>(file: string, read: () => T): T {
   try {
     return read();
   } catch (error) {
+    if (!isOfTheSystem(error)) throw error;
     throw inaccessible(file, error) ?? unreadable(file, error);
   }
 }
 
-function unreadable(file: string, error: unknown): StorageError {
-  const reason = error instanceof Error ? error.message : String(error);
-  const found = `expected to read it and to write on, but: ${reason}`;
+function isOfTheSystem(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && "syscall" in error;
+}
+
+function unreadable(file: string, error: Error): StorageError {
+  const found = `expected to read it and to write on, but: ${error.message}`;
   const advice =
     "nothing runs on it; end what stands in the way, start again; only if the disk is past repair is it lost";
   return new StorageError("storage.inaccessible", `${file}: ${found}; ${advice}`, error);

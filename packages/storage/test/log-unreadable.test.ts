@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { sequenceNumber } from "@quorate/protocol";
+import { expect } from "chai";
 import { initializeLog, NodeLogFiles } from "../dist/node-log-files.js";
 import { WriteAheadLog } from "../dist/write-ahead-log.js";
 import { expectFailure } from "./failures.ts";
@@ -12,7 +13,7 @@ const SEGMENT = "00000001.wal";
 
 function failing(code: string, said: string): () => never {
   return () => {
-    throw Object.assign(new Error(`${code}: ${said}`), { code });
+    throw Object.assign(new Error(`${code}: ${said}`), { code, syscall: "read" });
   };
 }
 
@@ -59,6 +60,15 @@ describe("A log that the system does not let a start read", () => {
       expectFailure(() => open(files), "storage.inaccessible", files.place, named, "(EACCES)", "the right to read");
     });
   }
+
+  it("is not what the own code throws: that is told as it is", () => {
+    const files = newFiles();
+    const bug = new TypeError("not a function");
+    files.read = () => {
+      throw bug;
+    };
+    expect(() => open(files)).to.throw(bug);
+  });
 
   it("is told of in the same way when a record is read for the start", async () => {
     const files = newFiles();

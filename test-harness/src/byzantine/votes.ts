@@ -149,8 +149,8 @@ export function contradictoryCheckpoints(tools: ByzantineTools): ByzantineActor 
 }
 
 /**
- * Votes for every batch and for no state, nor passes on a certificate that has its vote: a checkpoint is stable only where
- * as many others vote as a quorum has.
+ * Votes for every batch and for no state, nor answers anyone with a certificate that has its vote: a checkpoint is stable only
+ * where as many others vote as a quorum has, or by the certificate of a view change.
  */
 export function withholdsCheckpoints({ self }: ByzantineTools): ByzantineActor {
   const isWithheld = (frame: ReplicaFrame): boolean => {

@@ -149,6 +149,27 @@ export const DOOR_MUTANTS: readonly Mutant[] = [
     caughtBy: ["packages/state-transfer/test/gap-filler.test.ts"],
   },
   {
+    name: "fetches-faster-than-a-disk-writes",
+    rule: "9.3",
+    bug: "while a disk hangs, what is fetched of a history waits in memory without any bound",
+    file: "packages/state-transfer/src/gap-filler.ts",
+    edits: [
+      {
+        find: "return delivered - this.#executed < this.#options.unexecutedMax;",
+        replace: "return delivered >= this.#executed;",
+      },
+    ],
+    caughtBy: ["packages/state-transfer/test/gap-filler.test.ts"],
+  },
+  {
+    name: "body-is-asked-for-once",
+    rule: "4.4",
+    bug: "a body of which the question or the answer was lost is not asked for again in its view",
+    file: "packages/pbft-core/src/three-phases.ts",
+    edits: [{ find: "lost.slice(0, BODIES_ASKED_AGAIN_MAX)", replace: "lost.slice(0, 0)" }],
+    caughtBy: ["packages/pbft-core/test/votes.test.ts"],
+  },
+  {
     name: "liar-fills-the-shelf-of-evidence",
     rule: "13.2",
     bug: "one replica's many contradictions use up what is kept against others",
