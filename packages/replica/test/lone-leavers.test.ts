@@ -113,6 +113,19 @@ describe("what a primary does for lone leavers", () => {
     expect(turns.lefts(2)).to.deep.equal([4, 8]);
   });
 
+  it("counts each tick as what it was of the time-out then: one that changes ends no view, nor begins the count anew", () => {
+    const turns = new Turns();
+    const awayFor = (ticks: number): void => {
+      for (let i = 0; i < ticks; i++) expect(turns.tick()).to.equal(false);
+    };
+    turns.ownViewLeftByFew = viewNumber(0);
+    turns.timeOutMs = 4 * VIEW_CHANGE_MS;
+    awayFor(1 + 2 * TICKS);
+    turns.timeOutMs = VIEW_CHANGE_MS;
+    awayFor(TICKS / 2 - 1);
+    expect(turns.tick(), "half of a long time-out and half of a short one").to.equal(true);
+  });
+
   it("begins anew in each view, and when nobody is away any more", () => {
     const turns = new Turns();
     turns.ownViewLeftByFew = viewNumber(0);
