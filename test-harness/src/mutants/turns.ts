@@ -140,6 +140,14 @@ export const TURN_MUTANTS: readonly Mutant[] = [
     caughtBy: [LEAVERS],
   },
   {
+    name: "a-liars-reign-buys-patience-back",
+    rule: "7.5",
+    bug: "a liar for which primaries handed over until it was one has them hand over as soon again when it has reigned for long",
+    file: LONE_LEAVERS,
+    edits: [{ find: "if (!this.#parts.ordering.isPrimary) return;", replace: "" }],
+    caughtBy: [LEAVERS],
+  },
+  {
     name: "patience-in-the-time-out-of-the-last-tick",
     rule: "7.5",
     bug: "a view is handed over because its time-out has become shorter, not because somebody was away for long",
@@ -148,7 +156,7 @@ export const TURN_MUTANTS: readonly Mutant[] = [
       { find: "this.#away + tick", replace: "this.#away + this.#tickMs" },
       {
         find: "this.#away < this.#patience - ROUNDING",
-        replace: "this.#away < this.#patience * this.#views.timeOutMs",
+        replace: "this.#away < this.#patience * viewChanging.timeOutMs",
       },
     ],
     caughtBy: [LEAVERS],
