@@ -77,6 +77,12 @@ export class ReplicaObserver {
     if ("digest" in message && message.seq > host.status.highWatermark) marks.add("backlog: message above the window");
   }
 
+  /** Tells what it does from what flushes did before. */
+  beforeTimer(): void {
+    const host = this.#replica.host();
+    if (host !== undefined && this.#replica.isCorrect) this.#viewMarks.beforeTimer(host.status);
+  }
+
   /** Something happened to it: how does it stand? */
   check(cause: string): void {
     const { id, end, isCorrect, drawing } = this.#replica;

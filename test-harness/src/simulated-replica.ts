@@ -344,6 +344,7 @@ export class SimulatedReplica {
 
   #fire(timer: TimerName, fire: () => void): void {
     this.#world.note(`${this.end} timer ${timer}`);
+    this.#observer.beforeTimer();
     fire();
     this.#observer.check(`timer ${timer}`);
   }

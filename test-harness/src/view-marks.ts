@@ -53,6 +53,11 @@ export class ViewMarks {
     if (this.#proposed.has(frame.envelope.message.digest)) this.#marks.add("view: body fetched in a new view");
   }
 
+  /** A timer is about to fire: what flushes brought about since the last step is not its doing. */
+  beforeTimer({ viewsLeft }: ReplicaStatus): void {
+    this.#onViewsLeft(viewsLeft, "flush");
+  }
+
   /** @param cause what the step was about: a type of frame, or a timer. */
   onStatus({ view, target, timeOutMs, viewsLeft }: ReplicaStatus, cause: string, viewChangeMs: number): void {
     if (target > this.#target && target > view) {
@@ -70,7 +75,7 @@ export class ViewMarks {
   }
 
   #onViewsLeft(viewsLeft: ReplicaStatus["viewsLeft"], cause: string): void {
-    // At a status tick a primary hands over only for those that left it alone.
+    // At a status tick a primary hands over only for those that left it alone: for lost disks it did so at once.
     if (cause === "timer status" && viewsLeft["handed-over"] > (this.#left?.["handed-over"] ?? 0))
       this.#marks.add("view: handed over for one that had left it alone");
     for (const why of ["handed-over", "rotated"] as const)

@@ -85,7 +85,7 @@ export class Replica {
       backlog: this.#backlog,
     };
     this.#lostDisks = new LostDisks(signer, this.#parts, this.#muteness, windowSize, statusIntervalMs);
-    this.#loneLeavers = new LoneLeavers(signer, membership, this.#viewChanging, statusIntervalMs);
+    this.#loneLeavers = new LoneLeavers(signer, this.#parts, statusIntervalMs);
     this.#supervision = new PrimarySupervision(options, this.#parts, this.#muteness, this.#lostDisks);
     this.#relay = new RequestRelay(signer.self, this.#parts, this.#muteness);
     this.relevance = new Relevance(this.#parts, windowSize, this.#lostDisks, this.#muteness);

@@ -11,7 +11,12 @@ const N = 4;
 class Turns implements LeftViews {
   ownViewLeftByFew: ViewNumber | undefined;
   timeOutMs = VIEW_CHANGE_MS;
-  readonly #leavers = new LoneLeavers(signerOf(0), cast.membersOf(N), this, STATUS_MS);
+  isPrimary = true;
+  readonly #leavers = new LoneLeavers(
+    signerOf(0),
+    { membership: cast.membersOf(N), ordering: this, viewChanging: this },
+    STATUS_MS,
+  );
   #view = 0;
   #isHandedOver = false;
 
@@ -28,6 +33,13 @@ class Turns implements LeftViews {
   calm(ticks: number): this {
     this.ownViewLeftByFew = undefined;
     for (let i = 0; i < ticks; i++) if (this.tick()) throw new Error("handed over for nobody's sake");
+    return this;
+  }
+  /** In views of others. */
+  reignOfOthers(ticks: number): this {
+    this.isPrimary = false;
+    this.calm(ticks);
+    this.isPrimary = true;
     return this;
   }
   /** The next view is left by somebody: @returns after how many ticks it is handed over. */
@@ -113,6 +125,19 @@ describe("what a primary does for lone leavers", () => {
     expect(turns.lefts(2)).to.deep.equal([4, 8]);
   });
 
+  it("counts each tick as what it was of the time-out then: one that changes ends no view, nor begins the count anew", () => {
+    const turns = new Turns();
+    const awayFor = (ticks: number): void => {
+      for (let i = 0; i < ticks; i++) expect(turns.tick()).to.equal(false);
+    };
+    turns.ownViewLeftByFew = viewNumber(0);
+    turns.timeOutMs = 4 * VIEW_CHANGE_MS;
+    awayFor(1 + 2 * TICKS);
+    turns.timeOutMs = VIEW_CHANGE_MS;
+    awayFor(TICKS / 2 - 1);
+    expect(turns.tick(), "half of a long time-out and half of a short one").to.equal(true);
+  });
+
   it("begins anew in each view, and when nobody is away any more", () => {
     const turns = new Turns();
     turns.ownViewLeftByFew = viewNumber(0);
@@ -123,7 +148,7 @@ describe("what a primary does for lone leavers", () => {
     expect(turns.calm(1).left(8), "it was back").to.equal(2 * TICKS);
   });
 
-  it("comes as soon as before only when it was not needed for 16 n times as long as it takes", () => {
+  it("comes as soon as before only when it was primary for 16 n times as long as it takes, and not needed", () => {
     const calmTicks = (patience: number): number => 16 * N * patience * TICKS;
     const turns = new Turns();
     expect(turns.lefts(2)).to.deep.equal([1, 2]);
@@ -135,23 +160,32 @@ describe("what a primary does for lone leavers", () => {
     expect(turns.lefts(1), "not yet").to.deep.equal([2]);
   });
 
-  it("ends at most one view in 32 n time-outs in the long run, whenever its members are away", () => {
-    for (const inARow of [1, 2, 3, 5, 9]) {
+  it("comes no sooner for how long others were primary, liars among them", () => {
+    const turns = new Turns();
+    const calmTicks = 16 * N * 2 * TICKS;
+    expect(turns.lefts(1)).to.deep.equal([1]);
+    turns
+      .reignOfOthers(8 * calmTicks)
+      .calm(calmTicks - 1)
+      .reignOfOthers(8 * calmTicks);
+    expect(turns.calm(1).lefts(1), "not in vain: it adds up over its own turns").to.deep.equal([1]);
+    expect(turns.reignOfOthers(8 * calmTicks).lefts(1)).to.deep.equal([2]);
+  });
+
+  it("ends at most 8 views, and one in 32 n and one in 256 time-outs of its turns, whenever its members leave", () => {
+    const total = 2 ** 16;
+    const halving = 16 * N;
+    for (const calm of [0, 1, 8, halving, 2 * halving, 3 * halving, 4 * halving, 8 * halving, 256 * halving]) {
       const turns = new Turns();
       // A time-out a tick.
       turns.timeOutMs = STATUS_MS;
       let timeOuts = 0;
       let ended = 0;
-      for (let round = 0; round < 4; round++) {
-        for (let i = 0; i < inARow; i++) timeOuts += turns.left();
-        ended += inARow;
-        // As long as it takes to have the first one cheap again.
-        for (let patience = Math.min(256, 2 ** inARow); patience > 1; patience /= 2) {
-          timeOuts += 16 * N * patience;
-          turns.calm(16 * N * patience);
-        }
+      while (timeOuts < total) {
+        timeOuts += calm + turns.calm(calm).left();
+        ended += 1;
       }
-      expect(ended, `${inARow} in a row`).to.be.at.most(timeOuts / (32 * N));
+      expect(ended, `${calm} time-outs between them`).to.be.at.most(8 + timeOuts / (32 * N) + timeOuts / 256);
     }
   });
 });

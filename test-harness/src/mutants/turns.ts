@@ -120,7 +120,7 @@ export const TURN_MUTANTS: readonly Mutant[] = [
     rule: "7.5",
     bug: "a primary takes no notice of one that left its view, who stays out of an idle cluster for ever (seed 3)",
     file: LONE_LEAVERS,
-    edits: [{ find: "this.#ticksAway = view === this.#view ?", replace: "this.#ticksAway = view === undefined ?" }],
+    edits: [{ find: "this.#away = view === this.#view ?", replace: "this.#away = view === undefined ?" }],
     caughtBy: [LEAVERS],
   },
   {
@@ -136,7 +136,29 @@ export const TURN_MUTANTS: readonly Mutant[] = [
     rule: "7.5",
     bug: "a primary forgets, as soon as nobody is away, that it has handed over for one that was",
     file: LONE_LEAVERS,
-    edits: [{ find: "this.#patience > 1 && calmMs >= neededMs", replace: "this.#patience > 1 && neededMs > 0" }],
+    edits: [{ find: "this.#calm >= needed - ROUNDING", replace: "needed > ROUNDING" }],
+    caughtBy: [LEAVERS],
+  },
+  {
+    name: "a-liars-reign-buys-patience-back",
+    rule: "7.5",
+    bug: "a liar for which primaries handed over until it was one has them hand over as soon again when it has reigned for long",
+    file: LONE_LEAVERS,
+    edits: [{ find: "if (!this.#parts.ordering.isPrimary) return;", replace: "" }],
+    caughtBy: [LEAVERS],
+  },
+  {
+    name: "patience-in-the-time-out-of-the-last-tick",
+    rule: "7.5",
+    bug: "a view is handed over because its time-out has become shorter, not because somebody was away for long",
+    file: LONE_LEAVERS,
+    edits: [
+      { find: "this.#away + tick", replace: "this.#away + this.#tickMs" },
+      {
+        find: "this.#away < this.#patience - ROUNDING",
+        replace: "this.#away < this.#patience * viewChanging.timeOutMs",
+      },
+    ],
     caughtBy: [LEAVERS],
   },
   {
@@ -146,8 +168,8 @@ export const TURN_MUTANTS: readonly Mutant[] = [
     file: LONE_LEAVERS,
     edits: [
       {
-        find: "view === this.#view ? this.#ticksAway + 1 : 0",
-        replace: "view === undefined ? 0 : this.#ticksAway + 1",
+        find: "view === this.#view ? this.#away + tick : 0",
+        replace: "view === undefined ? 0 : this.#away + tick",
       },
     ],
     caughtBy: [LEAVERS],
