@@ -16,6 +16,7 @@ import {
   replicaId,
   requestNumber,
   type SequenceNumber,
+  type Signer,
   sequenceNumber,
   sessionId,
   timestampMs,
@@ -108,6 +109,21 @@ export interface SceneOptions {
   readonly options?: Partial<Omit<OrderingOptions, "signer" | "composer">>;
 }
 
+/** Small sizes, so that few messages fill everything. */
+export function orderingOptionsOf(signer: Signer): OrderingOptions {
+  return {
+    signer,
+    composer,
+    nullBatch,
+    windowSize: 16,
+    rotateEveryBatches: 0,
+    limits: { batchRequestsMax: 4, batchBytesMax: 1024, batchOperationsMax: 64 },
+    clockToleranceMs: 100,
+    pipelineDepthMax: 2,
+    queue: { pendingMax: 64, pendingPerClientMax: 64, pendingBytesMax: 65_536, clockedMax: 64 },
+  };
+}
+
 /** One `Ordering` whose messages come from replicas played by the test, and what it did so far. */
 export class Scene {
   readonly ordering: Ordering;
@@ -121,22 +137,7 @@ export class Scene {
       membership: membersOf(n),
       view: viewNumber(view),
     };
-    this.ordering = new Ordering(
-      {
-        signer: signerOf(self),
-        composer,
-        nullBatch,
-        windowSize: 16,
-        rotateEveryBatches: 0,
-        limits: { batchRequestsMax: 4, batchBytesMax: 1024, batchOperationsMax: 64 },
-        clockToleranceMs: 100,
-        pipelineDepthMax: 2,
-        queue: { pendingMax: 64, pendingPerClientMax: 64, pendingBytesMax: 65_536, clockedMax: 64 },
-        ...options,
-      },
-      base,
-      seqOf(executed),
-    );
+    this.ordering = new Ordering({ ...orderingOptionsOf(signerOf(self)), ...options }, base, seqOf(executed));
   }
 
   prePrepare(batch: VerifiedBatch, seq = 1, body: VerifiedBatch | undefined = batch): this {

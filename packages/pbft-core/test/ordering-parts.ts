@@ -1,6 +1,5 @@
 import { createNodeHasher } from "@quorate/crypto/node";
 import { createCast, createFakeBackend } from "@quorate/crypto/testing";
-import type { OrderingOptions } from "@quorate/pbft-core";
 import { replicaId, viewNumber } from "@quorate/protocol";
 import { CurrentView } from "../dist/current-view.js";
 import { Proposer } from "../dist/proposer.js";
@@ -9,7 +8,7 @@ import { RequestQueue } from "../dist/request-queue.js";
 import type { RestoredParts } from "../dist/restore-ordering.js";
 import { ThreePhases } from "../dist/three-phases.js";
 import { Window } from "../dist/window.js";
-import { composer, membersOf, nullBatch, seqOf } from "./builders.ts";
+import { membersOf, nullBatch, orderingOptionsOf, seqOf } from "./builders.ts";
 
 const hasher = createNodeHasher();
 const { signerOf } = createCast(hasher, createFakeBackend(hasher));
@@ -27,17 +26,7 @@ export function partsOf({ self = 2, view = 1, stable = 0, delivered = stable }: 
   readonly reproposals: Reproposals;
 } {
   const signer = signerOf(self);
-  const options: OrderingOptions = {
-    signer,
-    composer,
-    nullBatch,
-    windowSize: 16,
-    rotateEveryBatches: 0,
-    limits: { batchRequestsMax: 4, batchBytesMax: 1024, batchOperationsMax: 64 },
-    clockToleranceMs: 100,
-    pipelineDepthMax: 2,
-    queue: { pendingMax: 64, pendingPerClientMax: 64, pendingBytesMax: 65_536, clockedMax: 64 },
-  };
+  const options = orderingOptionsOf(signer);
   const current = new CurrentView(membersOf(), replicaId(self), viewNumber(view), 0, false);
   const window = new Window(options.windowSize, seqOf(stable), seqOf(delivered));
   const queue = new RequestQueue(options.queue);
