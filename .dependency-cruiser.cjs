@@ -9,15 +9,16 @@ const PACKAGES = {
   protocol: { floor: 0, imports: [] },
   crypto: { floor: 1, imports: ["protocol"] },
   codec: { floor: 1, imports: ["protocol"] },
+  "state-tree": { floor: 1, imports: ["protocol"] },
   storage: { floor: 1, imports: ["protocol"] },
   transport: { floor: 1, imports: ["protocol"] },
   "pbft-core": { floor: 2, imports: ["protocol"] },
   "view-change": { floor: 2, imports: ["protocol"] },
   checkpoint: { floor: 2, imports: ["protocol"] },
-  "state-transfer": { floor: 2, imports: ["protocol"] },
+  "state-transfer": { floor: 2, imports: ["protocol", "state-tree"] },
   reconfiguration: { floor: 2, imports: ["protocol"] },
   "client-proxy": { floor: 2, imports: ["protocol"] },
-  "state-machine": { floor: 2, imports: ["protocol", "crypto"] },
+  "state-machine": { floor: 2, imports: ["protocol", "crypto", "state-tree"] },
   replica: {
     floor: 3,
     imports: ["protocol", "pbft-core", "view-change", "checkpoint", "state-transfer", "reconfiguration"],
@@ -30,6 +31,7 @@ const PACKAGES = {
 /** Packages that are pure functions: no Node, no input or output, and of others' packages only what is named here. */
 const SANS_IO = {
   protocol: [],
+  "state-tree": [],
   codec: ["cbor-x"],
   "pbft-core": [],
   "view-change": [],

@@ -1,0 +1,31 @@
+/**
+ * The replicated state as one Merkle tree over an ordered store: entries that are checked at every read, roots that cost
+ * what changed, snapshots of the kept checkpoints, proofs of what is there and of what is not.
+ *
+ * @packageDocumentation
+ */
+export {
+  BUCKET_LEAVES_MAX,
+  bucketDigest,
+  bucketOf,
+  isBucket,
+  isBucketUnder,
+  type Leaf,
+  type LeafChange,
+  leafCount,
+  leavesOf,
+} from "./bucket.ts";
+export { childDigest, InnerPageWriter, innerDigest, isWholeInnerPage, leavesBelow } from "./inner-page.ts";
+export { leafDigest, PATH_BYTES, pathOf, unsealed } from "./leaf.ts";
+export { isProven, type PageExcerpt, proofOf, type StateProof } from "./proof.ts";
+export { pageDigest, Snapshot } from "./snapshot.ts";
+export { StateDamage } from "./state-damage.ts";
+export { type KeptCheckpoint, StateTree, type StateTreeOptions, type TreeChanges } from "./state-tree.ts";
+export {
+  childPrefix,
+  type PageChange,
+  type ReadPage,
+  ROOT_PREFIX,
+  type UpdatedTree,
+  updateTree,
+} from "./tree-update.ts";

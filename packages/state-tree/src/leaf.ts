@@ -1,0 +1,69 @@
+import { allocateBytes, type Digest, type Hasher, invariant, readHex32, writeHex, writeHex32 } from "@quorate/protocol";
+
+/** What a digest of this tree is over, by its first byte; the preimages of messages start with a letter. */
+export const DOMAIN = { leaf: 0, bucket: 1, inner: 2, group: 3, path: 4 } as const;
+
+export const DIGEST_BYTES = 32;
+/** A path: the byte of a part, then a digest. */
+export const PATH_BYTES: number = 1 + DIGEST_BYTES;
+
+const LEAF_HEAD_BYTES = 5;
+
+/** Where a key stands in the tree: the byte of its part, then its digest. */
+export function pathOf(hasher: Hasher, part: number, key: Uint8Array): Uint8Array {
+  const preimage = allocateBytes(1 + key.length);
+  preimage[0] = DOMAIN.path;
+  preimage.set(key, 1);
+  const path = new Uint8Array(PATH_BYTES);
+  path[0] = part;
+  writeHex(path, 1, hasher.digest(preimage));
+  return path;
+}
+
+/**
+ * An entry as it is stored: the digest of the leaf, then the leaf, `0 ‖ length of the key ‖ key ‖ value`. So what is read
+ * can be checked at once, and what is hashed need not be put together for it.
+ */
+export function sealed(hasher: Hasher, key: Uint8Array, value: Uint8Array): Uint8Array {
+  const record = allocateBytes(DIGEST_BYTES + LEAF_HEAD_BYTES + key.length + value.length);
+  record[DIGEST_BYTES] = DOMAIN.leaf;
+  writeU32(record, DIGEST_BYTES + 1, key.length);
+  record.set(key, DIGEST_BYTES + LEAF_HEAD_BYTES);
+  record.set(value, DIGEST_BYTES + LEAF_HEAD_BYTES + key.length);
+  writeHex32(record, 0, hasher.digest(record.subarray(DIGEST_BYTES)));
+  return record;
+}
+
+/** The digest of the leaf of an entry. */
+export function leafDigest(hasher: Hasher, key: Uint8Array, value: Uint8Array): Digest {
+  return digestOfSealed(sealed(hasher, key, value));
+}
+
+/** The digest that a stored entry says it has. */
+export function digestOfSealed(record: Uint8Array): Digest {
+  return readHex32(record, 0) as Digest;
+}
+
+/** The value of a stored entry; undefined if it is not that of `key`, or not what was stored. */
+export function unsealed(hasher: Hasher, key: Uint8Array, record: Uint8Array): Uint8Array | undefined {
+  const start = DIGEST_BYTES + LEAF_HEAD_BYTES + key.length;
+  if (record.length < start || record[DIGEST_BYTES] !== DOMAIN.leaf) return undefined;
+  if (readU32(record, DIGEST_BYTES + 1) !== key.length) return undefined;
+  for (let i = 0; i < key.length; i++) if (record[DIGEST_BYTES + LEAF_HEAD_BYTES + i] !== key[i]) return undefined;
+  const digest = hasher.digest(record.subarray(DIGEST_BYTES));
+  return digest === digestOfSealed(record) ? record.subarray(start) : undefined;
+}
+
+export function writeU32(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value >>> 24;
+  bytes[at + 1] = value >>> 16;
+  bytes[at + 2] = value >>> 8;
+  bytes[at + 3] = value;
+}
+
+export function readU32(bytes: Uint8Array, at: number): number {
+  invariant(at + 4 <= bytes.length, "state-tree.u32", { at, length: bytes.length });
+  return (
+    (((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16) | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0)) >>> 0
+  );
+}

@@ -1,0 +1,62 @@
+import { type Digest, type Hasher, invariant } from "@quorate/protocol";
+import { bucketDigest, isBucket, leafInSlots, slotsOf } from "./bucket.ts";
+import { childDigest, childInExcerpt, excerptFor } from "./inner-page.ts";
+import { leafDigest, PATH_BYTES } from "./leaf.ts";
+import type { Snapshot } from "./snapshot.ts";
+import { childPrefix, ROOT_PREFIX } from "./tree-update.ts";
+
+/** What an inner page says of one child: its head and the group of the child. */
+export interface PageExcerpt {
+  readonly head: Uint8Array;
+  readonly group: Uint8Array;
+}
+
+/** Shows what the state has, or has not, at a path: of each page from the root down what leads there. */
+export interface StateProof {
+  readonly excerpts: readonly PageExcerpt[];
+  /** Paths and digests of the bucket; undefined when the last excerpt shows that there is nothing. */
+  readonly slots: Uint8Array | undefined;
+}
+
+/** The proof of what a snapshot has at a path. @throws StateDamage */
+export function proofOf(snapshot: Snapshot, path: Uint8Array): StateProof {
+  const excerpts: PageExcerpt[] = [];
+  let digest: Digest | undefined = snapshot.root;
+  for (let prefix = ROOT_PREFIX; digest !== undefined; ) {
+    const page = snapshot.pageOf(prefix, digest);
+    if (isBucket(page)) return { excerpts, slots: slotsOf(page) };
+    invariant(prefix.length < PATH_BYTES, "state-tree.too-deep");
+    const child = path[prefix.length] ?? 0;
+    excerpts.push(excerptFor(page, child));
+    digest = childDigest(page, child);
+    prefix = childPrefix(prefix, child);
+  }
+  return { excerpts, slots: undefined };
+}
+
+/**
+ * Whether a proof shows that the tree with this root has `value` at the key whose path this is; `undefined` stands for
+ * nothing there. A proof may come from anybody.
+ */
+export function isProven(
+  hasher: Hasher,
+  root: Digest,
+  { path, key }: { readonly path: Uint8Array; readonly key: Uint8Array },
+  value: Uint8Array | undefined,
+  proof: StateProof,
+): boolean {
+  let digest: Digest | undefined = root;
+  let depth = 0;
+  for (const excerpt of proof.excerpts) {
+    if (digest === undefined || depth >= PATH_BYTES) return false;
+    const child = childInExcerpt(hasher, digest, excerpt, path[depth++] ?? 0);
+    if (child === "wrong") return false;
+    digest = child;
+  }
+  const { slots } = proof;
+  if (slots === undefined) return digest === undefined && value === undefined;
+  if (digest === undefined || proof.excerpts.length === 0) return false;
+  const leaf = leafInSlots(slots, path);
+  if (leaf === "wrong" || bucketDigest(hasher, slots) !== digest) return false;
+  return leaf === (value === undefined ? undefined : leafDigest(hasher, key, value));
+}

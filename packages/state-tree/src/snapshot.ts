@@ -1,0 +1,76 @@
+import { type Digest, type Hasher, invariant, type OrderedReader, type SequenceNumber } from "@quorate/protocol";
+import { bucketDigest, isBucket } from "./bucket.ts";
+import { innerDigest } from "./inner-page.ts";
+import { unsealed } from "./leaf.ts";
+import { StateDamage } from "./state-damage.ts";
+import { pageKey, UNDO_OF, type UndoOf, undoKey } from "./tree-keys.ts";
+
+export interface SnapshotOptions {
+  readonly state: OrderedReader;
+  readonly local: OrderedReader;
+  readonly hasher: Hasher;
+  readonly seq: SequenceNumber;
+  readonly root: Digest;
+  /** The checkpoints kept now, ascending. */
+  readonly kept: () => Iterable<SequenceNumber>;
+}
+
+/**
+ * The state as it was at a checkpoint, readable while execution goes on. What changed since then is in undo records: the
+ * first one from this checkpoint on says what stood there, and without any nothing has changed.
+ */
+export class Snapshot {
+  readonly #options: SnapshotOptions;
+
+  constructor(options: SnapshotOptions) {
+    this.#options = options;
+  }
+
+  get seq(): SequenceNumber {
+    return this.#options.seq;
+  }
+  /** The root of the tree. */
+  get root(): Digest {
+    return this.#options.root;
+  }
+
+  /** The value of a key. @throws StateDamage */
+  get(key: Uint8Array): Uint8Array | undefined {
+    const { hasher, state } = this.#options;
+    const record = this.#before(UNDO_OF.entry, key, () => state.get(key));
+    if (record === undefined) return undefined;
+    const value = unsealed(hasher, key, record);
+    if (value === undefined) throw new StateDamage("entry", key);
+    return value;
+  }
+
+  /** The page at a prefix, unchecked: whoever reads it has the digest that it must have. */
+  page(prefix: Uint8Array): Uint8Array | undefined {
+    return this.#before(UNDO_OF.page, prefix, () => this.#options.local.get(pageKey(prefix)));
+  }
+
+  /** The page at a prefix. @throws StateDamage unless it has this digest. */
+  pageOf(prefix: Uint8Array, digest: Digest): Uint8Array {
+    const page = this.page(prefix);
+    if (page === undefined || pageDigest(this.#options.hasher, page) !== digest) throw new StateDamage("page", prefix);
+    return page;
+  }
+
+  #before(of: UndoOf, key: Uint8Array, current: () => Uint8Array | undefined): Uint8Array | undefined {
+    const { local, seq, kept } = this.#options;
+    let isKept = false;
+    for (const checkpoint of kept()) {
+      if (checkpoint === seq) isKept = true;
+      if (checkpoint < seq) continue;
+      const undone = local.get(undoKey(checkpoint, of, key));
+      if (undone !== undefined) return undone.length === 0 ? undefined : undone;
+    }
+    invariant(isKept, "state-tree.snapshot-dropped", { seq });
+    return current();
+  }
+}
+
+/** The digest of a page of either kind. */
+export function pageDigest(hasher: Hasher, page: Uint8Array): Digest {
+  return isBucket(page) ? bucketDigest(hasher, page) : innerDigest(hasher, page);
+}

@@ -1,0 +1,198 @@
+import {
+  bytesToHex,
+  type Change,
+  type Digest,
+  digest,
+  type Hasher,
+  hexToBytes,
+  invariant,
+  type OrderedReader,
+  type SequenceNumber,
+} from "@quorate/protocol";
+import type { LeafChange } from "./bucket.ts";
+import { digestOfSealed, pathOf, sealed, unsealed } from "./leaf.ts";
+import { Snapshot } from "./snapshot.ts";
+import { StateDamage } from "./state-damage.ts";
+import {
+  pageKey,
+  SNAPSHOTS,
+  seqOfSnapshotKey,
+  snapshotKey,
+  subjectOf,
+  UNDO_OF,
+  undoKey,
+  undoneEntries,
+  undoRange,
+} from "./tree-keys.ts";
+import { type UpdatedTree, updateTree } from "./tree-update.ts";
+
+export interface StateTreeOptions {
+  /** Entries: each with the digest of its leaf. */
+  readonly state: OrderedReader;
+  /** Pages, undo records, and which checkpoints are kept, beside what others keep there. */
+  readonly local: OrderedReader;
+  readonly hasher: Hasher;
+  /** The part of the state that a key belongs to, 0 to 255: the first byte of its path. Parts can be fetched one by one. */
+  readonly partOf: (key: Uint8Array) => number;
+}
+
+/** What is to be written in one group for the tree to be what it says it is. */
+export interface TreeChanges {
+  readonly state: readonly Change[];
+  readonly local: readonly Change[];
+}
+
+/** A kept checkpoint. */
+export interface KeptCheckpoint {
+  readonly seq: SequenceNumber;
+  /** The root of the tree. */
+  readonly root: Digest;
+}
+
+/** An entry that changed since the last checkpoint: the digest of its leaf now; undefined when it is gone. */
+interface Touched {
+  readonly key: Uint8Array;
+  readonly digest: Digest | undefined;
+}
+
+const NOTHING = new Uint8Array(0);
+
+/**
+ * The replicated state: entries that are checked at every read, a Merkle tree over them as of the last checkpoint, and the
+ * checkpoints that are kept, each readable. It writes nothing itself: it says what is to be written, and expects that it is,
+ * in one group and at once.
+ */
+export class StateTree implements OrderedReader {
+  readonly #o: StateTreeOptions;
+  /** Ascending; a write belongs to the last one's undo records. */
+  readonly #kept = new Map<SequenceNumber, Digest>();
+  /** By name; bounded by what the batches between two checkpoints change. */
+  readonly #touched = new Map<string, Touched>();
+
+  /** Goes on from what the store holds. */
+  constructor(options: StateTreeOptions) {
+    this.#o = options;
+    const { state, local } = options;
+    for (const [key, root] of local.range(...SNAPSHOTS))
+      this.#kept.set(seqOfSnapshotKey(key), digest(bytesToHex(root)));
+    const last = this.last;
+    if (last === undefined) return;
+    for (const [undo] of local.range(...undoneEntries(last.seq))) {
+      const key = subjectOf(undo).key.slice();
+      const record = state.get(key);
+      this.#touched.set(nameOf(key), { key, digest: record === undefined ? undefined : digestOfSealed(record) });
+    }
+  }
+
+  /** The kept checkpoints, ascending. */
+  get kept(): readonly KeptCheckpoint[] {
+    return [...this.#kept].map(([seq, root]) => ({ seq, root }));
+  }
+  /** The last checkpoint; undefined before the first. */
+  get last(): KeptCheckpoint | undefined {
+    return this.kept.at(-1);
+  }
+  /** How many entries changed since the last checkpoint. */
+  get touchedCount(): number {
+    return this.#touched.size;
+  }
+
+  /** @throws StateDamage for an entry that is not what was written. */
+  get(key: Uint8Array): Uint8Array | undefined {
+    const record = this.#o.state.get(key);
+    return record === undefined ? undefined : this.#checked(key, record);
+  }
+
+  /** @throws StateDamage for an entry that is not what was written. */
+  *range(from: Uint8Array, to: Uint8Array | undefined): Generator<readonly [Uint8Array, Uint8Array]> {
+    for (const [key, record] of this.#o.state.range(from, to)) yield [key, this.#checked(key, record)];
+  }
+
+  /**
+   * What is to be written so that these changes are made; keys and values must not be modified later. Before the first
+   * checkpoint nothing says after a restart what has changed: they belong into its group.
+   */
+  change(changes: readonly Change[]): TreeChanges {
+    const { hasher, state } = this.#o;
+    const last = this.last;
+    const entries: Change[] = [];
+    const undo: Change[] = [];
+    for (const { key, value } of changes) {
+      const record = value === undefined ? undefined : sealed(hasher, key, value);
+      entries.push({ key, value: record });
+      const name = nameOf(key);
+      if (last !== undefined && !this.#touched.has(name))
+        undo.push({ key: undoKey(last.seq, UNDO_OF.entry, key), value: state.get(key) ?? NOTHING });
+      this.#touched.set(name, { key, digest: record === undefined ? undefined : digestOfSealed(record) });
+    }
+    return { state: entries, local: undo };
+  }
+
+  /** What is to be written so that the state, with all changes so far, is the checkpoint `seq`. */
+  checkpoint(seq: SequenceNumber): { readonly root: Digest; readonly local: readonly Change[] } {
+    const last = this.last;
+    invariant(last === undefined || seq > last.seq, "state-tree.checkpoint-order", { seq, last: last?.seq });
+    const { root, pages } = this.#update();
+    const local: Change[] = [];
+    for (const { prefix, page } of pages) {
+      const key = pageKey(prefix);
+      if (last !== undefined)
+        local.push({ key: undoKey(last.seq, UNDO_OF.page, prefix), value: this.#o.local.get(key) ?? NOTHING });
+      local.push({ key, value: page });
+    }
+    local.push({ key: snapshotKey(seq), value: hexToBytes(root) });
+    this.#kept.set(seq, root);
+    this.#touched.clear();
+    return { root, local };
+  }
+
+  /** The root that a checkpoint would have now. Costs what changed since the last one. */
+  rootNow(): Digest {
+    return this.#update().root;
+  }
+
+  /** The state at a kept checkpoint. */
+  at(seq: SequenceNumber): Snapshot | undefined {
+    const root = this.#kept.get(seq);
+    if (root === undefined) return undefined;
+    return new Snapshot({ ...this.#o, seq, root, kept: () => this.#kept.keys() });
+  }
+
+  /**
+   * What is to be written so that a checkpoint is kept no more; not the last one. What an older one needs of its undo
+   * records becomes that one's.
+   */
+  drop(seq: SequenceNumber): readonly Change[] {
+    invariant(this.#kept.has(seq) && seq !== this.last?.seq, "state-tree.drop", { seq });
+    const { local } = this.#o;
+    const older = [...this.#kept.keys()].filter((kept) => kept < seq).at(-1);
+    const changes: Change[] = [{ key: snapshotKey(seq), value: undefined }];
+    for (const [undo, value] of local.range(...undoRange(seq))) {
+      changes.push({ key: undo, value: undefined });
+      if (older === undefined) continue;
+      const { of, key } = subjectOf(undo);
+      const heir = undoKey(older, of, key);
+      if (local.get(heir) === undefined) changes.push({ key: heir, value });
+    }
+    this.#kept.delete(seq);
+    return changes;
+  }
+
+  #update(): UpdatedTree {
+    const { hasher, local, partOf } = this.#o;
+    const changes: LeafChange[] = [];
+    for (const { key, digest } of this.#touched.values())
+      changes.push({ path: pathOf(hasher, partOf(key), key), key, digest });
+    return updateTree(hasher, (prefix) => local.get(pageKey(prefix)), changes);
+  }
+
+  #checked(key: Uint8Array, record: Uint8Array): Uint8Array {
+    const value = unsealed(this.#o.hasher, key, record);
+    if (value === undefined) throw new StateDamage("entry", key);
+    return value;
+  }
+}
+
+function nameOf(key: Uint8Array): string {
+  return Reflect.apply(String.fromCharCode, undefined, key) as string;
+}

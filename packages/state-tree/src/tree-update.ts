@@ -1,0 +1,180 @@
+import { allocateBytes, compareBytes, type Digest, type Hasher, invariant } from "@quorate/protocol";
+import {
+  BUCKET_LEAVES_MAX,
+  bucketDigest,
+  bucketOf,
+  changedBucket,
+  isBucket,
+  type Leaf,
+  type LeafChange,
+  leafCount,
+  leavesOf,
+} from "./bucket.ts";
+import { childDigest, InnerPageWriter, innerDigest, leavesBelow } from "./inner-page.ts";
+
+/** The page at a prefix of paths; undefined where there is none. */
+export type ReadPage = (prefix: Uint8Array) => Uint8Array | undefined;
+
+/** A page that an update wrote, or as `undefined` one that is gone. */
+export interface PageChange {
+  readonly prefix: Uint8Array;
+  readonly page: Uint8Array | undefined;
+}
+
+/** What an update brought. */
+export interface UpdatedTree {
+  /** The digest of the page at the empty prefix. */
+  readonly root: Digest;
+  readonly pages: readonly PageChange[];
+}
+
+/** The prefix of the tree's root. */
+export const ROOT_PREFIX: Uint8Array = new Uint8Array(0);
+
+/**
+ * The tree after changes, one for each path, in any order. Its shape depends on the leaves alone: a prefix with at most
+ * `BUCKET_LEAVES_MAX` leaves is a bucket, one with more an inner page; the root is always inner.
+ */
+export function updateTree(hasher: Hasher, read: ReadPage, changes: readonly LeafChange[]): UpdatedTree {
+  const sorted = [...changes].sort((a, b) => compareBytes(a.path, b.path));
+  return new Update(hasher, read).run(sorted);
+}
+
+/** A subtree after the update. */
+interface Subtree {
+  readonly digest: Digest | undefined;
+  /** Leaves that it has more than before. */
+  readonly added: number;
+}
+
+class Update {
+  readonly #hasher: Hasher;
+  readonly #read: ReadPage;
+  readonly #pages = new Map<string, PageChange>();
+
+  constructor(hasher: Hasher, read: ReadPage) {
+    this.#hasher = hasher;
+    this.#read = read;
+  }
+
+  run(changes: readonly LeafChange[]): UpdatedTree {
+    const { digest } = this.#inner(ROOT_PREFIX, this.#read(ROOT_PREFIX), changes);
+    invariant(digest !== undefined, "state-tree.no-root");
+    return { root: digest, pages: [...this.#pages.values()] };
+  }
+
+  #subtree(prefix: Uint8Array, changes: readonly LeafChange[]): Subtree {
+    const page = this.#read(prefix);
+    if (page !== undefined && !isBucket(page)) return this.#inner(prefix, page, changes);
+    const before = page === undefined ? 0 : leafCount(page);
+    if (before + changes.length > BUCKET_LEAVES_MAX) {
+      const leaves = mergedLeaves(page, changes);
+      return { digest: this.#build(prefix, leaves), added: leaves.length - before };
+    }
+    const bucket = changedBucket(page, changes);
+    if (bucket !== undefined || page !== undefined) this.#write(prefix, bucket);
+    if (bucket === undefined) return { digest: undefined, added: -before };
+    return { digest: bucketDigest(this.#hasher, bucket), added: leafCount(bucket) - before };
+  }
+
+  #inner(prefix: Uint8Array, page: Uint8Array | undefined, changes: readonly LeafChange[]): Subtree {
+    const writer = new InnerPageWriter(this.#hasher, page);
+    let added = 0;
+    for (const [child, run] of runsByChild(changes, prefix.length)) {
+      const subtree = this.#subtree(childPrefix(prefix, child), run);
+      writer.set(child, subtree.digest);
+      added += subtree.added;
+    }
+    const leaves = (page === undefined ? 0 : leavesBelow(page)) + added;
+    const updated = writer.finish(leaves);
+    if (prefix.length > 0 && leaves <= BUCKET_LEAVES_MAX)
+      return { digest: this.#build(prefix, this.#takeLeaves(prefix, updated)), added };
+    this.#write(prefix, updated);
+    return { digest: innerDigest(this.#hasher, updated), added };
+  }
+
+  /** Writes the subtree of these leaves where nothing is below the prefix. */
+  #build(prefix: Uint8Array, leaves: readonly Leaf[]): Digest | undefined {
+    if (leaves.length === 0) {
+      this.#write(prefix, undefined);
+      return undefined;
+    }
+    if (leaves.length <= BUCKET_LEAVES_MAX) {
+      const bucket = bucketOf(leaves);
+      this.#write(prefix, bucket);
+      return bucketDigest(this.#hasher, bucket);
+    }
+    const writer = new InnerPageWriter(this.#hasher, undefined);
+    for (const [child, run] of runsByChild(leaves, prefix.length))
+      writer.set(child, this.#build(childPrefix(prefix, child), run));
+    const page = writer.finish(leaves.length);
+    this.#write(prefix, page);
+    return innerDigest(this.#hasher, page);
+  }
+
+  /** The leaves below an inner page that has too few for one: its children are buckets, and go. */
+  #takeLeaves(prefix: Uint8Array, page: Uint8Array): Leaf[] {
+    const leaves: Leaf[] = [];
+    for (let child = 0; child < 256; child++) {
+      if (childDigest(page, child) === undefined) continue;
+      const below = childPrefix(prefix, child);
+      const bucket = this.#pages.get(nameOf(below))?.page ?? this.#read(below);
+      invariant(bucket !== undefined && isBucket(bucket), "state-tree.not-a-bucket", { child });
+      leaves.push(...leavesOf(bucket));
+      this.#write(below, undefined);
+    }
+    return leaves;
+  }
+
+  #write(prefix: Uint8Array, page: Uint8Array | undefined): void {
+    this.#pages.set(nameOf(prefix), { prefix, page });
+  }
+}
+
+/** The leaves of a bucket after changes, in the order of their paths. */
+function mergedLeaves(bucket: Uint8Array | undefined, changes: readonly LeafChange[]): Leaf[] {
+  const old = bucket === undefined ? [] : leavesOf(bucket);
+  const merged: Leaf[] = [];
+  let next = 0;
+  for (const change of changes) {
+    for (let leaf = old[next]; leaf !== undefined && compareBytes(leaf.path, change.path) < 0; leaf = old[next]) {
+      merged.push(leaf);
+      next++;
+    }
+    const same = old[next];
+    if (same !== undefined && compareBytes(same.path, change.path) === 0) next++;
+    if (isLeaf(change)) merged.push(change);
+  }
+  merged.push(...old.slice(next));
+  return merged;
+}
+
+function isLeaf(change: LeafChange): change is Leaf {
+  return change.digest !== undefined;
+}
+
+/** Runs of what stands below the same child, of what is sorted by path. */
+function* runsByChild<T extends LeafChange>(
+  changes: readonly T[],
+  depth: number,
+): Generator<readonly [child: number, run: readonly T[]]> {
+  for (let from = 0; from < changes.length; ) {
+    const child = changes[from]?.path[depth] ?? 0;
+    let to = from + 1;
+    while (to < changes.length && changes[to]?.path[depth] === child) to++;
+    yield [child, changes.slice(from, to)];
+    from = to;
+  }
+}
+
+/** The prefix of a child. */
+export function childPrefix(prefix: Uint8Array, child: number): Uint8Array {
+  const below = allocateBytes(prefix.length + 1);
+  below.set(prefix);
+  below[prefix.length] = child;
+  return below;
+}
+
+function nameOf(prefix: Uint8Array): string {
+  return String.fromCharCode(...prefix);
+}
