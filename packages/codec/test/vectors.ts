@@ -30,7 +30,6 @@ import {
   seedPreimage,
   sequenceNumber,
   sessionPreimage,
-  stateEntryPreimage,
   statementPreimage,
   stateRootPreimage,
   type TAGS,
@@ -201,8 +200,7 @@ function preimageVectors(): { readonly [T in keyof typeof TAGS]: Json } {
       index: 9,
     },
     genesis: { ...hashed(genesisPreimage(GENESIS)), value: jsonOf(GENESIS) },
-    stateEntry: { ...hashed(stateEntryPreimage(Uint8Array.of(1), Uint8Array.of(2, 3))), key: "01", value: "0203" },
-    stateRoot: { ...hashed(stateRootPreimage(CLUSTER, new Uint8Array(32).fill(0x5a))), sum: "5a".repeat(32) },
+    stateRoot: { ...hashed(stateRootPreimage(CLUSTER, digest("5a".repeat(32)))), treeRoot: "5a".repeat(32) },
     hello: {
       preimage: bytesToHex(hello),
       ownNonce: nonces[0],

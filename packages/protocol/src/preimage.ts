@@ -39,7 +39,6 @@ export const TAGS = {
   genesis: "quorate-genesis",
   seed: "quorate-seed",
   operationSeed: "quorate-op-seed",
-  stateEntry: "quorate-entry",
   stateRoot: "quorate-root",
   hello: "quorate-hello",
 } as const;
@@ -240,18 +239,9 @@ export function operationSeedPreimage(batchSeed: Digest, requestIndex: number, o
     .finish();
 }
 
-/** Hashed to what one entry of the replicated state adds to the state's multiset hash. */
-export function stateEntryPreimage(key: Uint8Array, value: Uint8Array): Uint8Array {
-  return new PreimageWriter(TAG + U32 + key.length + U32 + value.length)
-    .tag(TAGS.stateEntry)
-    .sized(key)
-    .sized(value)
-    .finish();
-}
-
-/** Hashed to the state root that a CHECKPOINT names: the 32 bytes of the sum over all entries. */
-export function stateRootPreimage(cluster: ClusterId, sum: Uint8Array): Uint8Array {
-  return headed(TAGS.stateRoot, cluster, sum.length).raw(sum).finish();
+/** Hashed to the state root that a CHECKPOINT names: the root of the tree over the state, 32 bytes. */
+export function stateRootPreimage(cluster: ClusterId, treeRoot: Digest): Uint8Array {
+  return headed(TAGS.stateRoot, cluster, HASH).hex32(treeRoot).finish();
 }
 
 /** What each replica signs for an executed batch (protocol rule 5.1). */

@@ -20,7 +20,6 @@ import {
   seedPreimage,
   sequenceNumber,
   sessionPreimage,
-  stateEntryPreimage,
   statementPreimage,
   stateRootPreimage,
   TIMEOUTS_BOUNDS,
@@ -379,8 +378,7 @@ function outputs(): Sample[] {
 
 function state(): Sample[] {
   const seed = { batch: digestOf(3), request: 4, operation: 5 };
-  const entry = { key: bytes(1, 2), value: bytes(3) };
-  const sum = { cluster: CLUSTER, sum: new Uint8Array(32).fill(7) };
+  const root = { cluster: CLUSTER, root: digestOf(7) };
   return [
     sampleOf(
       "operation seed",
@@ -395,15 +393,9 @@ function state(): Sample[] {
         "the places swapped": { ...seed, request: 5, operation: 4 },
       },
     ),
-    sampleOf("state entry", "quorate-entry", 16 + (4 + 2) + (4 + 1), (e) => stateEntryPreimage(e.key, e.value), entry, {
-      key: { ...entry, key: bytes(1, 4) },
-      value: { ...entry, value: bytes(4) },
-      "another border": { key: bytes(1), value: bytes(2, 3) },
-      "no value": { ...entry, value: bytes() },
-    }),
-    sampleOf("state root", "quorate-root", 16 + 32 + 32, (r) => stateRootPreimage(r.cluster, r.sum), sum, {
-      cluster: { ...sum, cluster: clusterOf(2) },
-      sum: { ...sum, sum: new Uint8Array(32).fill(8) },
+    sampleOf("state root", "quorate-root", 16 + 32 + 32, (r) => stateRootPreimage(r.cluster, r.root), root, {
+      cluster: { ...root, cluster: clusterOf(2) },
+      root: { ...root, root: digestOf(8) },
     }),
   ];
 }

@@ -1,11 +1,10 @@
 import { type SequenceNumber, sequenceNumber } from "@quorate/protocol";
-import type { Executor } from "@quorate/state-machine";
+import type { Executor, OwnCheckpoint } from "@quorate/state-machine";
 import type { ReplicaStore } from "@quorate/storage";
-import { type OwnCheckpoint, readCheckpointMark, writeCheckpointMark } from "./checkpoint-mark.ts";
 
 export interface DurableStateOptions {
   readonly store: ReplicaStore;
-  readonly executor: Pick<Executor, "executed" | "stateRoot" | "collectBelow">;
+  readonly executor: Pick<Executor, "lastCheckpoint" | "collect">;
   /** K of genesis. */
   readonly checkpointInterval: number;
   /** The flush for `own` is done, or failed: then the disk is. */
@@ -24,29 +23,20 @@ export class DurableState {
    * A CHECKPOINT is signed only when the own state and history at its number are durable (protocol rule 8.3): the flush
    * covers both domains of the store.
    */
-  makeDurable(seq: SequenceNumber): void {
-    const { store, executor, onFlushed } = this.#options;
-    const own = { seq, stateRoot: executor.stateRoot() };
-    writeCheckpointMark(store.local, own);
+  makeDurable(own: OwnCheckpoint): void {
+    const { store, onFlushed } = this.#options;
     store.flush((failure) => onFlushed(own, failure));
   }
 
   /**
-   * A restart between a checkpoint and its certificate: the vote is cast again, the same bytes (protocol rule 8.2). To be
-   * called before anything executes: the state is that of the disk still.
+   * A restart between a checkpoint and its certificate: the vote is cast again, the same bytes (protocol rule 8.2). The tree
+   * says what the root was, however far execution has come since.
    *
    * @returns what is durable, and above h, and to be voted for again.
    */
   revoteLast(lowWatermark: SequenceNumber): OwnCheckpoint | undefined {
-    const { store, executor, checkpointInterval } = this.#options;
-    const last = readCheckpointMark(store.local);
-    const { executed } = executor;
-    // The crash came between the state and its mark, which are two groups: the state is that of the checkpoint still.
-    if (executed > 0 && executed % checkpointInterval === 0 && last?.seq !== executed) {
-      this.makeDurable(executed);
-      return undefined;
-    }
-    return last !== undefined && last.seq > lowWatermark ? last : undefined;
+    const last = this.#options.executor.lastCheckpoint;
+    return last.seq > lowWatermark ? last : undefined;
   }
 
   /**
@@ -60,7 +50,7 @@ export class DurableState {
     store.log.cut(upTo);
     const stable = sequenceNumber(upTo + 1);
     store.history.trim(stable);
-    executor.collectBelow(sequenceNumber(Math.max(0, stable - checkpointInterval)));
+    executor.collect(stable, sequenceNumber(Math.max(0, stable - checkpointInterval)));
     return stable;
   }
 }

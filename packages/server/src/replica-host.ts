@@ -22,8 +22,7 @@ import {
   recover,
   type WriteNumber,
 } from "@quorate/replica";
-import { type ExecutedReply, Executor } from "@quorate/state-machine";
-import type { OwnCheckpoint } from "./checkpoint-mark.ts";
+import { type ExecutedReply, Executor, type OwnCheckpoint } from "@quorate/state-machine";
 import { refusalFrame, replyFrame } from "./client-frames.ts";
 import { ClientRequests } from "./client-requests.ts";
 import { readDisk } from "./disk-recovery.ts";
@@ -357,9 +356,9 @@ export class ReplicaHost {
     }
   }
 
-  #execute({ seq, batch, checkpoint }: Extract<Effect, { type: "execute" }>): void {
+  #execute({ seq, batch }: Extract<Effect, { type: "execute" }>): void {
     const { observer } = this.#options;
-    const { replies, historyDigest, progress } = this.#executor.execute(seq, batch);
+    const { replies, historyDigest, progress, checkpoint } = this.#executor.execute(seq, batch);
     for (const { client, reply } of replies) this.#reply(client, reply);
     observer.onExecuted?.({
       seq,
@@ -368,7 +367,7 @@ export class ReplicaHost {
       requests: batch.requests.length,
       sessionsEvicted: progress.evicted.length,
     });
-    if (checkpoint) this.#durableState.makeDurable(seq);
+    if (checkpoint !== undefined) this.#durableState.makeDurable(checkpoint);
     this.#events.push({ type: "executed", seq, progress });
   }
 

@@ -221,7 +221,7 @@ describe("ReplicaHost", () => {
     expect([before.spoken, after.host.status.executed, after.spoken]).to.deep.equal([["status"], 0, ["status"]]);
   });
 
-  it("a crash between the state of a checkpoint and its mark loses no vote", () => {
+  it("a crash between a checkpoint and its certificate loses no vote", () => {
     const store = createMemoryStore();
     const executor = new Executor({
       genesis,
@@ -238,13 +238,10 @@ describe("ReplicaHost", () => {
     while (store.disk.completeFlush());
 
     const scene = new Scene(1, store);
-    expect(scene.spoken, "before the mark is durable").to.deep.equal(["status"]);
-    while (store.disk.completeFlush());
-
-    expect(scene.spoken).to.deep.equal(["status", "checkpoint"]);
+    expect(scene.spoken).to.include("checkpoint");
 
     const again = new Scene(1, store.disk.crash());
-    expect(again.spoken, "nor does one after it, before a certificate is there").to.include("checkpoint");
+    expect(again.spoken, "nor does the next").to.include("checkpoint");
     const [first, second] = [scene, again].map(({ sent, spoken }) => sent[spoken.indexOf("checkpoint")]);
     expect(second, "the same bytes").to.deep.equal(first);
   });

@@ -26,7 +26,7 @@ import { Outputs, treeOf } from "./outputs.ts";
 import { Overlay } from "./overlay.ts";
 import { encodeProgress, type Progress } from "./records.ts";
 import { RequestExecution, type RequestOutput } from "./request-execution.ts";
-import { RootedState } from "./rooted-state.ts";
+import { type OwnCheckpoint, RootedState } from "./rooted-state.ts";
 import type { Service } from "./service.ts";
 import { progressOf, SessionTable } from "./session-table.ts";
 import { PROGRESS_KEY } from "./state-keys.ts";
@@ -52,6 +52,8 @@ export interface Execution {
   readonly timestampMs: TimestampMs;
   readonly historyDigest: Digest;
   readonly statement: Statement;
+  /** The state after the batch, if it is a checkpoint. */
+  readonly checkpoint: OwnCheckpoint | undefined;
   readonly progress: ExecutionProgress;
   /** In the order of the batch. They may be sent at once: the promises behind them are durable, execution is repeatable. */
   readonly replies: readonly { readonly client: PublicKey; readonly reply: ExecutedReply }[];
@@ -81,9 +83,9 @@ export class Executor {
     this.#o = options;
     const { genesis, store, hasher, cluster } = options;
     this.#admitted = genesis.clients === "open" ? undefined : new Set(genesis.clients);
-    this.#state = new RootedState(store, hasher, cluster);
+    this.#state = new RootedState({ store, hasher, genesis, cluster });
     this.#progress = this.#state.open();
-    this.#sessions = new CommittedSessions(store.state);
+    this.#sessions = new CommittedSessions(this.#state.reader);
     this.#outputs = new Outputs(store.local, hasher);
   }
 
@@ -107,10 +109,10 @@ export class Executor {
    */
   execute(seq: SequenceNumber, batch: DigestedCertifiedBatch): Execution {
     invariant(seq === this.executed + 1, "execution.order", { seq, executed: this.executed });
-    const { hasher, cluster, membership, store } = this.#o;
+    const { hasher, cluster, membership } = this.#o;
     const history = historyDigest(hasher, cluster, this.historyDigest, seq, batch.digest);
     const time = timestampMs(Math.max(this.timestampMs, batch.timestampMs));
-    const overlay = new Overlay(store.state);
+    const overlay = new Overlay(this.#state.reader);
     const table = this.#tableFor(overlay, seq);
     const outputs = this.#executeRequests(batch.requests, overlay, table, seq, time, history);
 
@@ -121,7 +123,9 @@ export class Executor {
     const { sessions, nonces } = table;
     const progress: Progress = { cluster, executed: seq, historyDigest: history, timestampMs: time, sessions, nonces };
     overlay.put(PROGRESS_KEY, encodeProgress(progress));
-    this.#state.write(overlay, leaves.length > 0 ? [this.#outputs.changeFor(kept)] : []);
+    const isCheckpoint = this.#isCheckpoint(seq);
+    const written = leaves.length > 0 ? [this.#outputs.changeFor(kept)] : [];
+    this.#state.write(overlay, written, isCheckpoint ? seq : undefined);
 
     this.#progress = progress;
     this.#sessions.adopt(table.changed);
@@ -131,6 +135,7 @@ export class Executor {
       timestampMs: time,
       historyDigest: history,
       statement,
+      checkpoint: isCheckpoint ? this.#state.lastCheckpoint : undefined,
       progress: {
         answered: leaves.map((leaf) => leaf.requestDigest),
         sessions: progressOf(table.changed),
@@ -152,7 +157,7 @@ export class Executor {
     invariant(leaf?.requestDigest === request.digest, "outputs.place", { seq: place.seq, index: place.index });
     const results =
       place.inline ??
-      readReply(this.#o.store.state, leaf.session, leaf.number, this.#o.genesis.limits.sessionWindow).results;
+      readReply(this.#state.reader, leaf.session, leaf.number, this.#o.genesis.limits.sessionWindow).results;
     return this.#replyOf(output, leaf, results, tree.path(place.index));
   }
 
@@ -165,20 +170,32 @@ export class Executor {
     return { type: isOpening ? "executable" : "refusable" };
   }
 
-  /** Forgets the outputs at or below `stable`, of a checkpoint: their statements are not made again. */
-  collectBelow(stable: SequenceNumber): void {
-    const changes = this.#outputs.collect(stable);
+  /** The last checkpoint that execution came to, stable or not. */
+  get lastCheckpoint(): OwnCheckpoint {
+    return this.#state.lastCheckpoint;
+  }
+
+  /**
+   * A checkpoint is stable: of those below it only the last is kept. Outputs at or below `answeredTo` are forgotten: their
+   * statements are not made again.
+   */
+  collect(stable: SequenceNumber, answeredTo: SequenceNumber): void {
+    const changes = [...this.#outputs.collect(answeredTo), ...this.#state.collectCheckpoints(stable)];
     if (changes.length > 0) this.#o.store.writeAtomically({ state: [], local: changes });
   }
 
-  /** Identifies the whole replicated state as of `executed`, for CHECKPOINT messages; cheap. */
+  /** Identifies the whole replicated state as of `executed`. Costs what changed since the last checkpoint. */
   stateRoot(): Digest {
     return this.#state.root();
   }
 
-  /** Whether the kept state root is that of what the store really holds. Reads all of it. */
+  /** Whether the state root is that of what the store really holds. Reads all of it. */
   verifyStateRoot(): boolean {
     return this.#state.verify();
+  }
+
+  #isCheckpoint(seq: SequenceNumber): boolean {
+    return seq % this.#o.genesis.checkpointInterval === 0;
   }
 
   #isAdmitted(client: PublicKey): boolean {
@@ -242,7 +259,7 @@ export class Executor {
       if (request.number === session.expected) return { type: "executable" };
       if (isInWindow(session, request.number, sessionWindow)) {
         if (place !== undefined) return { type: "answered" };
-        const reply = readReply(this.#o.store.state, session.id, request.number, sessionWindow);
+        const reply = readReply(this.#state.reader, session.id, request.number, sessionWindow);
         return { type: reply.requestDigest === digest ? "answer-lost" : "refusable" };
       }
     }

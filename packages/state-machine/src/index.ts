@@ -8,7 +8,7 @@ export { SESSIONS_CACHED_MAX } from "./committed-sessions.ts";
 export * from "./execution-store.ts";
 export * from "./executor.ts";
 export { OUTPUTS_CACHED_MAX } from "./outputs.ts";
-export { GENESIS_HISTORY_DIGEST, genesisStateRoot, StateError } from "./rooted-state.ts";
+export { GENESIS_HISTORY_DIGEST, genesisStateRoot, type OwnCheckpoint, StateError } from "./rooted-state.ts";
 export * from "./service.ts";
 export {
   CLIENTS_MOVED_PER_BATCH_MAX,

@@ -1,10 +1,5 @@
 import type { Change, OrderedReader } from "@quorate/protocol";
 
-/** A change with what was there before it. */
-export interface NetChange extends Change {
-  readonly before: Uint8Array | undefined;
-}
-
 /** A key and its value. */
 export type Entry = readonly [key: Uint8Array, value: Uint8Array];
 
@@ -126,13 +121,13 @@ export class Overlay implements OrderedReader {
   }
 
   /** What differs from the base, in the order of keys. */
-  netChanges(): readonly NetChange[] {
-    const net: NetChange[] = [];
+  netChanges(): readonly Change[] {
+    const net: Change[] = [];
     for (const name of this.#names()) {
       const change = this.#changes.get(name);
       if (change === undefined) continue;
       const before = change.base === undefined ? this.#guarded(() => this.#base.get(change.key)) : change.base.value;
-      if (!isSame(before, change.value)) net.push({ key: change.key, value: change.value, before });
+      if (!isSame(before, change.value)) net.push({ key: change.key, value: change.value });
     }
     return net;
   }

@@ -3,18 +3,22 @@ import {
   type ClusterId,
   type Digest,
   digest,
+  type Genesis,
   type Hasher,
+  invariant,
+  type OrderedReader,
   type PublicKey,
+  type SequenceNumber,
   sequenceNumber,
   stateRootPreimage,
   timestampMs,
-  utf8,
 } from "@quorate/protocol";
+import { leafDigest, pathOf, type Snapshot, StateDamage, StateTree, updateTree } from "@quorate/state-tree";
 import type { ExecutionStore } from "./execution-store.ts";
-import { MultisetHash } from "./multiset-hash.ts";
+import { encodeMembership } from "./membership-record.ts";
 import type { Overlay } from "./overlay.ts";
 import { decodeProgress, encodeProgress, type Progress } from "./records.ts";
-import { nonceKey, PROGRESS_KEY } from "./state-keys.ts";
+import { MEMBERSHIP_KEY, nonceKey, PROGRESS_KEY, partOf } from "./state-keys.ts";
 
 /** The stored state cannot be gone on from. */
 export class StateError extends Error {
@@ -27,104 +31,158 @@ export class StateError extends Error {
   }
 }
 
+/** The own state at a checkpoint's number. */
+export interface OwnCheckpoint {
+  readonly seq: SequenceNumber;
+  readonly stateRoot: Digest;
+}
+
 /** What the history chain starts from. */
 export const GENESIS_HISTORY_DIGEST: Digest = digest("0".repeat(64));
 
-const SUM_KEY = utf8("state-sum");
 const EVERYTHING = new Uint8Array(0);
 
-/** The replicated state with its running hash: every write goes through here, so that the two never part. */
-export class RootedState {
-  readonly #store: ExecutionStore;
-  readonly #hasher: Hasher;
-  readonly #cluster: ClusterId;
-  #hash: MultisetHash;
+export interface RootedStateOptions {
+  readonly store: ExecutionStore;
+  readonly hasher: Hasher;
+  readonly genesis: Genesis;
+  readonly cluster: ClusterId;
+}
 
-  constructor(store: ExecutionStore, hasher: Hasher, cluster: ClusterId) {
-    this.#store = store;
-    this.#hasher = hasher;
-    this.#cluster = cluster;
-    this.#hash = new MultisetHash(hasher);
+/** The replicated state with its tree: every write goes through here, so that the two never part. */
+export class RootedState {
+  readonly #o: RootedStateOptions;
+  readonly #tree: StateTree;
+  /** Until something is written. */
+  #root: Digest | undefined;
+
+  constructor(options: RootedStateOptions) {
+    this.#o = options;
+    const { store, hasher } = options;
+    this.#tree = new StateTree({ state: store.state, local: store.local, hasher, partOf });
+  }
+
+  /** Reads, each checked against its leaf. They throw a `StateDamage`. */
+  get reader(): OrderedReader {
+    return this.#tree;
   }
 
   /**
-   * Reads how far execution has come; an empty store is given the genesis state.
+   * Reads how far execution has come; an empty store is given the genesis state, which is its first checkpoint.
    *
    * @throws StateError
    */
   open(): Progress {
-    const { state, local } = this.#store;
-    const bytes = state.get(PROGRESS_KEY);
-    const sum = local.get(SUM_KEY);
-    if (bytes === undefined && sum === undefined && isEmpty(state.range(EVERYTHING, undefined)))
-      return this.#writeGenesis();
-    if (bytes === undefined || sum?.length !== 32)
+    const { store, cluster } = this.#o;
+    const { last } = this.#tree;
+    if (last === undefined && isEmpty(store.state.range(EVERYTHING, undefined))) return this.#writeGenesis();
+    const bytes = orDamaged(() => this.#tree.get(PROGRESS_KEY));
+    if (bytes === undefined || last === undefined)
       throw new StateError(
         "state.damaged",
-        "the replicated state is there in part only: expected its progress record and its running hash",
+        "the replicated state is there in part only: expected its progress record and a checkpoint of its tree",
       );
     const progress = decodeProgress(bytes);
-    if (progress.cluster !== this.#cluster)
+    if (progress.cluster !== cluster)
       throw new StateError(
         "state.foreign-cluster",
-        `the stored state belongs to cluster ${progress.cluster}, this replica to ${this.#cluster}; use another data folder`,
+        `the stored state belongs to cluster ${progress.cluster}, this replica to ${cluster}; use another data folder`,
       );
-    this.#hash = new MultisetHash(this.#hasher, sum);
     return progress;
   }
 
-  /** Writes what an overlay changed, the new running hash and `local` as one group. */
-  write(overlay: Overlay, local: readonly Change[]): void {
-    const changes = overlay.netChanges();
-    // A copy, so that the hash goes on only if the write does not fail.
-    const hash = new MultisetHash(this.#hasher, this.#hash.sum());
-    for (const { key, value, before } of changes) {
-      if (before !== undefined) hash.remove(key, before);
-      if (value !== undefined) hash.add(key, value);
-    }
-    this.#store.writeAtomically({ state: changes, local: [...local, { key: SUM_KEY, value: hash.sum() }] });
-    this.#hash = hash;
+  /**
+   * Writes what an overlay changed and `local` as one group; if the batch that it executed is a checkpoint, with the tree
+   * as of it.
+   */
+  write(overlay: Overlay, local: readonly Change[], checkpoint: SequenceNumber | undefined): void {
+    const changed = this.#tree.change(overlay.netChanges());
+    const pages = checkpoint === undefined ? [] : this.#tree.checkpoint(checkpoint).local;
+    this.#o.store.writeAtomically({ state: changed.state, local: [...local, ...changed.local, ...pages] });
+    this.#root = undefined;
   }
 
+  /** The last checkpoint that execution came to, whether it is stable or not; that of genesis has number 0. */
+  get lastCheckpoint(): OwnCheckpoint {
+    const { last } = this.#tree;
+    invariant(last !== undefined, "state.no-checkpoint");
+    return { seq: last.seq, stateRoot: this.#rootOf(last.root) };
+  }
+
+  /** The root that a checkpoint would have now. Costs what changed since the last one. */
   root(): Digest {
-    return this.#rootOf(this.#hash);
+    this.#root ??= this.#rootOf(this.#tree.rootNow());
+    return this.#root;
   }
 
-  /** Whether the running hash is that of all entries. */
+  /** The state at a checkpoint that is kept. */
+  at(seq: SequenceNumber): Snapshot | undefined {
+    return this.#tree.at(seq);
+  }
+
+  /** What forgets the checkpoints below the stable one but the last of them. */
+  collectCheckpoints(stable: SequenceNumber): readonly Change[] {
+    const older = this.#tree.kept.filter(({ seq }) => seq < stable);
+    return older.slice(0, -1).flatMap(({ seq }) => this.#tree.drop(seq));
+  }
+
+  /** Whether the tree is that of all entries, and each of them what was written. Reads everything. */
   verify(): boolean {
-    const hash = new MultisetHash(this.#hasher);
-    for (const [key, value] of this.#store.state.range(EVERYTHING, undefined)) hash.add(key, value);
-    return this.#rootOf(hash) === this.root();
+    const { hasher } = this.#o;
+    try {
+      const leaves = [...this.#tree.leaves()].map(({ key, digest }) => ({
+        key,
+        digest,
+        path: pathOf(hasher, partOf(key), key),
+      }));
+      for (const _ of this.#tree.at(this.lastCheckpoint.seq)?.pages() ?? []);
+      return this.#rootOf(updateTree(hasher, () => undefined, leaves).root) === this.root();
+    } catch (error) {
+      if (error instanceof StateDamage) return false;
+      throw error;
+    }
   }
 
   isNonceRemembered(client: PublicKey, nonce: Digest): boolean {
-    return this.#store.state.get(nonceKey(client, nonce)) !== undefined;
+    return this.#tree.get(nonceKey(client, nonce)) !== undefined;
   }
 
   #writeGenesis(): Progress {
-    const progress = genesisProgress(this.#cluster);
-    const value = encodeProgress(progress);
-    this.#hash.add(PROGRESS_KEY, value);
-    this.#store.writeAtomically({
-      state: [{ key: PROGRESS_KEY, value }],
-      local: [{ key: SUM_KEY, value: this.#hash.sum() }],
-    });
-    return progress;
+    const { store, genesis, cluster } = this.#o;
+    const changed = this.#tree.change(genesisEntries(genesis, cluster));
+    const { local } = this.#tree.checkpoint(sequenceNumber(0));
+    store.writeAtomically({ state: changed.state, local: [...changed.local, ...local] });
+    return genesisProgress(cluster);
   }
 
-  #rootOf(hash: MultisetHash): Digest {
-    return this.#hasher.digest(stateRootPreimage(this.#cluster, hash.sum()));
+  #rootOf(treeRoot: Digest): Digest {
+    return stateRootOf(this.#o.hasher, this.#o.cluster, treeRoot);
   }
+}
+
+/** The state root of a tree. */
+export function stateRootOf(hasher: Hasher, cluster: ClusterId, treeRoot: Digest): Digest {
+  return hasher.digest(stateRootPreimage(cluster, treeRoot));
 }
 
 /** The root of the state of a cluster that has executed nothing: that of the checkpoint at sequence number 0. */
-export function genesisStateRoot(hasher: Hasher, cluster: ClusterId): Digest {
-  const hash = new MultisetHash(hasher);
-  hash.add(PROGRESS_KEY, encodeProgress(genesisProgress(cluster)));
-  return hasher.digest(stateRootPreimage(cluster, hash.sum()));
+export function genesisStateRoot(hasher: Hasher, genesis: Genesis, cluster: ClusterId): Digest {
+  const leaves = genesisEntries(genesis, cluster).map(({ key, value }) => ({
+    key,
+    digest: leafDigest(hasher, key, value),
+    path: pathOf(hasher, partOf(key), key),
+  }));
+  return stateRootOf(hasher, cluster, updateTree(hasher, () => undefined, leaves).root);
 }
 
-/** One record. The cluster id in it covers all that the genesis document fixes: members, limits, K and L. */
+function genesisEntries(genesis: Genesis, cluster: ClusterId): readonly { key: Uint8Array; value: Uint8Array }[] {
+  return [
+    { key: PROGRESS_KEY, value: encodeProgress(genesisProgress(cluster)) },
+    { key: MEMBERSHIP_KEY, value: encodeMembership(genesis) },
+  ];
+}
+
+/** The cluster id in it covers all that the genesis document fixes. */
 function genesisProgress(cluster: ClusterId): Progress {
   return {
     cluster,
@@ -139,4 +197,13 @@ function genesisProgress(cluster: ClusterId): Progress {
 function isEmpty(entries: Iterable<unknown>): boolean {
   for (const _ of entries) return false;
   return true;
+}
+
+function orDamaged<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof StateDamage)) throw error;
+    throw new StateError("state.damaged", error.message);
+  }
 }

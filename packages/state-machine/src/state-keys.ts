@@ -14,6 +14,7 @@ const PART = {
   client: 0x07,
   clientBySessions: 0x08,
   sessionByUse: 0x09,
+  membership: 0x0a,
 } as const;
 
 /** Where the service's keys start. */
@@ -22,6 +23,24 @@ export const APPLICATION_START: Uint8Array = Uint8Array.of(PART.application);
 export const APPLICATION_END: Uint8Array = Uint8Array.of(PART.application + 1);
 /** How far execution has come: one record. */
 export const PROGRESS_KEY: Uint8Array = Uint8Array.of(PART.progress);
+/** Members, admins, K and L: one record. */
+export const MEMBERSHIP_KEY: Uint8Array = Uint8Array.of(PART.membership);
+
+/** The parts of the state that a state transfer brings one after the other (protocol rule 10.2). */
+const TRANSFERRED = { cluster: 0, sessions: 1, application: 2 } as const;
+
+/** Which of them a key belongs to. */
+export function partOf(key: Uint8Array): number {
+  switch (key[0]) {
+    case PART.application:
+      return TRANSFERRED.application;
+    case PART.progress:
+    case PART.membership:
+      return TRANSFERRED.cluster;
+    default:
+      return TRANSFERRED.sessions;
+  }
+}
 
 const UINT32_MAX = 0xffff_ffff;
 

@@ -7,12 +7,12 @@ import { bytesOf, Fixture, hasher, resultsOf, seedOf, shown } from "./cluster.ts
 
 describe("execution of batches", () => {
   it("starts at genesis with a root that is known beforehand", () => {
-    const { executor, cluster } = new Fixture();
+    const { executor, genesis, cluster } = new Fixture();
 
     expect(executor.executed).to.equal(0);
     expect(executor.timestampMs).to.equal(0);
     expect(executor.historyDigest).to.equal(GENESIS_HISTORY_DIGEST);
-    expect(executor.stateRoot()).to.equal(genesisStateRoot(hasher, cluster));
+    expect(executor.stateRoot()).to.equal(genesisStateRoot(hasher, genesis, cluster));
     expect(executor.verifyStateRoot()).to.equal(true);
   });
 

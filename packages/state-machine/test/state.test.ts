@@ -1,4 +1,4 @@
-import { bytesToHex, DEFAULT_LIMITS } from "@quorate/protocol";
+import { bytesToHex, DEFAULT_LIMITS, hexToBytes } from "@quorate/protocol";
 import {
   OPERATION_CHANGES_MAX,
   type Service,
@@ -7,9 +7,10 @@ import {
   StateError,
   type StateStore,
 } from "@quorate/state-machine";
+import { StateDamage, unsealed } from "@quorate/state-tree";
 import { expect } from "chai";
 import fc from "fast-check";
-import { bytesOf, Fixture, resultsOf, textOf } from "./cluster.ts";
+import { bytesOf, Fixture, hasher, resultsOf, textOf } from "./cluster.ts";
 import type { MemoryStore } from "./ordered-memory.ts";
 
 const VALUE_BYTES_MAX = DEFAULT_LIMITS.requestBytesMax;
@@ -194,7 +195,7 @@ describe("the state that a service sees", () => {
         expect(mismatches).to.deep.equal([]);
         const stored = [...fixture.store.state.entries]
           .filter(([key]) => key.startsWith("01"))
-          .map(([key, value]) => [key.slice(2), textOf(value)])
+          .map(([key, record]) => [key.slice(2), textOf(unsealed(hasher, hexToBytes(key), record)!)])
           .sort();
         expect(stored).to.deep.equal([...model].map(([k, v]) => [bytesToHex(bytesOf(k)), v]).sort());
         expect(fixture.executor.verifyStateRoot()).to.equal(true);
@@ -244,6 +245,7 @@ describe("the store underneath", () => {
       (store: MemoryStore) => store.local.entries.clear(),
       (store: MemoryStore) => store.state.entries.clear(),
       (store: MemoryStore) => store.state.entries.delete("02"),
+      (store: MemoryStore) => store.local.entries.delete(`${bytesToHex(bytesOf("snapshot/"))}${"00".repeat(8)}`),
     ]) {
       const fixture = new Fixture();
       fixture.open(fixture.client(1));
@@ -254,12 +256,43 @@ describe("the store underneath", () => {
     }
   });
 
-  it("is found out by the check of the root when a byte of it changed", () => {
+  it("is refused when its progress record is not what was written", () => {
+    const fixture = new Fixture();
+    const store = fixture.store.copy();
+    flip(store, "02");
+
+    expect(() => fixture.executorOver(store)).to.throw(
+      StateError,
+      "the entry at 02 of the state is not what was written",
+    );
+  });
+
+  it("is found out at the read of an entry in which a bit changed, and no operation is answered by it", () => {
     const fixture = new Fixture();
     const alice = fixture.client(1);
-    fixture.run(alice.operate(fixture.open(alice), 1, "x"));
-    fixture.store.state.entries.set(`01${bytesToHex(bytesOf("log"))}`, bytesOf("y"));
+    const session = fixture.open(alice);
+    fixture.run(alice.operate(session, 1, "x"));
+    flip(fixture.store, `01${bytesToHex(bytesOf("log"))}`);
+
+    expect(fixture.executor.verifyStateRoot()).to.equal(false);
+    expect(() => fixture.run(alice.operate(session, 2, "y"))).to.throw(StateDamage);
+    expect(fixture.executor.executed).to.equal(2);
+  });
+
+  it("is found out by the check of the root when a page of the tree changed", () => {
+    const fixture = new Fixture();
+    fixture.open(fixture.client(1));
+    fixture.idleTo(16);
+    const page = [...fixture.store.local.entries].find(([key]) => key === `${bytesToHex(bytesOf("page/"))}01`)!;
+    page[1][5]! ^= 1;
 
     expect(fixture.executor.verifyStateRoot()).to.equal(false);
   });
 });
+
+/** Changes one bit of an entry. */
+function flip(store: MemoryStore, key: string): void {
+  const record = store.state.entries.get(key)!.slice();
+  record[record.length - 1]! ^= 1;
+  store.state.entries.set(key, record);
+}

@@ -17,15 +17,9 @@ export {
 } from "./bucket.ts";
 export { childDigest, InnerPageWriter, innerDigest, isWholeInnerPage, leavesBelow } from "./inner-page.ts";
 export { leafDigest, PATH_BYTES, pathOf, unsealed } from "./leaf.ts";
+export { childPrefix, ROOT_PREFIX } from "./prefix.ts";
 export { isProven, type PageExcerpt, proofOf, type StateProof } from "./proof.ts";
 export { pageDigest, Snapshot } from "./snapshot.ts";
 export { StateDamage } from "./state-damage.ts";
 export { type KeptCheckpoint, StateTree, type StateTreeOptions, type TreeChanges } from "./state-tree.ts";
-export {
-  childPrefix,
-  type PageChange,
-  type ReadPage,
-  ROOT_PREFIX,
-  type UpdatedTree,
-  updateTree,
-} from "./tree-update.ts";
+export { type PageChange, type ReadPage, type UpdatedTree, updateTree } from "./tree-update.ts";

@@ -6,7 +6,7 @@ import { DIGEST_BYTES, DOMAIN, readU32, writeU32 } from "./leaf.ts";
  * is a value of the next byte of the path; its upper four bits are its group. What is missing has zeros for a digest. With
  * groups a proof carries 30 digests for each page instead of 255, and a root hashes what changed of it.
  */
-const CHILDREN = 256;
+export const CHILDREN = 256;
 const GROUPS = 16;
 const COUNT_AT = 1;
 const HEAD_BYTES: number = 1 + 8 + GROUPS * DIGEST_BYTES;

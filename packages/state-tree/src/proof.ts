@@ -2,8 +2,8 @@ import { type Digest, type Hasher, invariant } from "@quorate/protocol";
 import { bucketDigest, isBucket, leafInSlots, slotsOf } from "./bucket.ts";
 import { childDigest, childInExcerpt, excerptFor } from "./inner-page.ts";
 import { leafDigest, PATH_BYTES } from "./leaf.ts";
+import { childPrefix, ROOT_PREFIX } from "./prefix.ts";
 import type { Snapshot } from "./snapshot.ts";
-import { childPrefix, ROOT_PREFIX } from "./tree-update.ts";
 
 /** What an inner page says of one child: its head and the group of the child. */
 export interface PageExcerpt {

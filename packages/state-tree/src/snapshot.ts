@@ -1,7 +1,8 @@
 import { type Digest, type Hasher, invariant, type OrderedReader, type SequenceNumber } from "@quorate/protocol";
 import { bucketDigest, isBucket } from "./bucket.ts";
-import { innerDigest } from "./inner-page.ts";
+import { CHILDREN, childDigest, innerDigest } from "./inner-page.ts";
 import { unsealed } from "./leaf.ts";
+import { childPrefix, ROOT_PREFIX } from "./prefix.ts";
 import { StateDamage } from "./state-damage.ts";
 import { pageKey, UNDO_OF, type UndoOf, undoKey } from "./tree-keys.ts";
 
@@ -54,6 +55,17 @@ export class Snapshot {
     const page = this.page(prefix);
     if (page === undefined || pageDigest(this.#options.hasher, page) !== digest) throw new StateDamage("page", prefix);
     return page;
+  }
+
+  /** All pages from the root down, a page before what is below it. @throws StateDamage for one that is not what its parent says. */
+  *pages(prefix: Uint8Array = ROOT_PREFIX, digest: Digest = this.root): Generator<Uint8Array> {
+    const page = this.pageOf(prefix, digest);
+    yield page;
+    if (isBucket(page)) return;
+    for (let child = 0; child < CHILDREN; child++) {
+      const below = childDigest(page, child);
+      if (below !== undefined) yield* this.pages(childPrefix(prefix, child), below);
+    }
   }
 
   #before(of: UndoOf, key: Uint8Array, current: () => Uint8Array | undefined): Uint8Array | undefined {

@@ -1,4 +1,5 @@
 import {
+  allocateBytes,
   bytesToHex,
   type Change,
   type Digest,
@@ -49,12 +50,6 @@ export interface KeptCheckpoint {
   readonly root: Digest;
 }
 
-/** An entry that changed since the last checkpoint: the digest of its leaf now; undefined when it is gone. */
-interface Touched {
-  readonly key: Uint8Array;
-  readonly digest: Digest | undefined;
-}
-
 const NOTHING = new Uint8Array(0);
 
 /**
@@ -66,8 +61,11 @@ export class StateTree implements OrderedReader {
   readonly #o: StateTreeOptions;
   /** Ascending; a write belongs to the last one's undo records. */
   readonly #kept = new Map<SequenceNumber, Digest>();
-  /** By name; bounded by what the batches between two checkpoints change. */
-  readonly #touched = new Map<string, Touched>();
+  /**
+   * The digests of the leaves that changed since the last checkpoint, by key; undefined for what is gone. Bounded by what
+   * the batches between two checkpoints change.
+   */
+  readonly #touched = new Map<string, Digest | undefined>();
 
   /** Goes on from what the store holds. */
   constructor(options: StateTreeOptions) {
@@ -78,9 +76,9 @@ export class StateTree implements OrderedReader {
     const last = this.last;
     if (last === undefined) return;
     for (const [undo] of local.range(...undoneEntries(last.seq))) {
-      const key = subjectOf(undo).key.slice();
+      const { key } = subjectOf(undo);
       const record = state.get(key);
-      this.#touched.set(nameOf(key), { key, digest: record === undefined ? undefined : digestOfSealed(record) });
+      this.#touched.set(nameOf(key), record === undefined ? undefined : digestOfSealed(record));
     }
   }
 
@@ -108,6 +106,14 @@ export class StateTree implements OrderedReader {
     for (const [key, record] of this.#o.state.range(from, to)) yield [key, this.#checked(key, record)];
   }
 
+  /** Every entry with the digest of its leaf. @throws StateDamage for an entry that is not what was written. */
+  *leaves(): Generator<{ readonly key: Uint8Array; readonly digest: Digest }> {
+    for (const [key, record] of this.#o.state.range(NOTHING, undefined)) {
+      this.#checked(key, record);
+      yield { key, digest: digestOfSealed(record) };
+    }
+  }
+
   /**
    * What is to be written so that these changes are made; keys and values must not be modified later. Before the first
    * checkpoint nothing says after a restart what has changed: they belong into its group.
@@ -123,7 +129,7 @@ export class StateTree implements OrderedReader {
       const name = nameOf(key);
       if (last !== undefined && !this.#touched.has(name))
         undo.push({ key: undoKey(last.seq, UNDO_OF.entry, key), value: state.get(key) ?? NOTHING });
-      this.#touched.set(name, { key, digest: record === undefined ? undefined : digestOfSealed(record) });
+      this.#touched.set(name, record === undefined ? undefined : digestOfSealed(record));
     }
     return { state: entries, local: undo };
   }
@@ -181,8 +187,10 @@ export class StateTree implements OrderedReader {
   #update(): UpdatedTree {
     const { hasher, local, partOf } = this.#o;
     const changes: LeafChange[] = [];
-    for (const { key, digest } of this.#touched.values())
+    for (const [name, digest] of this.#touched) {
+      const key = keyOf(name);
       changes.push({ path: pathOf(hasher, partOf(key), key), key, digest });
+    }
     return updateTree(hasher, (prefix) => local.get(pageKey(prefix)), changes);
   }
 
@@ -193,6 +201,13 @@ export class StateTree implements OrderedReader {
   }
 }
 
+/** Bytes as a string of one character each: no array is kept for it that shares its memory with others. */
 function nameOf(key: Uint8Array): string {
   return Reflect.apply(String.fromCharCode, undefined, key) as string;
+}
+
+function keyOf(name: string): Uint8Array {
+  const key = allocateBytes(name.length);
+  for (let i = 0; i < name.length; i++) key[i] = name.charCodeAt(i);
+  return key;
 }

@@ -1,4 +1,4 @@
-import { allocateBytes, compareBytes, type Digest, type Hasher, invariant } from "@quorate/protocol";
+import { compareBytes, type Digest, type Hasher, invariant } from "@quorate/protocol";
 import {
   BUCKET_LEAVES_MAX,
   bucketDigest,
@@ -10,7 +10,8 @@ import {
   leafCount,
   leavesOf,
 } from "./bucket.ts";
-import { childDigest, InnerPageWriter, innerDigest, leavesBelow } from "./inner-page.ts";
+import { CHILDREN, childDigest, InnerPageWriter, innerDigest, leavesBelow } from "./inner-page.ts";
+import { childPrefix, ROOT_PREFIX } from "./prefix.ts";
 
 /** The page at a prefix of paths; undefined where there is none. */
 export type ReadPage = (prefix: Uint8Array) => Uint8Array | undefined;
@@ -27,9 +28,6 @@ export interface UpdatedTree {
   readonly root: Digest;
   readonly pages: readonly PageChange[];
 }
-
-/** The prefix of the tree's root. */
-export const ROOT_PREFIX: Uint8Array = new Uint8Array(0);
 
 /**
  * The tree after changes, one for each path, in any order. Its shape depends on the leaves alone: a prefix with at most
@@ -115,7 +113,7 @@ class Update {
   /** The leaves below an inner page that has too few for one: its children are buckets, and go. */
   #takeLeaves(prefix: Uint8Array, page: Uint8Array): Leaf[] {
     const leaves: Leaf[] = [];
-    for (let child = 0; child < 256; child++) {
+    for (let child = 0; child < CHILDREN; child++) {
       if (childDigest(page, child) === undefined) continue;
       const below = childPrefix(prefix, child);
       const bucket = this.#pages.get(nameOf(below))?.page ?? this.#read(below);
@@ -165,14 +163,6 @@ function* runsByChild<T extends LeafChange>(
     yield [child, changes.slice(from, to)];
     from = to;
   }
-}
-
-/** The prefix of a child. */
-export function childPrefix(prefix: Uint8Array, child: number): Uint8Array {
-  const below = allocateBytes(prefix.length + 1);
-  below.set(prefix);
-  below[prefix.length] = child;
-  return below;
 }
 
 function nameOf(prefix: Uint8Array): string {
