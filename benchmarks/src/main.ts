@@ -6,7 +6,9 @@ import {
   HELP,
   parseCryptoOptions,
   parseOptions,
+  parseStateOptions,
   type RecordOptions,
+  STATE_HELP,
   UsageError,
 } from "./options.ts";
 import { type Report, table, type Verdict, verdictOf } from "./report.ts";
@@ -21,6 +23,7 @@ import { type Report, table, type Verdict, verdictOf } from "./report.ts";
 export async function main(args: readonly string[]): Promise<number> {
   try {
     if (args[0] === "crypto") return await runCrypto(args.slice(1));
+    if (args[0] === "state") return await runState(args.slice(1));
     const options = parseOptions(args);
     if (options === undefined) {
       process.stdout.write(`${HELP}\n`);
@@ -74,4 +77,14 @@ async function runCrypto(args: readonly string[]): Promise<number> {
   const { measurePrimitives } = await import("./crypto.ts");
   await measurePrimitives(options);
   return 0;
+}
+
+async function runState(args: readonly string[]): Promise<number> {
+  const options = parseStateOptions(args);
+  if (options === undefined) {
+    process.stdout.write(`${STATE_HELP}\n`);
+    return 0;
+  }
+  const { measureState } = await import("./state.ts");
+  return measureState(options);
 }
