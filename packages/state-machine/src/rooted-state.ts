@@ -161,7 +161,7 @@ export class RootedState {
 }
 
 /** The state root of a tree. */
-export function stateRootOf(hasher: Hasher, cluster: ClusterId, treeRoot: Digest): Digest {
+function stateRootOf(hasher: Hasher, cluster: ClusterId, treeRoot: Digest): Digest {
   return hasher.digest(stateRootPreimage(cluster, treeRoot));
 }
 

@@ -13,11 +13,11 @@ const HEAD_BYTES: number = 1 + 8 + GROUPS * DIGEST_BYTES;
 const GROUP_BYTES: number = 1 + GROUPS * DIGEST_BYTES;
 
 /** Every inner page has so many bytes. */
-export const INNER_PAGE_BYTES: number = HEAD_BYTES + GROUPS * GROUP_BYTES;
+const INNER_PAGE_BYTES: number = HEAD_BYTES + GROUPS * GROUP_BYTES;
 /** The digest of a child or group that is not there. */
-export const NOTHING: Digest = "0".repeat(2 * DIGEST_BYTES) as Digest;
+const NOTHING: Digest = "0".repeat(2 * DIGEST_BYTES) as Digest;
 
-export function isInnerPage(page: Uint8Array): boolean {
+function isInnerPage(page: Uint8Array): boolean {
   return page[0] === DOMAIN.inner && page.length === INNER_PAGE_BYTES;
 }
 
@@ -40,7 +40,7 @@ export function innerDigest(hasher: Hasher, page: Uint8Array): Digest {
 }
 
 /** An inner page without children. */
-export function emptyInnerPage(): Uint8Array {
+function emptyInnerPage(): Uint8Array {
   const page = new Uint8Array(INNER_PAGE_BYTES);
   page[0] = DOMAIN.inner;
   for (let group = 0; group < GROUPS; group++) page[HEAD_BYTES + group * GROUP_BYTES] = DOMAIN.group;
