@@ -38,6 +38,8 @@ export type Effect =
       readonly batch: DigestedCertifiedBatch;
       readonly checkpoint: boolean;
     }
+  /** The gap to the others has left their history: bring the state at this checkpoint here. */
+  | { readonly type: "fetch-state"; readonly target: CheckpointCertificate }
   | { readonly type: "start-timer"; readonly timer: TimerName; readonly token: number; readonly afterMs: number }
   | { readonly type: "cancel-timer"; readonly timer: TimerName }
   | { readonly type: "evidence"; readonly evidence: Evidence }

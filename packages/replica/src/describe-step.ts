@@ -67,6 +67,8 @@ function describeEffect(effect: Effect): string {
       return `send-history r${effect.to} n${effect.first}-${effect.last}`;
     case "execute":
       return `execute n${effect.seq} ${short(effect.batch.digest)}${effect.checkpoint ? " checkpoint" : ""}`;
+    case "fetch-state":
+      return `fetch-state n${effect.target.seq}`;
     case "start-timer":
       return `start-timer ${effect.timer}#${effect.token} ${effect.afterMs}`;
     case "cancel-timer":

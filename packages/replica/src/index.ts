@@ -11,6 +11,7 @@ export type { ReplicaEvent } from "./events.ts";
 export { type Ground, MuteMembers } from "./mute-members.ts";
 export { Muteness, type MuteStatus, type RestoredMuteness } from "./muteness.ts";
 export { OutputGate, type Released, type WriteNumber } from "./output-gate.ts";
+export { logAfterInstallation } from "./log-after-installation.ts";
 export { type RecoveredDisk, recover, type VerifiedLogRecord } from "./recovery.ts";
 export { type ReleaseBounds, releaseBounds, type Standing } from "./release-bounds.ts";
 export { Relevance } from "./relevance.ts";

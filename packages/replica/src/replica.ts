@@ -20,6 +20,7 @@ import { BatchIntake } from "./batch-intake.ts";
 import { cutLog } from "./cut-log.ts";
 import { Deliveries } from "./deliveries.ts";
 import type { ReplicaEvent } from "./events.ts";
+import { LeftBehind } from "./left-behind.ts";
 import { LoneLeavers } from "./lone-leavers.ts";
 import { LostDisks } from "./lost-disks.ts";
 import { Muteness, type MuteStatus } from "./muteness.ts";
@@ -53,6 +54,7 @@ export class Replica {
   readonly #muteness: Muteness;
   readonly #lostDisks: LostDisks;
   readonly #loneLeavers: LoneLeavers;
+  readonly #leftBehind: LeftBehind;
   readonly #recovered: readonly VerifiedCommittedEntry[];
 
   constructor(options: ReplicaOptions, base: Base, recovery?: Recovery) {
@@ -85,6 +87,7 @@ export class Replica {
       backlog: this.#backlog,
     };
     this.#lostDisks = new LostDisks(signer, this.#parts, this.#muteness, windowSize, statusIntervalMs);
+    this.#leftBehind = new LeftBehind(this.#parts);
     this.#loneLeavers = new LoneLeavers(signer, this.#parts, statusIntervalMs);
     this.#supervision = new PrimarySupervision(options, this.#parts, this.#muteness, this.#lostDisks);
     this.#relay = new RequestRelay(signer.self, this.#parts, this.#muteness);
@@ -116,6 +119,11 @@ export class Replica {
     const executing = this.#deliveries.fill(this.#options.windowSize);
     const components = [this.#backlog, this.#ordering, this.#checkpointing, this.#viewChanging];
     return [executing, ...components.flatMap(({ fills }) => fills)];
+  }
+
+  /** The stable checkpoint whose state is held, with what proves it. */
+  get stable(): CheckpointCertificate {
+    return this.#checkpointing.stable;
   }
 
   /** The view this replica is in, as `status` says. */
@@ -152,6 +160,7 @@ export class Replica {
     this.#tryToSpeak(atMs, out);
     this.#gapFiller.onExecuted(this.#deliveries.executed);
     this.#gapFiller.onDelivered(this.#ordering.lastDelivered, out);
+    this.#leftBehind.onStep(this.#deliveries.executed, out);
     this.#supervision.onStep(atMs, out);
     this.#checkInvariants();
     return out;

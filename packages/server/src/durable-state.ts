@@ -7,6 +7,8 @@ export interface DurableStateOptions {
   readonly executor: Pick<Executor, "lastCheckpoint" | "collect">;
   /** K of genesis. */
   readonly checkpointInterval: number;
+  /** Checkpoints that others fetch, which are kept although they are old. */
+  readonly pinned: () => readonly SequenceNumber[];
   /** The flush for `own` is done, or failed: then the disk is. */
   readonly onFlushed: (own: OwnCheckpoint, failure: Error | undefined) => void;
 }
@@ -46,11 +48,11 @@ export class DurableState {
    * @returns the stable number, below which nothing else is kept.
    */
   cut(upTo: SequenceNumber): SequenceNumber {
-    const { store, executor, checkpointInterval } = this.#options;
+    const { store, executor, checkpointInterval, pinned } = this.#options;
     store.log.cut(upTo);
     const stable = sequenceNumber(upTo + 1);
     store.history.trim(stable);
-    executor.collect(stable, sequenceNumber(Math.max(0, stable - checkpointInterval)));
+    executor.collect(stable, sequenceNumber(Math.max(0, stable - checkpointInterval)), pinned());
     return stable;
   }
 }

@@ -9,8 +9,11 @@ import type {
   TimerName,
   ViewNumber,
 } from "@quorate/protocol";
-import type { LeaveCause, MuteStatus } from "@quorate/replica";
+import type { LeaveCause, MuteStatus, ReplicaStatus } from "@quorate/replica";
+import type { FetchProgress } from "@quorate/state-transfer";
+import type { StateDamage } from "@quorate/state-tree";
 import type { StorageError } from "@quorate/storage";
+import type { Installation } from "./installation-record.ts";
 
 /** The world around a `ReplicaHost`, real or simulated. Nothing here calls back before it returns. */
 export interface HostPorts {
@@ -44,6 +47,12 @@ export interface HostObserver {
   onRejection?(rejection: IngressRejection): void;
   /** An entry of the own history is not what was written, and was not given to a peer; told of the first one only. */
   onHistoryDamaged?(damage: StorageError): void;
+  /** The replica has left its part in the cluster to bring its state to that of the others. */
+  onTransferStarted?(installation: Installation): void;
+  /** The state is here, and the replica goes on from it; `status` is where it stands now. */
+  onTransferred?(progress: FetchProgress, status: ReplicaStatus): void;
+  /** What a peer fetches of the own state is damaged, and was not given to it. */
+  onStateDamaged?(damage: StateDamage): void;
   /** The replica cannot go on: a broken invariant or a failed flush. Called once; nothing happens afterwards. */
   onFatal(error: Error): void;
 }

@@ -33,8 +33,10 @@ import type { HostOptions } from "./host-options.ts";
 import { DEFAULT_HOST_SETTINGS } from "./host-settings.ts";
 import { Ingress, JUNK_CODES } from "./ingress.ts";
 import type { HandOverAnswer, IngressRejection } from "./ports.ts";
+import type { Installation } from "./installation-record.ts";
 import { genesisCheckpoint, replicaOptionsOf } from "./replica-setup.ts";
 import type { ReplicaTrace } from "./replica-trace.ts";
+import { ServedState } from "./served-state.ts";
 import { StandingWatch } from "./standing-watch.ts";
 import { SteadyClock } from "./steady-clock.ts";
 import { StepRecorder } from "./step-recorder.ts";
@@ -57,6 +59,9 @@ export class ReplicaHost {
   readonly #ingress: Ingress;
   readonly #evidence: EvidenceShelf;
   readonly #donor: HistoryDonor;
+  readonly #stateDonor: ServedState;
+  readonly #leave: (installation: Installation) => void;
+  #leftFor: Installation | undefined;
   readonly #clientRequests: ClientRequests;
   readonly #clock: SteadyClock;
   readonly #events: ReplicaEvent[] = [];
@@ -73,11 +78,13 @@ export class ReplicaHost {
   /**
    * Recovers from what the store holds.
    *
+   * @param leave called when only the state of the others can help this replica; nothing happens in it afterwards.
    * @throws RecoveryError or StorageError when the disk holds what this replica cannot have written.
    */
-  constructor(options: HostOptions) {
+  constructor(options: HostOptions, leave: (installation: Installation) => void) {
     const { genesis, store, codec, verifier, signer } = options;
     this.#options = options;
+    this.#leave = leave;
     this.#membership = genesisMembership(genesis);
     const { ports } = options;
     this.#clock = new SteadyClock(
@@ -93,6 +100,7 @@ export class ReplicaHost {
       reject: (rejection) => options.observer.onRejection?.(rejection),
       onDamage: (damage) => options.observer.onHistoryDamaged?.(damage),
     });
+    this.#stateDonor = new ServedState(options, this.#executor);
     this.#evidence = new EvidenceShelf(
       store.local,
       codec,
@@ -116,6 +124,7 @@ export class ReplicaHost {
       store,
       executor: this.#executor,
       checkpointInterval: genesis.checkpointInterval,
+      pinned: () => this.#stateDonor.pinned(this.#now()),
       onFlushed: (own, failure) => this.#afterStateFlush(own, failure),
     });
     this.#ingress = new Ingress({
@@ -194,6 +203,10 @@ export class ReplicaHost {
     if (this.#isDead) return true;
     this.#isJunk = false;
     try {
+      if (frame.type === "fetch-state") {
+        this.#stateDonor.answer(peer, frame.request, this.#replica.stable, this.#now());
+        return true;
+      }
       const event = this.#ingress.fromReplica(peer, frame);
       if (event !== undefined) this.#step(event);
     } catch (error) {
@@ -267,6 +280,7 @@ export class ReplicaHost {
     try {
       this.#drain();
       this.#flush();
+      this.#leaveIfAsked();
     } catch (error) {
       this.#onThrown(error);
     }
@@ -321,6 +335,14 @@ export class ReplicaHost {
     for (const effect of this.#gate.onDurable(write)) this.#performOne(effect);
     this.#drain();
     this.#flush();
+    this.#leaveIfAsked();
+  }
+
+  /** Never in the middle of a step: all that it asked for has been done by then, or waits for a flush, as before a crash. */
+  #leaveIfAsked(): void {
+    if (this.#leftFor === undefined || this.#isDead) return;
+    this.#isDead = true;
+    this.#leave(this.#leftFor);
   }
 
   #performOne(effect: Performed): void {
@@ -338,6 +360,9 @@ export class ReplicaHost {
         return this.#donor.send(effect, this.#now());
       case "cut":
         return observer.onStable?.(this.#durableState.cut(effect.upTo));
+      case "fetch-state":
+        this.#leftFor = { target: effect.target, distrustsEntries: false };
+        return;
       case "start-timer":
         return ports.startTimer(effect.timer, effect.afterMs, () =>
           this.#step({ type: "timeout", timer: effect.timer, token: effect.token }),

@@ -11,16 +11,17 @@ const rootAt = (seq: number): OwnCheckpoint => ({ seq: seqOf(seq), stateRoot: di
 /** A state whose last checkpoint is at this number; `flushed` is what was said to be durable. */
 function stateAt(last: number) {
   const store = createMemoryStore();
-  const collected: [stable: SequenceNumber, answeredTo: SequenceNumber][] = [];
+  const collected: (readonly [stable: SequenceNumber, answeredTo: SequenceNumber, pinned: readonly number[]])[] = [];
   const executor = {
     lastCheckpoint: rootAt(last),
-    collect: (stable: SequenceNumber, answeredTo: SequenceNumber) => collected.push([stable, answeredTo]),
+    collect: (stable: SequenceNumber, answeredTo: SequenceNumber, pinned: readonly SequenceNumber[] = []) =>
+      collected.push([stable, answeredTo, pinned]),
   };
   const flushed: OwnCheckpoint[] = [];
   const onFlushed = (own: OwnCheckpoint): void => {
     flushed.push(own);
   };
-  const state = new DurableState({ store, executor, checkpointInterval: K, onFlushed });
+  const state = new DurableState({ store, executor, checkpointInterval: K, pinned: () => [seqOf(2)], onFlushed });
   return { state, flushed, collected, disk: store.disk };
 }
 

@@ -19,6 +19,7 @@ import {
   type TimestampMs,
   timestampMs,
 } from "@quorate/protocol";
+import type { Snapshot } from "@quorate/state-tree";
 import { CommittedSessions, isInWindow, readReply } from "./committed-sessions.ts";
 import type { ExecutionStore } from "./execution-store.ts";
 import type { KeptLeaf, Output } from "./output-record.ts";
@@ -175,12 +176,17 @@ export class Executor {
     return this.#state.lastCheckpoint;
   }
 
+  /** The state at a checkpoint that is kept. */
+  snapshotAt(seq: SequenceNumber): Snapshot | undefined {
+    return this.#state.at(seq);
+  }
+
   /**
-   * A checkpoint is stable: of those below it only the last is kept. Outputs at or below `answeredTo` are forgotten: their
-   * statements are not made again.
+   * A checkpoint is stable: of those below it only the last is kept, and those that are `pinned`, because they are being
+   * fetched. Outputs at or below `answeredTo` are forgotten: their statements are not made again.
    */
-  collect(stable: SequenceNumber, answeredTo: SequenceNumber): void {
-    const changes = [...this.#outputs.collect(answeredTo), ...this.#state.collectCheckpoints(stable)];
+  collect(stable: SequenceNumber, answeredTo: SequenceNumber, pinned: readonly SequenceNumber[] = []): void {
+    const changes = [...this.#outputs.collect(answeredTo), ...this.#state.collectCheckpoints(stable, pinned)];
     if (changes.length > 0) this.#o.store.writeAtomically({ state: [], local: changes });
   }
 

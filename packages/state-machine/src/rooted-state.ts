@@ -120,10 +120,10 @@ export class RootedState {
     return this.#tree.at(seq);
   }
 
-  /** What forgets the checkpoints below the stable one but the last of them. */
-  collectCheckpoints(stable: SequenceNumber): readonly Change[] {
-    const older = this.#tree.kept.filter(({ seq }) => seq < stable);
-    return older.slice(0, -1).flatMap(({ seq }) => this.#tree.drop(seq));
+  /** What forgets the checkpoints below the stable one, but the last of them and those that are `pinned`. */
+  collectCheckpoints(stable: SequenceNumber, pinned: readonly SequenceNumber[]): readonly Change[] {
+    const older = this.#tree.kept.filter(({ seq }) => seq < stable).slice(0, -1);
+    return older.filter(({ seq }) => !pinned.includes(seq)).flatMap(({ seq }) => this.#tree.drop(seq));
   }
 
   /** Whether the tree is that of all entries, and each of them what was written. Reads everything. */

@@ -1,0 +1,185 @@
+import {
+  type ClientFrame,
+  type Fill,
+  genesisMembership,
+  type PublicKey,
+  primaryOf,
+  type ReplicaFrame,
+  type ReplicaId,
+  type ServerFrame,
+  sequenceNumber,
+  viewNumber,
+} from "@quorate/protocol";
+import type { ReplicaStatus } from "@quorate/replica";
+import type { FetchProgress } from "@quorate/state-transfer";
+import type { KeptEvidence } from "./evidence-shelf.ts";
+import type { HostOptions } from "./host-options.ts";
+import { type Installation, readInstallation } from "./installation-record.ts";
+import type { HandOverAnswer } from "./ports.ts";
+import { ReplicaHost } from "./replica-host.ts";
+import { StateInstaller } from "./state-installer.ts";
+
+/** What `status` says while the state is brought here. */
+export interface TransferStatus extends FetchProgress {
+  /** Leaves that the target has: what is here of them, in hundredths; undefined before that is known. */
+  readonly percent: number | undefined;
+}
+
+/**
+ * Runs a replica on its store: as a `ReplicaHost` while the state there is whole, and while it is brought to a checkpoint of the others as
+ * a `StateInstaller`. From one to the other it goes as through a crash and a restart: by what the store holds, and nothing
+ * else, so that a real crash at any moment is no case of its own.
+ */
+export class ReplicaRunner {
+  readonly #options: HostOptions;
+  #host: ReplicaHost | undefined;
+  #installer: StateInstaller | undefined;
+  #status: ReplicaStatus;
+  #isStopped = false;
+
+  /** @throws what `ReplicaHost` throws. */
+  constructor(options: HostOptions) {
+    this.#options = options;
+    this.#status = unknownStatus(options);
+    const installation = readInstallation(options.store.local, options.codec);
+    if (installation === undefined) this.#host = this.#newHost();
+    else this.#installer = this.#newInstaller(installation);
+  }
+
+  /** Where it stands; while it installs, where it stood before. */
+  get status(): ReplicaStatus {
+    return this.#host?.status ?? this.#status;
+  }
+  /** What is brought here; undefined while the state is whole. */
+  get transfer(): TransferStatus | undefined {
+    const progress = this.#installer?.progress;
+    if (progress === undefined) return undefined;
+    const { leaves, leavesSkipped, leavesFetched } = progress;
+    const percent = leaves && Math.floor((100 * (leavesSkipped + leavesFetched)) / leaves);
+    return { ...progress, percent };
+  }
+  /** See `ReplicaHost.stateDigests`; undefined while there is no state. */
+  get stateDigests(): ReplicaHost["stateDigests"] | undefined {
+    return this.#host?.stateDigests;
+  }
+  get fills(): readonly Fill[] {
+    return this.#host?.fills ?? [];
+  }
+  get evidenceCount(): number {
+    return this.#host?.evidenceCount ?? 0;
+  }
+  get evidenceDropped(): number {
+    return this.#host?.evidenceDropped ?? 0;
+  }
+  get gatedEffects(): number {
+    return this.#host?.gatedEffects ?? 0;
+  }
+  keptEvidence(): Iterable<KeptEvidence> {
+    return this.#host?.keptEvidence() ?? [];
+  }
+  /** See `ReplicaHost.trace`; undefined while it installs. */
+  trace(failure: Error, madeBy: string): ReturnType<ReplicaHost["trace"]> | undefined {
+    return this.#host?.trace(failure, madeBy);
+  }
+
+  /** To be called once, when frames can be sent. */
+  start(): void {
+    this.#host?.start();
+    this.#installer?.start();
+  }
+
+  /** See `ReplicaHost.onReplicaFrame`. */
+  onReplicaFrame(peer: ReplicaId, frame: ReplicaFrame): boolean {
+    if (this.#host !== undefined) return this.#host.onReplicaFrame(peer, frame);
+    this.#installer?.onReplicaFrame(peer, frame);
+    return true;
+  }
+
+  /** See `ReplicaHost.onClientFrame`; while it installs, clients are left to the others. */
+  onClientFrame(client: PublicKey, frame: ClientFrame): boolean {
+    return this.#host?.onClientFrame(client, frame) ?? true;
+  }
+
+  /** See `ReplicaHost.askHandOver`. */
+  askHandOver(): HandOverAnswer {
+    const { view, target, primary } = this.#status;
+    return this.#host?.askHandOver() ?? { isAsked: false, view, target, primary };
+  }
+
+  /** See `ReplicaHost.welcome`. */
+  welcome(): ServerFrame {
+    const { view, executed } = this.#status;
+    const { epoch } = genesisMembership(this.#options.genesis);
+    return this.#host?.welcome() ?? { type: "welcome", epoch, view, executed };
+  }
+
+  /** Nothing happens any more; what was not flushed is not spoken. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#host?.stop();
+    this.#installer?.stop();
+  }
+
+  #newHost(): ReplicaHost {
+    return new ReplicaHost(this.#options, (installation) => this.#install(installation));
+  }
+
+  #newInstaller(installation: Installation): StateInstaller {
+    const { observer, signer } = this.#options;
+    return new StateInstaller({
+      ...this.#options,
+      self: signer.self,
+      installation,
+      onRejection: (rejection) => observer.onRejection?.(rejection),
+      onInstalled: (progress) => this.#onInstalled(progress),
+      onFatal: (error) => observer.onFatal(error),
+    });
+  }
+
+  #install(installation: Installation): void {
+    const { observer, ports } = this.#options;
+    if (this.#isStopped || this.#host === undefined) return;
+    this.#status = this.#host.status;
+    this.#host.stop();
+    this.#host = undefined;
+    for (const timer of HOST_TIMERS) ports.cancelTimer(timer);
+    observer.onTransferStarted?.(installation);
+    this.#installer = this.#newInstaller(installation);
+    this.#installer.start();
+  }
+
+  #onInstalled(progress: FetchProgress): void {
+    const { observer } = this.#options;
+    if (this.#isStopped) return;
+    this.#installer = undefined;
+    try {
+      this.#host = this.#newHost();
+    } catch (error) {
+      return observer.onFatal(error instanceof Error ? error : new Error(String(error)));
+    }
+    observer.onTransferred?.(progress, this.#host.status);
+    this.#host.start();
+  }
+}
+
+/** None was left. */
+const NO_VIEWS_LEFT = { failed: 0, joined: 0, slow: 0, unfair: 0, "handed-over": 0, rotated: 0 } as const;
+const HOST_TIMERS = ["status", "clock-wait", "fetch", "progress", "view-change"] as const;
+
+/** Of a replica that comes back in the middle of an installation: it knows nothing of where it stood. */
+function unknownStatus({ genesis }: HostOptions): ReplicaStatus {
+  const view = viewNumber(0);
+  return {
+    view,
+    target: view,
+    timeOutMs: genesis.timeouts.viewChangeMs,
+    primary: primaryOf(genesisMembership(genesis), view),
+    executed: sequenceNumber(0),
+    lowWatermark: sequenceNumber(0),
+    highWatermark: sequenceNumber(0),
+    pendingRequests: 0,
+    viewsLeft: NO_VIEWS_LEFT,
+    isStranded: true,
+    mute: undefined,
+  };
+}
