@@ -10,6 +10,7 @@ import {
   type SequenceNumber,
 } from "@quorate/protocol";
 import type { LeafChange } from "./bucket.ts";
+import { installMarkOf } from "./install-mark.ts";
 import { digestOfSealed, pathOf, sealed, unsealed } from "./leaf.ts";
 import { Snapshot } from "./snapshot.ts";
 import { StateDamage } from "./state-damage.ts";
@@ -69,10 +70,11 @@ export class StateTree implements OrderedReader {
   /** By name; bounded by what the batches between two checkpoints change. */
   readonly #touched = new Map<string, Touched>();
 
-  /** Goes on from what the store holds. */
+  /** Goes on from what the store holds, which must not be in the middle of an installation (`installMarkOf`). */
   constructor(options: StateTreeOptions) {
     this.#o = options;
     const { state, local } = options;
+    invariant(installMarkOf(local) === undefined, "state-tree.installing");
     for (const [key, root] of local.range(...SNAPSHOTS))
       this.#kept.set(seqOfSnapshotKey(key), digest(bytesToHex(root)));
     const last = this.last;
