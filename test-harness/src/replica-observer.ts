@@ -1,5 +1,7 @@
+import type { ReplicaStatus } from "@quorate/replica";
+import type { FetchProgress } from "@quorate/state-transfer";
 import type { ReplicaFrame, ReplicaId } from "@quorate/protocol";
-import type { ExecutedBatch, HostObserver, IngressRejection, ReplicaHost, ViewTurn } from "@quorate/server/host";
+import type { ExecutedBatch, HostObserver, IngressRejection, ReplicaRunner, ViewTurn } from "@quorate/server/host";
 import type { Checker } from "./checkers/checker.ts";
 import type { EndDrawing } from "./end-drawing.ts";
 import type { Plant } from "./plant.ts";
@@ -20,7 +22,7 @@ export interface ObservedReplica {
   /** Planted bugs, for tests of the checkers. */
   readonly plant: Plant;
   /** Undefined while it is down. */
-  readonly host: () => ReplicaHost | undefined;
+  readonly host: () => ReplicaRunner | undefined;
   /** Its own code or its disk has ended it. */
   readonly onFatal: (error: Error) => void;
 }
@@ -51,8 +53,15 @@ export class ReplicaObserver {
   }
 
   /** It is there, or there again. */
-  onUp({ status }: ReplicaHost): void {
+  onUp({ status, isInstalling }: ReplicaRunner): void {
     const { id, end, drawing } = this.#replica;
+    if (isInstalling) {
+      this.#world.note(`${end} up, and goes on installing`);
+      this.#world.marks.add("state transfer: went on after a crash");
+      drawing.happened("up", "up");
+      drawing.ended("down");
+      return;
+    }
     this.#world.note(`${end} up at e${status.executed} h${status.lowWatermark}`);
     this.#viewMarks.onRecovered(status);
     this.tell((checker) => checker.onRecovered?.(id, status));
@@ -68,7 +77,7 @@ export class ReplicaObserver {
     if (isCorrect) this.#viewMarks.onSent(frame);
   }
 
-  onArrival(host: ReplicaHost, frame: ReplicaFrame): void {
+  onArrival(host: ReplicaRunner, frame: ReplicaFrame): void {
     const { marks } = this.#world;
     if (frame.type === "batch-body") marks.add("batch body arrived");
     this.#viewMarks.onArrival(frame, host.status.lowWatermark);
@@ -80,7 +89,7 @@ export class ReplicaObserver {
   /** Tells what it does from what flushes did before. */
   beforeTimer(): void {
     const host = this.#replica.host();
-    if (host !== undefined && this.#replica.isCorrect) this.#viewMarks.beforeTimer(host.status);
+    if (host?.isInstalling === false && this.#replica.isCorrect) this.#viewMarks.beforeTimer(host.status);
   }
 
   /** Something happened to it: how does it stand? */
@@ -88,7 +97,7 @@ export class ReplicaObserver {
     const { id, end, isCorrect, drawing } = this.#replica;
     const host = this.#replica.host();
     const status = host?.status;
-    if (status === undefined) return;
+    if (status === undefined || host?.isInstalling === true) return;
     drawing.isIn(status.view);
     if (!isCorrect) return;
     if (this.#steps++ % FILLS_EVERY === 0) {
@@ -133,9 +142,28 @@ export class ReplicaObserver {
         note(`${end} votes again`);
         drawing.ended("mute");
       },
+      onTransferStarted: ({ target }) => {
+        marks.add("state transfer: begun");
+        note(`${end} fetches the state at n${target.seq}`);
+        this.restart();
+      },
+      onTransferred: (progress, status) => this.#onTransferred(progress, status),
+      onStateDamaged: () => marks.add("state transfer: damage at the donor"),
       onRejection: (rejection: IngressRejection) => marks.add(`rejected: ${rejection.code}`),
       onFatal,
     };
+  }
+
+  #onTransferred({ target, leavesSkipped, leavesFetched, bytesReceived }: FetchProgress, status: ReplicaStatus): void {
+    const { id, end, isCorrect } = this.#replica;
+    const { marks, note } = this.#world;
+    marks.add("state transfer: done");
+    if (leavesSkipped > 0) marks.add("state transfer: only what differs");
+    note(`${end} has the state at n${target}: ${leavesFetched} fetched, ${leavesSkipped} alike, ${bytesReceived} bytes`);
+    const historyDigest = this.#replica.host()?.stateDigests?.historyDigest ?? "";
+    this.tell((checker) => checker.onTransferred?.(id, status, historyDigest));
+    this.tell((checker) => checker.onRecovered?.(id, status));
+    if (isCorrect) this.#viewMarks.onRecovered(status);
   }
 
   #onViewChange(turn: ViewTurn): void {
@@ -152,7 +180,7 @@ export class ReplicaObserver {
     const operations = this.#operations;
     this.#operations = [];
     if (host === undefined) return;
-    const { stateRoot } = host.stateDigests;
+    const stateRoot = host.stateDigests?.stateRoot ?? "";
     const { marks, note } = this.#world;
     drawing.happened("executed", `executed ${batch.seq}`);
     if (isCorrect) this.#viewMarks.onExecuted(batch.batchDigest);

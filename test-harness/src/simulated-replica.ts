@@ -10,8 +10,9 @@ import {
   type Signer,
   type TimerName,
 } from "@quorate/protocol";
-import { type HostPorts, type HostSettings, ReplicaHost } from "@quorate/server/host";
+import { type HostPorts, type HostSettings, ReplicaRunner } from "@quorate/server/host";
 import { type ReplicaStore, StorageError } from "@quorate/storage";
+import { archivingStore } from "./archiving-store.ts";
 import { Guise } from "./byzantine/guise.ts";
 import type { ByzantineBehaviour } from "./byzantine.ts";
 import { type ClockFault, kindOfClock, wallMs } from "./clock-fault.ts";
@@ -51,7 +52,7 @@ export interface SimulatedReplicaOptions {
   readonly plant: Plant;
 }
 
-/** A production `ReplicaHost` over simulated links, disk and clock, which can crash and come back. */
+/** A production `ReplicaRunner` over simulated links, disk and clock, which can crash and come back. */
 export class SimulatedReplica {
   readonly id: ReplicaId;
   readonly end: string;
@@ -66,7 +67,7 @@ export class SimulatedReplica {
   readonly #pause = new Pause();
   readonly #observer: ReplicaObserver;
   readonly #timers: ReplicaTimers;
-  #host: ReplicaHost | undefined;
+  #host: ReplicaRunner | undefined;
   #isFlushDoomed = false;
   #isStopped = false;
   #fatal: Error | undefined;
@@ -90,7 +91,7 @@ export class SimulatedReplica {
   }
 
   /** Undefined while it is down. */
-  get host(): ReplicaHost | undefined {
+  get host(): ReplicaRunner | undefined {
     return this.#host;
   }
   /** Whether its disk fails, and so stops it or has stopped it; only a restart helps. */
@@ -106,7 +107,7 @@ export class SimulatedReplica {
     return this.#fatal;
   }
   /** What came before that. */
-  get trace(): ReturnType<ReplicaHost["trace"]> | undefined {
+  get trace(): ReturnType<ReplicaRunner["trace"]> | undefined {
     return this.#fatal && this.#host?.trace(this.#fatal, `the simulator, ${this.end}`);
   }
   /** Where it stands, in one line of a report. */
@@ -144,7 +145,7 @@ export class SimulatedReplica {
   }
 
   /** As production does: a lost disk is set aside, and the replica comes back mute (protocol rule 8.5). */
-  #recoverOnAnotherDisk(): ReplicaHost | undefined {
+  #recoverOnAnotherDisk(): ReplicaRunner | undefined {
     if (!this.#disk.isLost) return undefined;
     this.#world.marks.add("disk: lost");
     this.#world.marks.add("disk: damage found, mute");
@@ -153,7 +154,7 @@ export class SimulatedReplica {
   }
 
   /** Undefined when its disk is lost or somebody else's. */
-  #recover(): ReplicaHost | undefined {
+  #recover(): ReplicaRunner | undefined {
     const disk = this.#disk.open();
     if (disk === undefined) return undefined;
     try {
@@ -164,7 +165,7 @@ export class SimulatedReplica {
     }
   }
 
-  #createHost(disk: ReplicaStore): ReplicaHost {
+  #createHost(disk: ReplicaStore): ReplicaRunner {
     const { clock, cluster: shared } = this.#world;
     const { cluster, hasher, codec, backend, genesis } = shared;
     this.#observer.restart();
@@ -173,13 +174,13 @@ export class SimulatedReplica {
     const service = recordingService(inner?.(kvService()) ?? kvService(), (executed) =>
       this.#observer.onOperation(executed),
     );
-    return new ReplicaHost({
+    return new ReplicaRunner({
       genesis,
       cluster,
       hasher,
       codec,
       service: bent?.(service, this.id) ?? service,
-      store: store?.(disk, (task) => clock.after(0, task)) ?? disk,
+      store: this.#archiving(store?.(disk, (task) => clock.after(0, task)) ?? disk),
       signer: this.#signer,
       verifier: new Verifier({
         backend,
@@ -194,6 +195,11 @@ export class SimulatedReplica {
       observer: this.#observer.ofHost(),
       settings: this.#options.settings,
     });
+  }
+
+  /** What a correct replica puts into its history is kept for the end of the run, however little it keeps itself. */
+  #archiving(store: ReplicaStore): ReplicaStore {
+    return this.isCorrect ? archivingStore(store, this.#world.archive) : store;
   }
 
   /** Ends without a word. */

@@ -161,6 +161,7 @@ export class Simulation {
       trace,
       network: new Network(clock, prng.fork("network"), options.network, marks),
       wire: options.scheme === "fake" ? createValueWire(cluster.codec) : createCodecWire(cluster.codec),
+      archive: new Map(),
       checkers: createCheckers({ options, cluster, clock, marks, isTwin: (replica) => this.#twins.has(replica) }),
       spaceTime: this.#spaceTime,
       note: (line) => trace.add(`${clock.nowMs.toFixed(3)} ${line}`),
@@ -286,7 +287,9 @@ export class Simulation {
     const history = this.#history();
     const replicas = this.#correct().map(({ id, host }) => {
       invariant(host !== undefined, "simulation.down-at-the-end", { id });
-      return { id, status: host.status, ...host.stateDigests };
+      const { stateDigests } = host;
+      invariant(stateDigests !== undefined, "simulation.no-state-at-the-end", { id });
+      return { id, status: host.status, ...stateDigests };
     });
     for (const checker of this.#world.checkers) checker.atEnd?.({ replicas, history, counters });
     return history;
@@ -298,7 +301,8 @@ export class Simulation {
     invariant(host !== undefined, "simulation.nobody-correct");
     return Array.from({ length: host.status.executed }, (_, i) => {
       // One entry of one replica may be damaged.
-      const bytes = firstOf(correct, ({ store }) => store && readableEntry(store.history, sequenceNumber(i + 1)));
+      const kept = firstOf(correct, ({ store }) => store && readableEntry(store.history, sequenceNumber(i + 1)));
+      const bytes = kept ?? this.#world.archive.get(i + 1);
       invariant(bytes !== undefined, "simulation.history-gap", { seq: i + 1 });
       const decoded = this.#cluster.codec.decodeCommittedEntry(bytes);
       invariant(decoded.ok, "simulation.history-does-not-decode", { seq: i + 1 });

@@ -84,7 +84,7 @@ export function optionsForSeed(seed: number, draw: SeedDraw = FULL_DRAW): Simula
     resendAfterMs: prng.pick([60, 150, 400]),
     impatience: prng.pick([0, 0.05, 0.2]),
     network: networkRates(prng),
-    disk: diskRates(prng, store),
+    disk: { ...diskRates(prng, store), ...historyFor(prng.fork("history")) },
     safetyMs,
     ...(draw.isSwarm ? {} : { ...MIDDLE_RATES, disk: { store, ...MIDDLE_RATES.disk } }),
     faults: inOrder(
@@ -124,6 +124,11 @@ function diskRates(prng: Prng, store: SimulationOptions["disk"]["store"]): Simul
     [5, 30],
   ]);
   return { store, flushMs, slow: prng.pick([0, 0.02]), slowMs: 150 };
+}
+
+/** Now and then so little history is kept that who was away for a while needs the others' state. */
+function historyFor(prng: Prng): Pick<SimulationOptions["disk"], "historyBytesMax"> {
+  return prng.chance(0.25) ? { historyBytesMax: prng.integer(0, 8_000) } : {};
 }
 
 function inOrder(...faults: readonly (readonly Fault[])[]): readonly Fault[] {

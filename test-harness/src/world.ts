@@ -19,6 +19,8 @@ export interface World {
   readonly checkers: readonly Checker[];
   /** Records the run for a picture of it, when one is wanted. */
   readonly spaceTime: SpaceTime | undefined;
+  /** Every committed entry that a correct replica has put into its history, which may keep little of it. */
+  readonly archive: Map<number, Uint8Array>;
   /** Adds a line to the trace, with the time. */
   note(line: string): void;
   /** The run has failed; the first error counts. */

@@ -121,7 +121,7 @@ const host: ReplicaHost = new ReplicaHost({
       process.exit(1);
     },
   },
-});
+}, () => undefined);
 
 process.on("message", () => process.send?.({ type: "lies", ...lies, executed: host.status.executed }));
 process.on("disconnect", () => process.exit(0));

@@ -26,4 +26,5 @@ export * from "./rejection.ts";
 export * from "./replica-frame.ts";
 export * from "./request.ts";
 export * from "./standing.ts";
+export * from "./state-transfer.ts";
 export * from "./verified.ts";

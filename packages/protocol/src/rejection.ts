@@ -53,5 +53,20 @@ export type Rejection = {
   /** This replica is mute itself and cannot answer, or is the one that asks. */
   | { readonly code: "query-stable.not-for-this-one" }
   | { readonly code: "reply-stable.not-asked-for" }
+  | { readonly code: StateChunkFault; readonly seq: SequenceNumber }
 );
+
+/** What can be wrong with a part of the state that was fetched. */
+export type StateChunkFault =
+  | "state-chunk.not-asked-for"
+  /** Of another checkpoint, or with other items than were asked for. */
+  | "state-chunk.other-than-asked"
+  | "state-chunk.oversized"
+  /** It says that something did not fit which would have. */
+  | "state-chunk.incomplete"
+  /** What it said was too large to fit has another size. */
+  | "state-chunk.false-size"
+  | "state-chunk.wrong-page"
+  | "state-chunk.wrong-value";
+
 export type RejectionCode = Rejection["code"];

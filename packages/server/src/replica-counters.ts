@@ -1,3 +1,4 @@
+import type { FetchProgress } from "@quorate/state-transfer";
 import type { ExecutedBatch, HostObserver, IngressRejection, ViewTurn } from "./ports.ts";
 
 /** Every reason to drop an input; the compiler sees to it that none is missing. */
@@ -39,6 +40,13 @@ export const REJECTION_CODES: Readonly<Record<IngressRejection["code"], true>> =
   "query-stable.too-much": true,
   "query-stable.not-for-this-one": true,
   "reply-stable.not-asked-for": true,
+  "state-chunk.not-asked-for": true,
+  "state-chunk.other-than-asked": true,
+  "state-chunk.oversized": true,
+  "state-chunk.incomplete": true,
+  "state-chunk.false-size": true,
+  "state-chunk.wrong-page": true,
+  "state-chunk.wrong-value": true,
   "ingress.bad-signature": true,
   "ingress.bad-batch": true,
   "ingress.bad-certificate": true,
@@ -53,7 +61,8 @@ export const REJECTION_CODES: Readonly<Record<IngressRejection["code"], true>> =
 
 /** What has happened in a replica since its process started: an observer that counts. */
 export class ReplicaCounters
-  implements Required<Omit<HostObserver, "onEvidence" | "onFatal" | "onHistoryDamaged" | "onMute">>
+  implements
+    Required<Omit<HostObserver, "onEvidence" | "onFatal" | "onHistoryDamaged" | "onMute" | "onTransferStarted">>
 {
   readonly #rejections = new Map<string, number>(Object.keys(REJECTION_CODES).map((code) => [code, 0]));
   executedBatches = 0;
@@ -64,6 +73,9 @@ export class ReplicaCounters
   viewsEntered = 0;
   logFlushes = 0;
   logFlushMs = 0;
+  stateTransfers = 0;
+  stateTransferBytes = 0;
+  stateDamages = 0;
 
   /** Dropped inputs by reason, ascending; those that never happened have 0. */
   get rejections(): readonly (readonly [code: string, count: number])[] {
@@ -84,6 +96,13 @@ export class ReplicaCounters
   onViewChange({ type }: ViewTurn): void {
     if (type === "started") this.viewChangesStarted += 1;
     else this.viewsEntered += 1;
+  }
+  onTransferred({ bytesReceived }: FetchProgress): void {
+    this.stateTransfers += 1;
+    this.stateTransferBytes += bytesReceived;
+  }
+  onStateDamaged(): void {
+    this.stateDamages += 1;
   }
   onLogFlushed(tookMs: number): void {
     this.logFlushes += 1;

@@ -6,6 +6,7 @@ import type { LinkCount, LinkCounts } from "./link-counts.ts";
 import type { Readiness } from "./readiness.ts";
 import type { ReplicaCounters } from "./replica-counters.ts";
 import type { PeerStatus } from "./replica-links.ts";
+import type { TransferStatus } from "./replica-runner.ts";
 
 /** What the metrics of a replica are read from. */
 export interface MetricSource {
@@ -15,6 +16,8 @@ export interface MetricSource {
   readonly status: ReplicaStatus;
   readonly readiness: Readiness;
   readonly counters: ReplicaCounters;
+  /** What is brought here; undefined while the state is whole. */
+  readonly transfer: TransferStatus | undefined;
   /** See `ReplicaHost.fills`. */
   readonly fills: readonly Fill[];
   readonly gatedEffects: number;
@@ -34,7 +37,7 @@ export interface MetricSource {
 
 /** All metrics of a replica. Names are part of the interface: the operator's guide lists them. */
 export function replicaMetrics(source: MetricSource): MetricFamily[] {
-  return [...orderingMetrics(source), ...workMetrics(source), ...linkMetrics(source), ...processMetrics(source)];
+  return [...orderingMetrics(source), ...transferMetrics(source), ...workMetrics(source), ...linkMetrics(source), ...processMetrics(source)];
 }
 
 function orderingMetrics({
@@ -70,6 +73,23 @@ function orderingMetrics({
     gauge("quorate_executed_sequence_number", "The last executed sequence number.", status.executed),
     gauge("quorate_low_watermark", "The last stable checkpoint, h.", status.lowWatermark),
     gauge("quorate_high_watermark", "The end of the log window, h + L.", status.highWatermark),
+  ];
+}
+
+/** A transfer that runs counts with what it has got so far. */
+function transferMetrics({ counters, transfer }: MetricSource): MetricFamily[] {
+  const { leaves = 0, leavesSkipped = 0, leavesFetched = 0, bytesReceived = 0 } = transfer ?? {};
+  return [
+    gauge("quorate_state_transfer", "1 while the state is brought here.", Number(transfer !== undefined)),
+    gauge("quorate_state_transfer_entries", "Entries of the state that is brought here.", leaves),
+    gauge("quorate_state_transfer_entries_here", "Those of them that are here.", leavesSkipped + leavesFetched),
+    counter("quorate_state_transfers_total", "States brought here.", counters.stateTransfers),
+    counter(
+      "quorate_state_transfer_bytes_total",
+      "Bytes of state received for that.",
+      counters.stateTransferBytes + bytesReceived,
+    ),
+    counter("quorate_state_damages_total", "Damaged parts of the own state that peers asked for.", counters.stateDamages),
   ];
 }
 

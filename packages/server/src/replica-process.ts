@@ -14,6 +14,7 @@ import {
 } from "@quorate/protocol";
 import { isVerdict, type MuteStatus, type ReplicaStatus } from "@quorate/replica";
 import type { Service } from "@quorate/state-machine";
+import type { FetchProgress } from "@quorate/state-transfer";
 import { lockFolder, openStore, type ReplicaStore, StorageError } from "@quorate/storage";
 import type { Endpoint } from "@quorate/transport";
 import type { Logger } from "pino";
@@ -27,9 +28,10 @@ import type { HostPorts, IngressRejection, ViewTurn } from "./ports.ts";
 import { type Readiness, readinessOf } from "./readiness.ts";
 import { ReplicaCounters } from "./replica-counters.ts";
 import type { ReplicaFolder } from "./replica-folder.ts";
-import { ReplicaHost } from "./replica-host.ts";
+
 import { type ClientOutputStatus, type PeerStatus, ReplicaLinks } from "./replica-links.ts";
 import { replicaMetrics } from "./replica-metrics.ts";
+import { ReplicaRunner, type TransferStatus } from "./replica-runner.ts";
 import { encodeReplicaTrace } from "./replica-trace.ts";
 import { saveTrace } from "./save-trace.ts";
 
@@ -68,11 +70,14 @@ export interface ProcessStatus extends ClientOutputStatus {
   readonly isStranded: boolean;
   /** It lost its disk and does not vote yet. */
   readonly mute: MuteStatus | undefined;
+  /** What is brought here of the others' state; undefined while the own is whole. */
+  readonly transfer: Omit<TransferStatus, "differing"> | undefined;
   readonly peers: readonly PeerStatus[];
   readonly clients: number;
   readonly uptimeMs: number;
   readonly durability: string;
   readonly signatures: string;
+  /** Empty while the state is brought here. */
   readonly stateRoot: string;
   readonly historyDigest: string;
   readonly evidence: number;
@@ -132,7 +137,7 @@ class ReplicaProcess implements RunningReplica {
   readonly #releaseLock: () => void;
   readonly #codec: Codec;
   readonly #links: ReplicaLinks;
-  readonly #host: ReplicaHost;
+  readonly #host: ReplicaRunner;
   readonly #admin = new AdminEndpoint({
     status: () => this.status,
     evidence: () => this.#evidence(),
@@ -170,7 +175,7 @@ class ReplicaProcess implements RunningReplica {
         welcome: () => this.#host.welcome(),
       },
     });
-    this.#host = new ReplicaHost({
+    this.#host = new ReplicaRunner({
       genesis,
       cluster,
       service,
@@ -185,6 +190,13 @@ class ReplicaProcess implements RunningReplica {
         onExecuted: (executed) => this.#counters.onExecuted(executed),
         onViewChange: (turn) => this.#onViewChange(turn),
         onMute: (mute) => this.#onMute(mute),
+        onTransferStarted: ({ target: { seq } }) =>
+          options.log.warn({ checkpoint: seq }, "left behind: the state at this checkpoint is fetched from the others"),
+        onTransferred: (progress, { executed }) => this.#onTransferred(progress, executed),
+        onStateDamaged: ({ message: reason }) => {
+          this.#counters.onStateDamaged();
+          options.log.error({ reason }, "a part of the state is damaged: it was given to nobody");
+        },
         onLogFlushed: (tookMs) => this.#counters.onLogFlushed(tookMs),
         onStable: (seq) => {
           this.#counters.onStable();
@@ -211,19 +223,25 @@ class ReplicaProcess implements RunningReplica {
       cluster: folder.cluster,
       replica: folder.self.id,
       pid: globalThis.process.pid,
-      role: status.primary === folder.self.id && status.mute === undefined ? "primary" : "backup",
+      role: this.#isPrimary ? "primary" : "backup",
       epoch,
       ...status,
+      transfer: this.#host.transfer,
       peers: this.#links.peers,
       clients: this.#links.clientCount,
       ...this.#links.clientOutput,
       uptimeMs: Date.now() - this.#startedMs,
       durability: folder.config.durability,
       signatures: backend.name,
-      ...this.#host.stateDigests,
+      ...(this.#host.stateDigests ?? { stateRoot: "", historyDigest: "" }),
       evidence: this.#host.evidenceCount,
       rejections: Object.fromEntries(this.#counters.rejections.filter(([, count]) => count > 0)),
     };
+  }
+
+  get #isPrimary(): boolean {
+    const { primary, mute } = this.#host.status;
+    return primary === this.#options.folder.self.id && mute === undefined && this.#host.transfer === undefined;
   }
 
   async open(): Promise<void> {
@@ -279,6 +297,7 @@ class ReplicaProcess implements RunningReplica {
       status: this.#host.status,
       readiness: this.#readiness,
       counters: this.#counters,
+      transfer: this.#host.transfer,
       fills: this.#host.fills,
       gatedEffects: this.#host.gatedEffects,
       evidence: { kept: this.#host.evidenceCount, dropped: this.#host.evidenceDropped },
@@ -365,6 +384,16 @@ class ReplicaProcess implements RunningReplica {
     );
   }
 
+  #onTransferred(progress: FetchProgress, executed: number): void {
+    this.#counters.onTransferred(progress);
+    const { leaves, leavesFetched, leavesSkipped, bytesReceived, chunksRejected, differing } = progress;
+    this.#options.log.info(
+      { executed, entries: leaves, fetched: leavesFetched, alike: leavesSkipped, bytes: bytesReceived, chunksRejected },
+      "the state is here, and this replica goes on from it",
+    );
+    if (differing.count > 0) this.#options.log.debug({ differing: differing.count }, "entries that differed");
+  }
+
   #onRejection(rejection: IngressRejection): void {
     this.#counters.onRejection(rejection);
     this.#options.log.debug(rejection, "input dropped");
@@ -381,7 +410,9 @@ class ReplicaProcess implements RunningReplica {
   #saveTrace(error: Error): void {
     const { folder, log } = this.#options;
     const now = new Date();
-    const encode = (): Uint8Array => encodeReplicaTrace(this.#host.trace(error, programOf(now)));
+    const trace = this.#host.trace(error, programOf(now));
+    if (trace === undefined) return;
+    const encode = (): Uint8Array => encodeReplicaTrace(trace);
     const saved = saveTrace(folder.path, encode, now);
     if ("path" in saved) log.error({ trace: saved.path }, `npm run simulate -- --replay ${saved.path}`);
     else log.error({ reason: saved.reason }, "no trace was saved");

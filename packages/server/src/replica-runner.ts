@@ -50,6 +50,10 @@ export class ReplicaRunner {
   get status(): ReplicaStatus {
     return this.#host?.status ?? this.#status;
   }
+  /** The state is being brought here: there is no replica that orders, executes or votes. */
+  get isInstalling(): boolean {
+    return this.#installer !== undefined;
+  }
   /** What is brought here; undefined while the state is whole. */
   get transfer(): TransferStatus | undefined {
     const progress = this.#installer?.progress;

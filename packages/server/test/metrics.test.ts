@@ -38,6 +38,7 @@ function sourceOf(counters: ReplicaCounters): MetricSource {
     durability: "sync",
     signatures: "node",
     status,
+    transfer: undefined,
     readiness: { isReady: false, reasons: ["a reason"] },
     counters,
     fills: [

@@ -78,7 +78,7 @@ class Scene {
         onHistoryDamaged: ({ message }) => this.damages.push(message),
         onRejection: ({ code }) => this.rejected.push(code),
       },
-    });
+    }, () => undefined);
     this.host.start();
   }
 

@@ -65,7 +65,7 @@ class Backup {
         cancelTimer: (timer) => this.timers.delete(timer),
       },
       observer: { onFatal: (error) => this.fatal.push(error) },
-    });
+    }, () => undefined);
     this.host.start();
   }
 

@@ -16,10 +16,24 @@ export {
   leavesOf,
 } from "./bucket.ts";
 export { childDigest, InnerPageWriter, innerDigest, isWholeInnerPage, leavesBelow } from "./inner-page.ts";
-export { leafDigest, PATH_BYTES, pathOf, unsealed } from "./leaf.ts";
+export { type InstallMark, installMarkChange, installMarkOf } from "./install-mark.ts";
+export { digestOfSealed, leafDigest, PATH_BYTES, pathOf, sealed, unsealed } from "./leaf.ts";
+export { packedPage, unpackedPage } from "./packed-page.ts";
 export { childPrefix, ROOT_PREFIX } from "./prefix.ts";
 export { isProven, type PageExcerpt, proofOf, type StateProof } from "./proof.ts";
 export { pageDigest, Snapshot } from "./snapshot.ts";
 export { StateDamage } from "./state-damage.ts";
 export { type KeptCheckpoint, StateTree, type StateTreeOptions, type TreeChanges } from "./state-tree.ts";
+export {
+  pageKey,
+  pageRange,
+  pageRangeOfChildren,
+  prefixOfPageKey,
+  SNAPSHOTS,
+  seqOfSnapshotKey,
+  snapshotKey,
+  subjectOf,
+  UNDO_RECORDS,
+  undoneEntries,
+} from "./tree-keys.ts";
 export { type PageChange, type ReadPage, type UpdatedTree, updateTree } from "./tree-update.ts";

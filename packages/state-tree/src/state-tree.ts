@@ -11,6 +11,7 @@ import {
   type SequenceNumber,
 } from "@quorate/protocol";
 import type { LeafChange } from "./bucket.ts";
+import { installMarkOf } from "./install-mark.ts";
 import { digestOfSealed, pathOf, sealed, unsealed } from "./leaf.ts";
 import { Snapshot } from "./snapshot.ts";
 import { StateDamage } from "./state-damage.ts";
@@ -67,10 +68,11 @@ export class StateTree implements OrderedReader {
    */
   readonly #touched = new Map<string, Digest | undefined>();
 
-  /** Goes on from what the store holds. */
+  /** Goes on from what the store holds, which must not be in the middle of an installation (`installMarkOf`). */
   constructor(options: StateTreeOptions) {
     this.#o = options;
     const { state, local } = options;
+    invariant(installMarkOf(local) === undefined, "state-tree.installing");
     for (const [key, root] of local.range(...SNAPSHOTS))
       this.#kept.set(seqOfSnapshotKey(key), digest(bytesToHex(root)));
     const last = this.last;

@@ -5,6 +5,8 @@ import { readU32, writeU32 } from "./leaf.ts";
 const PAGE = utf8("page/");
 const UNDO = utf8("undo/");
 const SNAPSHOT = utf8("snapshot/");
+/** What is being installed, while it is. */
+export const INSTALLING: Uint8Array = utf8("installing");
 const SEQ_BYTES = 8;
 
 /** Whether what an undo record is of is an entry of the state or a page of the tree. */
@@ -13,6 +15,35 @@ export type UndoOf = (typeof UNDO_OF)[keyof typeof UNDO_OF];
 
 export function pageKey(prefix: Uint8Array): Uint8Array {
   return joined(PAGE, prefix);
+}
+
+/** The prefix of the page at a key. */
+export function prefixOfPageKey(key: Uint8Array): Uint8Array {
+  return key.subarray(PAGE.length);
+}
+
+/** The keys of the pages at a prefix and everywhere below it. */
+export function pageRange(prefix: Uint8Array): readonly [from: Uint8Array, to: Uint8Array] {
+  return [pageKey(prefix), keyAfterAll(pageKey(prefix))];
+}
+
+/** The keys of the pages below the children `first` to `last` of a prefix, those at the children included. */
+export function pageRangeOfChildren(
+  prefix: Uint8Array,
+  first: number,
+  last: number,
+): readonly [from: Uint8Array, to: Uint8Array] {
+  const parent = pageKey(prefix);
+  return [joined(parent, Uint8Array.of(first)), keyAfterAll(joined(parent, Uint8Array.of(last)))];
+}
+
+/** The least key that is greater than all that start with this one, which never is nothing but 255s. */
+function keyAfterAll(start: Uint8Array): Uint8Array {
+  let length = start.length;
+  while (start[length - 1] === 0xff) length--;
+  const after = start.slice(0, length);
+  after[length - 1] = (after[length - 1] ?? 0) + 1;
+  return after;
 }
 
 /** The key of what stood at `key` at a checkpoint. */
@@ -29,6 +60,9 @@ export function undoKey(seq: number, of: UndoOf, key: Uint8Array): Uint8Array {
 export function undoRange(seq: number): readonly [from: Uint8Array, to: Uint8Array] {
   return [undoKey(seq, UNDO_OF.entry, NOTHING), undoKey(seq + 1, UNDO_OF.entry, NOTHING)];
 }
+
+/** All undo records of all checkpoints. */
+export const UNDO_RECORDS: readonly [from: Uint8Array, to: Uint8Array] = [UNDO, utf8("undo0")];
 
 /** Those of entries only. */
 export function undoneEntries(seq: number): readonly [from: Uint8Array, to: Uint8Array] {

@@ -17,6 +17,12 @@ export class AgreementChecker implements Checker {
     this.#executed.set(replica, executed);
   }
 
+  onTransferred(replica: ReplicaId, { executed }: ReplicaStatus, historyDigest: string): void {
+    const decided = this.#decided.get(executed);
+    demand(decided?.historyDigest === historyDigest, "agreement.transferred", { replica, executed, historyDigest });
+    this.#executed.set(replica, executed);
+  }
+
   onExecuted({ replica, seq, batchDigest, historyDigest }: ExecutionStep): void {
     const before = this.#executed.get(replica) ?? 0;
     demand(seq === before + 1, "agreement.order", { replica, seq, before });

@@ -34,6 +34,8 @@ export interface Ending {
 export interface Checker {
   /** A replica has recovered from its disk and is about to start. */
   onRecovered?(replica: ReplicaId, status: ReplicaStatus): void;
+  /** The others' state was brought to it, and it is about to go on from there. */
+  onTransferred?(replica: ReplicaId, status: ReplicaStatus, historyDigest: string): void;
   /** All that its disk held is gone. */
   onDiskLost?(replica: ReplicaId): void;
   /** After each event. */

@@ -92,7 +92,9 @@ export class FileDisk implements SimulatedDisk {
   open(): ReplicaStore | undefined {
     if (this.#state !== "whole") return undefined;
     const { identity, times, files = (same: LogFiles): LogFiles => same } = this.#options;
-    const given = { identity, files: files(this.#files), entries: this.#entries, schedule: times.schedule };
+    const { historyBytesMax, schedule } = times;
+    const history = historyBytesMax === undefined ? {} : { historyBytesMax };
+    const given = { identity, files: files(this.#files), entries: this.#entries, schedule, ...history };
     try {
       const store = new FileStore({ ...given, sizes: SIZES });
       const entries = [...store.log.entries()];

@@ -11,6 +11,8 @@ export interface DiskFaults {
   /** The probability that a flush is slow, and how slow. */
   readonly slow: number;
   readonly slowMs: number;
+  /** See `StoreOptions.historyBytesMax`: with little of it, who is away for a while needs the state of others. */
+  readonly historyBytesMax?: number;
 }
 
 /** What decides how long flushes take. */
@@ -32,6 +34,10 @@ export class FlushTimes {
 
   constructor(options: FlushTimesOptions) {
     this.#options = options;
+  }
+
+  get historyBytesMax(): number | undefined {
+    return this.#options.faults.historyBytesMax;
   }
 
   /** From now on each flush takes so much longer. */

@@ -30,8 +30,10 @@ export class MemoryDisk implements SimulatedDisk {
     this.#prng = prng;
     this.#marks = marks;
     this.#recovered = recovered;
-    this.#createEmpty = () => createMemoryStore({ schedule: times.schedule });
-    this.#store = createMemoryStore({ schedule: times.schedule, ...(lossNonce && { lossNonce }) });
+    const { historyBytesMax } = times;
+    const options = { schedule: times.schedule, ...(historyBytesMax !== undefined && { historyBytesMax }) };
+    this.#createEmpty = () => createMemoryStore(options);
+    this.#store = createMemoryStore({ ...options, ...(lossNonce && { lossNonce }) });
   }
 
   open(): ReplicaStore {

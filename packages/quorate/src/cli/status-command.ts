@@ -63,7 +63,11 @@ function cellsOf({ replica, status, admin, answeredBy }: ReplicaRow): string[] {
 }
 
 /** With what keeps it from its part. */
-function roleOf({ role, isStranded, mute, view, lowWatermark }: ProcessStatus): string {
+function roleOf({ role, isStranded, mute, transfer, view, lowWatermark }: ProcessStatus): string {
+  if (transfer !== undefined) {
+    const { target, percent } = transfer;
+    return `fetches the state at ${target}${percent === undefined ? "" : ` (${percent} %)`}`;
+  }
   const stranded = isStranded ? ["stranded"] : [];
   if (mute === undefined) return isStranded ? `${role} (stranded)` : role;
   const { replies, repliesNeeded, checkpoint, view: first } = mute;

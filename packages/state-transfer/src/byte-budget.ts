@@ -1,0 +1,55 @@
+import type { ReplicaId } from "@quorate/protocol";
+
+/** Bytes per second, and how many at once after a rest. */
+export interface ByteRate {
+  readonly bytesPerSecond: number;
+  readonly burstBytes: number;
+}
+
+interface Bucket {
+  bytes: number;
+  atMs: number;
+}
+
+/**
+ * A token bucket of bytes per peer and one for all. What an answer costs is known when it is made: a peer may run into debt
+ * by one answer, and then waits longer (protocol rule 13.1).
+ */
+export class ByteBudget {
+  readonly #perPeer: ByteRate;
+  readonly #total: ByteRate;
+  /** Bounded by n: members only. */
+  readonly #buckets = new Map<ReplicaId, Bucket>();
+  readonly #all: Bucket;
+
+  constructor(perPeer: ByteRate, total: ByteRate) {
+    this.#perPeer = perPeer;
+    this.#total = total;
+    this.#all = { bytes: total.burstBytes, atMs: 0 };
+  }
+
+  /** Whether a peer may be served now. */
+  isOpen(peer: ReplicaId, atMs: number): boolean {
+    const own = this.#bucketOf(peer, atMs);
+    refill(own, this.#perPeer, atMs);
+    refill(this.#all, this.#total, atMs);
+    return own.bytes > 0 && this.#all.bytes > 0;
+  }
+
+  charge(peer: ReplicaId, atMs: number, bytes: number): void {
+    this.#bucketOf(peer, atMs).bytes -= bytes;
+    this.#all.bytes -= bytes;
+  }
+
+  #bucketOf(peer: ReplicaId, atMs: number): Bucket {
+    const bucket = this.#buckets.get(peer) ?? { bytes: this.#perPeer.burstBytes, atMs };
+    this.#buckets.set(peer, bucket);
+    return bucket;
+  }
+}
+
+function refill(bucket: Bucket, { bytesPerSecond, burstBytes }: ByteRate, atMs: number): void {
+  const passedMs = Math.max(0, atMs - bucket.atMs);
+  bucket.bytes = Math.min(burstBytes, bucket.bytes + (passedMs / 1000) * bytesPerSecond);
+  bucket.atMs = atMs;
+}

@@ -1,0 +1,134 @@
+import {
+  contentBytes,
+  type Hasher,
+  type ReplicaId,
+  type StateChunk,
+  type StateChunkFault,
+  type StateChunkItem,
+} from "@quorate/protocol";
+import { digestOfSealed, sealed, unpackedPage } from "@quorate/state-tree";
+import type { OpenBucket, OpenPage } from "./open-page.ts";
+import type { AskedItem, AskedRequest } from "./request-book.ts";
+
+/** Something that came, and is proven. */
+export type ProvenPart =
+  | { readonly type: "page"; readonly open: OpenPage; readonly page: Uint8Array }
+  | { readonly type: "entry"; readonly open: OpenBucket; readonly index: number; readonly record: Uint8Array };
+
+/** What a chunk brings. What was proven before a fault was found is good all the same. */
+export interface ChunkJudgement {
+  readonly parts: readonly ProvenPart[];
+  /** The donor has nothing for these. */
+  readonly missing: readonly (OpenPage | OpenBucket)[];
+  readonly fault: StateChunkFault | undefined;
+  /** Donors that said of a part that it has another size than it has. */
+  readonly liars: readonly ReplicaId[];
+}
+
+export interface ChunkJudgeOptions {
+  readonly hasher: Hasher;
+  readonly chunkBytesMax: number;
+  /** Whether a page is the one that its parent, or the certificate, names. */
+  readonly isPage: (open: OpenPage, page: Uint8Array) => boolean;
+}
+
+/** Judges an answer by its request and by the digests that are known; notes what it says did not fit. */
+export function judgeChunk(options: ChunkJudgeOptions, asked: AskedRequest, chunk: StateChunk): ChunkJudgement {
+  return new Judgement(options, asked).run(chunk);
+}
+
+class Judgement {
+  readonly #o: ChunkJudgeOptions;
+  readonly #asked: AskedRequest;
+  readonly #parts: ProvenPart[] = [];
+  readonly #missing: (OpenPage | OpenBucket)[] = [];
+  readonly #liars: ReplicaId[] = [];
+
+  constructor(options: ChunkJudgeOptions, asked: AskedRequest) {
+    this.#o = options;
+    this.#asked = asked;
+  }
+
+  run(chunk: StateChunk): ChunkJudgement {
+    const fault = this.#fault(chunk);
+    return { parts: this.#parts, missing: this.#missing, liars: this.#liars, fault };
+  }
+
+  #fault({ seq, items, left }: StateChunk): StateChunkFault | undefined {
+    const { request, items: askedItems, to } = this.#asked;
+    if (seq !== request.seq || items.length > askedItems.length) return "state-chunk.other-than-asked";
+    const bytes = contentBytes(items);
+    if (bytes > request.bytesMax) return "state-chunk.oversized";
+    let next: AskedItem | undefined = askedItems[0];
+    for (const [at, item] of items.entries()) {
+      const askedItem = askedItems[at];
+      // Only the last item may be shorter than asked.
+      if (askedItem === undefined || next !== askedItem) return "state-chunk.other-than-asked";
+      const answered = this.#item(askedItem, item);
+      if (typeof answered === "string") return answered;
+      next = restOf(askedItem, answered) ?? askedItems[at + 1];
+    }
+    if ((next === undefined) !== (left === 0)) return "state-chunk.incomplete";
+    if (next === undefined) return undefined;
+    if (bytes + left <= request.bytesMax) return "state-chunk.incomplete";
+    if (left > this.#o.chunkBytesMax) return "state-chunk.false-size";
+    const index = next.type === "page" ? undefined : next.indexes[0];
+    next.open.tooLarge = { from: to, index, bytes: left };
+    return undefined;
+  }
+
+  /** How many parts of an item are answered, or what is wrong with the answer. */
+  #item(asked: AskedItem, item: StateChunkItem): number | StateChunkFault {
+    if (item.type === "missing") {
+      this.#missing.push(asked.open);
+      return Number.POSITIVE_INFINITY;
+    }
+    if (asked.type === "page" && item.type === "page") return this.#page(asked.open, item.page);
+    if (asked.type === "values" && item.type === "values") return this.#values(asked.open, asked.indexes, item);
+    return "state-chunk.other-than-asked";
+  }
+
+  #page(open: OpenPage, packed: Uint8Array): number | StateChunkFault {
+    const page = unpackedPage(this.#o.hasher, open.prefix, packed);
+    if (page === undefined || !this.#o.isPage(open, page)) return "state-chunk.wrong-page";
+    this.#checkSize(open, undefined, packed.length);
+    this.#parts.push({ type: "page", open, page });
+    return 1;
+  }
+
+  #values(
+    open: OpenBucket,
+    indexes: readonly number[],
+    { values, missing }: Extract<StateChunkItem, { readonly type: "values" }>,
+  ): number | StateChunkFault {
+    const answered = values.length + missing.length;
+    if (answered === 0 || answered > indexes.length) return "state-chunk.other-than-asked";
+    if (missing.length > 0) this.#missing.push(open);
+    let [nextMissing, nextValue] = [0, 0];
+    for (let place = 0; place < answered; place++) {
+      if (missing[nextMissing] === place) {
+        nextMissing++;
+        continue;
+      }
+      const value = values[nextValue++];
+      const index = indexes[place];
+      const leaf = index === undefined ? undefined : open.leaves[index];
+      if (value === undefined || index === undefined || leaf === undefined) return "state-chunk.other-than-asked";
+      const record = sealed(this.#o.hasher, leaf.key, value);
+      if (digestOfSealed(record) !== leaf.digest) return "state-chunk.wrong-value";
+      this.#checkSize(open, index, value.length);
+      this.#parts.push({ type: "entry", open, index, record });
+    }
+    return nextMissing === missing.length ? answered : "state-chunk.other-than-asked";
+  }
+
+  #checkSize({ tooLarge }: OpenPage | OpenBucket, index: number | undefined, bytes: number): void {
+    if (tooLarge !== undefined && tooLarge.index === index && tooLarge.bytes !== bytes) this.#liars.push(tooLarge.from);
+  }
+}
+
+/** What of an item is not answered by its first parts. */
+function restOf(item: AskedItem, answered: number): AskedItem | undefined {
+  if (item.type === "page" || answered >= item.indexes.length) return undefined;
+  return { ...item, indexes: item.indexes.slice(answered) };
+}

@@ -1,0 +1,167 @@
+import {
+  FETCH_STATE_ITEMS_MAX,
+  FETCH_STATE_VALUES_MAX,
+  type FetchState,
+  type FetchStateItem,
+  type ReplicaId,
+  type SequenceNumber,
+} from "@quorate/protocol";
+import type { OpenBucket, OpenPage } from "./open-page.ts";
+
+/** One item of a request, and what it is for. */
+export type AskedItem =
+  | { readonly type: "page"; readonly open: OpenPage }
+  | { readonly type: "values"; readonly open: OpenBucket; readonly indexes: readonly number[] };
+
+/** A request that is not answered. */
+export interface AskedRequest {
+  readonly to: ReplicaId;
+  readonly request: FetchState;
+  readonly items: readonly AskedItem[];
+  readonly atMs: number;
+  readonly untilMs: number;
+}
+
+export interface RequestBookOptions {
+  /** The most content of an answer, unless a single value is larger. */
+  readonly bytesMax: number;
+}
+
+/** What a page takes, about: for how many are asked for at once. */
+const PAGE_BYTES = 2048;
+/** What a value takes before any has come. */
+const FIRST_VALUE_BYTES = 256;
+/** Requests of the past whose late answers are nobody's fault. */
+const FORMER_MAX = 256;
+
+/** The requests that are not answered, and what there is to ask for next. */
+export class RequestBook {
+  readonly #options: RequestBookOptions;
+  readonly #asked = new Map<number, AskedRequest>();
+  /** Requests that were given up, with whom was asked. */
+  readonly #former = new Map<number, ReplicaId>();
+  readonly #first: number;
+  #next: number;
+  #values = 1;
+  #valueBytes = FIRST_VALUE_BYTES;
+
+  /** @param first the number of the first request: greater than those of earlier runs, whose answers may still come. */
+  constructor(options: RequestBookOptions, first: number) {
+    this.#options = options;
+    this.#first = first;
+    this.#next = first;
+  }
+
+  get isEmpty(): boolean {
+    return this.#asked.size === 0;
+  }
+
+  /** A request to a donor for what is wanted and it may have; undefined if there is nothing. */
+  ask(
+    to: ReplicaId,
+    seq: SequenceNumber,
+    wanted: Iterable<OpenPage | OpenBucket>,
+    times: { readonly atMs: number; readonly untilMs: number },
+  ): FetchState | undefined {
+    const large = this.#largeItem(to, wanted);
+    const items = large === undefined ? this.#items(to, wanted) : [large.item];
+    if (items.length === 0) return undefined;
+    const bytesMax = Math.max(this.#options.bytesMax, large?.bytes ?? 0);
+    const request: FetchState = { request: this.#next++, seq, bytesMax, items: items.map(itemOf) };
+    for (const item of items) mark(item);
+    this.#asked.set(request.request, { to, request, items, ...times });
+    return request;
+  }
+
+  /** The request that this donor answers, which is answered now; `"former"` for one of an earlier run or given up. */
+  take(from: ReplicaId, request: number): AskedRequest | "former" | undefined {
+    const asked = this.#asked.get(request);
+    if (asked?.to === from) {
+      this.#asked.delete(request);
+      return asked;
+    }
+    if (request < this.#first) return "former";
+    return this.#former.get(request) === from && this.#former.delete(request) ? "former" : undefined;
+  }
+
+  /** Gives up what is overdue, or asked of somebody; those requests. What they were for is wanted again. */
+  giveUp(isGivenUp: (asked: AskedRequest) => boolean): AskedRequest[] {
+    const givenUp = [...this.#asked.values()].filter(isGivenUp);
+    for (const asked of givenUp) {
+      const { request } = asked.request;
+      this.#asked.delete(request);
+      this.#former.set(request, asked.to);
+      for (const item of asked.items) unmark(item);
+    }
+    for (const request of this.#former.keys()) {
+      if (this.#former.size <= FORMER_MAX) break;
+      this.#former.delete(request);
+    }
+    return givenUp;
+  }
+
+  onValue(bytes: number): void {
+    this.#values++;
+    this.#valueBytes += bytes;
+  }
+
+  /** Something that did not fit before is asked for alone, with room for it. */
+  #largeItem(
+    to: ReplicaId,
+    wanted: Iterable<OpenPage | OpenBucket>,
+  ): { readonly item: AskedItem; readonly bytes: number } | undefined {
+    for (const open of wanted) {
+      const { tooLarge } = open;
+      if (tooLarge === undefined || tooLarge.bytes <= this.#options.bytesMax || open.notAt.has(to)) continue;
+      const { index, bytes } = tooLarge;
+      if (open.type === "page" && !open.isAsked) return { item: { type: "page", open }, bytes };
+      if (open.type === "bucket" && index !== undefined && open.wanted.has(index))
+        return { item: { type: "values", open, indexes: [index] }, bytes };
+    }
+    return undefined;
+  }
+
+  #items(to: ReplicaId, wanted: Iterable<OpenPage | OpenBucket>): AskedItem[] {
+    const items: AskedItem[] = [];
+    let bytes = 0;
+    let values = 0;
+    const valueBytes = this.#valueBytes / this.#values;
+    for (const open of wanted) {
+      if (bytes >= this.#options.bytesMax || items.length >= FETCH_STATE_ITEMS_MAX) break;
+      if (open.notAt.has(to)) continue;
+      if (open.type === "page") {
+        if (open.isAsked) continue;
+        items.push({ type: "page", open });
+        bytes += PAGE_BYTES;
+        continue;
+      }
+      const room = Math.ceil((this.#options.bytesMax - bytes) / Math.max(1, valueBytes));
+      const indexes = [...open.wanted].sort((a, b) => a - b).slice(0, Math.min(room, FETCH_STATE_VALUES_MAX - values));
+      if (indexes.length === 0) continue;
+      items.push({ type: "values", open, indexes });
+      values += indexes.length;
+      bytes += indexes.length * valueBytes;
+    }
+    return items;
+  }
+}
+
+function itemOf(item: AskedItem): FetchStateItem {
+  const { prefix } = item.open;
+  return item.type === "page" ? { type: "page", prefix } : { type: "values", prefix, indexes: item.indexes };
+}
+
+function mark(item: AskedItem): void {
+  if (item.type === "page") item.open.isAsked = true;
+  else
+    for (const index of item.indexes) {
+      item.open.wanted.delete(index);
+      item.open.asked.add(index);
+    }
+}
+
+/** What of an item has not come is wanted again. */
+export function unmark(item: AskedItem): void {
+  if (item.type === "page") item.open.isAsked = false;
+  else for (const index of item.indexes) if (item.open.asked.delete(index)) item.open.wanted.add(index);
+}

@@ -1,0 +1,217 @@
+import {
+  bytesToHex,
+  type Digest,
+  type FetchState,
+  type FetchStateItem,
+  type Hasher,
+  type ReplicaId,
+  type SequenceNumber,
+  type StateChunk,
+  type StateChunkItem,
+  type StateUnavailable,
+} from "@quorate/protocol";
+import {
+  childDigest,
+  isBucket,
+  isWholeInnerPage,
+  leafDigest,
+  leavesOf,
+  packedPage,
+  pageDigest,
+  type Snapshot,
+  StateDamage,
+  unpackedPage,
+} from "@quorate/state-tree";
+import { ByteBudget, type ByteRate } from "./byte-budget.ts";
+import { Pins } from "./pins.ts";
+
+export interface StateDonorOptions {
+  readonly hasher: Hasher;
+  /** The most content of any chunk (`stateChunkBytesMax`). */
+  readonly chunkBytesMax: number;
+  readonly limits?: Partial<DonorLimits>;
+}
+
+export interface DonorLimits {
+  readonly ratePerPeer: ByteRate;
+  readonly rate: ByteRate;
+  readonly pinMs: number;
+  readonly pinMaxMs: number;
+}
+
+/** A joiner fetches a gigabyte in a minute, and three of them do not stop this replica from ordering. */
+export const DEFAULT_DONOR_LIMITS: DonorLimits = {
+  ratePerPeer: { bytesPerSecond: 16 * 1024 * 1024, burstBytes: 4 * 1024 * 1024 },
+  rate: { bytesPerSecond: 32 * 1024 * 1024, burstBytes: 8 * 1024 * 1024 },
+  pinMs: 30_000,
+  pinMaxMs: 1_800_000,
+};
+
+/** What a request gets. */
+export interface DonorAnswer {
+  readonly answer:
+    | { readonly type: "chunk"; readonly chunk: StateChunk }
+    | { readonly type: "unavailable"; readonly unavailable: StateUnavailable }
+    | { readonly type: "over-budget" };
+  /** What was found damaged here, and was not sent. */
+  readonly damages: readonly StateDamage[];
+}
+
+/** What a request costs beside what is sent, for each page that is read. */
+const READ_COST_BYTES = 512;
+
+/**
+ * Serves the state at a kept checkpoint, within a budget, so that this replica keeps ordering (protocol rule 10.1). What it
+ * sends it has checked: a damaged disk must not make a correct replica look like a liar.
+ */
+export class StateDonor {
+  readonly #o: StateDonorOptions;
+  readonly #budget: ByteBudget;
+  readonly #pins: Pins;
+
+  constructor(options: StateDonorOptions) {
+    this.#o = options;
+    const limits = { ...DEFAULT_DONOR_LIMITS, ...options.limits };
+    this.#budget = new ByteBudget(limits.ratePerPeer, limits.rate);
+    this.#pins = new Pins(limits);
+  }
+
+  /** The checkpoints that are being fetched, ascending: they should be kept. */
+  pinned(atMs: number): readonly SequenceNumber[] {
+    return this.#pins.at(atMs);
+  }
+
+  /** @param stable the last stable checkpoint of this replica. */
+  answer(
+    request: FetchState,
+    snapshotAt: (seq: SequenceNumber) => Snapshot | undefined,
+    stable: SequenceNumber,
+    atMs: number,
+    peer: ReplicaId,
+  ): DonorAnswer {
+    const { seq } = request;
+    this.#pins.retain((pinned) => snapshotAt(pinned) !== undefined);
+    const snapshot = snapshotAt(seq);
+    if (snapshot !== undefined) this.#pins.onAsked(seq, atMs);
+    if (!this.#budget.isOpen(peer, atMs)) return { answer: { type: "over-budget" }, damages: [] };
+    if (snapshot === undefined) {
+      this.#budget.charge(peer, atMs, READ_COST_BYTES);
+      return { answer: { type: "unavailable", unavailable: { seq, stable } }, damages: [] };
+    }
+    const writer = new ChunkWriter(this.#o, snapshot, Math.min(request.bytesMax, this.#o.chunkBytesMax));
+    const { items, left } = writer.write(request.items);
+    this.#budget.charge(peer, atMs, writer.cost);
+    const chunk = { request: request.request, seq, items, left };
+    return { answer: { type: "chunk", chunk }, damages: writer.damages };
+  }
+}
+
+class ChunkWriter {
+  readonly damages: StateDamage[] = [];
+  readonly #o: StateDonorOptions;
+  readonly #snapshot: Snapshot;
+  readonly #bytesMax: number;
+  /** Pages of this request, by prefix: those above what is asked for are nearly always the same. */
+  readonly #pages = new Map<string, Uint8Array | undefined>();
+  #bytes = 0;
+  #left = 0;
+
+  constructor(options: StateDonorOptions, snapshot: Snapshot, bytesMax: number) {
+    this.#o = options;
+    this.#snapshot = snapshot;
+    this.#bytesMax = bytesMax;
+  }
+
+  /** What the answer costs this replica. */
+  get cost(): number {
+    return this.#bytes + this.#left + this.#pages.size * READ_COST_BYTES;
+  }
+
+  write(asked: readonly FetchStateItem[]): { readonly items: readonly StateChunkItem[]; readonly left: number } {
+    const items: StateChunkItem[] = [];
+    for (const item of asked) {
+      const answer = item.type === "page" ? this.#page(item.prefix) : this.#values(item.prefix, item.indexes);
+      if (answer !== undefined) items.push(answer);
+      if (this.#left > 0) break;
+    }
+    return { items, left: this.#left };
+  }
+
+  #page(prefix: Uint8Array): StateChunkItem | undefined {
+    const page = this.#pageAt(prefix);
+    if (page === undefined) return { type: "missing" };
+    const packed = packedPage(page);
+    return this.#fits(packed.length) ? { type: "page", page: packed } : undefined;
+  }
+
+  #values(prefix: Uint8Array, indexes: readonly number[]): StateChunkItem | undefined {
+    const page = this.#pageAt(prefix);
+    if (page === undefined || !isBucket(page)) return { type: "missing" };
+    const leaves = leavesOf(page);
+    const values: Uint8Array[] = [];
+    const missing: number[] = [];
+    for (const [place, index] of indexes.entries()) {
+      const leaf = leaves[index];
+      const value = leaf === undefined ? undefined : this.#value(leaf.key, leaf.digest);
+      if (value === undefined) missing.push(place);
+      else if (this.#fits(value.length)) values.push(value);
+      else break;
+    }
+    return values.length + missing.length === 0 ? undefined : { type: "values", values, missing };
+  }
+
+  #fits(bytes: number): boolean {
+    if (this.#bytes + bytes > this.#bytesMax) {
+      this.#left = bytes;
+      return false;
+    }
+    this.#bytes += bytes;
+    return true;
+  }
+
+  #value(key: Uint8Array, digest: Digest): Uint8Array | undefined {
+    const { hasher } = this.#o;
+    return this.#undamaged(() => {
+      const value = this.#snapshot.get(key);
+      if (value === undefined || leafDigest(hasher, key, value) !== digest) throw new StateDamage("entry", key);
+      return value;
+    });
+  }
+
+  /** A page with the digest that its parent names, all the way up to the root; undefined if there is none. */
+  #pageAt(prefix: Uint8Array): Uint8Array | undefined {
+    const name = bytesToHex(prefix);
+    if (!this.#pages.has(name)) this.#pages.set(name, this.#provenPage(prefix));
+    return this.#pages.get(name);
+  }
+
+  #provenPage(prefix: Uint8Array): Uint8Array | undefined {
+    const { hasher } = this.#o;
+    let digest: Digest | undefined = this.#snapshot.root;
+    if (prefix.length > 0) {
+      const parent = this.#pageAt(prefix.subarray(0, prefix.length - 1));
+      if (parent === undefined || isBucket(parent)) return undefined;
+      digest = childDigest(parent, prefix[prefix.length - 1] ?? 0);
+      if (digest === undefined) return undefined;
+    }
+    const expected = digest;
+    return this.#undamaged(() => {
+      const page = this.#snapshot.pageOf(prefix, expected);
+      // Its digest does not cover all of its bytes. Those that will be made of it at the other end must be right.
+      if (!isBucket(page) && !isWholeInnerPage(hasher, page)) throw new StateDamage("page", prefix);
+      const sent = unpackedPage(hasher, prefix, packedPage(page));
+      if (sent === undefined || pageDigest(hasher, sent) !== expected) throw new StateDamage("page", prefix);
+      return sent;
+    });
+  }
+
+  #undamaged<T>(read: () => T): T | undefined {
+    try {
+      return read();
+    } catch (error) {
+      if (!(error instanceof StateDamage)) throw error;
+      this.damages.push(error);
+      return undefined;
+    }
+  }
+}

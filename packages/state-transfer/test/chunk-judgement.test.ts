@@ -1,0 +1,286 @@
+import {
+  bytesToHex,
+  type FetchState,
+  type Rejection,
+  replicaId,
+  type StateChunk,
+  type StateChunkItem,
+} from "@quorate/protocol";
+import type { FetchStep } from "@quorate/state-transfer";
+import { expect } from "chai";
+import { CHUNK_BYTES_MAX, certificateOf, correctDonor, Stores, seqOf, Transfer } from "./transfer-model.ts";
+
+/** Part 1 is one bucket of 40, part 2 has buckets of a few leaves each. */
+const entries = new Map(
+  Array.from({ length: 640 }, (_, n) => {
+    const key = Uint8Array.of(n < 40 ? 1 : 2, n >> 8, n);
+    return [bytesToHex(key), new Uint8Array(40).fill(n)] as const;
+  }),
+);
+const stores = Stores.of(entries, 9);
+const correct = correctDonor(stores);
+const DONOR = replicaId(0);
+const OTHER = replicaId(1);
+
+/** A fetcher that has just asked one donor, and knows another. */
+class Scene {
+  readonly transfer: Transfer;
+  request: FetchState;
+
+  constructor(target = certificateOf(stores), limits = {}) {
+    const silent = (): [] => [];
+    this.transfer = new Transfer({
+      ...{ stores: new Stores(), target, donors: [silent] },
+      limits: { requestsPerDonorMax: 1, ...limits },
+    });
+    this.request = this.transfer.first.requests[0]!.request;
+  }
+
+  /** Goes on with right answers until the donor is asked for what is meant. */
+  until(wanted: Case["of"]): this {
+    for (let i = 0; i < 20; i++) {
+      const [first, second] = this.request.items;
+      const isLongEnough = first?.type !== "values" || first.indexes.length > 1;
+      const isWanted = wanted === "many values" ? second?.type === "values" && isLongEnough : first?.type === wanted;
+      if (isWanted && first !== undefined && first.prefix.length > 0) return this;
+      this.answer(this.right());
+    }
+    throw new Error(`no request for ${wanted}`);
+  }
+
+  right(request = this.request): StateChunk {
+    return correct(request, 0)[0]!.chunk!;
+  }
+
+  /** The step after this answer; the next request to the donor becomes the current one. */
+  answer(chunk: StateChunk, from = DONOR): FetchStep {
+    let step = this.transfer.deliver(from, chunk);
+    const rejections = step.rejections;
+    let requests = step.requests;
+    while (step.hasMore) {
+      step = this.transfer.tick();
+      requests = [...requests, ...step.requests];
+    }
+    this.request = requests.find(({ to }) => to === DONOR)?.request ?? this.request;
+    return { ...step, rejections, requests };
+  }
+}
+
+type Change = (chunk: StateChunk, request: FetchState) => StateChunk;
+const item =
+  (change: (item: StateChunkItem) => StateChunkItem): Change =>
+  (chunk) => ({ ...chunk, items: [change(chunk.items[0]!), ...chunk.items.slice(1)] });
+const values = (change: (values: readonly Uint8Array[]) => readonly Uint8Array[], missing: number[] = []): Change =>
+  item((it) => (it.type === "values" ? { ...it, values: change(it.values), missing } : it));
+const page = (change: (page: Uint8Array) => Uint8Array): Change =>
+  item((it) => (it.type === "page" ? { ...it, page: change(it.page) } : it));
+
+interface Case {
+  readonly name: string;
+  readonly of: "page" | "values" | "many values";
+  readonly change: Change;
+  readonly code: Rejection["code"];
+}
+const CASES: readonly Case[] = [
+  {
+    name: "of another checkpoint",
+    of: "page",
+    change: (c) => ({ ...c, seq: seqOf(8) }),
+    code: "state-chunk.other-than-asked",
+  },
+  {
+    name: "with an item too many",
+    of: "page",
+    change: (c) => ({ ...c, items: [...c.items, ...c.items] }),
+    code: "state-chunk.other-than-asked",
+  },
+  {
+    name: "with values for a page",
+    of: "page",
+    change: item(() => ({ type: "values", values: [], missing: [0] })),
+    code: "state-chunk.other-than-asked",
+  },
+  {
+    name: "with a page for values",
+    of: "values",
+    change: item(() => ({ type: "page", page: Uint8Array.of(1) })),
+    code: "state-chunk.other-than-asked",
+  },
+  {
+    name: "without any value in an item of values",
+    of: "values",
+    change: values(() => []),
+    code: "state-chunk.other-than-asked",
+  },
+  {
+    name: "with a value too many",
+    of: "values",
+    change: values((all) => [...all, all[0]!]),
+    code: "state-chunk.other-than-asked",
+  },
+  {
+    name: "with a missing place beyond its values",
+    of: "values",
+    change: values((all) => all.slice(0, -1), [200]),
+    code: "state-chunk.other-than-asked",
+  },
+  {
+    name: "with a missing place twice",
+    of: "values",
+    change: values((all) => all.slice(2), [0, 0]),
+    code: "state-chunk.wrong-value",
+  },
+  {
+    name: "that goes on behind an item cut short",
+    of: "many values",
+    change: (c) => ({ ...values((all) => all.slice(0, 1))(c, undefined as never), left: CHUNK_BYTES_MAX }),
+    code: "state-chunk.other-than-asked",
+  },
+  {
+    name: "of more bytes than asked for",
+    of: "page",
+    change: page(() => new Uint8Array(256 * 1024 + 1)),
+    code: "state-chunk.oversized",
+  },
+  {
+    name: "that leaves out what would have fitted",
+    of: "page",
+    change: (c) => ({ ...c, items: [], left: 100 }),
+    code: "state-chunk.incomplete",
+  },
+  {
+    name: "that leaves out something without a word",
+    of: "page",
+    change: (c) => ({ ...c, items: [] }),
+    code: "state-chunk.incomplete",
+  },
+  {
+    name: "that says it left out something and did not",
+    of: "page",
+    change: (c) => ({ ...c, left: CHUNK_BYTES_MAX }),
+    code: "state-chunk.incomplete",
+  },
+  {
+    name: "that left out what nothing can be as large as",
+    of: "page",
+    change: (c) => ({ ...c, items: [], left: CHUNK_BYTES_MAX + 1 }),
+    code: "state-chunk.false-size",
+  },
+  { name: "with a page of no form", of: "page", change: page(() => Uint8Array.of(7)), code: "state-chunk.wrong-page" },
+  {
+    name: "with a page that is cut",
+    of: "page",
+    change: page((bytes) => bytes.subarray(0, -1)),
+    code: "state-chunk.wrong-page",
+  },
+  {
+    name: "with a page that is too long",
+    of: "page",
+    change: page((bytes) => Uint8Array.of(...bytes, 0)),
+    code: "state-chunk.wrong-page",
+  },
+  {
+    name: "with another digest in a page",
+    of: "page",
+    change: page((bytes) => bytes.with(60, bytes[60]! ^ 1)),
+    code: "state-chunk.wrong-page",
+  },
+  {
+    name: "with another value",
+    of: "values",
+    change: values((all) => [all[0]!.with(0, all[0]![0]! ^ 1), ...all.slice(1)]),
+    code: "state-chunk.wrong-value",
+  },
+  {
+    name: "with two values swapped",
+    of: "values",
+    change: values((all) => [all[1]!, all[0]!, ...all.slice(2)]),
+    code: "state-chunk.wrong-value",
+  },
+];
+
+describe("a chunk", () => {
+  for (const { name, of, change, code } of CASES)
+    it(`${name} is rejected as ${code}, and its donor asked no more`, () => {
+      const scene = new Scene().until(of);
+      const step = scene.answer(change(scene.right(), scene.request));
+      expect(step.rejections).to.have.lengthOf(1);
+      expect(step.rejections[0]).to.include({ code, from: DONOR });
+      expect(step.requests.map(({ to }) => to)).to.not.include(DONOR);
+    });
+
+  it("with a bucket whose keys stand elsewhere is no page, though its digest does not cover them", () => {
+    const scene = new Scene().until("page");
+    for (let i = 0; i < 20 && scene.right().items.every((it) => it.type !== "page" || it.page[0] !== 1); i++)
+      scene.answer(scene.right());
+    const chunk = scene.right();
+    const at = chunk.items.findIndex((it) => it.type === "page" && it.page[0] === 1);
+    const items = chunk.items.map((it, i) =>
+      i === at && it.type === "page" ? { ...it, page: it.page.with(it.page.length - 1, 0xee) } : it,
+    );
+    expect(scene.answer({ ...chunk, items }).rejections[0]).to.include({ code: "state-chunk.wrong-page" });
+  });
+
+  it("nobody asked for is rejected, and so is one that is answered a second time", () => {
+    const scene = new Scene();
+    const chunk = scene.right();
+    expect(scene.answer({ ...chunk, request: chunk.request + 77 }).rejections[0]).to.include({ from: DONOR });
+    expect(scene.answer(chunk, OTHER).rejections[0]).to.include({ code: "state-chunk.not-asked-for", from: OTHER });
+    expect(scene.answer(chunk).rejections).to.deep.equal([]);
+    expect(scene.answer(chunk).rejections[0]).to.include({ code: "state-chunk.not-asked-for" });
+  });
+
+  it("that comes too late is nobody's fault", () => {
+    const scene = new Scene();
+    const late = scene.right();
+    scene.transfer.nowMs += 10_000;
+    scene.transfer.tick();
+    expect(scene.answer(late).rejections).to.deep.equal([]);
+  });
+
+  it("does not hold the root unless the certificate names it", () => {
+    const scene = new Scene({ ...certificateOf(stores), stateRoot: certificateOf(Stores.of(new Map(), 9)).stateRoot });
+    expect(scene.answer(scene.right()).rejections[0]).to.include({ code: "state-chunk.wrong-page" });
+  });
+
+  it("brings what stands before the fault, and only the rest is asked again", () => {
+    const scene = new Scene().until("values");
+    const { rejections } = scene.answer(
+      values((all) => [...all.slice(0, 3), Uint8Array.of(1), ...all.slice(4)])(scene.right(), scene.request),
+    );
+    expect(rejections).to.have.lengthOf(1);
+    scene.transfer.nowMs += 2_000;
+    const [again] = scene.transfer.tick().requests;
+    const item = again?.request.items[0];
+    expect(item?.type === "values" && item.indexes[0]).to.equal(3);
+  });
+});
+
+describe("a value that does not fit", () => {
+  const large = new Map([
+    ["02aa", new Uint8Array(300_000).fill(1)],
+    ["02ab", new Uint8Array(300_000).fill(2)],
+  ]);
+  const source = Stores.of(large, 9);
+  const donor = correctDonor(source);
+
+  it("is asked for again alone, with room for it", () => {
+    const target = new Stores();
+    const transfer = new Transfer({ stores: target, target: certificateOf(source), donors: [donor] }).run();
+    expect(transfer.rejections).to.deep.equal([]);
+    expect(target.state.entries).to.deep.equal(source.state.entries);
+  });
+
+  it("has the size that was said, or who said so is refused as soon as anybody sends it", () => {
+    const liar: typeof donor = (request, atMs) =>
+      donor(request, atMs).map((sent) =>
+        request.items[0]?.type === "values" && request.items[0].indexes.length > 1
+          ? { ...sent, chunk: { ...sent.chunk!, items: [], left: 400_000 } }
+          : sent,
+      );
+    const stores = new Stores();
+    const transfer = new Transfer({ stores, target: certificateOf(source), donors: [liar] }).run();
+    expect(transfer.rejections.map(({ code, from }) => [code, from])).to.deep.include(["state-chunk.false-size", 0]);
+    expect(stores.state.entries).to.deep.equal(source.state.entries);
+  });
+});

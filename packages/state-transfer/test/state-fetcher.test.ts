@@ -1,0 +1,312 @@
+import { bytesToHex } from "@quorate/protocol";
+import { StateTree } from "@quorate/state-tree";
+import { expect } from "chai";
+import fc from "fast-check";
+import { LIARS } from "./liars.ts";
+import { certificateOf, correctDonor, differenceOf, hasher, partOf, Stores, Transfer } from "./transfer-model.ts";
+
+type Entries = Map<string, Uint8Array>;
+
+/** Few keys, or so many that pages split; and values that are large beside a request's budget. */
+const key = fc.oneof(
+  fc.nat(20).map((n) => Uint8Array.of(n)),
+  { weight: 3, arbitrary: fc.nat(900).map((n) => Uint8Array.of(n % 3, n >> 8, n)) },
+);
+const value = fc.oneof(
+  { weight: 20, arbitrary: fc.uint8Array({ maxLength: 30 }) },
+  fc.nat(3000).map((n) => new Uint8Array(n).fill(n)),
+);
+const some = fc.array(fc.tuple(key, value), { maxLength: 40 });
+/** Mostly of part 2, all in one bucket or in pages of pages. */
+const many = fc
+  .tuple(fc.nat(900), fc.nat(255), fc.integer({ min: 1, max: 4 }))
+  .map(([count, seed, step]) =>
+    Array.from(
+      { length: count },
+      (_, n) => [Uint8Array.of((n * step) % 3, n >> 8, n), Uint8Array.of(seed, n)] as [Uint8Array, Uint8Array],
+    ),
+  );
+const entries: fc.Arbitrary<Entries> = fc
+  .tuple(many, some)
+  .map(([most, rest]) => new Map([...most, ...rest].map(([k, v]) => [bytesToHex(k), v])));
+const changes = fc.array(fc.tuple(key, fc.option(value, { nil: undefined })), { maxLength: 80 });
+
+function changed(before: Entries, by: readonly (readonly [Uint8Array, Uint8Array | undefined])[]): Entries {
+  const after = new Map(before);
+  for (const [k, v] of by)
+    if (v === undefined) after.delete(bytesToHex(k));
+    else after.set(bytesToHex(k), v);
+  return after;
+}
+
+/** Kept checkpoints, undo records, and changes since the last checkpoint: the store of a replica that was at work. */
+function atWork(before: Entries, by: readonly (readonly [Uint8Array, Uint8Array | undefined])[]): Stores {
+  const stores = Stores.of(before, 1);
+  const tree = stores.tree();
+  by.forEach(([k, v], n) => {
+    stores.change(tree, [{ key: k, value: v }]);
+    if (n % 20 === 19) stores.checkpoint(tree, 2 + n);
+  });
+  return stores;
+}
+
+function damaged(stores: Stores, flips: readonly (readonly [boolean, number, number])[]): Stores {
+  for (const [isState, which, bit] of flips) {
+    const store = isState ? stores.state : stores.local;
+    const names = [...store.entries.keys()].filter((name) => isState || name.startsWith("706167652f"));
+    const name = names[which % Math.max(1, names.length)];
+    if (name === undefined) continue;
+    const bytes = store.entries.get(name)!;
+    const key = Uint8Array.from(Buffer.from(name, "hex"));
+    if (bit % 7 === 0) store.write([{ key, value: undefined }]);
+    else if (bit % 7 === 1) store.write([{ key, value: bytes.slice(0, bit % (bytes.length + 1)) }]);
+    else if (bytes.length > 0) {
+      const flipped = bytes.slice();
+      flipped[(bit >> 3) % bytes.length]! ^= 1 << (bit & 7);
+      store.write([{ key, value: flipped }]);
+    }
+  }
+  return stores;
+}
+
+const flips = fc.array(fc.tuple(fc.boolean(), fc.nat(), fc.nat(1 << 20)), { minLength: 1, maxLength: 6 });
+const local: fc.Arbitrary<(target: Entries) => { stores: Stores; distrustsEntries: boolean }> = fc.oneof(
+  fc.constant(() => ({ stores: new Stores(), distrustsEntries: false })),
+  entries.map((unrelated) => () => ({ stores: Stores.of(unrelated, 3), distrustsEntries: false })),
+  fc.tuple(changes, changes).map(([older, since]) => (target: Entries) => {
+    return { stores: atWork(changed(target, older), since), distrustsEntries: false };
+  }),
+  fc.tuple(changes, flips).map(([older, flipped]) => (target: Entries) => {
+    return { stores: damaged(Stores.of(changed(target, older), 3), flipped), distrustsEntries: true };
+  }),
+);
+const liar = fc.constantFrom(...Object.keys(LIARS));
+const crashes = fc.array(fc.tuple(fc.nat(12), fc.boolean()), { maxLength: 4 });
+const TARGET = 500;
+
+describe("a state fetcher", () => {
+  it("ends with the store of a tree made at once, whatever was here, as long as one donor is correct", () => {
+    fc.assert(
+      fc.property(
+        ...[entries, local, fc.array(liar, { maxLength: 3 }), fc.nat(3), crashes, fc.nat(1000)],
+        (target, makeLocal, liars, place, crashesAt, seed) => {
+          const expected = Stores.of(target, TARGET);
+          const { stores, distrustsEntries } = makeLocal(target);
+          const donors = liars.map((name) => LIARS[name]!(expected, seed));
+          donors.splice(place, 0, correctDonor(expected));
+          const crashed = new Map(
+            crashesAt.map(([group, isBefore]) => [group, isBefore ? "before" : "after"] as const),
+          );
+          const limits = { requestBytes: 4096, workMax: 300, openMax: 16, heldBytesMax: 8192 };
+          const certificate = certificateOf(expected);
+          const crashAt = (group: number): "before" | "after" | undefined => crashed.get(group);
+          const options = { stores, target: certificate, donors, distrustsEntries, limits, crashAt };
+          const transfer = new Transfer(options).run();
+          expect(differenceOf(stores, expected)).to.equal(undefined);
+          expect(stores.tree().last?.root).to.equal(transfer.done?.treeRoot);
+          expect(transfer.openMax).to.be.at.most(16 * 8);
+          const correct = Math.min(place, liars.length);
+          expect(transfer.rejections.filter(({ from }) => from === correct)).to.deep.equal([]);
+        },
+      ),
+      { numRuns: 150 },
+    );
+  });
+
+  it("moves on to a newer target from wherever it is, and to one that undoes the first", () => {
+    fc.assert(
+      fc.property(
+        ...[entries, local, changes, fc.boolean(), fc.nat(40), crashes],
+        (first, makeLocal, by, isUndone, calls, crashesAt) => {
+          const { stores, distrustsEntries } = makeLocal(first);
+          const second = changed(first, by);
+          const [older, newer] = isUndone ? [second, first] : [first, second];
+          const [from, expected] = [Stores.of(older, 400), Stores.of(newer, TARGET)];
+          const crashed = new Map(
+            crashesAt.map(([group, isBefore]) => [group, isBefore ? "before" : "after"] as const),
+          );
+          const limits = { requestBytes: 4096, workMax: 300, openMax: 16, heldBytesMax: 8192 };
+          const transfer = new Transfer({
+            ...{ stores, target: certificateOf(from), donors: [correctDonor(from), correctDonor(from)] },
+            ...{ distrustsEntries, limits, crashAt: (group: number) => crashed.get(group) },
+          }).run(calls);
+          if (transfer.done === undefined) {
+            transfer.supersede(certificateOf(expected), [correctDonor(from), correctDonor(expected)]);
+            transfer.run();
+          }
+          const end = transfer.done?.seq === TARGET ? expected : from;
+          expect(differenceOf(stores, end)).to.equal(undefined);
+        },
+      ),
+      { numRuns: 150 },
+    );
+  });
+});
+
+const VALUE = 1000;
+function large(count: number): Entries {
+  return new Map(
+    Array.from({ length: count }, (_, n) => {
+      const bytes = new Uint8Array(VALUE);
+      for (let at = 0; at < VALUE; at += 32)
+        bytes.set(Buffer.from(hasher.digest(Uint8Array.of(n >> 16, n >> 8, n, at)), "hex").subarray(0, VALUE - at), at);
+      return [bytesToHex(Uint8Array.of(n < 20 ? n % 2 : 2, n >> 16, n >> 8, n)), bytes];
+    }),
+  );
+}
+
+describe("the cost of a state transfer", () => {
+  it("is close to the size of what changed", () => {
+    const count = 20_000;
+    const target = large(count);
+    const older = new Map(target);
+    for (const name of [...older.keys()].filter((_, n) => n % 100 === 50)) older.set(name, new Uint8Array(VALUE));
+    const expected = Stores.of(target, TARGET);
+    const stores = Stores.of(older, 3);
+    const donors = [0, 1, 2].map(() => correctDonor(expected));
+    const transfer = new Transfer({ stores, target: certificateOf(expected), donors }).run();
+    expect(differenceOf(stores, expected)).to.equal(undefined);
+    const share = transfer.bytes / (count * VALUE);
+    expect(share, `${transfer.bytes} bytes of ${count * VALUE}`).to.be.lessThan(0.03);
+    const { leavesFetched, leavesSkipped } = transfer.fetcher.progress!;
+    expect([leavesFetched, leavesSkipped]).to.deep.equal([200, count - 200]);
+  }).timeout(60_000);
+
+  it("is not paid twice after crashes", () => {
+    const expected = Stores.of(large(3_000), TARGET);
+    const donors = [0, 1].map(() => correctDonor(expected));
+    const run = (crashAt: (group: number) => "after" | undefined): Transfer => {
+      const options = { stores: new Stores(), target: certificateOf(expected), donors, crashAt };
+      return new Transfer({ ...options, limits: { openMax: 8, requestBytes: 16_384 } }).run();
+    };
+    const smooth = run(() => undefined);
+    const rough = run((group) => (group % 20 === 0 ? "after" : undefined));
+    expect(rough.bytes).to.be.lessThan(1.3 * smooth.bytes);
+  }).timeout(60_000);
+
+  it("is a bounded number of open pages and of entries in one group, whatever the size of the state", () => {
+    const openMax = 12;
+    const peaks = [500, 6_000].map((count) => {
+      const expected = Stores.of(large(count), TARGET);
+      const limits = { openMax, workMax: 200, heldBytesMax: 20_000, requestBytes: 16_384 };
+      const donors = [0, 1, 2].map(() => correctDonor(expected));
+      const transfer = new Transfer({ stores: new Stores(), target: certificateOf(expected), donors, limits }).run();
+      return [transfer.openMax, transfer.groupEntriesMax] as const;
+    });
+    for (const [open, group] of peaks) {
+      expect(open).to.be.at.most(3 * openMax);
+      expect(group).to.be.at.most(1_500);
+    }
+  }).timeout(60_000);
+
+  it("of removing nearly everything is spread over many groups", () => {
+    const target = large(30);
+    const expected = Stores.of(target, TARGET);
+    const stores = atWork(large(4_000), []);
+    const limits = { workMax: 100 };
+    const transfer = new Transfer({
+      stores,
+      target: certificateOf(expected),
+      donors: [correctDonor(expected)],
+      limits,
+    });
+    transfer.run();
+    expect(differenceOf(stores, expected)).to.equal(undefined);
+    expect(transfer.groupEntriesMax).to.be.at.most(500);
+  }).timeout(60_000);
+});
+
+describe("an unfinished installation", () => {
+  const expected = Stores.of(large(300), TARGET);
+
+  it("is marked in the store, which no state tree opens", () => {
+    const stores = Stores.of(large(100), 3);
+    const limits = { openMax: 2, requestBytes: 4096 };
+    const transfer = new Transfer({
+      stores,
+      target: certificateOf(expected),
+      donors: [correctDonor(expected)],
+      limits,
+    });
+    transfer.run(8);
+    expect(() => new StateTree({ ...stores, hasher, partOf })).to.throw("state-tree.installing");
+    transfer.run();
+    expect(stores.tree().kept.map(({ seq }) => seq)).to.deep.equal([TARGET]);
+  });
+
+  it("has the parts in their order: membership and sessions before anything of the application", () => {
+    const stores = new Stores();
+    const limits = { openMax: 4, requestBytes: 2048 };
+    const transfer = new Transfer({
+      stores,
+      target: certificateOf(expected),
+      donors: [correctDonor(expected)],
+      limits,
+    });
+    for (let calls = 0; transfer.done === undefined && calls < 1000; calls++) {
+      transfer.run(1);
+      const partsComplete = transfer.partsSeen.at(-1)!;
+      const there = [...stores.state.entries.keys()].map((name) => Number.parseInt(name.slice(0, 2), 16));
+      for (const part of there) expect(part, "a part before its turn").to.be.at.most(partsComplete);
+      for (const part of [0, 1].filter((each) => each < partsComplete))
+        expect(there.filter((each) => each === part).length, `part ${part}`).to.equal(10);
+    }
+    expect([...new Set(transfer.partsSeen)]).to.include.members([0, 1, 2]);
+  });
+
+  it("changes nothing here before a donor has shown the root of the target", () => {
+    const stores = Stores.of(large(100), 3);
+    const before = stores.copy();
+    const silent = (): [] => [];
+    new Transfer({ stores, target: certificateOf(expected), donors: [silent, silent] }).run(50);
+    expect(differenceOf(stores, before)).to.equal(undefined);
+  });
+});
+
+describe("a repair", () => {
+  it("finds every damaged entry, fetches just those, and names them", () => {
+    const target = large(500);
+    const expected = Stores.of(target, TARGET);
+    const stores = Stores.of(target, TARGET);
+    const names = [...target.keys()].filter((_, n) => n % 50 === 7);
+    for (const name of names) {
+      const record = stores.state.entries.get(name)!.slice();
+      record[record.length - 1]! ^= 1;
+      stores.state.write([{ key: Uint8Array.from(Buffer.from(name, "hex")), value: record }]);
+    }
+    const stray = Uint8Array.of(2, 9, 9, 9, 9);
+    stores.state.write([{ key: stray, value: new Uint8Array(50) }]);
+    const donors = [correctDonor(expected)];
+    const options = { stores, target: certificateOf(expected), donors, distrustsEntries: true };
+    const transfer = new Transfer(options).run();
+    expect(differenceOf(stores, expected)).to.equal(undefined);
+    const { differing, leavesFetched } = transfer.fetcher.progress!;
+    expect(differing.keys.map(bytesToHex).sort()).to.deep.equal([...names, bytesToHex(stray)].sort());
+    expect(leavesFetched).to.equal(names.length);
+  });
+
+  it("names no more than a hundred keys, and counts them all", () => {
+    const expected = Stores.of(large(300), TARGET);
+    const donors = [correctDonor(expected)];
+    const transfer = new Transfer({ stores: new Stores(), target: certificateOf(expected), donors }).run();
+    expect(transfer.fetcher.progress!.differing.count).to.equal(300);
+    expect(transfer.fetcher.progress!.differing.keys.length).to.equal(100);
+  });
+
+  it("distrusts everything by itself where a page of the tree is lost or cannot be", () => {
+    const target = large(700);
+    const expected = Stores.of(target, TARGET);
+    const older = changed(target, [[Uint8Array.of(2, 7, 7, 7, 7), Uint8Array.of(1)]]);
+    for (const kind of ["lost", "cut"] as const) {
+      const stores = Stores.of(older, 3);
+      const pages = [...stores.local.entries].filter(([name]) => name.startsWith("706167652f02") && name.length === 14);
+      for (const [name, page] of pages) {
+        const value = kind === "lost" ? undefined : page.slice(0, -1);
+        stores.local.write([{ key: Uint8Array.from(Buffer.from(name, "hex")), value }]);
+      }
+      expect(pages.length).to.be.greaterThan(100);
+      new Transfer({ stores, target: certificateOf(expected), donors: [correctDonor(expected)] }).run();
+      expect(differenceOf(stores, expected), kind).to.equal(undefined);
+    }
+  });
+});
