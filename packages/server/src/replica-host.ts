@@ -204,7 +204,7 @@ export class ReplicaHost {
     this.#isJunk = false;
     try {
       if (frame.type === "fetch-state") {
-        this.#stateDonor.answer(peer, frame.request, this.#replica.stable, this.#now());
+        this.#stateDonor.answer(peer, frame.fetch, this.#replica.stable, this.#now());
         return true;
       }
       const event = this.#ingress.fromReplica(peer, frame);

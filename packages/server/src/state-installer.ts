@@ -140,7 +140,7 @@ export class StateInstaller {
     for (const rejection of rejections) onRejection(rejection);
     if (done !== undefined) return this.#finish(writes);
     if (writes !== undefined) store.writeAtomically(writes);
-    for (const { to, request } of requests) ports.sendToReplica(to, { type: "fetch-state", request });
+    for (const { to, request } of requests) ports.sendToReplica(to, { type: "fetch-state", fetch: request });
     ports.startTimer("fetch", hasMore ? 0 : TICK_MS, () =>
       this.#guarded(() => this.#perform(this.#fetcher.onTick(this.#clock.nowMs()))),
     );
