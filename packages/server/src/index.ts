@@ -5,6 +5,7 @@
  */
 export { ADMIN_COMMAND, ADMIN_HEADER, isFromOperator } from "./admin-command.ts";
 export { ConfigurationError, type ConfigurationErrorCode } from "./configuration-error.ts";
+export { type Cryptography, type Judges, judgesOf } from "./data-reader.ts";
 export {
   type KeyFile,
   parseGenesis,
@@ -15,11 +16,15 @@ export {
 } from "./documents.ts";
 export { type EvidenceDocument, evidenceDocumentOf, parseEvidenceDocument } from "./evidence-document.ts";
 export { EXPOSITION_CONTENT_TYPE, exposition, type MetricFamily, type MetricSample } from "./exposition.ts";
+export type { NumberRange } from "./history-reading.ts";
 export * from "./host.ts";
 export { type KeptEvidenceList, type KeptOnDisk, type KeptPiece, readKeptEvidence } from "./kept-evidence.ts";
 export { type LinkCount, LinkCounts } from "./link-counts.ts";
+export type { LogPage, LogPageItem } from "./log-page.ts";
 export { makeFolder } from "./make-folder.ts";
+export { judgeItem, type LoggedNumber, openStoppedLog } from "./ordered-log.ts";
 export type { Traffic } from "./peer-traffic.ts";
+export type { PreparedBatch } from "./prepared-batches.ts";
 export { type Readiness, readinessOf } from "./readiness.ts";
 export { ReplicaCounters } from "./replica-counters.ts";
 export {

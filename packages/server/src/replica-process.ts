@@ -20,8 +20,10 @@ import type { Logger } from "pino";
 import { AdminEndpoint } from "./admin-endpoint.ts";
 import { type EvidenceDocument, evidenceDocumentOf } from "./evidence-document.ts";
 import { exposition, type MetricFamily } from "./exposition.ts";
+import type { NumberRange } from "./history-reading.ts";
 import type { HostSettings } from "./host-settings.ts";
 import { type KeptEvidenceList, pieceOf } from "./kept-evidence.ts";
+import { type LogPage, logPageOf } from "./log-page.ts";
 import { isLostDisk, replaceLostStore } from "./lost-disk.ts";
 import type { HostPorts, IngressRejection, ViewTurn } from "./ports.ts";
 import { type Readiness, readinessOf } from "./readiness.ts";
@@ -140,6 +142,7 @@ class ReplicaProcess implements RunningReplica {
     readiness: () => this.#readiness,
     metrics: () => exposition(this.#metrics()),
     evidenceDocument: (id) => this.#evidenceDocument(id),
+    log: (range) => this.#log(range),
     handOver: () => this.#host.askHandOver(),
   });
   readonly #timers = new Map<TimerName, NodeJS.Timeout>();
@@ -304,6 +307,12 @@ class ReplicaProcess implements RunningReplica {
     for (const kept of this.#host.keptEvidence())
       if (kept.id === id) return evidenceDocumentOf(kept.evidence, this.#options.folder.cluster, this.#codec);
     return undefined;
+  }
+
+  #log(range: NumberRange): LogPage {
+    const { cluster, self } = this.#options.folder;
+    const { executed } = this.#host.status;
+    return logPageOf({ cluster, replica: self.id, history: this.#store.history, executed }, range);
   }
 
   #endpoint(): Endpoint {

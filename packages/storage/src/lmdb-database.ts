@@ -81,8 +81,5 @@ function checkHead(path: string, access: Access): void {
   closeSync(descriptor);
   const [first, second] = [head.readUInt32LE(MAGIC_OFFSET), head.readUInt32LE(PAGE_BYTES + MAGIC_OFFSET)];
   if (length < META_PAGES_BYTES || first !== MAGIC || second !== MAGIC)
-    throw new StorageError(
-      "storage.foreign",
-      `${path}: expected an LMDB store, found another file; ${ADVICE}`,
-    );
+    throw new StorageError("storage.foreign", `${path}: expected an LMDB store, found another file; ${ADVICE}`);
 }

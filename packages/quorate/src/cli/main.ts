@@ -7,6 +7,7 @@ import { addGenesisCommand } from "./genesis-command.ts";
 import { addInitCommand } from "./init-command.ts";
 import { addKeygenCommand } from "./keygen-command.ts";
 import { addKvCommand } from "./kv-command.ts";
+import { addLogCommand } from "./log-command.ts";
 import { addPrimaryCommand } from "./primary-command.ts";
 import { addStartCommand } from "./start-command.ts";
 import { addStatusCommand } from "./status-command.ts";
@@ -21,6 +22,7 @@ export function createProgram(): Command {
   addKvCommand(program);
   addPrimaryCommand(program);
   addEvidenceCommand(program);
+  addLogCommand(program);
   addKeygenCommand(program);
   addGenesisCommand(program);
   addInitCommand(program);

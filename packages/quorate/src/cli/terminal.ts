@@ -50,10 +50,15 @@ export function printTable(head: readonly string[], rows: readonly (readonly str
   printLine(table.toString().replace(/ +$/gm, ""));
 }
 
+/** Prints what is wrong, in one line to standard error. */
+export function printComplaint(text: string): void {
+  process.stderr.write(`quorate: ${text.replace(/\s*\n\s*/g, " ")}\n`);
+}
+
 /** Prints an error in one line to standard error and returns the exit code that goes with it. */
 export function reportError(error: unknown): number {
   const message = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`quorate: ${message.replace(/\s*\n\s*/g, " ")}\n`);
+  printComplaint(message);
   if (error instanceof QuorateError) return exitCodeOf(error);
   // What has no encoding would be refused by the service; a result that does not read is of another version of it.
   if (error instanceof KvError) return error.code === "kv.malformed" ? EXIT.failed : EXIT.refused;
