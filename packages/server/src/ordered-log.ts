@@ -1,7 +1,7 @@
-import { InvariantViolation, type SequenceNumber, type VerifiedCommittedEntry } from "@quorate/protocol";
-import { StateError } from "@quorate/state-machine";
+import type { SequenceNumber, VerifiedCommittedEntry } from "@quorate/protocol";
 import type { StoreReader } from "@quorate/storage";
 import { type Cryptography, type Judges, judgesOf, openStoppedStore, readStoredState } from "./data-reader.ts";
+import { isOfTheDisk } from "./disk-damage.ts";
 import type { EntryJudge } from "./entry-judge.ts";
 import { type HistoryItem, type NumberRange, readHistory } from "./history-reading.ts";
 import { type LogProblem, type PreparedBatch, PreparedBatches } from "./prepared-batches.ts";
@@ -60,7 +60,7 @@ function executedIn(folder: ReplicaFolder, store: StoreReader, cryptography: Cry
   try {
     return readStoredState(folder, store, cryptography).executor.executed;
   } catch (error) {
-    if (error instanceof StateError || error instanceof InvariantViolation) return Number.POSITIVE_INFINITY;
+    if (isOfTheDisk(error)) return Number.POSITIVE_INFINITY;
     throw error;
   }
 }

@@ -12,6 +12,7 @@ import { addPrimaryCommand } from "./primary-command.ts";
 import { addStartCommand } from "./start-command.ts";
 import { addStatusCommand } from "./status-command.ts";
 import { reportError } from "./terminal.ts";
+import { addVerifyDataCommand } from "./verify-data-command.ts";
 
 /** The `quorate` command with all that is below it. */
 export function createProgram(): Command {
@@ -23,6 +24,7 @@ export function createProgram(): Command {
   addPrimaryCommand(program);
   addEvidenceCommand(program);
   addLogCommand(program);
+  addVerifyDataCommand(program);
   addKeygenCommand(program);
   addGenesisCommand(program);
   addInitCommand(program);
