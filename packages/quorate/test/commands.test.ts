@@ -68,6 +68,8 @@ describe("every command of quorate", () => {
       "quorate evidence list",
       "quorate evidence export",
       "quorate evidence verify",
+      "quorate log",
+      "quorate verify-data",
       "quorate keygen",
       "quorate genesis",
       "quorate init",

@@ -48,4 +48,4 @@ export { type MetricSource, replicaMetrics } from "./replica-metrics.ts";
 export { type ProcessStatus, type RunningReplica, type StartOptions, startReplica } from "./replica-process.ts";
 export { type SavedTrace, saveTrace, TRACE_FILES_MAX } from "./save-trace.ts";
 export type { DataCheck, DataPart } from "./verify-data/data-check.ts";
-export { type DataVerdict, verifyData } from "./verify-data/verify-data.ts";
+export { type DataVerdict, unreadableVerdict, verifyData } from "./verify-data/verify-data.ts";

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import {
   type CheckpointCertificate,
   type CommittedEntry,
+  type Digest,
   type Evidence,
   type LogRecord,
   replicaId,
@@ -26,7 +27,6 @@ import {
 } from "@quorate/server";
 import { Executor, type Service } from "@quorate/state-machine";
 import { openStore, type ReplicaStore } from "@quorate/storage";
-import { writeCheckpointMark } from "../dist/checkpoint-mark.js";
 import {
   backend,
   clientOf,
@@ -101,10 +101,12 @@ class Life {
   readonly entries: CommittedEntry[] = [];
   readonly #store: ReplicaStore;
   readonly #executor: Executor;
+  readonly #stableRoot: Digest | undefined;
   #session: SessionId | undefined;
 
-  constructor(store: ReplicaStore) {
+  constructor(store: ReplicaStore, stableRoot: Digest | undefined) {
     this.#store = store;
+    this.#stableRoot = stableRoot;
     this.#executor = new Executor({ service, store, genesis, cluster, membership, hasher, signer: signerOf(3) });
   }
 
@@ -121,12 +123,10 @@ class Life {
     const entry = entryOf(seq, batch);
     this.#store.history.put(seqOf(seq), codec.encodeCommittedEntry(entry));
     this.entries.push(entry);
-    const { replies } = this.#executor.execute(seqOf(seq), batch);
+    const { replies, checkpoint } = this.#executor.execute(seqOf(seq), batch);
     this.#session ??= replies[0]?.reply.session;
-    if (seq !== STABLE) return;
-    const stateRoot = this.#executor.stateRoot();
-    writeCheckpointMark(this.#store.local, { seq: seqOf(STABLE), stateRoot });
-    this.#promise([stableOf(stateRoot)]);
+    if (checkpoint === undefined) return;
+    this.#promise([stableOf(this.#stableRoot ?? checkpoint.stateRoot)]);
     this.#store.log.cut(seqOf(STABLE - 1));
   }
 
@@ -152,13 +152,19 @@ export interface DataFolder {
   readonly entries: readonly CommittedEntry[];
 }
 
+/** How a folder differs from one in which all is well. */
+export interface DataFolderOptions {
+  /** The state root that a quorum signed; that of the replica unless given. */
+  readonly stableRoot?: Digest;
+}
+
 /** Makes folders of their own that are gone when the current suite is. */
-export function dataFolders(): () => Promise<DataFolder> {
+export function dataFolders(): (options?: DataFolderOptions) => Promise<DataFolder> {
   const made: string[] = [];
   after(() => {
     for (const path of made) rmSync(path, { recursive: true, force: true });
   });
-  return async () => {
+  return async ({ stableRoot } = {}) => {
     const parent = mkdtempSync(join(tmpdir(), "quorate-data-"));
     made.push(parent);
     const folder = await initReplicaFolder({
@@ -169,7 +175,7 @@ export function dataFolders(): () => Promise<DataFolder> {
       hasher,
     });
     const store = openStoreOf(folder);
-    const life = new Life(store);
+    const life = new Life(store, stableRoot);
     life.live();
     await store.close();
     return { folder: readReplicaFolder(folder.path, backend, hasher), entries: life.entries };

@@ -1,10 +1,9 @@
-import { appendFileSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { appendFileSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type DataCheck, type DataPart, type DataVerdict, verifyData } from "@quorate/server";
-import { lockFolder } from "@quorate/storage";
+import { type DataCheck, type DataPart, type DataVerdict, unreadableVerdict, verifyData } from "@quorate/server";
+import { initializeStore } from "@quorate/storage";
 import { expect } from "chai";
-import { writeCheckpointMark } from "../dist/checkpoint-mark.js";
-import { codec, digestOf, seqOf } from "./builders.ts";
+import { cluster, codec, digestOf, seqOf } from "./builders.ts";
 import {
   contentOf,
   cryptography,
@@ -13,7 +12,6 @@ import {
   evidence,
   flipBit,
   openStoreOf,
-  STABLE,
   stateValueOf,
 } from "./data-folder.ts";
 
@@ -149,14 +147,28 @@ describe("verifyData", () => {
     });
   });
 
-  it("names a mark of the own checkpoint that says another root than was signed, or another number", async () => {
-    const marked = (seq: number) => async (data: DataFolder) => {
-      const store = openStoreOf(data.folder);
-      writeCheckpointMark(store.local, { seq: seqOf(seq), stateRoot: digestOf("another") });
-      await store.close();
-    };
-    await names(marked(STABLE), { "own checkpoint": /^number 8 has the state root [0-9a-f]{64}, its mark says/ });
-    await names(marked(16), { "own checkpoint": /^expected the mark of number 8, found that of 16$/ });
+  it("names a checkpoint for which a quorum signed another state root than the replica has", async () => {
+    const data = await made({ stableRoot: digestOf("another") });
+
+    const { checks } = await verified(data);
+
+    const damaged = checks.filter(({ result }) => result === "damaged");
+    expect(damaged.map(({ part }) => part)).to.deep.equal(["own checkpoint"]);
+    expect(damaged[0]?.problems).to.have.length(1);
+    expect(damaged[0]?.problems[0]).to.match(/^a quorum signed the state root [0-9a-f]{64} for number 8, it says/);
+  });
+
+  it("finds the folder of a replica sound that was never started", async () => {
+    const data = await made();
+    rmSync(data.folder.storePath, { recursive: true });
+    await initializeStore(data.folder.storePath, { cluster, replica: data.folder.self.id });
+
+    const { isSound, checks } = await verified(data);
+
+    expect(checks.flatMap(({ problems }) => problems)).to.deep.equal([]);
+    expect(isSound).to.equal(true);
+    expect(checks[3]?.found).to.equal("none yet: this replica has never been started");
+    expect(checks.at(-1)?.found).to.equal("starts in view 0, window (0, 16], executed 0");
   });
 
   it("names a reply that does not lead to what was signed", async () => {
@@ -195,26 +207,20 @@ describe("verifyData", () => {
     );
   });
 
+  it("says of a store that brings down whoever reads it that nothing of it can be checked", () => {
+    const { isSound, checks } = unreadableVerdict("/data", "SIGBUS");
+    const [store, ...others] = checks;
+    expect([isSound, store?.part, store?.result]).to.deep.equal([false, "store", "damaged"]);
+    expect(store?.problems)
+      .to.have.length(1)
+      .and.match(/ended the process \(SIGBUS\)/);
+    expect(others.map(({ result }) => result)).to.deep.equal(Array(9).fill("not-checked"));
+  });
+
   it("names a database that is none", async () => {
     await names((data) => writeFileSync(database(data), "nothing that LMDB wrote".repeat(1000)), {
       store: /expected an LMDB store, found another file/,
     });
-  });
-
-  it("refuses a folder that a process uses, and leaves no lock behind", async () => {
-    const { folder } = await made();
-    const lock = lockFolder(folder.path);
-    const before = contentOf(folder.path);
-
-    const refusal = await verifyData(folder.path, cryptography).then(
-      () => undefined,
-      (error: unknown) => error,
-    );
-
-    expect(refusal).to.have.property("code", "storage.locked");
-    expect(refusal).to.have.property("message").that.includes(`in use by process ${process.pid}`);
-    expect(contentOf(folder.path)).to.deep.equal(before);
-    lock.release();
   });
 });
 

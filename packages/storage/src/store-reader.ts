@@ -2,6 +2,7 @@ import { mkdtempSync, realpathSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Digest, invariant, type OrderedReader } from "@quorate/protocol";
+import { damaged } from "./damage.ts";
 import { checkMeta, META_KEY, type StoreIdentity, type StoreMark } from "./identity.ts";
 import { type Keyspace, Partition, PREFIX } from "./keyspace.ts";
 import { KeyspaceHistory } from "./keyspace-history.ts";
@@ -49,7 +50,7 @@ export function openStoreToRead(path: string, identity: StoreIdentity): StoreRea
   isUnsynced(path);
   const view = DatabaseView.open(path);
   try {
-    const mark = checkMeta(path, view.database.getBinary(Buffer.from(META_KEY)), identity);
+    const mark = checkMeta(path, view.keyspace.get(META_KEY), identity);
     return new StoreOnDisk(path, view, mark);
   } catch (error) {
     void view.close();
@@ -69,7 +70,7 @@ class StoreOnDisk implements StoreReader {
   constructor(path: string, view: DatabaseView, { logId, lossNonce }: StoreMark) {
     this.#path = path;
     this.#view = view;
-    this.#keyspace = keyspaceOf(view.database);
+    this.#keyspace = view.keyspace;
     this.#logId = logId;
     this.lossNonce = lossNonce;
     this.state = new Partition(this.#keyspace, PREFIX.state);
@@ -97,12 +98,14 @@ class StoreOnDisk implements StoreReader {
  * has no way to read without that here, and a copy could take as much of the disk as the store does.
  */
 class DatabaseView {
-  readonly database: BytesDatabase;
+  readonly keyspace: Keyspace;
+  readonly #database: BytesDatabase;
   readonly #folder: string;
 
   private constructor(folder: string) {
     this.#folder = folder;
-    this.database = openDatabase(folder, { readOnly: true });
+    this.#database = openDatabase(folder, { readOnly: true });
+    this.keyspace = keyspaceOf(this.#database);
   }
 
   static open(path: string): DatabaseView {
@@ -117,18 +120,29 @@ class DatabaseView {
   }
 
   async close(): Promise<void> {
-    await this.database.close();
+    await this.#database.close();
     rmSync(this.#folder, { recursive: true, force: true });
   }
 }
 
 function keyspaceOf(database: BytesDatabase): Keyspace {
+  /** LMDB tells of pages that do not hold together by errors of its own, and its transaction is of no more use then. */
+  function orDamaged<T>(read: () => T): T {
+    try {
+      return read();
+    } catch (error) {
+      database.resetReadTxn();
+      throw damaged("the database", error instanceof Error ? error.message : String(error));
+    }
+  }
   return {
-    get: (key) => database.getBinary(Buffer.from(key)),
+    get: (key) => orDamaged(() => database.getBinary(Buffer.from(key))),
     *range(from, to) {
       invariant(to !== undefined, "storage.open-range");
-      for (const { key, value } of database.getRange({ start: Buffer.from(from), end: Buffer.from(to) }))
-        yield [key, value];
+      const range = database.getRange({ start: Buffer.from(from), end: Buffer.from(to) });
+      const entries = orDamaged(() => range[Symbol.iterator]());
+      for (let next = orDamaged(() => entries.next()); next.done !== true; next = orDamaged(() => entries.next()))
+        yield [next.value.key, next.value.value];
     },
     write: () => invariant(false, "storage.written-while-reading"),
   };

@@ -1,7 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { chooseBackend, createNodeHasher } from "@quorate/crypto/node";
-import { type DataCheck, type DataVerdict, verifyData } from "@quorate/server";
+import type { DataCheck, DataVerdict } from "@quorate/server";
 import type { Command } from "commander";
 import { path } from "./arguments.ts";
 import { DEFAULT_DATA } from "./cluster-command.ts";
@@ -9,6 +8,7 @@ import { dataFolderOf } from "./data-argument.ts";
 import { EXIT } from "./exit-codes.ts";
 import { openLocalCluster } from "./local-cluster.ts";
 import { printComplaint, printJson, printLine, printTable } from "./terminal.ts";
+import { isApart, tellVerdict, verifyApart } from "./verify-apart.ts";
 
 /** `quorate verify-data`: whether a data folder is what its replica wrote. */
 export function addVerifyDataCommand(program: Command): void {
@@ -23,11 +23,11 @@ export function addVerifyDataCommand(program: Command): void {
       "\nExample:\n  quorate verify-data /var/lib/quorate\n\nExit code: 0 if all is as it was written, 1 if anything is not.",
     )
     .action(async (dir: string | undefined, flags: { data?: string; json?: true }, command: Command) => {
-      const paths = await foldersIn(dataFolderOf(dir, flags.data, command));
-      const cryptography = { backend: await chooseBackend(), hasher: createNodeHasher() };
+      const data = dataFolderOf(dir, flags.data, command);
+      if (isApart()) return tellVerdict(data);
       const verdicts: DataVerdict[] = [];
-      for (const folder of paths) {
-        const verdict = await verifyData(folder, cryptography);
+      for (const folder of await foldersIn(data)) {
+        const verdict = await verifyApart(folder);
         verdicts.push(verdict);
         if (flags.json !== true) print(verdict);
       }

@@ -1,5 +1,5 @@
 import type { ClusterId, ReplicaId } from "@quorate/protocol";
-import { lockFolderToRead, openStoreToRead, STORE_FORMAT, type StoreReader } from "@quorate/storage";
+import { openStoreToRead, STORE_FORMAT, type StoreReader } from "@quorate/storage";
 import { type Cryptography, judgesOf, type StoredState } from "../data-reader.ts";
 import { type ReplicaFolder, readReplicaFolder } from "../replica-folder.ts";
 import { type CheckpointFacts, checkOwn, checkStable } from "./check-checkpoints.ts";
@@ -11,7 +11,7 @@ import { checkReplies } from "./check-replies.ts";
 import { checkState } from "./check-state.ts";
 import { counted, type DataCheck, DataChecks, type DataPart } from "./data-check.ts";
 
-/** What is known of a data folder. */
+/** What is known of a data folder. Plain data. */
 export interface DataVerdict {
   readonly path: string;
   /** Undefined when the folder does not say. */
@@ -37,11 +37,7 @@ const ADVICE: Readonly<Record<DataPart, string>> = {
   recovery: LOST_DISK,
 };
 
-/**
- * Checks a data folder without a change to any of its files.
- *
- * @throws StorageError `storage.locked` when a process uses the folder, `storage.inaccessible` when it cannot be locked.
- */
+/** Checks a data folder without a change to any of its files. Nobody may write to it meanwhile: take `lockFolderToRead` first. */
 export async function verifyData(path: string, cryptography: Cryptography): Promise<DataVerdict> {
   const checks = new DataChecks();
   const folder = checks.look("configuration", ADVICE.configuration, () => {
@@ -49,7 +45,7 @@ export async function verifyData(path: string, cryptography: Cryptography): Prom
     const { members } = value.genesis;
     return { found: `replica ${value.self.id} of ${counted(members.length, "member")}, its key belongs to it`, value };
   });
-  if (folder !== undefined) await checkLocked(folder, cryptography, checks);
+  if (folder !== undefined) await checkAll(folder, cryptography, checks);
   checks.skipRest(folder === undefined ? "it is not known whose it is" : "the store cannot be opened");
   return {
     path,
@@ -60,22 +56,30 @@ export async function verifyData(path: string, cryptography: Cryptography): Prom
   };
 }
 
-async function checkLocked(folder: ReplicaFolder, cryptography: Cryptography, checks: DataChecks): Promise<void> {
-  const lock = lockFolderToRead(folder.path);
+/** The verdict on a folder whose store brings down whoever reads it. */
+export function unreadableVerdict(path: string, how: string): DataVerdict {
+  const checks = new DataChecks();
+  checks.look("store", ADVICE["write-ahead log"], (report) => {
+    report(
+      `reading its database ended the process (${how}): the file is cut short, or what holds it together is damaged`,
+    );
+    return { found: "cannot be read", value: undefined };
+  });
+  checks.skipRest("reading the store ends the process");
+  return { path, cluster: undefined, replica: undefined, isSound: false, checks: checks.all };
+}
+
+async function checkAll(folder: ReplicaFolder, cryptography: Cryptography, checks: DataChecks): Promise<void> {
+  const store = checks.look("store", ADVICE.store, () => {
+    const value = openStoreToRead(folder.storePath, { cluster: folder.cluster, replica: folder.self.id });
+    const loss = value.lossNonce === undefined ? "" : ", made after another disk was lost";
+    return { found: `this replica's, format ${STORE_FORMAT}${loss}`, value };
+  });
+  if (store === undefined) return;
   try {
-    const store = checks.look("store", ADVICE.store, () => {
-      const value = openStoreToRead(folder.storePath, { cluster: folder.cluster, replica: folder.self.id });
-      const loss = value.lossNonce === undefined ? "" : ", made after another disk was lost";
-      return { found: `this replica's, format ${STORE_FORMAT}${loss}`, value };
-    });
-    if (store === undefined) return;
-    try {
-      checkStore(folder, store, cryptography, checks);
-    } finally {
-      await store.close();
-    }
+    checkStore(folder, store, cryptography, checks);
   } finally {
-    lock.release();
+    await store.close();
   }
 }
 
