@@ -86,6 +86,18 @@ describe("the ordered log and the data folder of replicas", function () {
     for (const { heldBy } of entries) expect(heldBy).to.deep.equal([0, 1, 2, 3]);
   });
 
+  it("is asked for at the admin port by number, page by page, and by nothing else", async () => {
+    const { admin } = cluster.folder(0).config;
+    const page = await (await fetch(`http://${admin}/log?from=2&to=3`)).json();
+    expect(page).to.include({ replica: 0, first: 1 }).and.not.have.property("next");
+    expect(page.items.map(({ seq }: Entry) => seq)).to.deep.equal([2, 3]);
+
+    const whole = await (await fetch(`http://${admin}/log`)).json();
+    expect([whole.items.length, whole.next]).to.deep.equal([128, 129]);
+    for (const query of ["?from=x", "?from=-1", "?to=1&from=2", "?limit=9", "/1"])
+      expect((await fetch(`http://${admin}/log${query}`)).status, query).to.equal(404);
+  });
+
   it("is shown as text, in a range, with who signed, and the verdict in the last line", async () => {
     const { code, stdout, stderr } = await quorate("log", "--data", cluster.path, "--from", "3", "--to", "4");
 

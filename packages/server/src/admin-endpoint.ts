@@ -32,8 +32,8 @@ interface Answer {
 
 /** One piece of evidence by its id. */
 const EVIDENCE_PATH = /^\/evidence\/([0-9a-f]{64})$/;
-/** A page of the log; whoever leaves an end out means all there is on that side. */
-const LOG_PATH = /^\/log(?:\?(?:from=(\d{1,16}))?(?:&?to=(\d{1,16}))?)?$/;
+/** A page of the log; an end that is left out means all there is on that side. */
+const LOG_PATH = /^\/log(?:\?from=(\d{1,16})(?:&to=(\d{1,16}))?)?$/;
 const PATHS =
   "GET /status, /metrics, /healthz, /readyz, /evidence, /evidence/ID and /log?from=N&to=N, and POST /hand-over";
 

@@ -47,7 +47,7 @@ import {
 const view = viewNumber(0);
 const QUORUM = [0, 1, 2] as const;
 /** K of the genesis document of these tests. */
-export const STABLE = 8;
+const STABLE = 8;
 /** The last number that was executed, and that of one that only prepared. */
 export const EXECUTED = 11;
 export const PREPARED = 12;
@@ -70,7 +70,7 @@ export const evidence: Evidence = {
   second: envelopeOf(1, { type: "commit", epoch, view, seq: seqOf(3), digest: digestOf("b") }),
 };
 
-export function entryOf(seq: number, batch: VerifiedBatch): CommittedEntry {
+function entryOf(seq: number, batch: VerifiedBatch): CommittedEntry {
   const message = { type: "commit", epoch, view, seq: seqOf(seq), digest: batch.digest } as const;
   const signatures = QUORUM.map((id) => ({ from: replicaId(id), signature: envelopeOf(id, message).signature }));
   return { batch: batch.batch, certificate: { epoch, view, seq: seqOf(seq), digest: batch.digest, signatures } };
