@@ -1,6 +1,5 @@
 import { RequestQueue } from "@quorate/pbft-core";
 import {
-  type EvictedSession,
   type ExecutionProgress,
   type RequestStanding,
   requestNumber,
@@ -18,10 +17,14 @@ const session = { client: clientOf().publicKey, session: sessionId(digestOf("ses
 
 function progressOf(
   answered: readonly VerifiedRequest[],
-  { expected, evicted = [] }: { readonly expected?: number; readonly evicted?: readonly EvictedSession[] } = {},
+  {
+    expected,
+    evicted = [],
+    lastCheckpoint = seqOf(0),
+  }: { readonly expected?: number } & Partial<Pick<ExecutionProgress, "evicted" | "lastCheckpoint">> = {},
 ): ExecutionProgress {
   const sessions = expected === undefined ? [] : [{ ...session, expected: requestNumber(expected) }];
-  return { answered: answered.map(({ digest }) => digest), sessions, evicted };
+  return { answered: answered.map(({ digest }) => digest), sessions, evicted, lastCheckpoint };
 }
 
 /** A backup's queue, told the time. */
