@@ -53,6 +53,19 @@ describe("what is done for mute members (protocol rule 8.5)", () => {
       expect(members.wanted).to.deep.equal(isGranted ? { until, view } : { until: 0, view: 0 });
     });
 
+  it("goes to the next multiple of K, where what is certified here was ordered between two of them", () => {
+    const at = { ...ground, certified: seqOf(K + 1), delivered: seqOf(K + 1) };
+    const reach = (windows: number): number => windows * L + 2 * K;
+    const members = new MuteMembers(SIZES, membership);
+
+    expect(ask(members, queryOf(reach(3) + 1, 2), at), "beyond").to.equal(false);
+    expect(ask(members, queryOf(reach(3), 2), at)).to.equal(true);
+    ask(members, queryOf(reach(4), 2), at);
+    expect(members.acceptsUntil).to.equal(reach(4));
+    ask(members, queryOf(reach(4) + 1, 2), at);
+    expect(members.acceptsUntil).to.equal(reach(4));
+  });
+
   it("is done when the ground has come nearer: what was out of bounds once does not count against it (seed 986)", () => {
     const members = new MuteMembers(SIZES, membership);
     expect(ask(members, queryOf(3 * L + 1, 2)), "too far").to.equal(false);
