@@ -132,35 +132,57 @@ describe("a checkpoint that is ordered (protocol rule 9.1)", () => {
       const batches = fc.array(fc.array(orders, { maxLength: 3 }), { minLength: 1, maxLength: 30 });
       fc.assert(
         fc.property(batches, (history) => {
-          const fixture = new Fixture({ checkpointInterval });
-          const sent: DigestedRequest[] = [];
-          const made = new Map<string, number>();
-          let last = 0;
-          for (const batch of history) {
-            const requests = batch.map(({ by, above, again }) => {
-              // Every other one is a repeat of any that was ever sent.
-              const request =
-                (again % 2 === 0 ? sent[again % (sent.length + 1)] : undefined) ?? fixture.order(by, above);
-              sent.push(request);
-              return request;
-            });
-            const execution = fixture.run(...requests);
-            const { seq } = execution;
-            for (const { reply } of execution.replies) {
-              const [result] = reply.results;
-              if (result?.status !== "ok") continue;
-              expect(made.has(reply.requestDigest), "one order, one checkpoint").to.equal(false);
-              expect(seq - last).to.be.at.least(spacing);
-              expect(bytesToCheckpointNumber(result.value)).to.equal(seq);
-              made.set(reply.requestDigest, seq);
-            }
-            const isOrdered = [...made.values()].includes(seq);
-            expect(execution.isCheckpoint).to.equal(isOrdered || seq % checkpointInterval === 0);
-            if (execution.isCheckpoint) last = seq;
-            expect(execution.progress.lastCheckpoint).to.equal(last);
-          }
+          const run = new WatchedRun(checkpointInterval);
+          for (const batch of history) run.execute(batch);
         }),
         { numRuns: 60 },
       );
     });
 });
+
+interface DrawnOrder {
+  readonly by: number;
+  readonly above: number;
+  readonly again: number;
+}
+
+/** A replica that is held to the rule, batch after batch. */
+class WatchedRun {
+  readonly #interval: number;
+  readonly #fixture: Fixture;
+  readonly #sent: DigestedRequest[] = [];
+  /** Where each order brought a checkpoint about. */
+  readonly #made = new Map<string, number>();
+  #last = 0;
+
+  constructor(checkpointInterval: number) {
+    this.#interval = checkpointInterval;
+    this.#fixture = new Fixture({ checkpointInterval });
+  }
+
+  execute(orders: readonly DrawnOrder[]): void {
+    const execution = this.#fixture.run(...orders.map((order) => this.#request(order)));
+    const { seq, isCheckpoint, progress } = execution;
+    for (const { reply } of execution.replies)
+      if (reply.results[0]?.status === "ok") this.#onMade(reply.requestDigest, seq, reply.results[0].value);
+    const isOrdered = [...this.#made.values()].includes(seq);
+    expect(isCheckpoint).to.equal(isOrdered || seq % this.#interval === 0);
+    if (isCheckpoint) this.#last = seq;
+    expect(progress.lastCheckpoint).to.equal(this.#last);
+  }
+
+  /** Every other one is a repeat of any that was ever sent. */
+  #request({ by, above, again }: DrawnOrder): DigestedRequest {
+    const earlier = again % 2 === 0 ? this.#sent[again % (this.#sent.length + 1)] : undefined;
+    const request = earlier ?? this.#fixture.order(by, above);
+    this.#sent.push(request);
+    return request;
+  }
+
+  #onMade(order: string, seq: number, value: Uint8Array): void {
+    expect(this.#made.has(order), "one order, one checkpoint").to.equal(false);
+    expect(seq - this.#last).to.be.at.least(checkpointSpacing({ checkpointInterval: this.#interval }));
+    expect(bytesToCheckpointNumber(value)).to.equal(seq);
+    this.#made.set(order, seq);
+  }
+}
