@@ -21,10 +21,10 @@ function fixtureAt(executed: number, last = 0): Fixture {
   const fixture = new Fixture();
   if (last % 16 !== 0) {
     fixture.idleTo(last - 1);
-    expect(fixture.run(fixture.order(ADMIN, last - 1)).isCheckpoint).to.equal(true);
+    expect(fixture.run(fixture.order(ADMIN, last - 1)).checkpoint?.seq).to.equal(last);
   }
   fixture.idleTo(executed);
-  expect(fixture.executor.lastCheckpoint).to.equal(last);
+  expect(fixture.executor.lastCheckpoint.seq).to.equal(last);
   return fixture;
 }
 
@@ -55,16 +55,16 @@ describe("a checkpoint that is ordered (protocol rule 9.1)", () => {
 
       const isCheckpoint = end.startsWith("ok") || at % 16 === 0;
       expect(endsOf(execution)).to.deep.equal([end]);
-      expect(execution.isCheckpoint).to.equal(isCheckpoint);
+      expect(execution.checkpoint?.seq).to.equal(isCheckpoint ? at : undefined);
       expect(execution.progress.lastCheckpoint).to.equal(isCheckpoint ? at : last);
-      expect(fixture.executor.lastCheckpoint).to.equal(isCheckpoint ? at : last);
+      expect(fixture.executor.lastCheckpoint.seq).to.equal(isCheckpoint ? at : last);
     });
 
   it("multiples of K are checkpoints without a word, and other numbers are none", () => {
     const fixture = new Fixture();
     const numbers = Array.from({ length: 40 }, (_, i) => i + 1);
 
-    const checkpoints = numbers.filter(() => fixture.run().isCheckpoint);
+    const checkpoints = numbers.filter(() => fixture.run().checkpoint !== undefined);
 
     expect(checkpoints).to.deep.equal([16, 32]);
   });
@@ -87,11 +87,12 @@ describe("a checkpoint that is ordered (protocol rule 9.1)", () => {
     const fixture = fixtureAt(5);
     const order = fixture.order(ADMIN, 5);
     fixture.run(order);
-    const root = fixture.executor.stateRoot();
+    const { lastCheckpoint } = fixture.executor;
 
     fixture.restart();
 
-    expect([fixture.executor.lastCheckpoint, fixture.executor.stateRoot()]).to.deep.equal([6, root]);
+    expect(fixture.executor.lastCheckpoint).to.deep.equal(lastCheckpoint);
+    expect([lastCheckpoint.seq, fixture.executor.stateRoot()]).to.deep.equal([6, lastCheckpoint.stateRoot]);
     expect(fixture.executor.standing(order)).to.deep.equal({ type: "answered" });
     expect(fixture.executor.replyTo(order)?.results[0]?.status).to.equal("ok");
     expect(endsOf(fixture.run(fixture.order(ADMIN, 6)))).to.deep.equal(["checkpoint-too-soon 6"]);
@@ -117,7 +118,7 @@ describe("a checkpoint that is ordered (protocol rule 9.1)", () => {
     const fixture = fixtureAt(5);
     const order = fixture.order(ADMIN, 5);
     fixture.run(order);
-    fixture.executor.collectBelow(fixture.executor.executed);
+    fixture.executor.collect(fixture.executor.executed, fixture.executor.executed);
     fixture.idleTo(12);
 
     expect(fixture.executor.standing(order)).to.deep.equal({ type: "refusable" });
@@ -162,7 +163,8 @@ class WatchedRun {
 
   execute(orders: readonly DrawnOrder[]): void {
     const execution = this.#fixture.run(...orders.map((order) => this.#request(order)));
-    const { seq, isCheckpoint, progress } = execution;
+    const { seq, checkpoint, progress } = execution;
+    const isCheckpoint = checkpoint !== undefined;
     for (const { reply } of execution.replies)
       if (reply.results[0]?.status === "ok") this.#onMade(reply.requestDigest, seq, reply.results[0].value);
     const isOrdered = [...this.#made.values()].includes(seq);
