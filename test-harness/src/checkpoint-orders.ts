@@ -7,6 +7,8 @@ export type CheckpointOrderer = "admin" | number;
 export interface PlannedCheckpointOrder {
   readonly atMs: number;
   readonly by: CheckpointOrderer;
+  /** Another one is ordered as soon as it is there: too soon, mostly. */
+  readonly isRepeated: boolean;
 }
 
 /** Each once, in the order in which they first appear. */
@@ -26,5 +28,5 @@ export function checkpointOrdersFor(prng: Prng, replicas: number, safetyMs: numb
 }
 
 function orderAt(prng: Prng, atMs: number, replicas: number): PlannedCheckpointOrder {
-  return { atMs, by: prng.chance(0.5) ? "admin" : prng.integer(0, replicas - 1) };
+  return { atMs, by: prng.chance(0.5) ? "admin" : prng.integer(0, replicas - 1), isRepeated: prng.chance(0.4) };
 }

@@ -40,7 +40,7 @@ export function planCheckpointOrders(
   orderers: ReadonlyMap<CheckpointOrderer, SimulatedOrderer>,
   clock: VirtualClock,
 ): void {
-  for (const { atMs, by } of orders) clock.after(atMs, () => orderers.get(by)?.order());
+  for (const { atMs, by, isRepeated } of orders) clock.after(atMs, () => orderers.get(by)?.order(isRepeated));
 }
 
 /** What faulty clients do, while there are other faults; they learn of the sessions of correct ones. */

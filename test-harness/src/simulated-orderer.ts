@@ -18,6 +18,7 @@ const DEADLINE_MS = 8_000;
 interface OpenOrder {
   readonly core: CheckpointOrder;
   readonly timers: Map<string, Scheduled>;
+  readonly isRepeated: boolean;
 }
 
 /** An admin or a member who orders checkpoints: production cores over simulated links, one for each order. */
@@ -56,8 +57,8 @@ export class SimulatedOrderer {
     return `${this.end} (${this.#orderer}) waits for ${this.#open.size} checkpoints`;
   }
 
-  /** Orders a checkpoint, over the links that are up. */
-  order(): void {
+  /** Orders a checkpoint, over the links that are up; and another one when it is there, if it is to be repeated. */
+  order(isRepeated: boolean): void {
     const { membership, genesis } = this.#world.cluster;
     const { resendAfterMs } = this.#options;
     const core = new CheckpointOrder({
@@ -67,7 +68,7 @@ export class SimulatedOrderer {
       resendAfterMs,
       resendAfterMaxMs: 4 * resendAfterMs,
     });
-    const open = { core, timers: new Map<string, Scheduled>() };
+    const open = { core, timers: new Map<string, Scheduled>(), isRepeated };
     this.#open.add(open);
     this.#world.note(`${this.end} orders a checkpoint`);
     this.#step(open, { type: "order", deadlineMs: DEADLINE_MS });
@@ -141,8 +142,9 @@ export class SimulatedOrderer {
     marks.add(`ordered checkpoint: ${kind}`);
     // Its key is an admin's or a member's, whatever the replica of that member does.
     if (kind === "checkpoint-not-permitted") this.#world.fail(new Error(`${this.#orderer} may not order a checkpoint`));
-    if (outcome.type !== "result" || outcome.receipt === undefined) return;
-    if (!this.#verifier.verifyReceipt(outcome.receipt, this.#world.cluster.membership))
+    if (outcome.type !== "result") return;
+    if (open.isRepeated) this.order(false);
+    if (outcome.receipt !== undefined && !this.#verifier.verifyReceipt(outcome.receipt, this.#world.cluster.membership))
       this.#world.fail(new Error(`${this.end}: the receipt of a checkpoint does not verify`));
   }
 }
