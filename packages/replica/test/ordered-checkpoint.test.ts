@@ -1,6 +1,6 @@
 import { sequenceNumber, type VerifiedRequest } from "@quorate/protocol";
 import { expect } from "chai";
-import { Cluster, cast, epoch, K, L, requestOf } from "./builders.ts";
+import { Cluster, cast, epoch, K, L, requestOf, VIEW_CHANGE_MS } from "./builders.ts";
 
 function orderAbove(above: number): VerifiedRequest {
   return cast.clientOf("admin").signCheckpoint({ epoch, above: sequenceNumber(above) });
@@ -41,6 +41,38 @@ describe("an ordered checkpoint (protocol rule 9.1)", () => {
     const last = executed - (executed % K);
     expect(cluster.executed).to.deep.equal(Array(4).fill(executed));
     expect(marksOf(cluster)).to.deep.equal(Array(4).fill(`(${last}, ${last + L}]`));
+  });
+
+  it("is what the primary owes: a view in which it is not made is given up (rule 7.4)", () => {
+    const cluster = new Cluster().request("a");
+    cluster.isLost = ({ to, frame }) => to === 0 && frame.type === "request";
+    for (const id of [1, 2, 3]) cluster.at(id).request(orderAbove(1));
+    cluster.run();
+    expect(marksOf(cluster)[1]).to.equal(`(0, ${L}]`);
+
+    for (const id of [1, 2, 3]) {
+      cluster.at(id).nowMs += VIEW_CHANGE_MS;
+      cluster.at(id).fire("progress");
+    }
+    cluster.run().tick(3);
+
+    expect(cluster.views).to.deep.equal([1, 1, 1, 1]);
+    expect(marksOf(cluster)).to.deep.equal(Array(4).fill(`(2, ${2 + L}]`));
+  });
+
+  it("that would only be refused costs nobody a view", () => {
+    const cluster = new Cluster().request("a");
+    cluster.isLost = ({ to, frame }) => to === 0 && frame.type === "request";
+    for (const id of [1, 2, 3]) cluster.at(id).request(orderAbove(1), { type: "refusable" });
+    cluster.run();
+
+    for (const id of [1, 2, 3]) {
+      cluster.at(id).nowMs += VIEW_CHANGE_MS;
+      cluster.at(id).fire("progress");
+    }
+    cluster.run().tick(3);
+
+    expect(cluster.views).to.deep.equal([0, 0, 0, 0]);
   });
 
   it("is where the next view starts", () => {

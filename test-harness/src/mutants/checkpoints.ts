@@ -12,7 +12,7 @@ export const CHECKPOINT_MUTANTS: readonly Mutant[] = [
     bug: "checkpoints may be ordered one number after the other",
     file: RULE,
     edits: [{ find: "seq - last < this.#spacing", replace: "seq - last < 1" }],
-    caughtBy: [ORDERED],
+    caughtBy: [ORDERED, { seeds: [76, 81] }],
   },
   {
     name: "ordered-checkpoint-of-a-stranger",
@@ -20,7 +20,7 @@ export const CHECKPOINT_MUTANTS: readonly Mutant[] = [
     bug: "whoever has a key may order a checkpoint",
     file: RULE,
     edits: [{ find: " || !this.#permitted.has(client)", replace: "" }],
-    caughtBy: [ORDERED],
+    caughtBy: [ORDERED, { seeds: [3, 13] }],
   },
   {
     name: "ordered-checkpoint-repeated",
