@@ -31,13 +31,8 @@ export type Effect =
       /** What to answer with when `first` has left the history. */
       readonly stable: CheckpointCertificate;
     }
-  /** Execute this batch. `checkpoint`: afterwards make the state durable and come back with its root. */
-  | {
-      readonly type: "execute";
-      readonly seq: SequenceNumber;
-      readonly batch: DigestedCertifiedBatch;
-      readonly checkpoint: boolean;
-    }
+  /** Execute this batch; if that makes it a checkpoint, make the state durable and come back with its root. */
+  | { readonly type: "execute"; readonly seq: SequenceNumber; readonly batch: DigestedCertifiedBatch }
   | { readonly type: "start-timer"; readonly timer: TimerName; readonly token: number; readonly afterMs: number }
   | { readonly type: "cancel-timer"; readonly timer: TimerName }
   | { readonly type: "evidence"; readonly evidence: Evidence }

@@ -65,6 +65,7 @@ describe("every command of quorate", () => {
       "quorate kv incr",
       "quorate kv range",
       "quorate primary rotate",
+      "quorate checkpoint",
       "quorate evidence list",
       "quorate evidence export",
       "quorate evidence verify",

@@ -5,6 +5,7 @@ import { createBatchComposer, createReplicaSigner, type SignatureBackend, Verifi
 import {
   accusedOf,
   type ClusterId,
+  type Genesis,
   genesisMembership,
   type Hasher,
   type PublicKey,
@@ -165,7 +166,7 @@ class ReplicaProcess implements RunningReplica {
       listen: folder.config.listen,
       endpoint: this.#endpoint(),
       codec,
-      isClientAdmitted: admissionOf(genesis.clients),
+      isClientAdmitted: admissionOf(genesis),
       log: options.log,
       events: {
         onReplicaFrame: (peer, frame) => this.#host.onReplicaFrame(peer, frame),
@@ -403,8 +404,9 @@ function programOf(now: Date): string {
   return `@quorate/server ${version}, Node ${globalThis.process.version}, ${now.toISOString()}`;
 }
 
-function admissionOf(clients: "open" | readonly PublicKey[]): ((client: PublicKey) => boolean) | undefined {
+/** Admins and members may open no session where they are not listed, but order a checkpoint (protocol rule 9.1). */
+function admissionOf({ clients, admins, members }: Genesis): ((client: PublicKey) => boolean) | undefined {
   if (clients === "open") return undefined;
-  const admitted = new Set(clients);
+  const admitted = new Set([...clients, ...admins.keys, ...members.map(({ publicKey }) => publicKey)]);
   return (client) => admitted.has(client);
 }

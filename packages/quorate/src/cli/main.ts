@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
+import { addCheckpointCommand } from "./checkpoint-command.ts";
 import { addClusterCommand } from "./cluster-command.ts";
 import { addEvidenceCommand } from "./evidence-command.ts";
 import { EXIT } from "./exit-codes.ts";
@@ -22,6 +23,7 @@ export function createProgram(): Command {
   addStatusCommand(program);
   addKvCommand(program);
   addPrimaryCommand(program);
+  addCheckpointCommand(program);
   addEvidenceCommand(program);
   addLogCommand(program);
   addVerifyDataCommand(program);
