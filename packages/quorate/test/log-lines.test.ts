@@ -10,6 +10,7 @@ const batch = {
   timestampMs: 1_700_000_000_000,
   requests: [
     { type: "registration", client, nonce, lastValid: 9, signature },
+    { type: "checkpoint", client, epoch: 0, above: 5, signature },
     {
       type: "operations",
       client,
@@ -80,6 +81,7 @@ describe("a line of the ordered log", () => {
       timestampMs: batch.timestampMs,
       requests: [
         { type: "registration", client, nonce, lastValid: 9 },
+        { type: "checkpoint", client, epoch: 0, above: 5 },
         { type: "operations", client, session, number: 1, operations: ["01ff", "02"] },
       ],
       signedBy: [0, 1, 3],

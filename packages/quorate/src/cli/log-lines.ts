@@ -1,4 +1,4 @@
-import { bytesToHex, type Request } from "@quorate/protocol";
+import { assertNever, bytesToHex, type Request } from "@quorate/protocol";
 import { digestOf, type MergedEntry } from "./merge-logs.ts";
 
 /** Enough of a digest to tell two apart. */
@@ -88,9 +88,18 @@ function partsOf(logged: MergedEntry["logged"]): Parts {
 
 function requestJson(request: Request): object {
   const { type, client } = request;
-  if (request.type === "registration") return { type, client, nonce: request.nonce, lastValid: request.lastValid };
-  const { session, number, operations } = request;
-  return { type, client, session, number, operations: operations.map((operation) => bytesToHex(operation)) };
+  switch (request.type) {
+    case "registration":
+      return { type, client, nonce: request.nonce, lastValid: request.lastValid };
+    case "checkpoint":
+      return { type, client, epoch: request.epoch, above: request.above };
+    case "operations": {
+      const { session, number, operations } = request;
+      return { type, client, session, number, operations: operations.map((operation) => bytesToHex(operation)) };
+    }
+    default:
+      return assertNever(request);
+  }
 }
 
 /** A time that a date cannot hold is shown as it is. */
