@@ -50,7 +50,7 @@ describe("a line of the ordered log", () => {
       "CERTIFICATE",
     ]);
     expect(columns.line(merged(committed(batch)))).to.match(
-      /^7 +2 +(ab){8} +2023-11-14T22:13:20\.000Z +2 +2 +commit 0,1,3$/,
+      /^7 +2 +(ab){8} +2023-11-14T22:13:20\.000Z +3 +2 +commit 0,1,3$/,
     );
   });
 
