@@ -1,4 +1,5 @@
 import { BYZANTINE_BEHAVIOURS, type ByzantineBehaviour } from "./byzantine.ts";
+import { ORDERED_CHECKPOINT_STABLE } from "./checkers/checkpoints.ts";
 import { DISK_DAMAGES } from "./disk/disk-damage.ts";
 import { Marks } from "./marks.ts";
 import type { SeedResult } from "./seed-run.ts";
@@ -162,6 +163,10 @@ export const EXPECTED_MARKS: readonly string[] = [
   // What the cluster did about them.
   "replica: recovered with state",
   "checkpoint: stable",
+  ORDERED_CHECKPOINT_STABLE,
+  "ordered checkpoint: ok",
+  "ordered checkpoint: checkpoint-superseded",
+  "ordered checkpoint: checkpoint-too-soon",
   "backlog: message above the window",
   "batch body arrived",
   "evidence",
@@ -225,6 +230,7 @@ export const EXPECTED_MARKS: readonly string[] = [
   "faulty client: registration-expired",
   "faulty client: registration-too-far",
   "faulty client: registration-quota",
+  "faulty client: checkpoint-not-permitted",
   // What clients saw.
   "client: request sent again",
   "client: request sent to another",

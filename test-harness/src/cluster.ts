@@ -13,6 +13,7 @@ import {
   type Membership,
   replicaId,
 } from "@quorate/protocol";
+import { orderersOf } from "./checkpoint-orders.ts";
 import type { SimulationOptions } from "./options.ts";
 import type { Prng } from "./prng.ts";
 
@@ -26,7 +27,7 @@ export interface SimulatedCluster {
   readonly codec: Codec;
   /** By replica id. */
   readonly replicaSeeds: readonly Uint8Array[];
-  /** First the correct clients', then the faulty ones'. */
+  /** First the correct clients', then the faulty ones', then those of `orderersOf`. */
   readonly clientSeeds: readonly Uint8Array[];
 }
 
@@ -35,18 +36,24 @@ export function createCluster(options: SimulationOptions, prng: Prng): Simulated
   const hasher = createNodeHasher();
   const backend = options.scheme === "fake" ? createFakeBackend(hasher) : createNodeBackend();
   const replicaSeeds = Array.from({ length: options.replicas }, () => prng.bytes(32));
-  const clientSeeds = Array.from({ length: options.clients + options.faultyClients }, () => prng.bytes(32));
+  const ownSeeds = Array.from({ length: options.clients + options.faultyClients }, () => prng.bytes(32));
   const members = replicaSeeds.map((seed, id) => ({
     id: replicaId(id),
     publicKey: backend.publicKeyOf(seed),
     address: `replica-${id}:7000`,
   }));
+  const adminSeed = prng.bytes(32);
+  const orderers = orderersOf(options.checkpointOrders);
+  const clientSeeds = [
+    ...ownSeeds,
+    ...orderers.map((orderer) => (orderer === "admin" ? adminSeed : (replicaSeeds[orderer] ?? adminSeed))),
+  ];
   const genesis: Genesis = {
     formatVersion: FORMAT_VERSION,
     name: `seed ${options.seed}`,
     faultModel: "byzantine",
     members,
-    admins: { threshold: 1, keys: [backend.publicKeyOf(prng.bytes(32))] },
+    admins: { threshold: 1, keys: [backend.publicKeyOf(adminSeed)] },
     clients: "open",
     checkpointInterval: options.checkpointInterval,
     windowSize: options.windowSize,

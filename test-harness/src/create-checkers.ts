@@ -3,6 +3,7 @@ import { primaryOf, type ReplicaId, weakQuorumSize } from "@quorate/protocol";
 import { AgreementChecker } from "./checkers/agreement.ts";
 import { BoundsChecker } from "./checkers/bounds.ts";
 import type { Checker } from "./checkers/checker.ts";
+import { CheckpointsChecker } from "./checkers/checkpoints.ts";
 import { ClientHistoryChecker } from "./checkers/client-history.ts";
 import { DurabilityChecker } from "./checkers/durability.ts";
 import { EvidenceChecker } from "./checkers/evidence.ts";
@@ -37,6 +38,7 @@ export function createCheckers({ options, cluster, clock, marks, isTwin }: Watch
   const clients = new Map(clientSeeds.map((seed, index) => [backend.publicKeyOf(seed), index]));
   const byzantine = new Set(options.byzantine.map(({ replica }) => replica));
   const isCorrect = (client: number): boolean => client < options.clients;
+  const permitted = new Set([...genesis.admins.keys, ...membership.members.map(({ publicKey }) => publicKey)]);
   const verifier = new Verifier({ backend, hasher, cluster: clusterId });
   return [
     new AgreementChecker(),
@@ -45,7 +47,8 @@ export function createCheckers({ options, cluster, clock, marks, isTwin }: Watch
     new StateEqualityChecker(),
     new PromisesChecker((replica) => !byzantine.has(replica)),
     new TwinsChecker(isTwin, (name) => marks.add(name)),
-    new WatermarksChecker(checkpointInterval, windowSize),
+    new WatermarksChecker(windowSize),
+    new CheckpointsChecker({ interval: checkpointInterval, permitted }, (name) => marks.add(name)),
     new ExactlyOnceChecker(isCorrect),
     new TimeChecker(),
     new TimeOutChecker(

@@ -37,5 +37,6 @@ export const EXAMPLE_RUN: SimulationOptions = {
   disk: { store: "memory", flushMs: [0.5, 1], slow: 0, slowMs: 1 },
   safetyMs: 160,
   faults: [{ type: "crash", atMs: PRIMARY_FALLS_MS, replicas: [0], downMs: 1_000 }],
+  checkpointOrders: [],
   byzantine: [],
 };

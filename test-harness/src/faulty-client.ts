@@ -11,6 +11,7 @@ import {
   type SessionId,
   sequenceNumber,
   utf8,
+  type VerifiedRequest,
 } from "@quorate/protocol";
 import { MUTATED } from "./mutations/coverage.ts";
 import { REQUEST_MUTATIONS } from "./mutations/frames.ts";
@@ -30,7 +31,8 @@ const SESSIONS_MAX = 16;
 
 /**
  * A client that keeps to no rule but that of its key: numbers that jump, go back and are used for several requests,
- * different ones to different replicas, sessions of others, registrations without end, and signatures that are none.
+ * different ones to different replicas, sessions of others, registrations without end, checkpoints that it may not order, and
+ * signatures that are none.
  */
 export class FaultyClient {
   readonly index: number;
@@ -95,6 +97,7 @@ export class FaultyClient {
   #drawRequest(): Request {
     const [first, ...others] = this.#sessions;
     if (first === undefined || this.#prng.chance(0.15)) return this.#drawRegistration();
+    if (this.#prng.chance(0.05)) return this.#drawCheckpoint();
     const again = this.#sent[this.#prng.integer(0, Math.max(0, this.#sent.length - 1))];
     if (again !== undefined && this.#prng.chance(0.2)) return again;
     const call = this.#calls++;
@@ -117,10 +120,26 @@ export class FaultyClient {
     // The names of operations are the test's, not the protocol's: no client signs another's.
     const isSigned = value.client === this.publicKey && !path.includes("[]") && !path.endsWith("signature");
     if (!isSigned || this.#prng.chance(0.3)) return value;
-    const { request: resigned } =
-      value.type === "operations" ? this.#signer.signOperations(value) : this.#signer.signRegistration(value);
+    const { request: resigned } = this.#resign(value);
     for (const checker of this.#world.checkers) checker.onRequest?.(this.index, resigned);
     return resigned;
+  }
+
+  #resign(request: Request): VerifiedRequest {
+    switch (request.type) {
+      case "operations":
+        return this.#signer.signOperations(request);
+      case "registration":
+        return this.#signer.signRegistration(request);
+      case "checkpoint":
+        return this.#signer.signCheckpoint(request);
+    }
+  }
+
+  /** Above what is executed, about, or far ahead. */
+  #drawCheckpoint(): Request {
+    const above = sequenceNumber(this.#prng.pick([this.#prng.integer(0, 100), 2 ** 50]));
+    return this.#sign(this.#signer.signCheckpoint({ epoch: this.#world.cluster.membership.epoch, above }).request);
   }
 
   #drawRegistration(): Request {

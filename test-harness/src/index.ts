@@ -9,6 +9,7 @@ export * from "./campaign.ts";
 export * from "./checkers/agreement.ts";
 export * from "./checkers/bounds.ts";
 export * from "./checkers/checker.ts";
+export * from "./checkers/checkpoints.ts";
 export * from "./checkers/client-history.ts";
 export * from "./checkers/durability.ts";
 export * from "./checkers/evidence.ts";

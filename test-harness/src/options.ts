@@ -1,4 +1,5 @@
 import type { ByzantineBehaviour } from "./byzantine.ts";
+import type { PlannedCheckpointOrder } from "./checkpoint-orders.ts";
 import type { ClockFault } from "./clock-fault.ts";
 import type { DiskDamage } from "./disk/disk-damage.ts";
 import type { DiskFaults } from "./disk/flush-times.ts";
@@ -112,5 +113,7 @@ export interface SimulationOptions {
   /** How long faults go on. */
   readonly safetyMs: number;
   readonly faults: readonly Fault[];
+  /** Checkpoints that admins and members order. */
+  readonly checkpointOrders: readonly PlannedCheckpointOrder[];
   readonly byzantine: readonly { readonly replica: number; readonly behaviour: ByzantineBehaviour }[];
 }

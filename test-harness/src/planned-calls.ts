@@ -1,7 +1,9 @@
+import type { CheckpointOrderer, PlannedCheckpointOrder } from "./checkpoint-orders.ts";
 import type { FaultyClient } from "./faulty-client.ts";
 import type { SimulationOptions } from "./options.ts";
 import type { Prng } from "./prng.ts";
 import type { SimulatedClient } from "./simulated-client.ts";
+import type { SimulatedOrderer } from "./simulated-orderer.ts";
 import type { VirtualClock } from "./virtual-clock.ts";
 import { drawOperation } from "./workload.ts";
 
@@ -30,6 +32,15 @@ export function planWorkload(
       });
     }
   }
+}
+
+/** The checkpoints that are ordered. */
+export function planCheckpointOrders(
+  orders: readonly PlannedCheckpointOrder[],
+  orderers: ReadonlyMap<CheckpointOrderer, SimulatedOrderer>,
+  clock: VirtualClock,
+): void {
+  for (const { atMs, by, isRepeated } of orders) clock.after(atMs, () => orderers.get(by)?.order(isRepeated));
 }
 
 /** What faulty clients do, while there are other faults; they learn of the sessions of correct ones. */

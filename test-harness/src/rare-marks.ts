@@ -24,7 +24,6 @@ export const UNREACHABLE_REJECTIONS: Readonly<Partial<Record<RejectionCode, stri
   "pre-prepare.digest-mismatch":
     "the ingress drops a body of another digest, as ingress.bad-batch, and keeps the proposal",
   "prepare.from-primary": ASKED_BEFORE,
-  "checkpoint.not-due": ASKED_BEFORE,
   "body.not-asked-for": ASKED_BEFORE,
   "committed.not-asked-for": ASKED_BEFORE,
   "view-change.past": ASKED_BEFORE,

@@ -1,4 +1,5 @@
 import { Violation } from "./checkers/checker.ts";
+import { orderersOf } from "./checkpoint-orders.ts";
 import { SimulationFailure } from "./failure.ts";
 import type { Fault, SimulationOptions, Victim } from "./options.ts";
 import { Simulation } from "./simulation.ts";
@@ -80,9 +81,10 @@ function* reductionsOf(options: SimulationOptions): Iterable<SimulationOptions> 
 }
 
 function* fewerFaults(options: SimulationOptions): Iterable<SimulationOptions> {
-  const { faults, byzantine } = options;
+  const { faults, byzantine, checkpointOrders } = options;
   for (const fewer of fewerOf(faults)) yield { ...options, faults: fewer };
   for (const fewer of fewerOf(byzantine)) yield { ...options, byzantine: fewer };
+  for (const fewer of fewerOf(checkpointOrders)) yield { ...options, checkpointOrders: fewer };
   for (const [i, fault] of faults.entries())
     for (const smaller of smallerThan(fault)) yield { ...options, faults: faults.with(i, smaller) };
 }
@@ -146,9 +148,10 @@ function lowerThan(count: number): readonly number[] {
 }
 
 /** Of the replicas that the plan names. */
-function idsOf({ faults, byzantine, clocks }: SimulationOptions): readonly number[] {
+function idsOf({ faults, byzantine, clocks, checkpointOrders }: SimulationOptions): readonly number[] {
   const faulty = faults.flatMap(victimsOf).filter((victim) => victim !== "primary");
-  return [...faulty, ...[...byzantine, ...clocks].map(({ replica }) => replica)];
+  const orderers = orderersOf(checkpointOrders).filter((orderer) => orderer !== "admin");
+  return [...faulty, ...orderers, ...[...byzantine, ...clocks].map(({ replica }) => replica)];
 }
 
 function victimsOf(fault: Fault): readonly Victim[] {

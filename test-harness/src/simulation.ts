@@ -1,6 +1,7 @@
 import { decodeKvResult } from "@quorate/kv";
 import { type CommittedEntry, invariant, primaryOf, type ServerFrame, sequenceNumber } from "@quorate/protocol";
 import type { HostSettings } from "@quorate/server/host";
+import { type CheckpointOrderer, orderersOf } from "./checkpoint-orders.ts";
 import { createCluster, type SimulatedCluster } from "./cluster.ts";
 import { createCheckers } from "./create-checkers.ts";
 import { readableEntry } from "./disk/readable-entry.ts";
@@ -10,10 +11,11 @@ import { FaultyClient } from "./faulty-client.ts";
 import { Marks } from "./marks.ts";
 import { Network } from "./network.ts";
 import type { SimulationOptions } from "./options.ts";
-import { planMischief, planWorkload } from "./planned-calls.ts";
+import { planCheckpointOrders, planMischief, planWorkload } from "./planned-calls.ts";
 import type { Plant } from "./plant.ts";
 import { Prng } from "./prng.ts";
 import { SimulatedClient } from "./simulated-client.ts";
+import { SimulatedOrderer } from "./simulated-orderer.ts";
 import { SimulatedReplica } from "./simulated-replica.ts";
 import type { SpaceTime } from "./space-time.ts";
 import { Trace } from "./trace.ts";
@@ -66,6 +68,7 @@ export class Simulation {
   readonly #twins = new Map<number, Twins>();
   readonly #clients: readonly SimulatedClient[];
   readonly #faultyClients: readonly FaultyClient[];
+  readonly #orderers: ReadonlyMap<CheckpointOrderer, SimulatedOrderer>;
   readonly #faults: FaultInjector;
   readonly #spaceTime: SpaceTime | undefined;
   readonly #lines: string[] | undefined;
@@ -110,11 +113,18 @@ export class Simulation {
       const index = options.clients + i;
       return new FaultyClient(this.#world, index, this.#prng.fork(`client/${index}`));
     });
+    const firstOrderer = options.clients + options.faultyClients;
+    this.#orderers = new Map(
+      orderersOf(options.checkpointOrders).map((by, i) => [
+        by,
+        new SimulatedOrderer(this.#world, firstOrderer + i, options, by),
+      ]),
+    );
     this.#faults = new FaultInjector(this.#world, this.#replicas, {
       onReplicaUp: (replica) => this.#connect(replica),
       onReplicaDown: (replica) => {
         // One that is back already is noticed when it links up again.
-        if (replica.host === undefined) for (const client of this.#clients) client.onLink(replica.id, false);
+        if (replica.host === undefined) for (const client of this.#linked()) client.onLink(replica.id, false);
       },
     });
   }
@@ -127,6 +137,7 @@ export class Simulation {
       for (const twins of this.#twins.values()) twins.start(this.#options.safetyMs);
       this.#faults.plan(this.#options.faults);
       planWorkload(this.#options, this.#prng, this.#clients, clock);
+      planCheckpointOrders(this.#options.checkpointOrders, this.#orderers, clock);
       planMischief(this.#options, this.#prng, this.#faultyClients, this.#clients, clock);
       this.#advance(this.#options.safetyMs);
       this.#faults.heal();
@@ -170,14 +181,15 @@ export class Simulation {
       },
       onClientRefused: (client) => {
         marks.add("faulty client: refused");
-        if (client < options.clients) this.#failure ??= new Error(`a replica refused the correct client c${client}`);
+        const isFaulty = client >= options.clients && client < options.clients + options.faultyClients;
+        if (!isFaulty) this.#failure ??= new Error(`a replica refused the correct client c${client}`);
       },
       receive: {
         replicaFrame: (to, from, frame) => {
           for (const replica of this.#replicasAt(to, `r${from}`)) replica.onReplicaFrame(from, frame);
         },
         clientFrame: (to, client, frame) => {
-          const key = (this.#clients[client] ?? this.#faultyClients[client - options.clients])?.publicKey;
+          const key = this.#partyAt(client)?.publicKey;
           if (key === undefined) return;
           for (const replica of this.#replicasAt(to, `c${client}`)) replica.onClientFrame(client, key, frame);
         },
@@ -195,15 +207,30 @@ export class Simulation {
   }
 
   #toClient(client: number, from: number, frame: Arrival<ServerFrame>): void {
-    this.#clients[client]?.onServerFrame(from, frame);
-    const faulty = this.#faultyClients[client - this.#options.clients];
-    faulty?.onServerFrame(frame);
+    const party = this.#partyAt(client);
+    if (party instanceof FaultyClient) party.onServerFrame(frame);
+    else party?.onServerFrame(from, frame);
+  }
+
+  /** Whoever has this place among the ends of clients. */
+  #partyAt(index: number): SimulatedClient | FaultyClient | SimulatedOrderer | undefined {
+    const { clients, faultyClients } = this.#options;
+    return (
+      this.#clients[index] ??
+      this.#faultyClients[index - clients] ??
+      [...this.#orderers.values()][index - clients - faultyClients]
+    );
+  }
+
+  /** Those who notice when a replica goes or comes. */
+  #linked(): readonly (SimulatedClient | SimulatedOrderer)[] {
+    return [...this.#clients, ...this.#orderers.values()];
   }
 
   /** A replica came up: each client's link to it does too, and the replica says where it stands. */
   #connect(replica: SimulatedReplica): void {
     const { network, receive } = this.#world;
-    for (const client of this.#clients)
+    for (const client of this.#linked())
       network.sendReliably(replica.end, client.end, () => {
         if (replica.host === undefined) return;
         client.onLink(replica.id, false);
@@ -239,11 +266,11 @@ export class Simulation {
   }
 
   #isQuiet(): boolean {
-    if (!this.#clients.every((client) => client.isQuiet)) return false;
+    if (!this.#linked().every((client) => client.isQuiet)) return false;
     if (this.#correct().some(({ host }) => host?.status.mute !== undefined)) return false;
     const places = this.#correct().map(({ host }) => `${host?.status.executed} ${host?.status.lowWatermark}`);
-    const { executed = 0, lowWatermark = 0 } = this.#correct()[0]?.host?.status ?? {};
-    const isCheckpointStable = executed - lowWatermark < this.#options.checkpointInterval;
+    const host = this.#correct()[0]?.host;
+    const isCheckpointStable = host === undefined || host.lastCheckpoint === host.status.lowWatermark;
     return isCheckpointStable && new Set(places).size === 1 && this.#areTogether();
   }
 
@@ -312,7 +339,7 @@ export class Simulation {
 
   #status(): readonly string[] {
     const replicas = this.#replicas.flatMap((replica) => this.#twins.get(replica.id)?.all ?? [replica]);
-    return [...replicas.map(({ statusLine }) => statusLine), ...this.#clients.map((client) => client.status)];
+    return [...replicas.map(({ statusLine }) => statusLine), ...this.#linked().map((client) => client.status)];
   }
 }
 

@@ -38,5 +38,6 @@ export function calmed(options: SimulationOptions, fault: Fault | undefined): Si
     disk: { ...options.disk, flushMs: [0.1, 0.5], slow: 0, slowMs: 1 },
     safetyMs: SAFETY_MS,
     faults: fault === undefined ? [] : [fault],
+    checkpointOrders: [],
   };
 }

@@ -1,4 +1,5 @@
 import { decideResendAfterMs } from "@quorate/client-proxy";
+import { checkpointOrdersFor } from "./checkpoint-orders.ts";
 import { MIDDLE_RATES } from "./middle-rates.ts";
 import type { Fault, SimulationOptions } from "./options.ts";
 import { Prng } from "./prng.ts";
@@ -95,6 +96,7 @@ export function optionsForSeed(seed: number, draw: SeedDraw = FULL_DRAW): Simula
       clientCuts,
       faultsOfByzantine(byzantine, replicas, safetyMs),
     ),
+    checkpointOrders: checkpointOrdersFor(prng.fork("checkpoint orders"), replicas, safetyMs),
     byzantine,
   };
   if (draw.isSwarm && needsCalm(liars)) return calmed(options, faults[0]);

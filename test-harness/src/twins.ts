@@ -49,14 +49,14 @@ export class Twins {
   readonly #promised = new Map<string, string>();
   #image: DiskImage | undefined;
 
-  constructor(world: World, options: SimulatedReplicaOptions, { replicas, clients, faultyClients }: SimulationOptions) {
+  constructor(world: World, options: SimulatedReplicaOptions, { replicas }: SimulationOptions) {
     this.#world = world;
     this.#member = options.id;
     this.#behaviour = options.byzantine;
     this.#prng = options.prng.fork("twins");
     this.#peers = [
       ...Array.from({ length: replicas }, (_, id) => `r${id}`).filter((end) => end !== `r${options.id}`),
-      ...Array.from({ length: clients + faultyClients }, (_, index) => `c${index}`),
+      ...world.cluster.clientSeeds.map((_, index) => `c${index}`),
     ];
     this.first = new SimulatedReplica(world, { ...options, twin: this.#place("first") });
     const prng = options.prng.fork("second");

@@ -28,7 +28,15 @@ export function step(
   change: Omit<Partial<ExecutionStep>, "seq"> & Pick<ExecutionStep, "replica" | "seq">,
 ): ExecutionStep {
   const digests = { batchDigest: `batch ${change.seq}`, historyDigest: `history ${change.seq}` };
-  return { ...digests, requests: 1, sessionsEvicted: 0, stateRoot: `root ${change.seq}`, operations: [], ...change };
+  return {
+    ...digests,
+    requests: 1,
+    sessionsEvicted: 0,
+    isCheckpoint: false,
+    stateRoot: `root ${change.seq}`,
+    operations: [],
+    ...change,
+  };
 }
 
 export function status({

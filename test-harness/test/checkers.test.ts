@@ -7,6 +7,8 @@ import {
   clusterId,
   digest,
   type Evidence,
+  type PublicKey,
+  publicKey,
   type ReplicaFrame,
   type ReplicaId,
   type Request,
@@ -19,6 +21,7 @@ import {
 import {
   AgreementChecker,
   BoundsChecker,
+  CheckpointsChecker,
   CORRECT_JUDGED_MAX,
   CORRECT_LEFT_MAX,
   DurabilityChecker,
@@ -27,12 +30,14 @@ import {
   ExactlyOnceChecker,
   type ExecutionStep,
   nameOperation,
+  ORDERED_CHECKPOINT_STABLE,
   PromisesChecker,
   StateEqualityChecker,
   ValidityChecker,
   ViewsChecker,
   WatermarksChecker,
 } from "@quorate/test-harness";
+import { expect } from "chai";
 import { ended, failed, QUIET, R0, R1, result, seq, status, step, violation } from "./checker-facts.ts";
 
 const INCREMENT = encodeKvOperation({ type: "increment", key: utf8("counter/0"), by: 2n });
@@ -372,8 +377,16 @@ describe("The validity checker", () => {
 });
 
 describe("The watermarks checker", () => {
+  /** Checkpoints are at 4 and 8, as K has it, and at 7, where one was ordered. */
+  const watermarksChecker = (): WatermarksChecker => {
+    const checker = new WatermarksChecker(8);
+    for (const at of [4, 7, 8]) checker.onExecuted(step({ replica: R0, seq: seq(at), isCheckpoint: true }));
+    checker.onExecuted(step({ replica: R0, seq: seq(6) }));
+    return checker;
+  };
+
   it("finds watermarks that go back, stand between checkpoints, or above what is executed", () => {
-    const checker = new WatermarksChecker(4, 8);
+    const checker = watermarksChecker();
     checker.onStatus(R0, status({ executed: 5, lowWatermark: 4 }));
 
     violation("watermarks.back", () => checker.onStatus(R0, status({ executed: 5, lowWatermark: 0 })));
@@ -385,7 +398,7 @@ describe("The watermarks checker", () => {
   });
 
   it("lets a crash take h back to the last cut of the log, and no further", () => {
-    const checker = new WatermarksChecker(4, 8);
+    const checker = watermarksChecker();
     checker.onStable(R0, 4);
     checker.onStatus(R0, status({ executed: 8, lowWatermark: 8 }));
 
@@ -395,13 +408,61 @@ describe("The watermarks checker", () => {
   });
 
   it("demands that what is due is stable at the end", () => {
-    const checker = new WatermarksChecker(4, 8);
+    const checker = watermarksChecker();
     const at = (executed: number, lowWatermark: number): Ending => ({
       ...QUIET,
       replicas: [{ ...ended(R0, executed), status: status({ executed, lowWatermark }) }],
     });
 
     violation("watermarks.not-stable", () => checker.atEnd(at(9, 4)));
+    violation("watermarks.not-stable", () => checker.atEnd(at(7, 4)));
+    violation(undefined, () => checker.atEnd(at(7, 7)));
     violation(undefined, () => checker.atEnd(at(11, 8)));
+  });
+});
+
+describe("The checkpoints checker", () => {
+  const [admin, stranger] = ["a", "b"].map((digit) => publicKey(digit.repeat(64))) as [PublicKey, PublicKey];
+  const marks: string[] = [];
+  const checkpointsChecker = (): CheckpointsChecker =>
+    new CheckpointsChecker({ interval: 8, permitted: new Set([admin]) }, (mark) => marks.push(mark));
+  const order = (above: number, client = admin, epoch = 0): Request =>
+    ({ type: "checkpoint", client, epoch, above }) as Request;
+  const entry = (at: number, ...requests: Request[]): CommittedEntry =>
+    ({ batch: { timestampMs: 1, requests }, certificate: { seq: at } }) as unknown as CommittedEntry;
+  /** What the checker says of a history up to 12, with these orders, in which these numbers were checkpoints. */
+  const verdict = (orders: Readonly<Record<number, Request>>, checkpoints: readonly number[]) => {
+    const checker = checkpointsChecker();
+    const numbers = Array.from({ length: 12 }, (_, i) => i + 1);
+    for (const at of numbers)
+      checker.onExecuted(step({ replica: R0, seq: seq(at), isCheckpoint: checkpoints.includes(at) }));
+    const history = numbers.map((at) => entry(at, ...(orders[at] === undefined ? [] : [orders[at]])));
+    return () => checker.atEnd({ ...QUIET, history });
+  };
+
+  it("accepts multiples of K, and what an admin ordered", () => {
+    violation(undefined, verdict({}, [8]));
+    violation(undefined, verdict({ 3: order(2) }, [3, 8]));
+    violation(undefined, verdict({ 2: order(0), 4: order(3), 10: order(8) }, [2, 4, 8, 10]));
+  });
+
+  it("finds one that is missing, that nobody may order, that comes too soon, and a second one of one order", () => {
+    violation("checkpoints.due", verdict({}, []));
+    violation("checkpoints.due", verdict({ 3: order(2) }, [8]));
+    violation("checkpoints.due", verdict({ 3: order(2, stranger) }, [3, 8]));
+    violation("checkpoints.due", verdict({ 3: order(2, admin, 1) }, [3, 8]));
+    violation("checkpoints.due", verdict({ 9: order(8) }, [8, 9]));
+    violation("checkpoints.due", verdict({ 3: order(3) }, [3, 8]));
+    violation("checkpoints.due", verdict({ 3: order(2), 6: order(2) }, [3, 6, 8]));
+  });
+
+  it("finds replicas that differ, and one that is stable without having been made", () => {
+    const checker = checkpointsChecker();
+    checker.onExecuted(step({ replica: R0, seq: seq(3), isCheckpoint: true }));
+
+    violation("checkpoints.differ", () => checker.onExecuted(step({ replica: R1, seq: seq(3), isCheckpoint: false })));
+    violation("checkpoints.stable-without", () => checker.onStable(R0, 4));
+    checker.onStable(R0, 3);
+    expect(marks).to.deep.equal([ORDERED_CHECKPOINT_STABLE]);
   });
 });

@@ -1,6 +1,6 @@
 import { type ReplicaFrame, viewNumber } from "@quorate/protocol";
 import { BoundsChecker, TimeChecker, TimeOutChecker, WatermarksChecker } from "@quorate/test-harness";
-import { R0, R1, status, step, violation } from "./checker-facts.ts";
+import { R0, R1, seq, status, step, violation } from "./checker-facts.ts";
 
 describe("The checker of bounds", () => {
   it("finds any queue that is beyond its bound, of replicas and clients", () => {
@@ -29,7 +29,8 @@ describe("The watermarks checker", () => {
     }) as unknown as ReplicaFrame;
 
   it("finds votes outside of the window, and lets others' votes be passed on", () => {
-    const checker = new WatermarksChecker(4, 8);
+    const checker = new WatermarksChecker(8);
+    checker.onExecuted(step({ replica: R0, seq: seq(4), isCheckpoint: true }));
     checker.onStable(R0, 4);
     checker.onStatus(R0, status({ executed: 5, lowWatermark: 4 }));
 

@@ -2,6 +2,7 @@ import {
   type Base,
   type Checkpoint,
   type CheckpointCertificate,
+  checkpointSpacing,
   type Digest,
   type Fill,
   invariant,
@@ -33,8 +34,11 @@ interface OwnCheckpoint {
   readonly vote: VerifiedEnvelope<Checkpoint> | undefined;
 }
 
-/** Votes of one member are kept for this many numbers; a slow replica needs the newest. */
-const VOTES_PER_MEMBER_MAX = 8;
+/**
+ * Votes of one member are kept for this many numbers; a slow replica needs the newest. They cover eight intervals, for
+ * with those that are ordered four may be made in one.
+ */
+const VOTES_PER_MEMBER_MAX = 32;
 
 /**
  * Votes on state roots and the low watermark (OSDI'99 §4.3). A certificate alone moves nothing: h moves when the own
@@ -48,8 +52,9 @@ export class Checkpointing {
   /** The highest certificate known; at or above `stable`. */
   #certified: CheckpointCertificate;
   /**
-   * Own states above h, with the votes for them: the newest L/K and one. Filling a gap executes beyond the window, but whoever voted for the
-   * number that was executed last had a stable checkpoint at most L below it: an older own vote is needed no more.
+   * Own states above h, with the votes for them: as many of the newest as L numbers can hold, and one. Filling a gap executes
+   * beyond the window, but whoever voted for the number that was executed last had a stable checkpoint at most L below it:
+   * an older own vote is needed no more.
    */
   readonly #own = new Map<SequenceNumber, OwnCheckpoint>();
   readonly #votes = new Map<ReplicaId, Map<SequenceNumber, VerifiedEnvelope<Checkpoint>>>();
@@ -87,13 +92,12 @@ export class Checkpointing {
     ];
   }
 
-  isDueAt(seq: SequenceNumber): boolean {
-    return seq % this.#options.interval === 0;
-  }
-
-  /** Whether verifying this vote would be wasted (protocol rule 13.1). One that contradicts another is evidence. */
+  /**
+   * Whether verifying this vote would be wasted (protocol rule 13.1). One that contradicts another is evidence. Which
+   * numbers are checkpoints is for execution to say: a vote for another one only displaces its sender's own.
+   */
   isRedundant(from: ReplicaId, { seq, stateRoot }: Checkpoint): boolean {
-    if (seq <= this.#certified.seq || !this.isDueAt(seq)) return true;
+    if (seq <= this.#certified.seq) return true;
     return this.#votes.get(from)?.get(seq)?.message.stateRoot === stateRoot;
   }
 
@@ -126,10 +130,6 @@ export class Checkpointing {
     const { seq } = envelope.message;
     const { from } = envelope;
     if (seq <= this.#certified.seq) return undefined;
-    if (!this.isDueAt(seq)) {
-      out.push({ type: "rejected", rejection: { code: "checkpoint.not-due", from, seq } });
-      return undefined;
-    }
     const first = this.#votes.get(from)?.get(seq);
     if (first !== undefined && first.message.stateRoot !== envelope.message.stateRoot) {
       out.push({ type: "evidence", evidence: { type: "equivocation", first, second: envelope } });
@@ -163,8 +163,11 @@ export class Checkpointing {
     invariant(this.#own.size <= most, "checkpoint.too-many-own-votes", { votes: this.#own.size, most });
   }
 
+  /** In L numbers there are L/K multiples of K, and of the others as many as their distance from the last one allows. */
   get #ownVotesMax(): number {
-    return this.#options.windowSize / this.#options.interval + 1;
+    const { windowSize, interval: checkpointInterval } = this.#options;
+    const ordered = Math.ceil(windowSize / checkpointSpacing({ checkpointInterval }));
+    return windowSize / checkpointInterval + ordered + 1;
   }
 
   #vote(seq: SequenceNumber, stateRoot: Digest, out: Outbox): void {

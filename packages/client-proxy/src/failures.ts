@@ -87,6 +87,26 @@ export function registrationRefused(reason: ResultStatus): ClientFailure {
   };
 }
 
+/**
+ * The cluster does not make the checkpoint that was ordered.
+ *
+ * @param last the number of the last one.
+ * @param next from where on one may be ordered.
+ */
+export function checkpointRefused(
+  reason: ResultStatus,
+  last: number | undefined,
+  next: number | undefined,
+): ClientFailure {
+  const message =
+    reason === "checkpoint-too-soon"
+      ? `the last checkpoint is at ${last}, the next one may be ordered from ${next} on; order it again when so many numbers are executed`
+      : reason === "checkpoint-not-permitted"
+        ? "this key is neither an admin's nor a member's of this cluster: expected one that its genesis document names"
+        : `the cluster refused the checkpoint (${reason}); order it again`;
+  return { code: "client.checkpoint-refused", effect: "none", reason, lastCheckpoint: last, message };
+}
+
 export function notAdmitted(effect: FailureEffect): ClientFailure {
   return {
     code: "client.not-admitted",

@@ -12,7 +12,7 @@ import type {
   VerifiedRequest,
   ViewNumber,
 } from "@quorate/protocol";
-import { bytesToHex } from "@quorate/protocol";
+import { assertNever, bytesToCheckpointNumber, bytesToHex } from "@quorate/protocol";
 import type { Call } from "./call-table.ts";
 import type { Refusal } from "./outcome.ts";
 import { type AcceptedOutput, OutputFilter } from "./output-filter.ts";
@@ -22,14 +22,14 @@ import { type AcceptedOutput, OutputFilter } from "./output-filter.ts";
  * only after it, so it is sent again and again, the same bytes each time, also when none of its callers waits any more.
  */
 export class OpenRequest {
-  /** Undefined for a registration, whose session is its output. */
+  /** Undefined for a registration, whose session is its output, and for an ordered checkpoint. */
   readonly session: SessionId | undefined;
-  /** 0 for a registration. */
+  /** 0 for what is in no session. */
   readonly number: RequestNumber;
   readonly digest: Digest;
   /** The one object that is sent each time. */
   readonly frame: ClientFrame;
-  /** In the order of their operations; some may be settled. Empty for a registration. */
+  /** In the order of their operations; some may be settled. Empty for what is in no session. */
   readonly calls: readonly Call[];
   #sentInView: ViewNumber;
   #isWithAll = false;
@@ -130,7 +130,20 @@ export class OpenRequest {
     const [first] = reply.results;
     if (first === undefined) return false;
     const isJudgement = reply.results.length === 1 && !EXECUTED.has(first.status) && first.status !== "postponed";
-    return isJudgement || (this.session === undefined ? isOpening(reply) : this.#isExecution(reply));
+    return isJudgement || this.#isSuccess(reply);
+  }
+
+  #isSuccess(reply: Reply): boolean {
+    switch (this.frame.request.type) {
+      case "operations":
+        return this.#isExecution(reply);
+      case "registration":
+        return isOpening(reply);
+      case "checkpoint":
+        return isCheckpoint(reply);
+      default:
+        return assertNever(this.frame.request);
+    }
   }
 
   #isExecution({ results }: Reply): boolean {
@@ -142,6 +155,12 @@ export class OpenRequest {
 }
 
 const EXECUTED: ReadonlySet<ResultStatus> = new Set(["ok", "failed"]);
+
+/** The output of an ordered checkpoint: one result, the checkpoint's number (protocol rule 9.1). */
+function isCheckpoint({ results }: Reply): boolean {
+  const [made] = results;
+  return results.length === 1 && made?.status === "ok" && bytesToCheckpointNumber(made.value) !== undefined;
+}
 
 /** The output of a registration that opened a session: one result, the session's id (protocol rule 3.2). */
 function isOpening({ results, session }: Reply): boolean {

@@ -39,6 +39,12 @@ export type ClientFailure = {
   | { readonly code: "client.cancelled" }
   /** The cluster opened no session; `client.not-admitted` is told apart. */
   | { readonly code: "client.registration-refused"; readonly reason: ResultStatus }
+  /** The checkpoint that was ordered is not made; the last one is at `lastCheckpoint`, if that is why (protocol rule 9.1). */
+  | {
+      readonly code: "client.checkpoint-refused";
+      readonly reason: ResultStatus;
+      readonly lastCheckpoint: number | undefined;
+    }
   /** The client's key is not among those that the cluster serves. */
   | { readonly code: "client.not-admitted" }
   /** The members that genesis names serve another cluster. */

@@ -55,6 +55,11 @@ export class ReplicaHints {
     return sequenceNumber(this.#weakQuorumth(this.#executed));
   }
 
+  /** The highest number that any member says it has executed; a liar's, perhaps. */
+  get executedMax(): number {
+    return Math.max(0, ...this.#executed.values());
+  }
+
   isMember(replica: ReplicaId): boolean {
     return memberOf(this.#membership, replica) !== undefined;
   }

@@ -2,6 +2,8 @@ import { createHash } from "node:crypto";
 import {
   bytesToHex,
   type ClientSigner,
+  checkpointNumberToBytes,
+  checkpointRequestPreimage,
   clusterId,
   type Digest,
   digest,
@@ -43,14 +45,16 @@ const digests = new WeakMap<Request, Digest>();
 export function requestDigestOf(request: Request): Digest {
   let known = digests.get(request);
   if (known === undefined) {
-    known = sha256(
-      request.type === "registration"
-        ? registrationRequestPreimage(CLUSTER, request)
-        : operationsRequestPreimage(CLUSTER, request, sha256(operationsPreimage(request.operations))),
-    );
+    known = sha256(preimageOf(request));
     digests.set(request, known);
   }
   return known;
+}
+
+function preimageOf(request: Request): Uint8Array {
+  if (request.type === "registration") return registrationRequestPreimage(CLUSTER, request);
+  if (request.type === "checkpoint") return checkpointRequestPreimage(CLUSTER, request);
+  return operationsRequestPreimage(CLUSTER, request, sha256(operationsPreimage(request.operations)));
 }
 
 /** Signs nothing: the core never looks at a signature. */
@@ -62,6 +66,9 @@ export class FakeSigner implements ClientSigner {
   }
   signRegistration(r: Parameters<ClientSigner["signRegistration"]>[0]): ReturnType<ClientSigner["signRegistration"]> {
     return this.#seal({ type: "registration", client: this.publicKey, ...r, signature: SIGNATURE });
+  }
+  signCheckpoint(r: Parameters<ClientSigner["signCheckpoint"]>[0]): ReturnType<ClientSigner["signCheckpoint"]> {
+    return this.#seal({ type: "checkpoint", client: this.publicKey, ...r, signature: SIGNATURE });
   }
   #seal(request: Request): ReturnType<ClientSigner["signOperations"]> {
     return sealVerified({ request, digest: requestDigestOf(request) });
@@ -123,6 +130,7 @@ export class FakeExecution {
   readonly log: string[] = [];
   /** Operations of one request whose results fit into its reply. */
   resultsMax: number = Number.POSITIVE_INFINITY;
+  lastCheckpoint = 0;
 
   get seq(): number {
     return this.#seq;
@@ -141,12 +149,24 @@ export class FakeExecution {
     const known = this.#executed.get(requestDigest);
     if (known !== undefined) return known;
     const seq = sequenceNumber(++this.#seq);
-    const executed =
-      request.type === "registration"
-        ? this.#register(seq, requestDigest, request.lastValid)
-        : this.#run(seq, requestDigest, request);
+    const executed = this.#perform(seq, requestDigest, request);
     if (executed !== undefined) this.#executed.set(requestDigest, executed);
     return executed;
+  }
+
+  #perform(seq: SequenceNumber, requestDigest: Digest, request: Request): Executed | undefined {
+    if (request.type === "registration") return this.#register(seq, requestDigest, request.lastValid);
+    if (request.type === "checkpoint") return this.#orderCheckpoint(seq, requestDigest, request.above);
+    return this.#run(seq, requestDigest, request);
+  }
+
+  /** At once, whatever the distance from the last. */
+  #orderCheckpoint(seq: SequenceNumber, requestDigest: Digest, above: number): Executed {
+    const isThere = this.lastCheckpoint > above;
+    if (!isThere) this.lastCheckpoint = seq;
+    const status = isThere ? "checkpoint-superseded" : "ok";
+    const results = [{ status, value: checkpointNumberToBytes(sequenceNumber(this.lastCheckpoint)) }] as const;
+    return { seq, session: NO_SESSION, number: requestNumber(0), requestDigest, results };
   }
 
   /** As after protocol rule 3.6: the cached output at a later number. */

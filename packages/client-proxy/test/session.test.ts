@@ -17,7 +17,7 @@ function takeRegistration(rig: ClientRig): Registration {
 /** All members answer `request` with one judgement. */
 function judge(rig: ClientRig, request: Request, status: ResultStatus): void {
   const executed: Executed = { ...rig.execution.execute(request)!, results: [{ status, value: new Uint8Array(0) }] };
-  const session = request.type === "registration" ? NO_SESSION : request.session;
+  const session = request.type === "operations" ? request.session : NO_SESSION;
   for (const id of rig.ids) rig.reply(replyOf(id, { ...executed, session }));
 }
 

@@ -1,18 +1,44 @@
 /** Requests and batches on the wire. */
-import type { Batch, OperationsRequest, RegistrationRequest, Request } from "@quorate/protocol";
+import {
+  assertNever,
+  type Batch,
+  type CheckpointRequest,
+  type OperationsRequest,
+  type RegistrationRequest,
+  type Request,
+} from "@quorate/protocol";
 import type { Tuple } from "./tuple.ts";
 import type { Writer } from "./writer.ts";
 
 /** The type numbers of requests; append only. */
-export const REQUEST_TYPE_CODES: Readonly<Record<Request["type"], number>> = { operations: 1, registration: 2 };
+export const REQUEST_TYPE_CODES: Readonly<Record<Request["type"], number>> = {
+  operations: 1,
+  registration: 2,
+  checkpoint: 3,
+};
 
 export function writeRequest(writer: Writer, request: Request): void {
-  if (request.type === "registration") writeRegistration(writer, request);
-  else writeOperations(writer, request);
+  switch (request.type) {
+    case "operations":
+      return writeOperations(writer, request);
+    case "registration":
+      return writeRegistration(writer, request);
+    case "checkpoint":
+      return writeCheckpointRequest(writer, request);
+    default:
+      return assertNever(request);
+  }
 }
 
 export function readRequest(tuple: Tuple): Request {
-  return tuple.uint(0, "type") === REQUEST_TYPE_CODES.registration ? readRegistration(tuple) : readOperations(tuple);
+  switch (tuple.uint(0, "type")) {
+    case REQUEST_TYPE_CODES.registration:
+      return readRegistration(tuple);
+    case REQUEST_TYPE_CODES.checkpoint:
+      return readCheckpointRequest(tuple);
+    default:
+      return readOperations(tuple);
+  }
 }
 
 function writeRegistration(writer: Writer, request: RegistrationRequest): void {
@@ -26,6 +52,21 @@ function readRegistration(tuple: Tuple): RegistrationRequest {
     client: tuple.hex32(1, "client"),
     nonce: tuple.hex32(2, "nonce"),
     lastValid: tuple.counter(3, "lastValid"),
+    signature: tuple.signature(4, "signature"),
+  };
+}
+
+function writeCheckpointRequest(writer: Writer, request: CheckpointRequest): void {
+  writer.array(5).uint(REQUEST_TYPE_CODES.checkpoint).hex32(request.client).uint(request.epoch);
+  writer.uint(request.above).signature(request.signature);
+}
+function readCheckpointRequest(tuple: Tuple): CheckpointRequest {
+  tuple.shape(5);
+  return {
+    type: "checkpoint",
+    client: tuple.hex32(1, "client"),
+    epoch: tuple.counter(2, "epoch"),
+    above: tuple.counter(3, "above"),
     signature: tuple.signature(4, "signature"),
   };
 }

@@ -86,6 +86,7 @@ const request = fc.oneof(
     signature,
   }),
   fc.record({ type: fc.constant("registration"), client: hash, nonce: hash, lastValid: counter, signature }),
+  fc.record({ type: fc.constant("checkpoint"), client: hash, epoch: counter, above: counter, signature }),
 );
 const batch = fc.oneof(
   { weight: 1, arbitrary: fc.constant({ timestampMs: 0, requests: [] }) },

@@ -158,6 +158,13 @@ export const REQUESTS: Each<Request> = {
     lastValid: sequenceNumber(100_000),
     signature: signature(0x26),
   },
+  checkpoint: {
+    type: "checkpoint",
+    client: publicKey(hash(0x27)),
+    epoch: epochNumber(0),
+    above: sequenceNumber(2 ** 32 + 6),
+    signature: signature(0x28),
+  },
 };
 
 function enveloped<M extends ReplicaMessage>(message: M, from = 2): Envelope<M> {
@@ -327,6 +334,7 @@ export const SAMPLES: { readonly [K in Kind]: { readonly [name: string]: ValueOf
     ...REPLICA_FRAMES,
     ...mapValues(SIGNED, (envelope): ReplicaFrame => ({ type: "signed", envelope })),
     registration: { type: "request", request: REQUESTS.registration },
+    "ordered checkpoint": { type: "request", request: REQUESTS.checkpoint },
     "null batch": { type: "batch-body", batch: NULL_BATCH },
     "settled status": {
       type: "signed",
@@ -336,7 +344,11 @@ export const SAMPLES: { readonly [K in Kind]: { readonly [name: string]: ValueOf
     "bare new-view": { type: "new-view", newView: BARE_NEW_VIEW },
     "bare reply-stable": { type: "reply-stable", reply: BARE_REPLY_STABLE },
   } satisfies Each<ReplicaFrame> & { readonly [T in Signed]: ReplicaFrame } & { readonly [name: string]: ReplicaFrame },
-  ClientFrame: { ...CLIENT_FRAMES, registration: { type: "request", request: REQUESTS.registration } },
+  ClientFrame: {
+    ...CLIENT_FRAMES,
+    registration: { type: "request", request: REQUESTS.registration },
+    "ordered checkpoint": { type: "request", request: REQUESTS.checkpoint },
+  },
   ServerFrame: {
     ...SERVER_FRAMES,
     ...mapValues(REFUSALS, (frame) => frame),

@@ -2,6 +2,7 @@ import { createHash, createPrivateKey, createPublicKey, sign } from "node:crypto
 import {
   batchPreimage,
   bytesToHex,
+  checkpointRequestPreimage,
   clusterId,
   DEFAULT_LIMITS,
   DEFAULT_TIMEOUTS,
@@ -145,8 +146,15 @@ function preimageVectors(): { readonly [T in keyof typeof TAGS]: Json } {
     (own) => registrationRequestPreimage(CLUSTER, { ...REQUESTS.registration, client: own.client }),
     {},
   );
+  // Not among the requests of the batch vector, which was published without it.
+  const batched = [...requestDigests];
+  const checkpointRequest = requestVector(
+    REQUESTS.checkpoint,
+    (own) => checkpointRequestPreimage(CLUSTER, { ...REQUESTS.checkpoint, client: own.client }),
+    {},
+  );
   const time = timestampMs(1_790_000_000_123);
-  const batch = hashed(batchPreimage(CLUSTER, time, requestDigests));
+  const batch = hashed(batchPreimage(CLUSTER, time, batched));
   const history = hashed(historyPreimage(CLUSTER, digest("00".repeat(32)), seq, batch.digest));
   const seed = hashed(seedPreimage(CLUSTER, history.digest, seq));
   const leaf: OutputLeaf = {
@@ -170,10 +178,11 @@ function preimageVectors(): { readonly [T in keyof typeof TAGS]: Json } {
     operations,
     request,
     registration,
+    checkpointRequest,
     batch: {
       ...batch,
       timestampMs: time,
-      requestDigests,
+      requestDigests: batched,
       null: hashed(batchPreimage(CLUSTER, NULL_BATCH.timestampMs, [])),
     },
     history: { ...history, previous: "00".repeat(32), seq, batch: batch.digest },

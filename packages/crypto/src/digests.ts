@@ -1,8 +1,11 @@
 /** What is hashed, by name: each function is one preimage of `@quorate/protocol` under one hasher. */
 import {
+  assertNever,
   type Batch,
   batchPreimage,
+  type CheckpointRequest,
   type ClusterId,
+  checkpointRequestPreimage,
   type Digest,
   type DigestedCertifiedBatch,
   type Genesis,
@@ -34,6 +37,9 @@ import {
 } from "@quorate/protocol";
 import { merkleRoot } from "./merkle.ts";
 
+/** A request of any type, without its signature. */
+export type UnsignedRequest = Unsigned<OperationsRequest> | Unsigned<RegistrationRequest> | Unsigned<CheckpointRequest>;
+
 /** The cluster id: the digest of the genesis document. */
 export function clusterIdOf(hasher: Hasher, genesis: Genesis): ClusterId {
   return hasher.digest(genesisPreimage(genesis)) as string as ClusterId;
@@ -45,22 +51,21 @@ export function operationsDigest(hasher: Hasher, operations: readonly Uint8Array
 }
 
 /** What the client of `request` signs, whichever type it is. */
-export function requestPreimage(
-  hasher: Hasher,
-  cluster: ClusterId,
-  request: Unsigned<OperationsRequest> | Unsigned<RegistrationRequest>,
-): Uint8Array {
-  return request.type === "operations"
-    ? operationsRequestPreimage(cluster, request, operationsDigest(hasher, request.operations))
-    : registrationRequestPreimage(cluster, request);
+export function requestPreimage(hasher: Hasher, cluster: ClusterId, request: UnsignedRequest): Uint8Array {
+  switch (request.type) {
+    case "operations":
+      return operationsRequestPreimage(cluster, request, operationsDigest(hasher, request.operations));
+    case "registration":
+      return registrationRequestPreimage(cluster, request);
+    case "checkpoint":
+      return checkpointRequestPreimage(cluster, request);
+    default:
+      return assertNever(request);
+  }
 }
 
 /** The digest that names a request; it does not cover the signature (protocol rule 2.3). */
-export function requestDigest(
-  hasher: Hasher,
-  cluster: ClusterId,
-  request: Unsigned<OperationsRequest> | Unsigned<RegistrationRequest>,
-): Digest {
+export function requestDigest(hasher: Hasher, cluster: ClusterId, request: UnsignedRequest): Digest {
   return hasher.digest(requestPreimage(hasher, cluster, request));
 }
 

@@ -3,17 +3,14 @@ import {
   type ClusterId,
   type Hasher,
   invariant,
-  type OperationsRequest,
-  type RegistrationRequest,
   type ReplicaId,
   replicaMessagePreimage,
   type Signer,
   statementPreimage,
-  type Unsigned,
   type VerifiedRequest,
 } from "@quorate/protocol";
 import { sealVerified } from "@quorate/protocol/verification";
-import { requestPreimage } from "./digests.ts";
+import { requestPreimage, type UnsignedRequest } from "./digests.ts";
 import { checkSeed, type SignatureBackend } from "./signature-backend.ts";
 import { SEED_SIZE } from "./validity-rule.ts";
 
@@ -52,7 +49,7 @@ export function createReplicaSigner({ backend, seed: given, self, cluster }: Rep
 export function createClientSigner({ backend, hasher, seed: given, cluster }: ClientSignerOptions): ClientSigner {
   const seed = copyOfSeed(given);
   const client = backend.publicKeyOf(seed);
-  const sign = (unsigned: Unsigned<OperationsRequest> | Unsigned<RegistrationRequest>): VerifiedRequest => {
+  const sign = (unsigned: UnsignedRequest): VerifiedRequest => {
     const preimage = requestPreimage(hasher, cluster, unsigned);
     const request = { ...unsigned, signature: backend.sign(seed, preimage) };
     return sealVerified({ request, digest: hasher.digest(preimage) });
@@ -62,6 +59,7 @@ export function createClientSigner({ backend, hasher, seed: given, cluster }: Cl
     signOperations: ({ session, number, operations }) =>
       sign({ type: "operations", client, session, number, operations }),
     signRegistration: ({ nonce, lastValid }) => sign({ type: "registration", client, nonce, lastValid }),
+    signCheckpoint: ({ epoch, above }) => sign({ type: "checkpoint", client, epoch, above }),
   };
 }
 

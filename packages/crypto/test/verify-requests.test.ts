@@ -8,21 +8,24 @@ import {
   clientOf,
   cluster,
   digestOf,
+  epoch0,
   hasher,
   newVerifier,
   operationsOf,
   otherCluster,
   registrationOf,
   seedOf,
+  seq5,
   verificationsOf,
 } from "./builders.ts";
 import { EDGE_VECTORS, T8 } from "./edge-vectors.ts";
 
 const operations = operationsOf(1, "put a", "put b").request;
 const registration = registrationOf("nonce").request;
+const checkpoint = clientOf("admin").signCheckpoint({ epoch: epoch0, above: seq5 }).request;
 
 describe("a verified request", () => {
-  for (const request of [operations, registration]) {
+  for (const request of [operations, registration, checkpoint]) {
     it(`carries the request and its digest: ${request.type}`, () => {
       const verified = newVerifier().verifyRequest(request);
 

@@ -37,7 +37,7 @@ export function operationsOf({ request }: DigestedRequest): number {
 
 /** Of its operations. */
 export function bytesOf({ request }: DigestedRequest): number {
-  if (request.type === "registration") return 1;
+  if (request.type !== "operations") return 1;
   let bytes = 0;
   for (const operation of request.operations) bytes += operation.length;
   return bytes;

@@ -47,7 +47,8 @@ export class RequestQueue {
   readonly #byDigest = new Map<Digest, PendingRequest>();
   readonly #sessions = new Map<string, SessionQueue>();
   readonly #shares: PendingShares;
-  readonly #registrations = new Set<PendingRequest>();
+  /** Registrations and ordered checkpoints, which are in no session. */
+  readonly #sessionless = new Set<PendingRequest>();
   /** Those whose turn it is: a primary that lets them wait is not doing its work (protocol rule 7.4). */
   readonly #clocks = new Waits<PendingRequest>();
   /** In order of arrival; a Set, so that removal is cheap. */
@@ -129,7 +130,7 @@ export class RequestQueue {
     if (!this.#makeRoomFor(pending, isPrimary, isInTurn)) return "full";
     this.#byDigest.set(request.digest, pending);
     this.#shares.add(pending);
-    if (operations === undefined) this.#registrations.add(pending);
+    if (operations === undefined) this.#sessionless.add(pending);
     if (operations === undefined || standing.type === "answer-lost") this.#setTurn(pending, atMs);
     else this.#enterSession(operations, pending, standing, atMs);
     return "added";
@@ -186,7 +187,7 @@ export class RequestQueue {
       for (const pending of this.#sessions.get(sessionKey(client, session))?.byNumber.values() ?? []) {
         this.#endClock(pending);
       }
-    this.#expireRegistrations(seq);
+    this.#endOverdue(seq, progress.lastCheckpoint);
     return served;
   }
 
@@ -231,13 +232,10 @@ export class RequestQueue {
     this.#promoteFrom(queue, atMs);
   }
 
-  /** A registration that is too late would only be refused. */
-  #expireRegistrations(seq: SequenceNumber): void {
-    for (const pending of this.#registrations) {
-      const { request } = pending.request;
-      if (request.type !== "registration" || request.lastValid > seq) continue;
-      this.#endClock(pending);
-    }
+  /** A registration that is too late, and a checkpoint that is there already, would only be refused. */
+  #endOverdue(seq: SequenceNumber, lastCheckpoint: SequenceNumber): void {
+    for (const pending of this.#sessionless)
+      if (isOverdue(pending.request.request, seq, lastCheckpoint)) this.#endClock(pending);
   }
 
   #enterSession(operations: OperationsRequest, pending: PendingRequest, standing: RequestStanding, atMs: number): void {
@@ -321,7 +319,7 @@ export class RequestQueue {
   #remove(pending: PendingRequest): number | undefined {
     invariant(this.#byDigest.delete(pending.request.digest), "request-queue.remove-unknown");
     this.#setReady(pending, false);
-    this.#registrations.delete(pending);
+    this.#sessionless.delete(pending);
     const since = this.#clocks.end(pending);
     this.#forget(pending);
     return since;
@@ -367,6 +365,11 @@ export class RequestQueue {
   #mayGiveWay(pending: PendingRequest, isPrimary: boolean): boolean {
     return pending.proposedAt === undefined && !(isPrimary ? pending.ready : this.#clocks.has(pending));
   }
+}
+
+function isOverdue(request: Request, seq: SequenceNumber, lastCheckpoint: SequenceNumber): boolean {
+  if (request.type === "checkpoint") return request.above < lastCheckpoint;
+  return request.type === "registration" && request.lastValid <= seq;
 }
 
 /** By owner too: a request under another client's session must not move that session's queue. */

@@ -61,6 +61,11 @@ export interface RequestParts {
   readonly operations?: readonly string[];
 }
 
+/** An order of a checkpoint. */
+export function orderOf(above: number, client = "admin"): VerifiedRequest {
+  return clientOf(client).signCheckpoint({ epoch, above: seqOf(above) });
+}
+
 export function registrationOf(nonce: string, client = "client"): VerifiedRequest {
   return clientOf(client).signRegistration({ nonce: digestOf(nonce), lastValid: seqOf(100) });
 }

@@ -1,6 +1,5 @@
 import { RequestQueue } from "@quorate/pbft-core";
 import {
-  type EvictedSession,
   type ExecutionProgress,
   type RequestStanding,
   requestNumber,
@@ -8,7 +7,7 @@ import {
   type VerifiedRequest,
 } from "@quorate/protocol";
 import { expect } from "chai";
-import { batchOf, clientOf, digestOf, registrationOf, requestOf, seqOf } from "./builders.ts";
+import { batchOf, clientOf, digestOf, orderOf, registrationOf, requestOf, seqOf } from "./builders.ts";
 import { ViewScene } from "./view-scene.ts";
 
 const executable: RequestStanding = { type: "executable" };
@@ -18,10 +17,14 @@ const session = { client: clientOf().publicKey, session: sessionId(digestOf("ses
 
 function progressOf(
   answered: readonly VerifiedRequest[],
-  { expected, evicted = [] }: { readonly expected?: number; readonly evicted?: readonly EvictedSession[] } = {},
+  {
+    expected,
+    evicted = [],
+    lastCheckpoint = seqOf(0),
+  }: { readonly expected?: number } & Partial<Pick<ExecutionProgress, "evicted" | "lastCheckpoint">> = {},
 ): ExecutionProgress {
   const sessions = expected === undefined ? [] : [{ ...session, expected: requestNumber(expected) }];
-  return { answered: answered.map(({ digest }) => digest), sessions, evicted };
+  return { answered: answered.map(({ digest }) => digest), sessions, evicted, lastCheckpoint };
 }
 
 /** A backup's queue, told the time. */
@@ -109,6 +112,27 @@ describe("which requests have a clock (protocol rule 7.4)", () => {
     clocked.add(registration, 40);
     clocked.queue.onNewView(50);
     expect(clocked.oldest).to.equal(undefined);
+  });
+
+  it("an ordered checkpoint until there is one above its number, whoever ordered that, and never again", () => {
+    const clocked = new Clocked();
+    const order = orderOf(5);
+    clocked.add(order, 10);
+    clocked.executed(6, 20, progressOf([], { lastCheckpoint: seqOf(5) }));
+    expect(clocked.oldest, "the last one is not above 5").to.equal(10);
+    clocked.executed(7, 30, progressOf([], { lastCheckpoint: seqOf(7) }));
+    expect(clocked.oldest).to.equal(undefined);
+    clocked.add(order, 40);
+    clocked.queue.onNewView(50);
+    expect(clocked.oldest).to.equal(undefined);
+  });
+
+  it("an ordered checkpoint that came too soon, once it would not be refused any more", () => {
+    const clocked = new Clocked();
+    clocked.add(orderOf(5), 10, { type: "refusable" });
+    expect(clocked.oldest).to.equal(undefined);
+    clocked.add(orderOf(5), 20);
+    expect(clocked.oldest).to.equal(20);
   });
 
   it("those of a session end when it is evicted, and never start again; another's go on", () => {

@@ -44,6 +44,7 @@ function progressOf(
             },
           ],
     evicted: [],
+    lastCheckpoint: seqOf(0),
   };
 }
 function add(queue: RequestQueue, request: VerifiedRequest, standing: RequestStanding, isPrimary = true): string {
@@ -95,7 +96,12 @@ describe("RequestQueue", () => {
     // Its session is not known here yet, so each looks as if it would be refused right away.
     for (const number of [5, 3]) add(queue, requestOf(number), { type: "refusable" });
     expect(take(queue, 1)).to.deep.equal([requestOf(5), requestOf(3)]);
-    queue.onExecuted(seqOf(1), [requestOf(5), requestOf(3)], { answered: [], sessions: [], evicted: [] }, 0);
+    queue.onExecuted(
+      seqOf(1),
+      [requestOf(5), requestOf(3)],
+      { answered: [], sessions: [], evicted: [], lastCheckpoint: seqOf(0) },
+      0,
+    );
     expect(take(queue, 2), "both are ahead").to.deep.equal([]);
     executed(queue, seqOf(2), [], progressOf([], 3));
     expect(take(queue, 3)).to.deep.equal([requestOf(3)]);
@@ -388,7 +394,12 @@ describe("RequestQueue and a model of it", () => {
       const sessions = [...touched].flatMap(
         (session) => progressOf([], this.model.expectedOf(session), { session }).sessions,
       );
-      executed(this.queue, next[0], next[1], { answered: answered.map(({ digest }) => digest), sessions, evicted: [] });
+      executed(this.queue, next[0], next[1], {
+        answered: answered.map(({ digest }) => digest),
+        sessions,
+        evicted: [],
+        lastCheckpoint: seqOf(0),
+      });
     }
   }
 

@@ -1,4 +1,4 @@
-import { type ExecutionProgress, replicaId, viewNumber } from "@quorate/protocol";
+import { type ExecutionProgress, replicaId, sequenceNumber, viewNumber } from "@quorate/protocol";
 import { expect } from "chai";
 import { batchOf, entryOf, nullBatch, prePrepareOf, prepareOf, proposalsIn, requestOf, seqOf } from "./builders.ts";
 import { newViewOf, preparedOf, ViewScene } from "./view-scene.ts";
@@ -6,7 +6,7 @@ import { newViewOf, preparedOf, ViewScene } from "./view-scene.ts";
 const a = batchOf("a");
 const b = batchOf("b");
 const nothing = nullBatch.digest;
-const NO_PROGRESS: ExecutionProgress = { answered: [], sessions: [], evicted: [] };
+const NO_PROGRESS: ExecutionProgress = { answered: [], sessions: [], evicted: [], lastCheckpoint: sequenceNumber(0) };
 
 describe("leaving a view (OSDI'99 §4.4)", () => {
   it("a body that was asked for and comes after the view was left gets no vote in it", () => {

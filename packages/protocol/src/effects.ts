@@ -31,13 +31,8 @@ export type Effect =
       /** What to answer with when `first` has left the history. */
       readonly stable: CheckpointCertificate;
     }
-  /** Execute this batch. `checkpoint`: afterwards make the state durable and come back with its root. */
-  | {
-      readonly type: "execute";
-      readonly seq: SequenceNumber;
-      readonly batch: DigestedCertifiedBatch;
-      readonly checkpoint: boolean;
-    }
+  /** Execute this batch; if that makes it a checkpoint, make the state durable and come back with its root. */
+  | { readonly type: "execute"; readonly seq: SequenceNumber; readonly batch: DigestedCertifiedBatch }
   /** The gap to the others has left their history: bring the state at this checkpoint here. */
   | { readonly type: "fetch-state"; readonly target: CheckpointCertificate }
   | { readonly type: "start-timer"; readonly timer: TimerName; readonly token: number; readonly afterMs: number }

@@ -59,7 +59,7 @@ export interface Genesis {
   readonly admins: AdminKeys;
   /** Who may open sessions: everyone with an admissible key, or just these. */
   readonly clients: "open" | readonly PublicKey[];
-  /** K: a checkpoint every K sequence numbers. */
+  /** K: a checkpoint every K sequence numbers; between them such as are ordered, see `checkpointSpacing`. */
   readonly checkpointInterval: number;
   /** L: votes are accepted for L numbers above the low watermark; a multiple of K, at least 2K. */
   readonly windowSize: number;
@@ -117,6 +117,11 @@ export const ROTATE_EVERY_BATCHES_MAX: number = 2 ** 32;
 export const WINDOW_BYTES_MAX: number = 1024 * 1024 * 1024;
 /** The most UTF-16 units of a cluster's name. */
 export const NAME_LENGTH_MAX = 64;
+
+/** An ordered checkpoint is at least so many numbers above the last one (protocol rule 9.1): K/4, rounded up. */
+export function checkpointSpacing({ checkpointInterval }: Pick<Genesis, "checkpointInterval">): number {
+  return Math.ceil(checkpointInterval / 4);
+}
 
 /** The membership of epoch 0. */
 export function genesisMembership(genesis: Genesis): Membership {

@@ -16,7 +16,11 @@ export type ResultStatus =
   | "client-not-admitted"
   | "registration-expired"
   | "registration-too-far"
-  | "registration-quota";
+  | "registration-quota"
+  | "checkpoint-not-permitted"
+  | "checkpoint-too-soon"
+  | "checkpoint-superseded"
+  | "checkpoint-too-far";
 
 /** The byte of each status in a result's preimage and on the wire; append only. */
 export const RESULT_STATUS_CODES: Readonly<Record<ResultStatus, number>> = {
@@ -30,6 +34,10 @@ export const RESULT_STATUS_CODES: Readonly<Record<ResultStatus, number>> = {
   "registration-expired": 20,
   "registration-too-far": 21,
   "registration-quota": 22,
+  "checkpoint-not-permitted": 23,
+  "checkpoint-too-soon": 24,
+  "checkpoint-superseded": 25,
+  "checkpoint-too-far": 26,
 };
 
 /**
@@ -41,15 +49,18 @@ export const FAILURE_MESSAGE_BYTES_MAX = 256;
 /** The result of one operation. */
 export interface OperationResult {
   readonly status: ResultStatus;
-  /** What the service returned; for `failed` a UTF-8 message; for a registration the 32 bytes of the session id. */
+  /**
+   * What the service returned; for `failed` a UTF-8 message; for a registration the 32 bytes of the session id; for an
+   * ordered checkpoint the number of the last checkpoint, see `checkpointNumberOf`.
+   */
   readonly value: Uint8Array;
 }
 
 /** A leaf of a batch's outputs tree: one per request that had an output (protocol rule 5.1). */
 export interface OutputLeaf {
-  /** For a registration: the session it opened, or zeros when it was refused. */
+  /** For a registration: the session it opened, or zeros when it was refused. For an ordered checkpoint: zeros. */
   readonly session: SessionId;
-  /** 0 for a registration. */
+  /** 0 for what is in no session. */
   readonly number: RequestNumber;
   readonly requestDigest: Digest;
   /** Root of the Merkle tree over the request's operation results. */

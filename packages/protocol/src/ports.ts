@@ -3,7 +3,7 @@ import type { Digest, PublicKey, ReplicaId, TimestampMs } from "./ids.ts";
 import type { NewView, ReplicaMessage, ViewChange } from "./messages.ts";
 import type { Statement } from "./outputs.ts";
 import type { Unsigned } from "./preimage.ts";
-import type { OperationsRequest, RegistrationRequest } from "./request.ts";
+import type { CheckpointRequest, OperationsRequest, RegistrationRequest } from "./request.ts";
 import type {
   VerifiedBatch,
   VerifiedEnvelope,
@@ -53,6 +53,8 @@ export interface ClientSigner {
   readonly publicKey: PublicKey;
   signOperations(request: Omit<Unsigned<OperationsRequest>, "client" | "type">): VerifiedRequest;
   signRegistration(request: Omit<Unsigned<RegistrationRequest>, "client" | "type">): VerifiedRequest;
+  /** Ordered only if the key is an admin's or a member's (protocol rule 9.1). */
+  signCheckpoint(request: Omit<Unsigned<CheckpointRequest>, "client" | "type">): VerifiedRequest;
 }
 
 /** One change of an ordered store; `undefined` deletes. */

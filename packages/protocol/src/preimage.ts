@@ -22,13 +22,14 @@ import type {
 } from "./messages.ts";
 import { type OperationResult, type OutputLeaf, RESULT_STATUS_CODES, type Statement } from "./outputs.ts";
 import { PreimageWriter } from "./preimage-writer.ts";
-import type { OperationsRequest, RegistrationRequest } from "./request.ts";
+import type { CheckpointRequest, OperationsRequest, RegistrationRequest } from "./request.ts";
 
 /** The domain tags. A tag is never reused for another layout. */
 export const TAGS = {
   message: "quorate-message",
   request: "quorate-request",
   registration: "quorate-register",
+  checkpointRequest: "quorate-ordered",
   operations: "quorate-ops",
   batch: "quorate-batch",
   history: "quorate-history",
@@ -59,7 +60,7 @@ export const MESSAGE_TYPE_CODES: Readonly<Record<ReplicaMessage["type"], number>
   "reply-stable": 12,
 };
 
-/** The part of an operations or registration request that its signature and digest cover. */
+/** The part of a request that its signature and digest cover. */
 export type Unsigned<T> = Omit<T, "signature">;
 
 const TAG = 16;
@@ -200,6 +201,15 @@ export function registrationRequestPreimage(cluster: ClusterId, request: Unsigne
     .hex32(request.client)
     .hex32(request.nonce)
     .u64(request.lastValid)
+    .finish();
+}
+
+/** What an admin or a member signs to order a checkpoint, and what is hashed to the request digest. */
+export function checkpointRequestPreimage(cluster: ClusterId, request: Unsigned<CheckpointRequest>): Uint8Array {
+  return headed(TAGS.checkpointRequest, cluster, HASH + 2 * U64)
+    .hex32(request.client)
+    .u64(request.epoch)
+    .u64(request.above)
     .finish();
 }
 

@@ -21,7 +21,6 @@ export type Rejection = {
   | { readonly code: "prepare.from-primary"; readonly seq: SequenceNumber }
   | { readonly code: "vote.conflicting"; readonly seq: SequenceNumber }
   | { readonly code: "checkpoint.conflicting"; readonly seq: SequenceNumber }
-  | { readonly code: "checkpoint.not-due"; readonly seq: SequenceNumber }
   /** A newer vote of the same member took its place. */
   | { readonly code: "checkpoint.displaced"; readonly seq: SequenceNumber }
   | { readonly code: "backlog.full" }

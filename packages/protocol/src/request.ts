@@ -1,4 +1,4 @@
-import type { Digest, PublicKey, RequestNumber, SequenceNumber, SessionId, TimestampMs } from "./ids.ts";
+import type { Digest, Epoch, PublicKey, RequestNumber, SequenceNumber, SessionId, TimestampMs } from "./ids.ts";
 
 /** One or more operations of one session, under one client signature (protocol rule 3.1). */
 export interface OperationsRequest {
@@ -25,7 +25,22 @@ export interface RegistrationRequest {
   readonly signature: Uint8Array;
 }
 
-export type Request = OperationsRequest | RegistrationRequest;
+/**
+ * Orders a checkpoint at once, wherever the request comes to stand (protocol rule 9.1). It asks for a checkpoint above a
+ * number, so the one that it brings about answers every repeat of it, and nothing has to be remembered.
+ */
+export interface CheckpointRequest {
+  readonly type: "checkpoint";
+  /** The key of an admin or of a member. */
+  readonly client: PublicKey;
+  readonly epoch: Epoch;
+  /** A number that was executed when it was signed; the request has no effect once there is a checkpoint above it. */
+  readonly above: SequenceNumber;
+  /** 64 bytes over `checkpointRequestPreimage`. */
+  readonly signature: Uint8Array;
+}
+
+export type Request = OperationsRequest | RegistrationRequest | CheckpointRequest;
 
 /** A request with the digest of its preimage. The digest does not cover the signature (protocol rule 2.3). */
 export interface DigestedRequest {

@@ -1,4 +1,4 @@
-import type { Digest, PublicKey, RequestNumber, SessionId } from "./ids.ts";
+import type { Digest, PublicKey, RequestNumber, SequenceNumber, SessionId } from "./ids.ts";
 
 /**
  * Where a request stands in the executed state of one replica; the state machine judges it, the queue of `pbft-core`
@@ -9,7 +9,7 @@ export type RequestStanding =
   | { readonly type: "executable" }
   /**
    * It would be ordered only to be refused with an output: below the window, a number reused, a session that this
-   * replica does not know, an expired registration, a client that is not admitted. Its own client may have that; whoever
+   * replica does not know, an expired registration, a client that is not admitted, a checkpoint too soon after another. Its own client may have that; whoever
    * else passes it on may be replaying it, and has a small share.
    */
   | { readonly type: "refusable" }
@@ -48,4 +48,6 @@ export interface ExecutionProgress {
   readonly sessions: readonly SessionProgress[];
   /** The sessions that the batch evicted: what waits of them would only be refused. */
   readonly evicted: readonly EvictedSession[];
+  /** The number of the last checkpoint: what was asked for above a lower number would only be refused. */
+  readonly lastCheckpoint: SequenceNumber;
 }

@@ -1,5 +1,6 @@
 import {
   batchPreimage,
+  checkpointRequestPreimage,
   DEFAULT_LIMITS,
   DEFAULT_TIMEOUTS,
   epochNumber,
@@ -225,6 +226,7 @@ function requests(): Sample[] {
     number: requestNumber(5),
     digest: digestOf(6),
   };
+  const checkpoint = { cluster: CLUSTER, client: keyOf(3), epoch: epochNumber(0), above: sequenceNumber(5) };
   const registration = { cluster: CLUSTER, client: keyOf(3), nonce: digestOf(4), lastValid: sequenceNumber(5) };
   return [
     sampleOf(
@@ -253,6 +255,20 @@ function requests(): Sample[] {
         client: { ...registration, client: keyOf(7) },
         nonce: { ...registration, nonce: digestOf(7) },
         lastValid: { ...registration, lastValid: sequenceNumber(6) },
+      },
+    ),
+    sampleOf(
+      "checkpoint request",
+      "quorate-ordered",
+      16 + 32 + 32 + 8 + 8,
+      (r) => checkpointRequestPreimage(r.cluster, { type: "checkpoint", ...r }),
+      checkpoint,
+      {
+        cluster: { ...checkpoint, cluster: clusterOf(2) },
+        client: { ...checkpoint, client: keyOf(7) },
+        epoch: { ...checkpoint, epoch: epochNumber(1) },
+        above: { ...checkpoint, above: sequenceNumber(6) },
+        "greatest above": { ...checkpoint, above: sequenceNumber(GREATEST) },
       },
     ),
     sampleOf("operations", "quorate-ops", 16 + 4 + (4 + 2) + (4 + 1), operationsPreimage, [bytes(1, 2), bytes(3)], {

@@ -9,6 +9,7 @@ import { type BrowserWebSocketConstructor, dialWebSocket } from "@quorate/transp
 import { type ClientSettings, QuorateClient } from "./client.ts";
 
 export * from "./client.ts";
+export type { ClientPlatform } from "./core-runner.ts";
 export * from "./kv-client.ts";
 
 /** How to reach a cluster from a browser. */

@@ -1,10 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { clusterIdOf, createClientSigner, generateSeed, type SignatureBackend } from "@quorate/crypto";
 import { chooseBackend, createNodeHasher } from "@quorate/crypto/node";
-import type { Genesis } from "@quorate/protocol";
+import type { Genesis, Hasher } from "@quorate/protocol";
 import { readDocument, readGenesis } from "@quorate/server";
 import { dial } from "@quorate/transport";
 import { type ClientSettings, QuorateClient } from "./client.ts";
+import type { ClientPlatform } from "./core-runner.ts";
 
 /** How to reach a cluster from Node. */
 export interface ConnectOptions {
@@ -36,17 +37,23 @@ export async function connect(options: ConnectOptions): Promise<QuorateClient> {
   const signer = createClientSigner({ backend, hasher, seed, cluster });
   return new QuorateClient(
     { genesis, cluster, signer, seed, ...(options.settings && { settings: options.settings }) },
-    {
-      backend,
-      hasher,
-      randomBytes: (length) => randomBytes(length),
-      nowMs: () => performance.now(),
-      dial: ({ address }, dialOptions) => dial({ ...dialOptions, address }),
-    },
+    nodePlatform(backend, hasher),
   );
 }
 
-function genesisOf(genesis: Genesis | string, backend: SignatureBackend): Genesis {
+/** What Node brings. */
+export function nodePlatform(backend: SignatureBackend, hasher: Hasher): ClientPlatform {
+  return {
+    backend,
+    hasher,
+    randomBytes: (length) => randomBytes(length),
+    nowMs: () => performance.now(),
+    dial: ({ address }, dialOptions) => dial({ ...dialOptions, address }),
+  };
+}
+
+/** The document itself, or that at a path. */
+export function genesisOf(genesis: Genesis | string, backend: SignatureBackend): Genesis {
   if (typeof genesis !== "string") return genesis;
   const advice = "get it from whoever runs the cluster";
   return readGenesis(readDocument(genesis, "genesis document", advice), genesis, backend);

@@ -20,4 +20,6 @@ export type { ExecutionContext, Service, StateReader, StateStore } from "@quorat
 export { createLogger, LOG_LEVELS, type LogLevel } from "./cli/logger.ts";
 export * from "./client.ts";
 export { type ConnectOptions, connect } from "./connect.ts";
+export type { ClientPlatform } from "./core-runner.ts";
 export * from "./kv-client.ts";
+export { type CheckpointOrderInit, type OrderedCheckpoint, orderCheckpoint } from "./order-checkpoint.ts";

@@ -1,4 +1,3 @@
-import type { Checkpointing } from "@quorate/checkpoint";
 import type { Decision } from "@quorate/pbft-core";
 import {
   type Effect,
@@ -11,14 +10,12 @@ import {
 
 /** What is decided goes to execution in order, and comes back executed, one by one. */
 export class Deliveries {
-  readonly #checkpointing: Pick<Checkpointing, "isDueAt">;
   /** Handed out for execution and not yet executed. */
   readonly #executing = new Map<SequenceNumber, Decision>();
   #executed: SequenceNumber;
 
   /** @param executed the last number that is part of the state. */
-  constructor(checkpointing: Pick<Checkpointing, "isDueAt">, executed: SequenceNumber) {
-    this.#checkpointing = checkpointing;
+  constructor(executed: SequenceNumber) {
     this.#executed = executed;
   }
 
@@ -39,7 +36,7 @@ export class Deliveries {
       const { seq, batch } = decision;
       invariant(seq === this.#executed + this.#executing.size + 1, "replica.delivered-out-of-order", { seq });
       this.#executing.set(seq, decision);
-      out.push({ type: "execute", seq, batch, checkpoint: this.#checkpointing.isDueAt(seq) });
+      out.push({ type: "execute", seq, batch });
     }
   }
 

@@ -1,4 +1,4 @@
-import { assertNever, type ReplicaFrame, type ReplicaMessage } from "@quorate/protocol";
+import { assertNever, type ReplicaFrame, type ReplicaMessage, type Request } from "@quorate/protocol";
 
 /** A few words for a frame between replicas, for traces: its type, its place and the start of its digest. */
 export function describeReplicaFrame(frame: ReplicaFrame): string {
@@ -7,9 +7,7 @@ export function describeReplicaFrame(frame: ReplicaFrame): string {
     case "signed":
       return describeMessage(frame.envelope.message);
     case "request":
-      return frame.request.type === "operations"
-        ? `request ${short(frame.request.session)}#${frame.request.number}`
-        : `request registration ${short(frame.request.nonce)}`;
+      return `request ${describeRequest(frame.request)}`;
     case "batch-body":
       return `batch-body t${frame.batch.timestampMs} of ${frame.batch.requests.length}`;
     case "committed":
@@ -27,6 +25,19 @@ export function describeReplicaFrame(frame: ReplicaFrame): string {
       return describeMessage(frame.reply.envelope.message);
     default:
       return assertNever(frame);
+  }
+}
+
+function describeRequest(request: Request): string {
+  switch (request.type) {
+    case "operations":
+      return `${short(request.session)}#${request.number}`;
+    case "registration":
+      return `registration ${short(request.nonce)}`;
+    case "checkpoint":
+      return `checkpoint above n${request.above} by ${short(request.client)}`;
+    default:
+      return assertNever(request);
   }
 }
 

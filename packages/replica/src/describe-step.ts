@@ -66,7 +66,7 @@ function describeEffect(effect: Effect): string {
     case "send-history":
       return `send-history r${effect.to} n${effect.first}-${effect.last}`;
     case "execute":
-      return `execute n${effect.seq} ${short(effect.batch.digest)}${effect.checkpoint ? " checkpoint" : ""}`;
+      return `execute n${effect.seq} ${short(effect.batch.digest)}`;
     case "fetch-state":
       return `fetch-state n${effect.target.seq}`;
     case "start-timer":

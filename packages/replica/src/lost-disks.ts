@@ -15,6 +15,7 @@ import { ServingBudget } from "@quorate/state-transfer";
 import { MuteMembers } from "./mute-members.ts";
 import type { Muteness } from "./muteness.ts";
 import type { SubProtocols } from "./sub-protocols.ts";
+import type { WindowSizes } from "./window-sizes.ts";
 
 /** A mute replica that has its answers repeats what it waits for at every so many status ticks. */
 const REPEAT_TICKS = 5;
@@ -38,11 +39,11 @@ export class LostDisks {
   #deliveredAtTick: SequenceNumber | undefined;
   #ticks = 0;
 
-  constructor(signer: Signer, parts: SubProtocols, muteness: Muteness, windowSize: number, statusIntervalMs: number) {
+  constructor(signer: Signer, parts: SubProtocols, muteness: Muteness, sizes: WindowSizes, statusIntervalMs: number) {
     this.#signer = signer;
     this.#parts = parts;
     this.#muteness = muteness;
-    this.#members = new MuteMembers(windowSize, parts.membership);
+    this.#members = new MuteMembers(sizes, parts.membership);
     this.#stableAtEntry = parts.checkpointing.stable.seq;
     this.#budget = new ServingBudget({ burst: 4, refillMs: statusIntervalMs });
   }

@@ -9,6 +9,7 @@ import {
   viewNumber,
   weakQuorumSize,
 } from "@quorate/protocol";
+import { regularCheckpointFrom, type WindowSizes } from "./window-sizes.ts";
 
 /** Where this replica stands when it judges what a mute one asks for. */
 export interface Ground {
@@ -41,7 +42,10 @@ interface Asked {
   readonly claims: Map<ReplicaId, Best>;
 }
 
-/** A mute member waits for numbers up to 2L above a checkpoint of others, which may be a window ahead of ours. */
+/**
+ * A mute member waits for numbers up to 2L above a checkpoint of others, which may be a window ahead of ours, and from there
+ * to the next multiple of K.
+ */
 const NULL_WINDOWS_MAX = 3;
 /** Null batches of one who is a window ahead are accepted. */
 const ACCEPTED_WINDOWS_MAX = NULL_WINDOWS_MAX + 1;
@@ -60,7 +64,7 @@ const NOTHING: Wanted = { until: sequenceNumber(0), view: viewNumber(0) };
  * primary is held only to what so many others grant that it grants it, too.
  */
 export class MuteMembers {
-  readonly #windowSize: number;
+  readonly #sizes: WindowSizes;
   readonly #weakQuorum: number;
   readonly #numbersBetweenLosses: number;
   /** Bounded by n. */
@@ -70,12 +74,12 @@ export class MuteMembers {
   #wanted = NOTHING;
   #held = NOTHING;
 
-  constructor(windowSize: number, membership: Membership) {
-    this.#windowSize = windowSize;
+  constructor(sizes: WindowSizes, membership: Membership) {
+    this.#sizes = sizes;
     this.#weakQuorum = weakQuorumSize(membership);
     // f liars must not do with 3L each what lets the first of them ask again.
     const liars = this.#weakQuorum - 1;
-    this.#numbersBetweenLosses = windowSize * Math.max(WINDOWS_BETWEEN_LOSSES_MIN, NULL_WINDOWS_MAX * liars + 1);
+    this.#numbersBetweenLosses = sizes.windowSize * Math.max(WINDOWS_BETWEEN_LOSSES_MIN, NULL_WINDOWS_MAX * liars + 1);
   }
 
   get isEmpty(): boolean {
@@ -125,7 +129,7 @@ export class MuteMembers {
       asked.own = highest(asked.own, query, query);
       asked.grantedUntil = Math.max(asked.grantedUntil, message.until);
     }
-    if (message.until <= ground.certified + ACCEPTED_WINDOWS_MAX * this.#windowSize) this.#accept(message.until);
+    if (message.until <= this.#above(ground.certified, ACCEPTED_WINDOWS_MAX)) this.#accept(message.until);
     if (peer !== from) {
       asked.claims.set(peer, highest(asked.claims.get(peer), query, query));
       this.#adopt(asked);
@@ -137,9 +141,13 @@ export class MuteMembers {
   #isWithinBounds(message: QueryStable, grantedUntil: number, ground: Ground): boolean {
     if (grantedUntil > 0 && ground.delivered < grantedUntil + this.#numbersBetweenLosses) return false;
     return (
-      message.until <= ground.certified + NULL_WINDOWS_MAX * this.#windowSize &&
+      message.until <= this.#above(ground.certified, NULL_WINDOWS_MAX) &&
       message.view <= ground.target + VIEWS_AHEAD_MAX
     );
+  }
+
+  #above(certified: SequenceNumber, windows: number): SequenceNumber {
+    return regularCheckpointFrom(certified + windows * this.#sizes.windowSize, this.#sizes);
   }
 
   /** What f+1 others grant a correct one has granted within its bounds. */

@@ -14,6 +14,7 @@ import {
   viewNumber,
 } from "@quorate/protocol";
 import { type ReleaseBounds, releaseBounds } from "./release-bounds.ts";
+import { regularCheckpointFrom, type WindowSizes } from "./window-sizes.ts";
 
 /** What the store and the log say of a lost disk. */
 export interface RestoredMuteness {
@@ -42,7 +43,7 @@ export interface MuteStatus {
 export class Muteness {
   readonly #self: ReplicaId;
   readonly #membership: Membership;
-  readonly #windowSize: number;
+  readonly #sizes: WindowSizes;
   readonly #nonce: Digest | undefined;
   /** Of each member the first. */
   readonly #replies = new Map<ReplicaId, VerifiedReplyStable>();
@@ -51,10 +52,10 @@ export class Muteness {
   #status: MuteStatus | undefined;
 
   /** @param restored undefined for a replica whose disk was never lost. */
-  constructor(self: ReplicaId, membership: Membership, windowSize: number, restored: RestoredMuteness | undefined) {
+  constructor(self: ReplicaId, membership: Membership, sizes: WindowSizes, restored: RestoredMuteness | undefined) {
     this.#self = self;
     this.#membership = membership;
-    this.#windowSize = windowSize;
+    this.#sizes = sizes;
     this.#nonce = restored?.nonce;
     this.#isReleased = restored?.isReleased ?? true;
     for (const reply of restored?.replies ?? [])
@@ -73,7 +74,9 @@ export class Muteness {
   get query(): QueryStable | undefined {
     if (this.#nonce === undefined || this.#isReleased) return undefined;
     const { checkpoint = sequenceNumber(0), view = viewNumber(0) } = this.#bounds ?? {};
-    return { type: "query-stable", epoch: this.#membership.epoch, nonce: this.#nonce, until: checkpoint, view };
+    // H may be a checkpoint that was ordered: then there need be none at H+2L, and nothing but null batches may come.
+    const until = regularCheckpointFrom(checkpoint, this.#sizes);
+    return { type: "query-stable", epoch: this.#membership.epoch, nonce: this.#nonce, until, view };
   }
 
   /** Whether this is an answer to the own question, and the first of its sender. */
@@ -123,7 +126,7 @@ export class Muteness {
       stable: message.stable.seq,
       view: message.view,
     }));
-    this.#bounds = releaseBounds(standings, quorumSize(this.#membership), this.#windowSize);
+    this.#bounds = releaseBounds(standings, quorumSize(this.#membership), this.#sizes.windowSize);
     this.#describe();
   }
 

@@ -62,14 +62,14 @@ export class Replica {
     const executed = recovery?.executed ?? base.stable.seq;
     const { signer, windowSize, checkpointInterval: interval, statusIntervalMs } = options;
     const { membership } = base;
-    this.#muteness = new Muteness(signer.self, membership, windowSize, recovery?.muteness);
+    this.#muteness = new Muteness(signer.self, membership, options, recovery?.muteness);
     const { isMute } = this.#muteness;
     this.#ordering = new Ordering({ ...options, isMute }, base, executed);
     const nullDigest = options.nullBatch.digest;
     const composer = options.viewChangeComposer;
     this.#viewChanging = new ViewChanging({ ...options, composer, nullDigest, isMute }, base, recovery?.views);
     this.#checkpointing = new Checkpointing({ signer, windowSize, interval, isMute }, base);
-    this.#deliveries = new Deliveries(this.#checkpointing, executed);
+    this.#deliveries = new Deliveries(executed);
     const retryAfterMs = 4 * statusIntervalMs;
     this.#gapFiller = new GapFiller({
       signer,
@@ -86,7 +86,7 @@ export class Replica {
       viewChanging: this.#viewChanging,
       backlog: this.#backlog,
     };
-    this.#lostDisks = new LostDisks(signer, this.#parts, this.#muteness, windowSize, statusIntervalMs);
+    this.#lostDisks = new LostDisks(signer, this.#parts, this.#muteness, options, statusIntervalMs);
     this.#leftBehind = new LeftBehind(this.#parts);
     this.#loneLeavers = new LoneLeavers(signer, this.#parts, statusIntervalMs);
     this.#supervision = new PrimarySupervision(options, this.#parts, this.#muteness, this.#lostDisks);

@@ -18,7 +18,6 @@ import {
   envelopeOf,
   epoch,
   genesisBase,
-  K,
   L,
   membership,
   requestOf,
@@ -82,7 +81,7 @@ class Intake {
       seqOf(0),
     );
     const { ordering, backlog } = this;
-    const deliveries = new Deliveries({ isDueAt: (seq) => seq % K === 0 }, seqOf(0));
+    const deliveries = new Deliveries(seqOf(0));
     const relevance = { isEntryAwaited: awaits };
     this.intake = new BatchIntake({ signer, windowSize: L }, { ordering, backlog }, { isMute }, relevance, deliveries);
   }

@@ -158,6 +158,7 @@ export class Node {
   readonly #gate = new OutputGate(1_000);
   readonly #unflushed = new Set<LogRecord>();
   readonly #answered = new Set<Digest>();
+  #lastCheckpoint = sequenceNumber(0);
   nowMs = 1_000;
 
   constructor(id: number, emit: (packet: Packet) => void, disk: Disk = new Disk(), rotateEvery = 0) {
@@ -259,13 +260,16 @@ export class Node {
     }
   }
 
-  #execute({ seq, batch, checkpoint }: Extract<Effect, { type: "execute" }>): void {
+  #execute({ seq, batch }: Extract<Effect, { type: "execute" }>): void {
     this.disk.executed.push(batch.digest);
     const answered = batch.requests.map(({ digest }) => digest);
     for (const digest of answered) this.#answered.add(digest);
-    this.#step({ type: "executed", seq, progress: { answered, sessions: [], evicted: [] } });
+    const isCheckpoint = seq % K === 0 || batch.requests.some(({ request }) => request.type === "checkpoint");
+    if (isCheckpoint) this.#lastCheckpoint = seq;
+    const progress = { answered, sessions: [], evicted: [], lastCheckpoint: this.#lastCheckpoint };
+    this.#step({ type: "executed", seq, progress });
     const stateRoot = digestOf(this.disk.executed.join());
-    if (checkpoint) this.#step({ type: "state-durable", seq, stateRoot });
+    if (isCheckpoint) this.#step({ type: "state-durable", seq, stateRoot });
   }
 }
 

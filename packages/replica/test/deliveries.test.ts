@@ -1,35 +1,32 @@
 import type { Decision } from "@quorate/pbft-core";
-import { type Effect, FETCH_COMMITTED_MAX, type SequenceNumber, timestampMs, viewNumber } from "@quorate/protocol";
+import { type Effect, FETCH_COMMITTED_MAX, timestampMs, viewNumber } from "@quorate/protocol";
 import { expect } from "chai";
 import { Deliveries } from "../dist/deliveries.js";
-import { composer, epoch, K, L, seqOf } from "./builders.ts";
+import { composer, epoch, L, seqOf } from "./builders.ts";
 
-const isDueAt = (seq: SequenceNumber): boolean => seq % K === 0;
 function decisionOf(seq: number): Decision {
   const batch = composer.compose(timestampMs(seq), []);
   const certificate = { epoch, view: viewNumber(0), seq: seqOf(seq), digest: batch.digest, signatures: [] };
   return { seq: seqOf(seq), batch, certificate };
 }
-/** "7", or "8 checkpoint": what is to be executed, in order. */
+/** What is to be executed, in order. */
 function executionsOf(out: readonly Effect[]): string[] {
-  return out.map((effect) =>
-    effect.type === "execute" ? `${effect.seq}${effect.checkpoint ? " checkpoint" : ""}` : effect.type,
-  );
+  return out.map((effect) => (effect.type === "execute" ? `${effect.seq}` : effect.type));
 }
 
 describe("Deliveries", () => {
-  it("hands out what is decided in order, and says where a checkpoint is due", () => {
-    const deliveries = new Deliveries({ isDueAt }, seqOf(2));
+  it("hands out what is decided in order", () => {
+    const deliveries = new Deliveries(seqOf(2));
     const out: Effect[] = [];
     deliveries.deliver([decisionOf(3), decisionOf(4)], out);
     deliveries.deliver([decisionOf(5)], out);
-    expect(executionsOf(out)).to.deep.equal(["3", "4 checkpoint", "5"]);
+    expect(executionsOf(out)).to.deep.equal(["3", "4", "5"]);
     expect(deliveries.executed, "nothing has come back").to.equal(2);
     expect(deliveries.fill(L)).to.include({ size: 3, max: L + FETCH_COMMITTED_MAX });
   });
 
   it("what comes back is the decision that was handed out, and counts as executed", () => {
-    const deliveries = new Deliveries({ isDueAt }, seqOf(0));
+    const deliveries = new Deliveries(seqOf(0));
     const decision = decisionOf(1);
     deliveries.deliver([decision, decisionOf(2)], []);
     expect(deliveries.onExecuted(seqOf(1))).to.equal(decision);
@@ -38,7 +35,7 @@ describe("Deliveries", () => {
   });
 
   it("a gap, an execution out of order and one that nobody asked for are our own bugs", () => {
-    const deliveries = new Deliveries({ isDueAt }, seqOf(0));
+    const deliveries = new Deliveries(seqOf(0));
     expect(() => deliveries.deliver([decisionOf(2)], [])).to.throw("replica.delivered-out-of-order");
     expect(() => deliveries.onExecuted(seqOf(1))).to.throw("replica.executed-unasked");
     deliveries.deliver([decisionOf(1), decisionOf(2)], []);
@@ -46,7 +43,7 @@ describe("Deliveries", () => {
   });
 
   it("h is never above what is executed, nor that above what is delivered", () => {
-    const deliveries = new Deliveries({ isDueAt }, seqOf(4));
+    const deliveries = new Deliveries(seqOf(4));
     expect(() => deliveries.checkInvariants(seqOf(8), seqOf(4))).to.throw("replica.stable-above-executed");
     expect(() => deliveries.checkInvariants(seqOf(4), seqOf(3))).to.throw("replica.executed-above-delivered");
     expect(() => deliveries.checkInvariants(seqOf(4), seqOf(5))).to.throw("replica.executing");

@@ -101,7 +101,7 @@ describe("OutputGate (protocol rule 8.1)", () => {
   const bound: readonly Effect[] = [
     { type: "send", to: replicaId(2), frame },
     { type: "broadcast", frame },
-    { type: "execute", seq: seqOf(1), batch, checkpoint: false },
+    { type: "execute", seq: seqOf(1), batch },
     { type: "archive", seq: seqOf(1), entry: { batch: batch.batch, certificate } },
     { type: "cut", upTo: seqOf(1) },
     { type: "send-history", to: replicaId(2), first: seqOf(1), last: seqOf(1), stable },

@@ -277,7 +277,7 @@ describe("Replica and strangers, other epochs, other places", () => {
   });
 
   it("an execution that was not asked for is our own bug", () => {
-    const progress = { answered: [], sessions: [], evicted: [] };
+    const progress = { answered: [], sessions: [], evicted: [], lastCheckpoint: seqOf(0) };
     expect(() => newReplica(1).step({ type: "executed", seq: seqOf(1), progress }, 0)).to.throw(
       "replica.executed-unasked",
     );

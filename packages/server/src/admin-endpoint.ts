@@ -2,6 +2,7 @@ import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Serv
 import { parseAddress, TransportError } from "@quorate/transport";
 import { isFromOperator } from "./admin-command.ts";
 import { EXPOSITION_CONTENT_TYPE } from "./exposition.ts";
+import type { NumberRange } from "./history-reading.ts";
 import type { HandOverAnswer } from "./ports.ts";
 import type { Readiness } from "./readiness.ts";
 
@@ -17,6 +18,8 @@ export interface AdminSource {
   evidence(): object;
   /** One piece of it; undefined for an id that is not among them. */
   evidenceDocument(id: string): object | undefined;
+  /** A page of the ordered log that begins at or behind `range.from`. */
+  log(range: NumberRange): object;
   /** The operator wants another primary. */
   handOver(): HandOverAnswer;
 }
@@ -29,7 +32,10 @@ interface Answer {
 
 /** One piece of evidence by its id. */
 const EVIDENCE_PATH = /^\/evidence\/([0-9a-f]{64})$/;
-const PATHS = "GET /status, /metrics, /healthz, /readyz, /evidence and /evidence/ID, and POST /hand-over";
+/** A page of the log; an end that is left out means all there is on that side. */
+const LOG_PATH = /^\/log(?:\?from=(\d{1,16})(?:&to=(\d{1,16}))?)?$/;
+const PATHS =
+  "GET /status, /metrics, /healthz, /readyz, /evidence, /evidence/ID and /log?from=N&to=N, and POST /hand-over";
 
 /**
  * Answers the paths above. It is not authenticated, and by default only this machine reaches it. All it does but read is
@@ -111,12 +117,22 @@ export class AdminEndpoint {
       }
       case "/evidence":
         return json(200, this.#source.evidence());
-      default: {
-        const [, id] = EVIDENCE_PATH.exec(path) ?? [];
-        const document = id === undefined ? undefined : this.#source.evidenceDocument(id);
-        return document && json(200, document);
-      }
+      default:
+        return this.#evidenceDocument(path) ?? this.#log(path);
     }
+  }
+
+  #evidenceDocument(path: string): Answer | undefined {
+    const [, id] = EVIDENCE_PATH.exec(path) ?? [];
+    const document = id === undefined ? undefined : this.#source.evidenceDocument(id);
+    return document && json(200, document);
+  }
+
+  #log(path: string): Answer | undefined {
+    const match = LOG_PATH.exec(path);
+    if (match === null) return undefined;
+    const [, from = "0", to = Number.MAX_SAFE_INTEGER] = match;
+    return json(200, this.#source.log({ from: Number(from), to: Number(to) }));
   }
 }
 

@@ -13,7 +13,7 @@ import {
   type VerifiedPreparedCertificate,
 } from "@quorate/protocol";
 import type { RecoveredDisk, VerifiedLogRecord } from "@quorate/replica";
-import type { ReplicaStore } from "@quorate/storage";
+import type { LogEntry, ReplicaStore } from "@quorate/storage";
 
 /** The own disk holds what this replica cannot have written: damage, another format, or somebody else's data. */
 export class RecoveryError extends Error {
@@ -25,28 +25,26 @@ export class RecoveryError extends Error {
   }
 }
 
+/** The parts of a store that a replica recovers from. */
+export interface DiskSource extends Pick<ReplicaStore, "lossNonce"> {
+  readonly log: Pick<ReplicaStore["log"], "entries">;
+  readonly history: Pick<ReplicaStore["history"], "get">;
+}
+
 /**
  * Reads what the disk holds, as strictly as what others send: every signature is verified again.
  *
  * @throws RecoveryError or StorageError when anything is not what was written.
  */
 export function readDisk(
-  store: Pick<ReplicaStore, "log" | "history" | "lossNonce">,
+  store: DiskSource,
   codec: Codec,
   verifier: Verifier,
   membership: Membership,
   executed: SequenceNumber,
 ): RecoveredDisk {
   const records: VerifiedLogRecord[] = [];
-  for (const { seq, record } of store.log.entries()) {
-    const value = decodedOrThrow(codec.decodeLogRecord(record), `log record ${seq}`);
-    if (sequenceNumberOf(value) !== seq)
-      throw new RecoveryError(`log record ${seq} (${value.type}) belongs to number ${sequenceNumberOf(value)}`);
-    const verified = verifyRecord(value, verifier, membership);
-    if (verified === undefined)
-      throw new RecoveryError(`log record ${seq} (${value.type}) has a signature or digest that is not valid`);
-    records.push(verified);
-  }
+  for (const entry of store.log.entries()) records.push(readLogRecord(entry, codec, verifier, membership));
   const committed: VerifiedCommittedEntry[] = [];
   for (let seq = nextSequenceNumber(executed); ; seq = nextSequenceNumber(seq)) {
     const bytes = store.history.get(seq);
@@ -59,6 +57,25 @@ export function readDisk(
     committed.push(verified);
   }
   return { records, executed, committed, lossNonce: store.lossNonce };
+}
+
+/**
+ * Reads one record of the log.
+ *
+ * @throws RecoveryError when it is not what a correct replica has written.
+ */
+export function readLogRecord(
+  { seq, record }: LogEntry,
+  codec: Codec,
+  verifier: Verifier,
+  membership: Membership,
+): VerifiedLogRecord {
+  const value = decodedOrThrow(codec.decodeLogRecord(record), `log record ${seq}`);
+  if (sequenceNumberOf(value) !== seq)
+    throw new RecoveryError(`log record ${seq} (${value.type}) belongs to number ${sequenceNumberOf(value)}`);
+  const verified = verifyRecord(value, verifier, membership);
+  if (verified !== undefined) return verified;
+  throw new RecoveryError(`log record ${seq} (${value.type}) has a signature or digest that is not valid`);
 }
 
 function decodedOrThrow<T>(decoded: Decoded<T>, what: string): T {

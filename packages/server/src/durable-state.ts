@@ -42,8 +42,9 @@ export class DurableState {
   }
 
   /**
-   * Statements are kept for one checkpoint longer. A backup that had dropped one, while the primary, a checkpoint behind,
-   * answers by it still, would wait for the primary to order the request again, and leave the view alone for it.
+   * Statements are kept for K numbers longer, which reach down to the checkpoint before, or further where some were
+   * ordered. A backup that had dropped one, while the primary, a checkpoint behind, answers by it still, would wait for the
+   * primary to order the request again, and leave the view alone for it.
    *
    * @returns the stable number, below which nothing else is kept.
    */

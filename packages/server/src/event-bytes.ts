@@ -53,7 +53,7 @@ function bytesOfRequests(requests: readonly DigestedRequest[]): number {
 }
 
 function bytesOfRequest({ request }: DigestedRequest): number {
-  if (request.type === "registration") return REQUEST_BYTES;
+  if (request.type !== "operations") return REQUEST_BYTES;
   let bytes = REQUEST_BYTES;
   for (const operation of request.operations) bytes += OPERATION_BYTES + operation.length;
   return bytes;

@@ -6,6 +6,7 @@ import {
   type Evidence,
   type Fill,
   type Hasher,
+  type OrderedReader,
   type OrderedStore,
   PreimageWriter,
   type ReplicaId,
@@ -32,6 +33,34 @@ const PREFIX = utf8("evidence/");
 /** `evidence/` and four bytes of the accused's id; then follows the digest of the piece. */
 function prefixOf(accused: number): Uint8Array {
   return new PreimageWriter(PREFIX.length + 4).raw(PREFIX).u32(accused).finish();
+}
+
+/** The end of all evidence: "0" follows "/". */
+const END = utf8("evidence0");
+
+/** A piece as it lies on the disk, whatever it is worth. */
+export interface EncodedPiece {
+  readonly id: Digest;
+  /** Whom it is kept against. */
+  readonly accused: number;
+  readonly value: Uint8Array;
+}
+
+/**
+ * Every piece that is kept, also against somebody who is no member.
+ *
+ * @throws RecoveryError for a key that is none of a piece.
+ */
+export function* piecesIn(store: OrderedReader): Generator<EncodedPiece> {
+  const keyBytes = PREFIX.length + 4 + 32;
+  for (const [key, value] of store.range(PREFIX, END)) {
+    if (key.length !== keyBytes)
+      throw new RecoveryError(
+        `a piece of evidence on this disk has a key of ${key.length} bytes, expected ${keyBytes}`,
+      );
+    const accused = new DataView(key.buffer, key.byteOffset, key.byteLength).getUint32(PREFIX.length);
+    yield { id: digest(readHex32(key, PREFIX.length + 4)), accused, value };
+  }
 }
 
 /** Proven misbehaviour that this replica has seen, kept across restarts so that it can be shown to others. */

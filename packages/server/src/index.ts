@@ -5,6 +5,7 @@
  */
 export { ADMIN_COMMAND, ADMIN_HEADER, isFromOperator } from "./admin-command.ts";
 export { ConfigurationError, type ConfigurationErrorCode } from "./configuration-error.ts";
+export { type Cryptography, type Judges, judgesOf } from "./data-reader.ts";
 export {
   type KeyFile,
   parseGenesis,
@@ -15,11 +16,15 @@ export {
 } from "./documents.ts";
 export { type EvidenceDocument, evidenceDocumentOf, parseEvidenceDocument } from "./evidence-document.ts";
 export { EXPOSITION_CONTENT_TYPE, exposition, type MetricFamily, type MetricSample } from "./exposition.ts";
+export type { NumberRange } from "./history-reading.ts";
 export * from "./host.ts";
 export { type KeptEvidenceList, type KeptOnDisk, type KeptPiece, readKeptEvidence } from "./kept-evidence.ts";
 export { type LinkCount, LinkCounts } from "./link-counts.ts";
+export type { LogPage, LogPageItem } from "./log-page.ts";
 export { makeFolder } from "./make-folder.ts";
+export { judgeItem, type LoggedNumber, openStoppedLog } from "./ordered-log.ts";
 export type { Traffic } from "./peer-traffic.ts";
+export type { PreparedBatch } from "./prepared-batches.ts";
 export { type Readiness, readinessOf } from "./readiness.ts";
 export { ReplicaCounters } from "./replica-counters.ts";
 export {
@@ -42,3 +47,5 @@ export {
 export { type MetricSource, replicaMetrics } from "./replica-metrics.ts";
 export { type ProcessStatus, type RunningReplica, type StartOptions, startReplica } from "./replica-process.ts";
 export { type SavedTrace, saveTrace, TRACE_FILES_MAX } from "./save-trace.ts";
+export type { DataCheck, DataPart } from "./verify-data/data-check.ts";
+export { type DataVerdict, unreadableVerdict, verifyData } from "./verify-data/verify-data.ts";

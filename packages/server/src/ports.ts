@@ -80,6 +80,8 @@ export interface ExecutedBatch {
   readonly requests: number;
   /** Sessions that gave way to those that it opened. */
   readonly sessionsEvicted: number;
+  /** The state after it is a checkpoint. */
+  readonly isCheckpoint: boolean;
 }
 
 /** Input that was dropped before, in or after `step`, counted by code. */

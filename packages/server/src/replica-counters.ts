@@ -15,7 +15,6 @@ export const REJECTION_CODES: Readonly<Record<IngressRejection["code"], true>> =
   "prepare.from-primary": true,
   "vote.conflicting": true,
   "checkpoint.conflicting": true,
-  "checkpoint.not-due": true,
   "checkpoint.displaced": true,
   "backlog.full": true,
   "gate.full": true,

@@ -151,6 +151,10 @@ export class ReplicaHost {
   get stateDigests(): { readonly stateRoot: string; readonly historyDigest: string } {
     return { stateRoot: this.#executor.stateRoot(), historyDigest: this.#executor.historyDigest };
   }
+  /** For audits and tests: the number of the last checkpoint, stable or not. */
+  get lastCheckpoint(): number {
+    return this.#executor.lastCheckpoint.seq;
+  }
   /** See `Replica.fills`. */
   get fills(): readonly Fill[] {
     return [...this.#replica.fills, this.#evidence.fill, this.#gate.fill];
@@ -391,6 +395,7 @@ export class ReplicaHost {
       historyDigest,
       requests: batch.requests.length,
       sessionsEvicted: progress.evicted.length,
+      isCheckpoint: checkpoint !== undefined,
     });
     if (checkpoint !== undefined) this.#durableState.makeDurable(checkpoint);
     this.#events.push({ type: "executed", seq, progress });

@@ -5,6 +5,7 @@ import { createBatchComposer, createReplicaSigner, type SignatureBackend, Verifi
 import {
   accusedOf,
   type ClusterId,
+  type Genesis,
   genesisMembership,
   type Hasher,
   type PublicKey,
@@ -21,8 +22,10 @@ import type { Logger } from "pino";
 import { AdminEndpoint } from "./admin-endpoint.ts";
 import { type EvidenceDocument, evidenceDocumentOf } from "./evidence-document.ts";
 import { exposition, type MetricFamily } from "./exposition.ts";
+import type { NumberRange } from "./history-reading.ts";
 import type { HostSettings } from "./host-settings.ts";
 import { type KeptEvidenceList, pieceOf } from "./kept-evidence.ts";
+import { type LogPage, logPageOf } from "./log-page.ts";
 import { isLostDisk, replaceLostStore } from "./lost-disk.ts";
 import type { HostPorts, IngressRejection, ViewTurn } from "./ports.ts";
 import { type Readiness, readinessOf } from "./readiness.ts";
@@ -145,6 +148,7 @@ class ReplicaProcess implements RunningReplica {
     readiness: () => this.#readiness,
     metrics: () => exposition(this.#metrics()),
     evidenceDocument: (id) => this.#evidenceDocument(id),
+    log: (range) => this.#log(range),
     handOver: () => this.#host.askHandOver(),
   });
   readonly #timers = new Map<TimerName, NodeJS.Timeout>();
@@ -167,7 +171,7 @@ class ReplicaProcess implements RunningReplica {
       listen: folder.config.listen,
       endpoint: this.#endpoint(),
       codec,
-      isClientAdmitted: admissionOf(genesis.clients),
+      isClientAdmitted: admissionOf(genesis),
       log: options.log,
       events: {
         onReplicaFrame: (peer, frame) => this.#host.onReplicaFrame(peer, frame),
@@ -325,6 +329,12 @@ class ReplicaProcess implements RunningReplica {
     return undefined;
   }
 
+  #log(range: NumberRange): LogPage {
+    const { cluster, self } = this.#options.folder;
+    const { executed } = this.#host.status;
+    return logPageOf({ cluster, replica: self.id, history: this.#store.history, executed }, range);
+  }
+
   #endpoint(): Endpoint {
     const { folder, backend } = this.#options;
     const { self, seed, cluster } = folder;
@@ -425,8 +435,9 @@ function programOf(now: Date): string {
   return `@quorate/server ${version}, Node ${globalThis.process.version}, ${now.toISOString()}`;
 }
 
-function admissionOf(clients: "open" | readonly PublicKey[]): ((client: PublicKey) => boolean) | undefined {
+/** Admins and members may open no session where they are not listed, but order a checkpoint (protocol rule 9.1). */
+function admissionOf({ clients, admins, members }: Genesis): ((client: PublicKey) => boolean) | undefined {
   if (clients === "open") return undefined;
-  const admitted = new Set(clients);
+  const admitted = new Set([...clients, ...admins.keys, ...members.map(({ publicKey }) => publicKey)]);
   return (client) => admitted.has(client);
 }

@@ -141,7 +141,14 @@ describe("the metrics of a replica", () => {
     const counters = new ReplicaCounters();
     const before = familiesOf(counters);
     counters.onRejection({ code: "vote.conflicting", from: replicaId(2), seq: seqOf(1) });
-    counters.onExecuted({ seq: 1, batchDigest: "", historyDigest: "", requests: 3, sessionsEvicted: 2 });
+    counters.onExecuted({
+      seq: 1,
+      batchDigest: "",
+      historyDigest: "",
+      requests: 3,
+      sessionsEvicted: 2,
+      isCheckpoint: false,
+    });
     for (const cause of ["slow", "joined"] as const)
       counters.onViewChange({ type: "started", target: viewNumber(1), cause });
     counters.onViewChange({ type: "entered", view: viewNumber(1) });

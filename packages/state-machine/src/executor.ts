@@ -1,5 +1,6 @@
 import { historyDigest, seedDigest } from "@quorate/crypto";
 import {
+  type CheckpointRequest,
   type ClusterId,
   type Digest,
   type DigestedCertifiedBatch,
@@ -9,6 +10,7 @@ import {
   type Hasher,
   invariant,
   type Membership,
+  nextSequenceNumber,
   type OperationsRequest,
   type PublicKey,
   type Reply,
@@ -22,6 +24,7 @@ import {
 import type { Snapshot } from "@quorate/state-tree";
 import { CommittedSessions, isInWindow, readReply } from "./committed-sessions.ts";
 import type { ExecutionStore } from "./execution-store.ts";
+import { CheckpointRule } from "./ordered-checkpoint.ts";
 import type { KeptLeaf, Output } from "./output-record.ts";
 import { Outputs, treeOf } from "./outputs.ts";
 import { Overlay } from "./overlay.ts";
@@ -53,7 +56,7 @@ export interface Execution {
   readonly timestampMs: TimestampMs;
   readonly historyDigest: Digest;
   readonly statement: Statement;
-  /** The state after the batch, if it is a checkpoint. */
+  /** The state after the batch, if it is a checkpoint: a multiple of K, or one that it ordered (protocol rule 9.1). */
   readonly checkpoint: OwnCheckpoint | undefined;
   readonly progress: ExecutionProgress;
   /** In the order of the batch. They may be sent at once: the promises behind them are durable, execution is repeatable. */
@@ -73,6 +76,7 @@ export class Executor {
   readonly #state: RootedState;
   readonly #sessions: CommittedSessions;
   readonly #outputs: Outputs;
+  readonly #checkpointRule: CheckpointRule;
   #progress: Progress;
 
   /**
@@ -88,6 +92,7 @@ export class Executor {
     this.#progress = this.#state.open();
     this.#sessions = new CommittedSessions(this.#state.reader);
     this.#outputs = new Outputs(store.local, hasher);
+    this.#checkpointRule = new CheckpointRule(genesis, options.membership);
   }
 
   /** The last executed sequence number. */
@@ -115,16 +120,25 @@ export class Executor {
     const time = timestampMs(Math.max(this.timestampMs, batch.timestampMs));
     const overlay = new Overlay(this.#state.reader);
     const table = this.#tableFor(overlay, seq);
-    const outputs = this.#executeRequests(batch.requests, overlay, table, seq, time, history);
+    const { outputs, hasOrderedCheckpoint } = this.#executeRequests(batch.requests, overlay, table, seq, time, history);
+    const isCheckpoint = this.#checkpointRule.isRegular(seq) || hasOrderedCheckpoint;
+    const lastCheckpoint = isCheckpoint ? seq : this.#progress.lastCheckpoint;
 
     const leaves = outputs.map((output) => output.leaf);
     const tree = treeOf(hasher, leaves);
     const statement: Statement = { epoch: membership.epoch, seq, historyDigest: history, outputsRoot: tree.root };
     const kept = this.#sign(statement, leaves);
     const { sessions, nonces } = table;
-    const progress: Progress = { cluster, executed: seq, historyDigest: history, timestampMs: time, sessions, nonces };
+    const progress: Progress = {
+      cluster,
+      executed: seq,
+      historyDigest: history,
+      timestampMs: time,
+      sessions,
+      nonces,
+      lastCheckpoint,
+    };
     overlay.put(PROGRESS_KEY, encodeProgress(progress));
-    const isCheckpoint = this.#isCheckpoint(seq);
     const written = leaves.length > 0 ? [this.#outputs.changeFor(kept)] : [];
     this.#state.write(overlay, written, isCheckpoint ? seq : undefined);
 
@@ -141,6 +155,7 @@ export class Executor {
         answered: leaves.map((leaf) => leaf.requestDigest),
         sessions: progressOf(table.changed),
         evicted: table.evicted,
+        lastCheckpoint,
       },
       replies: outputs.map(({ client, leaf, results }, index) => ({
         client,
@@ -166,6 +181,7 @@ export class Executor {
   standing({ request, digest }: DigestedRequest): RequestStanding {
     if (request.type === "operations") return this.#standingInSession(request, digest);
     if (this.#outputs.placeOf(digest) !== undefined) return { type: "answered" };
+    if (request.type === "checkpoint") return this.#standingOfCheckpoint(request);
     if (this.#state.isNonceRemembered(request.client, request.nonce)) return { type: "answer-lost" };
     const isOpening = request.lastValid > this.executed && this.#isAdmitted(request.client);
     return { type: isOpening ? "executable" : "refusable" };
@@ -200,10 +216,6 @@ export class Executor {
     return this.#state.verify();
   }
 
-  #isCheckpoint(seq: SequenceNumber): boolean {
-    return seq % this.#o.genesis.checkpointInterval === 0;
-  }
-
   #isAdmitted(client: PublicKey): boolean {
     return this.#admitted?.has(client) ?? true;
   }
@@ -223,14 +235,24 @@ export class Executor {
     seq: SequenceNumber,
     time: TimestampMs,
     history: Digest,
-  ): readonly RequestOutput[] {
+  ): { readonly outputs: readonly RequestOutput[]; readonly hasOrderedCheckpoint: boolean } {
     const { service, hasher, cluster, genesis } = this.#o;
     const { limits } = genesis;
     const batchSeed = seedDigest(hasher, cluster, history, seq);
     const valueBytesMax = limits.requestBytesMax;
     const surroundings = { service, overlay, hasher, seq, timestampMs: time, batchSeed, valueBytesMax };
     const isAdmitted = (client: PublicKey): boolean => this.#isAdmitted(client);
-    const execution = new RequestExecution({ table, surroundings, limits, hasher, isAdmitted });
+    const checkpointRule = this.#checkpointRule;
+    const checkpointPlace = { seq, last: this.#progress.lastCheckpoint };
+    const execution = new RequestExecution({
+      table,
+      surroundings,
+      limits,
+      hasher,
+      isAdmitted,
+      checkpointRule,
+      checkpointPlace,
+    });
     table.forgetNonces();
     const outputs = new Map<Digest, RequestOutput>();
     requests.forEach((request, index) => {
@@ -240,7 +262,7 @@ export class Executor {
       if (output !== undefined) outputs.set(request.digest, output);
     });
     table.finish();
-    return [...outputs.values()];
+    return { outputs: [...outputs.values()], hasOrderedCheckpoint: execution.hasOrderedCheckpoint };
   }
 
   #sign(statement: Statement, leaves: readonly KeptLeaf[]): Output {
@@ -254,6 +276,15 @@ export class Executor {
     path: ExecutedReply["path"],
   ): ExecutedReply {
     return { from: this.#o.signer.self, statement, signature, session, number, requestDigest, results, path };
+  }
+
+  /**
+   * As it would be judged in the next batch. One whose answer is gone is not ordered again for the same answer: there is a
+   * checkpoint above its number, and by that it would be refused.
+   */
+  #standingOfCheckpoint(request: CheckpointRequest): RequestStanding {
+    const place = { seq: nextSequenceNumber(this.executed), last: this.#progress.lastCheckpoint };
+    return { type: this.#checkpointRule.judge(request, place) === "ok" ? "executable" : "refusable" };
   }
 
   #standingInSession(request: OperationsRequest, digest: Digest): RequestStanding {

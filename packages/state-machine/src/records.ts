@@ -26,6 +26,8 @@ export interface Progress {
   readonly sessions: number;
   /** Nonces of all clients that are remembered. */
   readonly nonces: number;
+  /** The number of the last checkpoint (protocol rule 9.1). */
+  readonly lastCheckpoint: SequenceNumber;
 }
 
 /** An open session. */
@@ -74,13 +76,14 @@ const STATUS_BY_CODE: ReadonlyMap<number, ResultStatus> = new Map(
 );
 
 export function encodeProgress(p: Progress): Uint8Array {
-  return new PreimageWriter(2 * HASH + 24)
+  return new PreimageWriter(2 * HASH + 32)
     .hex32(p.cluster)
     .u64(p.executed)
     .hex32(p.historyDigest)
     .u64(p.timestampMs)
     .u32(p.sessions)
     .u32(p.nonces)
+    .u64(p.lastCheckpoint)
     .finish();
 }
 export function decodeProgress(bytes: Uint8Array): Progress {
@@ -92,6 +95,7 @@ export function decodeProgress(bytes: Uint8Array): Progress {
     timestampMs: reader.u64() as TimestampMs,
     sessions: reader.u32(),
     nonces: reader.u32(),
+    lastCheckpoint: reader.u64() as SequenceNumber,
   };
   reader.finish();
   return progress;

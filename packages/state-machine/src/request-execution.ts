@@ -1,5 +1,7 @@
 import { resultDigestOf } from "@quorate/crypto";
 import {
+  assertNever,
+  type CheckpointRequest,
   type Digest,
   type DigestedRequest,
   type Hasher,
@@ -15,6 +17,7 @@ import {
 } from "@quorate/protocol";
 import { isInWindow, readReply } from "./committed-sessions.ts";
 import { type OperationSurroundings, POSTPONED, runOperation } from "./operation.ts";
+import type { CheckpointPlace, CheckpointRule } from "./ordered-checkpoint.ts";
 import type { KeptLeaf } from "./output-record.ts";
 import type { CachedReply, Session } from "./records.ts";
 import type { SessionTable } from "./session-table.ts";
@@ -33,25 +36,51 @@ export interface RequestExecutionOptions {
   readonly limits: Limits;
   readonly hasher: Hasher;
   readonly isAdmitted: (client: PublicKey) => boolean;
+  readonly checkpointRule: CheckpointRule;
+  readonly checkpointPlace: CheckpointPlace;
 }
 
 const NOTHING = new Uint8Array(0);
 const NO_SESSION = sessionId("0".repeat(64));
-const REGISTRATION_NUMBER = requestNumber(0);
+/** Of what is in no session. */
+const NO_NUMBER = requestNumber(0);
 
-/** Judges and executes the requests of one batch in their order (protocol rules 3.2, 3.3 and 3.5). */
+/** Judges and executes the requests of one batch in their order (protocol rules 3.2, 3.3, 3.5 and 9.1). */
 export class RequestExecution {
   readonly #o: RequestExecutionOptions;
+  #hasOrderedCheckpoint = false;
 
   constructor(options: RequestExecutionOptions) {
     this.#o = options;
   }
 
+  /** Whether one of the requests makes the batch a checkpoint. */
+  get hasOrderedCheckpoint(): boolean {
+    return this.#hasOrderedCheckpoint;
+  }
+
   /** The output of the request at `index`; undefined for a number ahead of its session, which has no effect. */
   execute({ request, digest }: DigestedRequest, index: number): RequestOutput | undefined {
-    return request.type === "registration"
-      ? this.#register(request, digest, index)
-      : this.#operate(request, digest, index);
+    switch (request.type) {
+      case "operations":
+        return this.#operate(request, digest, index);
+      case "registration":
+        return this.#register(request, digest, index);
+      case "checkpoint":
+        return this.#orderCheckpoint(request, digest);
+      default:
+        return assertNever(request);
+    }
+  }
+
+  #orderCheckpoint(request: CheckpointRequest, requestDigest: Digest): RequestOutput {
+    const { hasher, checkpointRule, checkpointPlace } = this.#o;
+    const result = checkpointRule.resultOf(request, checkpointPlace);
+    if (result.status === "ok") this.#hasOrderedCheckpoint = true;
+    const results = [result];
+    const resultDigest = resultDigestOf(hasher, results);
+    const leaf = { session: NO_SESSION, number: NO_NUMBER, requestDigest, resultDigest, inline: results };
+    return { client: request.client, leaf, results };
   }
 
   #register(request: RegistrationRequest, requestDigest: Digest, index: number): RequestOutput {
@@ -62,7 +91,7 @@ export class RequestExecution {
     const results = [{ status: outcome.status, value: isOpen ? hexToBytes(outcome.session) : NOTHING }];
     const session = isOpen ? outcome.session : NO_SESSION;
     const resultDigest = resultDigestOf(hasher, results);
-    const leaf = { session, number: REGISTRATION_NUMBER, requestDigest, resultDigest, inline: results };
+    const leaf = { session, number: NO_NUMBER, requestDigest, resultDigest, inline: results };
     return { client, leaf, results };
   }
 

@@ -191,6 +191,7 @@ function genesisProgress(cluster: ClusterId): Progress {
     timestampMs: timestampMs(0),
     sessions: 0,
     nonces: 0,
+    lastCheckpoint: sequenceNumber(0),
   };
 }
 

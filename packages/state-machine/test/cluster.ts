@@ -8,6 +8,7 @@ import {
   type DigestedCertifiedBatch,
   type DigestedRequest,
   digest,
+  epochNumber,
   FORMAT_VERSION,
   type Genesis,
   genesisMembership,
@@ -57,11 +58,16 @@ const appender: Service = {
   },
 };
 
+/** The number whose seed is the admin's; those of the members are their ids. */
+export const ADMIN = 99;
+
 export interface ClusterOptions {
   readonly limits?: Partial<Limits>;
   readonly clients?: Genesis["clients"];
   readonly service?: Service;
   readonly name?: string;
+  /** K; 16 unless given. */
+  readonly checkpointInterval?: number;
 }
 
 /** One replica's executor with what its tests need: clients that sign, batches, and a restart. */
@@ -82,10 +88,10 @@ export class Fixture {
         publicKey: backend.publicKeyOf(seedOf(id)),
         address: `127.0.0.1:${7000 + id}`,
       })),
-      admins: { threshold: 1, keys: [backend.publicKeyOf(seedOf(99))] },
+      admins: { threshold: 1, keys: [backend.publicKeyOf(seedOf(ADMIN))] },
       clients: options.clients ?? "open",
-      checkpointInterval: 16,
-      windowSize: 64,
+      checkpointInterval: options.checkpointInterval ?? 16,
+      windowSize: 4 * (options.checkpointInterval ?? 16),
       rotateEveryBatches: 0,
       limits: { ...DEFAULT_LIMITS, ...options.limits },
       timeouts: DEFAULT_TIMEOUTS,
@@ -115,6 +121,12 @@ export class Fixture {
 
   client(n: number): Client {
     return new Client(this.cluster, n);
+  }
+
+  /** An order of a checkpoint under the key of this seed. */
+  order(by: number, above: number, epoch = 0): DigestedRequest {
+    const signer = createClientSigner({ backend, hasher, seed: seedOf(by), cluster: this.cluster });
+    return signer.signCheckpoint({ epoch: epochNumber(epoch), above: sequenceNumber(above) });
   }
 
   batch(requests: readonly DigestedRequest[], atMs = 1000): DigestedCertifiedBatch {

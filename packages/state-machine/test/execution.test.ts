@@ -66,7 +66,7 @@ describe("execution of batches", () => {
     expect(execution.timestampMs).to.equal(5000);
     expect(execution.historyDigest).to.not.equal(before);
     expect(execution.replies).to.deep.equal([]);
-    expect(execution.progress).to.deep.equal({ answered: [], sessions: [], evicted: [] });
+    expect(execution.progress).to.deep.equal({ answered: [], sessions: [], evicted: [], lastCheckpoint: 0 });
   });
 
   it("takes the greater of the batch's time and the last one", () => {

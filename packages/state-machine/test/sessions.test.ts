@@ -248,7 +248,7 @@ describe("request numbers", () => {
     const cached = fixture.run(requests[2]!);
 
     expect(ahead.replies).to.deep.equal([]);
-    expect(ahead.progress).to.deep.equal({ answered: [], sessions: [], evicted: [] });
+    expect(ahead.progress).to.deep.equal({ answered: [], sessions: [], evicted: [], lastCheckpoint: 0 });
     expect(resultsOf(cached)).to.deep.equal(["ok abc"]);
     expect(cached.replies[0]!.reply.statement.seq).to.equal(7);
     expect(statusOf(fixture, alice.operate(a, 3, "other"))).to.equal("number-reused");

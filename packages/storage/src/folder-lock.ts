@@ -25,20 +25,48 @@ const START_UNKNOWN = "0";
  * instant may both be refused.
  */
 export function lockFolder(path: string): FolderLock {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw inaccessible(path, error) ?? error;
+  }
+  const { lock, dead } = takeLock(path);
+  for (const name of dead) rmSync(join(path, name), { force: true });
+  return lock;
+}
+
+/**
+ * Keeps others off a folder that is only looked at: as `lockFolder`, but nothing is made of a folder that is not there, the
+ * locks of dead holders stay, and where nobody may write nothing needs to be kept off.
+ *
+ * @throws StorageError as `lockFolder` does.
+ */
+export function lockFolderToRead(path: string): FolderLock {
+  try {
+    return takeLock(path).lock;
+  } catch (error) {
+    if (error instanceof StorageError && isReadOnlyMount(error.cause)) return { release: () => undefined };
+    throw error;
+  }
+}
+
+function takeLock(path: string): { readonly lock: FolderLock; readonly dead: readonly string[] } {
   const own = `lock.${process.pid}.${startOf(process.pid) ?? START_UNKNOWN}.${randomBytes(6).toString("hex")}`;
   const release = (): void => rmSync(join(path, own), { force: true });
   // First the own mark, then a look at the others: of two contenders at least one sees the other, whatever the timing.
   makeMark(path, own);
-  for (const { name, pid, isHeld } of marksIn(path)) {
-    if (name === own) continue;
-    if (isHeld) {
-      release();
-      const advice = "stop that process or choose another folder";
-      throw new StorageError("storage.locked", `${path} is in use by process ${pid}: ${advice}`);
-    }
-    rmSync(join(path, name), { force: true });
+  const others = marksIn(path).filter(({ name }) => name !== own);
+  const holder = others.find(({ isHeld }) => isHeld);
+  if (holder !== undefined) {
+    release();
+    const advice = "stop that process or choose another folder";
+    throw new StorageError("storage.locked", `${path} is in use by process ${holder.pid}: ${advice}`);
   }
-  return { release };
+  return { lock: { release }, dead: others.map(({ name }) => name) };
+}
+
+function isReadOnlyMount(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "EROFS";
 }
 
 /**
@@ -67,7 +95,6 @@ function marksIn(path: string): readonly { readonly name: string; readonly pid: 
 
 function makeMark(path: string, mark: string): void {
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
     closeSync(openSync(join(path, mark), "wx", 0o600));
   } catch (error) {
     throw inaccessible(path, error) ?? error;

@@ -6,9 +6,10 @@
  * @packageDocumentation
  */
 
-export { type FolderLock, lockFolder, lockHolderOf } from "./folder-lock.ts";
+export { type FolderLock, lockFolder, lockFolderToRead, lockHolderOf } from "./folder-lock.ts";
 export { STORE_FORMAT, type StoreIdentity } from "./identity.ts";
 export { type Durability, initializeStore, openStore, type StoreOptions } from "./lmdb-store.ts";
 export * from "./ports.ts";
 export { setStoreAside } from "./set-aside.ts";
 export * from "./storage-error.ts";
+export { openStoreToRead, type ReadLog, type StoreReader } from "./store-reader.ts";

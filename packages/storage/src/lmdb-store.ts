@@ -1,15 +1,15 @@
 import { randomBytes } from "node:crypto";
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readSync, statSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { existsSync, mkdirSync, readdirSync } from "node:fs";
+import { dirname } from "node:path";
 import type { Digest } from "@quorate/protocol";
-import { open } from "lmdb";
 import { FlushDomains } from "./flushing.ts";
 import { checkMeta, encodeMeta, META_KEY, type StoreIdentity } from "./identity.ts";
 import { KeyspaceStore } from "./keyspace-store.ts";
-import { type BytesDatabase, LmdbKeyspace } from "./lmdb-keyspace.ts";
+import { checkDatabaseFiles, DATABASE_FILE, openDatabase } from "./lmdb-database.ts";
+import { LmdbKeyspace } from "./lmdb-keyspace.ts";
 import { LOG_ID_BYTES } from "./log-group.ts";
 import { decodeMark, encodeMark, MARK_KEY } from "./log-mark.ts";
-import { initializeLog, NodeLogFiles, syncPath } from "./node-log-files.ts";
+import { initializeLog, logFolderIn, NodeLogFiles, syncPath } from "./node-log-files.ts";
 import { HISTORY_BYTES_MAX, type ReplicaStore } from "./ports.ts";
 import { inaccessible, StorageError } from "./storage-error.ts";
 import { markUnsynced, recoverUnsynced, settleUnsynced } from "./unsynced-mark.ts";
@@ -29,17 +29,6 @@ export interface StoreOptions {
   readonly historyBytesMax?: number;
 }
 
-const DATABASE_FILE = "data.mdb";
-/** LMDB's own, for who reads what. */
-const LOCK_FILE = "lock.mdb";
-const LOG_FOLDER = "log";
-/** Fixed, because LMDB would take the machine's and `checkFiles` must know. */
-const PAGE_BYTES = 4096;
-const META_PAGES_BYTES = 2 * PAGE_BYTES;
-/** Where LMDB 1.0 has its magic number in both meta pages. */
-const MAGIC_OFFSET = 24;
-const MAGIC = 0xbe_ef_c0_de;
-
 /**
  * Makes the store of a replica, once, durably: the mark of initialization is its last write (protocol rule 8.4).
  *
@@ -52,8 +41,8 @@ export async function initializeStore(path: string, identity: StoreIdentity, los
     throw new StorageError("storage.already-initialized", `${path} is already initialized or not empty: ${advice}`);
   }
   mkdirSync(path, { recursive: true, mode: 0o700 });
-  initializeLog(join(path, LOG_FOLDER));
-  const database = openDatabase(path, "sync");
+  initializeLog(logFolderIn(path));
+  const database = openDatabase(path, { noSync: false });
   await database.put(
     Buffer.from(META_KEY),
     Buffer.from(encodeMeta(identity, { logId: randomBytes(LOG_ID_BYTES), lossNonce })),
@@ -69,11 +58,11 @@ export async function initializeStore(path: string, identity: StoreIdentity, los
  * `storage.version` or `storage.damaged` for one that is not this replica's or cannot be trusted.
  */
 export function openStore(path: string, identity: StoreIdentity, options: StoreOptions = {}): ReplicaStore {
-  checkFiles(path);
+  checkDatabaseFiles(path, "write");
   const durability = options.durability ?? "sync";
-  const unsynced = { path, databaseFile: DATABASE_FILE, logFolder: join(path, LOG_FOLDER) };
+  const unsynced = { path, databaseFile: DATABASE_FILE, logFolder: logFolderIn(path) };
   recoverUnsynced(unsynced);
-  const database = openDatabase(path, durability);
+  const database = openDatabase(path, { noSync: durability === "async" });
   let log: WriteAheadLog | undefined;
   try {
     const { logId, lossNonce } = checkMeta(path, database.getBinary(Buffer.from(META_KEY)), identity);
@@ -112,62 +101,5 @@ export function openStore(path: string, identity: StoreIdentity, options: StoreO
     void log?.close();
     void database.close();
     throw inaccessible(path, error) ?? error;
-  }
-}
-
-function openDatabase(path: string, durability: Durability): BytesDatabase {
-  try {
-    return open<Buffer, Buffer>(path, {
-      // Else a folder whose name has a dot is taken for a file.
-      noSubdir: false,
-      pageSize: PAGE_BYTES,
-      encoding: "binary",
-      keyEncoding: "binary",
-      compression: false,
-      useVersions: false,
-      cache: false,
-      // This package groups by itself: one batch, one transaction, written at once.
-      eventTurnBatching: false,
-      commitDelay: 0,
-      // On, a failed sync is never told: lmdb prints it and `flushed` stays pending. Off, the commit itself syncs.
-      overlappingSync: false,
-      noSync: durability === "async",
-    });
-  } catch (error) {
-    const denied = inaccessible(path, error);
-    if (denied !== undefined) throw denied;
-    const reason = error instanceof Error ? error.message : String(error);
-    const advice = "point it at this replica's own folder; if it is that, its disk is lost: `quorate init --lost-disk`";
-    throw new StorageError("storage.foreign", `${path}: expected an LMDB store, but: ${reason}; ${advice}`, error);
-  }
-}
-
-/**
- * LMDB trusts its files and takes the process down with one that is not its own or that it may not write, so a look at them
- * comes first.
- */
-function checkFiles(path: string): void {
-  try {
-    checkHead(path, join(path, DATABASE_FILE));
-    const locks = join(path, LOCK_FILE);
-    if (existsSync(locks)) closeSync(openSync(locks, "r+"));
-  } catch (error) {
-    throw inaccessible(path, error) ?? error;
-  }
-}
-
-function checkHead(path: string, file: string): void {
-  if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) === 0) {
-    const advice = "if this replica has run before, its disk is lost";
-    throw new StorageError("storage.not-initialized", `${path} holds no store: expected ${DATABASE_FILE}; ${advice}`);
-  }
-  const head = Buffer.alloc(META_PAGES_BYTES);
-  const descriptor = openSync(file, "r+");
-  const length = readSync(descriptor, head, 0, META_PAGES_BYTES, 0);
-  closeSync(descriptor);
-  const [first, second] = [head.readUInt32LE(MAGIC_OFFSET), head.readUInt32LE(PAGE_BYTES + MAGIC_OFFSET)];
-  if (length < META_PAGES_BYTES || first !== MAGIC || second !== MAGIC) {
-    const advice = "point it at this replica's own folder; if it is that, its disk is lost: `quorate init --lost-disk`";
-    throw new StorageError("storage.foreign", `${path}: expected an LMDB store, found another file; ${advice}`);
   }
 }

@@ -36,6 +36,11 @@ const MARKS_FILE = "flushed";
 
 const SEGMENT_NAME = /^(\d{8})\.wal$/;
 
+/** Where the log of a store is. */
+export function logFolderIn(store: string): string {
+  return join(store, "log");
+}
+
 /** The path of a segment file. */
 export function segmentPath(folder: string, segment: number): string {
   return join(folder, segmentName(segment));
@@ -66,6 +71,20 @@ export function initializeLog(folder: string): void {
   closeSync(openSync(path, "wx", 0o600));
   syncPath(path);
   syncPath(folder);
+}
+
+/** What the file of flush marks beside a log holds; nothing if it is not there. */
+export function readMarks(folder: string): Buffer {
+  try {
+    return readFileSync(marksPath(folder));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    return Buffer.alloc(0);
+  }
+}
+
+function marksPath(folder: string): string {
+  return join(dirname(folder), MARKS_FILE);
 }
 
 /** The segments of a log as files in a folder. */
@@ -142,7 +161,7 @@ export class NodeLogFiles implements LogFiles {
   }
 
   openMarks(): MarkFile {
-    return new NodeMarkFile(join(dirname(this.place), MARKS_FILE));
+    return new NodeMarkFile(marksPath(this.place));
   }
 
   later(task: () => void): void {

@@ -27,15 +27,23 @@ export interface StoreFiles {
  * @throws StorageError `storage.damaged`.
  */
 export function recoverUnsynced(files: StoreFiles): void {
-  const { path } = files;
+  if (isUnsynced(files.path)) settleUnsynced(files);
+}
+
+/**
+ * Whether a process was killed while it wrote the store without syncs; changes nothing.
+ *
+ * @throws StorageError `storage.damaged` as above.
+ */
+export function isUnsynced(path: string): boolean {
   const mark = join(path, MARK_FILE);
-  if (!existsSync(mark)) return;
+  if (!existsSync(mark)) return false;
   const boot = readFileSync(mark, "latin1");
   if (boot !== (bootOf() ?? "")) {
     const found = "the machine went down while it was written with durability async";
     throw new StorageError("storage.damaged", `${path} has lost writes: ${found}; treat the disk as lost`);
   }
-  settleUnsynced(files);
+  return true;
 }
 
 /** Says, durably, that the store is written without syncs from now on. */

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { existsSync, readdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { lockFolder, lockHolderOf, StorageError } from "@quorate/storage";
+import { lockFolder, lockFolderToRead, lockHolderOf, StorageError } from "@quorate/storage";
 import { expect } from "chai";
 import { temporaryFolder } from "./temporary-folder.ts";
 
@@ -101,5 +101,28 @@ describe("A locked folder", () => {
     lockFolder(path).release();
 
     expect(readdirSync(path)).to.deep.equal(["lock.txt"]);
+  });
+
+  it("is kept from others while it is only looked at, and the locks of dead holders stay in it", async () => {
+    const path = folder();
+    const child = await holder(path);
+    const exit = once(child, "exit");
+    expect(() => lockFolderToRead(path)).to.throw(StorageError, `process ${child.pid}`);
+    child.kill("SIGKILL");
+    await exit;
+    const before = readdirSync(path);
+
+    const lock = lockFolderToRead(path);
+    expect(refusal(path).code).to.equal("storage.locked");
+    lock.release();
+
+    expect(before).to.have.length(1);
+    expect(readdirSync(path)).to.deep.equal(before);
+  });
+
+  it("is not made by whoever only looks at it", () => {
+    const path = join(folder(), "missing");
+    expect(() => lockFolderToRead(path)).to.throw("ENOENT");
+    expect(existsSync(path)).to.equal(false);
   });
 });

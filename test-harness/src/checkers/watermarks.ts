@@ -1,19 +1,19 @@
 import type { ReplicaFrame, ReplicaId } from "@quorate/protocol";
 import type { ReplicaStatus } from "@quorate/replica";
-import { type Checker, demand, type Ending } from "./checker.ts";
+import { type Checker, demand, type Ending, type ExecutionStep } from "./checker.ts";
 
 /**
- * Watermarks: h is a multiple of K at or below what is executed, H is h+L, and neither ever goes back: not even over a
- * crash, once the log was cut for it. No vote is for a number outside of (h, H]. At the end every checkpoint that is due is stable everywhere.
+ * Watermarks: h is a checkpoint at or below what is executed, H is h+L, and neither ever goes back: not even over a crash, once
+ * the log was cut for it. No vote is for a number outside of (h, H]. At the end the last checkpoint is stable everywhere.
  */
 export class WatermarksChecker implements Checker {
-  readonly #interval: number;
   readonly #window: number;
   readonly #low = new Map<ReplicaId, number>();
   readonly #cut = new Map<ReplicaId, number>();
+  /** Numbers that are checkpoints. Genesis is one. */
+  readonly #checkpoints = new Set([0]);
 
-  constructor(interval: number, window: number) {
-    this.#interval = interval;
+  constructor(window: number) {
     this.#window = window;
   }
 
@@ -22,6 +22,10 @@ export class WatermarksChecker implements Checker {
     demand(status.lowWatermark >= cut, "watermarks.lost", { replica, h: status.lowWatermark, cut });
     this.#low.set(replica, status.lowWatermark);
     this.onStatus(replica, status);
+  }
+
+  onExecuted({ seq, isCheckpoint }: ExecutionStep): void {
+    if (isCheckpoint) this.#checkpoints.add(seq);
   }
 
   onDiskLost(replica: ReplicaId): void {
@@ -37,7 +41,7 @@ export class WatermarksChecker implements Checker {
     const before = this.#low.get(replica) ?? 0;
     demand(lowWatermark >= before, "watermarks.back", { replica, h: lowWatermark, before });
     this.#low.set(replica, lowWatermark);
-    demand(lowWatermark % this.#interval === 0, "watermarks.no-checkpoint", { replica, h: lowWatermark });
+    demand(this.#checkpoints.has(lowWatermark), "watermarks.no-checkpoint", { replica, h: lowWatermark });
     demand(lowWatermark <= executed, "watermarks.above-executed", { replica, h: lowWatermark, executed });
     demand(highWatermark === lowWatermark + this.#window, "watermarks.window", {
       replica,
@@ -64,7 +68,7 @@ export class WatermarksChecker implements Checker {
 
   atEnd({ replicas }: Ending): void {
     for (const { id, status } of replicas) {
-      const due = status.executed - (status.executed % this.#interval);
+      const due = Math.max(...[...this.#checkpoints].filter((seq) => seq <= status.executed));
       demand(status.lowWatermark === due, "watermarks.not-stable", { id, h: status.lowWatermark, due });
     }
   }

@@ -1,3 +1,4 @@
+import { CHECKPOINT_MUTANTS } from "./checkpoints.ts";
 import { DOOR_MUTANTS } from "./doors.ts";
 import { DURABILITY_MUTANTS } from "./durability.ts";
 import { EXECUTION_MUTANTS } from "./execution.ts";
@@ -22,4 +23,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...DOOR_MUTANTS,
   ...LOST_DISK_MUTANTS,
   ...TURN_MUTANTS,
+  ...CHECKPOINT_MUTANTS,
 ];

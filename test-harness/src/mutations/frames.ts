@@ -1,6 +1,7 @@
 import {
   type Batch,
   type CheckpointCertificate,
+  type CheckpointRequest,
   type CommitCertificate,
   type CommittedEntry,
   type Envelope,
@@ -42,6 +43,12 @@ export const REQUEST_MUTATIONS: Mutations<Request> = oneOf<Request>({
     client: hex32(),
     nonce: hex32(),
     lastValid: counter(),
+    signature: signature(),
+  }),
+  checkpoint: fields<CheckpointRequest>({
+    client: hex32(),
+    epoch: counter(),
+    above: counter(),
     signature: signature(),
   }),
 });

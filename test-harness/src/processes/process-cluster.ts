@@ -72,12 +72,13 @@ export class ProcessCluster {
     const [backend, hasher] = [await chooseBackend(), createNodeHasher()];
     const base = await freePortBase(replicas);
     const keys = Array.from({ length: replicas }, () => keyFileOf(backend, generateSeed(randomBytes(32))));
+    const admin = keyFileOf(backend, generateSeed(randomBytes(32)));
     const document = {
       formatVersion: FORMAT_VERSION,
       name: "test",
       faultModel: "byzantine",
       members: keys.map(({ publicKey }, id) => ({ id, publicKey, address: `${host}:${base + id}` })),
-      admins: { threshold: 1, keys: [keyFileOf(backend, generateSeed(randomBytes(32))).publicKey] },
+      admins: { threshold: 1, keys: [admin.publicKey] },
       clients: options.clients ?? "open",
       checkpointInterval: options.checkpointInterval ?? 128,
       windowSize: options.windowSize ?? 512,
@@ -90,6 +91,7 @@ export class ProcessCluster {
     const path = mkdtempSync(join(tmpdir(), "quorate-cluster-"));
     const genesisPath = join(path, "genesis.json");
     writeFileSync(genesisPath, text);
+    writeFileSync(join(path, "admin.key.json"), JSON.stringify(admin), { mode: 0o600 });
     const folders: ReplicaFolder[] = [];
     for (const [replica, key] of keys.entries())
       folders.push(

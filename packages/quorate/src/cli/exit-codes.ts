@@ -11,7 +11,7 @@ export const EXIT: Readonly<
   noResult: 3,
   /** The key has no value. */
   absent: 4,
-  /** The service refused the operation, or a compare-and-swap did not swap. */
+  /** The service refused the operation, a compare-and-swap did not swap, or a checkpoint is too near to the last. */
   refused: 5,
   /** `status`: some replica is down. */
   degraded: 6,

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
+import { addCheckpointCommand } from "./checkpoint-command.ts";
 import { addClusterCommand } from "./cluster-command.ts";
 import { addEvidenceCommand } from "./evidence-command.ts";
 import { EXIT } from "./exit-codes.ts";
@@ -7,10 +8,12 @@ import { addGenesisCommand } from "./genesis-command.ts";
 import { addInitCommand } from "./init-command.ts";
 import { addKeygenCommand } from "./keygen-command.ts";
 import { addKvCommand } from "./kv-command.ts";
+import { addLogCommand } from "./log-command.ts";
 import { addPrimaryCommand } from "./primary-command.ts";
 import { addStartCommand } from "./start-command.ts";
 import { addStatusCommand } from "./status-command.ts";
 import { reportError } from "./terminal.ts";
+import { addVerifyDataCommand } from "./verify-data-command.ts";
 
 /** The `quorate` command with all that is below it. */
 export function createProgram(): Command {
@@ -20,7 +23,10 @@ export function createProgram(): Command {
   addStatusCommand(program);
   addKvCommand(program);
   addPrimaryCommand(program);
+  addCheckpointCommand(program);
   addEvidenceCommand(program);
+  addLogCommand(program);
+  addVerifyDataCommand(program);
   addKeygenCommand(program);
   addGenesisCommand(program);
   addInitCommand(program);

@@ -6,6 +6,7 @@ import { StorageError } from "@quorate/storage";
 import { TransportError } from "@quorate/transport";
 import Table from "cli-table3";
 import { QuorateError } from "../client.ts";
+import { CheckpointError } from "./checkpoint-error.ts";
 import { EXIT } from "./exit-codes.ts";
 import { LeadershipError } from "./leadership-error.ts";
 
@@ -50,14 +51,20 @@ export function printTable(head: readonly string[], rows: readonly (readonly str
   printLine(table.toString().replace(/ +$/gm, ""));
 }
 
+/** Prints what is wrong, in one line to standard error. */
+export function printComplaint(text: string): void {
+  process.stderr.write(`quorate: ${text.replace(/\s*\n\s*/g, " ")}\n`);
+}
+
 /** Prints an error in one line to standard error and returns the exit code that goes with it. */
 export function reportError(error: unknown): number {
   const message = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`quorate: ${message.replace(/\s*\n\s*/g, " ")}\n`);
+  printComplaint(message);
   if (error instanceof QuorateError) return exitCodeOf(error);
   // What has no encoding would be refused by the service; a result that does not read is of another version of it.
   if (error instanceof KvError) return error.code === "kv.malformed" ? EXIT.failed : EXIT.refused;
   if (error instanceof LeadershipError) return error.code === "leadership.unchanged" ? EXIT.noResult : EXIT.failed;
+  if (error instanceof CheckpointError) return EXIT.noResult;
   if (isExpected(error)) return EXIT.failed;
   // Ours: the stack helps whoever reports it.
   if (error instanceof Error && error.stack !== undefined) process.stderr.write(`${error.stack}\n`);
@@ -72,7 +79,7 @@ function isExpected(error: unknown): boolean {
   );
 }
 
-function exitCodeOf({ code }: QuorateError): number {
+function exitCodeOf({ code, failure }: QuorateError): number {
   switch (code) {
     case "client.operation-failed":
       return EXIT.refused;
@@ -80,6 +87,8 @@ function exitCodeOf({ code }: QuorateError): number {
     case "client.not-admitted":
     case "client.wrong-cluster":
       return EXIT.failed;
+    case "client.checkpoint-refused":
+      return failure?.code === code && failure.reason === "checkpoint-not-permitted" ? EXIT.failed : EXIT.refused;
     default:
       return EXIT.noResult;
   }

@@ -1,0 +1,108 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { chooseBackend, createNodeHasher } from "@quorate/crypto/node";
+import { sequenceNumber } from "@quorate/protocol";
+import {
+  ConfigurationError,
+  type Cryptography,
+  type Judges,
+  judgeItem,
+  judgesOf,
+  type LoggedNumber,
+  type LogPage,
+  type LogPageItem,
+  type NumberRange,
+  openStoppedLog,
+  type ReplicaFolder,
+  readReplicaFolder,
+} from "@quorate/server";
+import { openLocalCluster } from "./local-cluster.ts";
+
+/** The ordered log of one replica, wherever it was read. */
+export interface ReplicaLog {
+  readonly replica: number;
+  items(range: NumberRange): Iterable<LoggedNumber> | AsyncIterable<LoggedNumber>;
+  close(): Promise<void>;
+}
+
+/** The logs that were asked for, and whose they are. */
+export interface OpenedLogs {
+  readonly cluster: string;
+  readonly logs: readonly ReplicaLog[];
+}
+
+/** A replica that runs may be busy for a moment. */
+const ANSWER_TIMEOUT_MS = 10_000;
+
+/**
+ * Opens the log of the replica of a data folder, or those of all replicas of a local cluster: asked of those that run, page
+ * by page, and read from the disks of those that do not. What a running one says is judged here like what a disk says.
+ *
+ * @throws ConfigurationError or StorageError in one line; nothing is open then.
+ */
+export async function openLogs(data: string): Promise<OpenedLogs> {
+  const isSingle = existsSync(join(data, "replica.json"));
+  const paths = isSingle ? [data] : (await openLocalCluster(data)).replicas.map(({ path }) => path);
+  const cryptography = { backend: await chooseBackend(), hasher: createNodeHasher() };
+  const folders = paths.map((path) => readReplicaFolder(path, cryptography.backend, cryptography.hasher));
+  const logs: ReplicaLog[] = [];
+  try {
+    for (const folder of folders) logs.push(await openLog(folder, cryptography));
+    return { cluster: folders[0]?.cluster ?? "", logs };
+  } catch (error) {
+    for (const log of logs) await log.close();
+    throw error;
+  }
+}
+
+async function openLog(folder: ReplicaFolder, cryptography: Cryptography): Promise<ReplicaLog> {
+  const replica = folder.self.id;
+  // An empty range: only whether it is there.
+  const answer = await fetchPage(folder, { from: 0, to: 0 });
+  if (answer === undefined) return { replica, ...openStoppedLog(folder, cryptography) };
+  const judges = judgesOf(folder, cryptography);
+  return { replica, items: (range) => runningItems(folder, judges, range), close: async () => undefined };
+}
+
+/** Up to what is there when it is asked: a cluster under load has no end. */
+async function* runningItems(folder: ReplicaFolder, judges: Judges, range: NumberRange): AsyncGenerator<LoggedNumber> {
+  let end: number | undefined;
+  for (let from: number | undefined = range.from; from !== undefined; ) {
+    const page: LogPage = await pageOrThrow(folder, { from, to: end ?? range.to });
+    end ??= Math.min(range.to, page.last ?? 0);
+    for (const item of page.items) if (item.seq <= end) yield loggedOf(item, judges);
+    from = page.next !== undefined && page.next <= end ? page.next : undefined;
+  }
+}
+
+function loggedOf(item: LogPageItem, judges: Judges): LoggedNumber {
+  const seq = sequenceNumber(item.seq);
+  const read = "entry" in item ? { seq, bytes: Buffer.from(item.entry, "base64") } : { seq, problem: item.problem };
+  return judgeItem(read, judges.entries);
+}
+
+async function pageOrThrow(folder: ReplicaFolder, range: NumberRange): Promise<LogPage> {
+  const page = await fetchPage(folder, range);
+  if (page !== undefined) return page;
+  const { self, config } = folder;
+  throw new ConfigurationError(
+    "configuration.unreadable",
+    `replica ${self.id} does not answer at ${config.admin} any more: ask again, or stop it and read its folder`,
+  );
+}
+
+/** Undefined when nobody answers, or somebody else does. */
+async function fetchPage(
+  { config, cluster, self }: ReplicaFolder,
+  { from, to }: NumberRange,
+): Promise<LogPage | undefined> {
+  try {
+    const url = `http://${config.admin}/log?from=${from}&to=${to}`;
+    const response = await fetch(url, { signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) });
+    if (!response.ok) return undefined;
+    const page = (await response.json()) as LogPage;
+    return page.cluster === cluster && page.replica === self.id ? page : undefined;
+  } catch {
+    return undefined;
+  }
+}

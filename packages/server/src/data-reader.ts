@@ -1,0 +1,95 @@
+import { type Codec, createCodec, wireLimitsOf } from "@quorate/codec";
+import { createReplicaSigner, type SignatureBackend, Verifier } from "@quorate/crypto";
+import { genesisMembership, type Hasher, type Membership } from "@quorate/protocol";
+import { Executor } from "@quorate/state-machine";
+import { lockFolderToRead, openStoreToRead, type StoreReader } from "@quorate/storage";
+import { EntryJudge } from "./entry-judge.ts";
+import type { ReplicaFolder } from "./replica-folder.ts";
+
+/** What signatures and digests are made with. */
+export interface Cryptography {
+  readonly backend: SignatureBackend;
+  readonly hasher: Hasher;
+}
+
+/** What judges the records of a cluster: all of it follows from the genesis document. */
+export interface Judges {
+  readonly codec: Codec;
+  readonly verifier: Verifier;
+  readonly membership: Membership;
+  readonly entries: EntryJudge;
+}
+
+export function judgesOf({ genesis, cluster }: ReplicaFolder, { backend, hasher }: Cryptography): Judges {
+  const codec = createCodec(wireLimitsOf(genesis));
+  const verifier = new Verifier({ backend, hasher, cluster, windowSize: genesis.windowSize });
+  const membership = genesisMembership(genesis);
+  return { codec, verifier, membership, entries: new EntryJudge({ codec, verifier, hasher, cluster, membership }) };
+}
+
+/** The store of a replica that does not run, kept from running. */
+export interface StoppedStore {
+  readonly store: StoreReader;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the store of a stopped replica without a change to it.
+ *
+ * @throws StorageError when the replica runs, or its store cannot be read.
+ */
+export function openStoppedStore({ path, storePath, cluster, self }: ReplicaFolder): StoppedStore {
+  const lock = lockFolderToRead(path);
+  try {
+    const store = openStoreToRead(storePath, { cluster, replica: self.id });
+    const close = async (): Promise<void> => {
+      await store.close();
+      lock.release();
+    };
+    return { store, close };
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+/** The replicated state of a replica that does not run. */
+export interface StoredState {
+  readonly executor: Executor;
+  /** Nothing is there yet: the replica has never been started. */
+  readonly isNew: boolean;
+}
+
+/**
+ * Reads the state as a start would.
+ *
+ * @throws StateError or InvariantViolation when it does not read back.
+ */
+export function readStoredState(
+  { genesis, cluster, self, seed }: ReplicaFolder,
+  { state, local }: Pick<StoreReader, "state" | "local">,
+  { backend, hasher }: Cryptography,
+): StoredState {
+  let isNew = false;
+  const executor = new Executor({
+    // An empty store is given the state of genesis; a state that is there is not written to before something executes.
+    store: {
+      state,
+      local,
+      writeAtomically: () => {
+        isNew = true;
+      },
+    },
+    service: { execute: refuse },
+    genesis,
+    cluster,
+    membership: genesisMembership(genesis),
+    hasher,
+    signer: createReplicaSigner({ backend, seed, self: self.id, cluster }),
+  });
+  return { executor, isNew };
+}
+
+function refuse(): never {
+  throw new Error("nothing executes on a state that is only read");
+}

@@ -1,0 +1,56 @@
+import type { ClusterId, ReplicaId } from "@quorate/protocol";
+import type { History } from "@quorate/storage";
+import { type NumberRange, readHistory } from "./history-reading.ts";
+
+/** One number of the ordered log on its way to whoever asked. */
+export type LogPageItem =
+  /** The committed entry as it is encoded in the history, in base64: it proves itself. */
+  { readonly seq: number; readonly entry: string } | { readonly seq: number; readonly problem: string };
+
+/** A part of the ordered log of a running replica: `GET /log?from=N&to=N`. */
+export interface LogPage {
+  readonly cluster: ClusterId;
+  readonly replica: ReplicaId;
+  /** The lowest and the highest number in the history; left out while there is none. */
+  readonly first?: number;
+  readonly last?: number;
+  readonly items: readonly LogPageItem[];
+  /** Where the next page begins; left out at the end of what was asked for. */
+  readonly next?: number;
+}
+
+/** A page ends with the entry that reaches one of these: what is read for it, the replica does not do meanwhile. */
+export const LOG_PAGE_BYTES_MAX: number = 512 * 1024;
+export const LOG_PAGE_ITEMS_MAX = 128;
+
+/** Where a page is read from. */
+export interface LogPageSource {
+  readonly cluster: ClusterId;
+  readonly replica: ReplicaId;
+  readonly history: Pick<History, "get" | "first" | "last">;
+  readonly executed: number;
+}
+
+/** Makes a page of at least one entry, if there is one. */
+export function logPageOf({ cluster, replica, history, executed }: LogPageSource, range: NumberRange): LogPage {
+  const { first, last } = history;
+  const items: LogPageItem[] = [];
+  let bytesSum = 0;
+  let next: number | undefined;
+  for (const { seq, bytes, problem } of readHistory(history, executed, range)) {
+    if (items.length >= LOG_PAGE_ITEMS_MAX || bytesSum >= LOG_PAGE_BYTES_MAX) {
+      next = seq;
+      break;
+    }
+    items.push(bytes === undefined ? { seq, problem } : { seq, entry: Buffer.from(bytes).toString("base64") });
+    bytesSum += bytes?.length ?? 0;
+  }
+  return {
+    cluster,
+    replica,
+    ...(first !== undefined && { first }),
+    ...(last !== undefined && { last }),
+    items,
+    ...(next !== undefined && { next }),
+  };
+}

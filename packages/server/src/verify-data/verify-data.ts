@@ -1,0 +1,136 @@
+import type { ClusterId, ReplicaId } from "@quorate/protocol";
+import { openStoreToRead, STORE_FORMAT, type StoreReader } from "@quorate/storage";
+import { type Cryptography, judgesOf, type StoredState } from "../data-reader.ts";
+import { type ReplicaFolder, readReplicaFolder } from "../replica-folder.ts";
+import { type CheckpointFacts, checkOwn, checkStable } from "./check-checkpoints.ts";
+import { checkEvidence } from "./check-evidence.ts";
+import { checkHistory } from "./check-history.ts";
+import { type CheckedLog, checkLog, stableNumber } from "./check-log.ts";
+import { checkRecovery } from "./check-recovery.ts";
+import { checkReplies } from "./check-replies.ts";
+import { checkState } from "./check-state.ts";
+import { counted, type DataCheck, DataChecks, type DataPart } from "./data-check.ts";
+
+/** What is known of a data folder. Plain data. */
+export interface DataVerdict {
+  readonly path: string;
+  /** Undefined when the folder does not say. */
+  readonly cluster: ClusterId | undefined;
+  readonly replica: ReplicaId | undefined;
+  readonly isSound: boolean;
+  readonly checks: readonly DataCheck[];
+}
+
+const LOST_DISK =
+  "do not start this replica on it: treat the disk as lost, with `quorate init --lost-disk` on a sound one";
+const ADVICE: Readonly<Record<DataPart, string>> = {
+  configuration: "correct the file that the line names, or restore it from a backup; the store is not to blame",
+  store: "point it at this replica's own folder; if it is that, its disk is lost: `quorate init --lost-disk`",
+  "write-ahead log": LOST_DISK,
+  state: LOST_DISK,
+  history:
+    "the disk is failing; what was executed is not lost by this: `quorate init --lost-disk` on a sound disk, when it suits",
+  replies: "the disk is failing: `quorate init --lost-disk` on a sound one, when it suits; clients take no wrong reply",
+  "stable checkpoint": LOST_DISK,
+  "own checkpoint": LOST_DISK,
+  evidence: "the disk is failing; export what is whole with `quorate evidence export`, and ask the other replicas",
+  recovery: LOST_DISK,
+};
+
+/** Checks a data folder without a change to any of its files. Nobody may write to it meanwhile: take `lockFolderToRead` first. */
+export async function verifyData(path: string, cryptography: Cryptography): Promise<DataVerdict> {
+  const checks = new DataChecks();
+  const folder = checks.look("configuration", ADVICE.configuration, () => {
+    const value = readReplicaFolder(path, cryptography.backend, cryptography.hasher);
+    const { members } = value.genesis;
+    return { found: `replica ${value.self.id} of ${counted(members.length, "member")}, its key belongs to it`, value };
+  });
+  if (folder !== undefined) await checkAll(folder, cryptography, checks);
+  checks.skipRest(folder === undefined ? "it is not known whose it is" : "the store cannot be opened");
+  return {
+    path,
+    cluster: folder?.cluster,
+    replica: folder?.self.id,
+    isSound: checks.all.every(({ result }) => result === "ok"),
+    checks: checks.all,
+  };
+}
+
+/** The verdict on a folder whose store brings down whoever reads it. */
+export function unreadableVerdict(path: string, how: string): DataVerdict {
+  const checks = new DataChecks();
+  checks.look("store", ADVICE["write-ahead log"], (report) => {
+    report(
+      `reading its database ended the process (${how}): the file is cut short, or what holds it together is damaged`,
+    );
+    return { found: "cannot be read", value: undefined };
+  });
+  checks.skipRest("reading the store ends the process");
+  return { path, cluster: undefined, replica: undefined, isSound: false, checks: checks.all };
+}
+
+async function checkAll(folder: ReplicaFolder, cryptography: Cryptography, checks: DataChecks): Promise<void> {
+  const store = checks.look("store", ADVICE.store, () => {
+    const value = openStoreToRead(folder.storePath, { cluster: folder.cluster, replica: folder.self.id });
+    const loss = value.lossNonce === undefined ? "" : ", made after another disk was lost";
+    return { found: `this replica's, format ${STORE_FORMAT}${loss}`, value };
+  });
+  if (store === undefined) return;
+  try {
+    checkStore(folder, store, cryptography, checks);
+  } finally {
+    await store.close();
+  }
+}
+
+function checkStore(folder: ReplicaFolder, store: StoreReader, cryptography: Cryptography, checks: DataChecks): void {
+  const judges = judgesOf(folder, cryptography);
+  const log = checks.look("write-ahead log", ADVICE["write-ahead log"], (report) => checkLog(store, judges, report));
+  const stored = checks.look("state", ADVICE.state, (report) => checkState(folder, store, cryptography, report));
+  const executor = stored?.executor;
+  const { cluster, genesis } = folder;
+  const { hasher } = cryptography;
+  const history = checks.look("history", ADVICE.history, (report) => {
+    const stable = log && stableNumber(log.stable);
+    const executed = executor && { seq: executor.executed, historyDigest: executor.historyDigest };
+    return checkHistory(store, judges, { cluster, hasher, stable, executed }, report);
+  });
+  const { checkpointInterval } = genesis;
+  if (history === undefined || executor === undefined || log === undefined)
+    checks.skip("replies", "log, state or history cannot be read");
+  else
+    checks.look("replies", ADVICE.replies, (report) => {
+      const above = Math.max(0, stableNumber(log.stable) - checkpointInterval);
+      return checkReplies(history, executor, judges, above, report);
+    });
+  checkCheckpoints(folder, log, stored, checks);
+  checks.look("evidence", ADVICE.evidence, (report) => checkEvidence(store.local, judges, hasher, report));
+  if (executor === undefined || !checks.areSound("write-ahead log", "state", "history"))
+    checks.skip("recovery", "log, state or history is damaged");
+  else checks.look("recovery", ADVICE.recovery, () => checkRecovery(folder, store, executor, judges, cryptography));
+}
+
+function checkCheckpoints(
+  { genesis }: ReplicaFolder,
+  log: CheckedLog | undefined,
+  stored: StoredState | undefined,
+  checks: DataChecks,
+): void {
+  if (log === undefined || stored === undefined) {
+    checks.skip("stable checkpoint", "log or state cannot be read");
+    checks.skip("own checkpoint", "log or state cannot be read");
+    return;
+  }
+  const { executor, isNew } = stored;
+  const facts = (): CheckpointFacts => ({
+    genesis,
+    stable: log.stable,
+    executed: executor.executed,
+    // One that was never started has no tree to have a root.
+    stateRoot: isNew ? undefined : executor.stateRoot(),
+  });
+  checks.look("stable checkpoint", ADVICE["stable checkpoint"], (report) => checkStable(facts(), report));
+  checks.look("own checkpoint", ADVICE["own checkpoint"], (report) =>
+    checkOwn(facts(), isNew ? undefined : executor.lastCheckpoint, report),
+  );
+}
