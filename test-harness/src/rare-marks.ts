@@ -15,6 +15,9 @@ export const RARE_MARKS_AFTER_SEEDS = 2_000;
 /** Why no replica behind its ingress can have this reason to drop something: the same question was asked before. */
 const ASKED_BEFORE = "the ingress asks the same before it verifies, and counts it as ingress.redundant";
 
+/** Why nothing of the state is fetched or served. */
+const NO_FETCH = "no replica fetches state yet";
+
 /** Reasons to drop an input that no campaign can reach, and why. Unit tests hand these inputs to the cores themselves. */
 export const UNREACHABLE_REJECTIONS: Readonly<Partial<Record<RejectionCode, string>>> = {
   "membership.stranger": ASKED_BEFORE,
@@ -32,6 +35,14 @@ export const UNREACHABLE_REJECTIONS: Readonly<Partial<Record<RejectionCode, stri
   "hand-over.other-view": ASKED_BEFORE,
   "query-stable.not-for-this-one": ASKED_BEFORE,
   "reply-stable.not-asked-for": ASKED_BEFORE,
+  "state-transfer.unexpected": NO_FETCH,
+  "state-chunk.not-asked-for": NO_FETCH,
+  "state-chunk.other-than-asked": NO_FETCH,
+  "state-chunk.oversized": NO_FETCH,
+  "state-chunk.incomplete": NO_FETCH,
+  "state-chunk.false-size": NO_FETCH,
+  "state-chunk.wrong-page": NO_FETCH,
+  "state-chunk.wrong-value": NO_FETCH,
 };
 
 /** Reasons that a campaign may reach and need not, and why. */

@@ -20,6 +20,14 @@ import { readEnvelope, writeEnvelope } from "./messages.ts";
 import { readReply, writeReply } from "./outputs.ts";
 import { readBatch, readRequest, writeRequest } from "./requests.ts";
 import { readReplies, readReplyStable, writeReplies, writeReplyStable } from "./stable-replies.ts";
+import {
+  readFetchState,
+  readStateChunk,
+  readStateUnavailable,
+  writeFetchState,
+  writeStateChunk,
+  writeStateUnavailable,
+} from "./state-transfer.ts";
 import type { Tuple } from "./tuple.ts";
 import { readNewView, readViewChange, writeNewView, writeViewChange } from "./view-changes.ts";
 import type { Writer } from "./writer.ts";
@@ -37,6 +45,9 @@ export const REPLICA_FRAME_CODES: Readonly<Record<ReplicaFrame["type"], number>>
   "new-view": 9,
   "query-stable": 10,
   "reply-stable": 11,
+  "fetch-state": 12,
+  "state-chunk": 13,
+  "state-unavailable": 14,
 };
 /** The type numbers of frames from a client; append only. */
 export const CLIENT_FRAME_CODES: Readonly<Record<ClientFrame["type"], number>> = { request: 1 };
@@ -98,6 +109,12 @@ export function writeReplicaFrame(writer: Writer, frame: ReplicaFrame): void {
       return writeEnvelope(writer, frame.envelope);
     case "reply-stable":
       return writeReplyStable(writer, frame.reply);
+    case "fetch-state":
+      return writeFetchState(writer, frame.fetch);
+    case "state-chunk":
+      return writeStateChunk(writer, frame.chunk);
+    case "state-unavailable":
+      return writeStateUnavailable(writer, frame.unavailable);
     default:
       return assertNever(frame);
   }
@@ -132,6 +149,12 @@ export function readReplicaFrame(tuple: Tuple): ReplicaFrame | undefined {
       return { type, envelope: readEnvelope(tuple.shape(2).tuple(1, "envelope"), ["query-stable"]) };
     case "reply-stable":
       return { type, reply: readReplyStable(tuple.shape(2).tuple(1, "reply")) };
+    case "fetch-state":
+      return { type, fetch: readFetchState(tuple.shape(2).tuple(1, "fetch")) };
+    case "state-chunk":
+      return { type, chunk: readStateChunk(tuple.shape(2).tuple(1, "chunk")) };
+    case "state-unavailable":
+      return { type, unavailable: readStateUnavailable(tuple.shape(2).tuple(1, "unavailable")) };
     case undefined:
       return undefined;
     default:

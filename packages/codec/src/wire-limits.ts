@@ -1,4 +1,14 @@
-import { FAILURE_MESSAGE_BYTES_MAX, type Genesis, MEMBERS_MAX, STATUS_LACKS_MAX } from "@quorate/protocol";
+import {
+  FAILURE_MESSAGE_BYTES_MAX,
+  FETCH_STATE_ITEMS_MAX,
+  FETCH_STATE_VALUES_MAX,
+  type Genesis,
+  MEMBERS_MAX,
+  STATE_BUCKET_VALUES_MAX,
+  STATE_PREFIX_BYTES_MAX,
+  STATUS_LACKS_MAX,
+  stateChunkBytesMax,
+} from "@quorate/protocol";
 import type { ScanLimits } from "./pre-scan.ts";
 
 /** The most siblings of a Merkle path: a tree has at most 2^31 leaves. */
@@ -24,6 +34,8 @@ export interface WireLimits {
    * grows and its old logs must stay readable. Whether the signers are members is judged by the certificate's epoch.
    */
   readonly membersMax: number;
+  /** Content of one chunk of the state. */
+  readonly stateChunkBytesMax: number;
   /** L: claims of a VIEW-CHANGE and proposals of a NEW-VIEW. */
   readonly windowSize: number;
   readonly replicaFrame: ScanLimits;
@@ -61,6 +73,8 @@ export function wireLimitsOf(genesis: Pick<Genesis, "limits" | "windowSize">): W
     tuple(UINT, views.justifiedViewChange),
     tuple(UINT, views.justifiedNewView),
     tuple(UINT, REPLY_STABLE),
+    tuple(UINT, FETCH_STATE),
+    tuple(UINT, chunkCost(stateChunkBytesMax(genesis.limits))),
   );
   const clientFrame = tuple(UINT, request);
   const serverFrame = tuple(UINT, reply);
@@ -73,6 +87,7 @@ export function wireLimitsOf(genesis: Pick<Genesis, "limits" | "windowSize">): W
     resultBytesMax,
     replyBytesMax,
     membersMax: MEMBERS_MAX,
+    stateChunkBytesMax: stateChunkBytesMax(genesis.limits),
     windowSize: genesis.windowSize,
     replicaFrame,
     clientFrame,
@@ -152,6 +167,18 @@ const COMMIT_CERTIFICATE = tuple(UINT, UINT, UINT, HASH, SIGNATURES);
 const CHECKPOINT_CERTIFICATE = tuple(UINT, UINT, UINT, HASH, SIGNATURES);
 const REPLY_STABLE = tuple(ENVELOPE, CHECKPOINT_CERTIFICATE);
 
+/** The values are spread over the items: no list holds more than those of one bucket. */
+const VALUES_ASKED: ScanLimits = {
+  bytesMax: FETCH_STATE_VALUES_MAX * UINT.bytesMax,
+  itemsMax: FETCH_STATE_VALUES_MAX,
+  elementsMax: STATE_BUCKET_VALUES_MAX,
+};
+const FETCH_STATE = tuple(
+  ...[UINT, UINT, UINT],
+  list(FETCH_STATE_ITEMS_MAX, tuple(UINT, strings(1, STATE_PREFIX_BYTES_MAX), list(0, UINT))),
+  VALUES_ASKED,
+);
+
 function enveloped(message: ScanLimits): ScanLimits {
   return tuple(UINT, SIGNATURE, message);
 }
@@ -177,6 +204,13 @@ function viewCosts(
       list(windowSize, SIGNATURE),
     ),
   };
+}
+
+/** Places of what is missing, and pages and values. */
+function chunkCost(bytes: number): ScanLimits {
+  const heads = list(FETCH_STATE_ITEMS_MAX, tuple(UINT, list(0, UINT), list(0, UINT)));
+  const contents = strings(FETCH_STATE_ITEMS_MAX + FETCH_STATE_VALUES_MAX, bytes);
+  return tuple(UINT, UINT, heads, VALUES_ASKED, { ...contents, elementsMax: STATE_BUCKET_VALUES_MAX }, UINT);
 }
 
 function requestCost(operations: number, bytes: number): ScanLimits {

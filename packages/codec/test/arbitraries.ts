@@ -224,11 +224,43 @@ const path = fc
 const statement = fc.record({ epoch: counter, seq: counter, historyDigest: hash, outputsRoot: hash });
 const answered = { statement, session: hash, number: counter, requestDigest: hash, results, path };
 
+const places = (max: number, minLength: number): fc.Arbitrary<number[]> =>
+  fc.uniqueArray(fc.nat(63), { minLength, maxLength: max }).map((found) => found.sort((a, b) => a - b));
+const prefix = fc.uint8Array({ maxLength: 33 });
+const fetchState = fc.record({
+  ...{ request: counter, seq: counter, bytesMax: counter },
+  items: fc.array(
+    fc.oneof(
+      fc.record({ type: fc.constant("page"), prefix }),
+      fc.record({ type: fc.constant("values"), prefix, indexes: places(64, 1) }),
+    ),
+    { minLength: 1, maxLength: 16 },
+  ),
+});
+const stateChunk = fc.record({
+  ...{ request: counter, seq: counter, left: fc.nat(1_000_000) },
+  items: fc.array(
+    fc.oneof(
+      fc.record({ type: fc.constant("missing") }),
+      fc.record({ type: fc.constant("page"), page: bytes }),
+      fc.record({
+        ...{ type: fc.constant("values"), missing: places(8, 0) },
+        values: fc.array(bytes, { minLength: 1, maxLength: 20 }),
+      }),
+      fc.record({ type: fc.constant("values"), missing: places(8, 1), values: fc.constant([]) }),
+    ),
+    { maxLength: 16 },
+  ),
+});
+
 const replicaFrame = fc.oneof(
   fc.record({ type: fc.constant("pre-prepare"), envelope: prePrepare, batch }),
   fc.record({ type: fc.constant("signed"), envelope: enveloped(signedMessage) }),
   fc.record({ type: fc.constant("query-stable"), envelope: enveloped(queryStable) }),
   fc.record({ type: fc.constant("reply-stable"), reply: replyStable }),
+  fc.record({ type: fc.constant("fetch-state"), fetch: fetchState }),
+  fc.record({ type: fc.constant("state-chunk"), chunk: stateChunk }),
+  fc.record({ type: fc.constant("state-unavailable"), unavailable: fc.record({ seq: counter, stable: counter }) }),
   fc.record({ type: fc.constant("request"), request }),
   fc.record({ type: fc.constant("batch-body"), batch }),
   fc.record({ type: fc.constant("committed"), entry }),

@@ -5,6 +5,9 @@ import {
   DEFAULT_WINDOW_SIZE,
   digest,
   epochNumber,
+  FETCH_STATE_ITEMS_MAX,
+  FETCH_STATE_VALUES_MAX,
+  type FetchState,
   type JustifiedNewView,
   type JustifiedViewChange,
   type Limits,
@@ -20,6 +23,7 @@ import {
   type ServerFrame,
   sequenceNumber,
   sessionId,
+  stateChunkBytesMax,
   timestampMs,
   type ViewChange,
   viewNumber,
@@ -117,6 +121,29 @@ function largestNewView(): JustifiedNewView {
   };
 }
 
+const ITEMS = Array.from({ length: FETCH_STATE_ITEMS_MAX }, (_, i) => i);
+const LARGEST_FETCH: FetchState = {
+  request: COUNTER,
+  seq: sequenceNumber(COUNTER),
+  bytesMax: COUNTER,
+  items: ITEMS.map(() => ({
+    type: "values",
+    prefix: new Uint8Array(33),
+    indexes: Array.from({ length: FETCH_STATE_VALUES_MAX / FETCH_STATE_ITEMS_MAX }, (_, i) => 48 + i),
+  })),
+};
+
+/** All content that is legal, in so many values of each item. */
+function largestChunk(bytes: number, perItem: number): ReplicaFrame {
+  const size = Math.floor(bytes / perItem / FETCH_STATE_ITEMS_MAX);
+  const items = ITEMS.map(() => ({
+    type: "values" as const,
+    missing: [],
+    values: Array.from({ length: perItem }, () => new Uint8Array(size)),
+  }));
+  return { type: "state-chunk", chunk: { request: COUNTER, seq: sequenceNumber(COUNTER), items, left: bytes } };
+}
+
 /** The fastest of three, so that a busy machine fails nobody; the bounds are for complexity, not for speed. */
 function millisecondsOf(run: () => unknown): number {
   let best = Number.POSITIVE_INFINITY;
@@ -184,6 +211,28 @@ describe("codec limits", () => {
       { type: "equivocation", first: viewChange.envelope, second: viewChange.envelope },
     ] as const)
       expect(codec.decodeEvidence(codec.encodeEvidence(evidence)).ok, evidence.type).to.equal(true);
+  });
+
+  it("leaves room for the largest request for state and the largest chunk", () => {
+    for (const limits of [DEFAULT_LIMITS, FOUR_MEGABYTES]) {
+      const codec = createCodec(wireLimitsOf({ limits, windowSize: DEFAULT_WINDOW_SIZE }));
+      const fetch: ReplicaFrame = { type: "fetch-state", fetch: LARGEST_FETCH };
+      expect(codec.decodeReplicaFrame(codec.encodeReplicaFrame(fetch)).ok).to.equal(true);
+      for (const perItem of [1, 8, 16]) {
+        const frame = largestChunk(stateChunkBytesMax(limits), perItem);
+        expect(codec.decodeReplicaFrame(codec.encodeReplicaFrame(frame)).ok, `${perItem} an item`).to.equal(true);
+      }
+    }
+  });
+
+  it("has room in its own cost for them, whatever other frames may take", () => {
+    const small = { ...DEFAULT_LIMITS, batchBytesMax: 1024, batchRequestsMax: 1, batchOperationsMax: 1 };
+    const limits = { ...small, requestOperationsMax: 1, requestBytesMax: 1024, resultBytesMax: 1024 };
+    const codec = createCodec(wireLimitsOf({ limits, windowSize: 2 }));
+    const frame = largestChunk(stateChunkBytesMax(limits), 16);
+    expect(codec.decodeReplicaFrame(codec.encodeReplicaFrame(frame)).ok).to.equal(true);
+    const fetch: ReplicaFrame = { type: "fetch-state", fetch: LARGEST_FETCH };
+    expect(codec.decodeReplicaFrame(codec.encodeReplicaFrame(fetch)).ok).to.equal(true);
   });
 
   it("keeps the widest window's NEW-VIEW within a frame of 32 MiB, the most that a link carries", () => {

@@ -34,6 +34,7 @@ import {
   replicaId,
   requestNumber,
   type ServerFrame,
+  type StateChunk,
   sequenceNumber,
   sessionId,
   timestampMs,
@@ -257,6 +258,17 @@ const BARE_REPLY_STABLE: JustifiedReplyStable = {
   checkpoint: GENESIS_CHECKPOINT,
 };
 
+const CHUNK: StateChunk = {
+  request: 7,
+  seq: sequenceNumber(256),
+  items: [
+    { type: "page", page: Uint8Array.of(2, 3, 4) },
+    { type: "missing" },
+    { type: "values", values: [text("value"), new Uint8Array(0)], missing: [1, 3] },
+  ],
+  left: 300_000,
+};
+
 const REPLICA_FRAMES: Each<ReplicaFrame> = {
   "pre-prepare": { type: "pre-prepare", envelope: PRE_PREPARE, batch: BATCH },
   signed: { type: "signed", envelope: SIGNED.prepare },
@@ -269,6 +281,24 @@ const REPLICA_FRAMES: Each<ReplicaFrame> = {
   "new-view": { type: "new-view", newView: NEW_VIEW },
   "query-stable": { type: "query-stable", envelope: enveloped(MESSAGES["query-stable"]) },
   "reply-stable": { type: "reply-stable", reply: REPLY_STABLE },
+  "fetch-state": {
+    type: "fetch-state",
+    fetch: {
+      request: 7,
+      seq: sequenceNumber(256),
+      bytesMax: 262_144,
+      items: [
+        { type: "page", prefix: new Uint8Array(0) },
+        { type: "page", prefix: Uint8Array.of(2, 255) },
+        { type: "values", prefix: Uint8Array.of(0), indexes: [0, 5, 63] },
+      ],
+    },
+  },
+  "state-chunk": { type: "state-chunk", chunk: CHUNK },
+  "state-unavailable": {
+    type: "state-unavailable",
+    unavailable: { seq: sequenceNumber(256), stable: sequenceNumber(384) },
+  },
 };
 
 const statuses = Object.keys(RESULT_STATUS_CODES) as ResultStatus[];
@@ -342,6 +372,7 @@ export const SAMPLES: { readonly [K in Kind]: { readonly [name: string]: ValueOf
     },
     "bare view-change": { type: "view-change", viewChange: BARE_VIEW_CHANGE },
     "bare new-view": { type: "new-view", newView: BARE_NEW_VIEW },
+    "bare state-chunk": { type: "state-chunk", chunk: { ...CHUNK, items: [], left: 1 } },
     "bare reply-stable": { type: "reply-stable", reply: BARE_REPLY_STABLE },
   } satisfies Each<ReplicaFrame> & { readonly [T in Signed]: ReplicaFrame } & { readonly [name: string]: ReplicaFrame },
   ClientFrame: {

@@ -23,6 +23,12 @@ export function describeReplicaFrame(frame: ReplicaFrame): string {
       return describeMessage(frame.envelope.message);
     case "reply-stable":
       return describeMessage(frame.reply.envelope.message);
+    case "fetch-state":
+      return `fetch-state n${frame.fetch.seq} #${frame.fetch.request} of ${frame.fetch.items.length}`;
+    case "state-chunk":
+      return `state-chunk n${frame.chunk.seq} #${frame.chunk.request} of ${frame.chunk.items.length}`;
+    case "state-unavailable":
+      return `state-unavailable n${frame.unavailable.seq} h${frame.unavailable.stable}`;
     default:
       return assertNever(frame);
   }

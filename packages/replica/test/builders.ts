@@ -131,6 +131,11 @@ export function eventOf(from: number, frame: ReplicaFrame): ReplicaEvent | undef
       const reply = verifier.verifyReplyStable(frame.reply, membership);
       return reply && { type: "reply-stable", from: replicaId(from), reply };
     }
+    case "fetch-state":
+    case "state-chunk":
+    case "state-unavailable":
+      // They are not the replica's: its host serves and fetches state.
+      return undefined;
     default: {
       const certificate = verifier.verifyCheckpointCertificate(frame.checkpoint, membership);
       const isBelowHistory = frame.type === "below-history";

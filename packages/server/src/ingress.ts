@@ -35,6 +35,9 @@ export const JUNK_CODES: ReadonlySet<IngressRejection["code"]> = new Set([
   "ingress.foreign-vote",
 ]);
 
+/** They have no signature: a link is authenticated, and chunks prove themselves. */
+type StateTransferFrame = Extract<ReplicaFrame, { type: "fetch-state" | "state-chunk" | "state-unavailable" }>;
+
 export interface IngressOptions {
   readonly verifier: Verifier;
   readonly membership: Membership;
@@ -102,6 +105,10 @@ export class Ingress {
         return this.#queryStable(peer, frame.envelope);
       case "reply-stable":
         return this.#replyStable(peer, frame.reply);
+      case "fetch-state":
+      case "state-chunk":
+      case "state-unavailable":
+        return this.#stateTransfer(peer, frame);
       default:
         return assertNever(frame);
     }
@@ -115,6 +122,11 @@ export class Ingress {
     if (request.client !== client) return this.#refuse(client, "ingress.foreign-request");
     const verified = this.#options.verifier.verifyRequest(request);
     return verified ?? this.#refuse(client, "ingress.bad-signature");
+  }
+
+  /** The one place where the frames of state transfer go on from: this replica neither fetches nor serves state yet. */
+  #stateTransfer(peer: ReplicaId, _frame: StateTransferFrame): undefined {
+    this.#options.reject({ from: peer, code: "state-transfer.unexpected" });
   }
 
   #prePrepare(peer: ReplicaId, envelope: Envelope<PrePrepare>, body: Batch): ReplicaEvent | undefined {

@@ -89,6 +89,7 @@ export type IngressRejection =
   | Rejection
   /** It asked for an entry that the own disk has changed. */
   | { readonly from: ReplicaId; readonly code: "history.damaged"; readonly seq: SequenceNumber }
+  | { readonly from: ReplicaId; readonly code: "state-transfer.unexpected" }
   | {
       readonly from: ReplicaId | PublicKey;
       readonly code:

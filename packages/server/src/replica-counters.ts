@@ -46,6 +46,7 @@ export const REJECTION_CODES: Readonly<Record<IngressRejection["code"], true>> =
   "state-chunk.false-size": true,
   "state-chunk.wrong-page": true,
   "state-chunk.wrong-value": true,
+  "state-transfer.unexpected": true,
   "ingress.bad-signature": true,
   "ingress.bad-batch": true,
   "ingress.bad-certificate": true,

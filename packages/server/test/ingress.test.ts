@@ -143,6 +143,19 @@ describe("Ingress (protocol rule 13.1)", () => {
       expect([event, codes, verifications]).to.deep.equal([undefined, ["ingress.redundant"], 0]);
     });
 
+  it("refuses the frames of state transfer, which nobody asked for", () => {
+    const [request, seq] = [1, seqOf(8)];
+    const frames: readonly ReplicaFrame[] = [
+      { type: "fetch-state", fetch: { request, seq, bytesMax: 1000, items: [] } },
+      { type: "state-chunk", chunk: { request, seq, items: [], left: 0 } },
+      { type: "state-unavailable", unavailable: { seq, stable: seq } },
+    ];
+    for (const frame of frames) {
+      const { event, codes, blamed } = receive(2, frame);
+      expect([event, codes, blamed], frame.type).to.deep.equal([undefined, ["state-transfer.unexpected"], [2]]);
+    }
+  });
+
   const query = envelopeOf(3, {
     type: "query-stable",
     epoch,

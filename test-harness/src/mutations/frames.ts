@@ -5,6 +5,8 @@ import {
   type CommitCertificate,
   type CommittedEntry,
   type Envelope,
+  type FetchState,
+  type FetchStateItem,
   type JustifiedNewView,
   type JustifiedReplyStable,
   type JustifiedViewChange,
@@ -22,12 +24,17 @@ import {
   type Request,
   type ResultStatus,
   type ServerFrame,
+  type StateChunk,
+  type StateChunkItem,
   type Statement,
+  type StateUnavailable,
 } from "@quorate/protocol";
 import { MESSAGE_MUTATIONS } from "./messages.ts";
 import { bytes, counter, fields, hex32, listOf, type Mutations, member, oneOf, signature, word } from "./mutation.ts";
 
 type FrameOf<T extends ReplicaFrame["type"]> = Extract<ReplicaFrame, { readonly type: T }>;
+type FetchStateItemOf<T extends FetchStateItem["type"]> = Extract<FetchStateItem, { readonly type: T }>;
+type StateChunkItemOf<T extends StateChunkItem["type"]> = Extract<StateChunkItem, { readonly type: T }>;
 type ServerFrameOf<T extends ServerFrame["type"]> = Extract<ServerFrame, { readonly type: T }>;
 
 /** What can be wrong in a request. */
@@ -109,6 +116,37 @@ export const FRAME_MUTATIONS: Mutations<ReplicaFrame> = oneOf<ReplicaFrame>({
   "new-view": fields<FrameOf<"new-view">>({ newView: justifiedNewView }),
   "query-stable": fields<FrameOf<"query-stable">>({ envelope: envelopeOf("query-stable") }),
   "reply-stable": fields<FrameOf<"reply-stable">>({ reply: justifiedReplyStable }),
+  "fetch-state": fields<FrameOf<"fetch-state">>({
+    fetch: fields<FetchState>({
+      request: counter(),
+      seq: counter(),
+      bytesMax: counter(),
+      items: listOf(
+        oneOf<FetchStateItem>({
+          page: fields<FetchStateItemOf<"page">>({ prefix: bytes() }),
+          values: fields<FetchStateItemOf<"values">>({ prefix: bytes(), indexes: listOf(counter()) }),
+        }),
+      ),
+    }),
+  }),
+  "state-chunk": fields<FrameOf<"state-chunk">>({
+    chunk: fields<StateChunk>({
+      request: counter(),
+      seq: counter(),
+      items: listOf(
+        oneOf<StateChunkItem>({
+          // There is nothing in it; that it is there at all is what `listOf` makes wrong.
+          missing: [],
+          page: fields<StateChunkItemOf<"page">>({ page: bytes() }),
+          values: fields<StateChunkItemOf<"values">>({ values: listOf(bytes()), missing: listOf(counter()) }),
+        }),
+      ),
+      left: counter(),
+    }),
+  }),
+  "state-unavailable": fields<FrameOf<"state-unavailable">>({
+    unavailable: fields<StateUnavailable>({ seq: counter(), stable: counter() }),
+  }),
 });
 
 const statement = fields<Statement>({

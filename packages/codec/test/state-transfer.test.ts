@@ -1,0 +1,69 @@
+import { FETCH_STATE_ITEMS_MAX, type ReplicaFrame, stateChunkBytesMax } from "@quorate/protocol";
+import * as cborg from "cborg";
+import { expect } from "chai";
+import { CODEC, SAMPLES } from "./samples.ts";
+
+const PREFIX = Uint8Array.of(2);
+const [FETCH, CHUNK] = [12, 13];
+const page = [1, PREFIX];
+const upTo = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
+const fetchOf = (...items: readonly unknown[]): unknown => [FETCH, [7, 8, 9, items]];
+const chunkOf = (left: number, ...items: readonly unknown[]): unknown => [CHUNK, [7, 8, items, left]];
+const bytesMax = stateChunkBytesMax(CODEC.limits);
+
+interface Case {
+  readonly name: string;
+  readonly wire: unknown;
+  readonly at: string | undefined;
+}
+const CASES: readonly Case[] = [
+  { name: "a request for one page", wire: fetchOf(page), at: undefined },
+  { name: "a request for nothing", wire: fetchOf(), at: "items" },
+  { name: "as many items as are legal", wire: fetchOf(...upTo(FETCH_STATE_ITEMS_MAX).map(() => page)), at: undefined },
+  { name: "one item more", wire: fetchOf(...upTo(FETCH_STATE_ITEMS_MAX + 1).map(() => page)), at: "items" },
+  { name: "an item of type 0", wire: fetchOf([0, PREFIX]), at: "type" },
+  { name: "an item of type 3", wire: fetchOf([3, PREFIX]), at: "type" },
+  { name: "a prefix as long as a path", wire: fetchOf([1, new Uint8Array(33)]), at: undefined },
+  { name: "a longer prefix", wire: fetchOf([1, new Uint8Array(34)]), at: "prefix" },
+  { name: "all values of a bucket", wire: fetchOf([2, PREFIX, upTo(64)]), at: undefined },
+  { name: "no values of a bucket", wire: fetchOf([2, PREFIX, []]), at: "indexes" },
+  { name: "a value that no bucket has", wire: fetchOf([2, PREFIX, [64]]), at: "indexes" },
+  { name: "a value twice", wire: fetchOf([2, PREFIX, [3, 3]]), at: "indexes" },
+  { name: "values that descend", wire: fetchOf([2, PREFIX, [3, 2]]), at: "indexes" },
+  { name: "1024 values", wire: fetchOf(...upTo(16).map(() => [2, PREFIX, upTo(64)])), at: undefined },
+  { name: "1025 values", wire: fetchOf(...upTo(16).map(() => [2, PREFIX, upTo(64)]), [2, PREFIX, [0]]), at: "items" },
+  { name: "a chunk of nothing", wire: chunkOf(1), at: undefined },
+  {
+    name: "a chunk of too many items",
+    wire: chunkOf(0, ...upTo(FETCH_STATE_ITEMS_MAX + 1).map(() => [0])),
+    at: "items",
+  },
+  { name: "an answer of type 3", wire: chunkOf(0, [3, PREFIX]), at: "type" },
+  { name: "an answer with all values", wire: chunkOf(0, [2, [], upTo(64).map(() => PREFIX)]), at: undefined },
+  { name: "an answer with more", wire: chunkOf(0, [2, [0], upTo(64).map(() => PREFIX)]), at: "values" },
+  { name: "an answer without any", wire: chunkOf(0, [2, [], []]), at: "values" },
+  { name: "missing places that descend", wire: chunkOf(0, [2, [3, 2], []]), at: "missing" },
+  { name: "more than 1024 answers", wire: chunkOf(0, ...upTo(17).map(() => [2, upTo(64), []])), at: "items" },
+  { name: "as much left as anything has", wire: chunkOf(bytesMax), at: undefined },
+  { name: "more left than anything has", wire: chunkOf(bytesMax + 1), at: "left" },
+  { name: "as many bytes as are legal", wire: chunkOf(0, [1, new Uint8Array(bytesMax)]), at: undefined },
+  { name: "one byte more", wire: chunkOf(0, [1, new Uint8Array(bytesMax)], [2, [], [PREFIX]]), at: "items" },
+];
+
+describe("the frames of state transfer", () => {
+  for (const { name, wire, at } of CASES)
+    it(`${at === undefined ? "take" : "refuse"} ${name}`, () => {
+      const decoded = CODEC.decodeReplicaFrame(cborg.encode(wire));
+      expect(decoded.ok ? undefined : decoded.error.path).to.satisfy((path: string | undefined) =>
+        at === undefined ? path === undefined : path?.includes(at),
+      );
+    });
+
+  it("share no memory with the bytes they came in", () => {
+    const frame = SAMPLES.ReplicaFrame["state-chunk"] as Extract<ReplicaFrame, { readonly type: "state-chunk" }>;
+    const bytes = CODEC.encodeReplicaFrame(frame);
+    const decoded = CODEC.decodeReplicaFrame(bytes);
+    bytes.fill(0);
+    expect(decoded.ok && decoded.value).to.deep.equal(frame);
+  });
+});
