@@ -66,6 +66,10 @@ export class ReplicaRunner {
   get stateDigests(): ReplicaHost["stateDigests"] | undefined {
     return this.#host?.stateDigests;
   }
+  /** See `ReplicaHost.lastCheckpoint`; undefined while there is no state. */
+  get lastCheckpoint(): number | undefined {
+    return this.#host?.lastCheckpoint;
+  }
   get fills(): readonly Fill[] {
     return this.#host?.fills ?? [];
   }
