@@ -1,7 +1,7 @@
-import type { ReplicaStatus } from "@quorate/replica";
-import type { FetchProgress } from "@quorate/state-transfer";
 import type { ReplicaFrame, ReplicaId } from "@quorate/protocol";
+import type { ReplicaStatus } from "@quorate/replica";
 import type { ExecutedBatch, HostObserver, IngressRejection, ReplicaRunner, ViewTurn } from "@quorate/server/host";
+import type { FetchProgress } from "@quorate/state-transfer";
 import type { Checker } from "./checkers/checker.ts";
 import type { EndDrawing } from "./end-drawing.ts";
 import type { Plant } from "./plant.ts";
@@ -159,7 +159,9 @@ export class ReplicaObserver {
     const { marks, note } = this.#world;
     marks.add("state transfer: done");
     if (leavesSkipped > 0) marks.add("state transfer: only what differs");
-    note(`${end} has the state at n${target}: ${leavesFetched} fetched, ${leavesSkipped} alike, ${bytesReceived} bytes`);
+    note(
+      `${end} has the state at n${target}: ${leavesFetched} fetched, ${leavesSkipped} alike, ${bytesReceived} bytes`,
+    );
     const historyDigest = this.#replica.host()?.stateDigests?.historyDigest ?? "";
     this.tell((checker) => checker.onTransferred?.(id, status, historyDigest));
     this.tell((checker) => checker.onRecovered?.(id, status));

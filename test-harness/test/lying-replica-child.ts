@@ -88,40 +88,43 @@ const links: ReplicaLinks = new ReplicaLinks({
     welcome: () => host.welcome(),
   },
 });
-const host: ReplicaHost = new ReplicaHost({
-  genesis,
-  cluster,
-  service: kvService(),
-  store: openStore(folder.storePath, { cluster, replica: self.id }, config),
-  signer,
-  verifier,
-  hasher,
-  composer: createBatchComposer(hasher, cluster),
-  codec,
-  ports: {
-    nowMs: () => Date.now(),
-    monotonicMs: () => performance.now(),
-    sendToReplica: (to, frame) => {
-      for (const said of framesFor(frame)) links.sendToReplica(to, said);
+const host: ReplicaHost = new ReplicaHost(
+  {
+    genesis,
+    cluster,
+    service: kvService(),
+    store: openStore(folder.storePath, { cluster, replica: self.id }, config),
+    signer,
+    verifier,
+    hasher,
+    composer: createBatchComposer(hasher, cluster),
+    codec,
+    ports: {
+      nowMs: () => Date.now(),
+      monotonicMs: () => performance.now(),
+      sendToReplica: (to, frame) => {
+        for (const said of framesFor(frame)) links.sendToReplica(to, said);
+      },
+      sendToReplicas: (to, frame) => {
+        for (const said of framesFor(frame)) links.sendToReplicas(to, said);
+      },
+      sendToClient: (client, frame) =>
+        links.sendToClient(client, frame.type === "reply" ? { ...frame, reply: lyingReply(frame.reply) } : frame),
+      startTimer: (timer, afterMs, fire) => {
+        clearTimeout(timers.get(timer));
+        timers.set(timer, setTimeout(fire, afterMs));
+      },
+      cancelTimer: (timer) => clearTimeout(timers.get(timer)),
     },
-    sendToReplicas: (to, frame) => {
-      for (const said of framesFor(frame)) links.sendToReplicas(to, said);
+    observer: {
+      onFatal: (error) => {
+        process.stderr.write(`the lying replica cannot go on: ${error.stack}\n`);
+        process.exit(1);
+      },
     },
-    sendToClient: (client, frame) =>
-      links.sendToClient(client, frame.type === "reply" ? { ...frame, reply: lyingReply(frame.reply) } : frame),
-    startTimer: (timer, afterMs, fire) => {
-      clearTimeout(timers.get(timer));
-      timers.set(timer, setTimeout(fire, afterMs));
-    },
-    cancelTimer: (timer) => clearTimeout(timers.get(timer)),
   },
-  observer: {
-    onFatal: (error) => {
-      process.stderr.write(`the lying replica cannot go on: ${error.stack}\n`);
-      process.exit(1);
-    },
-  },
-}, () => undefined);
+  () => undefined,
+);
 
 process.on("message", () => process.send?.({ type: "lies", ...lies, executed: host.status.executed }));
 process.on("disconnect", () => process.exit(0));

@@ -37,7 +37,13 @@ export interface MetricSource {
 
 /** All metrics of a replica. Names are part of the interface: the operator's guide lists them. */
 export function replicaMetrics(source: MetricSource): MetricFamily[] {
-  return [...orderingMetrics(source), ...transferMetrics(source), ...workMetrics(source), ...linkMetrics(source), ...processMetrics(source)];
+  return [
+    ...orderingMetrics(source),
+    ...transferMetrics(source),
+    ...workMetrics(source),
+    ...linkMetrics(source),
+    ...processMetrics(source),
+  ];
 }
 
 function orderingMetrics({
@@ -89,7 +95,11 @@ function transferMetrics({ counters, transfer }: MetricSource): MetricFamily[] {
       "Bytes of state received for that.",
       counters.stateTransferBytes + bytesReceived,
     ),
-    counter("quorate_state_damages_total", "Damaged parts of the own state that peers asked for.", counters.stateDamages),
+    counter(
+      "quorate_state_damages_total",
+      "Damaged parts of the own state that peers asked for.",
+      counters.stateDamages,
+    ),
   ];
 }
 

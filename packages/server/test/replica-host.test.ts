@@ -52,33 +52,36 @@ class Scene {
     settings: Partial<HostSettings> = {},
   ) {
     this.store = store;
-    this.host = new ReplicaHost({
-      genesis,
-      cluster,
-      service: echo,
-      store: found(store),
-      settings,
-      signer: signerOf(id),
-      verifier: newVerifier(),
-      hasher,
-      composer,
-      codec,
-      ports: {
-        nowMs: () => 1_000,
-        monotonicMs: () => 0,
-        sendToReplica: (_to, frame) => this.sent.push(frame),
-        sendToReplicas: (_to, frame) => this.sent.push(frame),
-        sendToClient: (_client, frame) => this.toClients.push(frame),
-        startTimer: (timer, _afterMs, fire) => this.timers.set(timer, fire),
-        cancelTimer: (timer) => this.timers.delete(timer),
+    this.host = new ReplicaHost(
+      {
+        genesis,
+        cluster,
+        service: echo,
+        store: found(store),
+        settings,
+        signer: signerOf(id),
+        verifier: newVerifier(),
+        hasher,
+        composer,
+        codec,
+        ports: {
+          nowMs: () => 1_000,
+          monotonicMs: () => 0,
+          sendToReplica: (_to, frame) => this.sent.push(frame),
+          sendToReplicas: (_to, frame) => this.sent.push(frame),
+          sendToClient: (_client, frame) => this.toClients.push(frame),
+          startTimer: (timer, _afterMs, fire) => this.timers.set(timer, fire),
+          cancelTimer: (timer) => this.timers.delete(timer),
+        },
+        observer: {
+          onFatal: (error) => this.fatal.push(error),
+          onEvidence: (evidence) => this.evidence.push(evidence),
+          onHistoryDamaged: ({ message }) => this.damages.push(message),
+          onRejection: ({ code }) => this.rejected.push(code),
+        },
       },
-      observer: {
-        onFatal: (error) => this.fatal.push(error),
-        onEvidence: (evidence) => this.evidence.push(evidence),
-        onHistoryDamaged: ({ message }) => this.damages.push(message),
-        onRejection: ({ code }) => this.rejected.push(code),
-      },
-    }, () => undefined);
+      () => undefined,
+    );
     this.host.start();
   }
 

@@ -44,28 +44,31 @@ class Backup {
 
   constructor(settings: Partial<HostSettings> = {}, store: MemoryStore = createMemoryStore()) {
     this.store = store;
-    this.host = new ReplicaHost({
-      genesis,
-      cluster,
-      service: { execute: (operation) => operation },
-      store,
-      signer: signerOf(1),
-      verifier: newVerifier(),
-      hasher,
-      composer,
-      codec,
-      settings,
-      ports: {
-        nowMs: () => this.#nowMs++,
-        monotonicMs: () => 0,
-        sendToReplica: () => undefined,
-        sendToReplicas: () => undefined,
-        sendToClient: () => undefined,
-        startTimer: (timer, _afterMs, fire) => this.timers.set(timer, fire),
-        cancelTimer: (timer) => this.timers.delete(timer),
+    this.host = new ReplicaHost(
+      {
+        genesis,
+        cluster,
+        service: { execute: (operation) => operation },
+        store,
+        signer: signerOf(1),
+        verifier: newVerifier(),
+        hasher,
+        composer,
+        codec,
+        settings,
+        ports: {
+          nowMs: () => this.#nowMs++,
+          monotonicMs: () => 0,
+          sendToReplica: () => undefined,
+          sendToReplicas: () => undefined,
+          sendToClient: () => undefined,
+          startTimer: (timer, _afterMs, fire) => this.timers.set(timer, fire),
+          cancelTimer: (timer) => this.timers.delete(timer),
+        },
+        observer: { onFatal: (error) => this.fatal.push(error) },
       },
-      observer: { onFatal: (error) => this.fatal.push(error) },
-    }, () => undefined);
+      () => undefined,
+    );
     this.host.start();
   }
 

@@ -10,9 +10,9 @@ export * from "./executor.ts";
 export { OUTPUTS_CACHED_MAX } from "./outputs.ts";
 export { GENESIS_HISTORY_DIGEST, genesisStateRoot, type OwnCheckpoint, StateError } from "./rooted-state.ts";
 export * from "./service.ts";
-export { partOf } from "./state-keys.ts";
 export {
   CLIENTS_MOVED_PER_BATCH_MAX,
   NONCES_FORGOTTEN_PER_BATCH_MAX,
   NONCES_PER_SESSION_MAX,
 } from "./session-table.ts";
+export { partOf } from "./state-keys.ts";
