@@ -1,0 +1,30 @@
+import { Simulation, type SimulationOptions } from "@quorate/test-harness";
+import { expect } from "chai";
+import { calmOptions } from "./calm-options.ts";
+
+/** No history: whoever misses a batch and does not get it at once needs the state of the others. */
+function optionsFor(seed: number, change: Partial<SimulationOptions>): SimulationOptions {
+  const options = calmOptions(seed, { replicas: 4, clients: 3, operations: 40, safetyMs: 3_000, ...change });
+  return { ...options, disk: { ...options.disk, historyBytesMax: 0 } };
+}
+
+describe("a replica that is left behind (protocol rule 10.1)", () => {
+  for (const seed of [1, 2, 3]) {
+    it(`has the state brought to it when it was cut off for long, seed ${seed}`, () => {
+      const cut = { type: "cut", atMs: 100, replica: 3, direction: "both", forMs: 1_500 } as const;
+
+      const { marks } = new Simulation(optionsFor(seed, { faults: [cut] })).run();
+
+      expect(marks.count("state transfer: done")).to.be.greaterThan(0);
+      expect(marks.count("state transfer: only what differs")).to.be.greaterThan(0);
+    });
+
+    it(`comes back with an empty disk, seed ${seed}`, () => {
+      const loss = { type: "lose-disk", atMs: 900, replica: 2, downMs: 300 } as const;
+
+      const { marks } = new Simulation(optionsFor(seed, { faults: [loss] })).run();
+
+      expect(marks.count("state transfer: done")).to.be.greaterThan(0);
+    });
+  }
+});
