@@ -102,6 +102,8 @@ export class FaultInjector {
         return;
       case "disk-full":
         return this.#fillDisk(fault.replica, fault.forMs, fault.downMs);
+      case "damage-state":
+        return this.#replicas[fault.replica]?.damageState();
       case "slow-disk":
         return this.#slowDisk(fault.replica, fault.flushMs, fault.forMs);
       case "disk-damage":

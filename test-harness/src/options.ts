@@ -57,6 +57,8 @@ export type Fault = { readonly atMs: number } & (
   | { readonly type: "flush-failure"; readonly replica: number; readonly downMs: number }
   /** No write succeeds for a while: the replica stops, and is restarted every `downMs`. Only where a run has files. */
   | { readonly type: "disk-full"; readonly replica: number; readonly forMs: number; readonly downMs: number }
+  /** A bit of an entry of its state flips, in memory or on the disk, without a word. */
+  | { readonly type: "damage-state"; readonly replica: number }
   /** Flushes take so much longer. */
   | { readonly type: "slow-disk"; readonly replica: number; readonly flushMs: number; readonly forMs: number }
   /**

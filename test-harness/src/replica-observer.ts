@@ -33,6 +33,7 @@ export class ReplicaObserver {
   readonly #replica: ObservedReplica;
   readonly #viewMarks: ViewMarks;
   /** Since the last batch. */
+  #isRepairing = false;
   #operations: ExecutedOperation[] = [];
   /** Events so far. */
   #steps = 0;
@@ -142,22 +143,28 @@ export class ReplicaObserver {
         note(`${end} votes again`);
         drawing.ended("mute");
       },
-      onTransferStarted: ({ target }) => {
+      onTransferStarted: ({ target, distrustsEntries }) => {
+        this.#isRepairing = distrustsEntries;
         marks.add("state transfer: begun");
         note(`${end} fetches the state at n${target.seq}`);
         this.restart();
       },
       onTransferred: (progress, status) => this.#onTransferred(progress, status),
-      onStateDamaged: () => marks.add("state transfer: damage at the donor"),
+      onStateDamaged: () => marks.add("state transfer: damage found"),
       onRejection: (rejection: IngressRejection) => marks.add(`rejected: ${rejection.code}`),
       onFatal,
     };
   }
 
-  #onTransferred({ target, leavesSkipped, leavesFetched, bytesReceived }: FetchProgress, status: ReplicaStatus): void {
+  #onTransferred(
+    { target, differing, leavesSkipped, leavesFetched, bytesReceived }: FetchProgress,
+    status: ReplicaStatus,
+  ): void {
     const { id, end, isCorrect } = this.#replica;
     const { marks, note } = this.#world;
     marks.add("state transfer: done");
+    if (differing.count > 0) marks.add("state transfer: differing entries replaced");
+    if (this.#isRepairing) marks.add("state transfer: repaired");
     if (leavesSkipped > 0) marks.add("state transfer: only what differs");
     note(
       `${end} has the state at n${target}: ${leavesFetched} fetched, ${leavesSkipped} alike, ${bytesReceived} bytes`,

@@ -1,6 +1,7 @@
 import { createBatchComposer, createReplicaSigner, Verifier } from "@quorate/crypto";
 import { kvService } from "@quorate/kv";
 import {
+  bytesToHex,
   type ClientFrame,
   type PublicKey,
   type ReplicaFrame,
@@ -65,6 +66,7 @@ export class SimulatedReplica {
   readonly #sender: ReplicaSender;
   readonly #drawing: EndDrawing;
   readonly #pause = new Pause();
+  readonly #damage: Prng;
   readonly #observer: ReplicaObserver;
   readonly #timers: ReplicaTimers;
   #host: ReplicaRunner | undefined;
@@ -81,6 +83,7 @@ export class SimulatedReplica {
     this.#options = options;
     const seed = cluster.replicaSeeds[options.id] ?? new Uint8Array(0);
     this.#signer = createReplicaSigner({ backend: cluster.backend, seed, self: this.id, cluster: cluster.cluster });
+    this.#damage = options.prng.fork("damage");
     this.#disk = this.#createDisk();
     this.#drawing = new EndDrawing(world, this.end);
     if (options.clock !== undefined) world.marks.add(`clock: ${kindOfClock(options.clock)}`);
@@ -267,6 +270,24 @@ export class SimulatedReplica {
     if (!this.#disk.damage(damage, other.#disk)) return;
     this.#world.note(`${this.end} disk damaged: ${damage}`);
     this.#drawing.happened("disk", `disk damaged: ${damage}`);
+  }
+
+  /** A bit of an entry of the state flips; not before there is a stable checkpoint to repair it by. */
+  damageState(): void {
+    const { store } = this.#disk;
+    const isRunning = this.#host?.isInstalling === false && !this.isDiskFailing;
+    if (store === undefined || !isRunning || (this.#host?.status.lowWatermark ?? 0) === 0) return;
+    const entries = [...store.state.range(new Uint8Array(0), undefined)];
+    const entry = entries[this.#damage.integer(0, entries.length - 1)];
+    if (entry === undefined) return;
+    const [key, record] = entry;
+    const flipped = record.slice();
+    const bit = this.#damage.integer(0, 8 * record.length - 1);
+    flipped[bit >> 3] = (flipped[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+    store.state.write([{ key, value: flipped }]);
+    this.#world.marks.add("state: damaged");
+    this.#world.note(`${this.end} a bit flips in the entry at ${bytesToHex(key)}`);
+    this.#drawing.happened("disk", "a bit of the state flips");
   }
 
   onReplicaFrame(from: number, arrival: Arrival<ReplicaFrame>): void {

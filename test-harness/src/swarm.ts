@@ -56,6 +56,7 @@ export function optionsForSeed(seed: number, draw: SeedDraw = FULL_DRAW): Simula
   const clocks = clocksFor(prng.fork("clocks"), replicas, byzantine);
   const faults = faultsFor(prng.fork("faults"), replicas, safetyMs);
   const losses = lostDisks(prng.fork("lost disks"), replicas, safetyMs, byzantine, faultsOfDisks);
+  const damages = stateDamageFor(prng.fork("state"), replicas, safetyMs);
   const clients = prng.integer(1, 6);
   const clientCuts = clientCutsFor(prng.fork("client cuts"), { replicas, clients, safetyMs }, faults);
   const options: SimulationOptions = {
@@ -92,6 +93,7 @@ export function optionsForSeed(seed: number, draw: SeedDraw = FULL_DRAW): Simula
       faults,
       faultsOfDisks,
       losses,
+      damages,
       partitions,
       clientCuts,
       faultsOfByzantine(byzantine, replicas, safetyMs),
@@ -130,7 +132,15 @@ function diskRates(prng: Prng, store: SimulationOptions["disk"]["store"]): Simul
 
 /** Now and then so little history is kept that who was away for a while needs the others' state. */
 function historyFor(prng: Prng): Pick<SimulationOptions["disk"], "historyBytesMax"> {
-  return prng.chance(0.25) ? { historyBytesMax: prng.integer(0, 8_000) } : {};
+  return prng.chance(0.3) ? { historyBytesMax: prng.pick([0, prng.integer(0, 4_000)]) } : {};
+}
+
+/** Bits of one replica's state flip, in one seed of six, late enough for a checkpoint to be stable. */
+function stateDamageFor(prng: Prng, replicas: number, safetyMs: number): readonly Fault[] {
+  if (!prng.chance(1 / 6)) return [];
+  const replica = prng.integer(0, replicas - 1);
+  const moments = Array.from({ length: prng.integer(1, 6) }, () => prng.integer(Math.floor(safetyMs / 3), safetyMs));
+  return moments.map((atMs) => ({ type: "damage-state", atMs, replica }));
 }
 
 function inOrder(...faults: readonly (readonly Fault[])[]): readonly Fault[] {

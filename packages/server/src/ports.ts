@@ -51,7 +51,7 @@ export interface HostObserver {
   onTransferStarted?(installation: Installation): void;
   /** The state is here, and the replica goes on from it; `status` is where it stands now. */
   onTransferred?(progress: FetchProgress, status: ReplicaStatus): void;
-  /** What a peer fetches of the own state is damaged, and was not given to it. */
+  /** A part of the own state is damaged: what a peer fetched, and was not given to it, or what was about to be used. */
   onStateDamaged?(damage: StateDamage): void;
   /** The replica cannot go on: a broken invariant or a failed flush. Called once; nothing happens afterwards. */
   onFatal(error: Error): void;

@@ -23,6 +23,7 @@ import {
   type WriteNumber,
 } from "@quorate/replica";
 import { type ExecutedReply, Executor, type OwnCheckpoint } from "@quorate/state-machine";
+import { StateDamage } from "@quorate/state-tree";
 import { refusalFrame, replyFrame } from "./client-frames.ts";
 import { ClientRequests } from "./client-requests.ts";
 import { readDisk } from "./disk-recovery.ts";
@@ -415,8 +416,18 @@ export class ReplicaHost {
     return this.#clock.nowMs();
   }
 
-  /** Whatever is thrown in here is our own bug or our own disk: the replica stops, and says nothing more. */
+  /**
+   * Whatever is thrown in here is our own bug or our own disk: the replica stops, and says nothing more. But a damaged entry of
+   * the state, found before anything was made of it, is replaced by that of the others, and of each other entry it is
+   * made sure that it is what the last stable checkpoint says (protocol rule 9.5).
+   */
   #onThrown(error: unknown): void {
+    const { stable } = this.#replica;
+    if (error instanceof StateDamage && !this.#isDead && stable.signatures.length > 0) {
+      this.#options.observer.onStateDamaged?.(error);
+      this.#leftFor = { target: stable, distrustsEntries: true };
+      return this.#leaveIfAsked();
+    }
     this.#die(error instanceof Error ? error : new Error(String(error)));
   }
 

@@ -4,6 +4,7 @@ import { type Codec, createCodec, wireLimitsOf } from "@quorate/codec";
 import { createBatchComposer, createReplicaSigner, type SignatureBackend, Verifier } from "@quorate/crypto";
 import {
   accusedOf,
+  bytesToHex,
   type ClusterId,
   type Genesis,
   genesisMembership,
@@ -194,12 +195,17 @@ class ReplicaProcess implements RunningReplica {
         onExecuted: (executed) => this.#counters.onExecuted(executed),
         onViewChange: (turn) => this.#onViewChange(turn),
         onMute: (mute) => this.#onMute(mute),
-        onTransferStarted: ({ target: { seq } }) =>
-          options.log.warn({ checkpoint: seq }, "left behind: the state at this checkpoint is fetched from the others"),
+        onTransferStarted: ({ target: { seq }, distrustsEntries }) =>
+          options.log.warn(
+            { checkpoint: seq },
+            distrustsEntries
+              ? "the state is compared with this checkpoint, and what differs is fetched from the others"
+              : "left behind: the state at this checkpoint is fetched from the others",
+          ),
         onTransferred: (progress, { executed }) => this.#onTransferred(progress, executed),
         onStateDamaged: ({ message: reason }) => {
           this.#counters.onStateDamaged();
-          options.log.error({ reason }, "a part of the state is damaged: it was given to nobody");
+          options.log.error({ reason }, "a part of the state is damaged: nothing was made of it");
         },
         onLogFlushed: (tookMs) => this.#counters.onLogFlushed(tookMs),
         onStable: (seq) => {
@@ -401,7 +407,11 @@ class ReplicaProcess implements RunningReplica {
       { executed, entries: leaves, fetched: leavesFetched, alike: leavesSkipped, bytes: bytesReceived, chunksRejected },
       "the state is here, and this replica goes on from it",
     );
-    if (differing.count > 0) this.#options.log.debug({ differing: differing.count }, "entries that differed");
+    if (differing.count > 0)
+      this.#options.log.info(
+        { differing: differing.count, keys: differing.keys.slice(0, KEYS_LOGGED_MAX).map(bytesToHex) },
+        "entries that differed; their first keys in hex",
+      );
   }
 
   #onRejection(rejection: IngressRejection): void {
@@ -428,6 +438,8 @@ class ReplicaProcess implements RunningReplica {
     else log.error({ reason: saved.reason }, "no trace was saved");
   }
 }
+
+const KEYS_LOGGED_MAX = 20;
 
 /** For whoever reads a trace. */
 function programOf(now: Date): string {

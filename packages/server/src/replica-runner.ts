@@ -1,4 +1,5 @@
 import {
+  type CheckpointCertificate,
   type ClientFrame,
   type Fill,
   genesisMembership,
@@ -11,6 +12,7 @@ import {
   viewNumber,
 } from "@quorate/protocol";
 import type { ReplicaStatus } from "@quorate/replica";
+import { StateError } from "@quorate/state-machine";
 import type { FetchProgress } from "@quorate/state-transfer";
 import type { KeptEvidence } from "./evidence-shelf.ts";
 import type { HostOptions } from "./host-options.ts";
@@ -42,8 +44,8 @@ export class ReplicaRunner {
     this.#options = options;
     this.#status = unknownStatus(options);
     const installation = readInstallation(options.store.local, options.codec);
-    if (installation === undefined) this.#host = this.#newHost();
-    else this.#installer = this.#newInstaller(installation);
+    if (installation !== undefined) this.#installer = this.#newInstaller(installation);
+    else this.#host = this.#newHostOrRepair();
   }
 
   /** Where it stands; while it installs, where it stood before. */
@@ -128,6 +130,19 @@ export class ReplicaRunner {
     this.#installer?.stop();
   }
 
+  /** What execution reads at a start may be damaged as everything else: the log says to what it can be repaired. */
+  #newHostOrRepair(): ReplicaHost | undefined {
+    try {
+      return this.#newHost();
+    } catch (error) {
+      const isDamage = error instanceof StateError && error.code === "state.damaged";
+      const target = isDamage ? stableInLog(this.#options) : undefined;
+      if (target === undefined) throw error;
+      this.#installer = this.#newInstaller({ target, distrustsEntries: true });
+      return undefined;
+    }
+  }
+
   #newHost(): ReplicaHost {
     return new ReplicaHost(this.#options, (installation) => this.#install(installation));
   }
@@ -173,6 +188,16 @@ export class ReplicaRunner {
 /** None was left. */
 const NO_VIEWS_LEFT = { failed: 0, joined: 0, slow: 0, unfair: 0, "handed-over": 0, rotated: 0 } as const;
 const HOST_TIMERS = ["status", "clock-wait", "fetch", "progress", "view-change"] as const;
+
+/** The stable checkpoint that the log starts from; undefined for that of genesis. */
+function stableInLog({ store, codec, verifier, genesis }: HostOptions): CheckpointCertificate | undefined {
+  const stable = [...store.log.entries()].flatMap(({ record }) => {
+    const decoded = codec.decodeLogRecord(record);
+    return decoded.ok && decoded.value.type === "stable" ? [decoded.value.checkpoint] : [];
+  });
+  const last = stable.sort((a, b) => a.seq - b.seq).at(-1);
+  return last && verifier.verifyCheckpointCertificate(last, genesisMembership(genesis));
+}
 
 /** Of a replica that comes back in the middle of an installation: it knows nothing of where it stood. */
 function unknownStatus({ genesis }: HostOptions): ReplicaStatus {
