@@ -95,11 +95,7 @@ function transferMetrics({ counters, transfer }: MetricSource): MetricFamily[] {
       "Bytes of state received for that.",
       counters.stateTransferBytes + bytesReceived,
     ),
-    counter(
-      "quorate_state_damages_total",
-      "Damaged parts of the own state that peers asked for.",
-      counters.stateDamages,
-    ),
+    counter("quorate_state_damages_total", "Damaged parts of the own state that were found.", counters.stateDamages),
   ];
 }
 

@@ -1,0 +1,149 @@
+import { copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { ProcessCluster, RunningCommand } from "@quorate/test-harness";
+import { expect } from "chai";
+import { expectOnce, expectSameState, expectWritten, Load } from "./process-load.ts";
+
+const DEADLINE_MS = 60_000;
+/** The least that a replica can be told to keep. */
+const HISTORY_BYTES = 1024 * 1024;
+const VALUE_BYTES = 48 * 1024;
+/** Three times what a history holds. */
+const VALUES = 64;
+
+describe("a replica of four real processes that needs the state of the others", function () {
+  this.timeout(240_000);
+  let cluster: ProcessCluster;
+  beforeEach(async () => {
+    cluster = await ProcessCluster.make({ checkpointInterval: 8, windowSize: 16 });
+    for (const id of cluster.ids) {
+      const path = join(cluster.folder(id).path, "config.json");
+      const config = JSON.parse(readFileSync(path, "utf8")) as object;
+      writeFileSync(path, JSON.stringify({ ...config, historyBytesMax: HISTORY_BYTES }));
+    }
+    await cluster.startAll();
+  });
+  afterEach(async () => {
+    await ProcessCluster.closeAll();
+    await RunningCommand.killAll();
+  });
+
+  it("has it brought to it when it was away for longer than the history reaches, and votes again", async () => {
+    const { store } = await cluster.connect();
+    await store.put("before", valueFor(0));
+    await cluster.settled();
+    await cluster.kill([3]);
+    for (let i = 0; i < VALUES; i++) await store.put(`key ${i}`, valueFor(i));
+    const load = new Load([await cluster.connect()], "transfer", DEADLINE_MS);
+    await load.goesOn(20);
+
+    await cluster.start(3);
+    await caughtUp(3);
+
+    expect(await metric(3, "quorate_state_transfers_total")).to.be.greaterThan(0);
+    expect(await metric(3, "quorate_state_transfer_bytes_total")).to.be.greaterThan(VALUES * VALUE_BYTES);
+    await expectVotesCount(load);
+  });
+
+  it("has all of it brought to an empty disk, though it is killed on the way", async () => {
+    const { store } = await cluster.connect();
+    for (let i = 0; i < VALUES; i++) await store.put(`key ${i}`, valueFor(i));
+    const load = new Load([await cluster.connect()], "wiped", DEADLINE_MS);
+    await load.goesOn(20);
+    await loseDisk(2);
+    await cluster.start(2);
+    await cluster.until(([status]) => status?.transfer !== undefined || (status?.executed ?? 0) > 0, { ids: [2] });
+    await cluster.kill([2]);
+
+    await cluster.start(2);
+    await caughtUp(2);
+
+    await load.end();
+    const { store: other } = await cluster.connect();
+    await expectOnce(other, load.ledger);
+    await expectWritten(other, load.ledger);
+    await expectSameState(cluster);
+  });
+
+  it("finds a bit that flipped in its data file when it reads it, and replaces it, and no client sees it", async () => {
+    const { store } = await cluster.connect();
+    const value = Buffer.from("a value that can be found in the file, 0123456789".repeat(20));
+    await store.put("looked at", value);
+    for (let i = 0; i < 40; i++) await store.put(`other ${i}`, Buffer.from(`${i}`));
+    await cluster.settled();
+    await cluster.kill([1]);
+    flipIn(join(cluster.folder(1).path, "store", "data.mdb"), value);
+    await cluster.start(1);
+
+    expect(Buffer.from((await store.get("looked at")) ?? []).equals(value)).to.equal(true);
+    await caughtUp(1);
+
+    expect(await metric(1, "quorate_state_damages_total")).to.equal(1);
+    expect(await metric(1, "quorate_state_transfers_total")).to.equal(1);
+    await cluster.kill([0]);
+    expect(Buffer.from((await store.get("looked at")) ?? []).equals(value)).to.equal(true);
+    await cluster.start(0);
+    await expectSameState(cluster);
+  });
+
+  function valueFor(i: number): Uint8Array {
+    return new Uint8Array(VALUE_BYTES).fill(i);
+  }
+
+  /** It executes what the others do. */
+  async function caughtUp(id: number): Promise<void> {
+    await cluster.until(
+      (statuses) => {
+        const most = Math.max(...statuses.map(({ executed }) => executed));
+        const status = statuses[id];
+        return status?.transfer === undefined && (status?.executed ?? 0) >= most - 16;
+      },
+      { deadlineMs: 120_000 },
+    );
+  }
+
+  async function metric(id: number, name: string): Promise<number> {
+    const response = await fetch(`http://${cluster.folder(id).config.admin}/metrics`);
+    const line = (await response.text()).split("\n").find((text) => text.startsWith(`${name} `));
+    if (line === undefined) throw new Error(`replica ${id} has no metric ${name}`);
+    return Number(line.slice(name.length));
+  }
+
+  /** Without replica 0 the others are one short of a quorum unless the one that came back votes. */
+  async function expectVotesCount(load: Load): Promise<void> {
+    await cluster.kill([0]);
+    await load.goesOn(20);
+    await cluster.start(0);
+    await load.end();
+    const { store } = await cluster.connect();
+    await expectOnce(store, load.ledger);
+    await expectWritten(store, load.ledger);
+    await expectSameState(cluster);
+  }
+
+  async function loseDisk(id: number): Promise<void> {
+    const { path } = cluster.folder(id);
+    const key = join(cluster.path, `key-${id}.json`);
+    const config = readFileSync(join(path, "config.json"));
+    await cluster.kill([id]);
+    copyFileSync(join(path, "key.json"), key);
+    for (const name of readdirSync(path)) rmSync(join(path, name), { recursive: true });
+    const args = ["init", "--genesis", cluster.genesisPath, "--key", key, "--data", path, "--lost-disk"];
+    const { code, stderr } = await RunningCommand.quorate(args);
+    expect([code, stderr]).to.deep.equal([0, ""]);
+    writeFileSync(join(path, "config.json"), config);
+  }
+});
+
+/** Changes one bit in the middle of each place of a file that holds these bytes. */
+function flipIn(file: string, bytes: Buffer): void {
+  const content = readFileSync(file);
+  let places = 0;
+  for (let at = content.indexOf(bytes); at >= 0; at = content.indexOf(bytes, at + 1)) {
+    const middle = at + (bytes.length >> 1);
+    content[middle] = (content[middle] ?? 0) ^ 0x04;
+    places++;
+  }
+  expect(places, "places in the file").to.be.greaterThan(0);
+  writeFileSync(file, content);
+}
