@@ -15,9 +15,6 @@ export const RARE_MARKS_AFTER_SEEDS = 2_000;
 /** Why no replica behind its ingress can have this reason to drop something: the same question was asked before. */
 const ASKED_BEFORE = "the ingress asks the same before it verifies, and counts it as ingress.redundant";
 
-/** Why nothing of the state is fetched or served. */
-const NO_FETCH = "no replica fetches state yet";
-
 /** Reasons to drop an input that no campaign can reach, and why. Unit tests hand these inputs to the cores themselves. */
 export const UNREACHABLE_REJECTIONS: Readonly<Partial<Record<RejectionCode, string>>> = {
   "membership.stranger": ASKED_BEFORE,
@@ -35,15 +32,10 @@ export const UNREACHABLE_REJECTIONS: Readonly<Partial<Record<RejectionCode, stri
   "hand-over.other-view": ASKED_BEFORE,
   "query-stable.not-for-this-one": ASKED_BEFORE,
   "reply-stable.not-asked-for": ASKED_BEFORE,
-  "state-transfer.unexpected": NO_FETCH,
-  "state-chunk.not-asked-for": NO_FETCH,
-  "state-chunk.other-than-asked": NO_FETCH,
-  "state-chunk.oversized": NO_FETCH,
-  "state-chunk.incomplete": NO_FETCH,
-  "state-chunk.false-size": NO_FETCH,
-  "state-chunk.wrong-page": NO_FETCH,
-  "state-chunk.wrong-value": NO_FETCH,
 };
+
+/** Why a reason that has to do with fetched state is not demanded. */
+const FEW_FETCH = "a replica must fetch the state, of a liar or of one that is late: few seeds have both";
 
 /** Reasons that a campaign may reach and need not, and why. */
 export const UNDEMANDED_REJECTIONS: Readonly<Partial<Record<RejectionCode, string>>> = {
@@ -53,6 +45,14 @@ export const UNDEMANDED_REJECTIONS: Readonly<Partial<Record<RejectionCode, strin
     "a laggard must ask for the very entry that was damaged, of that donor: the disk itself is asked in each run instead",
   "ingress.bad-reply-stable":
     "a replica whose disk was lost must ask one that mutates its answer: few seeds have a liar beside a lost disk",
+  "state-transfer.unexpected": FEW_FETCH,
+  "state-chunk.not-asked-for": FEW_FETCH,
+  "state-chunk.other-than-asked": FEW_FETCH,
+  "state-chunk.oversized": FEW_FETCH,
+  "state-chunk.incomplete": FEW_FETCH,
+  "state-chunk.false-size": FEW_FETCH,
+  "state-chunk.wrong-page": FEW_FETCH,
+  "state-chunk.wrong-value": FEW_FETCH,
 };
 
 const CODES = Object.keys(REJECTION_CODES) as readonly RejectionCode[];

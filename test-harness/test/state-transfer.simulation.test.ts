@@ -8,6 +8,16 @@ function optionsFor(seed: number, change: Partial<SimulationOptions>): Simulatio
   return { ...options, disk: { ...options.disk, historyBytesMax: 0 } };
 }
 
+/** Members that lie to whoever fetches, each in its own way. */
+const DONORS = [
+  "mutates",
+  "garbage-answers",
+  "drips-answers",
+  "silent",
+  "silent-to-one-replica",
+  "rolls-back",
+] as const;
+
 describe("a replica that is left behind (protocol rule 10.1)", () => {
   for (const seed of [1, 2, 3]) {
     it(`has the state brought to it when it was cut off for long, seed ${seed}`, () => {
@@ -26,6 +36,17 @@ describe("a replica that is left behind (protocol rule 10.1)", () => {
 
       expect(marks.count("state transfer: done")).to.be.greaterThan(0);
     });
+
+    for (const behaviour of DONORS)
+      it(`has it brought to it although a donor ${behaviour}, seed ${seed}`, () => {
+        const cut = { type: "cut", atMs: 100, replica: 3, direction: "both", forMs: 1_500 } as const;
+        const byzantine = [{ replica: 1, behaviour }] as const;
+
+        // Of seven, so that the others go on while one lies and one is cut off.
+        const { marks } = new Simulation(optionsFor(seed, { replicas: 7, faults: [cut], byzantine })).run();
+
+        expect(marks.count("state transfer: done")).to.be.greaterThan(0);
+      });
 
     it(`goes on installing when it is killed again and again, seed ${seed}`, () => {
       const loss = { type: "lose-disk", atMs: 900, replica: 2, downMs: 300 } as const;

@@ -44,9 +44,9 @@ describe("DurableState (protocol rules 8.2 and 8.3)", () => {
     const { state, collected } = stateAt(8);
     expect([state.cut(seqOf(3)), state.cut(seqOf(5)), state.cut(seqOf(7))]).to.deep.equal([4, 6, 8]);
     expect(collected).to.deep.equal([
-      [4, 0],
-      [6, 2],
-      [8, 4],
+      [4, 0, [2]],
+      [6, 2, [2]],
+      [8, 4, [2]],
     ]);
   });
 });

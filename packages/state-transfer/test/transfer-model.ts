@@ -31,7 +31,7 @@ import { installMarkOf, StateTree, type TreeChanges } from "@quorate/state-tree"
 export const hasher: Hasher = createNodeHasher();
 export const partOf = (key: Uint8Array): number => (key[0] ?? 0) % 3;
 export const seqOf: typeof sequenceNumber = sequenceNumber;
-export const CLUSTER: ClusterId = digest("ab".repeat(32)) as unknown as ClusterId;
+const CLUSTER: ClusterId = digest("ab".repeat(32)) as unknown as ClusterId;
 export const CHUNK_BYTES_MAX: number = 1024 * 1024;
 
 /** An ordered store that finds a range without looking at all keys. */

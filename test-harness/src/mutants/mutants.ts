@@ -8,6 +8,7 @@ import type { Mutant } from "./mutant.ts";
 import { ORDERING_MUTANTS } from "./ordering.ts";
 import { RECOVERED_MUTANTS } from "./recovered.ts";
 import { REPLICA_MUTANTS } from "./replicas.ts";
+import { STATE_MUTANTS } from "./state.ts";
 import { TURN_MUTANTS } from "./turns.ts";
 import { VIEW_MUTANTS } from "./views.ts";
 
@@ -24,4 +25,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...LOST_DISK_MUTANTS,
   ...TURN_MUTANTS,
   ...CHECKPOINT_MUTANTS,
+  ...STATE_MUTANTS,
 ];

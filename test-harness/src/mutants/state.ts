@@ -1,0 +1,81 @@
+import type { Mutant } from "./mutant.ts";
+
+const TREE_TEST = "packages/state-tree/test/state-tree.test.ts";
+const FETCHER_TEST = "packages/state-transfer/test/state-fetcher.test.ts";
+const VECTORS = "packages/state-machine/test/state-vectors.test.ts";
+const INSTALLATIONS = "test-harness/test/state-transfer.simulation.test.ts";
+
+/** The state's tree, and bringing it to a replica (protocol rules 9.1, 9.5 and 10.1). */
+export const STATE_MUTANTS: readonly Mutant[] = [
+  {
+    name: "entry-read-unchecked",
+    rule: "9.5",
+    bug: "an entry that is not what was written is believed",
+    file: "packages/state-tree/src/leaf.ts",
+    edits: [
+      {
+        find: "return digest === digestOfSealed(record) ? record.subarray(start) : undefined;",
+        replace: "return digest.length > 0 ? record.subarray(start) : undefined;",
+      },
+    ],
+    caughtBy: [TREE_TEST],
+  },
+  {
+    name: "undo-of-every-change",
+    rule: "9.1",
+    bug: "the second change after a checkpoint overwrites what stood there at the checkpoint",
+    file: "packages/state-tree/src/state-tree.ts",
+    edits: [{ find: "if (last !== undefined && !this.#touched.has(name))", replace: "if (last !== undefined)" }],
+    caughtBy: [TREE_TEST],
+  },
+  {
+    name: "undo-lost-with-the-checkpoint",
+    rule: "9.1",
+    bug: "what an older checkpoint needs goes with the one after it",
+    file: "packages/state-tree/src/state-tree.ts",
+    edits: [{ find: "if (older === undefined) continue;", replace: "continue;" }],
+    caughtBy: [TREE_TEST],
+  },
+  {
+    name: "sessions-outside-the-root",
+    rule: "9.1",
+    bug: "the session table is no part of the state root",
+    file: "packages/state-tree/src/state-tree.ts",
+    edits: [
+      {
+        find: "      const key = keyOf(name);\n",
+        replace: "      const key = keyOf(name);\n      if (partOf(key) === 1) continue;\n",
+      },
+    ],
+    caughtBy: [VECTORS],
+  },
+  {
+    name: "fetched-value-unchecked",
+    rule: "10.1",
+    bug: "a donor's value is taken for what the tree names",
+    file: "packages/state-transfer/src/chunk-judgement.ts",
+    edits: [{ find: 'if (digestOfSealed(record) !== leaf.digest) return "state-chunk.wrong-value";', replace: "" }],
+    caughtBy: [FETCHER_TEST],
+  },
+  {
+    name: "fetched-page-unchecked",
+    rule: "10.1",
+    bug: "a donor's page is taken for that of the target",
+    file: "packages/state-transfer/src/chunk-judgement.ts",
+    edits: [{ find: "if (page === undefined || !this.#o.isPage(open, page))", replace: "if (page === undefined)" }],
+    caughtBy: [FETCHER_TEST],
+  },
+  {
+    name: "installation-forgotten",
+    rule: "10.1",
+    bug: "after a crash a replica runs on a state that is of no checkpoint",
+    file: "packages/server/src/replica-runner.ts",
+    edits: [
+      {
+        find: "const installation = readInstallation(options.store.local, options.codec);",
+        replace: "const installation = undefined as ReturnType<typeof readInstallation>;",
+      },
+    ],
+    caughtBy: [INSTALLATIONS],
+  },
+];
