@@ -75,7 +75,7 @@ export interface ProcessStatus extends ClientOutputStatus {
   /** It lost its disk and does not vote yet. */
   readonly mute: MuteStatus | undefined;
   /** What is brought here of the others' state; undefined while the own is whole. */
-  readonly transfer: Omit<TransferStatus, "differing"> | undefined;
+  readonly transfer: TransferStatus | undefined;
   readonly peers: readonly PeerStatus[];
   readonly clients: number;
   readonly uptimeMs: number;

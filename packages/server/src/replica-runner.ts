@@ -22,8 +22,10 @@ import { ReplicaHost } from "./replica-host.ts";
 import { StateInstaller } from "./state-installer.ts";
 
 /** What `status` says while the state is brought here. */
-export interface TransferStatus extends FetchProgress {
-  /** Leaves that the target has: what is here of them, in hundredths; undefined before that is known. */
+export interface TransferStatus extends Omit<FetchProgress, "differing"> {
+  /** How many keys differed so far. */
+  readonly differing: number;
+  /** What is here of the leaves that the target has, in hundredths; undefined before that is known. */
   readonly percent: number | undefined;
 }
 
@@ -62,7 +64,7 @@ export class ReplicaRunner {
     if (progress === undefined) return undefined;
     const { leaves, leavesSkipped, leavesFetched } = progress;
     const percent = leaves && Math.floor((100 * (leavesSkipped + leavesFetched)) / leaves);
-    return { ...progress, percent };
+    return { ...progress, differing: progress.differing.count, percent };
   }
   /** See `ReplicaHost.stateDigests`; undefined while there is no state. */
   get stateDigests(): ReplicaHost["stateDigests"] | undefined {
