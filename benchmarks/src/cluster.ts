@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -23,6 +23,7 @@ const STATUS_TIMEOUT_MS = 5_000;
 
 interface ReplicaProcess {
   readonly process: ChildProcess;
+  readonly folder: string;
   readonly admin: string;
   readonly exited: Promise<void>;
 }
@@ -31,11 +32,13 @@ interface ReplicaProcess {
 export class BenchCluster {
   readonly genesis: Genesis;
   readonly #path: string;
-  readonly #replicas: readonly ReplicaProcess[];
+  readonly #options: ClusterOptions;
+  readonly #replicas: ReplicaProcess[];
 
-  private constructor(genesis: Genesis, path: string, replicas: readonly ReplicaProcess[]) {
+  private constructor(genesis: Genesis, path: string, options: ClusterOptions, replicas: ReplicaProcess[]) {
     this.genesis = genesis;
     this.#path = path;
+    this.#options = options;
     this.#replicas = replicas;
   }
 
@@ -49,7 +52,7 @@ export class BenchCluster {
       const { genesis, folders } = await makeFolders(path, options);
       replicas.push(...folders.map(({ folder, admin }, id) => startReplica(id, folder, admin, options)));
       await Promise.all(replicas.map(({ process }) => isReady(process)));
-      return new BenchCluster(genesis, path, replicas);
+      return new BenchCluster(genesis, path, options, replicas);
     } catch (error) {
       await stopAll(replicas);
       rmSync(path, { recursive: true, force: true });
@@ -73,6 +76,43 @@ export class BenchCluster {
     );
   }
 
+  /** What one replica says of itself; undefined while it does not answer. */
+  async statusOf(id: number): Promise<ProcessStatus | undefined> {
+    try {
+      const signal = AbortSignal.timeout(STATUS_TIMEOUT_MS);
+      const response = await fetch(`http://${this.#at(id).admin}/status`, { signal });
+      return (await response.json()) as ProcessStatus;
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** `kill -9`, and waits until the process is gone. */
+  async kill(id: number): Promise<void> {
+    const { process, exited } = this.#at(id);
+    process.kill("SIGKILL");
+    await exited;
+  }
+
+  /** Deletes the store of a replica that was killed: it finds its disk lost when it starts. */
+  wipe(id: number): void {
+    rmSync(join(this.#at(id).folder, "store"), { recursive: true, force: true });
+  }
+
+  /** Starts a replica that was killed, and waits until it is ready. */
+  async restart(id: number): Promise<void> {
+    const { folder, admin } = this.#at(id);
+    const restarted = startReplica(id, folder, admin, this.#options);
+    this.#replicas[id] = restarted;
+    await isReady(restarted.process);
+  }
+
+  #at(id: number): ReplicaProcess {
+    const replica = this.#replicas[id];
+    if (replica === undefined) throw new Error(`this cluster has no replica ${id}`);
+    return replica;
+  }
+
   /** Ends every replica and deletes the folder. */
   async stop(): Promise<void> {
     await stopAll(this.#replicas);
@@ -85,7 +125,10 @@ interface MadeFolders {
   readonly folders: readonly { readonly folder: string; readonly admin: string }[];
 }
 
-async function makeFolders(path: string, { replicas, durability }: ClusterOptions): Promise<MadeFolders> {
+async function makeFolders(
+  path: string,
+  { replicas, durability, historyBytesMax }: ClusterOptions,
+): Promise<MadeFolders> {
   const backend = await chooseBackend();
   const hasher = createNodeHasher();
   const newKey = (): ReturnType<typeof keyFileOf> => keyFileOf(backend, generateSeed(randomBytes(32)));
@@ -112,7 +155,14 @@ async function makeFolders(path: string, { replicas, durability }: ClusterOption
   }));
   for (const { key, folder, admin } of folders)
     await initReplicaFolder({ path: folder, genesis, key, admin, durability, backend, hasher });
+  if (historyBytesMax !== undefined) for (const { folder } of folders) keepHistory(folder, historyBytesMax);
   return { genesis: readGenesis(text, genesis.source, backend), folders };
+}
+
+function keepHistory(folder: string, historyBytesMax: number): void {
+  const path = join(folder, "replica.json");
+  const config = JSON.parse(readFileSync(path, "utf8")) as object;
+  writeFileSync(path, JSON.stringify({ ...config, historyBytesMax }));
 }
 
 /** Ports that nobody listens on now. All are held until all are known, so no port comes twice. */
@@ -146,7 +196,7 @@ function startReplica(id: number, folder: string, admin: string, options: Cluste
   // Whatever a replica prints goes to standard error: standard output is the report's.
   const child = fork(command, args, { stdio: ["ignore", 2, 2, "ipc"], execArgv });
   const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
-  return { process: child, admin, exited };
+  return { process: child, folder, admin, exited };
 }
 
 function isReady(child: ChildProcess): Promise<void> {

@@ -7,8 +7,10 @@ import {
   parseCryptoOptions,
   parseOptions,
   parseStateOptions,
+  parseTransferOptions,
   type RecordOptions,
   STATE_HELP,
+  TRANSFER_HELP,
   UsageError,
 } from "./options.ts";
 import { type Report, table, type Verdict, verdictOf } from "./report.ts";
@@ -24,6 +26,7 @@ export async function main(args: readonly string[]): Promise<number> {
   try {
     if (args[0] === "crypto") return await runCrypto(args.slice(1));
     if (args[0] === "state") return await runState(args.slice(1));
+    if (args[0] === "transfer") return await runTransfer(args.slice(1));
     const options = parseOptions(args);
     if (options === undefined) {
       process.stdout.write(`${HELP}\n`);
@@ -87,4 +90,14 @@ async function runState(args: readonly string[]): Promise<number> {
   }
   const { measureState } = await import("./state.ts");
   return measureState(options);
+}
+
+async function runTransfer(args: readonly string[]): Promise<number> {
+  const options = parseTransferOptions(args);
+  if (options === undefined) {
+    process.stdout.write(`${TRANSFER_HELP}\n`);
+    return 0;
+  }
+  const { measureTransfer } = await import("./transfer.ts");
+  return measureTransfer(options);
 }

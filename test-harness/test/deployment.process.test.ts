@@ -193,7 +193,7 @@ describe("the help of the quorate command", function () {
       expect([code, stderr], words.join(" ")).to.deep.equal([0, ""]);
       seen.push(words.join(" "));
       const commands = /\nCommands:\n([\s\S]*?)(\n\n|$)/.exec(stdout)?.[1] ?? "";
-      const names = [...commands.matchAll(/^ {2}([a-z]+)/gm)].map(([, name]) => name as string);
+      const names = [...commands.matchAll(/^ {2}([a-z]+(?:-[a-z]+)*)/gm)].map(([, name]) => name as string);
       const children = names.filter((name) => name !== "help");
       if (children.length === 0 || words.length === 0)
         expect(stdout, words.join(" ")).to.match(/Example:\n {2}(npx )?(quorate|npm)/);

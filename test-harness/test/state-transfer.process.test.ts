@@ -17,7 +17,7 @@ describe("a replica of four real processes that needs the state of the others", 
   beforeEach(async () => {
     cluster = await ProcessCluster.make({ checkpointInterval: 8, windowSize: 16 });
     for (const id of cluster.ids) {
-      const path = join(cluster.folder(id).path, "config.json");
+      const path = join(cluster.folder(id).path, "replica.json");
       const config = JSON.parse(readFileSync(path, "utf8")) as object;
       writeFileSync(path, JSON.stringify({ ...config, historyBytesMax: HISTORY_BYTES }));
     }
@@ -124,14 +124,14 @@ describe("a replica of four real processes that needs the state of the others", 
   async function loseDisk(id: number): Promise<void> {
     const { path } = cluster.folder(id);
     const key = join(cluster.path, `key-${id}.json`);
-    const config = readFileSync(join(path, "config.json"));
+    const config = readFileSync(join(path, "replica.json"));
     await cluster.kill([id]);
     copyFileSync(join(path, "key.json"), key);
     for (const name of readdirSync(path)) rmSync(join(path, name), { recursive: true });
     const args = ["init", "--genesis", cluster.genesisPath, "--key", key, "--data", path, "--lost-disk"];
     const { code, stderr } = await RunningCommand.quorate(args);
     expect([code, stderr]).to.deep.equal([0, ""]);
-    writeFileSync(join(path, "config.json"), config);
+    writeFileSync(join(path, "replica.json"), config);
   }
 });
 
