@@ -109,9 +109,9 @@ describe("a state fetcher", () => {
           expect(transfer.rejections.filter(({ from }) => from === correct)).to.deep.equal([]);
         },
       ),
-      { numRuns: 150 },
+      { numRuns: 80 },
     );
-  });
+  }).timeout(120_000);
 
   it("moves on to a newer target from wherever it is, and to one that undoes the first", () => {
     fc.assert(
@@ -138,9 +138,9 @@ describe("a state fetcher", () => {
           expect(differenceOf(stores, end)).to.equal(undefined);
         },
       ),
-      { numRuns: 150 },
+      { numRuns: 80 },
     );
-  });
+  }).timeout(120_000);
 });
 
 const VALUE = 1000;
@@ -214,6 +214,68 @@ describe("the cost of a state transfer", () => {
     expect(differenceOf(stores, expected)).to.equal(undefined);
     expect(transfer.groupEntriesMax).to.be.at.most(500);
   }).timeout(60_000);
+});
+
+describe("the donors of a state transfer", () => {
+  const expected = Stores.of(large(2_000), TARGET);
+  const run = (...donors: readonly ReturnType<typeof correctDonor>[]): Transfer => {
+    const limits = { requestBytes: 32_768 };
+    return new Transfer({ stores: new Stores(), target: certificateOf(expected), donors, limits }).run();
+  };
+
+  it("all have a share, and two requests each at most", () => {
+    const transfer = run(...[0, 1, 2].map(() => correctDonor(expected)));
+    expect(transfer.unansweredMax).to.equal(2);
+    const asked = [...transfer.asked.values()];
+    expect(Math.min(...asked)).to.be.greaterThan(0.5 * Math.max(...asked));
+  });
+
+  it("are asked no more once they lied, as long as there are others", () => {
+    const transfer = run(LIARS.flips!(expected, 1), correctDonor(expected), LIARS.flips!(expected, 2));
+    for (const from of [0, 2]) expect(transfer.asked.get(from) ?? 0, `${from}`).to.be.at.most(2);
+    expect(transfer.rejections.map(({ from }) => from)).to.include.members([0, 2]);
+  });
+
+  it("are asked no more once they said that they have it not", () => {
+    const transfer = run(LIARS.unavailable!(expected, 1), correctDonor(expected));
+    expect(transfer.asked.get(0)).to.be.at.most(2);
+    expect(transfer.rejections).to.deep.equal([]);
+  });
+
+  it("are asked again after a pause when nobody else is left", () => {
+    let isLying = true;
+    const liar = LIARS.flips!(expected, 1);
+    const correct = correctDonor(expected);
+    const transfer = run((request, atMs) => {
+      const answer = isLying ? liar(request, atMs) : correct(request, atMs);
+      isLying = atMs < 3_000;
+      return answer;
+    });
+    expect(differenceOf(transfer.stores, expected)).to.equal(undefined);
+    expect(transfer.rejections.length).to.be.within(2, 4);
+  });
+
+  it("that are slow beside others cost little time", () => {
+    const started = run(correctDonor(expected));
+    const slowed = run(correctDonor(expected), correctDonor(expected, 4_900));
+    expect(slowed.nowMs).to.be.lessThan(started.nowMs + 2_500);
+  });
+
+  it("that are all slow are waited for", () => {
+    const transfer = run(correctDonor(expected, 4_900), correctDonor(expected, 4_800));
+    expect(differenceOf(transfer.stores, expected)).to.equal(undefined);
+  });
+
+  it("that have lost parts of the state lack them, and the others have them", () => {
+    const damagedOnes = [0, 1].map((odd) => {
+      const stores = Stores.of(large(2_000), TARGET);
+      for (const [n, name] of [...stores.state.entries.keys()].entries())
+        if (n % 2 === odd) stores.state.entries.set(name, stores.state.entries.get(name)!.with(40, 0xff));
+      return correctDonor(stores);
+    });
+    const transfer = run(...damagedOnes);
+    expect(differenceOf(transfer.stores, expected)).to.equal(undefined);
+  });
 });
 
 describe("an unfinished installation", () => {
@@ -292,6 +354,29 @@ describe("a repair", () => {
     expect(transfer.fetcher.progress!.differing.count).to.equal(300);
     expect(transfer.fetcher.progress!.differing.keys.length).to.equal(100);
   });
+
+  it("takes nothing for right in a store that has a state and no checkpoint of it", () => {
+    const expected = Stores.of(large(300), TARGET);
+    const stores = new Stores();
+    stores.state.write([{ key: Uint8Array.of(2, 9, 9, 9, 9), value: new Uint8Array(50) }]);
+    new Transfer({ stores, target: certificateOf(expected), donors: [correctDonor(expected)] }).run();
+    expect(differenceOf(stores, expected)).to.equal(undefined);
+  });
+
+  it("that was found necessary on the way goes on as one after a crash", () => {
+    const target = large(700);
+    const expected = Stores.of(target, TARGET);
+    const older = changed(target, [[Uint8Array.of(2, 7, 7, 7, 7), Uint8Array.of(1)]]);
+    for (let crash = 1; crash <= 12; crash++) {
+      const stores = Stores.of(older, 3);
+      const lost = [...stores.local.entries.keys()].filter((n) => n.startsWith("706167652f02") && n.length === 14);
+      stores.local.write(lost.map((name) => ({ key: Uint8Array.from(Buffer.from(name, "hex")), value: undefined })));
+      const crashAt = (group: number): "after" | undefined => (group === crash ? "after" : undefined);
+      const donors = [correctDonor(expected)];
+      new Transfer({ stores, target: certificateOf(expected), donors, crashAt, limits: { workMax: 300 } }).run();
+      expect(differenceOf(stores, expected), `crash after group ${crash}`).to.equal(undefined);
+    }
+  }).timeout(60_000);
 
   it("distrusts everything by itself where a page of the tree is lost or cannot be", () => {
     const target = large(700);
