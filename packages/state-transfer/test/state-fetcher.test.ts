@@ -1,9 +1,18 @@
 import { bytesToHex } from "@quorate/protocol";
-import { StateTree } from "@quorate/state-tree";
+import { pageKey, StateTree } from "@quorate/state-tree";
 import { expect } from "chai";
 import fc from "fast-check";
 import { LIARS } from "./liars.ts";
-import { certificateOf, correctDonor, differenceOf, hasher, partOf, Stores, Transfer } from "./transfer-model.ts";
+import {
+  certificateOf,
+  changesOf,
+  correctDonor,
+  differenceOf,
+  hasher,
+  partOf,
+  Stores,
+  Transfer,
+} from "./transfer-model.ts";
 
 type Entries = Map<string, Uint8Array>;
 
@@ -199,6 +208,18 @@ describe("the cost of a state transfer", () => {
     }
   }).timeout(60_000);
 
+  it("is that of a few pages of each level, also where there are many levels", () => {
+    const openMax = 12;
+    const wide = new Map(
+      Array.from({ length: 20_000 }, (_, n) => [bytesToHex(Uint8Array.of(2, n >> 8, n)), Uint8Array.of(n)] as const),
+    );
+    const expected = Stores.of(wide, TARGET);
+    const options = { stores: new Stores(), target: certificateOf(expected), donors: [correctDonor(expected)] };
+    const transfer = new Transfer({ ...options, limits: { openMax } }).run(400);
+    expect(transfer.fetcher.progress!.leavesFetched).to.be.greaterThan(500);
+    expect(transfer.openMax).to.be.at.most(3 * openMax);
+  }).timeout(60_000);
+
   it("of removing nearly everything is spread over many groups", () => {
     const target = large(30);
     const expected = Stores.of(target, TARGET);
@@ -255,6 +276,19 @@ describe("the donors of a state transfer", () => {
     expect(transfer.rejections.length).to.be.within(2, 4);
   });
 
+  it("that lied about the last target come last for the next one", () => {
+    const transfer = new Transfer({
+      ...{ stores: new Stores(), target: certificateOf(expected) },
+      donors: [LIARS.flips!(expected, 1), correctDonor(expected)],
+    });
+    while (transfer.rejections.length === 0) transfer.run(1);
+    const next = Stores.of(large(100), TARGET + 1);
+    transfer.supersede(certificateOf(next), [correctDonor(next), correctDonor(next)]);
+    transfer.asked.clear();
+    transfer.run(1);
+    expect([...transfer.asked.keys()]).to.deep.equal([1]);
+  });
+
   it("that are slow beside others cost little time", () => {
     const started = run(correctDonor(expected));
     const slowed = run(correctDonor(expected), correctDonor(expected, 4_900));
@@ -278,8 +312,67 @@ describe("the donors of a state transfer", () => {
   });
 });
 
+describe("a bucket larger than what may wait in memory", () => {
+  /** One bucket of part 2: some keys are in all of these states, some in one only. */
+  const bucketOf = (from: number, seed: number): Entries =>
+    new Map(
+      Array.from({ length: 60 }, (_, n) => [
+        bytesToHex(Uint8Array.of(2, 0, from + n)),
+        new Uint8Array(VALUE).fill(seed + n),
+      ]),
+    );
+  const [before, first, second] = [bucketOf(0, 0), bucketOf(20, 100), bucketOf(70, 0)];
+  const limits = { heldBytesMax: 3_000, requestBytes: 4_096, requestsPerDonorMax: 1 };
+
+  it("is written in parts, none of which is lost or left behind whatever comes then", () => {
+    const [one, two] = [Stores.of(first, 400), Stores.of(second, TARGET)];
+    for (let calls = 1; calls < 20; calls++) {
+      const stores = Stores.of(before, 3);
+      const transfer = new Transfer({ stores, target: certificateOf(one), donors: [correctDonor(one)], limits });
+      transfer.run(calls);
+      if (transfer.done !== undefined) break;
+      transfer.supersede(certificateOf(two), [correctDonor(two)]);
+      transfer.run();
+      const end = transfer.done?.seq === TARGET ? two : one;
+      expect(differenceOf(stores, end), `after ${calls} calls`).to.equal(undefined);
+    }
+  });
+
+  it("is not taken for whole after a crash, and what was written is not fetched again", () => {
+    const one = Stores.of(first, 400);
+    for (let crash = 1; crash < 15; crash++) {
+      const stores = Stores.of(before, 3);
+      const crashAt = (group: number): "after" | undefined => (group === crash ? "after" : undefined);
+      const options = { stores, target: certificateOf(one), donors: [correctDonor(one)], limits, crashAt };
+      const transfer = new Transfer(options).run();
+      expect(differenceOf(stores, one), `crash after group ${crash}`).to.equal(undefined);
+      expect(transfer.bytes, `crash after group ${crash}`).to.be.lessThan(60 * VALUE + 20_000);
+    }
+  });
+});
+
 describe("an unfinished installation", () => {
+  it("takes back first what was executed since the last checkpoint, be it what the target has", () => {
+    const target = large(100);
+    const stores = Stores.of(new Map([...target].map(([name]) => [name, Uint8Array.of(1)])), 3);
+    stores.change(stores.tree(), changesOf(target));
+    const goal = Stores.of(target, TARGET);
+    new Transfer({ stores, target: certificateOf(goal), donors: [correctDonor(goal)] }).run();
+    expect(differenceOf(stores, goal)).to.equal(undefined);
+  });
+
   const expected = Stores.of(large(300), TARGET);
+
+  it("fetches nothing of a state that is here once that is taken back, though each entry is read", () => {
+    const target = large(100);
+    const stores = Stores.of(target, 3);
+    stores.change(stores.tree(), changesOf(new Map([...target].map(([name]) => [name, Uint8Array.of(1)]))));
+    const goal = Stores.of(target, TARGET);
+    const options = { stores, target: certificateOf(goal), donors: [correctDonor(goal)], distrustsEntries: true };
+    const transfer = new Transfer(options).run();
+    expect(differenceOf(stores, goal)).to.equal(undefined);
+    expect(transfer.fetcher.progress!.leavesFetched).to.equal(0);
+  });
 
   it("is marked in the store, which no state tree opens", () => {
     const stores = Stores.of(large(100), 3);
@@ -345,6 +438,16 @@ describe("a repair", () => {
     const { differing, leavesFetched } = transfer.fetcher.progress!;
     expect(differing.keys.map(bytesToHex).sort()).to.deep.equal([...names, bytesToHex(stray)].sort());
     expect(leavesFetched).to.equal(names.length);
+  });
+
+  it("removes pages that stand below a bucket, too", () => {
+    const expected = Stores.of(large(300), TARGET);
+    const stores = Stores.of(large(300), TARGET);
+    const page = stores.local.get(pageKey(Uint8Array.of(1)))!;
+    stores.local.write([{ key: pageKey(Uint8Array.of(1, 5, 5)), value: page }]);
+    const donors = [correctDonor(expected)];
+    new Transfer({ stores, target: certificateOf(expected), donors, distrustsEntries: true }).run();
+    expect(differenceOf(stores, expected)).to.equal(undefined);
   });
 
   it("names no more than a hundred keys, and counts them all", () => {
