@@ -271,6 +271,19 @@ describe("a value that does not fit", () => {
     expect(target.state.entries).to.deep.equal(source.state.entries);
   });
 
+  it("may be a page, of which the same holds", () => {
+    const liar: typeof donor = (request, atMs) =>
+      donor(request, atMs).map((sent) =>
+        request.items[0]?.type === "page" && request.bytesMax < 400_000
+          ? { ...sent, chunk: { ...sent.chunk!, items: [], left: 400_000 } }
+          : sent,
+      );
+    const target = new Stores();
+    const transfer = new Transfer({ stores: target, target: certificateOf(source), donors: [liar] }).run();
+    expect(transfer.rejections.map(({ code }) => code)).to.include("state-chunk.false-size");
+    expect(target.state.entries).to.deep.equal(source.state.entries);
+  });
+
   it("has the size that was said, or who said so is refused as soon as anybody sends it", () => {
     const liar: typeof donor = (request, atMs) =>
       donor(request, atMs).map((sent) =>

@@ -188,6 +188,8 @@ export class Transfer {
   /** Content and, about, what the requests and heads took. */
   bytes: number = 0;
   openMax: number = 0;
+  /** Requests that one donor had at once. */
+  unansweredMax: number = 0;
   groupEntriesMax: number = 0;
   readonly partsSeen: number[] = [];
   #step: FetchStep;
@@ -205,6 +207,10 @@ export class Transfer {
     this.donors = donors;
     this.#apply();
     this.#step = this.fetcher.supersede(target, this.nowMs);
+  }
+
+  get stores(): Stores {
+    return this.#o.stores;
   }
 
   /** What was to be done first. */
@@ -280,6 +286,8 @@ export class Transfer {
       this.bytes += 4 + item.prefix.length + (item.type === "values" ? item.indexes.length : 0);
     for (const sent of this.donors[to]!(request, this.nowMs))
       this.#arrivals.push({ atMs: this.nowMs + sent.afterMs, from: to, seq: request.seq, sent });
+    const unanswered = this.#arrivals.filter(({ from }) => from === to).length;
+    this.unansweredMax = Math.max(this.unansweredMax, unanswered);
   }
 
   #next(): FetchStep {
