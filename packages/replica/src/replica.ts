@@ -12,6 +12,7 @@ import {
   type VerifiedCommittedEntry,
   type VerifiedNewView,
   type ViewNumber,
+  weakQuorumSize,
 } from "@quorate/protocol";
 import { GapFiller } from "@quorate/state-transfer";
 import { type LeaveCause, type LeaveStep, type ViewChangeStep, ViewChanging } from "@quorate/view-change";
@@ -74,6 +75,7 @@ export class Replica {
     this.#gapFiller = new GapFiller({
       signer,
       epoch: membership.epoch,
+      weakQuorum: weakQuorumSize(membership),
       retryAfterMs,
       executed,
       unexecutedMax: windowSize,

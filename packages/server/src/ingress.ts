@@ -124,7 +124,7 @@ export class Ingress {
     return verified ?? this.#refuse(client, "ingress.bad-signature");
   }
 
-  /** The one place where the frames of state transfer go on from: this replica neither fetches nor serves state yet. */
+  /** The one place where the frames of state transfer go on from: questions are answered by the host, and answers concern nobody who does not install. */
   #stateTransfer(peer: ReplicaId, _frame: StateTransferFrame): undefined {
     this.#options.reject({ from: peer, code: "state-transfer.unexpected" });
   }

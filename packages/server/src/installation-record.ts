@@ -1,5 +1,5 @@
 import type { Codec } from "@quorate/codec";
-import { type CheckpointCertificate, invariant, type OrderedStore, utf8 } from "@quorate/protocol";
+import { type CheckpointCertificate, invariant, type OrderedReader, type OrderedStore, utf8 } from "@quorate/protocol";
 
 /** What a replica brings its state to. */
 export interface Installation {
@@ -19,7 +19,7 @@ export function writeInstallation(store: OrderedStore, codec: Codec, installatio
 }
 
 /** The installation that a store is in the middle of. */
-export function readInstallation(store: OrderedStore, codec: Codec): Installation | undefined {
+export function readInstallation(store: OrderedReader, codec: Codec): Installation | undefined {
   const value = store.get(KEY);
   if (value === undefined) return undefined;
   const decoded = codec.decodeLogRecord(value.subarray(1));

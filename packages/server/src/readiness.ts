@@ -12,8 +12,10 @@ export function readinessOf(
   { view, target, isStranded, mute }: Pick<ReplicaStatus, "view" | "target" | "isStranded" | "mute">,
   membership: Membership,
   connectedPeers: number,
+  isInstalling: boolean,
 ): Readiness {
   const reasons: string[] = [];
+  if (isInstalling) reasons.push("the state of the others is being brought to it");
   if (view !== target) reasons.push(`it has left view ${view} and is not in view ${target} yet`);
   if (mute !== undefined) reasons.push("it is mute: its disk was lost, and it does not vote yet");
   if (isStranded) reasons.push("it is stranded: its gap has left the others' history");

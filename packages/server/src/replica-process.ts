@@ -294,7 +294,12 @@ class ReplicaProcess implements RunningReplica {
 
   get #readiness(): Readiness {
     const connected = this.#links.peers.filter(({ isConnected }) => isConnected).length;
-    return readinessOf(this.#host.status, genesisMembership(this.#options.folder.genesis), connected);
+    return readinessOf(
+      this.#host.status,
+      genesisMembership(this.#options.folder.genesis),
+      connected,
+      this.#host.isInstalling,
+    );
   }
 
   #metrics(): MetricFamily[] {

@@ -3,6 +3,7 @@ import {
   type ClientFrame,
   type Fill,
   genesisMembership,
+  InvariantViolation,
   type PublicKey,
   primaryOf,
   type ReplicaFrame,
@@ -46,7 +47,7 @@ export class ReplicaRunner {
     this.#options = options;
     this.#status = unknownStatus(options);
     const installation = readInstallation(options.store.local, options.codec);
-    if (installation !== undefined) this.#installer = this.#newInstaller(installation);
+    if (installation !== undefined) this.#installer = this.#newInstaller(notBelowLog(installation, options));
     else this.#host = this.#newHostOrRepair();
   }
 
@@ -103,8 +104,7 @@ export class ReplicaRunner {
   /** See `ReplicaHost.onReplicaFrame`. */
   onReplicaFrame(peer: ReplicaId, frame: ReplicaFrame): boolean {
     if (this.#host !== undefined) return this.#host.onReplicaFrame(peer, frame);
-    this.#installer?.onReplicaFrame(peer, frame);
-    return true;
+    return this.#installer?.onReplicaFrame(peer, frame) ?? true;
   }
 
   /** See `ReplicaHost.onClientFrame`; while it installs, clients are left to the others. */
@@ -132,13 +132,15 @@ export class ReplicaRunner {
     this.#installer?.stop();
   }
 
-  /** What execution reads at a start may be damaged as everything else: the log says to what it can be repaired. */
+  /**
+   * What execution reads at a start may be damaged as everything else, or less than what the log says is stable: the log says to
+   * what it can be repaired.
+   */
   #newHostOrRepair(): ReplicaHost | undefined {
     try {
       return this.#newHost();
     } catch (error) {
-      const isDamage = error instanceof StateError && error.code === "state.damaged";
-      const target = isDamage ? stableInLog(this.#options) : undefined;
+      const target = isRepairable(error) ? stableInLog(this.#options) : undefined;
       if (target === undefined) throw error;
       this.#installer = this.#newInstaller({ target, distrustsEntries: true });
       return undefined;
@@ -178,18 +180,32 @@ export class ReplicaRunner {
     if (this.#isStopped) return;
     this.#installer = undefined;
     try {
-      this.#host = this.#newHost();
+      this.#host = this.#newHostOrRepair();
     } catch (error) {
       return observer.onFatal(error instanceof Error ? error : new Error(String(error)));
     }
-    observer.onTransferred?.(progress, this.#host.status);
-    this.#host.start();
+    if (this.#host !== undefined) observer.onTransferred?.(progress, this.#host.status);
+    this.start();
   }
 }
 
 /** None was left. */
 const NO_VIEWS_LEFT = { failed: 0, joined: 0, slow: 0, unfair: 0, "handed-over": 0, rotated: 0 } as const;
 const HOST_TIMERS = ["status", "clock-wait", "fetch", "progress", "view-change"] as const;
+
+/** The state is damaged, or a crash left it below what the log calls stable. */
+function isRepairable(error: unknown): boolean {
+  if (error instanceof StateError) return error.code === "state.damaged";
+  return error instanceof InvariantViolation && error.code === "recovery.state-below-stable";
+}
+
+/** What the log calls stable cannot be gone back from. */
+function notBelowLog(installation: Installation, options: HostOptions): Installation {
+  const stable = stableInLog(options);
+  return stable !== undefined && stable.seq > installation.target.seq
+    ? { ...installation, target: stable }
+    : installation;
+}
 
 /** The stable checkpoint that the log starts from; undefined for that of genesis. */
 function stableInLog({ store, codec, verifier, genesis }: HostOptions): CheckpointCertificate | undefined {

@@ -6,8 +6,16 @@ import {
   stateChunkBytesMax,
 } from "@quorate/protocol";
 import type { Executor } from "@quorate/state-machine";
-import { StateDonor } from "@quorate/state-transfer";
+import { type DonorLimits, StateDonor } from "@quorate/state-transfer";
 import type { HostOptions } from "./host-options.ts";
+
+/** For all peers together: a gigabyte in less than half a minute, and this replica goes on ordering. */
+const SERVED = { bytesPerSecond: 64 * 1024 * 1024, burstBytes: 16 * 1024 * 1024 } as const;
+
+/** Each peer has a share of its own, so that no other's questions use it up (protocol rule 13.1). */
+function shareOf({ bytesPerSecond, burstBytes }: typeof SERVED, peers: number): DonorLimits["rate"] {
+  return { bytesPerSecond: Math.floor(bytesPerSecond / peers), burstBytes: Math.floor(burstBytes / peers) };
+}
 
 /** Gives others the state at the checkpoints that are kept here (protocol rule 10.1). */
 export class ServedState {
@@ -19,7 +27,11 @@ export class ServedState {
     this.#options = options;
     this.#executor = executor;
     const { hasher, genesis } = options;
-    this.#donor = new StateDonor({ hasher, chunkBytesMax: stateChunkBytesMax(genesis.limits) });
+    this.#donor = new StateDonor({
+      hasher,
+      chunkBytesMax: stateChunkBytesMax(genesis.limits),
+      limits: { ratePerPeer: shareOf(SERVED, genesis.members.length - 1), rate: SERVED },
+    });
   }
 
   /** Checkpoints that are being fetched. */

@@ -46,8 +46,9 @@ const TICK_MS = 100;
  * Brings the state of this replica to a certified checkpoint while nothing else reads or writes it (protocol rule 10.1). What
  * the replica has promised stays in its log.
  *
- * The end has an order. First the log says that the checkpoint is stable and forgets what is below, while the store is still
- * marked as being installed; then the last of the state and the mark go in one group. A crash between the two goes on installing.
+ * The end has an order. First all of the state but the last group is durable, with the record of the installation. Then the log
+ * says that the checkpoint is stable and forgets what is below. Then the last of the state goes, and with it the marks. A crash in
+ * between goes on installing: the log never says more than a store without a record of an installation holds.
  */
 export class StateInstaller {
   readonly #o: StateInstallerOptions;
@@ -55,6 +56,9 @@ export class StateInstaller {
   readonly #fetcher: StateFetcher;
   readonly #clock: SteadyClock;
   #installation: Installation;
+  #isTicking = false;
+  /** From then on it is this target, whatever comes. */
+  #isFinishing = false;
   #isOver = false;
 
   constructor(options: StateInstallerOptions) {
@@ -99,8 +103,14 @@ export class StateInstaller {
     this.#o.ports.cancelTimer("fetch");
   }
 
-  /** A frame from the replica at the other end of an authenticated link; most have nothing to say to it. */
-  onReplicaFrame(peer: ReplicaId, frame: ReplicaFrame): void {
+  /**
+   * A frame from the replica at the other end of an authenticated link; most have nothing to say to it.
+   *
+   * @returns false when no correct replica sends such a thing: the link is to be cut.
+   */
+  onReplicaFrame(peer: ReplicaId, frame: ReplicaFrame): boolean {
+    let isCorrect = true;
+    if (this.#isFinishing) return isCorrect;
     this.#guarded(() => {
       const atMs = this.#clock.nowMs();
       switch (frame.type) {
@@ -110,11 +120,13 @@ export class StateInstaller {
           return this.#perform(this.#fetcher.onUnavailable(peer, frame.unavailable.seq, atMs));
         case "stable-checkpoint":
         case "below-history":
-          return this.#onCertificate(peer, frame, atMs);
+          isCorrect = this.#onCertificate(peer, frame, atMs);
+          return;
         default:
           return;
       }
     });
+    return isCorrect;
   }
 
   /** Donors say what they have instead of what was asked for: a newer one is as good, and what is here counts for it. */
@@ -122,13 +134,17 @@ export class StateInstaller {
     peer: ReplicaId,
     { checkpoint }: Extract<ReplicaFrame, { type: "stable-checkpoint" | "below-history" }>,
     atMs: number,
-  ): void {
-    if (checkpoint.seq <= this.#installation.target.seq) return;
+  ): boolean {
+    if (checkpoint.seq <= this.#installation.target.seq) return true;
     const target = this.#o.verifier.verifyCheckpointCertificate(checkpoint, this.#membership);
-    if (target === undefined) return this.#o.onRejection({ from: peer, code: "ingress.bad-certificate" });
+    if (target === undefined) {
+      this.#o.onRejection({ from: peer, code: "ingress.bad-certificate" });
+      return false;
+    }
     this.#installation = { ...this.#installation, target };
     this.#note();
     this.#perform(this.#fetcher.supersede(target, atMs));
+    return true;
   }
 
   #note(): void {
@@ -141,25 +157,37 @@ export class StateInstaller {
     if (done !== undefined) return this.#finish(writes);
     if (writes !== undefined) store.writeAtomically(writes);
     for (const { to, request } of requests) ports.sendToReplica(to, { type: "fetch-state", fetch: request });
-    ports.startTimer("fetch", hasMore ? 0 : TICK_MS, () =>
-      this.#guarded(() => this.#perform(this.#fetcher.onTick(this.#clock.nowMs()))),
-    );
+    // A timer that runs is not put off: whoever sends often must not keep time-outs from being looked at.
+    if (!hasMore && this.#isTicking) return;
+    this.#isTicking = true;
+    ports.startTimer("fetch", hasMore ? 0 : TICK_MS, () => {
+      this.#isTicking = false;
+      this.#guarded(() => this.#perform(this.#fetcher.onTick(this.#clock.nowMs())));
+    });
   }
 
   #finish(last: FetchStep["writes"]): void {
     const { store, codec, ports } = this.#o;
     const { target } = this.#installation;
+    this.#isFinishing = true;
     ports.cancelTimer("fetch");
-    for (const record of logAfterInstallation(this.#log(), target))
-      store.log.append(sequenceNumberOf(record), codec.encodeLogRecord(record));
-    store.log.cut(sequenceNumber(target.seq - 1));
-    store.flush((failure) => {
-      if (this.#isLost(failure)) return;
-      if (last !== undefined) store.writeAtomically(last);
-      writeInstallation(store.local, codec, undefined);
-      store.flush((lastFailure) => {
-        if (!this.#isLost(lastFailure)) this.#end();
+    this.#flushed(() => {
+      for (const record of logAfterInstallation(this.#log(), target))
+        store.log.append(sequenceNumberOf(record), codec.encodeLogRecord(record));
+      store.log.cut(sequenceNumber(target.seq - 1));
+      this.#flushed(() => {
+        // What it has of the past ends below: with a gap it would be no history.
+        if ((store.history.last ?? 0) < target.seq) store.history.clear();
+        if (last !== undefined) store.writeAtomically(last);
+        writeInstallation(store.local, codec, undefined);
+        this.#flushed(() => this.#end());
       });
+    });
+  }
+
+  #flushed(next: () => void): void {
+    this.#o.store.flush((failure) => {
+      if (!this.#isLost(failure)) this.#guarded(next);
     });
   }
 

@@ -231,9 +231,9 @@ describe("readinessOf", () => {
   const settled = { view: viewNumber(3), target: viewNumber(3), isStranded: false, mute: undefined };
 
   it("wants a settled view, a vote, a history that the others still have, and peers for a quorum", () => {
-    expect(readinessOf(settled, membership, 2)).to.deep.equal({ isReady: true, reasons: [] });
+    expect(readinessOf(settled, membership, 2, false)).to.deep.equal({ isReady: true, reasons: [] });
     const reasonsOf = (change: object, peers = 3): readonly string[] => {
-      const { isReady, reasons } = readinessOf({ ...settled, ...change }, membership, peers);
+      const { isReady, reasons } = readinessOf({ ...settled, ...change }, membership, peers, false);
       expect(isReady).to.equal(false);
       return reasons;
     };
@@ -243,5 +243,7 @@ describe("readinessOf", () => {
     const mute = { replies: 0, repliesNeeded: 3, checkpoint: undefined, view: undefined };
     expect(reasonsOf({ mute })).to.deep.equal(["it is mute: its disk was lost, and it does not vote yet"]);
     expect(reasonsOf({ isStranded: true }, 0)).to.have.length(2);
+    const installing = readinessOf(settled, membership, 3, true);
+    expect(installing).to.deep.equal({ isReady: false, reasons: ["the state of the others is being brought to it"] });
   });
 });

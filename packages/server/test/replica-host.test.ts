@@ -122,6 +122,7 @@ function withDamageAt(seq: number, store: MemoryStore): ReplicaStore {
     state,
     local,
     history: {
+      clear: () => history.clear(),
       get first() {
         return history.first;
       },

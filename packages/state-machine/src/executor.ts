@@ -202,7 +202,8 @@ export class Executor {
    * fetched. Outputs at or below `answeredTo` are forgotten: their statements are not made again.
    */
   collect(stable: SequenceNumber, answeredTo: SequenceNumber, pinned: readonly SequenceNumber[] = []): void {
-    const changes = [...this.#outputs.collect(answeredTo), ...this.#state.collectCheckpoints(stable, pinned)];
+    this.#state.collectCheckpoints(stable, pinned);
+    const changes = this.#outputs.collect(answeredTo);
     if (changes.length > 0) this.#o.store.writeAtomically({ state: [], local: changes });
   }
 

@@ -120,10 +120,14 @@ export class RootedState {
     return this.#tree.at(seq);
   }
 
-  /** What forgets the checkpoints below the stable one, but the last of them and those that are `pinned`. */
-  collectCheckpoints(stable: SequenceNumber, pinned: readonly SequenceNumber[]): readonly Change[] {
+  /**
+   * Forgets the checkpoints below the stable one, but the last of them and those that are `pinned`. One by one: what one hands
+   * down to an older one must be there when the next is looked at.
+   */
+  collectCheckpoints(stable: SequenceNumber, pinned: readonly SequenceNumber[]): void {
     const older = this.#tree.kept.filter(({ seq }) => seq < stable).slice(0, -1);
-    return older.filter(({ seq }) => !pinned.includes(seq)).flatMap(({ seq }) => this.#tree.drop(seq));
+    for (const { seq } of older)
+      if (!pinned.includes(seq)) this.#o.store.writeAtomically({ state: [], local: this.#tree.drop(seq) });
   }
 
   /** Whether the tree is that of all entries, and each of them what was written. Reads everything. */
@@ -136,7 +140,7 @@ export class RootedState {
         path: pathOf(hasher, partOf(key), key),
       }));
       for (const _ of this.#tree.at(this.lastCheckpoint.seq)?.pages() ?? []);
-      return this.#rootOf(updateTree(hasher, () => undefined, leaves).root) === this.root();
+      return this.#rootOf(updateTree(hasher, () => undefined, leaves, undefined).root) === this.root();
     } catch (error) {
       if (error instanceof StateDamage) return false;
       throw error;
@@ -172,7 +176,7 @@ export function genesisStateRoot(hasher: Hasher, genesis: Genesis, cluster: Clus
     digest: leafDigest(hasher, key, value),
     path: pathOf(hasher, partOf(key), key),
   }));
-  return stateRootOf(hasher, cluster, updateTree(hasher, () => undefined, leaves).root);
+  return stateRootOf(hasher, cluster, updateTree(hasher, () => undefined, leaves, undefined).root);
 }
 
 function genesisEntries(genesis: Genesis, cluster: ClusterId): readonly { key: Uint8Array; value: Uint8Array }[] {

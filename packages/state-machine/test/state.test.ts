@@ -1,4 +1,4 @@
-import { bytesToHex, DEFAULT_LIMITS, hexToBytes } from "@quorate/protocol";
+import { bytesToHex, DEFAULT_LIMITS, hexToBytes, sequenceNumber } from "@quorate/protocol";
 import {
   OPERATION_CHANGES_MAX,
   type Service,
@@ -202,6 +202,38 @@ describe("the state that a service sees", () => {
       }),
       { numRuns: 60 },
     );
+  });
+});
+
+describe("checkpoints that are kept", () => {
+  it("are the stable one, the one below it and those that are fetched, each as it was", () => {
+    const fixture = new Fixture();
+    const alice = fixture.client(1);
+    const session = fixture.open(alice);
+    const logs = new Map<number, string>();
+    for (let number = 1; fixture.executor.executed < 96; number++) {
+      fixture.run(alice.operate(session, number, `${number % 10}`));
+      const { seq } = fixture.executor.lastCheckpoint;
+      if (seq === fixture.executor.executed) logs.set(seq, logAt(seq) ?? "");
+      // Nothing changes up to the next one: what stood there at the first is known from later changes only.
+      if (seq === 16) fixture.idleTo(32);
+    }
+
+    // Two of them go at once, and what they hand down must be that of the first.
+    fixture.executor.collect(sequenceNumber(96), sequenceNumber(0), [sequenceNumber(16)]);
+
+    for (const moment of ["before a restart", "after it"]) {
+      expect([16, 80, 96].map(logAt), moment).to.deep.equal([16, 80, 96].map((seq) => logs.get(seq)));
+      expect([0, 32, 48, 64].map(logAt), moment).to.deep.equal([undefined, undefined, undefined, undefined]);
+      fixture.restart();
+    }
+
+    function logAt(seq: number): string | undefined {
+      const value = fixture.executor
+        .snapshotAt(sequenceNumber(seq))
+        ?.get(hexToBytes(`01${bytesToHex(bytesOf("log"))}`));
+      return value && textOf(value);
+    }
   });
 });
 

@@ -130,7 +130,6 @@ export class DonorBook {
       donor.restsUntilMs = 0;
       donor.missing = 0;
     }
-    if (donors.some(({ isRefused, isUnavailable }) => !isRefused && !isUnavailable)) return;
     for (const donor of donors) donor.isUnavailable = false;
     const refused = donors.filter(({ isRefused }) => isRefused);
     const fewest = Math.min(...refused.map(({ offences }) => offences));

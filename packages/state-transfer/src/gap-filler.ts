@@ -12,6 +12,8 @@ import {
 export interface GapFillerOptions {
   readonly signer: Signer;
   readonly epoch: Epoch;
+  /** f+1. */
+  readonly weakQuorum: number;
   /** How long a donor may take before another is asked. */
   readonly retryAfterMs: number;
   /** The last number that is part of the state. */
@@ -37,6 +39,8 @@ export class GapFiller {
   readonly #executedBy = new Map<ReplicaId, SequenceNumber>();
   /** Members whose history no longer reaches down to us, and how far they had to look. */
   readonly #tooShort = new Map<ReplicaId, SequenceNumber>();
+  /** Members that did not answer, and for what. */
+  readonly #silent = new Map<ReplicaId, SequenceNumber>();
   #fetch: Fetch | undefined;
   #token = 0;
   #executed: SequenceNumber;
@@ -54,10 +58,15 @@ export class GapFiller {
     this.#executed = executed;
   }
 
-  /** Everyone who could help has said that its history starts above the gap: only a state transfer can. */
+  /**
+   * So many that one of them is correct have said that their history starts above the gap, and nobody else who is ahead has
+   * filled it when asked: only a state transfer can. Liars alone can neither bring this about nor keep it off by their silence.
+   */
   isStranded(delivered: SequenceNumber): boolean {
+    const tooShort = [...this.#tooShort.values()].filter((seq) => seq >= delivered).length;
+    if (tooShort < this.#options.weakQuorum) return false;
     const ahead = [...this.#executedBy].filter(([, executed]) => executed > delivered);
-    return ahead.length > 0 && ahead.every(([id]) => (this.#tooShort.get(id) ?? -1) >= delivered);
+    return ahead.every(([id]) => Math.max(this.#tooShort.get(id) ?? -1, this.#silent.get(id) ?? -1) >= delivered);
   }
 
   /** A member reports what it has executed; far behind, we ask at once. */
@@ -103,6 +112,7 @@ export class GapFiller {
   /** The donor did not answer in time: another one. */
   onTimeout(token: number, delivered: SequenceNumber, out: Outbox): void {
     if (this.#fetch?.token !== token) return;
+    this.#silent.set(this.#fetch.donor, delivered);
     this.#fetch = undefined;
     this.#start(delivered, out);
   }

@@ -1,4 +1,4 @@
-import type { SequenceNumber } from "@quorate/protocol";
+import type { ReplicaId, SequenceNumber } from "@quorate/protocol";
 
 export interface PinsOptions {
   /** How long a checkpoint is kept after the last request for it. */
@@ -7,33 +7,39 @@ export interface PinsOptions {
   readonly pinMaxMs: number;
 }
 
-/** The checkpoints that somebody is fetching. */
+interface Pin {
+  readonly seq: SequenceNumber;
+  readonly sinceMs: number;
+  lastMs: number;
+}
+
+/** The checkpoints that somebody is fetching: one for each peer, the one that it asked for last. */
 export class Pins {
   readonly #options: PinsOptions;
-  /** Bounded by the checkpoints that are kept. */
-  readonly #pins = new Map<SequenceNumber, { readonly sinceMs: number; lastMs: number }>();
+  /** Bounded by n: members only. */
+  readonly #pins = new Map<ReplicaId, Pin>();
 
   constructor(options: PinsOptions) {
     this.#options = options;
   }
 
-  onAsked(seq: SequenceNumber, atMs: number): void {
-    const pin = this.#pins.get(seq);
-    if (pin === undefined) this.#pins.set(seq, { sinceMs: atMs, lastMs: atMs });
-    else pin.lastMs = atMs;
+  onAsked(peer: ReplicaId, seq: SequenceNumber, atMs: number): void {
+    const pin = this.#pins.get(peer);
+    if (pin?.seq === seq) pin.lastMs = atMs;
+    else this.#pins.set(peer, { seq, sinceMs: atMs, lastMs: atMs });
   }
 
   /** Ascending. */
   at(atMs: number): SequenceNumber[] {
     const { pinMs, pinMaxMs } = this.#options;
-    const pinned: SequenceNumber[] = [];
-    for (const [seq, { sinceMs, lastMs }] of this.#pins)
-      if (lastMs + pinMs > atMs && sinceMs + pinMaxMs > atMs) pinned.push(seq);
-    return pinned.sort((a, b) => a - b);
+    const pinned = new Set<SequenceNumber>();
+    for (const { seq, sinceMs, lastMs } of this.#pins.values())
+      if (lastMs + pinMs > atMs && sinceMs + pinMaxMs > atMs) pinned.add(seq);
+    return [...pinned].sort((a, b) => a - b);
   }
 
   /** Forgets what is not kept any more. */
   retain(isKept: (seq: SequenceNumber) => boolean): void {
-    for (const seq of this.#pins.keys()) if (!isKept(seq)) this.#pins.delete(seq);
+    for (const [peer, { seq }] of this.#pins) if (!isKept(seq)) this.#pins.delete(peer);
   }
 }

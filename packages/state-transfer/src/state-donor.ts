@@ -58,7 +58,7 @@ export interface DonorAnswer {
 }
 
 /** What a request costs beside what is sent, for each page that is read. */
-const READ_COST_BYTES = 512;
+const READ_COST_BYTES = 8 * 1024;
 
 /**
  * Serves the state at a kept checkpoint, within a budget, so that this replica keeps ordering (protocol rule 10.1). What it
@@ -92,12 +92,12 @@ export class StateDonor {
     const { seq } = request;
     this.#pins.retain((pinned) => snapshotAt(pinned) !== undefined);
     const snapshot = snapshotAt(seq);
-    if (snapshot !== undefined) this.#pins.onAsked(seq, atMs);
     if (!this.#budget.isOpen(peer, atMs)) return { answer: { type: "over-budget" }, damages: [] };
     if (snapshot === undefined) {
       this.#budget.charge(peer, atMs, READ_COST_BYTES);
       return { answer: { type: "unavailable", unavailable: { seq, stable } }, damages: [] };
     }
+    this.#pins.onAsked(peer, seq, atMs);
     const writer = new ChunkWriter(this.#o, snapshot, Math.min(request.bytesMax, this.#o.chunkBytesMax));
     const { items, left } = writer.write(request.items);
     this.#budget.charge(peer, atMs, writer.cost);

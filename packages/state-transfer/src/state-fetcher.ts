@@ -210,7 +210,6 @@ export class StateFetcher {
 
   /** Time passes; or a step had more to do. */
   onTick(atMs: number): FetchStep {
-    for (const { to } of this.#book?.giveUp(({ untilMs }) => untilMs <= atMs) ?? []) this.#donors.onTimeout(to, atMs);
     return this.#step(atMs, []);
   }
 
@@ -268,7 +267,9 @@ export class StateFetcher {
     for (const { to } of this.#book?.giveUp((asked) => asked.to === donor) ?? []) this.#donors.onGivenUp(to);
   }
 
+  /** Time-outs are looked at in every step, so that nobody who sends often can keep them off. */
   #step(atMs: number, rejections: readonly Rejection[]): FetchStep {
+    for (const { to } of this.#book?.giveUp(({ untilMs }) => untilMs <= atMs) ?? []) this.#donors.onTimeout(to, atMs);
     const done = this.#work(new Work(this.#limits.workMax));
     const writes = this.#tree.take();
     const hasMore = this.#phase === "preparing" || this.#phase === "sweeping" || this.#isWalkBusy();

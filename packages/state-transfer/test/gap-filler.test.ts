@@ -23,7 +23,7 @@ class Scene {
 
   /** @param unexecutedMax as much as no test needs, unless given. */
   constructor(unexecutedMax = 1_000_000) {
-    const own = { signer, epoch: epochNumber(0), executed: seqOf(0) };
+    const own = { signer, epoch: epochNumber(0), weakQuorum: 2, executed: seqOf(0) };
     this.filler = new GapFiller({ ...own, retryAfterMs: 100, unexecutedMax });
   }
 
@@ -194,6 +194,17 @@ describe("GapFiller", () => {
     expect(scene.isStranded, "all have said so").to.equal(true);
     scene.status(3, 500);
     expect(scene.isStranded, "another donor").to.equal(false);
+  });
+
+  it("is not kept from it by one who says that it could help, and is silent", () => {
+    const scene = new Scene().status(0, 500).status(2, 500).status(3, 500).belowHistory(0).belowHistory(2);
+    expect([scene.asked.at(-1)?.[0], scene.isStranded]).to.deep.equal([3, false]);
+    scene.timeout();
+    expect(scene.isStranded).to.equal(true);
+  });
+
+  it("is not stranded by the word of one alone, who may be the only one ahead", () => {
+    expect(new Scene().status(0, 500).belowHistory(0).isStranded).to.equal(false);
   });
 
   it("is not stranded when nobody is ahead", () => {

@@ -139,20 +139,32 @@ describe("a state donor", () => {
   });
 
   it("has a budget for each peer and one for all, which time refills", () => {
-    const rate = { bytesPerSecond: 10_000, burstBytes: 10_000 };
-    const scene = new Scene({ ratePerPeer: rate, rate: { bytesPerSecond: 20_000, burstBytes: 20_000 } });
+    const rate = { bytesPerSecond: 25_000, burstBytes: 25_000 };
+    const scene = new Scene({ ratePerPeer: rate, rate: { bytesPerSecond: 50_000, burstBytes: 50_000 } });
     const ask = (peer: number, atMs: number): string => scene.ask([firstValues(15)], {}, atMs, peer).answer.type;
     expect([ask(1, 0), ask(1, 0)], "its own").to.deep.equal(["chunk", "over-budget"]);
     expect([ask(2, 0), ask(3, 0)], "that of all").to.deep.equal(["chunk", "over-budget"]);
-    expect(ask(1, 400), "in debt").to.equal("over-budget");
+    expect(ask(1, 100), "in debt").to.equal("over-budget");
     expect(ask(1, 2_000)).to.equal("chunk");
   });
 
   it("counts questions that bring nothing, too", () => {
-    const rate = { bytesPerSecond: 1, burstBytes: 4_096 };
+    const rate = { bytesPerSecond: 1, burstBytes: 65_536 };
     const scene = new Scene({ ratePerPeer: rate, rate });
     const answers = Array.from({ length: 20 }, () => scene.ask([rootPage], { seq: seqOf(7) }).answer.type);
     expect(answers.filter((type) => type === "over-budget").length).to.equal(12);
+  });
+
+  it("pins one checkpoint for each peer, the one that it asked for last, and none for who has used up its share", () => {
+    const scene = new Scene({ ...AMPLE, pinMs: 1_000, pinMaxMs: 2_500 });
+    scene.ask([rootPage], {}, 0, 1);
+    scene.ask([rootPage], { seq: seqOf(7) }, 0, 2);
+    expect(scene.donor.pinned(1)).to.deep.equal([9]);
+    const rate = { bytesPerSecond: 1, burstBytes: 1 };
+    const poor = new Scene({ ratePerPeer: rate, rate, pinMs: 1_000, pinMaxMs: 2_500 });
+    expect(poor.ask([rootPage], { seq: seqOf(7) }, 0, 1).answer.type).to.equal("unavailable");
+    expect(poor.ask([rootPage], {}, 0, 1).answer.type).to.equal("over-budget");
+    expect(poor.donor.pinned(1)).to.deep.equal([]);
   });
 
   it("pins what is being fetched, for a while after the last request and not for ever", () => {

@@ -19,9 +19,10 @@ export { childDigest, InnerPageWriter, innerDigest, isWholeInnerPage, leavesBelo
 export { type InstallMark, installMarkChange, installMarkOf } from "./install-mark.ts";
 export { digestOfSealed, leafDigest, PATH_BYTES, pathOf, sealed, unsealed } from "./leaf.ts";
 export { packedPage, unpackedPage } from "./packed-page.ts";
+export { pageDigest } from "./page-digest.ts";
 export { childPrefix, ROOT_PREFIX } from "./prefix.ts";
 export { isProven, type PageExcerpt, proofOf, type StateProof } from "./proof.ts";
-export { pageDigest, Snapshot } from "./snapshot.ts";
+export { Snapshot } from "./snapshot.ts";
 export { StateDamage } from "./state-damage.ts";
 export { type KeptCheckpoint, StateTree, type StateTreeOptions, type TreeChanges } from "./state-tree.ts";
 export {

@@ -85,6 +85,12 @@ export function isWholeInnerPage(hasher: Hasher, bytes: Uint8Array): boolean {
   return true;
 }
 
+/** Whether the group of a child is what the head of its page says. */
+export function isGroupWhole(hasher: Hasher, page: Uint8Array, child: number): boolean {
+  const group = child >> 4;
+  return readHex32(page, COUNT_AT + 8 + group * DIGEST_BYTES) === groupDigest(hasher, page, group);
+}
+
 /** The head of a page and the group of one child: what a proof needs of it. */
 export function excerptFor(page: Uint8Array, child: number): { readonly head: Uint8Array; readonly group: Uint8Array } {
   const at = HEAD_BYTES + (child >> 4) * GROUP_BYTES;

@@ -1,7 +1,8 @@
 import { type Digest, type Hasher, invariant, type OrderedReader, type SequenceNumber } from "@quorate/protocol";
-import { bucketDigest, isBucket } from "./bucket.ts";
-import { CHILDREN, childDigest, innerDigest } from "./inner-page.ts";
+import { isBucket } from "./bucket.ts";
+import { CHILDREN, childDigest } from "./inner-page.ts";
 import { unsealed } from "./leaf.ts";
+import { pageDigest } from "./page-digest.ts";
 import { childPrefix, ROOT_PREFIX } from "./prefix.ts";
 import { StateDamage } from "./state-damage.ts";
 import { pageKey, UNDO_OF, type UndoOf, undoKey } from "./tree-keys.ts";
@@ -80,9 +81,4 @@ export class Snapshot {
     invariant(isKept, "state-tree.snapshot-dropped", { seq });
     return current();
   }
-}
-
-/** The digest of a page of either kind. */
-export function pageDigest(hasher: Hasher, page: Uint8Array): Digest {
-  return isBucket(page) ? bucketDigest(hasher, page) : innerDigest(hasher, page);
 }

@@ -193,7 +193,7 @@ export class StateTree implements OrderedReader {
       const key = keyOf(name);
       changes.push({ path: pathOf(hasher, partOf(key), key), key, digest });
     }
-    return updateTree(hasher, (prefix) => local.get(pageKey(prefix)), changes);
+    return updateTree(hasher, (prefix) => local.get(pageKey(prefix)), changes, this.last?.root);
   }
 
   #checked(key: Uint8Array, record: Uint8Array): Uint8Array {

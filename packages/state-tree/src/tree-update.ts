@@ -10,8 +10,10 @@ import {
   leafCount,
   leavesOf,
 } from "./bucket.ts";
-import { CHILDREN, childDigest, InnerPageWriter, innerDigest, leavesBelow } from "./inner-page.ts";
+import { CHILDREN, childDigest, InnerPageWriter, innerDigest, isGroupWhole, leavesBelow } from "./inner-page.ts";
+import { pageDigest } from "./page-digest.ts";
 import { childPrefix, ROOT_PREFIX } from "./prefix.ts";
+import { StateDamage } from "./state-damage.ts";
 
 /** The page at a prefix of paths; undefined where there is none. */
 export type ReadPage = (prefix: Uint8Array) => Uint8Array | undefined;
@@ -32,10 +34,18 @@ export interface UpdatedTree {
 /**
  * The tree after changes, one for each path, in any order. Its shape depends on the leaves alone: a prefix with at most
  * `BUCKET_LEAVES_MAX` leaves is a bucket, one with more an inner page; the root is always inner.
+ *
+ * @param root that of the tree before: every page that is changed is checked against it; undefined for a tree made from nothing.
+ * @throws StateDamage for a page that is not what the tree before had there.
  */
-export function updateTree(hasher: Hasher, read: ReadPage, changes: readonly LeafChange[]): UpdatedTree {
+export function updateTree(
+  hasher: Hasher,
+  read: ReadPage,
+  changes: readonly LeafChange[],
+  root: Digest | undefined,
+): UpdatedTree {
   const sorted = [...changes].sort((a, b) => compareBytes(a.path, b.path));
-  return new Update(hasher, read).run(sorted);
+  return new Update(hasher, read, root !== undefined).run(sorted, root);
 }
 
 /** A subtree after the update. */
@@ -48,38 +58,44 @@ interface Subtree {
 class Update {
   readonly #hasher: Hasher;
   readonly #read: ReadPage;
+  readonly #isChecked: boolean;
   readonly #pages = new Map<string, PageChange>();
 
-  constructor(hasher: Hasher, read: ReadPage) {
+  constructor(hasher: Hasher, read: ReadPage, isChecked: boolean) {
     this.#hasher = hasher;
     this.#read = read;
+    this.#isChecked = isChecked;
   }
 
-  run(changes: readonly LeafChange[]): UpdatedTree {
-    const { digest } = this.#inner(ROOT_PREFIX, this.#read(ROOT_PREFIX), changes);
+  run(changes: readonly LeafChange[], root: Digest | undefined): UpdatedTree {
+    const { digest } = this.#inner(ROOT_PREFIX, this.#page(ROOT_PREFIX, root), changes);
     invariant(digest !== undefined, "state-tree.no-root");
     return { root: digest, pages: [...this.#pages.values()] };
   }
 
-  #subtree(prefix: Uint8Array, changes: readonly LeafChange[]): Subtree {
-    const page = this.#read(prefix);
+  #subtree(prefix: Uint8Array, changes: readonly LeafChange[], before: Digest | undefined): Subtree {
+    const page = this.#page(prefix, before);
     if (page !== undefined && !isBucket(page)) return this.#inner(prefix, page, changes);
-    const before = page === undefined ? 0 : leafCount(page);
-    if (before + changes.length > BUCKET_LEAVES_MAX) {
+    const count = page === undefined ? 0 : leafCount(page);
+    if (count + changes.length > BUCKET_LEAVES_MAX) {
       const leaves = mergedLeaves(page, changes);
-      return { digest: this.#build(prefix, leaves), added: leaves.length - before };
+      return { digest: this.#build(prefix, leaves), added: leaves.length - count };
     }
     const bucket = changedBucket(page, changes);
     if (bucket !== undefined || page !== undefined) this.#write(prefix, bucket);
-    if (bucket === undefined) return { digest: undefined, added: -before };
-    return { digest: bucketDigest(this.#hasher, bucket), added: leafCount(bucket) - before };
+    if (bucket === undefined) return { digest: undefined, added: -count };
+    return { digest: bucketDigest(this.#hasher, bucket), added: leafCount(bucket) - count };
   }
 
   #inner(prefix: Uint8Array, page: Uint8Array | undefined, changes: readonly LeafChange[]): Subtree {
     const writer = new InnerPageWriter(this.#hasher, page);
     let added = 0;
+    let checkedGroup = -1;
     for (const [child, run] of runsByChild(changes, prefix.length)) {
-      const subtree = this.#subtree(childPrefix(prefix, child), run);
+      if (page !== undefined && child >> 4 !== checkedGroup) this.#checkGroup(prefix, page, child);
+      checkedGroup = child >> 4;
+      const before = page === undefined ? undefined : childDigest(page, child);
+      const subtree = this.#subtree(childPrefix(prefix, child), run, before);
       writer.set(child, subtree.digest);
       added += subtree.added;
     }
@@ -116,12 +132,25 @@ class Update {
     for (let child = 0; child < CHILDREN; child++) {
       if (childDigest(page, child) === undefined) continue;
       const below = childPrefix(prefix, child);
-      const bucket = this.#pages.get(nameOf(below))?.page ?? this.#read(below);
+      const bucket = this.#pages.get(nameOf(below))?.page ?? this.#page(below, childDigest(page, child));
       invariant(bucket !== undefined && isBucket(bucket), "state-tree.not-a-bucket", { child });
       leaves.push(...leavesOf(bucket));
       this.#write(below, undefined);
     }
     return leaves;
+  }
+
+  /** The page of the tree before at a prefix, where its parent says that there is one. */
+  #page(prefix: Uint8Array, digest: Digest | undefined): Uint8Array | undefined {
+    const page = this.#read(prefix);
+    if (!this.#isChecked) return page;
+    const found = page === undefined ? undefined : pageDigest(this.#hasher, page);
+    if (found !== digest) throw new StateDamage("page", prefix);
+    return page;
+  }
+
+  #checkGroup(prefix: Uint8Array, page: Uint8Array, child: number): void {
+    if (this.#isChecked && !isGroupWhole(this.#hasher, page, child)) throw new StateDamage("page", prefix);
   }
 
   #write(prefix: Uint8Array, page: Uint8Array | undefined): void {

@@ -1,4 +1,4 @@
-import { bytesToHex, compareBytes, hexToBytes } from "@quorate/protocol";
+import { bytesToHex, compareBytes, hexToBytes, utf8 } from "@quorate/protocol";
 import { BUCKET_LEAVES_MAX, isProven, pathOf, proofOf, StateDamage } from "@quorate/state-tree";
 import { expect } from "chai";
 import fc from "fast-check";
@@ -151,6 +151,31 @@ describe("the state tree", () => {
     for (let length = 0; length < record.length; length++) {
       scene.state.write([{ key: Uint8Array.of(1), value: record.subarray(0, length) }]);
       expect(() => scene.tree.get(Uint8Array.of(1)), `${length}`).to.throw(StateDamage);
+    }
+  });
+});
+
+describe("a page of the tree that is not what was written", () => {
+  const many = Array.from({ length: 200 }, (_, n) => ({ key: Uint8Array.of(0, n >> 8, n), value: Uint8Array.of(n) }));
+
+  it("is found when something below it changes, before a root is made of it", () => {
+    for (let bit = 0; bit < 8; bit++) {
+      const scene = new TreeScene();
+      scene.change(many);
+      scene.checkpoint(1);
+      const pages = [...scene.local.entries].filter(([key]) => key.startsWith(bytesToHex(utf8("page/"))));
+      expect(pages.length).to.be.greaterThan(2);
+      for (const [name, page] of pages) {
+        const flipped = page.slice();
+        flipped[bit * 7]! ^= 1 << bit;
+        scene.local.write([{ key: hexToBytes(name), value: flipped }]);
+        const { tree } = scene;
+        scene.write(tree.change(many.map(({ key }) => ({ key, value: Uint8Array.of(bit + 1, 1) }))));
+        expect(() => tree.rootNow(), name).to.throw(StateDamage);
+        expect(() => tree.checkpoint(seqOf(2)), name).to.throw(StateDamage);
+        scene.local.write([{ key: hexToBytes(name), value: page }]);
+        expect(tree.rootNow()).to.be.a("string");
+      }
     }
   });
 });

@@ -71,6 +71,15 @@ export class KeyspaceHistory implements History {
     this.#keyspace.write([...changes, this.#tally()]);
   }
 
+  clear(): void {
+    const changes: Change[] = [];
+    for (const [key] of this.#keyspace.range(makeKey(0), END)) changes.push({ key, value: undefined });
+    this.#first = undefined;
+    this.#last = undefined;
+    this.#bytes = 0;
+    this.#keyspace.write([...changes, this.#tally()]);
+  }
+
   #sizeAt(key: Uint8Array): number {
     const sealed = this.#keyspace.get(key);
     return sealed === undefined ? 0 : sealed.length - SEAL_BYTES;

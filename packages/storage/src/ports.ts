@@ -39,6 +39,8 @@ export interface History {
   readonly bytes: number;
   /** Drops the oldest entries with a number `< below` while more than the store's `historyBytesMax` bytes are held. */
   trim(below: SequenceNumber): void;
+  /** Drops everything: what comes next does not follow what is held. */
+  clear(): void;
 }
 
 /** Called once: with nothing when all is durable, or with the reason why it is not and never will be. */

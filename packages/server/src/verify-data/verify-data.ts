@@ -1,6 +1,8 @@
+import { createCodec, wireLimitsOf } from "@quorate/codec";
 import type { ClusterId, ReplicaId } from "@quorate/protocol";
 import { openStoreToRead, STORE_FORMAT, type StoreReader } from "@quorate/storage";
 import { type Cryptography, judgesOf, type StoredState } from "../data-reader.ts";
+import { readInstallation } from "../installation-record.ts";
 import { type ReplicaFolder, readReplicaFolder } from "../replica-folder.ts";
 import { type CheckpointFacts, checkOwn, checkStable } from "./check-checkpoints.ts";
 import { checkEvidence } from "./check-evidence.ts";
@@ -86,6 +88,14 @@ async function checkAll(folder: ReplicaFolder, cryptography: Cryptography, check
 function checkStore(folder: ReplicaFolder, store: StoreReader, cryptography: Cryptography, checks: DataChecks): void {
   const judges = judgesOf(folder, cryptography);
   const log = checks.look("write-ahead log", ADVICE["write-ahead log"], (report) => checkLog(store, judges, report));
+  const installation = readInstallation(store.local, createCodec(wireLimitsOf(folder.genesis)));
+  if (installation !== undefined) {
+    checks.look("state", "start the replica: it goes on by itself", (report) => {
+      report(`it is not whole: that of checkpoint ${installation.target.seq} is being brought here from the others`);
+      return { found: "in the middle of a transfer", value: undefined };
+    });
+    return checks.skipRest("the state is not whole: it is being brought here");
+  }
   const stored = checks.look("state", ADVICE.state, (report) => checkState(folder, store, cryptography, report));
   const executor = stored?.executor;
   const { cluster, genesis } = folder;
