@@ -15,6 +15,7 @@ import {
 import type { ReplicaStatus } from "@quorate/replica";
 import { StateError } from "@quorate/state-machine";
 import type { FetchProgress } from "@quorate/state-transfer";
+import { StateDamage } from "@quorate/state-tree";
 import type { KeptEvidence } from "./evidence-shelf.ts";
 import type { HostOptions } from "./host-options.ts";
 import { type Installation, readInstallation } from "./installation-record.ts";
@@ -195,6 +196,7 @@ const HOST_TIMERS = ["status", "clock-wait", "fetch", "progress", "view-change"]
 
 /** The state is damaged, or a crash left it below what the log calls stable. */
 function isRepairable(error: unknown): boolean {
+  if (error instanceof StateDamage) return true;
   if (error instanceof StateError) return error.code === "state.damaged";
   return error instanceof InvariantViolation && error.code === "recovery.state-below-stable";
 }

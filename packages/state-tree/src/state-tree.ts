@@ -80,6 +80,7 @@ export class StateTree implements OrderedReader {
     for (const [undo] of local.range(...undoneEntries(last.seq))) {
       const { key } = subjectOf(undo);
       const record = state.get(key);
+      if (record !== undefined) this.#checked(key, record);
       this.#touched.set(nameOf(key), record === undefined ? undefined : digestOfSealed(record));
     }
   }

@@ -142,6 +142,16 @@ describe("the state tree", () => {
     expect(scene.tree.get(key)).to.deep.equal(Uint8Array.of(1, 2, 3));
   });
 
+  it("says so before it goes on from a store in which an entry changed, and then was damaged", () => {
+    const scene = new TreeScene();
+    const key = Uint8Array.of(7, 7);
+    scene.change([{ key, value: Uint8Array.of(1, 2, 3) }]);
+    const damaged = scene.state.get(key)!.slice();
+    damaged[0]! ^= 1;
+    scene.state.write([{ key, value: damaged }]);
+    expect(() => scene.reopened()).to.throw(StateDamage);
+  });
+
   it("says so too of an entry that stands at another key, or is cut", () => {
     const scene = new TreeScene();
     scene.change([{ key: Uint8Array.of(1), value: Uint8Array.of(1) }]);
