@@ -10,9 +10,11 @@ import {
   type Membership,
   type ReplicaFrame,
   type ReplicaId,
+  type SequenceNumber,
   sequenceNumber,
   sequenceNumberOf,
   stateChunkBytesMax,
+  weakQuorumSize,
 } from "@quorate/protocol";
 import { logAfterInstallation } from "@quorate/replica";
 import { partOf } from "@quorate/state-machine";
@@ -41,6 +43,8 @@ export interface StateInstallerOptions {
 
 /** Time-outs are looked at so often. */
 const TICK_MS = 100;
+/** A target that still comes is not given up for a newer one: who knows of each new certificate first could keep it from ever coming. */
+const STALLED_AFTER_MS = 1_000;
 
 /**
  * Brings the state of this replica to a certified checkpoint while nothing else reads or writes it (protocol rule 10.1). What
@@ -57,6 +61,10 @@ export class StateInstaller {
   readonly #clock: SteadyClock;
   #installation: Installation;
   #isTicking = false;
+  /** Who does not keep the target (any more). */
+  readonly #unavailableAt = new Set<ReplicaId>();
+  #partsReceived = 0;
+  #receivedAtMs = 0;
   /** From then on it is this target, whatever comes. */
   #isFinishing = false;
   #isOver = false;
@@ -117,7 +125,7 @@ export class StateInstaller {
         case "state-chunk":
           return this.#perform(this.#fetcher.onChunk(peer, frame.chunk, atMs));
         case "state-unavailable":
-          return this.#perform(this.#fetcher.onUnavailable(peer, frame.unavailable.seq, atMs));
+          return this.#onUnavailable(peer, frame.unavailable.seq, atMs);
         case "stable-checkpoint":
         case "below-history":
           isCorrect = this.#onCertificate(peer, frame, atMs);
@@ -135,16 +143,28 @@ export class StateInstaller {
     { checkpoint }: Extract<ReplicaFrame, { type: "stable-checkpoint" | "below-history" }>,
     atMs: number,
   ): boolean {
-    if (checkpoint.seq <= this.#installation.target.seq) return true;
+    if (checkpoint.seq <= this.#installation.target.seq || !this.#isStalled(atMs)) return true;
     const target = this.#o.verifier.verifyCheckpointCertificate(checkpoint, this.#membership);
     if (target === undefined) {
       this.#o.onRejection({ from: peer, code: "ingress.bad-certificate" });
       return false;
     }
     this.#installation = { ...this.#installation, target };
+    this.#unavailableAt.clear();
     this.#note();
     this.#perform(this.#fetcher.supersede(target, atMs));
     return true;
+  }
+
+  #onUnavailable(peer: ReplicaId, seq: SequenceNumber, atMs: number): void {
+    if (seq === this.#installation.target.seq) this.#unavailableAt.add(peer);
+    this.#perform(this.#fetcher.onUnavailable(peer, seq, atMs));
+  }
+
+  /** One correct donor does not keep the target, or nothing comes of it. */
+  #isStalled(atMs: number): boolean {
+    const isGone = this.#unavailableAt.size >= weakQuorumSize(this.#membership);
+    return isGone || atMs - this.#receivedAtMs >= STALLED_AFTER_MS;
   }
 
   #note(): void {
@@ -154,6 +174,7 @@ export class StateInstaller {
   #perform({ requests, writes, rejections, done, hasMore }: FetchStep): void {
     const { ports, store, onRejection } = this.#o;
     for (const rejection of rejections) onRejection(rejection);
+    this.#noteProgress();
     if (done !== undefined) return this.#finish(writes);
     if (writes !== undefined) store.writeAtomically(writes);
     for (const { to, request } of requests) ports.sendToReplica(to, { type: "fetch-state", fetch: request });
@@ -164,6 +185,13 @@ export class StateInstaller {
       this.#isTicking = false;
       this.#guarded(() => this.#perform(this.#fetcher.onTick(this.#clock.nowMs())));
     });
+  }
+
+  #noteProgress(): void {
+    const { pagesFetched = 0, leavesFetched = 0 } = this.#fetcher.progress ?? {};
+    if (pagesFetched + leavesFetched === this.#partsReceived) return;
+    this.#partsReceived = pagesFetched + leavesFetched;
+    this.#receivedAtMs = this.#clock.nowMs();
   }
 
   #finish(last: FetchStep["writes"]): void {

@@ -15,7 +15,7 @@ const GROUP_BYTES: number = 1 + GROUPS * DIGEST_BYTES;
 /** Every inner page has so many bytes. */
 const INNER_PAGE_BYTES: number = HEAD_BYTES + GROUPS * GROUP_BYTES;
 /** The digest of a child or group that is not there. */
-const NOTHING: Digest = "0".repeat(2 * DIGEST_BYTES) as Digest;
+export const NOTHING: Digest = "0".repeat(2 * DIGEST_BYTES) as Digest;
 
 function isInnerPage(page: Uint8Array): boolean {
   return page[0] === DOMAIN.inner && page.length === INNER_PAGE_BYTES;

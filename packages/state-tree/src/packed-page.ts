@@ -1,6 +1,6 @@
 import { allocateBytes, compareBytes, type Hasher, readHex32, writeHex32 } from "@quorate/protocol";
 import { BUCKET_LEAVES_MAX, bucketOf, isBucket, type Leaf, leavesOf } from "./bucket.ts";
-import { childDigest, InnerPageWriter, leavesBelow } from "./inner-page.ts";
+import { childDigest, InnerPageWriter, leavesBelow, NOTHING } from "./inner-page.ts";
 import { DIGEST_BYTES, DOMAIN, pathOf } from "./leaf.ts";
 
 /**
@@ -54,7 +54,10 @@ function unpackedInner(hasher: Hasher, packed: Uint8Array): Uint8Array | undefin
   for (let child = 0; child < 256; child++) {
     if (((packed[BITMAP_AT + (child >> 3)] ?? 0) & (1 << (child & 7))) === 0) continue;
     if (at + DIGEST_BYTES > packed.length) return undefined;
-    writer.set(child, readHex32(packed, at) as Leaf["digest"]);
+    const digest = readHex32(packed, at) as Leaf["digest"];
+    // One page, one form: what is not there has no bit.
+    if (digest === NOTHING) return undefined;
+    writer.set(child, digest);
     at += DIGEST_BYTES;
   }
   return at === packed.length ? writer.finish(leaves) : undefined;

@@ -41,6 +41,17 @@ describe("a packed page", () => {
     const twice = Uint8Array.of(...packed, ...packed.subarray(1));
     expect(unpackedPage(hasher, bucket.prefix, twice), "leaves that do not ascend").to.equal(undefined);
   });
+
+  it("has one form: a child that is not there has no bit", () => {
+    const { prefix, page } = pages.find(({ page: [kind] }) => kind === 2)!;
+    const packed = packedPage(page);
+    const bits = packed.subarray(9, 41);
+    const child = bits.length * 8 - 1;
+    expect(bits[child >> 3]! & (1 << (child & 7)), "the last child is not there").to.equal(0);
+    const longer = Uint8Array.of(...packed, ...new Uint8Array(32));
+    longer[9 + (child >> 3)]! |= 1 << (child & 7);
+    expect(unpackedPage(hasher, prefix, longer)).to.equal(undefined);
+  });
 });
 
 describe("the mark of an installation", () => {
