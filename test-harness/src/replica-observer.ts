@@ -34,6 +34,8 @@ export class ReplicaObserver {
   readonly #viewMarks: ViewMarks;
   /** Since the last batch. */
   #isRepairing = false;
+  /** An installation has begun, and its end has not been told: a crash may have come between the last write and the word. */
+  #isInstalling = false;
   #operations: ExecutedOperation[] = [];
   /** Events so far. */
   #steps = 0;
@@ -54,7 +56,7 @@ export class ReplicaObserver {
   }
 
   /** It is there, or there again. */
-  onUp({ status, isInstalling }: ReplicaRunner): void {
+  onUp({ status, isInstalling, stateDigests }: ReplicaRunner): void {
     const { id, end, drawing } = this.#replica;
     if (isInstalling) {
       this.#world.note(`${end} up, and goes on installing`);
@@ -65,6 +67,9 @@ export class ReplicaObserver {
     }
     this.#world.note(`${end} up at e${status.executed} h${status.lowWatermark}`);
     this.#viewMarks.onRecovered(status);
+    if (this.#isInstalling && status.executed > 0)
+      this.tell((checker) => checker.onTransferred?.(id, status, stateDigests?.historyDigest ?? ""));
+    this.#isInstalling = false;
     this.tell((checker) => checker.onRecovered?.(id, status));
     if (status.executed > 0) this.#world.marks.add("replica: recovered with state");
     drawing.happened("up", "up");
@@ -145,6 +150,7 @@ export class ReplicaObserver {
       },
       onTransferStarted: ({ target, distrustsEntries }) => {
         this.#isRepairing = distrustsEntries;
+        this.#isInstalling = true;
         marks.add("state transfer: begun");
         note(`${end} fetches the state at n${target.seq}`);
         this.restart();
@@ -163,6 +169,7 @@ export class ReplicaObserver {
     const { id, end, isCorrect } = this.#replica;
     const { marks, note } = this.#world;
     marks.add("state transfer: done");
+    this.#isInstalling = false;
     if (differing.count > 0) marks.add("state transfer: differing entries replaced");
     if (this.#isRepairing) marks.add("state transfer: repaired");
     if (leavesSkipped > 0) marks.add("state transfer: only what differs");

@@ -98,8 +98,9 @@ export class ReplicaRunner {
 
   /** To be called once, when frames can be sent. */
   start(): void {
-    this.#host?.start();
-    this.#installer?.start();
+    // A host may find at its start that it has to install, and has then begun with that.
+    if (this.#host === undefined) this.#installer?.start();
+    else this.#host.start();
   }
 
   /** See `ReplicaHost.onReplicaFrame`. */
