@@ -1,3 +1,4 @@
+import { HISTORY_BYTES_MAX } from "@quorate/storage";
 import type { SimulationOptions } from "./options.ts";
 
 /** When the primary of the example loses its power, in virtual milliseconds. */
@@ -34,7 +35,7 @@ export const EXAMPLE_RUN: SimulationOptions = {
   resendAfterMs: 25,
   impatience: 0,
   network: { lossMax: 0, duplicate: 0, straggle: 0, straggleMs: 1, delayMs: [2, 4], jitterMs: 0.5 },
-  disk: { store: "memory", flushMs: [0.5, 1], slow: 0, slowMs: 1 },
+  disk: { store: "memory", flushMs: [0.5, 1], slow: 0, slowMs: 1, historyBytesMax: HISTORY_BYTES_MAX },
   safetyMs: 160,
   faults: [{ type: "crash", atMs: PRIMARY_FALLS_MS, replicas: [0], downMs: 1_000 }],
   checkpointOrders: [],

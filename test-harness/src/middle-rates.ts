@@ -1,3 +1,4 @@
+import { HISTORY_BYTES_MAX } from "@quorate/storage";
 import type { SimulationOptions } from "./options.ts";
 
 /** All but the disks' kind, which their faults were drawn for. */
@@ -32,5 +33,5 @@ export const MIDDLE_RATES: MiddleRates = {
   resendAfterMs: 150,
   impatience: 0.05,
   network: { lossMax: 0.1, duplicate: 0.02, straggle: 0.05, straggleMs: 100, delayMs: [1, 10], jitterMs: 5 },
-  disk: { flushMs: [1, 6], slow: 0.02, slowMs: 150 },
+  disk: { flushMs: [1, 6], slow: 0.02, slowMs: 150, historyBytesMax: HISTORY_BYTES_MAX },
 };

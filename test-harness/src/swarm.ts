@@ -1,4 +1,5 @@
 import { decideResendAfterMs } from "@quorate/client-proxy";
+import { HISTORY_BYTES_MAX } from "@quorate/storage";
 import { checkpointOrdersFor } from "./checkpoint-orders.ts";
 import { MIDDLE_RATES } from "./middle-rates.ts";
 import type { Fault, SimulationOptions } from "./options.ts";
@@ -86,7 +87,7 @@ export function optionsForSeed(seed: number, draw: SeedDraw = FULL_DRAW): Simula
     resendAfterMs: prng.pick([60, 150, 400]),
     impatience: prng.pick([0, 0.05, 0.2]),
     network: networkRates(prng),
-    disk: { ...diskRates(prng, store), ...historyFor(prng.fork("history")) },
+    disk: { ...diskRates(prng, store), historyBytesMax: historyFor(prng.fork("history")) },
     safetyMs,
     ...(draw.isSwarm ? {} : { ...MIDDLE_RATES, disk: { store, ...MIDDLE_RATES.disk } }),
     faults: inOrder(
@@ -121,7 +122,10 @@ function networkRates(prng: Prng): SimulationOptions["network"] {
   };
 }
 
-function diskRates(prng: Prng, store: SimulationOptions["disk"]["store"]): SimulationOptions["disk"] {
+function diskRates(
+  prng: Prng,
+  store: SimulationOptions["disk"]["store"],
+): Omit<SimulationOptions["disk"], "historyBytesMax"> {
   const flushMs = prng.pick<readonly [number, number]>([
     [0.1, 0.5],
     [1, 6],
@@ -131,8 +135,8 @@ function diskRates(prng: Prng, store: SimulationOptions["disk"]["store"]): Simul
 }
 
 /** Now and then so little history is kept that who was away for a while needs the others' state. */
-function historyFor(prng: Prng): Pick<SimulationOptions["disk"], "historyBytesMax"> {
-  return prng.chance(0.3) ? { historyBytesMax: prng.pick([0, prng.integer(0, 4_000)]) } : {};
+function historyFor(prng: Prng): number {
+  return prng.chance(0.3) ? prng.pick([0, prng.integer(0, 4_000)]) : HISTORY_BYTES_MAX;
 }
 
 /** Bits of one replica's state flip, in one seed of six, late enough for a checkpoint to be stable. */

@@ -30,7 +30,7 @@ interface Rig {
 
 function rig(seed: string, files?: (files: LogFiles) => LogFiles): Rig {
   const [clock, marks, prng] = [new VirtualClock(), new Marks(), new Prng(seed)];
-  const faults = { store: "files", flushMs: [1, 4], slow: 0, slowMs: 0 } as const;
+  const faults = { store: "files", flushMs: [1, 4], slow: 0, slowMs: 0, historyBytesMax: 1e9 } as const;
   const create = (id: number): FileDisk => {
     const own = prng.fork(`disk ${id}`);
     const times = new FlushTimes({ clock, prng: own, faults, marks, awake: (task) => task() });

@@ -18,7 +18,7 @@ function calm(seed: number, changes: Partial<SimulationOptions>): SimulationRepo
     faultyClients: 0,
     rotateEveryBatches: 0,
     network: { lossMax: 0, duplicate: 0, straggle: 0, straggleMs: 1, delayMs: [1, 3], jitterMs: 1 },
-    disk: { store: "memory", flushMs: [0.5, 1], slow: 0, slowMs: 1 },
+    disk: { store: "memory", flushMs: [0.5, 1], slow: 0, slowMs: 1, historyBytesMax: 1e9 },
     viewChangeMs: 1_200,
     clockSkewMs: 0,
     clocks: [],

@@ -39,7 +39,7 @@ describe("A planted bug is found:", () => {
   });
 
   it("a recovery of the log that drops a group which was flushed", () => {
-    const disk = { store: "files", flushMs: [1, 6], slow: 0, slowMs: 0 } as const;
+    const disk = { store: "files", flushMs: [1, 6], slow: 0, slowMs: 0, historyBytesMax: 1e9 } as const;
     expectFound(
       /storage\.(promises-lost|refused-without-damage)/,
       { ...POWER_CUTS, disk },
@@ -60,7 +60,8 @@ describe("A planted bug is found:", () => {
   });
 
   it("a replica that signs a checkpoint before its state is durable", () => {
-    expectFound(/recovery\.state-below-stable|watermarks\.lost/, POWER_CUTS, {
+    // What one of them lost the others bring back; what all have lost is gone.
+    expectFound(/recovery\.state-below-stable|watermarks\.lost|liveness: not quiet/, POWER_CUTS, {
       store: (store) => ({ ...portsOf(store), flush: (done) => store.flushLog(done) }),
     });
   });

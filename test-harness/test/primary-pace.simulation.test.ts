@@ -40,7 +40,7 @@ function calmOptions(seed: number, change: Partial<SimulationOptions>): Simulati
     resendAfterMs: T / 4,
     impatience: 0,
     network: { lossMax: 0, duplicate: 0, straggle: 0, straggleMs: 1, delayMs: [1, 4], jitterMs: 1 },
-    disk: { store: "memory", flushMs: [0.5, 1], slow: 0, slowMs: 1 },
+    disk: { store: "memory", flushMs: [0.5, 1], slow: 0, slowMs: 1, historyBytesMax: 1e9 },
     safetyMs: RUN_MS,
     faults: [],
     byzantine: [],

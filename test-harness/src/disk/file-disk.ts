@@ -93,8 +93,7 @@ export class FileDisk implements SimulatedDisk {
     if (this.#state !== "whole") return undefined;
     const { identity, times, files = (same: LogFiles): LogFiles => same } = this.#options;
     const { historyBytesMax, schedule } = times;
-    const history = historyBytesMax === undefined ? {} : { historyBytesMax };
-    const given = { identity, files: files(this.#files), entries: this.#entries, schedule, ...history };
+    const given = { identity, files: files(this.#files), entries: this.#entries, schedule, historyBytesMax };
     try {
       const store = new FileStore({ ...given, sizes: SIZES });
       const entries = [...store.log.entries()];

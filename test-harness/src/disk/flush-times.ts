@@ -12,7 +12,7 @@ export interface DiskFaults {
   readonly slow: number;
   readonly slowMs: number;
   /** See `StoreOptions.historyBytesMax`: with little of it, who is away for a while needs the state of others. */
-  readonly historyBytesMax?: number;
+  readonly historyBytesMax: number;
 }
 
 /** What decides how long flushes take. */
@@ -36,7 +36,7 @@ export class FlushTimes {
     this.#options = options;
   }
 
-  get historyBytesMax(): number | undefined {
+  get historyBytesMax(): number {
     return this.#options.faults.historyBytesMax;
   }
 

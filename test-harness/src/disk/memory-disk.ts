@@ -31,7 +31,7 @@ export class MemoryDisk implements SimulatedDisk {
     this.#marks = marks;
     this.#recovered = recovered;
     const { historyBytesMax } = times;
-    const options = { schedule: times.schedule, ...(historyBytesMax !== undefined && { historyBytesMax }) };
+    const options = { schedule: times.schedule, historyBytesMax };
     this.#createEmpty = () => createMemoryStore(options);
     this.#store = createMemoryStore({ ...options, ...(lossNonce && { lossNonce }) });
   }
