@@ -20,6 +20,6 @@ export class KeyCounter implements KeyList {
 
   add(key: Uint8Array): void {
     this.#count++;
-    if (this.#keys.length < KEYS_MAX) this.#keys.push(key.slice());
+    if (this.#keys.length < KEYS_MAX) this.#keys.push(new Uint8Array(key));
   }
 }

@@ -188,7 +188,7 @@ export class LocalTree {
     const kept: Uint8Array[] = [];
     for (const [key, page] of this.#o.local.range(...range)) {
       if (!work.isLeft) return undefined;
-      if (this.#pruned(key.slice(), page, keep, work)) kept.push(key.slice());
+      if (this.#pruned(new Uint8Array(key), page, keep, work)) kept.push(new Uint8Array(key));
     }
     return kept;
   }
@@ -207,7 +207,7 @@ export class LocalTree {
   }
 
   #removeEntry(key: Uint8Array): void {
-    const copy = key.slice();
+    const copy = new Uint8Array(key);
     this.differing.add(copy);
     this.#group.state(copy, undefined);
   }

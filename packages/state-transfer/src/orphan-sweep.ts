@@ -31,13 +31,13 @@ export class OrphanSweep {
   run(group: WriteGroup, orphans: KeyCounter, work: Work): boolean {
     for (const [key] of this.#o.state.range(this.#next, undefined)) {
       if (!work.isLeft) {
-        this.#next = key.slice();
+        this.#next = new Uint8Array(key);
         return false;
       }
       work.spend(1);
       if (this.#isListed(key)) continue;
       orphans.add(key);
-      group.state(key.slice(), undefined);
+      group.state(new Uint8Array(key), undefined);
     }
     return true;
   }

@@ -25,19 +25,19 @@ export function prepare(local: OrderedReader, mark: InstallMark, group: WriteGro
   const before = installMarkOf(local);
   if (before?.seq !== mark.seq || before.root !== mark.root || before.distrustsEntries !== mark.distrustsEntries)
     group.local(installMarkChange(mark));
-  const snapshots = [...local.range(...SNAPSHOTS)].map(([key]) => key.slice());
+  const snapshots = [...local.range(...SNAPSHOTS)].map(([key]) => new Uint8Array(key));
   const last = snapshots.at(-1);
   if (last !== undefined)
     for (const [undo, record] of local.range(...undoneEntries(seqOfSnapshotKey(last)))) {
       if (!work.isLeft) return false;
-      group.state(subjectOf(undo).key.slice(), record.length === 0 ? undefined : record);
-      group.local({ key: undo.slice(), value: undefined });
+      group.state(new Uint8Array(subjectOf(undo).key), record.length === 0 ? undefined : record);
+      group.local({ key: new Uint8Array(undo), value: undefined });
       work.spend(1 + record.length / BYTES_PER_UNIT);
     }
   for (const [undo] of local.range(...UNDO_RECORDS)) {
     if (!work.isLeft) return false;
     work.spend(1);
-    group.local({ key: undo.slice(), value: undefined });
+    group.local({ key: new Uint8Array(undo), value: undefined });
   }
   for (const key of snapshots) group.local({ key, value: undefined });
   return true;

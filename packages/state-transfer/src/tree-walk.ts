@@ -167,7 +167,7 @@ export class TreeWalk {
       if (!isBucket(here.page)) this.#openInner(prefix, here.page, parent, true);
       else {
         work.spend(leafCount(here.page));
-        this.#openBucket(prefix, here.page.slice(), parent, true);
+        this.#openBucket(prefix, new Uint8Array(here.page), parent, true);
       }
     }
   }

@@ -189,7 +189,7 @@ export function isBucketUnder(bytes: Uint8Array, prefix: Uint8Array): boolean {
 
 /** What `bucketDigest` is over: paths and digests without the keys, which is all that a proof needs. */
 export function slotsOf(bucket: Uint8Array): Uint8Array {
-  return bucket.slice(0, HEAD_BYTES + leafCount(bucket) * SLOT_BYTES);
+  return bucket.subarray(0, HEAD_BYTES + leafCount(bucket) * SLOT_BYTES);
 }
 
 /**

@@ -55,7 +55,8 @@ export class InnerPageWriter {
 
   constructor(hasher: Hasher, page: Uint8Array | undefined) {
     this.#hasher = hasher;
-    this.#page = page?.slice() ?? emptyInnerPage();
+    // Not `slice`: that of a Buffer, which a store may hand out, is no copy.
+    this.#page = page === undefined ? emptyInnerPage() : new Uint8Array(page);
   }
 
   set(child: number, digest: Digest | undefined): void {
@@ -94,7 +95,7 @@ export function isGroupWhole(hasher: Hasher, page: Uint8Array, child: number): b
 /** The head of a page and the group of one child: what a proof needs of it. */
 export function excerptFor(page: Uint8Array, child: number): { readonly head: Uint8Array; readonly group: Uint8Array } {
   const at = HEAD_BYTES + (child >> 4) * GROUP_BYTES;
-  return { head: page.slice(0, HEAD_BYTES), group: page.slice(at, at + GROUP_BYTES) };
+  return { head: page.subarray(0, HEAD_BYTES), group: page.subarray(at, at + GROUP_BYTES) };
 }
 
 /** What the excerpt of a page with this digest says of a child; `"wrong"` if it is not an excerpt of such a page. */

@@ -13,6 +13,6 @@ export class StateDamage extends Error {
       `the ${what} at ${name} of the state is not what was written there: expected the bytes that its digest covers`,
     );
     this.name = "StateDamage";
-    this.key = key.slice();
+    this.key = new Uint8Array(key);
   }
 }

@@ -39,6 +39,29 @@ export class PlainStore implements OrderedStore {
   }
 }
 
+/** A store that hands out what it was given, and Buffers at that: who changes what it read changes the store. */
+export class SharingStore implements OrderedStore {
+  readonly #entries = new Map<string, Buffer>();
+
+  get(key: Uint8Array): Uint8Array | undefined {
+    return this.#entries.get(bytesToHex(key));
+  }
+
+  *range(from: Uint8Array, to: Uint8Array | undefined): Generator<readonly [Uint8Array, Uint8Array]> {
+    for (const name of [...this.#entries.keys()].sort()) {
+      const key = hexToBytes(name);
+      const isIn = compareBytes(key, from) >= 0 && (to === undefined || compareBytes(key, to) < 0);
+      if (isIn) yield [key, this.#entries.get(name)!];
+    }
+  }
+
+  write(changes: readonly Change[]): void {
+    for (const { key, value } of changes)
+      if (value === undefined) this.#entries.delete(bytesToHex(key));
+      else this.#entries.set(bytesToHex(key), Buffer.from(value.buffer, value.byteOffset, value.length));
+  }
+}
+
 /** A tree over two plain stores. */
 export class TreeScene {
   readonly state: PlainStore = new PlainStore();

@@ -1,8 +1,16 @@
 import { bytesToHex, compareBytes, hexToBytes, utf8 } from "@quorate/protocol";
-import { BUCKET_LEAVES_MAX, isProven, pathOf, proofOf, StateDamage } from "@quorate/state-tree";
+import {
+  BUCKET_LEAVES_MAX,
+  isProven,
+  pathOf,
+  proofOf,
+  StateDamage,
+  StateTree,
+  type TreeChanges,
+} from "@quorate/state-tree";
 import { expect } from "chai";
 import fc from "fast-check";
-import { hasher, partOf, rootByDefinition, seqOf, TreeScene } from "./model.ts";
+import { hasher, partOf, rootByDefinition, SharingStore, seqOf, TreeScene } from "./model.ts";
 
 type Plain = Map<string, Uint8Array>;
 const entriesOf = (plain: Plain): (readonly [Uint8Array, Uint8Array])[] =>
@@ -161,6 +169,29 @@ describe("the state tree", () => {
     for (let length = 0; length < record.length; length++) {
       scene.state.write([{ key: Uint8Array.of(1), value: record.subarray(0, length) }]);
       expect(() => scene.tree.get(Uint8Array.of(1)), `${length}`).to.throw(StateDamage);
+    }
+  });
+});
+
+describe("a tree over a store that hands out its own bytes", () => {
+  it("changes none of them: roots are the same again, and a checkpoint stays what it was", () => {
+    const [state, local] = [new SharingStore(), new SharingStore()];
+    const tree = new StateTree({ state, local, hasher, partOf });
+    const write = ({ state: entries, local: notes }: Partial<TreeChanges>): void => {
+      state.write(entries ?? []);
+      local.write(notes ?? []);
+    };
+    const many = Array.from({ length: 200 }, (_, n) => Uint8Array.of(0, n >> 8, n));
+    write(tree.checkpoint(seqOf(0)));
+    for (let seq = 1; seq <= 4; seq++) {
+      write(tree.change(many.map((key) => ({ key, value: Uint8Array.of(seq) }))));
+      expect(tree.rootNow()).to.equal(tree.rootNow());
+      write(tree.checkpoint(seqOf(seq)));
+      for (let kept = 1; kept <= seq; kept++) {
+        const snapshot = tree.at(seqOf(kept))!;
+        expect([...snapshot.pages()].length, `${kept} at ${seq}`).to.be.greaterThan(2);
+        expect([...snapshot.get(many[7]!)!]).to.deep.equal([kept]);
+      }
     }
   });
 });
