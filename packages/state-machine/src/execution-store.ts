@@ -8,7 +8,7 @@ export interface ExecutionChanges {
 
 /**
  * Where a replica keeps what execution made: the replicated state, equal at all correct replicas, and its own notes
- * (signed outputs, the running hash). The storage package provides it.
+ * (signed outputs, the pages of the state's tree and what undoes changes of it). The storage package provides it.
  */
 export interface ExecutionStore {
   readonly state: OrderedReader;

@@ -93,10 +93,6 @@ export class StateTree implements OrderedReader {
   get last(): KeptCheckpoint | undefined {
     return this.kept.at(-1);
   }
-  /** How many entries changed since the last checkpoint. */
-  get touchedCount(): number {
-    return this.#touched.size;
-  }
 
   /** @throws StateDamage for an entry that is not what was written. */
   get(key: Uint8Array): Uint8Array | undefined {
