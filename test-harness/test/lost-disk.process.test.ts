@@ -1,8 +1,9 @@
-import { copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ProcessCluster, RunningCommand } from "@quorate/test-harness";
 import { expect } from "chai";
-import { expectOnce, expectSameState, expectWritten, Load } from "./process-load.ts";
+import { loseDisk } from "./lose-disk.ts";
+import { expectSameState, expectVotesCount, Load } from "./process-load.ts";
 
 const DEADLINE_MS = 60_000;
 const WINDOW_SIZE = 32;
@@ -32,14 +33,14 @@ describe("a replica of four real processes whose disk is lost", function () {
     const load = new Load(clients, "lost", DEADLINE_MS);
     await load.goesOn(100);
 
-    await loseDisk(2);
+    await loseDisk(cluster, 2);
     await cluster.start(2);
     const [said] = await cluster.until(([status]) => status?.mute !== undefined, { ids: [2] });
     expect(said?.role).to.equal("backup");
     await load.goesOn(100);
     await votesAgain(2);
 
-    await expectVotesCount(load);
+    await expectVotesCount(cluster, load, { without: 3, operations: 100 });
   });
 
   it("comes back in a cluster that has nothing to do, though it is the primary, and is killed on the way", async () => {
@@ -47,7 +48,7 @@ describe("a replica of four real processes whose disk is lost", function () {
     await store.put("greeting", new TextEncoder().encode("hello"));
     await cluster.settled();
 
-    await loseDisk(0);
+    await loseDisk(cluster, 0);
     await cluster.start(0);
     await cluster.kill([0]);
     await cluster.start(0);
@@ -70,7 +71,7 @@ describe("a replica of four real processes whose disk is lost", function () {
 
     await load.goesOn(100);
     await votesAgain(2);
-    await expectVotesCount(load);
+    await expectVotesCount(cluster, load, { without: 3, operations: 100 });
   });
 
   for (const [what, damage] of [
@@ -110,31 +111,6 @@ describe("a replica of four real processes whose disk is lost", function () {
     expect(cluster.process(id).output).to.include("the disk is lost: this replica goes on mute");
     const aside = join(cluster.folder(id).path, "store.lost-1", "log", log);
     expect(readFileSync(aside).equals(damaged), "what was damaged is kept as it was").to.equal(true);
-  }
-
-  /** Without replica 3 the others are one short of a quorum unless the one that was mute votes. */
-  async function expectVotesCount(load: Load): Promise<void> {
-    await cluster.kill([3]);
-    await load.goesOn(100);
-    await cluster.start(3);
-    await load.end();
-    const { store } = await cluster.connect();
-    await expectOnce(store, load.ledger);
-    await expectWritten(store, load.ledger);
-    await expectSameState(cluster);
-  }
-
-  /** As an operator has it: nothing is left but the key in another place. */
-  async function loseDisk(id: number): Promise<void> {
-    const { path } = cluster.folder(id);
-    const key = join(cluster.path, `key-${id}.json`);
-    await cluster.kill([id]);
-    copyFileSync(join(path, "key.json"), key);
-    for (const name of readdirSync(path)) rmSync(join(path, name), { recursive: true });
-    const args = ["init", "--genesis", cluster.genesisPath, "--key", key, "--data", path, "--lost-disk"];
-    const { code, stdout, stderr } = await RunningCommand.quorate(args);
-    expect([code, stderr]).to.deep.equal([0, ""]);
-    expect(stdout).to.match(/it starts mute, for its disk was lost/);
   }
 
   function votesAgain(id: number): ReturnType<ProcessCluster["until"]> {

@@ -158,3 +158,19 @@ export async function expectSameState(cluster: ProcessCluster): Promise<void> {
     "evidence",
   ).to.deep.equal(statuses.map(() => 0));
 }
+
+/** Without this replica the others are one short of a quorum unless the one that came back votes. */
+export async function expectVotesCount(
+  cluster: ProcessCluster,
+  load: Load,
+  { without, operations }: { readonly without: number; readonly operations: number },
+): Promise<void> {
+  await cluster.kill([without]);
+  await load.goesOn(operations);
+  await cluster.start(without);
+  await load.end();
+  const { store } = await cluster.connect();
+  await expectOnce(store, load.ledger);
+  await expectWritten(store, load.ledger);
+  await expectSameState(cluster);
+}

@@ -1,8 +1,9 @@
-import { copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ProcessCluster, RunningCommand } from "@quorate/test-harness";
 import { expect } from "chai";
-import { expectOnce, expectSameState, expectWritten, Load } from "./process-load.ts";
+import { loseDisk } from "./lose-disk.ts";
+import { expectOnce, expectSameState, expectVotesCount, expectWritten, Load } from "./process-load.ts";
 
 const DEADLINE_MS = 60_000;
 /** The least that a replica can be told to keep. */
@@ -17,7 +18,7 @@ describe("a replica of four real processes that needs the state of the others", 
   beforeEach(async () => {
     cluster = await ProcessCluster.make({ checkpointInterval: 8, windowSize: 16 });
     for (const id of cluster.ids) {
-      const path = join(cluster.folder(id).path, "replica.json");
+      const path = configOf(id);
       const config = JSON.parse(readFileSync(path, "utf8")) as object;
       writeFileSync(path, JSON.stringify({ ...config, historyBytesMax: HISTORY_BYTES }));
     }
@@ -42,7 +43,7 @@ describe("a replica of four real processes that needs the state of the others", 
 
     expect(await metric(3, "quorate_state_transfers_total")).to.be.greaterThan(0);
     expect(await metric(3, "quorate_state_transfer_bytes_total")).to.be.greaterThan(VALUES * VALUE_BYTES);
-    await expectVotesCount(load);
+    await expectVotesCount(cluster, load, { without: 0, operations: 20 });
   });
 
   it("has all of it brought to an empty disk, though it is killed on the way", async () => {
@@ -50,7 +51,9 @@ describe("a replica of four real processes that needs the state of the others", 
     for (let i = 0; i < VALUES; i++) await store.put(`key ${i}`, valueFor(i));
     const load = new Load([await cluster.connect()], "wiped", DEADLINE_MS);
     await load.goesOn(20);
-    await loseDisk(2);
+    const config = readFileSync(configOf(2));
+    await loseDisk(cluster, 2);
+    writeFileSync(configOf(2), config);
     await cluster.start(2);
     await cluster.until(([status]) => status?.transfer !== undefined || (status?.executed ?? 0) > 0, { ids: [2] });
     await cluster.kill([2]);
@@ -87,6 +90,10 @@ describe("a replica of four real processes that needs the state of the others", 
     await expectSameState(cluster);
   });
 
+  function configOf(id: number): string {
+    return join(cluster.folder(id).path, "replica.json");
+  }
+
   function valueFor(i: number): Uint8Array {
     return new Uint8Array(VALUE_BYTES).fill(i);
   }
@@ -108,31 +115,6 @@ describe("a replica of four real processes that needs the state of the others", 
     const line = (await response.text()).split("\n").find((text) => text.startsWith(`${name} `));
     if (line === undefined) throw new Error(`replica ${id} has no metric ${name}`);
     return Number(line.slice(name.length));
-  }
-
-  /** Without replica 0 the others are one short of a quorum unless the one that came back votes. */
-  async function expectVotesCount(load: Load): Promise<void> {
-    await cluster.kill([0]);
-    await load.goesOn(20);
-    await cluster.start(0);
-    await load.end();
-    const { store } = await cluster.connect();
-    await expectOnce(store, load.ledger);
-    await expectWritten(store, load.ledger);
-    await expectSameState(cluster);
-  }
-
-  async function loseDisk(id: number): Promise<void> {
-    const { path } = cluster.folder(id);
-    const key = join(cluster.path, `key-${id}.json`);
-    const config = readFileSync(join(path, "replica.json"));
-    await cluster.kill([id]);
-    copyFileSync(join(path, "key.json"), key);
-    for (const name of readdirSync(path)) rmSync(join(path, name), { recursive: true });
-    const args = ["init", "--genesis", cluster.genesisPath, "--key", key, "--data", path, "--lost-disk"];
-    const { code, stderr } = await RunningCommand.quorate(args);
-    expect([code, stderr]).to.deep.equal([0, ""]);
-    writeFileSync(join(path, "replica.json"), config);
   }
 });
 
