@@ -56,15 +56,16 @@ export class ReplicaObserver {
   }
 
   /** It is there, or there again. */
-  onUp({ status, isInstalling, stateDigests }: ReplicaRunner): void {
+  onUp({ status: standing, stateExecuted, stateDigests }: ReplicaRunner): void {
     const { id, end, drawing } = this.#replica;
-    if (isInstalling) {
+    if (stateExecuted === undefined) {
       this.#world.note(`${end} up, and goes on installing`);
       this.#world.marks.add("state transfer: went on after a crash");
       drawing.happened("up", "up");
       drawing.ended("down");
       return;
     }
+    const status = { ...standing, executed: stateExecuted };
     this.#world.note(`${end} up at e${status.executed} h${status.lowWatermark}`);
     this.#viewMarks.onRecovered(status);
     if (this.#isInstalling && status.executed > 0)
@@ -154,6 +155,11 @@ export class ReplicaObserver {
         marks.add("state transfer: begun");
         note(`${end} fetches the state at n${target.seq}`);
         this.restart();
+      },
+      onVoting: (seq) => {
+        marks.add("state transfer: votes meanwhile");
+        note(`${end} votes above n${seq}`);
+        this.tell((checker) => checker.onVoting?.(id, seq));
       },
       onTransferred: (progress, status) => this.#onTransferred(progress, status),
       onStateDamaged: () => marks.add("state transfer: damage found"),

@@ -1,21 +1,21 @@
-import type { TimerName } from "@quorate/protocol";
+import type { HostTimer } from "@quorate/server/host";
 import type { Scheduled } from "./virtual-clock.ts";
 import type { World } from "./world.ts";
 
 /** The timers of one replica on the virtual clock. */
 export class ReplicaTimers {
   readonly #world: World;
-  readonly #run: (timer: TimerName, fire: () => void) => void;
-  readonly #timers = new Map<TimerName, Scheduled>();
+  readonly #run: (timer: HostTimer, fire: () => void) => void;
+  readonly #timers = new Map<HostTimer, Scheduled>();
 
   /** @param run is called when a timer is due, and is to call `fire`. */
-  constructor(world: World, run: (timer: TimerName, fire: () => void) => void) {
+  constructor(world: World, run: (timer: HostTimer, fire: () => void) => void) {
     this.#world = world;
     this.#run = run;
   }
 
   /** One of each name: a second one takes the place of the first. */
-  start(timer: TimerName, afterMs: number, fire: () => void): void {
+  start(timer: HostTimer, afterMs: number, fire: () => void): void {
     const { marks, clock } = this.#world;
     marks.add(`timer: ${timer}`);
     this.#timers.get(timer)?.cancel();
@@ -29,7 +29,7 @@ export class ReplicaTimers {
     );
   }
 
-  cancel(timer: TimerName): void {
+  cancel(timer: HostTimer): void {
     this.#timers.get(timer)?.cancel();
     this.#timers.delete(timer);
   }

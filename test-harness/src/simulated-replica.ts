@@ -9,9 +9,8 @@ import {
   replicaId,
   type ServerFrame,
   type Signer,
-  type TimerName,
 } from "@quorate/protocol";
-import { type HostPorts, type HostSettings, ReplicaRunner } from "@quorate/server/host";
+import { type HostPorts, type HostSettings, type HostTimer, ReplicaRunner } from "@quorate/server/host";
 import { type ReplicaStore, StorageError } from "@quorate/storage";
 import { archivingStore } from "./archiving-store.ts";
 import { Guise } from "./byzantine/guise.ts";
@@ -369,7 +368,7 @@ export class SimulatedReplica {
     };
   }
 
-  #fire(timer: TimerName, fire: () => void): void {
+  #fire(timer: HostTimer, fire: () => void): void {
     this.#world.note(`${this.end} timer ${timer}`);
     this.#observer.beforeTimer();
     fire();

@@ -8,15 +8,8 @@ import { createCodec, wireLimitsOf } from "@quorate/codec";
 import { createBatchComposer, createReplicaSigner, outputLeafOf, outputsRootOf, Verifier } from "@quorate/crypto";
 import { chooseBackend, createNodeHasher } from "@quorate/crypto/node";
 import { kvService } from "@quorate/kv";
-import {
-  type Digest,
-  digest,
-  genesisMembership,
-  type ReplicaFrame,
-  type Reply,
-  type TimerName,
-} from "@quorate/protocol";
-import { ReplicaHost, ReplicaLinks, readReplicaFolder } from "@quorate/server";
+import { type Digest, digest, genesisMembership, type ReplicaFrame, type Reply } from "@quorate/protocol";
+import { type HostTimer, ReplicaHost, ReplicaLinks, readReplicaFolder } from "@quorate/server";
 import { openStore } from "@quorate/storage";
 import { createLogger } from "quorate";
 
@@ -64,7 +57,7 @@ function framesFor(frame: ReplicaFrame): ReplicaFrame[] {
   return isTwoFaced && lie !== frame ? [frame, lie] : [lie];
 }
 
-const timers = new Map<TimerName, NodeJS.Timeout>();
+const timers = new Map<HostTimer, NodeJS.Timeout>();
 const links: ReplicaLinks = new ReplicaLinks({
   self: self.id,
   membership,

@@ -45,15 +45,26 @@ export class Muteness {
   readonly #membership: Membership;
   readonly #sizes: WindowSizes;
   readonly #nonce: Digest | undefined;
+  readonly #awaitsState: boolean;
   /** Of each member the first. */
   readonly #replies = new Map<ReplicaId, VerifiedReplyStable>();
   #isReleased: boolean;
   #bounds: ReleaseBounds | undefined;
   #status: MuteStatus | undefined;
 
-  /** @param restored undefined for a replica whose disk was never lost. */
-  constructor(self: ReplicaId, membership: Membership, sizes: WindowSizes, restored: RestoredMuteness | undefined) {
+  /**
+   * @param restored undefined for a replica whose disk was never lost.
+   * @param awaitsState a mute replica stays mute until its state is here (protocol rule 10.2).
+   */
+  constructor(
+    self: ReplicaId,
+    membership: Membership,
+    sizes: WindowSizes,
+    restored: RestoredMuteness | undefined,
+    awaitsState = false,
+  ) {
     this.#self = self;
+    this.#awaitsState = awaitsState;
     this.#membership = membership;
     this.#sizes = sizes;
     this.#nonce = restored?.nonce;
@@ -97,6 +108,7 @@ export class Muteness {
   /** Whether a vote in this view, above this stable checkpoint, can contradict nothing that was promised before the loss. */
   isSafe(stable: SequenceNumber, view: ViewNumber): boolean {
     if (this.#isReleased) return true;
+    if (this.#awaitsState) return false;
     return this.#bounds !== undefined && stable >= this.#bounds.checkpoint && view >= this.#bounds.view;
   }
 

@@ -45,6 +45,11 @@ export interface RecoveredDisk {
   readonly committed: readonly VerifiedCommittedEntry[];
   /** The disk was made after another had been lost, with this nonce. */
   readonly lossNonce?: Digest | undefined;
+  /**
+   * The state at `executed` is being brought to this replica. Until it is here, and what was ordered meanwhile is executed,
+   * the replica votes in ordering and view changes unless it is mute, and in nothing else (protocol rule 10.2).
+   */
+  readonly awaitsState?: boolean | undefined;
 }
 
 /**
@@ -66,6 +71,7 @@ export function recover(genesis: Base, disk: RecoveredDisk): { readonly base: Ba
       executed,
       committed,
       views: { newView, viewChange },
+      ...(disk.awaitsState === true && { awaitsState: true }),
       muteness: disk.lossNonce === undefined ? undefined : mutenessOf(disk.lossNonce, promises),
       ordering: {
         slots: slotsOf(promises, stable.seq, view),

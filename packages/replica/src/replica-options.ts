@@ -33,6 +33,8 @@ export interface Recovery {
   readonly committed: readonly VerifiedCommittedEntry[];
   /** Undefined unless the disk was lost once. */
   readonly muteness?: RestoredMuteness | undefined;
+  /** The state at `executed` is being brought to this replica, see `RecoveredDisk`. */
+  readonly awaitsState?: boolean | undefined;
 }
 
 /** Where a replica stands, for `status` and metrics. */

@@ -9,6 +9,7 @@ import {
   invariant,
   memberOf,
   type Rejection,
+  type SequenceNumber,
   type VerifiedCommittedEntry,
   type VerifiedNewView,
   type ViewNumber,
@@ -57,19 +58,25 @@ export class Replica {
   readonly #loneLeavers: LoneLeavers;
   readonly #leftBehind: LeftBehind;
   readonly #recovered: readonly VerifiedCommittedEntry[];
+  /** See `RecoveredDisk`. */
+  readonly #awaitsState: boolean;
 
   constructor(options: ReplicaOptions, base: Base, recovery?: Recovery) {
     this.#options = options;
     const executed = recovery?.executed ?? base.stable.seq;
     const { signer, windowSize, checkpointInterval: interval, statusIntervalMs } = options;
     const { membership } = base;
-    this.#muteness = new Muteness(signer.self, membership, options, recovery?.muteness);
+    const awaitsState = recovery?.awaitsState === true;
+    this.#awaitsState = awaitsState;
+    this.#muteness = new Muteness(signer.self, membership, options, recovery?.muteness, awaitsState);
     const { isMute } = this.#muteness;
     this.#ordering = new Ordering({ ...options, isMute }, base, executed);
     const nullDigest = options.nullBatch.digest;
     const composer = options.viewChangeComposer;
     this.#viewChanging = new ViewChanging({ ...options, composer, nullDigest, isMute }, base, recovery?.views);
-    this.#checkpointing = new Checkpointing({ signer, windowSize, interval, isMute }, base);
+    // No CHECKPOINT rests on a state that is not here.
+    const signsNone = isMute || awaitsState;
+    this.#checkpointing = new Checkpointing({ signer, windowSize, interval, isMute: signsNone }, base);
     this.#deliveries = new Deliveries(executed);
     const retryAfterMs = 4 * statusIntervalMs;
     this.#gapFiller = new GapFiller({
@@ -126,6 +133,16 @@ export class Replica {
   /** The stable checkpoint whose state is held, with what proves it. */
   get stable(): CheckpointCertificate {
     return this.#checkpointing.stable;
+  }
+
+  /** The highest checkpoint with a certificate, whether its state is held or not. */
+  get certified(): CheckpointCertificate {
+    return this.#checkpointing.certified;
+  }
+
+  /** The last executed number, as `status` says. */
+  get executed(): SequenceNumber {
+    return this.#deliveries.executed;
   }
 
   /** The view this replica is in, as `status` says. */
@@ -331,9 +348,11 @@ export class Replica {
 
   /**
    * The view's last number is executed: on to the next primary. A level, not an edge, so that it holds after a restart
-   * and for whoever learnt from later views that this one is over (protocol rule 7.6).
+   * and for whoever learnt from later views that this one is over (protocol rule 7.6). Without its state a primary cannot
+   * tell what is worth ordering, and hands over at once.
    */
   #takeTurns(atMs: number, out: Effect[]): void {
+    if (this.#awaitsState && this.#ordering.isPrimary && this.#viewChanging.isSettled) this.#onHandOverAsked(atMs, out);
     if (this.#deliveries.executed >= this.#ordering.lastOfView)
       this.#follow(this.#viewChanging.onTurnOver(), atMs, out);
   }
@@ -365,7 +384,7 @@ export class Replica {
     const { isMute } = this.#muteness;
     if (isMute && this.#muteness.isSafe(this.#checkpointing.stable.seq, this.#ordering.view))
       this.#follow(this.#speak(atMs, out), atMs, out);
-    if (this.#checkpointing.isMute && !this.#muteness.isMute)
+    if (this.#checkpointing.isMute && !this.#muteness.isMute && !this.#awaitsState)
       this.#afterCheckpoint(this.#checkpointing.unmute(out), atMs, out);
   }
 

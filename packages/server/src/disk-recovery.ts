@@ -47,16 +47,33 @@ export function readDisk(
   for (const entry of store.log.entries()) records.push(readLogRecord(entry, codec, verifier, membership));
   const committed: VerifiedCommittedEntry[] = [];
   for (let seq = nextSequenceNumber(executed); ; seq = nextSequenceNumber(seq)) {
-    const bytes = store.history.get(seq);
-    if (bytes === undefined) break;
-    const entry = decodedOrThrow(codec.decodeCommittedEntry(bytes), `history entry ${seq}`);
-    if (entry.certificate.seq !== seq)
-      throw new RecoveryError(`history entry ${seq} belongs to number ${entry.certificate.seq}`);
-    const verified = verifier.verifyCommittedEntry(entry, membership);
-    if (verified === undefined) throw new RecoveryError(`history entry ${seq} has a certificate that is not valid`);
-    committed.push(verified);
+    const entry = readHistoryEntry(store, codec, verifier, membership, seq);
+    if (entry === undefined) break;
+    committed.push(entry);
   }
   return { records, executed, committed, lossNonce: store.lossNonce };
+}
+
+/**
+ * Reads one entry of the own history, as strictly as what others send; undefined if there is none.
+ *
+ * @throws RecoveryError or StorageError when it is not what was written.
+ */
+export function readHistoryEntry(
+  store: Pick<DiskSource, "history">,
+  codec: Codec,
+  verifier: Verifier,
+  membership: Membership,
+  seq: SequenceNumber,
+): VerifiedCommittedEntry | undefined {
+  const bytes = store.history.get(seq);
+  if (bytes === undefined) return undefined;
+  const entry = decodedOrThrow(codec.decodeCommittedEntry(bytes), `history entry ${seq}`);
+  if (entry.certificate.seq !== seq)
+    throw new RecoveryError(`history entry ${seq} belongs to number ${entry.certificate.seq}`);
+  const verified = verifier.verifyCommittedEntry(entry, membership);
+  if (verified === undefined) throw new RecoveryError(`history entry ${seq} has a certificate that is not valid`);
+  return verified;
 }
 
 /**

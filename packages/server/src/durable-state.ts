@@ -5,6 +5,8 @@ import type { ReplicaStore } from "@quorate/storage";
 export interface DurableStateOptions {
   readonly store: ReplicaStore;
   readonly executor: Pick<Executor, "lastCheckpoint" | "collect">;
+  /** The checkpoint whose state is being brought here; undefined when the state is here. */
+  readonly awaited?: SequenceNumber | undefined;
   /** K of genesis. */
   readonly checkpointInterval: number;
   /** Checkpoints that others fetch, which are kept although they are old. */
@@ -12,6 +14,12 @@ export interface DurableStateOptions {
   /** The flush for `own` is done, or failed: then the disk is. */
   readonly onFlushed: (own: OwnCheckpoint, failure: Error | undefined) => void;
 }
+
+/**
+ * Bytes of history from which on it is trimmed although it will be needed when the state has come: the state of a later checkpoint
+ * is fetched then.
+ */
+const AWAITED_HISTORY_BYTES_MAX = 1024 * 1024 * 1024;
 
 /** The state at checkpoints, on the disk: durable before it is voted for, and cut below what is stable. */
 export class DurableState {
@@ -44,15 +52,16 @@ export class DurableState {
   /**
    * Statements are kept for K numbers longer, which reach down to the checkpoint before, or further where some were
    * ordered. A backup that had dropped one, while the primary, a checkpoint behind, answers by it still, would wait for the
-   * primary to order the request again, and leave the view alone for it.
+   * primary to order the request again, and leave the view alone for it. What was ordered since a state that is being brought
+   * here stays in the history, for it is executed when that has come.
    *
    * @returns the stable number, below which nothing else is kept.
    */
   cut(upTo: SequenceNumber): SequenceNumber {
-    const { store, executor, checkpointInterval, pinned } = this.#options;
+    const { store, executor, checkpointInterval, pinned, awaited } = this.#options;
     store.log.cut(upTo);
     const stable = sequenceNumber(upTo + 1);
-    store.history.trim(stable);
+    if (awaited === undefined || store.history.bytes > AWAITED_HISTORY_BYTES_MAX) store.history.trim(stable);
     executor.collect(stable, sequenceNumber(Math.max(0, stable - checkpointInterval)), pinned());
     return stable;
   }

@@ -15,6 +15,9 @@ import type { StateDamage } from "@quorate/state-tree";
 import type { StorageError } from "@quorate/storage";
 import type { Installation } from "./installation-record.ts";
 
+/** The timers of a replica, and the one of bringing its state to it. */
+export type HostTimer = TimerName | "install";
+
 /** The world around a `ReplicaHost`, real or simulated. Nothing here calls back before it returns. */
 export interface HostPorts {
   /** Wall-clock milliseconds; the host keeps them from going back. */
@@ -28,8 +31,8 @@ export interface HostPorts {
   /** To every link of this client; nothing happens when there is none. */
   sendToClient(client: PublicKey, frame: ServerFrame): void;
   /** Starts a timer, replacing the one of this name; `fire` is called once, later, unless it is replaced or cancelled. */
-  startTimer(timer: TimerName, afterMs: number, fire: () => void): void;
-  cancelTimer(timer: TimerName): void;
+  startTimer(timer: HostTimer, afterMs: number, fire: () => void): void;
+  cancelTimer(timer: HostTimer): void;
 }
 
 /** What the host tells about itself; for logs, metrics and checkers. */
@@ -49,6 +52,11 @@ export interface HostObserver {
   onHistoryDamaged?(damage: StorageError): void;
   /** The replica has left its part in the cluster to bring its state to that of the others. */
   onTransferStarted?(installation: Installation): void;
+  /**
+   * While its state is brought here the replica votes, above this checkpoint, which a quorum vouches for: told when that begins,
+   * and each time it moves up (protocol rule 10.2).
+   */
+  onVoting?(stable: SequenceNumber): void;
   /** The state is here, and the replica goes on from it; `status` is where it stands now. */
   onTransferred?(progress: FetchProgress, status: ReplicaStatus): void;
   /** A part of the own state is damaged: what a peer fetched, and was not given to it, or what was about to be used. */

@@ -62,7 +62,9 @@ export const REJECTION_CODES: Readonly<Record<IngressRejection["code"], true>> =
 /** What has happened in a replica since its process started: an observer that counts. */
 export class ReplicaCounters
   implements
-    Required<Omit<HostObserver, "onEvidence" | "onFatal" | "onHistoryDamaged" | "onMute" | "onTransferStarted">>
+    Required<
+      Omit<HostObserver, "onEvidence" | "onFatal" | "onHistoryDamaged" | "onMute" | "onTransferStarted" | "onVoting">
+    >
 {
   readonly #rejections = new Map<string, number>(Object.keys(REJECTION_CODES).map((code) => [code, 0]));
   executedBatches = 0;

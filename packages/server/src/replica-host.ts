@@ -1,6 +1,7 @@
 import { digestBatch } from "@quorate/crypto";
 import {
   assertNever,
+  type CheckpointCertificate,
   type ClientFrame,
   type Effect,
   type Fill,
@@ -10,6 +11,7 @@ import {
   type ReplicaFrame,
   type ReplicaId,
   type Request,
+  type SequenceNumber,
   type ServerFrame,
   sequenceNumberOf,
   viewNumber,
@@ -26,10 +28,12 @@ import { type ExecutedReply, Executor, type OwnCheckpoint } from "@quorate/state
 import { StateDamage } from "@quorate/state-tree";
 import { refusalFrame, replyFrame } from "./client-frames.ts";
 import { ClientRequests } from "./client-requests.ts";
+import { DeferredExecution } from "./deferred-execution.ts";
 import { readDisk } from "./disk-recovery.ts";
 import { DurableState } from "./durable-state.ts";
 import { EvidenceShelf, type KeptEvidence } from "./evidence-shelf.ts";
 import { HistoryDonor } from "./history-donor.ts";
+import type { HostExecution } from "./host-execution.ts";
 import type { HostOptions } from "./host-options.ts";
 import { DEFAULT_HOST_SETTINGS } from "./host-settings.ts";
 import { Ingress, JUNK_CODES } from "./ingress.ts";
@@ -44,6 +48,12 @@ import { StepRecorder } from "./step-recorder.ts";
 
 type Performed = Exclude<Effect, { type: "persist" }>;
 
+/** What identifies the state and all that was executed to come to it. */
+export interface StateDigests {
+  readonly stateRoot: string;
+  readonly historyDigest: string;
+}
+
 /**
  * Runs one `Replica` over ports: verifies what comes in, performs what comes out behind the output gate, executes, and
  * answers clients. Synchronous; production and the simulator differ only in the ports, the store and the scheme of
@@ -56,7 +66,9 @@ export class ReplicaHost {
   readonly #replica: Replica;
   readonly #recorder: StepRecorder;
   readonly #gate: OutputGate;
-  readonly #executor: Executor;
+  /** Undefined while the state is brought here. */
+  readonly #state: Executor | undefined;
+  readonly #execution: HostExecution;
   readonly #ingress: Ingress;
   readonly #evidence: EvidenceShelf;
   readonly #donor: HistoryDonor;
@@ -71,6 +83,8 @@ export class ReplicaHost {
   #isDead = false;
   /** The frame at hand cannot come from a correct replica. */
   #isJunk = false;
+  /** See `#raiseAwaited`. */
+  #raisedTo: SequenceNumber | undefined;
   /** Events of one turn come one by one, but writes of a whole burst share a flush: see `#flush`. */
   #flushedWrite = 0;
   readonly #standingWatch: StandingWatch;
@@ -80,10 +94,11 @@ export class ReplicaHost {
    * Recovers from what the store holds.
    *
    * @param leave called when only the state of the others can help this replica; nothing happens in it afterwards.
+   * @param awaited what the log calls stable, if the state is not here yet: the replica votes, and leaves execution for later.
    * @throws RecoveryError or StorageError when the disk holds what this replica cannot have written.
    */
-  constructor(options: HostOptions, leave: (installation: Installation) => void) {
-    const { genesis, store, codec, verifier, signer } = options;
+  constructor(options: HostOptions, leave: (installation: Installation) => void, awaited?: CheckpointCertificate) {
+    const { genesis, cluster, store, codec, verifier, signer } = options;
     this.#options = options;
     this.#leave = leave;
     this.#membership = genesisMembership(genesis);
@@ -93,7 +108,9 @@ export class ReplicaHost {
       () => ports.monotonicMs(),
     );
     this.#others = this.#membership.members.map(({ id }) => id).filter((id) => id !== signer.self);
-    this.#executor = new Executor({ ...options, membership: this.#membership });
+    this.#state = awaited === undefined ? new Executor({ ...options, membership: this.#membership }) : undefined;
+    const genesisStable = genesisCheckpoint(this.#membership, cluster);
+    this.#execution = this.#state ?? new DeferredExecution(awaited ?? genesisStable);
     this.#donor = new HistoryDonor({
       history: store.history,
       codec,
@@ -101,20 +118,20 @@ export class ReplicaHost {
       reject: (rejection) => options.observer.onRejection?.(rejection),
       onDamage: (damage) => options.observer.onHistoryDamaged?.(damage),
     });
-    this.#stateDonor = new ServedState(options, this.#executor);
+    this.#stateDonor = new ServedState(options, this.#execution);
     this.#evidence = new EvidenceShelf(
       store.local,
       codec,
       options.hasher,
       this.#membership.members.map(({ id }) => id),
     );
-    const disk = readDisk(store, codec, verifier, this.#membership, this.#executor.executed);
+    const disk = readDisk(store, codec, verifier, this.#membership, this.#execution.executed);
     const genesisBase = {
-      stable: genesisCheckpoint(this.#membership, options.cluster),
+      stable: genesisStable,
       membership: this.#membership,
       view: viewNumber(0),
     };
-    const { base, recovery } = recover(genesisBase, disk);
+    const { base, recovery } = recover(genesisBase, { ...disk, awaitsState: awaited !== undefined });
     this.#replica = new Replica(replicaOptionsOf(options), base, recovery);
     const settings = { ...DEFAULT_HOST_SETTINGS, ...options.settings };
     this.#gate = new OutputGate(settings.gatedMessagesMax);
@@ -123,7 +140,8 @@ export class ReplicaHost {
     this.#standingWatch = new StandingWatch(options.observer, this.#replica);
     this.#durableState = new DurableState({
       store,
-      executor: this.#executor,
+      awaited: awaited?.seq,
+      executor: this.#execution,
       checkpointInterval: genesis.checkpointInterval,
       pinned: () => this.#stateDonor.pinned(this.#now()),
       onFlushed: (own, failure) => this.#afterStateFlush(own, failure),
@@ -135,12 +153,12 @@ export class ReplicaHost {
       view: () => this.#replica.view,
       digestOf: (batch) => digestBatch(options.hasher, options.cluster, batch).digest,
       nowMs: () => this.#now(),
-      standingOf: (request) => this.#executor.standing(request),
+      standingOf: (request) => this.#execution.standing(request),
       reject: (rejection: IngressRejection) => this.#onIngressRejection(rejection),
     });
     this.#clientRequests = new ClientRequests({
       ingress: this.#ingress,
-      executor: this.#executor,
+      executor: this.#execution,
       reject: (rejection) => this.#onIngressRejection(rejection),
     });
   }
@@ -148,13 +166,24 @@ export class ReplicaHost {
   get status(): ReplicaStatus {
     return this.#replica.status;
   }
-  /** For audits and tests: the digest of the replicated state and of the history after the last executed batch. */
-  get stateDigests(): { readonly stateRoot: string; readonly historyDigest: string } {
-    return { stateRoot: this.#executor.stateRoot(), historyDigest: this.#executor.historyDigest };
+  /** The last number that was executed, or put off while the state is brought here. */
+  get executed(): SequenceNumber {
+    return this.#replica.executed;
+  }
+  /** The stable checkpoint that its votes rest on: h, or s while the state is brought here (protocol rule 9.1). */
+  get stable(): CheckpointCertificate {
+    return this.#replica.stable;
+  }
+  /**
+   * For audits and tests: the digest of the replicated state and of the history after the last executed batch; undefined
+   * while the state is brought here.
+   */
+  get stateDigests(): StateDigests | undefined {
+    return this.#state && { stateRoot: this.#state.stateRoot(), historyDigest: this.#state.historyDigest };
   }
   /** For audits and tests: the number of the last checkpoint, stable or not. */
   get lastCheckpoint(): number {
-    return this.#executor.lastCheckpoint.seq;
+    return this.#execution.lastCheckpoint.seq;
   }
   /** See `Replica.fills`. */
   get fills(): readonly Fill[] {
@@ -212,6 +241,8 @@ export class ReplicaHost {
         this.#stateDonor.answer(peer, frame.fetch, this.#replica.stable, this.#now());
         return true;
       }
+      // What requests are worth is known by their sessions.
+      if (frame.type === "request" && this.#state === undefined) return true;
       const event = this.#ingress.fromReplica(peer, frame);
       if (event !== undefined) this.#step(event);
     } catch (error) {
@@ -221,12 +252,13 @@ export class ReplicaHost {
   }
 
   /**
-   * A decoded frame from a client over its own authenticated link.
+   * A decoded frame from a client over its own authenticated link. While the state is brought here, clients are left to
+   * the others.
    *
    * @returns false when no correct client sends such a thing: the link is to be closed (protocol rule 13.1).
    */
   onClientFrame(client: PublicKey, frame: ClientFrame): boolean {
-    if (this.#isDead) return true;
+    if (this.#isDead || this.#state === undefined) return true;
     try {
       return this.#onClientRequest(client, frame.request);
     } catch (error) {
@@ -295,6 +327,20 @@ export class ReplicaHost {
     this.#isDraining = true;
     for (let event = this.#events.shift(); event !== undefined; event = this.#events.shift()) this.#stepOne(event);
     this.#isDraining = false;
+    if (this.#state === undefined) this.#raiseAwaited();
+  }
+
+  /**
+   * The state is not here, and a later checkpoint is certified: votes rest on that one as soon as all batches below it are
+   * in the history, durably, from where they are executed later (protocol rule 9.1, s). Members cannot change yet: those of
+   * the certificate's epoch are those of genesis.
+   */
+  #raiseAwaited(): void {
+    const { certified, stable, executed } = this.#replica;
+    const { seq, stateRoot } = certified;
+    if (seq <= stable.seq || seq > executed || seq === this.#raisedTo) return;
+    this.#raisedTo = seq;
+    this.#durableState.makeDurable({ seq, stateRoot });
   }
 
   #stepOne(event: ReplicaEvent): void {
@@ -363,8 +409,10 @@ export class ReplicaHost {
         return store.history.put(effect.seq, codec.encodeCommittedEntry(effect.entry));
       case "send-history":
         return this.#donor.send(effect, this.#now());
-      case "cut":
-        return observer.onStable?.(this.#durableState.cut(effect.upTo));
+      case "cut": {
+        const stable = this.#durableState.cut(effect.upTo);
+        return this.#state === undefined ? observer.onVoting?.(stable) : observer.onStable?.(stable);
+      }
       case "fetch-state":
         this.#leftFor = { target: effect.target, distrustsEntries: false };
         return;
@@ -388,16 +436,17 @@ export class ReplicaHost {
 
   #execute({ seq, batch }: Extract<Effect, { type: "execute" }>): void {
     const { observer } = this.#options;
-    const { replies, historyDigest, progress, checkpoint } = this.#executor.execute(seq, batch);
+    const { replies, historyDigest, progress, checkpoint } = this.#execution.execute(seq, batch);
+    if (historyDigest !== undefined)
+      observer.onExecuted?.({
+        seq,
+        batchDigest: batch.digest,
+        historyDigest,
+        requests: batch.requests.length,
+        sessionsEvicted: progress.evicted.length,
+        isCheckpoint: checkpoint !== undefined,
+      });
     for (const { client, reply } of replies) this.#reply(client, reply);
-    observer.onExecuted?.({
-      seq,
-      batchDigest: batch.digest,
-      historyDigest,
-      requests: batch.requests.length,
-      sessionsEvicted: progress.evicted.length,
-      isCheckpoint: checkpoint !== undefined,
-    });
     if (checkpoint !== undefined) this.#durableState.makeDurable(checkpoint);
     this.#events.push({ type: "executed", seq, progress });
   }

@@ -12,7 +12,6 @@ import {
   type PublicKey,
   primaryOf,
   type ReplicaId,
-  type TimerName,
 } from "@quorate/protocol";
 import { isVerdict, type MuteStatus, type ReplicaStatus } from "@quorate/replica";
 import type { Service } from "@quorate/state-machine";
@@ -28,7 +27,7 @@ import type { HostSettings } from "./host-settings.ts";
 import { type KeptEvidenceList, pieceOf } from "./kept-evidence.ts";
 import { type LogPage, logPageOf } from "./log-page.ts";
 import { isLostDisk, replaceLostStore } from "./lost-disk.ts";
-import type { HostPorts, IngressRejection, ViewTurn } from "./ports.ts";
+import type { HostPorts, HostTimer, IngressRejection, ViewTurn } from "./ports.ts";
 import { type Readiness, readinessOf } from "./readiness.ts";
 import { ReplicaCounters } from "./replica-counters.ts";
 import type { ReplicaFolder } from "./replica-folder.ts";
@@ -152,7 +151,7 @@ class ReplicaProcess implements RunningReplica {
     log: (range) => this.#log(range),
     handOver: () => this.#host.askHandOver(),
   });
-  readonly #timers = new Map<TimerName, NodeJS.Timeout>();
+  readonly #timers = new Map<HostTimer, NodeJS.Timeout>();
   readonly #counters = new ReplicaCounters();
   readonly #startedMs = Date.now();
   #isDead = false;
@@ -202,6 +201,7 @@ class ReplicaProcess implements RunningReplica {
               ? "the state is compared with this checkpoint, and what differs is fetched from the others"
               : "left behind: the state at this checkpoint is fetched from the others",
           ),
+        onVoting: (checkpoint) => options.log.debug({ checkpoint }, "votes while the state is brought here"),
         onTransferred: (progress, { executed }) => this.#onTransferred(progress, executed),
         onStateDamaged: ({ message: reason }) => {
           this.#counters.onStateDamaged();

@@ -1,26 +1,32 @@
 import {
+  assertNever,
   type CheckpointCertificate,
   type ClientFrame,
   type Fill,
   genesisMembership,
   InvariantViolation,
+  invariant,
   type PublicKey,
   primaryOf,
   type ReplicaFrame,
   type ReplicaId,
+  type SequenceNumber,
   type ServerFrame,
   sequenceNumber,
+  type TimerName,
   viewNumber,
 } from "@quorate/protocol";
 import type { ReplicaStatus } from "@quorate/replica";
 import { StateError } from "@quorate/state-machine";
 import type { FetchProgress } from "@quorate/state-transfer";
 import { StateDamage } from "@quorate/state-tree";
+import { CatchUp, type CatchUpEnd, type CatchUpOptions } from "./catch-up.ts";
 import type { KeptEvidence } from "./evidence-shelf.ts";
 import type { HostOptions } from "./host-options.ts";
 import { type Installation, readInstallation } from "./installation-record.ts";
 import type { HandOverAnswer } from "./ports.ts";
-import { ReplicaHost } from "./replica-host.ts";
+import { raiseLog } from "./raise-log.ts";
+import { ReplicaHost, type StateDigests } from "./replica-host.ts";
 import { StateInstaller } from "./state-installer.ts";
 
 /** What `status` says while the state is brought here. */
@@ -29,17 +35,24 @@ export interface TransferStatus extends Omit<FetchProgress, "differing"> {
   readonly differing: number;
   /** What is here of the leaves that the target has, in hundredths; undefined before that is known. */
   readonly percent: number | undefined;
+  /** It votes in ordering and view changes meanwhile (protocol rule 10.2). */
+  readonly isVoting: boolean;
 }
 
 /**
- * Runs a replica on its store: as a `ReplicaHost` while the state there is whole, and while it is brought to a checkpoint of the others as
- * a `StateInstaller`. From one to the other it goes as through a crash and a restart: by what the store holds, and nothing
- * else, so that a real crash at any moment is no case of its own.
+ * Runs a replica on its store. While the state there is whole it is a `ReplicaHost`. While it is brought to a checkpoint of the
+ * others a `StateInstaller` does that, and as soon as what votes rest on is proven, a host votes beside it, with execution put off;
+ * then a `CatchUp` executes what those votes decided. From one to the next it goes as through a crash and a restart: by what the
+ * store holds, and nothing else, so that a real crash at any moment is no case of its own.
  */
 export class ReplicaRunner {
   readonly #options: HostOptions;
+  /** With the state, or voting while that is brought here. */
   #host: ReplicaHost | undefined;
   #installer: StateInstaller | undefined;
+  #catchUp: CatchUp | undefined;
+  /** What was installed last, for as long as this replica catches up. */
+  #installed: FetchProgress | undefined;
   #status: ReplicaStatus;
   #isStopped = false;
 
@@ -48,33 +61,39 @@ export class ReplicaRunner {
     this.#options = options;
     this.#status = unknownStatus(options);
     const installation = readInstallation(options.store.local, options.codec);
-    if (installation !== undefined) this.#installer = this.#newInstaller(notBelowLog(installation, options));
-    else this.#host = this.#newHostOrRepair();
+    if (installation !== undefined) this.#installer = this.#newInstaller(withinReach(installation, options));
+    else this.#hostOrRepair();
   }
 
-  /** Where it stands; while it installs, where it stood before. */
+  /** Where it stands; while it installs and does not vote, where it stood before. */
   get status(): ReplicaStatus {
     return this.#host?.status ?? this.#status;
   }
-  /** The state is being brought here: there is no replica that orders, executes or votes. */
+  /** The state is being brought here, or what was ordered meanwhile is executed: it answers nobody, and may vote. */
   get isInstalling(): boolean {
-    return this.#installer !== undefined;
+    return this.#installer !== undefined || this.#catchUp !== undefined;
   }
-  /** What is brought here; undefined while the state is whole. */
+  /** What is brought here; undefined while the state is whole and level with the votes. */
   get transfer(): TransferStatus | undefined {
-    const progress = this.#installer?.progress;
+    const progress = this.#installer?.progress ?? this.#installed;
     if (progress === undefined) return undefined;
     const { leaves, leavesSkipped, leavesFetched } = progress;
     const percent = leaves && Math.floor((100 * (leavesSkipped + leavesFetched)) / leaves);
-    return { ...progress, differing: progress.differing.count, percent };
+    const isVoting = this.#host !== undefined && this.#host.status.mute === undefined;
+    return { ...progress, differing: progress.differing.count, percent, isVoting };
   }
   /** See `ReplicaHost.stateDigests`; undefined while there is no state. */
-  get stateDigests(): ReplicaHost["stateDigests"] | undefined {
-    return this.#host?.stateDigests;
+  get stateDigests(): StateDigests | undefined {
+    return this.#catchUp?.digests ?? this.#host?.stateDigests;
   }
-  /** See `ReplicaHost.lastCheckpoint`; undefined while there is no state. */
+  /** See `ReplicaHost.lastCheckpoint`; undefined while there is no state, or one that lags behind. */
   get lastCheckpoint(): number | undefined {
-    return this.#host?.lastCheckpoint;
+    return this.isInstalling ? undefined : this.#host?.lastCheckpoint;
+  }
+  /** The last number that is part of the state; undefined while that is brought here. */
+  get stateExecuted(): SequenceNumber | undefined {
+    if (this.#installer !== undefined) return undefined;
+    return this.#catchUp?.executed ?? this.#host?.executed;
   }
   get fills(): readonly Fill[] {
     return this.#host?.fills ?? [];
@@ -99,14 +118,27 @@ export class ReplicaRunner {
   /** To be called once, when frames can be sent. */
   start(): void {
     // A host may find at its start that it has to install, and has then begun with that.
-    if (this.#host === undefined) this.#installer?.start();
-    else this.#host.start();
+    const [installer, catchUp] = [this.#installer, this.#catchUp];
+    if (catchUp !== undefined && this.#host !== undefined) this.#options.observer.onVoting?.(this.#host.stable.seq);
+    this.#host?.start();
+    installer?.start();
+    catchUp?.start();
   }
 
   /** See `ReplicaHost.onReplicaFrame`. */
   onReplicaFrame(peer: ReplicaId, frame: ReplicaFrame): boolean {
-    if (this.#host !== undefined) return this.#host.onReplicaFrame(peer, frame);
-    return this.#installer?.onReplicaFrame(peer, frame) ?? true;
+    switch (frame.type) {
+      case "state-chunk":
+      case "state-unavailable":
+        if (this.#installer !== undefined) return this.#installer.onReplicaFrame(peer, frame);
+        break;
+      case "stable-checkpoint":
+      case "below-history":
+        if (this.#installer?.onReplicaFrame(peer, frame) === false) return false;
+        break;
+      default:
+    }
+    return this.#host?.onReplicaFrame(peer, frame) ?? true;
   }
 
   /** See `ReplicaHost.onClientFrame`; while it installs, clients are left to the others. */
@@ -132,25 +164,61 @@ export class ReplicaRunner {
     this.#isStopped = true;
     this.#host?.stop();
     this.#installer?.stop();
+    this.#catchUp?.stop();
   }
 
   /**
-   * What execution reads at a start may be damaged as everything else, or less than what the log says is stable: the log says to
-   * what it can be repaired.
+   * A host on the state that is here. What execution reads at a start may be damaged as everything else, or less than what the log
+   * says is stable: then what is missing is in the history, or the log says to what the state can be repaired.
    */
-  #newHostOrRepair(): ReplicaHost | undefined {
+  #hostOrRepair(): void {
+    this.#orRepair(() => {
+      try {
+        this.#host = this.#newHost();
+      } catch (error) {
+        if (!isBelowStable(error) || !this.#catchUpFromHistory()) throw error;
+      }
+    });
+  }
+
+  #orRepair(begin: () => void): void {
     try {
-      return this.#newHost();
+      begin();
     } catch (error) {
       const target = isRepairable(error) ? stableInLog(this.#options) : undefined;
       if (target === undefined) throw error;
+      this.#endHost();
       this.#installer = this.#newInstaller({ target, distrustsEntries: true });
-      return undefined;
     }
   }
 
-  #newHost(): ReplicaHost {
-    return new ReplicaHost(this.#options, (installation) => this.#install(installation));
+  /** @returns whether the history leads from the state that is here to what the log calls stable. */
+  #catchUpFromHistory(): boolean {
+    const stable = stableInLog(this.#options);
+    if (stable === undefined) return false;
+    const catchUp = new CatchUp(this.#catchUpOptions());
+    if (!leadsTo(this.#options.store, catchUp.executed, stable.seq)) return false;
+    this.#host = this.#newHost(stable);
+    this.#catchUp = catchUp;
+    return true;
+  }
+
+  #catchUpOptions(): CatchUpOptions {
+    const { observer } = this.#options;
+    return {
+      ...this.#options,
+      votes: () => {
+        invariant(this.#host !== undefined, "runner.catches-up-with-nothing");
+        return this.#host;
+      },
+      onEnd: (end) => this.#onCaughtUp(end),
+      onFatal: (error) => observer.onFatal(error),
+    };
+  }
+
+  /** @param awaited see `ReplicaHost`. */
+  #newHost(awaited?: CheckpointCertificate): ReplicaHost {
+    return new ReplicaHost(this.#options, (installation) => this.#install(installation), awaited);
   }
 
   #newInstaller(installation: Installation): StateInstaller {
@@ -159,55 +227,166 @@ export class ReplicaRunner {
       ...this.#options,
       self: signer.self,
       installation,
+      onVotesFounded: (target) => this.#vote(target),
+      raiseLog: (target, done) => this.#raiseLog(target, done),
       onRejection: (rejection) => observer.onRejection?.(rejection),
       onInstalled: (progress) => this.#onInstalled(progress),
       onFatal: (error) => observer.onFatal(error),
     });
   }
 
+  /** A host has come to its end: what it lacks only the state of others can give. */
   #install(installation: Installation): void {
-    const { observer, ports } = this.#options;
+    const { observer } = this.#options;
     if (this.#isStopped || this.#host === undefined) return;
-    this.#status = this.#host.status;
-    this.#host.stop();
-    this.#host = undefined;
-    for (const timer of HOST_TIMERS) ports.cancelTimer(timer);
+    this.#endHost();
+    this.#endCatchUp();
+    if (this.#installer !== undefined) return this.#installer.supersede(installation.target);
     observer.onTransferStarted?.(installation);
     this.#installer = this.#newInstaller(installation);
     this.#installer.start();
+  }
+
+  /**
+   * From here on this replica votes again (protocol rule 10.2). Not one whose own state was found wrong: before it is told from
+   * what, it says nothing.
+   */
+  #vote(target: CheckpointCertificate): void {
+    const installer = this.#installer;
+    const isToVote = (): boolean =>
+      this.#host === undefined &&
+      this.#installer === installer &&
+      installer?.installation.target.seq === target.seq &&
+      !installer.installation.distrustsEntries;
+    if (!isToVote()) return;
+    // The record of the installation must be there before the log says more than the state is.
+    this.#flushed(() => {
+      if (!isToVote()) return;
+      this.#raiseLog(target, () => {
+        if (!isToVote()) return;
+        this.#startVoting(stableInLog(this.#options));
+      });
+    });
+  }
+
+  #startVoting(stable: CheckpointCertificate | undefined): void {
+    this.#host = this.#newHost(stable);
+    this.#options.observer.onVoting?.(this.#host.stable.seq);
+    this.#host.start();
+  }
+
+  #raiseLog(target: CheckpointCertificate, done: () => void): void {
+    const { store, codec } = this.#options;
+    // What the votes have come to leads on from the target.
+    if (this.#host !== undefined && this.#host.executed >= target.seq) return done();
+    if (this.#host !== undefined) this.#endHost();
+    if ((stableInLog(this.#options)?.seq ?? 0) <= target.seq) raiseLog(store, codec, target);
+    this.#flushed(done);
+  }
+
+  #flushed(next: () => void): void {
+    const { store, observer } = this.#options;
+    store.flush((failure) => {
+      if (this.#isStopped) return;
+      if (failure !== undefined) return observer.onFatal(failure);
+      this.#guarded(next);
+    });
   }
 
   #onInstalled(progress: FetchProgress): void {
     const { observer } = this.#options;
     if (this.#isStopped) return;
     this.#installer = undefined;
+    this.#guarded(() => {
+      const isVoting = this.#host !== undefined;
+      if (isVoting) this.#orRepair(() => (this.#catchUp = new CatchUp(this.#catchUpOptions())));
+      else this.#hostOrRepair();
+      const executed = this.stateExecuted;
+      if (executed !== undefined) observer.onTransferred?.(progress, { ...this.status, executed });
+      if (this.#catchUp !== undefined) this.#installed = progress;
+      if (isVoting && this.#catchUp !== undefined) this.#catchUp.start();
+      else this.start();
+    });
+  }
+
+  #onCaughtUp(end: CatchUpEnd): void {
+    const { observer } = this.#options;
+    if (this.#isStopped || this.#host === undefined) return;
+    const { stable } = this.#host;
+    this.#endCatchUp();
+    this.#guarded(() => {
+      switch (end.type) {
+        case "level":
+          this.#endHost();
+          this.#hostOrRepair();
+          return this.start();
+        case "gap":
+          return this.#install({ target: stable, distrustsEntries: false });
+        case "wrong":
+          if (end.damage !== undefined) observer.onStateDamaged?.(end.damage);
+          return this.#install({ target: stable, distrustsEntries: true });
+        default:
+          return assertNever(end);
+      }
+    });
+  }
+
+  #endHost(): void {
+    this.#status = this.status;
+    this.#host?.stop();
+    this.#host = undefined;
+    for (const timer of REPLICA_TIMERS) this.#options.ports.cancelTimer(timer);
+  }
+
+  #endCatchUp(): void {
+    this.#catchUp?.stop();
+    this.#catchUp = undefined;
+    this.#installed = undefined;
+  }
+
+  #guarded(act: () => void): void {
     try {
-      this.#host = this.#newHostOrRepair();
+      act();
     } catch (error) {
-      return observer.onFatal(error instanceof Error ? error : new Error(String(error)));
+      this.#options.observer.onFatal(error instanceof Error ? error : new Error(String(error)));
     }
-    if (this.#host !== undefined) observer.onTransferred?.(progress, this.#host.status);
-    this.start();
   }
 }
 
 /** None was left. */
 const NO_VIEWS_LEFT = { failed: 0, joined: 0, slow: 0, unfair: 0, "handed-over": 0, rotated: 0 } as const;
-const HOST_TIMERS = ["status", "clock-wait", "fetch", "progress", "view-change"] as const;
+/** All of them, or it does not compile. */
+const ALL_REPLICA_TIMERS: Readonly<Record<TimerName, true>> = {
+  status: true,
+  "clock-wait": true,
+  fetch: true,
+  progress: true,
+  "view-change": true,
+};
+const REPLICA_TIMERS = Object.keys(ALL_REPLICA_TIMERS) as readonly TimerName[];
 
 /** The state is damaged, or a crash left it below what the log calls stable. */
 function isRepairable(error: unknown): boolean {
   if (error instanceof StateDamage) return true;
   if (error instanceof StateError) return error.code === "state.damaged";
+  return isBelowStable(error);
+}
+
+function isBelowStable(error: unknown): boolean {
   return error instanceof InvariantViolation && error.code === "recovery.state-below-stable";
 }
 
-/** What the log calls stable cannot be gone back from. */
-function notBelowLog(installation: Installation, options: HostOptions): Installation {
+/** What the log calls stable cannot be gone back from, unless the history leads there from the target. */
+function withinReach(installation: Installation, options: HostOptions): Installation {
   const stable = stableInLog(options);
-  return stable !== undefined && stable.seq > installation.target.seq
-    ? { ...installation, target: stable }
-    : installation;
+  const from = installation.target.seq;
+  if (stable === undefined || stable.seq <= from || leadsTo(options.store, from, stable.seq)) return installation;
+  return { ...installation, target: stable };
+}
+
+/** Whether the history has all batches above `from` up to `to`. It has no gaps. */
+function leadsTo({ history }: HostOptions["store"], from: number, to: number): boolean {
+  return history.first !== undefined && history.first <= from + 1 && (history.last ?? 0) >= to;
 }
 
 /** The stable checkpoint that the log starts from; undefined for that of genesis. */

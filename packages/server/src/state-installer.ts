@@ -1,22 +1,19 @@
 import type { Codec } from "@quorate/codec";
 import type { Verifier } from "@quorate/crypto";
 import {
+  type CheckpointCertificate,
   type ClusterId,
   type Genesis,
   genesisMembership,
   type Hasher,
   invariant,
-  type LogRecord,
   type Membership,
   type ReplicaFrame,
   type ReplicaId,
   type SequenceNumber,
-  sequenceNumber,
-  sequenceNumberOf,
   stateChunkBytesMax,
   weakQuorumSize,
 } from "@quorate/protocol";
-import { logAfterInstallation } from "@quorate/replica";
 import { partOf } from "@quorate/state-machine";
 import { type FetchProgress, type FetchStep, StateFetcher } from "@quorate/state-transfer";
 import type { ReplicaStore, StorageError } from "@quorate/storage";
@@ -35,6 +32,10 @@ export interface StateInstallerOptions {
   readonly ports: HostPorts;
   readonly installation: Installation;
   readonly onRejection: (rejection: IngressRejection) => void;
+  /** What votes rest on is here and proven, of the target's state: membership and sessions. Once for each target. */
+  readonly onVotesFounded: (target: CheckpointCertificate) => void;
+  /** Sees to it that the log says that the target is stable, durably, and calls back later. */
+  readonly raiseLog: (target: CheckpointCertificate, done: () => void) => void;
   /** The state is that of the target, durably; the log says so too. Nothing happens afterwards. */
   readonly onInstalled: (progress: FetchProgress) => void;
   /** It cannot go on: a failed flush, or a broken invariant. Nothing happens afterwards. */
@@ -45,14 +46,17 @@ export interface StateInstallerOptions {
 const TICK_MS = 100;
 /** A target that still comes is not given up for a newer one: who knows of each new certificate first could keep it from ever coming. */
 const STALLED_AFTER_MS = 1_000;
+/** Membership and sessions come first (protocol rule 10.2). */
+const PARTS_FOR_VOTES = 2;
 
 /**
  * Brings the state of this replica to a certified checkpoint while nothing else reads or writes it (protocol rule 10.1). What
  * the replica has promised stays in its log.
  *
  * The end has an order. First all of the state but the last group is durable, with the record of the installation. Then the log
- * says that the checkpoint is stable and forgets what is below. Then the last of the state goes, and with it the marks. A crash in
- * between goes on installing: the log never says more than a store without a record of an installation holds.
+ * says that the checkpoint is stable and forgets what is below, if it does not yet. Then the last of the state goes, and with it the
+ * marks. A crash in between goes on installing: the log never says more than a store without a record of an installation holds,
+ * and the history beside it.
  */
 export class StateInstaller {
   readonly #o: StateInstallerOptions;
@@ -63,6 +67,8 @@ export class StateInstaller {
   #isTicking = false;
   /** Who does not keep the target (any more). */
   readonly #unavailableAt = new Set<ReplicaId>();
+  /** The target whose first parts are proven. */
+  #founded: SequenceNumber | undefined;
   #partsReceived = 0;
   #receivedAtMs = 0;
   /** From then on it is this target, whatever comes. */
@@ -108,7 +114,7 @@ export class StateInstaller {
   /** Nothing happens any more. */
   stop(): void {
     this.#isOver = true;
-    this.#o.ports.cancelTimer("fetch");
+    this.#o.ports.cancelTimer("install");
   }
 
   /**
@@ -137,7 +143,13 @@ export class StateInstaller {
     return isCorrect;
   }
 
-  /** Donors say what they have instead of what was asked for: a newer one is as good, and what is here counts for it. */
+  /** Another target, if it is newer: what is here counts for it. The certificate is verified. */
+  supersede(target: CheckpointCertificate): void {
+    if (this.#isFinishing || target.seq <= this.#installation.target.seq) return;
+    this.#guarded(() => this.#supersede(target, this.#clock.nowMs()));
+  }
+
+  /** Donors say what they have instead of what was asked for: a newer one is as good. */
   #onCertificate(
     peer: ReplicaId,
     { checkpoint }: Extract<ReplicaFrame, { type: "stable-checkpoint" | "below-history" }>,
@@ -149,11 +161,15 @@ export class StateInstaller {
       this.#o.onRejection({ from: peer, code: "ingress.bad-certificate" });
       return false;
     }
+    this.#supersede(target, atMs);
+    return true;
+  }
+
+  #supersede(target: CheckpointCertificate, atMs: number): void {
     this.#installation = { ...this.#installation, target };
     this.#unavailableAt.clear();
     this.#note();
     this.#perform(this.#fetcher.supersede(target, atMs));
-    return true;
   }
 
   #onUnavailable(peer: ReplicaId, seq: SequenceNumber, atMs: number): void {
@@ -178,13 +194,22 @@ export class StateInstaller {
     if (done !== undefined) return this.#finish(writes);
     if (writes !== undefined) store.writeAtomically(writes);
     for (const { to, request } of requests) ports.sendToReplica(to, { type: "fetch-state", fetch: request });
+    this.#found();
     // A timer that runs is not put off: whoever sends often must not keep time-outs from being looked at.
     if (!hasMore && this.#isTicking) return;
     this.#isTicking = true;
-    ports.startTimer("fetch", hasMore ? 0 : TICK_MS, () => {
+    ports.startTimer("install", hasMore ? 0 : TICK_MS, () => {
       this.#isTicking = false;
       this.#guarded(() => this.#perform(this.#fetcher.onTick(this.#clock.nowMs())));
     });
+  }
+
+  #found(): void {
+    const { target } = this.#installation;
+    const { partsComplete = 0 } = this.#fetcher.progress ?? {};
+    if (partsComplete < PARTS_FOR_VOTES || this.#founded === target.seq) return;
+    this.#founded = target.seq;
+    this.#o.onVotesFounded(target);
   }
 
   #noteProgress(): void {
@@ -198,19 +223,16 @@ export class StateInstaller {
     const { store, codec, ports } = this.#o;
     const { target } = this.#installation;
     this.#isFinishing = true;
-    ports.cancelTimer("fetch");
-    this.#flushed(() => {
-      for (const record of logAfterInstallation(this.#log(), target))
-        store.log.append(sequenceNumberOf(record), codec.encodeLogRecord(record));
-      store.log.cut(sequenceNumber(target.seq - 1));
-      this.#flushed(() => {
-        // What it has of the past ends below: with a gap it would be no history.
-        if ((store.history.last ?? 0) < target.seq) store.history.clear();
-        if (last !== undefined) store.writeAtomically(last);
-        writeInstallation(store.local, codec, undefined);
-        this.#flushed(() => this.#end());
-      });
-    });
+    ports.cancelTimer("install");
+    this.#flushed(() =>
+      this.#o.raiseLog(target, () =>
+        this.#guarded(() => {
+          if (last !== undefined) store.writeAtomically(last);
+          writeInstallation(store.local, codec, undefined);
+          this.#flushed(() => this.#end());
+        }),
+      ),
+    );
   }
 
   #flushed(next: () => void): void {
@@ -224,15 +246,6 @@ export class StateInstaller {
     invariant(progress !== undefined, "host.installed-nothing");
     this.#isOver = true;
     this.#o.onInstalled(progress);
-  }
-
-  #log(): LogRecord[] {
-    const { store, codec } = this.#o;
-    return [...store.log.entries()].map(({ seq, record }) => {
-      const decoded = codec.decodeLogRecord(record);
-      invariant(decoded.ok, "host.log-does-not-decode", { seq });
-      return decoded.value;
-    });
   }
 
   #isLost(failure: StorageError | undefined): boolean {

@@ -299,7 +299,7 @@ describe("ReplicaHost", () => {
     const stable = {
       epoch: genesisMembership(genesis).epoch,
       seq: seqOf(last),
-      stateRoot: scene.host.stateDigests.stateRoot,
+      stateRoot: scene.host.stateDigests!.stateRoot,
     };
     for (const id of [0, 2, 3]) {
       const message = { type: "checkpoint", ...stable, stateRoot: digest(stable.stateRoot) } as const;

@@ -1,4 +1,4 @@
-import type { ReplicaFrame, ReplicaId } from "@quorate/protocol";
+import type { ReplicaFrame, ReplicaId, Reply } from "@quorate/protocol";
 import type { ReplicaStatus } from "@quorate/replica";
 import { type Checker, demand, type Ending, type ExecutionStep } from "./checker.ts";
 
@@ -36,8 +36,14 @@ export class AgreementChecker implements Checker {
     demand(decided.historyDigest === historyDigest, "agreement.history", { replica, seq, historyDigest, decided });
   }
 
+  onReply(from: ReplicaId, { statement: { seq } }: Reply): void {
+    this.#demandExecuted(from, "statement", seq);
+  }
+
   /** A certificate may come before anyone correct has executed its batch. */
   onSent(from: ReplicaId, frame: ReplicaFrame): void {
+    if (frame.type === "signed" && frame.envelope.from === from && frame.envelope.message.type === "checkpoint")
+      this.#demandExecuted(from, "checkpoint", frame.envelope.message.seq);
     if (frame.type !== "committed") return;
     const { seq, view, digest } = frame.entry.certificate;
     const before = this.#certified.get(seq) ?? digest;
@@ -45,6 +51,12 @@ export class AgreementChecker implements Checker {
     this.#certified.set(seq, digest);
     const executed = this.#decided.get(seq)?.batchDigest ?? digest;
     demand(executed === digest, "agreement.certificate-of-another", { from, seq, view, digest, executed });
+  }
+
+  /** What is said of a state rests on that state, and on nothing that is still to be brought (protocol rule 9.1). */
+  #demandExecuted(from: ReplicaId, signed: string, seq: number): void {
+    const executed = this.#executed.get(from) ?? 0;
+    demand(seq <= executed, "agreement.signed-without-state", { from, signed, seq, executed });
   }
 
   atEnd({ replicas, history }: Ending): void {

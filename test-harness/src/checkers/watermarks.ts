@@ -4,7 +4,7 @@ import { type Checker, demand, type Ending, type ExecutionStep } from "./checker
 
 /**
  * Watermarks: h is a checkpoint at or below what is executed, H is h+L, and neither ever goes back: not even over a crash, once
- * the log was cut for it. No vote is for a number outside of (h, H]. At the end the last checkpoint is stable everywhere.
+ * the log was cut for it. No vote is for a number outside of (h, H], or (s, s+L] while a state is fetched. At the end the last checkpoint is stable everywhere.
  */
 export class WatermarksChecker implements Checker {
   readonly #window: number;
@@ -35,6 +35,15 @@ export class WatermarksChecker implements Checker {
   onStable(replica: ReplicaId, seq: number): void {
     demand(seq > (this.#cut.get(replica) ?? 0), "watermarks.cut-twice", { replica, seq });
     this.#cut.set(replica, seq);
+  }
+
+  /** Its log says that this is stable, and what is below is gone. */
+  onVoting(replica: ReplicaId, stable: number): void {
+    const cut = this.#cut.get(replica) ?? 0;
+    demand(stable >= cut, "watermarks.votes-below", { replica, stable, cut });
+    demand(this.#checkpoints.has(stable), "watermarks.votes-on-no-checkpoint", { replica, stable });
+    this.#cut.set(replica, stable);
+    this.#low.set(replica, stable);
   }
 
   onStatus(replica: ReplicaId, { lowWatermark, highWatermark, executed }: ReplicaStatus): void {

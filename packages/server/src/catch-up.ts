@@ -1,0 +1,127 @@
+import {
+  type CheckpointCertificate,
+  type Digest,
+  genesisMembership,
+  type Membership,
+  nextSequenceNumber,
+  type SequenceNumber,
+  type VerifiedCommittedEntry,
+} from "@quorate/protocol";
+import { Executor, type OwnCheckpoint } from "@quorate/state-machine";
+import { StateDamage } from "@quorate/state-tree";
+import { readHistoryEntry } from "./disk-recovery.ts";
+import type { HostOptions } from "./host-options.ts";
+
+export interface CatchUpOptions extends HostOptions {
+  /** How far the votes have come, and the stable checkpoint they rest on. */
+  readonly votes: () => { readonly executed: SequenceNumber; readonly stable: CheckpointCertificate };
+  readonly onEnd: (end: CatchUpEnd) => void;
+  /** It cannot go on: nothing happens afterwards. */
+  readonly onFatal: (error: Error) => void;
+}
+
+/** What it came to. Nothing happens afterwards. */
+export type CatchUpEnd =
+  /** All that was ordered is executed. */
+  | { readonly type: "level" }
+  /** The history has lost what comes next: only the state of a later checkpoint helps. */
+  | { readonly type: "gap" }
+  /** The state is damaged, or its root is another than a quorum's: then there is no damage to name. */
+  | { readonly type: "wrong"; readonly damage: StateDamage | undefined };
+
+/** How many batches are executed in a row, and for how long: votes come in between. */
+const BATCHES_MAX = 16;
+const TURN_MS = 10;
+
+/**
+ * Executes what was ordered while the state was brought here, while the replica votes on (protocol rule 10.2): what the votes
+ * decided is in the history, and what it decides meanwhile comes behind it.
+ */
+export class CatchUp {
+  readonly #o: CatchUpOptions;
+  readonly #membership: Membership;
+  readonly #executor: Executor;
+  #isOver = false;
+
+  /** @throws what `Executor` throws. */
+  constructor(options: CatchUpOptions) {
+    this.#o = options;
+    this.#membership = genesisMembership(options.genesis);
+    this.#executor = new Executor({ ...options, membership: this.#membership });
+  }
+
+  get executed(): SequenceNumber {
+    return this.#executor.executed;
+  }
+  get digests(): { readonly stateRoot: Digest; readonly historyDigest: Digest } {
+    return { stateRoot: this.#executor.stateRoot(), historyDigest: this.#executor.historyDigest };
+  }
+
+  /** To be called once, when frames can be sent. */
+  start(): void {
+    this.#later();
+  }
+
+  /** Nothing happens any more. */
+  stop(): void {
+    this.#isOver = true;
+    this.#o.ports.cancelTimer("install");
+  }
+
+  #later(): void {
+    this.#o.ports.startTimer("install", 0, () => {
+      if (this.#isOver) return;
+      try {
+        this.#turn();
+      } catch (error) {
+        if (error instanceof StateDamage) return this.#end({ type: "wrong", damage: error });
+        this.#isOver = true;
+        this.#o.onFatal(error instanceof Error ? error : new Error(String(error)));
+      }
+    });
+  }
+
+  #turn(): void {
+    const { ports } = this.#o;
+    const startedMs = ports.monotonicMs();
+    for (let batch = 0; batch < BATCHES_MAX && ports.monotonicMs() - startedMs < TURN_MS; batch++) {
+      if (this.executed >= this.#o.votes().executed) return this.#end({ type: "level" });
+      const entry = this.#next();
+      if (entry === undefined) return this.#end({ type: "gap" });
+      if (!this.#execute(entry)) return this.#end({ type: "wrong", damage: undefined });
+    }
+    this.#later();
+  }
+
+  #next(): VerifiedCommittedEntry | undefined {
+    const { store, codec, verifier } = this.#o;
+    return readHistoryEntry(store, codec, verifier, this.#membership, nextSequenceNumber(this.executed));
+  }
+
+  /** @returns whether the state is right, as far as certificates say. */
+  #execute({ certificate: { seq }, batch }: VerifiedCommittedEntry): boolean {
+    const execution = this.#executor.execute(seq, batch);
+    const { historyDigest, progress, checkpoint } = execution;
+    this.#o.observer.onExecuted?.({
+      seq,
+      batchDigest: batch.digest,
+      historyDigest,
+      requests: batch.requests.length,
+      sessionsEvicted: progress.evicted.length,
+      isCheckpoint: checkpoint !== undefined,
+    });
+    return checkpoint === undefined || this.#isRight(checkpoint);
+  }
+
+  /** Of the checkpoints that it passes the last two are kept, as always; the one with a certificate must have its root. */
+  #isRight({ seq, stateRoot }: OwnCheckpoint): boolean {
+    const { stable } = this.#o.votes();
+    if (seq <= stable.seq) this.#executor.collect(seq, seq);
+    return seq !== stable.seq || stateRoot === stable.stateRoot;
+  }
+
+  #end(end: CatchUpEnd): void {
+    this.#isOver = true;
+    this.#o.onEnd(end);
+  }
+}
