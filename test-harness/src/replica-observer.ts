@@ -36,6 +36,8 @@ export class ReplicaObserver {
   #isRepairing = false;
   /** An installation has begun, and its end has not been told: a crash may have come between the last write and the word. */
   #isInstalling = false;
+  /** It votes while its state is brought to it. */
+  #isVoting = false;
   #operations: ExecutedOperation[] = [];
   /** Events so far. */
   #steps = 0;
@@ -49,6 +51,7 @@ export class ReplicaObserver {
   /** It starts: what an earlier life executed and did not tell is nobody's. */
   restart(): void {
     this.#operations = [];
+    this.#isVoting = false;
   }
 
   onOperation(executed: ExecutedOperation): void {
@@ -56,7 +59,7 @@ export class ReplicaObserver {
   }
 
   /** It is there, or there again. */
-  onUp({ status: standing, stateExecuted, stateDigests }: ReplicaRunner): void {
+  onUp({ status: standing, isInstalling, stateExecuted, stateDigests }: ReplicaRunner): void {
     const { id, end, drawing } = this.#replica;
     if (stateExecuted === undefined) {
       this.#world.note(`${end} up, and goes on installing`);
@@ -65,11 +68,20 @@ export class ReplicaObserver {
       drawing.ended("down");
       return;
     }
-    const status = { ...standing, executed: stateExecuted };
+    if (isInstalling) {
+      this.#world.note(`${end} up, and goes on executing from n${stateExecuted}`);
+      this.#world.marks.add("state transfer: caught up after a crash");
+      drawing.happened("up", "up");
+      drawing.ended("down");
+      if (this.#isInstalling) this.#tellTransferred({ ...standing, executed: stateExecuted }, stateDigests);
+      else this.tell((checker) => checker.onCatchingUp?.(id, stateExecuted));
+      this.#isInstalling = false;
+      return;
+    }
+    const status = standing;
     this.#world.note(`${end} up at e${status.executed} h${status.lowWatermark}`);
     this.#viewMarks.onRecovered(status);
-    if (this.#isInstalling && status.executed > 0)
-      this.tell((checker) => checker.onTransferred?.(id, status, stateDigests?.historyDigest ?? ""));
+    if (this.#isInstalling && status.executed > 0) this.#tellTransferred(status, stateDigests);
     this.#isInstalling = false;
     this.tell((checker) => checker.onRecovered?.(id, status));
     if (status.executed > 0) this.#world.marks.add("replica: recovered with state");
@@ -160,8 +172,13 @@ export class ReplicaObserver {
         marks.add("state transfer: votes meanwhile");
         note(`${end} votes above n${seq}`);
         this.tell((checker) => checker.onVoting?.(id, seq));
+        this.#onVotes();
       },
       onTransferred: (progress, status) => this.#onTransferred(progress, status),
+      onLevel: (status) => {
+        marks.add("state transfer: level with the votes");
+        this.#onLevel(status);
+      },
       onStateDamaged: () => marks.add("state transfer: damage found"),
       onRejection: (rejection: IngressRejection) => marks.add(`rejected: ${rejection.code}`),
       onFatal,
@@ -172,7 +189,7 @@ export class ReplicaObserver {
     { target, differing, leavesSkipped, leavesFetched, bytesReceived }: FetchProgress,
     status: ReplicaStatus,
   ): void {
-    const { id, end, isCorrect } = this.#replica;
+    const { end } = this.#replica;
     const { marks, note } = this.#world;
     marks.add("state transfer: done");
     this.#isInstalling = false;
@@ -182,8 +199,27 @@ export class ReplicaObserver {
     note(
       `${end} has the state at n${target}: ${leavesFetched} fetched, ${leavesSkipped} alike, ${bytesReceived} bytes`,
     );
-    const historyDigest = this.#replica.host()?.stateDigests?.historyDigest ?? "";
-    this.tell((checker) => checker.onTransferred?.(id, status, historyDigest));
+    const host = this.#replica.host();
+    this.#tellTransferred(status, host?.stateDigests);
+    if (host?.isInstalling === false) this.#onLevel(status);
+  }
+
+  /** A host votes that did not before; or it voted already, and its checkpoint moves up. */
+  #onVotes(): void {
+    const status = this.#replica.host()?.status;
+    if (this.#isVoting || status === undefined) return;
+    this.#isVoting = true;
+    if (this.#replica.isCorrect) this.#viewMarks.onRecovered(status);
+  }
+
+  #tellTransferred(status: ReplicaStatus, digests: ReplicaRunner["stateDigests"]): void {
+    this.tell((checker) => checker.onTransferred?.(this.#replica.id, status, digests?.historyDigest ?? ""));
+  }
+
+  #onLevel(status: ReplicaStatus): void {
+    const { id, end, isCorrect } = this.#replica;
+    this.#isVoting = false;
+    this.#world.note(`${end} is level with its votes at n${status.executed}`);
     this.tell((checker) => checker.onRecovered?.(id, status));
     if (isCorrect) this.#viewMarks.onRecovered(status);
   }

@@ -1,3 +1,4 @@
+import type { ReplicaFrame } from "@quorate/protocol";
 import { Simulation, type SimulationOptions } from "@quorate/test-harness";
 import { expect } from "chai";
 import { calmOptions } from "./calm-options.ts";
@@ -60,6 +61,32 @@ describe("a replica that is left behind (protocol rule 10.1)", () => {
 
       expect(marks.count("state transfer: went on after a crash")).to.be.greaterThan(0);
       expect(marks.count("state transfer: done")).to.be.greaterThan(0);
+    });
+
+    it(`votes while the state is brought to it, seed ${seed}`, () => {
+      const away = { type: "crash", atMs: 100, replicas: [3], by: "kill", downMs: 4_000 } as const;
+      const other = { type: "crash", atMs: 4_500, replicas: [2], by: "kill", downMs: 8_000 } as const;
+      const lines: string[] = [];
+      const indexOf = (text: string): number => lines.findIndex((line) => line.includes(text));
+      const settledWithout = (): number =>
+        indexOf("r2 down") < 0
+          ? 0
+          : lines.slice(indexOf("r2 down")).filter((line) => / settled \d+ ok/.test(line)).length;
+      // The application's part comes only after twenty calls were answered with one replica down and one without its state.
+      const withholds = (frame: ReplicaFrame): boolean =>
+        frame.type === "state-chunk" && indexOf("r3 votes above") >= 0 && settledWithout() < 20;
+      const options = optionsFor(seed, { operations: 200, safetyMs: 16_000, faults: [away, other] });
+      const network = { ...options.network, delayMs: [20, 30] as const };
+
+      const { marks } = new Simulation({ ...options, network }, { withholds }, undefined, lines).run();
+
+      expect(marks.count("state transfer: level with the votes")).to.be.greaterThan(0);
+      const [began, ended] = [indexOf("r2 down"), indexOf("r3 has the state")];
+      expect(ended).to.be.greaterThan(began);
+      expect(
+        lines.findLastIndex((line) => line.includes("r2 up")),
+        "it came back before the state was here",
+      ).to.be.greaterThan(ended);
     });
 
     it(`finds bits that flip in its state when it reads them, and has what differs brought to it, seed ${seed}`, () => {

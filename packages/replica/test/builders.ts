@@ -90,6 +90,8 @@ export class Disk {
   executed: Digest[] = [];
   /** Undefined for the first disk of a replica. */
   lossNonce: Digest | undefined;
+  /** The state is being brought here, see `RecoveredDisk`. */
+  awaitsState = false;
 }
 
 /** From frames to events, as a host does it: verified, or dropped. */
@@ -216,7 +218,8 @@ export class Node {
       const entry = verifier.verifyCommittedEntry(this.disk.history.get(at)!, membership);
       if (entry !== undefined) committed.push(entry);
     }
-    const { base, recovery } = recover(genesisBase, { records, executed, committed, lossNonce: this.disk.lossNonce });
+    const { lossNonce, awaitsState } = this.disk;
+    const { base, recovery } = recover(genesisBase, { records, executed, committed, lossNonce, awaitsState });
     return newReplica(this.id, base, recovery, this.#rotateEvery);
   }
 

@@ -57,8 +57,10 @@ export interface HostObserver {
    * and each time it moves up (protocol rule 10.2).
    */
   onVoting?(stable: SequenceNumber): void;
-  /** The state is here, and the replica goes on from it; `status` is where it stands now. */
+  /** The state is here, and the replica goes on from it; `status` is where it stands now, with what is executed of it. */
   onTransferred?(progress: FetchProgress, status: ReplicaStatus): void;
+  /** What was ordered while the state was brought here is executed, too: the replica is as it was before. */
+  onLevel?(status: ReplicaStatus): void;
   /** A part of the own state is damaged: what a peer fetched, and was not given to it, or what was about to be used. */
   onStateDamaged?(damage: StateDamage): void;
   /** The replica cannot go on: a broken invariant or a failed flush. Called once; nothing happens afterwards. */

@@ -63,7 +63,10 @@ export const REJECTION_CODES: Readonly<Record<IngressRejection["code"], true>> =
 export class ReplicaCounters
   implements
     Required<
-      Omit<HostObserver, "onEvidence" | "onFatal" | "onHistoryDamaged" | "onMute" | "onTransferStarted" | "onVoting">
+      Omit<
+        HostObserver,
+        "onEvidence" | "onFatal" | "onHistoryDamaged" | "onLevel" | "onMute" | "onTransferStarted" | "onVoting"
+      >
     >
 {
   readonly #rejections = new Map<string, number>(Object.keys(REJECTION_CODES).map((code) => [code, 0]));

@@ -319,6 +319,7 @@ export class ReplicaRunner {
         case "level":
           this.#endHost();
           this.#hostOrRepair();
+          if (!this.isInstalling) observer.onLevel?.(this.status);
           return this.start();
         case "gap":
           return this.#install({ target: stable, distrustsEntries: false });

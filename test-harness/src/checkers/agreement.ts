@@ -12,6 +12,10 @@ export class AgreementChecker implements Checker {
   readonly #executed = new Map<ReplicaId, number>();
 
   onRecovered(replica: ReplicaId, { executed }: ReplicaStatus): void {
+    this.onCatchingUp(replica, executed);
+  }
+
+  onCatchingUp(replica: ReplicaId, executed: number): void {
     const before = this.#executed.get(replica) ?? 0;
     demand(executed <= before, "agreement.recovered-ahead", { replica, executed, before });
     this.#executed.set(replica, executed);

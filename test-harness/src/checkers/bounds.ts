@@ -23,6 +23,10 @@ export class BoundsChecker implements Checker {
     this.#bounds = bounds;
   }
 
+  onVoting(replica: ReplicaId): void {
+    this.onRecovered(replica);
+  }
+
   onRecovered(replica: ReplicaId): void {
     this.#timeOuts.delete(replica);
   }

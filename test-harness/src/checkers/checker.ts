@@ -36,6 +36,8 @@ export interface Checker {
   onRecovered?(replica: ReplicaId, status: ReplicaStatus): void;
   /** The others' state was brought to it, and it is about to go on from there. */
   onTransferred?(replica: ReplicaId, status: ReplicaStatus, historyDigest: string): void;
+  /** It has come back with a state of fewer numbers than its votes are for, and executes the rest. */
+  onCatchingUp?(replica: ReplicaId, executed: number): void;
   /** It votes above this checkpoint while its state is brought to it. */
   onVoting?(replica: ReplicaId, stable: number): void;
   /** All that its disk held is gone. */

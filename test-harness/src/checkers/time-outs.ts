@@ -34,6 +34,10 @@ export class TimeOutChecker implements Checker {
     this.#submittedMs.set(`${client}/${call}`, this.#nowMs());
   }
 
+  onVoting(replica: ReplicaId): void {
+    this.onRecovered(replica);
+  }
+
   onRecovered(replica: ReplicaId): void {
     this.#stands.delete(replica);
     this.#due.delete(replica);

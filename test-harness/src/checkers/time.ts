@@ -18,6 +18,10 @@ export class TimeChecker implements Checker {
   readonly #reproposed = new Map<number, number>();
 
   /** Its clock starts anew, from the wall. */
+  onVoting(replica: ReplicaId): void {
+    this.onRecovered(replica);
+  }
+
   onRecovered(replica: ReplicaId): void {
     const seq = this.#proposed.get(replica)?.seq ?? 0;
     this.#proposed.set(replica, { seq, timestampMs: 0 });

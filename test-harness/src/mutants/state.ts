@@ -3,6 +3,7 @@ import type { Mutant } from "./mutant.ts";
 const TREE_TEST = "packages/state-tree/test/state-tree.test.ts";
 const FETCHER_TEST = "packages/state-transfer/test/state-fetcher.test.ts";
 const VECTORS = "packages/state-machine/test/state-vectors.test.ts";
+const AWAITING = "packages/replica/test/awaiting-state.test.ts";
 const INSTALLATIONS = "test-harness/test/state-transfer.simulation.test.ts";
 
 /** The state's tree, and bringing it to a replica (protocol rules 9.1, 9.5 and 10.1). */
@@ -76,6 +77,33 @@ export const STATE_MUTANTS: readonly Mutant[] = [
         replace: "const installation = undefined as ReturnType<typeof readInstallation>;",
       },
     ],
+    caughtBy: [INSTALLATIONS],
+  },
+  {
+    name: "checkpoints-without-the-state",
+    rule: "9.1",
+    bug: "a replica whose state is being brought to it signs CHECKPOINTs of others' roots",
+    file: "packages/replica/src/replica.ts",
+    edits: [
+      { find: "isMute: signsNone }, base);", replace: "isMute }, base);" },
+      { find: "const signsNone = isMute || awaitsState;\n", replace: "" },
+    ],
+    caughtBy: [AWAITING, INSTALLATIONS],
+  },
+  {
+    name: "released-without-the-state",
+    rule: "10.2",
+    bug: "a replica that lost its disk votes before its state is here",
+    file: "packages/replica/src/muteness.ts",
+    edits: [{ find: "if (this.#awaitsState) return false;\n", replace: "" }],
+    caughtBy: [AWAITING],
+  },
+  {
+    name: "votes-on-without-the-batches",
+    rule: "10.2",
+    bug: "votes rest on a checkpoint although what was ordered below it is in no history",
+    file: "packages/server/src/replica-host.ts",
+    edits: [{ find: "seq > executed || seq === this.#raisedTo", replace: "seq === this.#raisedTo" }],
     caughtBy: [INSTALLATIONS],
   },
 ];

@@ -65,8 +65,9 @@ function cellsOf({ replica, status, admin, answeredBy }: ReplicaRow): string[] {
 /** With what keeps it from its part. */
 function roleOf({ role, isStranded, mute, transfer, view, lowWatermark }: ProcessStatus): string {
   if (transfer !== undefined) {
-    const { target, percent } = transfer;
-    return `fetches the state at ${target}${percent === undefined ? "" : ` (${percent} %)`}`;
+    const { target, percent, isVoting } = transfer;
+    const how = `${percent === undefined ? "" : ` (${percent} %)`}${isVoting ? ", votes" : ""}`;
+    return `fetches the state at ${target}${how}`;
   }
   const stranded = isStranded ? ["stranded"] : [];
   if (mute === undefined) return isStranded ? `${role} (stranded)` : role;
