@@ -1,3 +1,4 @@
+import type { ClusterId, Digest, SequenceNumber, TimestampMs } from "./ids.ts";
 import { epochNumber, isCounter, type PublicKey } from "./ids.ts";
 import { MEMBERS_MAX, MEMBERS_MIN, type Member, type Membership, membershipOf } from "./membership.ts";
 
@@ -49,6 +50,18 @@ export interface AdminKeys {
   readonly keys: readonly PublicKey[];
 }
 
+/** The application state that a cluster starts from: that of a backup of another cluster. */
+export interface RestoredState {
+  /** The cluster whose backup it is, and the number of the checkpoint: where it comes from, for audits. */
+  readonly cluster: ClusterId;
+  readonly checkpoint: SequenceNumber;
+  /** The digest of the application's part of the tree, and how many entries it has; zeros when it has none. */
+  readonly applicationRoot: Digest;
+  readonly entries: number;
+  /** The agreed time then: it does not go back for a service that remembers times. */
+  readonly timestampMs: TimestampMs;
+}
+
 /** The public document a cluster starts from. Its digest is the cluster id; see `genesisPreimage`. */
 export interface Genesis {
   readonly formatVersion: typeof FORMAT_VERSION;
@@ -67,6 +80,8 @@ export interface Genesis {
   readonly rotateEveryBatches: number;
   readonly limits: Limits;
   readonly timeouts: Timeouts;
+  /** Left out by a cluster that starts with nothing. */
+  readonly restored?: RestoredState;
 }
 
 /** What a cluster gets unless its genesis says otherwise. */
@@ -150,6 +165,7 @@ export function checkGenesis(genesis: Genesis): void {
   checkKeys(genesis);
   checkWindow(genesis);
   checkRotation(genesis);
+  checkRestored(genesis.restored);
   checkBounds("limits", genesis.limits, LIMITS_BOUNDS);
   checkBounds("timeouts", genesis.timeouts, TIMEOUTS_BOUNDS);
   const { viewChangeMs, viewChangeMaxMs } = genesis.timeouts;
@@ -207,6 +223,23 @@ function checkWindow({ checkpointInterval: k, windowSize: l }: Genesis): void {
 function checkRotation({ rotateEveryBatches: k }: Genesis): void {
   if (!isCounter(k) || k > ROTATE_EVERY_BATCHES_MAX)
     refuse(`rotateEveryBatches is ${k}, expected an integer from 0 (never) to ${ROTATE_EVERY_BATCHES_MAX}`);
+}
+
+function checkRestored(restored: RestoredState | undefined): void {
+  if (restored === undefined) return;
+  const { checkpoint, entries, timestampMs } = restored;
+  for (const [field, value, least] of [
+    ["checkpoint", checkpoint, 1],
+    ["entries", entries, 0],
+    ["timestampMs", timestampMs, 0],
+  ] as const)
+    if (!isCounter(value) || value < least)
+      refuse(`restored.${field} is ${value}, expected an integer of at least ${least}`);
+  const isNothing = /^0+$/.test(restored.applicationRoot);
+  if (isNothing !== (entries === 0))
+    refuse(
+      `restored.entries is ${entries}, which does not go with restored.applicationRoot; take what \`quorate genesis --from-backup\` writes`,
+    );
 }
 
 function checkBounds<T extends object>(

@@ -356,7 +356,8 @@ export function genesisPreimage(genesis: Genesis): Uint8Array {
     U32 +
     (clients?.length ?? 0) * HASH +
     3 * U64 +
-    (limits.length + timeouts.length) * U64;
+    (limits.length + timeouts.length) * U64 +
+    (genesis.restored === undefined ? 0 : 1 + 2 * HASH + 3 * U64);
   const writer = new PreimageWriter(size).tag(TAGS.genesis).u32(genesis.formatVersion).sized(name).u8(1);
   writer.u32(members.length);
   for (const member of members) writer.u32(member.id).hex32(member.publicKey).sized(member.bytes);
@@ -367,5 +368,9 @@ export function genesisPreimage(genesis: Genesis): Uint8Array {
   writer.u64(genesis.checkpointInterval).u64(genesis.windowSize).u64(genesis.rotateEveryBatches);
   for (const field of limits) writer.u64(genesis.limits[field]);
   for (const field of timeouts) writer.u64(genesis.timeouts[field]);
+  if (genesis.restored !== undefined) {
+    const { cluster, checkpoint, applicationRoot, entries, timestampMs } = genesis.restored;
+    writer.u8(1).hex32(cluster).u64(checkpoint).hex32(applicationRoot).u64(entries).u64(timestampMs);
+  }
   return writer.finish();
 }

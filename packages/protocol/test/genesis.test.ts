@@ -2,12 +2,14 @@ import {
   checkGenesis,
   DEFAULT_LIMITS,
   DEFAULT_TIMEOUTS,
+  digest,
   type Genesis,
   GenesisError,
   genesisMembership,
   LIMITS_BOUNDS,
   type Limits,
   MEMBERS_MAX,
+  type RestoredState,
   ROTATE_EVERY_BATCHES_MAX,
   replicaId,
   TIMEOUTS_BOUNDS,
@@ -16,6 +18,18 @@ import {
 } from "@quorate/protocol";
 import { expect } from "chai";
 import { genesisWith, keyOf, membersOf, memberWith } from "./builders.ts";
+
+function restoredWith(changes: object): RestoredState {
+  const root = digest("ab".repeat(32));
+  return {
+    cluster: "cd".repeat(32),
+    checkpoint: 1,
+    applicationRoot: root,
+    entries: 1,
+    timestampMs: 0,
+    ...changes,
+  } as RestoredState;
+}
 
 interface Refusal {
   readonly what: string;
@@ -26,6 +40,26 @@ interface Refusal {
 
 const REFUSALS: readonly Refusal[] = [
   { what: "three members", changes: { members: membersOf(3) }, says: /4 to 64 members.* names 3/ },
+  {
+    what: "a restored state of checkpoint 0",
+    changes: { restored: restoredWith({ checkpoint: 0 }) },
+    says: /restored.checkpoint is 0/,
+  },
+  {
+    what: "a restored state of half an entry",
+    changes: { restored: restoredWith({ entries: 0.5 }) },
+    says: /restored.entries is 0.5/,
+  },
+  {
+    what: "a restored state without entries that has a root",
+    changes: { restored: restoredWith({ entries: 0 }) },
+    says: /restored.entries is 0, which does not go with/,
+  },
+  {
+    what: "a restored state of no time",
+    changes: { restored: restoredWith({ timestampMs: -1 }) },
+    says: /restored.timestampMs is -1/,
+  },
   { what: "no members", changes: { members: [] }, says: /names 0/ },
   {
     what: "more members than a cluster may have",

@@ -9,6 +9,7 @@ import {
   replicaMessagePreimage,
   sequenceNumber,
   TAGS,
+  timestampMs,
 } from "@quorate/protocol";
 import { expect } from "chai";
 import fc from "fast-check";
@@ -122,6 +123,30 @@ describe("The preimage of a genesis document", () => {
     const limits = Object.fromEntries(Object.entries(genesis.limits).reverse()) as typeof genesis.limits;
 
     expect(bytesToHex(genesisPreimage({ ...reversed, limits }))).to.equal(bytesToHex(genesisPreimage(genesis)));
+  });
+
+  it("has every field of the state that it starts from, and nothing of it when it starts with nothing", () => {
+    const restored = {
+      cluster: clusterOf(1),
+      checkpoint: sequenceNumber(8),
+      applicationRoot: digestOf(1),
+      entries: 3,
+      timestampMs: timestampMs(1000),
+    };
+    const changed = {
+      cluster: clusterOf(2),
+      checkpoint: sequenceNumber(9),
+      applicationRoot: digestOf(2),
+      entries: 4,
+      timestampMs: timestampMs(1001),
+    };
+    const hexOf = (state: typeof restored): string => bytesToHex(genesisPreimage(genesisWith({ restored: state })));
+    const all = Object.keys(restored).map((field) =>
+      hexOf({ ...restored, [field]: changed[field as keyof typeof changed] }),
+    );
+
+    expect(new Set([...all, hexOf(restored), bytesToHex(genesisPreimage(genesisWith()))]).size).to.equal(7);
+    expect(hexOf(restored).startsWith(bytesToHex(genesisPreimage(genesisWith())))).to.equal(true);
   });
 
   it("leaves the document as it is", () => {

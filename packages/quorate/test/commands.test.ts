@@ -69,6 +69,8 @@ describe("every command of quorate", () => {
       "quorate evidence list",
       "quorate evidence export",
       "quorate evidence verify",
+      "quorate backup create",
+      "quorate backup verify",
       "quorate log",
       "quorate verify-data",
       "quorate keygen",
@@ -116,7 +118,7 @@ describe("every command of quorate", () => {
     const program = createProgram();
     const groups = [program, ...program.commands.filter(({ commands }) => commands.length > 0)];
 
-    expect(groups.map((group) => group.name())).to.deep.equal(["quorate", "kv", "primary", "evidence"]);
+    expect(groups.map((group) => group.name())).to.deep.equal(["quorate", "kv", "primary", "evidence", "backup"]);
     for (const group of groups) expect(examplesIn(helpOf(group)), group.name()).to.have.length.greaterThan(0);
   });
 });

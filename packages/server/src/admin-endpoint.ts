@@ -1,6 +1,8 @@
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Server } from "node:http";
 import { parseAddress, TransportError } from "@quorate/transport";
 import { isFromOperator } from "./admin-command.ts";
+import type { RunningBackup } from "./backup/state-backup.ts";
+import { streamBackup } from "./backup/stream-backup.ts";
 import { EXPOSITION_CONTENT_TYPE } from "./exposition.ts";
 import type { NumberRange } from "./history-reading.ts";
 import type { HandOverAnswer } from "./ports.ts";
@@ -20,6 +22,8 @@ export interface AdminSource {
   evidenceDocument(id: string): object | undefined;
   /** A page of the ordered log that begins at or behind `range.from`. */
   log(range: NumberRange): object;
+  /** The state at the last stable checkpoint, as a backup; undefined when there is none to be had, or another is being made. */
+  backup(): RunningBackup | undefined;
   /** The operator wants another primary. */
   handOver(): HandOverAnswer;
 }
@@ -34,12 +38,16 @@ interface Answer {
 const EVIDENCE_PATH = /^\/evidence\/([0-9a-f]{64})$/;
 /** A page of the log; an end that is left out means all there is on that side. */
 const LOG_PATH = /^\/log(?:\?from=(\d{1,16})(?:&to=(\d{1,16}))?)?$/;
+/** The state, for a backup. */
+const BACKUP_PATH = "/backup";
+const NO_BACKUP = "there is no stable checkpoint here yet, its state is brought here, or another backup is being made";
 const PATHS =
-  "GET /status, /metrics, /healthz, /readyz, /evidence, /evidence/ID and /log?from=N&to=N, and POST /hand-over";
+  "GET /status, /metrics, /healthz, /readyz, /evidence, /evidence/ID and /log?from=N&to=N, and POST /hand-over and /backup";
 
 /**
  * Answers the paths above. It is not authenticated, and by default only this machine reaches it. All it does but read is
- * to ask for another primary, which harms nobody, and which no page in a browser on this machine can make it do.
+ * to ask for another primary, which harms nobody, and which no page in a browser on this machine can make it do; nor can
+ * one make it read the state for a backup.
  */
 export class AdminEndpoint {
   readonly #source: AdminSource;
@@ -50,6 +58,8 @@ export class AdminEndpoint {
   constructor(source: AdminSource) {
     this.#source = source;
     this.#server = createServer({ requestTimeout: 5_000, headersTimeout: 5_000 }, (request, response) => {
+      const backup = this.#asksForBackup(request) ? this.#source.backup() : undefined;
+      if (backup !== undefined) return void streamBackup(backup, response);
       const { code, contentType, body } = this.#answer(request);
       response.writeHead(code, { "Content-Type": contentType, Connection: "close" });
       response.end(body);
@@ -92,10 +102,17 @@ export class AdminEndpoint {
     }
   }
 
+  #asksForBackup({ method, url, headers }: IncomingMessage): boolean {
+    return method === "POST" && url === BACKUP_PATH && isFromOperator(headers, this.#host);
+  }
+
   #command(path: string, headers: IncomingHttpHeaders): Answer | undefined {
-    if (path !== "/hand-over") return undefined;
+    if (path !== "/hand-over" && path !== BACKUP_PATH) return undefined;
     if (!isFromOperator(headers, this.#host))
-      return json(403, { error: "commands come from the command line only: `quorate primary rotate`" });
+      return json(403, {
+        error: "commands come from the command line only: `quorate primary rotate`, `quorate backup`",
+      });
+    if (path === BACKUP_PATH) return json(409, { error: NO_BACKUP });
     const answer = this.#source.handOver();
     return json(answer.isAsked ? 202 : 409, answer);
   }

@@ -39,22 +39,33 @@ function counters(bounds: Readonly<Record<string, readonly [number, number]>>): 
   return closed(Object.fromEntries(Object.entries(bounds).map(([name, range]) => [name, integer(...range)])));
 }
 
-const GenesisDocument = closed({
-  formatVersion: { const: FORMAT_VERSION },
-  name: { type: "string", minLength: 1, maxLength: 64 },
-  faultModel: { const: "byzantine" },
-  members: {
-    type: "array",
-    items: closed({ id: integer(0, REPLICA_ID_MAX), publicKey: KEY, address: ADDRESS }),
-  },
-  admins: closed({ threshold: integer(0, 1000), keys: { type: "array", items: KEY, maxItems: 1000 } }),
-  clients: { anyOf: [{ const: "open" }, { type: "array", items: KEY, maxItems: 100_000 }] },
-  checkpointInterval: integer(0, 2 ** 31),
-  windowSize: integer(0, 2 ** 31),
-  rotateEveryBatches: integer(0, Number.MAX_SAFE_INTEGER),
-  limits: counters(LIMITS_BOUNDS),
-  timeouts: counters(TIMEOUTS_BOUNDS),
+const RestoredDocument = closed({
+  cluster: KEY,
+  checkpoint: integer(1, Number.MAX_SAFE_INTEGER),
+  applicationRoot: KEY,
+  entries: integer(0, Number.MAX_SAFE_INTEGER),
+  timestampMs: integer(0, Number.MAX_SAFE_INTEGER),
 });
+
+const GenesisDocument = closed(
+  {
+    formatVersion: { const: FORMAT_VERSION },
+    name: { type: "string", minLength: 1, maxLength: 64 },
+    faultModel: { const: "byzantine" },
+    members: {
+      type: "array",
+      items: closed({ id: integer(0, REPLICA_ID_MAX), publicKey: KEY, address: ADDRESS }),
+    },
+    admins: closed({ threshold: integer(0, 1000), keys: { type: "array", items: KEY, maxItems: 1000 } }),
+    clients: { anyOf: [{ const: "open" }, { type: "array", items: KEY, maxItems: 100_000 }] },
+    checkpointInterval: integer(0, 2 ** 31),
+    windowSize: integer(0, 2 ** 31),
+    rotateEveryBatches: integer(0, Number.MAX_SAFE_INTEGER),
+    limits: counters(LIMITS_BOUNDS),
+    timeouts: counters(TIMEOUTS_BOUNDS),
+  },
+  { restored: RestoredDocument },
+);
 
 const ReplicaConfiguration = closed(
   {

@@ -17,6 +17,7 @@ import {
 } from "@quorate/protocol";
 import { HISTORY_BYTES_MAX, initializeStore, lockFolder } from "@quorate/storage";
 import { formatAddress, parseAddress } from "@quorate/transport";
+import { checkRestorable, restoreState } from "./backup/restore-state.ts";
 import { ConfigurationError } from "./configuration-error.ts";
 import {
   type KeyFile,
@@ -64,6 +65,8 @@ export interface InitOptions {
    * made anew, and what is left of the old one set aside.
    */
   readonly isDiskLost?: boolean;
+  /** The backup whose application state the genesis document starts from. */
+  readonly backup?: string;
   readonly backend: SignatureBackend;
   readonly hasher: Hasher;
 }
@@ -78,6 +81,7 @@ export async function initReplicaFolder(options: InitOptions): Promise<ReplicaFo
   const { path, backend, hasher } = options;
   const genesis = readGenesis(options.genesis.text, options.genesis.source, backend);
   const self = selfIn(genesis, options);
+  await checkBackup(genesis, options);
   if (existsSync(join(path, "replica.json"))) {
     if (options.isDiskLost === true)
       return await replaceStoreIn(readReplicaFolder(path, backend, hasher), options, genesis);
@@ -103,8 +107,28 @@ export async function initReplicaFolder(options: InitOptions): Promise<ReplicaFo
   return readReplicaFolder(path, backend, hasher);
 }
 
+/** @throws ConfigurationError unless genesis and backup go together. It is read to its end before anything is made. */
+async function checkBackup(
+  { restored }: Genesis,
+  { backup, genesis: { source }, isDiskLost, hasher }: InitOptions,
+): Promise<void> {
+  if (restored === undefined && backup !== undefined)
+    throw new ConfigurationError(
+      "configuration.inconsistent",
+      `the cluster of ${source} starts with nothing; leave out the backup, or make a genesis document of it with \`quorate genesis --from-backup\``,
+    );
+  if (restored === undefined) return;
+  if (backup !== undefined) return checkRestorable(backup, restored, hasher);
+  // Who lost it again has the others to give it the state.
+  if (isDiskLost === true) return;
+  throw new ConfigurationError(
+    "configuration.missing",
+    `the cluster of ${source} starts from a backup of cluster ${restored.cluster}: name the file with --backup`,
+  );
+}
+
 async function fillFolder(
-  { path, key, hasher, isDiskLost = false }: InitOptions,
+  { path, key, hasher, isDiskLost = false, backup }: InitOptions,
   genesis: Genesis,
   config: ReplicaConfig,
 ): Promise<void> {
@@ -116,6 +140,7 @@ async function fillFolder(
   const store = join(path, "store");
   if (isDiskLost) await replaceLostStore(store, identity);
   else await initializeStore(store, identity);
+  if (backup !== undefined) await restoreState(backup, { storePath: store, genesis, hasher, ...identity });
   // Last: its presence says that the folder is whole.
   writeOnce(join(path, "replica.json"), `${JSON.stringify(config, null, 2)}\n`, 0o644);
 }
@@ -123,7 +148,7 @@ async function fillFolder(
 /** The folder's own configuration stays; it has to be the same member of the same cluster, and nobody may run on it. */
 async function replaceStoreIn(
   folder: ReplicaFolder,
-  { key, hasher }: InitOptions,
+  { key, hasher, backup }: InitOptions,
   genesis: Genesis,
 ): Promise<ReplicaFolder> {
   const { path, cluster, self, storePath } = folder;
@@ -132,7 +157,11 @@ async function replaceStoreIn(
       "configuration.foreign",
       `${path} is the data folder of replica ${self.id} of cluster ${cluster}, with another genesis or key; choose its own`,
     );
-  await whileLocked(path, () => replaceLostStore(storePath, { cluster, replica: self.id }));
+  const identity = { cluster, replica: self.id };
+  await whileLocked(path, async () => {
+    await replaceLostStore(storePath, identity);
+    if (backup !== undefined) await restoreState(backup, { storePath, genesis, hasher, ...identity });
+  });
   return folder;
 }
 

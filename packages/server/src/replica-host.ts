@@ -26,6 +26,7 @@ import {
 } from "@quorate/replica";
 import { type ExecutedReply, Executor, type OwnCheckpoint } from "@quorate/state-machine";
 import { StateDamage } from "@quorate/state-tree";
+import { backupBytes, type RunningBackup } from "./backup/state-backup.ts";
 import { refusalFrame, replyFrame } from "./client-frames.ts";
 import { ClientRequests } from "./client-requests.ts";
 import { DeferredExecution } from "./deferred-execution.ts";
@@ -39,7 +40,7 @@ import { DEFAULT_HOST_SETTINGS } from "./host-settings.ts";
 import { Ingress, JUNK_CODES } from "./ingress.ts";
 import type { Installation } from "./installation-record.ts";
 import type { HandOverAnswer, IngressRejection } from "./ports.ts";
-import { genesisCheckpoint, replicaOptionsOf } from "./replica-setup.ts";
+import { genesisCheckpoint, genesisTarget, replicaOptionsOf } from "./replica-setup.ts";
 import type { ReplicaTrace } from "./replica-trace.ts";
 import { ServedState } from "./served-state.ts";
 import { StandingWatch } from "./standing-watch.ts";
@@ -73,6 +74,8 @@ export class ReplicaHost {
   readonly #evidence: EvidenceShelf;
   readonly #donor: HistoryDonor;
   readonly #stateDonor: ServedState;
+  /** The checkpoint that a backup is made of. */
+  #backedUp: SequenceNumber | undefined;
   readonly #leave: (installation: Installation) => void;
   #leftFor: Installation | undefined;
   readonly #clientRequests: ClientRequests;
@@ -143,7 +146,7 @@ export class ReplicaHost {
       awaited: awaited?.seq,
       executor: this.#execution,
       checkpointInterval: genesis.checkpointInterval,
-      pinned: () => this.#stateDonor.pinned(this.#now()),
+      pinned: () => this.#pinned(),
       onFlushed: (own, failure) => this.#afterStateFlush(own, failure),
     });
     this.#ingress = new Ingress({
@@ -282,9 +285,43 @@ export class ReplicaHost {
     return { type: "welcome", epoch: this.#membership.epoch, view, executed };
   }
 
+  /** The state at the last stable checkpoint as a backup, one at a time; undefined when there is none to be had. */
+  openBackup(): RunningBackup | undefined {
+    const { codec, hasher, cluster } = this.#options;
+    const { stable: certificate } = this.#replica;
+    const snapshot = this.#state?.snapshotAt(certificate.seq);
+    const isProven = certificate.signatures.length > 0;
+    if (this.#isDead || this.#backedUp !== undefined || snapshot === undefined || !isProven) return undefined;
+    this.#backedUp = certificate.seq;
+    const parts = backupBytes({ cluster, certificate, snapshot }, codec, hasher);
+    return {
+      checkpoint: certificate.seq,
+      next: () => this.#nextOf(parts),
+      close: () => {
+        this.#backedUp = undefined;
+      },
+    };
+  }
+
   /** Nothing happens any more; what was not flushed is not spoken. */
   stop(): void {
     this.#isDead = true;
+  }
+
+  #nextOf(parts: Iterator<Uint8Array>): Uint8Array | undefined {
+    if (this.#isDead) throw new Error("the replica has stopped, or has its state brought to it");
+    try {
+      const next = parts.next();
+      return next.done === true ? undefined : next.value;
+    } catch (error) {
+      this.#onThrown(error);
+      throw error;
+    }
+  }
+
+  #pinned(): readonly SequenceNumber[] {
+    const fetched = this.#stateDonor.pinned(this.#now());
+    return this.#backedUp === undefined ? fetched : [...fetched, this.#backedUp];
   }
 
   #onClientRequest(client: PublicKey, request: Request): boolean {
@@ -471,10 +508,11 @@ export class ReplicaHost {
    * made sure that it is what the last stable checkpoint says (protocol rule 9.5).
    */
   #onThrown(error: unknown): void {
-    const { stable } = this.#replica;
-    if (error instanceof StateDamage && !this.#isDead && stable.signatures.length > 0) {
+    if (error instanceof StateDamage && !this.#isDead) {
+      const { stable } = this.#replica;
       this.#options.observer.onStateDamaged?.(error);
-      this.#leftFor = { target: stable, distrustsEntries: true };
+      const target = stable.signatures.length > 0 ? stable : genesisTarget(this.#options);
+      this.#leftFor = { target, distrustsEntries: true };
       return this.#leaveIfAsked();
     }
     this.#die(error instanceof Error ? error : new Error(String(error)));

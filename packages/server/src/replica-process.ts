@@ -149,6 +149,7 @@ class ReplicaProcess implements RunningReplica {
     metrics: () => exposition(this.#metrics()),
     evidenceDocument: (id) => this.#evidenceDocument(id),
     log: (range) => this.#log(range),
+    backup: () => this.#host.openBackup(),
     handOver: () => this.#host.askHandOver(),
   });
   readonly #timers = new Map<HostTimer, NodeJS.Timeout>();

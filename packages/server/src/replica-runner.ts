@@ -20,6 +20,7 @@ import type { ReplicaStatus } from "@quorate/replica";
 import { StateError } from "@quorate/state-machine";
 import type { FetchProgress } from "@quorate/state-transfer";
 import { StateDamage } from "@quorate/state-tree";
+import type { RunningBackup } from "./backup/state-backup.ts";
 import { CatchUp, type CatchUpEnd, type CatchUpOptions } from "./catch-up.ts";
 import type { KeptEvidence } from "./evidence-shelf.ts";
 import type { HostOptions } from "./host-options.ts";
@@ -27,6 +28,7 @@ import { type Installation, readInstallation } from "./installation-record.ts";
 import type { HandOverAnswer } from "./ports.ts";
 import { raiseLog } from "./raise-log.ts";
 import { ReplicaHost, type StateDigests } from "./replica-host.ts";
+import { genesisTarget } from "./replica-setup.ts";
 import { StateInstaller } from "./state-installer.ts";
 
 /** What `status` says while the state is brought here. */
@@ -159,6 +161,11 @@ export class ReplicaRunner {
     return this.#host?.welcome() ?? { type: "welcome", epoch, view, executed };
   }
 
+  /** See `ReplicaHost.openBackup`. */
+  openBackup(): RunningBackup | undefined {
+    return this.#host?.openBackup();
+  }
+
   /** Nothing happens any more; what was not flushed is not spoken. */
   stop(): void {
     this.#isStopped = true;
@@ -185,8 +192,8 @@ export class ReplicaRunner {
     try {
       begin();
     } catch (error) {
-      const target = isRepairable(error) ? stableInLog(this.#options) : undefined;
-      if (target === undefined) throw error;
+      if (!isRepairable(error)) throw error;
+      const target = stableInLog(this.#options) ?? genesisTarget(this.#options);
       this.#endHost();
       this.#installer = this.#newInstaller({ target, distrustsEntries: true });
     }
@@ -254,6 +261,8 @@ export class ReplicaRunner {
   #vote(target: CheckpointCertificate): void {
     const installer = this.#installer;
     const isToVote = (): boolean =>
+      // What is voted for above genesis rests on no certificate: it votes when it has the state.
+      target.seq > 0 &&
       this.#host === undefined &&
       this.#installer === installer &&
       installer?.installation.target.seq === target.seq &&
@@ -280,7 +289,8 @@ export class ReplicaRunner {
     // What the votes have come to leads on from the target.
     if (this.#host !== undefined && this.#host.executed >= target.seq) return done();
     if (this.#host !== undefined) this.#endHost();
-    if ((stableInLog(this.#options)?.seq ?? 0) <= target.seq) raiseLog(store, codec, target);
+    // The log starts from genesis without saying so, and nothing in it is below.
+    if (target.seq > 0 && (stableInLog(this.#options)?.seq ?? 0) <= target.seq) raiseLog(store, codec, target);
     this.#flushed(done);
   }
 
@@ -366,10 +376,10 @@ const ALL_REPLICA_TIMERS: Readonly<Record<TimerName, true>> = {
 };
 const REPLICA_TIMERS = Object.keys(ALL_REPLICA_TIMERS) as readonly TimerName[];
 
-/** The state is damaged, or a crash left it below what the log calls stable. */
+/** The state is damaged or, in a restored cluster, not there yet, or a crash left it below what the log calls stable. */
 function isRepairable(error: unknown): boolean {
   if (error instanceof StateDamage) return true;
-  if (error instanceof StateError) return error.code === "state.damaged";
+  if (error instanceof StateError) return error.code === "state.damaged" || error.code === "state.missing";
   return isBelowStable(error);
 }
 

@@ -4,6 +4,7 @@ import {
   type CheckpointCertificate,
   type ClusterId,
   type Genesis,
+  genesisMembership,
   type Hasher,
   type Membership,
   type Signer,
@@ -11,6 +12,7 @@ import {
   timestampMs,
 } from "@quorate/protocol";
 import type { ReplicaOptions } from "@quorate/replica";
+import { genesisStateRoot } from "@quorate/state-machine";
 import { DEFAULT_HOST_SETTINGS, type HostSettings } from "./host-settings.ts";
 
 /** The checkpoint that every replica starts from. It is known, not judged: its "root" is the cluster id, which covers the whole document. */
@@ -21,6 +23,16 @@ export function genesisCheckpoint(membership: Membership, cluster: ClusterId): C
     stateRoot: cluster as string as CheckpointCertificate["stateRoot"],
     signatures: [],
   };
+}
+
+/** The state of that checkpoint as a target of an installation: genesis says what it is, so nobody has to sign it. */
+export function genesisTarget({
+  genesis,
+  cluster,
+  hasher,
+}: Pick<ReplicaSetup, "genesis" | "cluster" | "hasher">): CheckpointCertificate {
+  const stateRoot = genesisStateRoot(hasher, genesis, cluster);
+  return { ...genesisCheckpoint(genesisMembership(genesis), cluster), stateRoot };
 }
 
 export interface ReplicaSetup {

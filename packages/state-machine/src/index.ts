@@ -7,8 +7,10 @@
 export { SESSIONS_CACHED_MAX } from "./committed-sessions.ts";
 export * from "./execution-store.ts";
 export * from "./executor.ts";
+export { GENESIS_HISTORY_DIGEST, genesisStateRoot, stateRootOf } from "./genesis-state.ts";
 export { OUTPUTS_CACHED_MAX } from "./outputs.ts";
-export { GENESIS_HISTORY_DIGEST, genesisStateRoot, type OwnCheckpoint, StateError } from "./rooted-state.ts";
+export { RestorablePart, restoredChanges, restoredGenesis } from "./restoring.ts";
+export { type OwnCheckpoint, StateError } from "./rooted-state.ts";
 export * from "./service.ts";
 export {
   CLIENTS_MOVED_PER_BATCH_MAX,

@@ -2,7 +2,6 @@ import {
   type Change,
   type ClusterId,
   type Digest,
-  digest,
   type Genesis,
   type Hasher,
   invariant,
@@ -10,19 +9,17 @@ import {
   type PublicKey,
   type SequenceNumber,
   sequenceNumber,
-  stateRootPreimage,
-  timestampMs,
 } from "@quorate/protocol";
-import { leafDigest, pathOf, type Snapshot, StateDamage, StateTree, updateTree } from "@quorate/state-tree";
+import { pathOf, type Snapshot, StateDamage, StateTree, updateTree } from "@quorate/state-tree";
 import type { ExecutionStore } from "./execution-store.ts";
-import { encodeMembership } from "./membership-record.ts";
+import { genesisEntries, genesisProgress, stateRootOf } from "./genesis-state.ts";
 import type { Overlay } from "./overlay.ts";
-import { decodeProgress, encodeProgress, type Progress } from "./records.ts";
-import { MEMBERSHIP_KEY, nonceKey, PROGRESS_KEY, partOf } from "./state-keys.ts";
+import { decodeProgress, type Progress } from "./records.ts";
+import { nonceKey, PROGRESS_KEY, partOf } from "./state-keys.ts";
 
 /** The stored state cannot be gone on from. */
 export class StateError extends Error {
-  readonly code: "state.foreign-cluster" | "state.damaged";
+  readonly code: "state.foreign-cluster" | "state.damaged" | "state.missing";
 
   constructor(code: StateError["code"], message: string) {
     super(message);
@@ -36,9 +33,6 @@ export interface OwnCheckpoint {
   readonly seq: SequenceNumber;
   readonly stateRoot: Digest;
 }
-
-/** What the history chain starts from. */
-export const GENESIS_HISTORY_DIGEST: Digest = digest("0".repeat(64));
 
 const EVERYTHING = new Uint8Array(0);
 
@@ -68,7 +62,8 @@ export class RootedState {
   }
 
   /**
-   * Reads how far execution has come; an empty store is given the genesis state, which is its first checkpoint.
+   * Reads how far execution has come; an empty store is given the genesis state, which is its first checkpoint, unless that
+   * is the state of a backup.
    *
    * @throws StateError
    */
@@ -153,50 +148,20 @@ export class RootedState {
 
   #writeGenesis(): Progress {
     const { store, genesis, cluster } = this.#o;
+    if (genesis.restored !== undefined)
+      throw new StateError(
+        "state.missing",
+        `the state that cluster ${cluster} started from is not here: \`quorate init --backup\` puts it there, or the others' replicas give it`,
+      );
     const changed = this.#tree.change(genesisEntries(genesis, cluster));
     const { local } = this.#tree.checkpoint(sequenceNumber(0));
     store.writeAtomically({ state: changed.state, local: [...changed.local, ...local] });
-    return genesisProgress(cluster);
+    return genesisProgress(genesis, cluster);
   }
 
   #rootOf(treeRoot: Digest): Digest {
     return stateRootOf(this.#o.hasher, this.#o.cluster, treeRoot);
   }
-}
-
-/** The state root of a tree. */
-function stateRootOf(hasher: Hasher, cluster: ClusterId, treeRoot: Digest): Digest {
-  return hasher.digest(stateRootPreimage(cluster, treeRoot));
-}
-
-/** The root of the state of a cluster that has executed nothing: that of the checkpoint at sequence number 0. */
-export function genesisStateRoot(hasher: Hasher, genesis: Genesis, cluster: ClusterId): Digest {
-  const leaves = genesisEntries(genesis, cluster).map(({ key, value }) => ({
-    key,
-    digest: leafDigest(hasher, key, value),
-    path: pathOf(hasher, partOf(key), key),
-  }));
-  return stateRootOf(hasher, cluster, updateTree(hasher, () => undefined, leaves, undefined).root);
-}
-
-function genesisEntries(genesis: Genesis, cluster: ClusterId): readonly { key: Uint8Array; value: Uint8Array }[] {
-  return [
-    { key: PROGRESS_KEY, value: encodeProgress(genesisProgress(cluster)) },
-    { key: MEMBERSHIP_KEY, value: encodeMembership(genesis) },
-  ];
-}
-
-/** The cluster id in it covers all that the genesis document fixes. */
-function genesisProgress(cluster: ClusterId): Progress {
-  return {
-    cluster,
-    executed: sequenceNumber(0),
-    historyDigest: GENESIS_HISTORY_DIGEST,
-    timestampMs: timestampMs(0),
-    sessions: 0,
-    nonces: 0,
-    lastCheckpoint: sequenceNumber(0),
-  };
 }
 
 function isEmpty(entries: Iterable<unknown>): boolean {

@@ -29,6 +29,9 @@ export const MEMBERSHIP_KEY: Uint8Array = Uint8Array.of(PART.membership);
 /** The parts of the state that a state transfer brings one after the other (protocol rule 10.2). */
 const TRANSFERRED = { cluster: 0, sessions: 1, application: 2 } as const;
 
+/** The first byte of the paths of the service's keys. */
+export const APPLICATION_PART: number = TRANSFERRED.application;
+
 /** Which of them a key belongs to. */
 export function partOf(key: Uint8Array): number {
   switch (key[0]) {

@@ -15,6 +15,7 @@ import {
   type Hasher,
   type Limits,
   type PublicKey,
+  type RestoredState,
   replicaId,
   requestNumber,
   type SessionId,
@@ -66,6 +67,9 @@ export interface ClusterOptions {
   readonly clients?: Genesis["clients"];
   readonly service?: Service;
   readonly name?: string;
+  readonly restored?: RestoredState;
+  /** An empty one unless given. */
+  readonly store?: MemoryStore;
   /** K; 16 unless given. */
   readonly checkpointInterval?: number;
 }
@@ -75,7 +79,7 @@ export class Fixture {
   readonly genesis: Genesis;
   readonly cluster: ClusterId;
   readonly service: Service;
-  store: MemoryStore = new MemoryStore();
+  store: MemoryStore;
   executor: Executor;
 
   constructor(options: ClusterOptions = {}) {
@@ -95,9 +99,11 @@ export class Fixture {
       rotateEveryBatches: 0,
       limits: { ...DEFAULT_LIMITS, ...options.limits },
       timeouts: DEFAULT_TIMEOUTS,
+      ...(options.restored !== undefined && { restored: options.restored }),
     };
     this.cluster = clusterIdOf(hasher, this.genesis);
     this.service = options.service ?? appender;
+    this.store = options.store ?? new MemoryStore();
     this.executor = this.executorOver(this.store);
   }
 

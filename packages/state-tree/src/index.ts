@@ -25,6 +25,7 @@ export { isProven, type PageExcerpt, proofOf, type StateProof } from "./proof.ts
 export { Snapshot } from "./snapshot.ts";
 export { StateDamage } from "./state-damage.ts";
 export { type KeptCheckpoint, StateTree, type StateTreeOptions, type TreeChanges } from "./state-tree.ts";
+export { TreeFrameReader, type TreePiece, treeFrames } from "./tree-frames.ts";
 export {
   pageKey,
   pageRange,

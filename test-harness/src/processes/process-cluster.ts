@@ -12,6 +12,7 @@ import {
   type Genesis,
   type Limits,
   type PublicKey,
+  type RestoredState,
   type Timeouts,
 } from "@quorate/protocol";
 import {
@@ -35,6 +36,8 @@ export interface ProcessClusterOptions {
   readonly clients?: "open" | readonly PublicKey[];
   readonly limits?: Partial<Limits>;
   readonly timeouts?: Partial<Timeouts>;
+  /** The backup of another cluster that this one starts from, and what genesis says of it. */
+  readonly backup?: { readonly file: string; readonly restored: RestoredState };
   /** Where replicas listen: an IP address, in brackets if it is IPv6. */
   readonly host?: string;
 }
@@ -85,6 +88,7 @@ export class ProcessCluster {
       rotateEveryBatches: options.rotateEveryBatches ?? 0,
       limits: { ...DEFAULT_LIMITS, ...options.limits },
       timeouts: { ...DEFAULT_TIMEOUTS, ...options.timeouts },
+      ...(options.backup !== undefined && { restored: options.backup.restored }),
     };
     const text = JSON.stringify(document, null, 2);
     const genesis = readGenesis(text, "the test's genesis", backend);
@@ -101,6 +105,7 @@ export class ProcessCluster {
           key,
           replica,
           admin: `127.0.0.1:${base + replica + ADMIN_PORT_OFFSET}`,
+          ...(options.backup !== undefined && { backup: options.backup.file }),
           backend,
           hasher,
         }),

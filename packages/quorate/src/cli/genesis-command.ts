@@ -9,10 +9,18 @@ import {
   isHex32,
   LIMITS_BOUNDS,
   type Limits,
+  type RestoredState,
   TIMEOUTS_BOUNDS,
   type Timeouts,
 } from "@quorate/protocol";
-import { readGenesis, writeOnce } from "@quorate/server";
+import {
+  ConfigurationError,
+  type Cryptography,
+  readDocument,
+  readGenesis,
+  verifyBackup,
+  writeOnce,
+} from "@quorate/server";
 import { type Command, InvalidArgumentError } from "commander";
 import { collect, integer, path } from "./arguments.ts";
 import { printJson, printLine } from "./terminal.ts";
@@ -37,6 +45,8 @@ interface GenesisFlags {
   readonly timeout?: Readonly<Partial<Timeouts>>;
   readonly viewChangeMs?: number;
   readonly viewChangeMaxMs?: number;
+  readonly fromBackup?: string;
+  readonly backupGenesis?: string;
   readonly json?: true;
 }
 
@@ -58,6 +68,8 @@ export function addGenesisCommand(program: Command): void {
     .option("--timeout <name=ms>", `one of ${Object.keys(TIMEOUTS_BOUNDS).join(", ")}`, collectNamed(TIMEOUTS_BOUNDS))
     .option("--view-change-ms <ms>", "how long a request may wait before the primary is replaced", integer)
     .option("--view-change-max-ms <ms>", "what that time ends at; each primary that fails doubles it", integer)
+    .option("--from-backup <file>", "start with the application's state in this backup, which is verified", path)
+    .option("--backup-genesis <file>", "the genesis document of the cluster that the backup is of", path)
     .option("--json", "print JSON")
     .addHelpText(
       "after",
@@ -66,13 +78,33 @@ export function addGenesisCommand(program: Command): void {
         "    --member 2=$KEY2@10.0.0.3:7000 --member '3='$KEY3'@[2001:db8::4]:7000'",
     )
     .action(async (flags: GenesisFlags) => {
-      const text = `${JSON.stringify(documentOf(flags), null, 2)}\n`;
-      const genesis = readGenesis(text, "the genesis document", await chooseBackend());
+      const cryptography = { backend: await chooseBackend(), hasher: createNodeHasher() };
+      const restored = await restoredOf(flags, cryptography);
+      const document = { ...documentOf(flags), ...(restored !== undefined && { restored }) };
+      const text = `${JSON.stringify(document, null, 2)}\n`;
+      const genesis = readGenesis(text, "the genesis document", cryptography.backend);
       writeOnce(flags.out, text, 0o644);
-      const cluster = clusterIdOf(createNodeHasher(), genesis);
+      const cluster = clusterIdOf(cryptography.hasher, genesis);
       if (flags.json === true) printJson({ cluster, file: flags.out, members: genesis.members.length });
       else printLine(cluster);
     });
+}
+
+/** @throws ConfigurationError when the backup is not what a quorum of its cluster signed. */
+async function restoredOf(
+  { fromBackup, backupGenesis }: GenesisFlags,
+  cryptography: Cryptography,
+): Promise<RestoredState | undefined> {
+  if (fromBackup === undefined && backupGenesis === undefined) return undefined;
+  if (fromBackup === undefined || backupGenesis === undefined)
+    throw new ConfigurationError(
+      "configuration.missing",
+      "--from-backup and --backup-genesis go together: a backup is worth what the genesis document of its cluster says of it",
+    );
+  const text = readDocument(backupGenesis, "genesis document", "name that of the cluster that the backup is of");
+  const genesis = readGenesis(text, backupGenesis, cryptography.backend);
+  const cluster = clusterIdOf(cryptography.hasher, genesis);
+  return (await verifyBackup(fromBackup, { genesis, cluster }, cryptography)).restored;
 }
 
 function documentOf(flags: GenesisFlags): object {

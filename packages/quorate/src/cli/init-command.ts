@@ -16,6 +16,7 @@ interface InitFlags {
   readonly admin?: string;
   readonly durability: "sync" | "async";
   readonly service?: string;
+  readonly backup?: string;
   readonly lostDisk?: true;
   readonly json?: true;
 }
@@ -41,6 +42,11 @@ export function addInitCommand(program: Command): void {
         .default("sync"),
     )
     .option("--service <file>", "an ES module that exports the service to run; the key-value store unless given", path)
+    .option(
+      "--backup <file>",
+      "the backup that the genesis document starts from, if it was made with --from-backup",
+      path,
+    )
     .option("--lost-disk", "this replica has run before and its disk is lost: it stays mute until it is safe to vote")
     .option("--json", "print JSON")
     .addHelpText(
@@ -66,6 +72,7 @@ export function addInitCommand(program: Command): void {
         ...(flags.listen !== undefined && { listen: flags.listen }),
         ...(flags.admin !== undefined && { admin: flags.admin }),
         ...(flags.service !== undefined && { service: flags.service }),
+        ...(flags.backup !== undefined && { backup: flags.backup }),
         backend,
         hasher: createNodeHasher(),
       });

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
+import { addBackupCommand } from "./backup-command.ts";
 import { addCheckpointCommand } from "./checkpoint-command.ts";
 import { addClusterCommand } from "./cluster-command.ts";
 import { addEvidenceCommand } from "./evidence-command.ts";
@@ -25,6 +26,7 @@ export function createProgram(): Command {
   addPrimaryCommand(program);
   addCheckpointCommand(program);
   addEvidenceCommand(program);
+  addBackupCommand(program);
   addLogCommand(program);
   addVerifyDataCommand(program);
   addKeygenCommand(program);

@@ -96,6 +96,13 @@ function checkStore(folder: ReplicaFolder, store: StoreReader, cryptography: Cry
     });
     return checks.skipRest("the state is not whole: it is being brought here");
   }
+  if (folder.genesis.restored !== undefined && isEmpty(store)) {
+    checks.look("state", ADVICE.state, () => ({
+      found: "none yet: the others give it to this replica",
+      value: undefined,
+    }));
+    return checks.skipRest("there is no state yet");
+  }
   const stored = checks.look("state", ADVICE.state, (report) => checkState(folder, store, cryptography, report));
   const executor = stored?.executor;
   const { cluster, genesis } = folder;
@@ -118,6 +125,11 @@ function checkStore(folder: ReplicaFolder, store: StoreReader, cryptography: Cry
   if (executor === undefined || !checks.areSound("write-ahead log", "state", "history"))
     checks.skip("recovery", "log, state or history is damaged");
   else checks.look("recovery", ADVICE.recovery, () => checkRecovery(folder, store, executor, judges, cryptography));
+}
+
+function isEmpty({ state }: StoreReader): boolean {
+  for (const _ of state.range(new Uint8Array(0), undefined)) return false;
+  return true;
 }
 
 function checkCheckpoints(

@@ -1,0 +1,123 @@
+import {
+  type Change,
+  type ClusterId,
+  type Genesis,
+  type Hasher,
+  type RestoredState,
+  replicaId,
+} from "@quorate/protocol";
+import { RestorablePart, restoredChanges, restoredGenesis } from "@quorate/state-machine";
+import type { TreePiece } from "@quorate/state-tree";
+import { openStore, type ReplicaStore } from "@quorate/storage";
+import { ConfigurationError } from "../configuration-error.ts";
+import type { BackupStart } from "./backup-reader.ts";
+import { readBackupFile } from "./read-backup.ts";
+
+/** Written in one group, about: the store holds it in memory until it is flushed. */
+const GROUP_BYTES = 1024 * 1024;
+
+/**
+ * Reads a backup to its end and checks that its application state is the one that a genesis document starts from. Nobody has
+ * to know the cluster that it is of: whoever made the document has verified it.
+ *
+ * @throws ConfigurationError in one line.
+ */
+export async function checkRestorable(path: string, restored: RestoredState, hasher: Hasher): Promise<void> {
+  const part = new RestorablePart();
+  await readBackupFile(path, {
+    hasher,
+    onStart: (start) => checkStart(path, restored, start),
+    onPiece: (piece) => part.accept(piece),
+  });
+  checkPart(path, restored, part);
+}
+
+/** Where a state is put. */
+export interface Restoration {
+  readonly storePath: string;
+  readonly replica: number;
+  readonly genesis: Genesis;
+  readonly cluster: ClusterId;
+  readonly hasher: Hasher;
+}
+
+/**
+ * Puts the application state of a backup into a store that was just made, as that of checkpoint 0 of its cluster.
+ *
+ * @throws ConfigurationError or StorageError in one line; the store is of no use then.
+ */
+export async function restoreState(path: string, restoration: Restoration): Promise<void> {
+  const { storePath, replica, cluster } = restoration;
+  const store = openStore(storePath, { cluster, replica: replicaId(replica) });
+  try {
+    await fill(store, path, restoration);
+  } finally {
+    await store.close();
+  }
+}
+
+async function fill(store: ReplicaStore, path: string, { genesis, cluster, hasher }: Restoration): Promise<void> {
+  const { restored } = genesis;
+  if (restored === undefined) return;
+  const part = new RestorablePart();
+  const group = new Group();
+  const onPiece = (piece: TreePiece): void => {
+    part.accept(piece);
+    group.add(restoredChanges(hasher, piece));
+  };
+  const onStart = (start: BackupStart): void => checkStart(path, restored, start);
+  await readBackupFile(path, { hasher, onStart, onPiece }, async () => {
+    if (group.bytes >= GROUP_BYTES) await flushed(store, group);
+  });
+  checkPart(path, restored, part);
+  // With this one it is a state: before, a start would say that it is there in part only.
+  group.add(restoredGenesis(hasher, genesis, cluster));
+  await flushed(store, group);
+}
+
+class Group {
+  bytes = 0;
+  #state: Change[] = [];
+  #local: Change[] = [];
+
+  add(changes: { readonly state: readonly Change[]; readonly local: readonly Change[] } | undefined): void {
+    if (changes === undefined) return;
+    for (const { key, value } of [...changes.state, ...changes.local]) this.bytes += key.length + (value?.length ?? 0);
+    this.#state.push(...changes.state);
+    this.#local.push(...changes.local);
+  }
+
+  take(): { readonly state: readonly Change[]; readonly local: readonly Change[] } {
+    const taken = { state: this.#state, local: this.#local };
+    this.#state = [];
+    this.#local = [];
+    this.bytes = 0;
+    return taken;
+  }
+}
+
+function flushed(store: ReplicaStore, group: Group): Promise<void> {
+  store.writeAtomically(group.take());
+  return new Promise((resolve, reject) => {
+    store.flush((failure) => (failure === undefined ? resolve() : reject(failure)));
+  });
+}
+
+function checkStart(path: string, restored: RestoredState, { cluster, checkpoint }: BackupStart): void {
+  if (cluster === restored.cluster && checkpoint === restored.checkpoint) return;
+  refuse(path, `it is that of checkpoint ${checkpoint} of cluster ${cluster}`, restored);
+}
+
+function checkPart(path: string, restored: RestoredState, part: RestorablePart): void {
+  const { applicationRoot, entries, timestampMs } = part.state;
+  const { applicationRoot: root, entries: count, timestampMs: time } = restored;
+  if (applicationRoot === root && entries === count && timestampMs === time) return;
+  refuse(path, `its application state has the root ${applicationRoot}`, restored);
+}
+
+function refuse(path: string, what: string, { cluster, checkpoint, applicationRoot }: RestoredState): never {
+  throw new ConfigurationError(
+    "configuration.foreign",
+    `${path} is not the backup that this genesis starts from: ${what}, expected checkpoint ${checkpoint} of cluster ${cluster}, root ${applicationRoot}`,
+  );
+}

@@ -1,0 +1,34 @@
+import type { Codec } from "@quorate/codec";
+import type { CheckpointCertificate, ClusterId, Hasher, SequenceNumber } from "@quorate/protocol";
+import { type Snapshot, treeFrames } from "@quorate/state-tree";
+import { encodeBackupStart, framed } from "./backup-format.ts";
+
+/** A checkpoint, with what proves it. */
+export interface CertifiedState {
+  readonly cluster: ClusterId;
+  readonly certificate: CheckpointCertificate;
+  readonly snapshot: Snapshot;
+}
+
+/** The bytes of a backup, one part after the other. The snapshot has to be kept until the end. */
+export function* backupBytes(
+  { cluster, certificate, snapshot }: CertifiedState,
+  codec: Codec,
+  hasher: Hasher,
+): Generator<Uint8Array> {
+  yield encodeBackupStart(cluster, certificate, snapshot.root, codec);
+  for (const frame of treeFrames(hasher, snapshot)) yield framed(frame);
+}
+
+/** A backup of a replica that goes on meanwhile. */
+export interface RunningBackup {
+  readonly checkpoint: SequenceNumber;
+  /**
+   * What comes next; undefined at the end.
+   *
+   * @throws Error in one line, when the replica cannot go on with it.
+   */
+  next(): Uint8Array | undefined;
+  /** Nothing is asked for any more: its checkpoint need not be kept. */
+  close(): void;
+}

@@ -1,0 +1,42 @@
+import { once } from "node:events";
+import type { ServerResponse } from "node:http";
+import { setTimeout as delay } from "node:timers/promises";
+import type { RunningBackup } from "./state-backup.ts";
+
+/** What is read in one turn of the event loop: so many bytes, or for so long. */
+const SLICE_BYTES = 128 * 1024;
+const SLICE_MS = 2;
+/** A gigabyte in half a minute, and the replica goes on ordering. */
+const BYTES_PER_SECOND: number = 32 * 1024 * 1024;
+/** A reader that takes nothing for so long is gone: its checkpoint would be kept for ever. */
+const STALLED_AFTER_MS = 30_000;
+
+/** Answers with a backup, slice by slice, as fast as the reader takes it and no faster than the replica can spare. */
+export async function streamBackup(backup: RunningBackup, response: ServerResponse): Promise<void> {
+  try {
+    response.writeHead(200, { "Content-Type": "application/octet-stream", Connection: "close" });
+    for (let slice = readSlice(backup); slice !== undefined; slice = readSlice(backup)) {
+      if (response.destroyed) return;
+      if (!response.write(slice)) await once(response, "drain", { signal: AbortSignal.timeout(STALLED_AFTER_MS) });
+      await delay(Math.ceil((1000 * slice.length) / BYTES_PER_SECOND));
+    }
+    response.end();
+  } catch {
+    // Cut short, which whoever reads it finds: a backup ends when its state is whole.
+    response.destroy();
+  } finally {
+    backup.close();
+  }
+}
+
+function readSlice(backup: RunningBackup): Buffer | undefined {
+  const parts: Uint8Array[] = [];
+  const untilMs = performance.now() + SLICE_MS;
+  for (let bytes = 0; bytes < SLICE_BYTES && performance.now() < untilMs; ) {
+    const part = backup.next();
+    if (part === undefined) break;
+    parts.push(part);
+    bytes += part.length;
+  }
+  return parts.length === 0 ? undefined : Buffer.concat(parts);
+}
