@@ -89,6 +89,7 @@ export const EXPECTED_MARKS: readonly string[] = [
   "state transfer: only what differs",
   "state transfer: damage found",
   "state transfer: repaired",
+  "scrub: round",
   "clock: an hour ahead",
   "clock: an hour behind",
   "clock: a second ahead",

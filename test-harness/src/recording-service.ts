@@ -38,6 +38,7 @@ export function parseNamedOperation(named: Uint8Array): { readonly name: CallNam
 /** A service that tells about each operation that really ran, whatever the replica around it believes. */
 export function recordingService(inner: Service, record: (executed: ExecutedOperation) => void): Service {
   return {
+    ...hooksOf(inner),
     execute: (named, state, context) => {
       const { name, operation } = parseNamedOperation(named);
       let result: Uint8Array | undefined;
@@ -48,5 +49,13 @@ export function recordingService(inner: Service, record: (executed: ExecutedOper
         record({ ...name, seq: context.seq, result, timestampMs: context.timestampMs });
       }
     },
+  };
+}
+
+function hooksOf(inner: Service): Omit<Service, "execute"> {
+  return {
+    ...(inner.open !== undefined && { open: inner.open.bind(inner) }),
+    ...(inner.undo !== undefined && { undo: inner.undo.bind(inner) }),
+    ...(inner.finishBatch !== undefined && { finishBatch: inner.finishBatch.bind(inner) }),
   };
 }

@@ -179,6 +179,8 @@ export class ReplicaObserver {
         marks.add("state transfer: level with the votes");
         this.#onLevel(status);
       },
+      onScrubbed: ({ isRoundOver }) => isRoundOver && marks.add("scrub: round"),
+      onScrubFound: () => marks.add("scrub: damage found"),
       onStateDamaged: () => marks.add("state transfer: damage found"),
       onRejection: (rejection: IngressRejection) => marks.add(`rejected: ${rejection.code}`),
       onFatal,

@@ -39,6 +39,8 @@ const SLICE_MS = 50;
 /** Far more than any run takes: one that gets here goes in circles. */
 const STEPS_MAX = 2_000_000;
 /** More steps than any run has. */
+/** Not at all, so slowly that damage is read before it is found, and so fast that it is found at once. */
+const SCRUB_RATES = [0, 2_000, 1_000_000] as const;
 const WHOLE_TRACE: Partial<HostSettings> = { tracedStepsMax: 200_000, tracedBytesMax: 1024 ** 3 };
 
 /** What a run that kept all its promises tells. */
@@ -87,12 +89,14 @@ export class Simulation {
     this.#cluster = createCluster(options, this.#prng.fork("keys"));
     this.#world = this.#createWorld();
     const skews = this.#prng.fork("skew");
+    const scrubBytesPerSecond = this.#prng.fork("scrub").pick(SCRUB_RATES);
     this.#replicas = Array.from({ length: options.replicas }, (_, id) => {
       const prng = this.#prng.fork(`replica/${id}`);
       const settings = {
         pipelineDepthMax: options.pipelineDepthMax,
         pendingRequestsMax: options.pendingRequestsMax,
         gatedMessagesMax: options.gatedMessagesMax,
+        scrubBytesPerSecond,
         ...(lines && WHOLE_TRACE),
       };
       const clockSkewMs = Math.floor(skews.between(-options.clockSkewMs, options.clockSkewMs));

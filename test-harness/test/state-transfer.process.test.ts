@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { ProcessCluster, RunningCommand } from "@quorate/test-harness";
 import { expect } from "chai";
@@ -90,6 +90,32 @@ describe("a replica of four real processes that needs the state of the others", 
     await expectSameState(cluster);
   });
 
+  it("finds a bit that flipped where nobody looks within one round of its scrubber, while it runs, and replaces it", async () => {
+    const { store } = await cluster.connect();
+    const value = Buffer.from("a value that nobody asks for any more, 0123456789".repeat(20));
+    await store.put("not looked at", value);
+    for (let i = 0; i < 40; i++) await store.put(`other ${i}`, Buffer.from(`${i}`));
+    await cluster.settled();
+    await cluster.kill([1]);
+    await cluster.start(1);
+    const before = await metric(1, "quorate_scrub_rounds_total");
+    flipIn(join(cluster.folder(1).path, "store", "data.mdb"), value);
+
+    await cluster.until(([status]) => (status?.scrub.findings ?? 0) > 0, { ids: [1] });
+
+    expect(await metric(1, "quorate_scrub_rounds_total")).to.be.at.most(before + 1);
+    await cluster.until(([status]) => status?.transfer === undefined && (status?.scrub.round ?? 0) > before + 2, {
+      ids: [1],
+    });
+    expect(await metric(1, "quorate_state_damages_total")).to.equal(1);
+    expect(await metric(1, "quorate_state_transfers_total")).to.equal(1);
+    expect(await metric(1, "quorate_scrub_findings_total")).to.equal(1);
+    await cluster.kill([0]);
+    expect(Buffer.from((await store.get("not looked at")) ?? []).equals(value)).to.equal(true);
+    await cluster.start(0);
+    await expectSameState(cluster);
+  });
+
   function configOf(id: number): string {
     return join(cluster.folder(id).path, "replica.json");
   }
@@ -118,15 +144,16 @@ describe("a replica of four real processes that needs the state of the others", 
   }
 });
 
-/** Changes one bit in the middle of each place of a file that holds these bytes. */
+/** Changes one bit in the middle of each place of a file that holds these bytes, in place: a process may have it mapped. */
 function flipIn(file: string, bytes: Buffer): void {
   const content = readFileSync(file);
+  const descriptor = openSync(file, "r+");
   let places = 0;
   for (let at = content.indexOf(bytes); at >= 0; at = content.indexOf(bytes, at + 1)) {
     const middle = at + (bytes.length >> 1);
-    content[middle] = (content[middle] ?? 0) ^ 0x04;
+    writeSync(descriptor, Uint8Array.of((content[middle] ?? 0) ^ 0x04), 0, 1, middle);
     places++;
   }
+  closeSync(descriptor);
   expect(places, "places in the file").to.be.greaterThan(0);
-  writeFileSync(file, content);
 }

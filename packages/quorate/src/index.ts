@@ -16,7 +16,16 @@ export {
   type StartOptions,
   startReplica,
 } from "@quorate/server";
-export type { ExecutionContext, Service, StateReader, StateStore } from "@quorate/state-machine";
+export {
+  type Chunk,
+  type ExecutionContext,
+  type PlainService,
+  plainService,
+  Refusal,
+  type Service,
+  type StateReader,
+  type StateStore,
+} from "@quorate/state-machine";
 export { createLogger, LOG_LEVELS, type LogLevel } from "./cli/logger.ts";
 export * from "./client.ts";
 export { type ConnectOptions, connect } from "./connect.ts";

@@ -15,6 +15,7 @@ import { parseAddress, TransportError } from "@quorate/transport";
 // Not the whole of typebox: JSON Schema is all that is needed here, and every command would wait for the rest to load.
 import Schema from "typebox/schema";
 import { ConfigurationError } from "./configuration-error.ts";
+import { SCRUB_BYTES_PER_SECOND } from "./host-settings.ts";
 
 const KEY = { type: "string", pattern: "^[0-9a-f]{64}$" } as const;
 const ADDRESS = { type: "string", maxLength: 260 } as const;
@@ -80,8 +81,11 @@ const ReplicaConfiguration = closed(
     /** Bytes of committed batches kept for replicas that lag. */
     historyBytesMax: integer(1024 * 1024, 2 ** 40),
   },
-  // Folders of this format version were made before there was such a field.
-  { service: { anyOf: [{ type: "null" }, { type: "string", minLength: 1, maxLength: 4096 }] } },
+  // Folders of this format version were made before there were such fields.
+  {
+    scrubBytesPerSecond: integer(0, 2 ** 40),
+    service: { anyOf: [{ type: "null" }, { type: "string", minLength: 1, maxLength: 4096 }] },
+  },
 );
 
 const KeyDocument = closed({
@@ -99,9 +103,13 @@ export interface ReplicaConfig {
   readonly admin: string;
   readonly durability: "sync" | "async";
   readonly historyBytesMax: number;
+  /** How much of the state the scrubber looks at in a second; 0: it does not run. */
+  readonly scrubBytesPerSecond: number;
   /** The absolute path of the ES module with the service whose state this is; null for the key-value store. */
   readonly service: string | null;
 }
+
+type OptionalField = "service" | "scrubBytesPerSecond";
 
 /** A key pair on disk. The seed is the secret. */
 export interface KeyFile {
@@ -149,8 +157,9 @@ export function parseReplicaConfig(text: string, source: string): ReplicaConfig 
   const value = parseJson(text, source);
   checkVersion(value, source);
   checkShape(configValidator, value, source);
-  const document = value as Omit<ReplicaConfig, "service"> & Partial<ReplicaConfig>;
-  const config: ReplicaConfig = { ...document, service: document.service ?? null };
+  const document = value as Omit<ReplicaConfig, OptionalField> & Partial<ReplicaConfig>;
+  const { service = null, scrubBytesPerSecond = SCRUB_BYTES_PER_SECOND } = document;
+  const config: ReplicaConfig = { ...document, service, scrubBytesPerSecond };
   // Relative to what, nobody could say later.
   if (config.service !== null && !isAbsolute(config.service))
     throw new ConfigurationError(

@@ -12,7 +12,12 @@ export interface HostSettings {
   /** Steps that are kept for the trace of a broken invariant, and about how much memory they may hold on to. */
   readonly tracedStepsMax: number;
   readonly tracedBytesMax: number;
+  /** How much of the state the scrubber looks at in a second; 0: it does not run. */
+  readonly scrubBytesPerSecond: number;
 }
+
+/** A gigabyte in ten minutes. */
+export const SCRUB_BYTES_PER_SECOND: number = Math.ceil(1024 ** 3 / 600);
 
 /** The settings of a host that is told no others. */
 export const DEFAULT_HOST_SETTINGS: HostSettings = {
@@ -24,4 +29,5 @@ export const DEFAULT_HOST_SETTINGS: HostSettings = {
   gatedMessagesMax: 4_096,
   tracedStepsMax: 2_048,
   tracedBytesMax: 4 * 1024 * 1024,
+  scrubBytesPerSecond: SCRUB_BYTES_PER_SECOND,
 };

@@ -11,12 +11,12 @@ import type {
 } from "@quorate/protocol";
 import type { LeaveCause, MuteStatus, ReplicaStatus } from "@quorate/replica";
 import type { FetchProgress } from "@quorate/state-transfer";
-import type { StateDamage } from "@quorate/state-tree";
+import type { ScrubSlice, StateDamage } from "@quorate/state-tree";
 import type { StorageError } from "@quorate/storage";
 import type { Installation } from "./installation-record.ts";
 
-/** The timers of a replica, and the one of bringing its state to it. */
-export type HostTimer = TimerName | "install";
+/** The timers of a replica, the one of bringing its state to it, and the scrubber's. */
+export type HostTimer = TimerName | "install" | "scrub";
 
 /** The world around a `ReplicaHost`, real or simulated. Nothing here calls back before it returns. */
 export interface HostPorts {
@@ -63,6 +63,10 @@ export interface HostObserver {
   onLevel?(status: ReplicaStatus): void;
   /** A part of the own state is damaged: what a peer fetched, and was not given to it, or what was about to be used. */
   onStateDamaged?(damage: StateDamage): void;
+  /** The scrubber looked at a part of the state, and found nothing. */
+  onScrubbed?(slice: ScrubSlice): void;
+  /** It found something, which `onStateDamaged` tells. */
+  onScrubFound?(): void;
   /** The replica cannot go on: a broken invariant or a failed flush. Called once; nothing happens afterwards. */
   onFatal(error: Error): void;
 }

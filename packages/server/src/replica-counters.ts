@@ -1,4 +1,5 @@
 import type { FetchProgress } from "@quorate/state-transfer";
+import type { ScrubSlice } from "@quorate/state-tree";
 import type { ExecutedBatch, HostObserver, IngressRejection, ViewTurn } from "./ports.ts";
 
 /** Every reason to drop an input; the compiler sees to it that none is missing. */
@@ -81,6 +82,10 @@ export class ReplicaCounters
   stateTransfers = 0;
   stateTransferBytes = 0;
   stateDamages = 0;
+  scrubRounds = 0;
+  scrubbedEntries = 0;
+  scrubbedBytes = 0;
+  scrubFindings = 0;
 
   /** Dropped inputs by reason, ascending; those that never happened have 0. */
   get rejections(): readonly (readonly [code: string, count: number])[] {
@@ -108,6 +113,14 @@ export class ReplicaCounters
   }
   onStateDamaged(): void {
     this.stateDamages += 1;
+  }
+  onScrubbed({ entries, bytes, isRoundOver }: ScrubSlice): void {
+    this.scrubbedEntries += entries;
+    this.scrubbedBytes += bytes;
+    if (isRoundOver) this.scrubRounds += 1;
+  }
+  onScrubFound(): void {
+    this.scrubFindings += 1;
   }
   onLogFlushed(tookMs: number): void {
     this.logFlushes += 1;

@@ -27,6 +27,7 @@ import {
   type ReplicaConfig,
   readDocument,
 } from "./documents.ts";
+import { SCRUB_BYTES_PER_SECOND } from "./host-settings.ts";
 import { replaceLostStore } from "./lost-disk.ts";
 import { makeFolder } from "./make-folder.ts";
 
@@ -99,6 +100,7 @@ export async function initReplicaFolder(options: InitOptions): Promise<ReplicaFo
     admin,
     durability: options.durability ?? "sync",
     historyBytesMax: HISTORY_BYTES_MAX,
+    scrubBytesPerSecond: SCRUB_BYTES_PER_SECOND,
     service: options.service === undefined ? null : resolve(options.service),
   };
   makeFolder(path, "choose another");

@@ -42,6 +42,7 @@ import type { Installation } from "./installation-record.ts";
 import type { HandOverAnswer, IngressRejection } from "./ports.ts";
 import { genesisCheckpoint, genesisTarget, replicaOptionsOf } from "./replica-setup.ts";
 import type { ReplicaTrace } from "./replica-trace.ts";
+import { Scrubber } from "./scrubber.ts";
 import { ServedState } from "./served-state.ts";
 import { StandingWatch } from "./standing-watch.ts";
 import { SteadyClock } from "./steady-clock.ts";
@@ -92,6 +93,7 @@ export class ReplicaHost {
   #flushedWrite = 0;
   readonly #standingWatch: StandingWatch;
   readonly #durableState: DurableState;
+  readonly #scrubber: Scrubber | undefined;
 
   /**
    * Recovers from what the store holds.
@@ -149,6 +151,14 @@ export class ReplicaHost {
       pinned: () => this.#pinned(),
       onFlushed: (own, failure) => this.#afterStateFlush(own, failure),
     });
+    this.#scrubber =
+      this.#state &&
+      new Scrubber({
+        ...options,
+        executor: this.#state,
+        bytesPerSecond: settings.scrubBytesPerSecond,
+        onThrown: (error) => this.#onThrown(error),
+      });
     this.#ingress = new Ingress({
       verifier,
       membership: this.#membership,
@@ -192,6 +202,10 @@ export class ReplicaHost {
   get fills(): readonly Fill[] {
     return [...this.#replica.fills, this.#evidence.fill, this.#gate.fill];
   }
+  /** How much of its round the scrubber has done, from 0 to 1. */
+  get scrubbed(): number {
+    return this.#state?.scrubbed ?? 0;
+  }
   get evidenceCount(): number {
     return this.#evidence.count;
   }
@@ -228,6 +242,7 @@ export class ReplicaHost {
     const own = this.#durableState.revoteLast(this.#replica.status.lowWatermark);
     if (own !== undefined) this.#step({ type: "state-durable", ...own });
     this.#step({ type: "start" });
+    if (!this.#isDead) this.#scrubber?.start();
   }
 
   /**

@@ -18,6 +18,8 @@ export interface MetricSource {
   readonly counters: ReplicaCounters;
   /** What is brought here; undefined while the state is whole. */
   readonly transfer: TransferStatus | undefined;
+  /** See `ReplicaHost.scrubbed`. */
+  readonly scrubbed: number;
   /** See `ReplicaHost.fills`. */
   readonly fills: readonly Fill[];
   readonly gatedEffects: number;
@@ -40,6 +42,7 @@ export function replicaMetrics(source: MetricSource): MetricFamily[] {
   return [
     ...orderingMetrics(source),
     ...transferMetrics(source),
+    ...scrubMetrics(source),
     ...workMetrics(source),
     ...linkMetrics(source),
     ...processMetrics(source),
@@ -96,6 +99,16 @@ function transferMetrics({ counters, transfer }: MetricSource): MetricFamily[] {
       counters.stateTransferBytes + bytesReceived,
     ),
     counter("quorate_state_damages_total", "Damaged parts of the own state that were found.", counters.stateDamages),
+  ];
+}
+
+function scrubMetrics({ counters, scrubbed }: MetricSource): MetricFamily[] {
+  return [
+    gauge("quorate_scrub_position_ratio", "How much of this round the scrubber has done.", scrubbed),
+    counter("quorate_scrub_rounds_total", "Rounds of the scrubber over the whole state.", counters.scrubRounds),
+    counter("quorate_scrub_entries_total", "Entries that it looked at.", counters.scrubbedEntries),
+    counter("quorate_scrub_bytes_total", "Bytes of entries and pages that it looked at.", counters.scrubbedBytes),
+    counter("quorate_scrub_findings_total", "Times that it found damage.", counters.scrubFindings),
   ];
 }
 

@@ -16,6 +16,7 @@ import {
 import { isVerdict, type MuteStatus, type ReplicaStatus } from "@quorate/replica";
 import type { Service } from "@quorate/state-machine";
 import type { FetchProgress } from "@quorate/state-transfer";
+import type { ScrubSlice } from "@quorate/state-tree";
 import { lockFolder, openStore, type ReplicaStore, StorageError } from "@quorate/storage";
 import type { Endpoint } from "@quorate/transport";
 import type { Logger } from "pino";
@@ -84,6 +85,8 @@ export interface ProcessStatus extends ClientOutputStatus {
   readonly stateRoot: string;
   readonly historyDigest: string;
   readonly evidence: number;
+  /** The scrubber's round since the process started, how much of it is done (0 to 1), and how often it found damage. */
+  readonly scrub: { readonly round: number; readonly position: number; readonly findings: number };
   /** Dropped inputs by reason. */
   readonly rejections: Readonly<Record<string, number>>;
 }
@@ -208,6 +211,8 @@ class ReplicaProcess implements RunningReplica {
           this.#counters.onStateDamaged();
           options.log.error({ reason }, "a part of the state is damaged: nothing was made of it");
         },
+        onScrubbed: (slice) => this.#onScrubbed(slice),
+        onScrubFound: () => this.#counters.onScrubFound(),
         onLogFlushed: (tookMs) => this.#counters.onLogFlushed(tookMs),
         onStable: (seq) => {
           this.#counters.onStable();
@@ -222,7 +227,7 @@ class ReplicaProcess implements RunningReplica {
           ),
         onFatal: (error) => this.#onFatal(error),
       },
-      ...(options.settings && { settings: options.settings }),
+      settings: { scrubBytesPerSecond: folder.config.scrubBytesPerSecond, ...options.settings },
     });
   }
 
@@ -246,6 +251,11 @@ class ReplicaProcess implements RunningReplica {
       signatures: backend.name,
       ...(this.#host.stateDigests ?? { stateRoot: "", historyDigest: "" }),
       evidence: this.#host.evidenceCount,
+      scrub: {
+        round: this.#counters.scrubRounds + 1,
+        position: this.#host.scrubbed,
+        findings: this.#counters.scrubFindings,
+      },
       rejections: Object.fromEntries(this.#counters.rejections.filter(([, count]) => count > 0)),
     };
   }
@@ -314,6 +324,7 @@ class ReplicaProcess implements RunningReplica {
       readiness: this.#readiness,
       counters: this.#counters,
       transfer: this.#host.transfer,
+      scrubbed: this.#host.scrubbed,
       fills: this.#host.fills,
       gatedEffects: this.#host.gatedEffects,
       evidence: { kept: this.#host.evidenceCount, dropped: this.#host.evidenceDropped },
@@ -418,6 +429,12 @@ class ReplicaProcess implements RunningReplica {
         { differing: differing.count, keys: differing.keys.slice(0, KEYS_LOGGED_MAX).map(bytesToHex) },
         "entries that differed; their first keys in hex",
       );
+  }
+
+  #onScrubbed(slice: ScrubSlice): void {
+    this.#counters.onScrubbed(slice);
+    const { scrubRounds: rounds, scrubbedEntries: entries } = this.#counters;
+    if (slice.isRoundOver) this.#options.log.debug({ rounds, entries }, "the scrubber has looked at the whole state");
   }
 
   #onRejection(rejection: IngressRejection): void {

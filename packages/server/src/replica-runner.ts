@@ -100,6 +100,10 @@ export class ReplicaRunner {
   get fills(): readonly Fill[] {
     return this.#host?.fills ?? [];
   }
+  /** See `ReplicaHost.scrubbed`. */
+  get scrubbed(): number {
+    return this.#host?.scrubbed ?? 0;
+  }
   get evidenceCount(): number {
     return this.#host?.evidenceCount ?? 0;
   }
@@ -346,7 +350,7 @@ export class ReplicaRunner {
     this.#status = this.status;
     this.#host?.stop();
     this.#host = undefined;
-    for (const timer of REPLICA_TIMERS) this.#options.ports.cancelTimer(timer);
+    for (const timer of [...REPLICA_TIMERS, "scrub"] as const) this.#options.ports.cancelTimer(timer);
   }
 
   #endCatchUp(): void {

@@ -10,6 +10,7 @@ import {
   parseReplicaConfig,
   readReplicaFolder,
 } from "@quorate/server";
+import { SCRUB_BYTES_PER_SECOND } from "@quorate/server/host";
 import { expect } from "chai";
 import { backend, genesis, hasher, seedOf } from "./builders.ts";
 
@@ -115,12 +116,26 @@ describe("the configuration of a replica", () => {
     parseReplicaConfig(JSON.stringify({ ...plainConfig, ...(service !== undefined && { service }) }), "r/replica.json");
 
   it("that names no service is that of the key-value store, as folders are that know no such field", () => {
-    expect(parsed()).to.deep.equal({ ...plainConfig, service: null });
-    expect(parsed(null)).to.deep.equal({ ...plainConfig, service: null });
+    expect(parsed()).to.deep.equal({ ...plainConfig, scrubBytesPerSecond: SCRUB_BYTES_PER_SECOND, service: null });
+    expect(parsed(null)).to.deep.equal({ ...plainConfig, scrubBytesPerSecond: SCRUB_BYTES_PER_SECOND, service: null });
+  });
+
+  it("says how fast the scrubber is, from not at all", () => {
+    for (const scrubBytesPerSecond of [0, 4096])
+      expect(parseReplicaConfig(JSON.stringify({ ...plainConfig, scrubBytesPerSecond }), "r")).to.include({
+        scrubBytesPerSecond,
+      });
+    expect(() => parseReplicaConfig(JSON.stringify({ ...plainConfig, scrubBytesPerSecond: -1 }), "r")).to.throw(
+      "scrubBytesPerSecond",
+    );
   });
 
   it("names a service by its absolute path", () => {
-    expect(parsed("/srv/counter.mjs")).to.deep.equal({ ...plainConfig, service: "/srv/counter.mjs" });
+    expect(parsed("/srv/counter.mjs")).to.deep.equal({
+      ...plainConfig,
+      scrubBytesPerSecond: SCRUB_BYTES_PER_SECOND,
+      service: "/srv/counter.mjs",
+    });
   });
 
   it("is refused with a path that is relative to nobody knows what", () => {

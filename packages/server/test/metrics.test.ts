@@ -47,6 +47,7 @@ function sourceOf(counters: ReplicaCounters): MetricSource {
       { of: "ready requests", size: 1, max: 1, isIndex: true },
     ],
     gatedEffects: 9,
+    scrubbed: 0.5,
     evidence: { kept: 2, dropped: 1 },
     peers: [0, 2].map((id) => ({
       replica: replicaId(id),

@@ -21,7 +21,7 @@ import {
   type TimestampMs,
   timestampMs,
 } from "@quorate/protocol";
-import type { Snapshot } from "@quorate/state-tree";
+import type { ScrubBudget, ScrubSlice, Snapshot } from "@quorate/state-tree";
 import { CommittedSessions, isInWindow, readReply } from "./committed-sessions.ts";
 import type { ExecutionStore } from "./execution-store.ts";
 import { CheckpointRule } from "./ordered-checkpoint.ts";
@@ -34,6 +34,7 @@ import { type OwnCheckpoint, RootedState } from "./rooted-state.ts";
 import type { Service } from "./service.ts";
 import { progressOf, SessionTable } from "./session-table.ts";
 import { PROGRESS_KEY } from "./state-keys.ts";
+import { StateView } from "./state-view.ts";
 
 /** What an `Executor` is made of. */
 export interface ExecutorOptions {
@@ -93,6 +94,7 @@ export class Executor {
     this.#sessions = new CommittedSessions(this.#state.reader);
     this.#outputs = new Outputs(store.local, hasher);
     this.#checkpointRule = new CheckpointRule(genesis, options.membership);
+    this.#openService();
   }
 
   /** The last executed sequence number. */
@@ -217,6 +219,20 @@ export class Executor {
     return this.#state.verify();
   }
 
+  /**
+   * Looks at the next part of the state, as far as the budget goes, for what the disk has changed.
+   *
+   * @throws StateDamage
+   */
+  scrub(budget: ScrubBudget): ScrubSlice {
+    return this.#state.scrub(budget);
+  }
+
+  /** How much of this round of `scrub` is done, from 0 to 1. */
+  get scrubbed(): number {
+    return this.#state.scrubbed;
+  }
+
   #isAdmitted(client: PublicKey): boolean {
     return this.#admitted?.has(client) ?? true;
   }
@@ -262,8 +278,30 @@ export class Executor {
       const output = execution.execute(request, index);
       if (output !== undefined) outputs.set(request.digest, output);
     });
+    this.#finishBatch(overlay);
     table.finish();
     return { outputs: [...outputs.values()], hasOrderedCheckpoint: execution.hasOrderedCheckpoint };
+  }
+
+  #openService(): void {
+    const { service, genesis } = this.#o;
+    if (service.open === undefined) return;
+    const overlay = new Overlay(this.#state.reader);
+    const view = new StateView(overlay, genesis.limits.requestBytesMax);
+    service.open(view);
+    view.close();
+    if (overlay.failure !== undefined) throw overlay.failure.cause;
+  }
+
+  /** All replicas write the same here, and none can leave it out: there is no bound that an operation could meet. */
+  #finishBatch(overlay: Overlay): void {
+    const { service, genesis } = this.#o;
+    if (service.finishBatch === undefined) return;
+    const valueBytesMax = genesis.limits.requestBytesMax;
+    const view = new StateView(overlay, valueBytesMax, Number.POSITIVE_INFINITY);
+    service.finishBatch(view, { valueBytesMax });
+    view.close();
+    if (overlay.failure !== undefined) throw overlay.failure.cause;
   }
 
   #sign(statement: Statement, leaves: readonly KeptLeaf[]): Output {

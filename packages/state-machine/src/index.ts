@@ -9,6 +9,7 @@ export * from "./execution-store.ts";
 export * from "./executor.ts";
 export { GENESIS_HISTORY_DIGEST, genesisStateRoot, stateRootOf } from "./genesis-state.ts";
 export { OUTPUTS_CACHED_MAX } from "./outputs.ts";
+export { CHUNK_KEY_BYTES_MAX, type Chunk, type PlainService, plainService, Refusal } from "./plain-service.ts";
 export { RestorablePart, restoredChanges, restoredGenesis } from "./restoring.ts";
 export { type OwnCheckpoint, StateError } from "./rooted-state.ts";
 export * from "./service.ts";

@@ -86,7 +86,10 @@ export function runOperation(
   }
   state.close();
   if (overlay.failure !== undefined) throw overlay.failure.cause;
-  if (result.status !== "ok") overlay.rollback(mark);
+  if (result.status !== "ok") {
+    overlay.rollback(mark);
+    service.undo?.();
+  }
   return result;
 }
 

@@ -10,7 +10,16 @@ import {
   type SequenceNumber,
   sequenceNumber,
 } from "@quorate/protocol";
-import { pathOf, type Snapshot, StateDamage, StateTree, updateTree } from "@quorate/state-tree";
+import {
+  pathOf,
+  type ScrubBudget,
+  type ScrubSlice,
+  type Snapshot,
+  StateDamage,
+  StateScrub,
+  StateTree,
+  updateTree,
+} from "@quorate/state-tree";
 import type { ExecutionStore } from "./execution-store.ts";
 import { genesisEntries, genesisProgress, stateRootOf } from "./genesis-state.ts";
 import type { Overlay } from "./overlay.ts";
@@ -47,6 +56,7 @@ export interface RootedStateOptions {
 export class RootedState {
   readonly #o: RootedStateOptions;
   readonly #tree: StateTree;
+  readonly #scrub: StateScrub;
   /** Until something is written. */
   #root: Digest | undefined;
 
@@ -54,6 +64,7 @@ export class RootedState {
     this.#o = options;
     const { store, hasher } = options;
     this.#tree = new StateTree({ state: store.state, local: store.local, hasher, partOf });
+    this.#scrub = new StateScrub(hasher);
   }
 
   /** Reads, each checked against its leaf. They throw a `StateDamage`. */
@@ -140,6 +151,16 @@ export class RootedState {
       if (error instanceof StateDamage) return false;
       throw error;
     }
+  }
+
+  /** See `StateScrub.slice`. */
+  scrub(budget: ScrubBudget): ScrubSlice {
+    return this.#scrub.slice(this.#tree, budget);
+  }
+
+  /** See `StateScrub.position`. */
+  get scrubbed(): number {
+    return this.#scrub.position;
   }
 
   isNonceRemembered(client: PublicKey, nonce: Digest): boolean {

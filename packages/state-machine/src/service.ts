@@ -43,6 +43,20 @@ export interface ExecutionContext {
  */
 export interface Service {
   execute(operation: Uint8Array, state: StateStore, context: ExecutionContext): Uint8Array;
+  /**
+   * For services that hold something beside the state, which has to follow it: `plainService` is one. Called when execution
+   * begins on a state that this service did not bring about itself, or may not have: at a start, after a state transfer.
+   */
+  open?(state: StateReader): void;
+  /** The operation executed last is executed as failed: nothing of it may remain. */
+  undo?(): void;
+  /** The operations of a batch have been executed. What is written here is part of the batch; nothing may be thrown. */
+  finishBatch?(state: StateStore, limits: StateLimits): void;
+}
+
+/** What `StateStore` takes. */
+export interface StateLimits {
+  readonly valueBytesMax: number;
 }
 
 /** The longest key of a service, in bytes. */

@@ -10,12 +10,13 @@ import { APPLICATION_END, APPLICATION_START, applicationKey } from "./state-keys
 export class StateView implements StateStore {
   readonly #overlay: Overlay;
   readonly #valueBytesMax: number;
-  #changesLeft = OPERATION_CHANGES_MAX;
+  #changesLeft: number;
   #isOpen = true;
 
-  constructor(overlay: Overlay, valueBytesMax: number) {
+  constructor(overlay: Overlay, valueBytesMax: number, changesMax: number = OPERATION_CHANGES_MAX) {
     this.#overlay = overlay;
     this.#valueBytesMax = valueBytesMax;
+    this.#changesLeft = changesMax;
   }
 
   get(key: Uint8Array): Uint8Array | undefined {

@@ -22,6 +22,7 @@ export { packedPage, unpackedPage } from "./packed-page.ts";
 export { pageDigest } from "./page-digest.ts";
 export { childPrefix, ROOT_PREFIX } from "./prefix.ts";
 export { isProven, type PageExcerpt, proofOf, type StateProof } from "./proof.ts";
+export { type ScrubBudget, type ScrubSlice, StateScrub } from "./scrub.ts";
 export { Snapshot } from "./snapshot.ts";
 export { StateDamage } from "./state-damage.ts";
 export { type KeptCheckpoint, StateTree, type StateTreeOptions, type TreeChanges } from "./state-tree.ts";

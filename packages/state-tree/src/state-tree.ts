@@ -114,6 +114,22 @@ export class StateTree implements OrderedReader {
   }
 
   /**
+   * Reads an entry of the last checkpoint as it is now.
+   *
+   * @param digest of its leaf at that checkpoint.
+   * @returns the bytes that were read.
+   * @throws StateDamage when it is neither that nor what was written there since.
+   */
+  checkEntry(key: Uint8Array, digest: Digest): number {
+    const name = nameOf(key);
+    const expected = this.#touched.has(name) ? this.#touched.get(name) : digest;
+    const record = this.#o.state.get(key);
+    if (record !== undefined) this.#checked(key, record);
+    if ((record && digestOfSealed(record)) !== expected) throw new StateDamage("entry", key);
+    return key.length + (record?.length ?? 0);
+  }
+
+  /**
    * What is to be written so that these changes are made; keys and values must not be modified later. Before the first
    * checkpoint nothing says after a restart what has changed: they belong into its group.
    */
