@@ -56,7 +56,7 @@ describe("verifyData", () => {
       checks.map(({ part, result, found }) => `${part}: ${result}, ${found.replace(/root .*/, "root")}`),
     ).to.deep.equal([
       "configuration: ok, replica 3 of 4 members, its key belongs to it",
-      "store: ok, this replica's, format 3",
+      "store: ok, this replica's, format 4",
       "write-ahead log: ok, 11 records (5 pre-prepared, 5 prepared, 1 stable)",
       `state: ok, ${checks[3]?.found.replace(/root .*/, "root")}`,
       `history: ok, ${checks[4]?.found}`,

@@ -32,6 +32,7 @@ const tag = (text: string): Buffer => Buffer.from(text.padEnd(16, "\0"));
 interface Leaf {
   readonly path: Buffer;
   readonly digest: Buffer;
+  readonly key: Uint8Array;
 }
 
 /** The number in so many bytes, big-endian. */
@@ -45,6 +46,7 @@ function treeRootOf(entries: Vector["entries"]): string {
     return {
       path: Buffer.concat([Buffer.of(part), sha256(Buffer.of(4), bytes)]),
       digest: sha256(Buffer.of(0), fixed(bytes.length, 4), bytes, hexToBytes(value)),
+      key: bytes,
     };
   });
   return nodeOf(
@@ -57,7 +59,10 @@ function nodeOf(leaves: readonly Leaf[], depth: number): Buffer {
   const none = Buffer.alloc(32);
   if (leaves.length === 0) return none;
   if (depth > 0 && leaves.length <= 64)
-    return sha256(Buffer.of(1), fixed(leaves.length, 2), ...leaves.flatMap(({ path, digest }) => [path, digest]));
+    return sha256(
+      ...[Buffer.of(1), fixed(leaves.length, 2), ...leaves.flatMap(({ path, digest }) => [path, digest])],
+      sha256(Buffer.of(5), ...leaves.flatMap(({ key }) => [fixed(key.length, 2), key])),
+    );
   const groups = Array.from({ length: 16 }, (_, high) => {
     const children = Array.from({ length: 16 }, (__, low) =>
       nodeOf(

@@ -7,7 +7,7 @@ import {
   readHex32,
   writeHex32,
 } from "@quorate/protocol";
-import { DIGEST_BYTES, DOMAIN, PATH_BYTES } from "./leaf.ts";
+import { DIGEST_BYTES, DOMAIN, NOTHING, PATH_BYTES } from "./leaf.ts";
 
 /**
  * The most leaves of a bucket: a prefix with more of them has an inner page. An inner page takes 8.7 kB, so a leaf never
@@ -27,6 +27,11 @@ export interface Leaf extends LeafChange {
   readonly digest: Digest;
 }
 
+/**
+ * A bucket: `1 ‖ number of leaves (2 bytes)`, a slot for each leaf, in the order of their paths, `path ‖ digest`, then
+ * `5` and for each leaf `length of the key (2 bytes) ‖ key`. Its digest is that of the slots followed by that of the keys,
+ * so the page proves its keys, and a proof of one leaf carries no key of others.
+ */
 const HEAD_BYTES = 3;
 const SLOT_BYTES: number = PATH_BYTES + DIGEST_BYTES;
 const LENGTH_BYTES = 2;
@@ -41,16 +46,40 @@ export function leafCount(bucket: Uint8Array): number {
   return ((bucket[1] ?? 0) << 8) | (bucket[2] ?? 0);
 }
 
-/** Covers paths and digests of the leaves; their keys follow behind, and the digests cover them. */
-export function bucketDigest(hasher: Hasher, bucket: Uint8Array): Digest {
-  return hasher.digest(bucket.subarray(0, HEAD_BYTES + leafCount(bucket) * SLOT_BYTES));
+/**
+ * Covers every byte of a bucket; `NOTHING` for bytes that are none.
+ *
+ * @param keys their digest, where it is known.
+ */
+export function bucketDigest(hasher: Hasher, bucket: Uint8Array, keys: Digest = keysDigest(hasher, bucket)): Digest {
+  const end = keysStart(leafCount(bucket));
+  if (!isBucket(bucket) || leafCount(bucket) > BUCKET_LEAVES_MAX || bucket[end] !== DOMAIN.keys) return NOTHING;
+  return hasher.digest(preimageOf(bucket, keys));
+}
+
+/** What a bucket's digest has of its keys; the same as long as no key comes or goes. */
+export function keysDigest(hasher: Hasher, bucket: Uint8Array): Digest {
+  return hasher.digest(bucket.subarray(keysStart(leafCount(bucket))));
+}
+
+/** Holds until the next call. */
+function preimageOf(bucket: Uint8Array, keys: Digest): Uint8Array {
+  const end = keysStart(leafCount(bucket));
+  const preimage = PREIMAGE.subarray(0, end + DIGEST_BYTES);
+  preimage.set(bucket.subarray(0, end));
+  writeHex32(preimage, end, keys);
+  return preimage;
+}
+
+function keysStart(count: number): number {
+  return HEAD_BYTES + count * SLOT_BYTES;
 }
 
 /** The leaves of a bucket, in the order of their paths. */
 export function leavesOf(bucket: Uint8Array): Leaf[] {
   const count = leafCount(bucket);
   const leaves: Leaf[] = [];
-  let at = HEAD_BYTES + count * SLOT_BYTES;
+  let at = keysStart(count) + 1;
   for (let i = 0; i < count; i++) {
     const slot = HEAD_BYTES + i * SLOT_BYTES;
     const start = at + LENGTH_BYTES;
@@ -66,53 +95,87 @@ export function leavesOf(bucket: Uint8Array): Leaf[] {
 
 /** A bucket of these leaves, which are in the order of their paths. */
 export function bucketOf(leaves: readonly Leaf[]): Uint8Array {
-  let size = HEAD_BYTES + leaves.length * (SLOT_BYTES + LENGTH_BYTES);
+  let size = keysStart(leaves.length) + 1 + leaves.length * LENGTH_BYTES;
   for (const { key } of leaves) size += key.length;
   const writer = new BucketWriter(size, leaves.length);
   for (const leaf of leaves) writer.add(leaf);
   return writer.finish();
 }
 
-/**
- * A bucket after changes, which are in the order of their paths; undefined when nothing is left of it. What did not change is
- * copied in whole runs.
- */
-export function changedBucket(bucket: Uint8Array | undefined, changes: readonly LeafChange[]): Uint8Array | undefined {
+/** A bucket after changes. */
+export interface ChangedBucket {
+  /** Undefined when nothing is left. */
+  readonly bucket: Uint8Array | undefined;
+  readonly hasSameKeys: boolean;
+}
+
+/** A bucket after changes, which are in the order of their paths. What did not change is copied in whole runs. */
+export function changedBucket(bucket: Uint8Array | undefined, changes: readonly LeafChange[]): ChangedBucket {
   const old = bucket ?? EMPTY;
-  const places = changes.map((change) => ({ change, place: placeOf(old, change.path) }));
+  const placed = changes.map((change) => ({ change, place: placeOf(old, change.path) }));
   let count = leafCount(old);
   let size = old.length;
-  for (const { change, place } of places) {
-    const { digest, key } = change;
-    const whole = SLOT_BYTES + LENGTH_BYTES + key.length;
-    if (digest === undefined && place.isThere) [count, size] = [count - 1, size - whole];
-    else if (digest !== undefined && !place.isThere) [count, size] = [count + 1, size + whole];
+  let hasSameKeys = true;
+  for (const { change, place } of placed) {
+    if (place.isThere === (change.digest !== undefined)) continue;
+    hasSameKeys = false;
+    const leaves = place.isThere ? -1 : 1;
+    count += leaves;
+    size += leaves * (SLOT_BYTES + LENGTH_BYTES + change.key.length);
   }
-  if (count === 0) return undefined;
+  if (count === 0) return { bucket: undefined, hasSameKeys };
+  if (hasSameKeys) return { bucket: withDigests(old, placed), hasSameKeys };
   const writer = new BucketWriter(size, count);
   let next = 0;
-  for (const { change, place } of places) {
+  for (const { change, place } of placed) {
     writer.copy(old, next, place.index);
     next = place.index + (place.isThere ? 1 : 0);
     if (change.digest !== undefined) writer.add(change as Leaf);
   }
   writer.copy(old, next, leafCount(old));
-  return writer.finish();
+  return { bucket: writer.finish(), hasSameKeys };
+}
+
+interface PlacedChange {
+  readonly change: LeafChange;
+  readonly place: Place;
+}
+
+function withDigests(bucket: Uint8Array, placed: readonly PlacedChange[]): Uint8Array {
+  // Not `slice`: that of a Buffer, which a store may hand out, is no copy.
+  const changed = new Uint8Array(bucket);
+  for (const { change, place } of placed)
+    if (change.digest !== undefined)
+      writeHex32(changed, HEAD_BYTES + place.index * SLOT_BYTES + PATH_BYTES, change.digest);
+  return changed;
 }
 
 /** Where a path stands in a bucket, or would. */
-function placeOf(bucket: Uint8Array, path: Uint8Array): { readonly index: number; readonly isThere: boolean } {
+interface Place {
+  readonly index: number;
+  readonly isThere: boolean;
+}
+
+function placeOf(bucket: Uint8Array, path: Uint8Array): Place {
   let low = 0;
   let high = leafCount(bucket);
   while (low < high) {
     const middle = (low + high) >>> 1;
-    const slot = HEAD_BYTES + middle * SLOT_BYTES;
-    const order = compareBytes(bucket.subarray(slot, slot + PATH_BYTES), path);
+    const order = comparePath(bucket, HEAD_BYTES + middle * SLOT_BYTES, path);
     if (order === 0) return { index: middle, isThere: true };
     if (order < 0) low = middle + 1;
     else high = middle;
   }
   return { index: low, isThere: false };
+}
+
+/** As `compareBytes`, of the path at an offset. */
+function comparePath(bucket: Uint8Array, at: number, path: Uint8Array): number {
+  for (let i = 0; i < PATH_BYTES; i++) {
+    const difference = (bucket[at + i] ?? 0) - (path[i] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return 0;
 }
 
 class BucketWriter {
@@ -125,7 +188,8 @@ class BucketWriter {
     this.#bytes[0] = DOMAIN.bucket;
     this.#bytes[1] = count >>> 8;
     this.#bytes[2] = count;
-    this.#key = HEAD_BYTES + count * SLOT_BYTES;
+    this.#key = keysStart(count) + 1;
+    this.#bytes[this.#key - 1] = DOMAIN.keys;
   }
 
   add({ path, digest, key }: Leaf): void {
@@ -158,7 +222,7 @@ class BucketWriter {
 
 /** Where the key of a leaf starts, counted from that of an earlier one. */
 function keyAt(bucket: Uint8Array, index: number, from = 0, start?: number): number {
-  let at = start ?? HEAD_BYTES + leafCount(bucket) * SLOT_BYTES;
+  let at = start ?? keysStart(leafCount(bucket)) + 1;
   for (let i = from; i < index; i++) at += LENGTH_BYTES + keyLength(bucket, at);
   return at;
 }
@@ -167,14 +231,17 @@ function keyLength(bucket: Uint8Array, at: number): number {
   return ((bucket[at] ?? 0) << 8) | (bucket[at + 1] ?? 0);
 }
 
-const EMPTY: Uint8Array = Uint8Array.of(DOMAIN.bucket, 0, 0);
+const EMPTY: Uint8Array = Uint8Array.of(DOMAIN.bucket, 0, 0, DOMAIN.keys);
+/** Where what a bucket's digest is over is put together; nothing of it is kept. */
+const PREIMAGE = new Uint8Array(HEAD_BYTES + BUCKET_LEAVES_MAX * SLOT_BYTES + DIGEST_BYTES);
 
 /** Whether bytes from elsewhere have the form of a bucket: every leaf whole, paths ascending under `prefix`, nothing behind. */
 export function isBucketUnder(bytes: Uint8Array, prefix: Uint8Array): boolean {
   if (!isBucket(bytes) || bytes.length < HEAD_BYTES) return false;
   const count = leafCount(bytes);
   if (count === 0 || count > BUCKET_LEAVES_MAX) return false;
-  let at = HEAD_BYTES + count * SLOT_BYTES;
+  let at = keysStart(count);
+  if (bytes[at++] !== DOMAIN.keys) return false;
   for (let i = 0; i < count; i++) {
     if (at + LENGTH_BYTES > bytes.length) return false;
     at += LENGTH_BYTES + keyLength(bytes, at);
@@ -187,9 +254,9 @@ export function isBucketUnder(bytes: Uint8Array, prefix: Uint8Array): boolean {
   });
 }
 
-/** What `bucketDigest` is over: paths and digests without the keys, which is all that a proof needs. */
-export function slotsOf(bucket: Uint8Array): Uint8Array {
-  return bucket.subarray(0, HEAD_BYTES + leafCount(bucket) * SLOT_BYTES);
+/** What `bucketDigest` is over: paths and digests, and the digest of the keys, which is all that a proof needs. */
+export function slotsOf(hasher: Hasher, bucket: Uint8Array): Uint8Array {
+  return new Uint8Array(preimageOf(bucket, keysDigest(hasher, bucket)));
 }
 
 /**
@@ -197,7 +264,7 @@ export function slotsOf(bucket: Uint8Array): Uint8Array {
  * slots. It may be believed when their digest is that of the bucket.
  */
 export function leafInSlots(slots: Uint8Array, path: Uint8Array): Digest | undefined | "wrong" {
-  if (!isBucket(slots) || slots.length !== HEAD_BYTES + leafCount(slots) * SLOT_BYTES) return "wrong";
+  if (!isBucket(slots) || slots.length !== keysStart(leafCount(slots)) + DIGEST_BYTES) return "wrong";
   const { index, isThere } = placeOf(slots, path);
   return isThere ? (readHex32(slots, HEAD_BYTES + index * SLOT_BYTES + PATH_BYTES) as Digest) : undefined;
 }

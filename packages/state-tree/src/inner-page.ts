@@ -1,5 +1,5 @@
 import { type Digest, type Hasher, invariant, readHex32, writeHex32 } from "@quorate/protocol";
-import { DIGEST_BYTES, DOMAIN, readU32, writeU32 } from "./leaf.ts";
+import { DIGEST_BYTES, DOMAIN, NOTHING, readU32, writeU32 } from "./leaf.ts";
 
 /**
  * An inner page: `2 ‖ leaves below it (8 bytes) ‖ 16 group digests`, then the sixteen groups, each `3 ‖ 16 digests`. A child
@@ -14,8 +14,6 @@ const GROUP_BYTES: number = 1 + GROUPS * DIGEST_BYTES;
 
 /** Every inner page has so many bytes. */
 const INNER_PAGE_BYTES: number = HEAD_BYTES + GROUPS * GROUP_BYTES;
-/** The digest of a child or group that is not there. */
-export const NOTHING: Digest = "0".repeat(2 * DIGEST_BYTES) as Digest;
 
 function isInnerPage(page: Uint8Array): boolean {
   return page[0] === DOMAIN.inner && page.length === INNER_PAGE_BYTES;
@@ -34,9 +32,9 @@ export function childDigest(page: Uint8Array, child: number): Digest | undefined
   return undefined;
 }
 
-/** The digest of a page: that of its head, which has those of its groups. */
+/** The digest of a page: that of its head, which has those of its groups. `NOTHING` for bytes that are none. */
 export function innerDigest(hasher: Hasher, page: Uint8Array): Digest {
-  return hasher.digest(page.subarray(0, HEAD_BYTES));
+  return isInnerPage(page) ? hasher.digest(page.subarray(0, HEAD_BYTES)) : NOTHING;
 }
 
 /** An inner page without children. */

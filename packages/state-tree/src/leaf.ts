@@ -1,9 +1,11 @@
 import { allocateBytes, type Digest, type Hasher, invariant, readHex32, writeHex, writeHex32 } from "@quorate/protocol";
 
 /** What a digest of this tree is over, by its first byte; the preimages of messages start with a letter. */
-export const DOMAIN = { leaf: 0, bucket: 1, inner: 2, group: 3, path: 4 } as const;
+export const DOMAIN = { leaf: 0, bucket: 1, inner: 2, group: 3, path: 4, keys: 5 } as const;
 
 export const DIGEST_BYTES = 32;
+/** Stands for the digest of what is not there, and is that of no bytes. */
+export const NOTHING: Digest = "0".repeat(2 * DIGEST_BYTES) as Digest;
 /** A path: the byte of a part, then a digest. */
 export const PATH_BYTES: number = 1 + DIGEST_BYTES;
 
@@ -14,7 +16,7 @@ export function pathOf(hasher: Hasher, part: number, key: Uint8Array): Uint8Arra
   const preimage = allocateBytes(1 + key.length);
   preimage[0] = DOMAIN.path;
   preimage.set(key, 1);
-  const path = new Uint8Array(PATH_BYTES);
+  const path = allocateBytes(PATH_BYTES);
   path[0] = part;
   writeHex(path, 1, hasher.digest(preimage));
   return path;

@@ -1,7 +1,7 @@
 import { allocateBytes, compareBytes, type Hasher, readHex32, writeHex32 } from "@quorate/protocol";
 import { BUCKET_LEAVES_MAX, bucketOf, isBucket, type Leaf, leavesOf } from "./bucket.ts";
-import { childDigest, InnerPageWriter, leavesBelow, NOTHING } from "./inner-page.ts";
-import { DIGEST_BYTES, DOMAIN, pathOf } from "./leaf.ts";
+import { childDigest, InnerPageWriter, leavesBelow } from "./inner-page.ts";
+import { DIGEST_BYTES, DOMAIN, NOTHING, pathOf } from "./leaf.ts";
 
 /**
  * A page as it is sent: nothing that the reader can work out. An inner page is `2 ‖ leaves below it (8 bytes) ‖ a bit for

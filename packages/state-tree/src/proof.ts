@@ -1,5 +1,5 @@
 import { type Digest, type Hasher, invariant } from "@quorate/protocol";
-import { bucketDigest, isBucket, leafInSlots, slotsOf } from "./bucket.ts";
+import { isBucket, leafInSlots, slotsOf } from "./bucket.ts";
 import { childDigest, childInExcerpt, excerptFor } from "./inner-page.ts";
 import { leafDigest, PATH_BYTES } from "./leaf.ts";
 import { childPrefix, ROOT_PREFIX } from "./prefix.ts";
@@ -19,12 +19,12 @@ export interface StateProof {
 }
 
 /** The proof of what a snapshot has at a path. @throws StateDamage */
-export function proofOf(snapshot: Snapshot, path: Uint8Array): StateProof {
+export function proofOf(hasher: Hasher, snapshot: Snapshot, path: Uint8Array): StateProof {
   const excerpts: PageExcerpt[] = [];
   let digest: Digest | undefined = snapshot.root;
   for (let prefix = ROOT_PREFIX; digest !== undefined; ) {
     const page = snapshot.pageOf(prefix, digest);
-    if (isBucket(page)) return { excerpts, slots: slotsOf(page) };
+    if (isBucket(page)) return { excerpts, slots: slotsOf(hasher, page) };
     invariant(prefix.length < PATH_BYTES, "state-tree.too-deep");
     const child = path[prefix.length] ?? 0;
     excerpts.push(excerptFor(page, child));
@@ -57,6 +57,6 @@ export function isProven(
   if (slots === undefined) return digest === undefined && value === undefined;
   if (digest === undefined || proof.excerpts.length === 0) return false;
   const leaf = leafInSlots(slots, path);
-  if (leaf === "wrong" || bucketDigest(hasher, slots) !== digest) return false;
+  if (leaf === "wrong" || hasher.digest(slots) !== digest) return false;
   return leaf === (value === undefined ? undefined : leafDigest(hasher, key, value));
 }

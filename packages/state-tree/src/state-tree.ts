@@ -10,9 +10,10 @@ import {
   type OrderedReader,
   type SequenceNumber,
 } from "@quorate/protocol";
-import type { LeafChange } from "./bucket.ts";
+import { isBucket, type LeafChange } from "./bucket.ts";
 import { installMarkOf } from "./install-mark.ts";
 import { digestOfSealed, pathOf, sealed, unsealed } from "./leaf.ts";
+import { ProvenPages } from "./proven-pages.ts";
 import { Snapshot } from "./snapshot.ts";
 import { StateDamage } from "./state-damage.ts";
 import {
@@ -67,6 +68,7 @@ export class StateTree implements OrderedReader {
    * the batches between two checkpoints change.
    */
   readonly #touched = new Map<string, Digest | undefined>();
+  readonly #proven = new ProvenPages();
 
   /** Goes on from what the store holds, which must not be in the middle of an installation (`installMarkOf`). */
   constructor(options: StateTreeOptions) {
@@ -155,11 +157,11 @@ export class StateTree implements OrderedReader {
     invariant(last === undefined || seq > last.seq, "state-tree.checkpoint-order", { seq, last: last?.seq });
     const { root, pages } = this.#update();
     const local: Change[] = [];
-    for (const { prefix, page } of pages) {
-      const key = pageKey(prefix);
-      if (last !== undefined)
-        local.push({ key: undoKey(last.seq, UNDO_OF.page, prefix), value: this.#o.local.get(key) ?? NOTHING });
-      local.push({ key, value: page });
+    for (const { prefix, before, page, digest } of pages) {
+      if (last !== undefined) local.push({ key: undoKey(last.seq, UNDO_OF.page, prefix), value: before ?? NOTHING });
+      local.push({ key: pageKey(prefix), value: page });
+      if (page === undefined || digest === undefined || isBucket(page)) this.#proven.forget(prefix);
+      else this.#proven.keep(prefix, page, digest);
     }
     local.push({ key: snapshotKey(seq), value: hexToBytes(root) });
     this.#kept.set(seq, root);
@@ -206,7 +208,7 @@ export class StateTree implements OrderedReader {
       const key = keyOf(name);
       changes.push({ path: pathOf(hasher, partOf(key), key), key, digest });
     }
-    return updateTree(hasher, (prefix) => local.get(pageKey(prefix)), changes, this.last?.root);
+    return updateTree(hasher, (prefix) => local.get(pageKey(prefix)), changes, this.last?.root, this.#proven);
   }
 
   #checked(key: Uint8Array, record: Uint8Array): Uint8Array {

@@ -5,6 +5,7 @@ import {
   bucketOf,
   changedBucket,
   isBucket,
+  keysDigest,
   type Leaf,
   type LeafChange,
   leafCount,
@@ -13,15 +14,19 @@ import {
 import { CHILDREN, childDigest, InnerPageWriter, innerDigest, isGroupWhole, leavesBelow } from "./inner-page.ts";
 import { pageDigest } from "./page-digest.ts";
 import { childPrefix, ROOT_PREFIX } from "./prefix.ts";
+import { ProvenPages } from "./proven-pages.ts";
 import { StateDamage } from "./state-damage.ts";
 
 /** The page at a prefix of paths; undefined where there is none. */
 export type ReadPage = (prefix: Uint8Array) => Uint8Array | undefined;
 
-/** A page that an update wrote, or as `undefined` one that is gone. */
+/** A page that an update made another one, or as `undefined` none. */
 export interface PageChange {
   readonly prefix: Uint8Array;
+  /** What stood there. */
+  readonly before: Uint8Array | undefined;
   readonly page: Uint8Array | undefined;
+  readonly digest: Digest | undefined;
 }
 
 /** What an update brought. */
@@ -36,6 +41,7 @@ export interface UpdatedTree {
  * `BUCKET_LEAVES_MAX` leaves is a bucket, one with more an inner page; the root is always inner.
  *
  * @param root that of the tree before: every page that is changed is checked against it; undefined for a tree made from nothing.
+ * @param proven pages that need not be read again; what is read and could be needed again is kept there.
  * @throws StateDamage for a page that is not what the tree before had there.
  */
 export function updateTree(
@@ -43,52 +49,72 @@ export function updateTree(
   read: ReadPage,
   changes: readonly LeafChange[],
   root: Digest | undefined,
+  proven: ProvenPages = new ProvenPages(),
 ): UpdatedTree {
   const sorted = [...changes].sort((a, b) => compareBytes(a.path, b.path));
-  return new Update(hasher, read, root !== undefined).run(sorted, root);
+  return new Update(hasher, read, root, proven).run(sorted);
+}
+
+/** A page of the tree before. */
+interface OldPage {
+  readonly page: Uint8Array;
+  /** The digest of the keys of a bucket. */
+  readonly keys: Digest | undefined;
 }
 
 /** A subtree after the update. */
 interface Subtree {
-  readonly digest: Digest | undefined;
+  /** That of the page at its prefix. */
+  readonly change: Writable<PageChange>;
   /** Leaves that it has more than before. */
   readonly added: number;
 }
 
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
 class Update {
   readonly #hasher: Hasher;
   readonly #read: ReadPage;
-  readonly #isChecked: boolean;
-  readonly #pages = new Map<string, PageChange>();
+  readonly #root: Digest | undefined;
+  readonly #proven: ProvenPages;
+  readonly #changes: PageChange[] = [];
 
-  constructor(hasher: Hasher, read: ReadPage, isChecked: boolean) {
+  constructor(hasher: Hasher, read: ReadPage, root: Digest | undefined, proven: ProvenPages) {
     this.#hasher = hasher;
     this.#read = read;
-    this.#isChecked = isChecked;
+    this.#root = root;
+    this.#proven = proven;
   }
 
-  run(changes: readonly LeafChange[], root: Digest | undefined): UpdatedTree {
-    const { digest } = this.#inner(ROOT_PREFIX, this.#page(ROOT_PREFIX, root), changes);
+  run(changes: readonly LeafChange[]): UpdatedTree {
+    const { digest } = this.#inner(ROOT_PREFIX, this.#page(ROOT_PREFIX, this.#root)?.page, changes).change;
     invariant(digest !== undefined, "state-tree.no-root");
-    return { root: digest, pages: [...this.#pages.values()] };
+    return { root: digest, pages: this.#changes };
   }
 
   #subtree(prefix: Uint8Array, changes: readonly LeafChange[], before: Digest | undefined): Subtree {
-    const page = this.#page(prefix, before);
-    if (page !== undefined && !isBucket(page)) return this.#inner(prefix, page, changes);
+    const old = this.#page(prefix, before);
+    return old === undefined || isBucket(old.page)
+      ? this.#bucket(prefix, old, changes)
+      : this.#inner(prefix, old.page, changes);
+  }
+
+  #bucket(prefix: Uint8Array, old: OldPage | undefined, changes: readonly LeafChange[]): Subtree {
+    const page = old?.page;
     const count = page === undefined ? 0 : leafCount(page);
     if (count + changes.length > BUCKET_LEAVES_MAX) {
       const leaves = mergedLeaves(page, changes);
-      return { digest: this.#build(prefix, leaves), added: leaves.length - count };
+      return { change: this.#build(prefix, page, leaves), added: leaves.length - count };
     }
-    const bucket = changedBucket(page, changes);
-    if (bucket !== undefined || page !== undefined) this.#write(prefix, bucket);
-    if (bucket === undefined) return { digest: undefined, added: -count };
-    return { digest: bucketDigest(this.#hasher, bucket), added: leafCount(bucket) - count };
+    const { bucket, hasSameKeys } = changedBucket(page, changes);
+    if (bucket === undefined) return { change: this.#write(prefix, page, undefined, undefined), added: -count };
+    const digest = bucketDigest(this.#hasher, bucket, hasSameKeys ? old?.keys : undefined);
+    return { change: this.#write(prefix, page, bucket, digest), added: leafCount(bucket) - count };
   }
 
   #inner(prefix: Uint8Array, page: Uint8Array | undefined, changes: readonly LeafChange[]): Subtree {
     const writer = new InnerPageWriter(this.#hasher, page);
+    const below = new Map<number, Subtree>();
     let added = 0;
     let checkedGroup = -1;
     for (const [child, run] of runsByChild(changes, prefix.length)) {
@@ -96,65 +122,84 @@ class Update {
       checkedGroup = child >> 4;
       const before = page === undefined ? undefined : childDigest(page, child);
       const subtree = this.#subtree(childPrefix(prefix, child), run, before);
-      writer.set(child, subtree.digest);
+      writer.set(child, subtree.change.digest);
+      below.set(child, subtree);
       added += subtree.added;
     }
     const leaves = (page === undefined ? 0 : leavesBelow(page)) + added;
     const updated = writer.finish(leaves);
     if (prefix.length > 0 && leaves <= BUCKET_LEAVES_MAX)
-      return { digest: this.#build(prefix, this.#takeLeaves(prefix, updated)), added };
-    this.#write(prefix, updated);
-    return { digest: innerDigest(this.#hasher, updated), added };
+      return { change: this.#build(prefix, page, this.#takeLeaves(prefix, updated, below)), added };
+    return { change: this.#write(prefix, page, updated, innerDigest(this.#hasher, updated)), added };
   }
 
   /** Writes the subtree of these leaves where nothing is below the prefix. */
-  #build(prefix: Uint8Array, leaves: readonly Leaf[]): Digest | undefined {
-    if (leaves.length === 0) {
-      this.#write(prefix, undefined);
-      return undefined;
-    }
+  #build(prefix: Uint8Array, before: Uint8Array | undefined, leaves: readonly Leaf[]): Writable<PageChange> {
+    if (leaves.length === 0) return this.#write(prefix, before, undefined, undefined);
     if (leaves.length <= BUCKET_LEAVES_MAX) {
       const bucket = bucketOf(leaves);
-      this.#write(prefix, bucket);
-      return bucketDigest(this.#hasher, bucket);
+      return this.#write(prefix, before, bucket, bucketDigest(this.#hasher, bucket));
     }
     const writer = new InnerPageWriter(this.#hasher, undefined);
     for (const [child, run] of runsByChild(leaves, prefix.length))
-      writer.set(child, this.#build(childPrefix(prefix, child), run));
+      writer.set(child, this.#build(childPrefix(prefix, child), undefined, run).digest);
     const page = writer.finish(leaves.length);
-    this.#write(prefix, page);
-    return innerDigest(this.#hasher, page);
+    return this.#write(prefix, before, page, innerDigest(this.#hasher, page));
   }
 
   /** The leaves below an inner page that has too few for one: its children are buckets, and go. */
-  #takeLeaves(prefix: Uint8Array, page: Uint8Array): Leaf[] {
+  #takeLeaves(prefix: Uint8Array, page: Uint8Array, changed: ReadonlyMap<number, Subtree>): Leaf[] {
     const leaves: Leaf[] = [];
     for (let child = 0; child < CHILDREN; child++) {
-      if (childDigest(page, child) === undefined) continue;
+      const digest = childDigest(page, child);
+      if (digest === undefined) continue;
       const below = childPrefix(prefix, child);
-      const bucket = this.#pages.get(nameOf(below))?.page ?? this.#page(below, childDigest(page, child));
+      const change =
+        changed.get(child)?.change ?? this.#write(below, this.#page(below, digest)?.page, undefined, undefined);
+      const bucket = change.page ?? change.before;
       invariant(bucket !== undefined && isBucket(bucket), "state-tree.not-a-bucket", { child });
       leaves.push(...leavesOf(bucket));
-      this.#write(below, undefined);
+      change.page = undefined;
+      change.digest = undefined;
     }
+    // A group that nothing changed in was not checked: one that lost a child has lost its leaves.
+    if (leaves.length !== leavesBelow(page)) throw new StateDamage("page", prefix);
     return leaves;
   }
 
   /** The page of the tree before at a prefix, where its parent says that there is one. */
-  #page(prefix: Uint8Array, digest: Digest | undefined): Uint8Array | undefined {
+  #page(prefix: Uint8Array, digest: Digest | undefined): OldPage | undefined {
+    if (this.#root === undefined) return undefined;
+    const proven = digest === undefined ? undefined : this.#proven.get(prefix, digest);
+    if (proven !== undefined) return { page: proven, keys: undefined };
     const page = this.#read(prefix);
-    if (!this.#isChecked) return page;
-    const found = page === undefined ? undefined : pageDigest(this.#hasher, page);
+    if (page === undefined && digest === undefined) return undefined;
+    if (page === undefined || digest === undefined) throw new StateDamage("page", prefix);
+    const keys = isBucket(page) ? keysDigest(this.#hasher, page) : undefined;
+    const found = keys === undefined ? this.#innerDigest(prefix, page) : bucketDigest(this.#hasher, page, keys);
     if (found !== digest) throw new StateDamage("page", prefix);
-    return page;
+    if (keys === undefined) this.#proven.keep(prefix, page, digest);
+    return { page, keys };
+  }
+
+  /** Where pages are kept, of the whole page; elsewhere each group is checked when something changes in it. */
+  #innerDigest(prefix: Uint8Array, page: Uint8Array): Digest {
+    return this.#proven.isFor(prefix) ? pageDigest(this.#hasher, page) : innerDigest(this.#hasher, page);
   }
 
   #checkGroup(prefix: Uint8Array, page: Uint8Array, child: number): void {
-    if (this.#isChecked && !isGroupWhole(this.#hasher, page, child)) throw new StateDamage("page", prefix);
+    if (!this.#proven.isFor(prefix) && !isGroupWhole(this.#hasher, page, child)) throw new StateDamage("page", prefix);
   }
 
-  #write(prefix: Uint8Array, page: Uint8Array | undefined): void {
-    this.#pages.set(nameOf(prefix), { prefix, page });
+  #write(
+    prefix: Uint8Array,
+    before: Uint8Array | undefined,
+    page: Uint8Array | undefined,
+    digest: Digest | undefined,
+  ): Writable<PageChange> {
+    const change = { prefix, before, page, digest };
+    if (before !== undefined || page !== undefined) this.#changes.push(change);
+    return change;
   }
 }
 
@@ -192,8 +237,4 @@ function* runsByChild<T extends LeafChange>(
     yield [child, changes.slice(from, to)];
     from = to;
   }
-}
-
-function nameOf(prefix: Uint8Array): string {
-  return String.fromCharCode(...prefix);
 }

@@ -111,15 +111,22 @@ export function rootByDefinition(entries: Iterable<readonly [key: Uint8Array, va
   const leaves = [...entries].map(([key, value]) => ({
     path: Buffer.concat([Buffer.of(partOf(key)), hexToBytes(sha256([4], key))]),
     digest: sha256([0], u64(key.length).slice(4), key, value),
+    key,
   }));
   leaves.sort((a, b) => compareBytes(a.path, b.path));
   return node(leaves, 0) ?? sha256([2], u64(0), "00".repeat(32 * 16));
 }
 
-function node(leaves: readonly { path: Uint8Array; digest: string }[], depth: number): string | undefined {
+function node(
+  leaves: readonly { path: Uint8Array; digest: string; key: Uint8Array }[],
+  depth: number,
+): string | undefined {
   if (leaves.length === 0) return undefined;
   if (depth > 0 && leaves.length <= BUCKET_LEAVES_MAX)
-    return sha256([1], u64(leaves.length).slice(6), ...leaves.flatMap(({ path, digest }) => [path, digest]));
+    return sha256(
+      ...[[1], u64(leaves.length).slice(6), ...leaves.flatMap(({ path, digest }) => [path, digest])],
+      sha256([5], ...leaves.flatMap(({ key }) => [u64(key.length).slice(6), key])),
+    );
   const none = "00".repeat(32);
   const groups = Array.from({ length: 16 }, (_, group) => {
     const children = Array.from({ length: 16 }, (__, low) =>

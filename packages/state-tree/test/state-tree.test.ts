@@ -199,25 +199,55 @@ describe("a tree over a store that hands out its own bytes", () => {
 describe("a page of the tree that is not what was written", () => {
   const many = Array.from({ length: 200 }, (_, n) => ({ key: Uint8Array.of(0, n >> 8, n), value: Uint8Array.of(n) }));
 
-  it("is found when something below it changes, before a root is made of it", () => {
-    for (let bit = 0; bit < 8; bit++) {
-      const scene = new TreeScene();
-      scene.change(many);
-      scene.checkpoint(1);
-      const pages = [...scene.local.entries].filter(([key]) => key.startsWith(bytesToHex(utf8("page/"))));
-      expect(pages.length).to.be.greaterThan(2);
-      for (const [name, page] of pages) {
-        const flipped = page.slice();
-        flipped[bit * 7]! ^= 1 << bit;
-        scene.local.write([{ key: hexToBytes(name), value: flipped }]);
-        const { tree } = scene;
-        scene.write(tree.change(many.map(({ key }) => ({ key, value: Uint8Array.of(bit + 1, 1) }))));
-        expect(() => tree.rootNow(), name).to.throw(StateDamage);
-        expect(() => tree.checkpoint(seqOf(2)), name).to.throw(StateDamage);
-        scene.local.write([{ key: hexToBytes(name), value: page }]);
-        expect(tree.rootNow()).to.be.a("string");
+  const kinds = (scene: TreeScene): (readonly [name: string, page: Uint8Array])[] => {
+    const pages = [...scene.local.entries].filter(([key]) => key.startsWith(bytesToHex(utf8("page/"))));
+    const bucket = pages.find(([, [kind]]) => kind === 1)!;
+    return [...pages.filter(([, [kind]]) => kind === 2), bucket];
+  };
+
+  it("is found by whoever opens the store, before a root is made of it, whichever byte it is", () => {
+    const scene = new TreeScene();
+    scene.change(many);
+    scene.checkpoint(1);
+    expect(kinds(scene).length).to.equal(3);
+    scene.change(many.map(({ key }) => ({ key, value: Uint8Array.of(1, 1) })));
+    const tree = (): StateTree => scene.reopened();
+    const right = tree().rootNow();
+    for (const [name, page] of kinds(scene)) {
+      for (let at = 0; at < page.length; at += page[0] === 2 ? 31 : 1) {
+        scene.local.write([{ key: hexToBytes(name), value: page.with(at, page[at]! ^ (1 << (at & 7))) }]);
+        expect(() => tree().rootNow(), `${name} ${at}`).to.throw(StateDamage);
+        expect(() => tree().checkpoint(seqOf(2)), `${name} ${at}`).to.throw(StateDamage);
       }
+      for (const wrong of [undefined, page.subarray(0, -1), page.subarray(0, page.length >> 2), page.subarray(0, 1)]) {
+        scene.local.write([{ key: hexToBytes(name), value: wrong }]);
+        expect(() => tree().rootNow(), `${name} ${wrong?.length}`).to.throw(StateDamage);
+      }
+      scene.local.write([{ key: hexToBytes(name), value: page }]);
+      expect(tree().rootNow()).to.equal(right);
     }
+  });
+
+  it("is found by whoever walks a checkpoint, and is no part of a root that goes on from one that was proven", () => {
+    const scene = new TreeScene();
+    scene.change(many);
+    scene.checkpoint(1);
+    const pagesOf = (): Uint8Array[] => [...scene.tree.at(seqOf(1))!.pages()];
+    expect(pagesOf().length).to.be.greaterThan(100);
+    const damaged = kinds(scene);
+    for (const [name, page] of damaged) {
+      scene.local.write([{ key: hexToBytes(name), value: page.with(60, page[60]! ^ 1) }]);
+      expect(pagesOf, name).to.throw(StateDamage);
+      scene.local.write([{ key: hexToBytes(name), value: page }]);
+    }
+    for (const [name, page] of damaged.slice(0, -1))
+      scene.local.write([{ key: hexToBytes(name), value: page.with(60, page[60]! ^ 1) }]);
+    scene.change([{ key: many[0]!.key, value: undefined }]);
+    const after = many.slice(1).map(({ key, value }) => [key, value] as const);
+    expect(scene.tree.rootNow()).to.equal(rootByDefinition(after));
+    expect(scene.checkpoint(2)).to.equal(rootByDefinition(after));
+    expect([...scene.tree.at(seqOf(2))!.pages()].length).to.be.greaterThan(100);
+    expect(pagesOf().length, "the undo records are of what was proven").to.be.greaterThan(100);
   });
 });
 
@@ -237,16 +267,16 @@ describe("a proof of the state", () => {
 
   it("shows every entry that is there, and that others are not", () => {
     for (const { key, value } of values.values()) {
-      const proof = proofOf(snapshot, placeOf(key).path);
+      const proof = proofOf(hasher, snapshot, placeOf(key).path);
       expect(isProven(hasher, root, placeOf(key), value, proof)).to.equal(true);
       expect(isProven(hasher, root, placeOf(key), undefined, proof)).to.equal(false);
       expect(isProven(hasher, root, placeOf(key), Uint8Array.of(1, 1), proof)).to.equal(false);
     }
-    const proof = proofOf(snapshot, placeOf(absent).path);
+    const proof = proofOf(hasher, snapshot, placeOf(absent).path);
     expect(isProven(hasher, root, placeOf(absent), undefined, proof)).to.equal(true);
     expect(isProven(hasher, root, placeOf(absent), Uint8Array.of(1), proof)).to.equal(false);
     const nowhere = { key: absent, path: Uint8Array.from([9, ...placeOf(absent).path.subarray(1)]) };
-    expect(isProven(hasher, root, nowhere, undefined, proofOf(snapshot, nowhere.path))).to.equal(true);
+    expect(isProven(hasher, root, nowhere, undefined, proofOf(hasher, snapshot, nowhere.path))).to.equal(true);
   });
 
   it("shows nothing with any bit changed, or any part missing", () => {
@@ -255,7 +285,7 @@ describe("a proof of the state", () => {
       [placeOf(key), value],
       [placeOf(absent), undefined],
     ] as const) {
-      const proof = proofOf(snapshot, place.path);
+      const proof = proofOf(hasher, snapshot, place.path);
       const arrays = [...proof.excerpts.flatMap(({ head, group }) => [head, group]), proof.slots!];
       for (const bytes of arrays)
         for (let at = 0; at < bytes.length; at++) {
@@ -271,7 +301,7 @@ describe("a proof of the state", () => {
   });
 
   it("is small", () => {
-    const { excerpts, slots } = proofOf(snapshot, placeOf(values.get(5)!.key).path);
+    const { excerpts, slots } = proofOf(hasher, snapshot, placeOf(values.get(5)!.key).path);
     const size = excerpts.reduce((sum, { head, group }) => sum + head.length + group.length, 0) + slots!.length;
     expect(size).to.be.lessThan(2 * 1034 + 64 * 65 + 3);
   });

@@ -19,7 +19,7 @@ export interface StoreIdentity {
 }
 
 /** The version of what is written into a data folder; another one is refused. */
-export const STORE_FORMAT = 3;
+export const STORE_FORMAT = 4;
 
 /** Where the identity lies. Its presence is the one-time mark of initialization (protocol rule 8.4). */
 export const META_KEY: Uint8Array = Uint8Array.of(PREFIX.meta);

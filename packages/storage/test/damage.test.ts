@@ -194,7 +194,7 @@ describe("A data folder", () => {
     const key = Buffer.from("m");
     await tamper(path, (database) => database.put(key, sealed(key, meta)));
 
-    expectFailure(() => openIn(path), "storage.version", "expected format 3, found 1");
+    expectFailure(() => openIn(path), "storage.version", "expected format 4, found 1");
   });
 
   it("is refused when another program wrote its file", () => {
