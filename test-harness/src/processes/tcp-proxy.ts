@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { createServer, connect as dial, type Server, type Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
+import { type Loss, MessageLoss } from "./message-loss.ts";
 
 /** The way from who dialed to who listens, or back. */
 export type Way = "forth" | "back";
@@ -14,6 +15,7 @@ interface WayFaults {
   bytesPerSecond: number;
   /** How many of the next chunks get a bit flipped. */
   toCorrupt: number;
+  loss: Loss | undefined;
 }
 
 /**
@@ -80,6 +82,11 @@ export class TcpProxy {
     this.#faults[way].toCorrupt = chunks;
   }
 
+  /** Loses messages of WebSocket connections that are made from now on, at the rate that `loss` says at the moment. */
+  lose(way: Way, loss: Loss): void {
+    this.#faults[way].loss = loss;
+  }
+
   /** Resets every connection. New ones may follow. */
   reset(): void {
     for (const socket of this.#sockets) socket.resetAndDestroy();
@@ -120,7 +127,10 @@ export class TcpProxy {
     const faults = this.#faults[way];
     const held: { readonly chunk: Buffer; readonly dueMs: number }[] = [];
     let [heldBytes, isEnded] = [0, false];
-    from.on("data", (chunk: Buffer) => {
+    const loss = faults.loss && new MessageLoss(faults.loss);
+    from.on("data", (received: Buffer) => {
+      const chunk = loss?.pass(received) ?? received;
+      if (chunk.length === 0) return;
       held.push({ chunk, dueMs: performance.now() + faults.delayMs });
       heldBytes += chunk.length;
       if (heldBytes >= HELD_BYTES_MAX) from.pause();
@@ -166,5 +176,5 @@ export class TcpProxy {
 }
 
 function noFaults(): WayFaults {
-  return { isBlocked: false, delayMs: 0, bytesPerSecond: Number.POSITIVE_INFINITY, toCorrupt: 0 };
+  return { isBlocked: false, delayMs: 0, bytesPerSecond: Number.POSITIVE_INFINITY, toCorrupt: 0, loss: undefined };
 }
