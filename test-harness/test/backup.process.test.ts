@@ -19,6 +19,7 @@ import { expectOnce, expectSameState, expectWritten, Load } from "./process-load
 
 const DEADLINE_MS = 60_000;
 const VALUES = 200;
+const LONG_BYTES = 3000;
 const quorate = (...args: string[]): Promise<Exit> => RunningCommand.quorate(args);
 
 describe("a backup of four real processes", function () {
@@ -34,6 +35,7 @@ describe("a backup of four real processes", function () {
     cluster = await ProcessCluster.start({ checkpointInterval: 8, windowSize: 16 });
     const { store } = await cluster.connect();
     for (let i = 0; i < VALUES; i++) await store.put(`key ${i}`, bytesFor(i));
+    await store.put("long", new Uint8Array(LONG_BYTES));
     const load = new Load([await cluster.connect(), await cluster.connect()], "backup", DEADLINE_MS);
     await load.goesOn(20);
     const { code, stdout, stderr } = await quorate("backup", "create", "--out", file, "--data", cluster.folder(2).path);
@@ -207,6 +209,11 @@ describe("a backup of four real processes", function () {
       /starts with nothing/,
     );
     await refuses(["genesis", "--out", inFolder("x.json"), ...members, ...admin, "--from-backup", file], /go together/);
+    const restoring = [...members, ...admin, "--from-backup", file, "--backup-genesis", cluster.genesisPath];
+    await refuses(
+      ["genesis", "--out", inFolder("x.json"), ...restoring, "--limit", "requestBytesMax=2000"],
+      /has a value of 3000 bytes, limits.requestBytesMax .* is 2000/,
+    );
     expect(existsSync(data)).to.equal(false);
     const done = await quorate(...init, "--data", data, "--backup", file);
     expect([done.code, done.stderr]).to.deep.equal([0, ""]);

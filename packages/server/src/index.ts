@@ -7,6 +7,7 @@ export { ADMIN_COMMAND, ADMIN_HEADER, isFromOperator } from "./admin-command.ts"
 export { BackupReader, type BackupStart } from "./backup/backup-reader.ts";
 export { BackupJudge, type BackupOrigin, type BackupSummary } from "./backup/judge-backup.ts";
 export { verifyBackup } from "./backup/read-backup.ts";
+export { checkRoom } from "./backup/restore-state.ts";
 export { openStoppedBackup, type StoppedBackup } from "./backup/stopped-backup.ts";
 export { ConfigurationError, type ConfigurationErrorCode } from "./configuration-error.ts";
 export { type Cryptography, type Judges, judgesOf } from "./data-reader.ts";

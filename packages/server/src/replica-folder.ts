@@ -111,7 +111,7 @@ export async function initReplicaFolder(options: InitOptions): Promise<ReplicaFo
 
 /** @throws ConfigurationError unless genesis and backup go together. It is read to its end before anything is made. */
 async function checkBackup(
-  { restored }: Genesis,
+  { restored, limits }: Genesis,
   { backup, genesis: { source }, isDiskLost, hasher }: InitOptions,
 ): Promise<void> {
   if (restored === undefined && backup !== undefined)
@@ -120,7 +120,7 @@ async function checkBackup(
       `the cluster of ${source} starts with nothing; leave out the backup, or make a genesis document of it with \`quorate genesis --from-backup\``,
     );
   if (restored === undefined) return;
-  if (backup !== undefined) return checkRestorable(backup, restored, hasher);
+  if (backup !== undefined) return checkRestorable(backup, restored, limits, hasher);
   // Who lost it again has the others to give it the state.
   if (isDiskLost === true) return;
   throw new ConfigurationError(

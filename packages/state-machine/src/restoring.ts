@@ -21,12 +21,20 @@ export class RestorablePart {
   #applicationRoot: Digest = NO_ENTRIES;
   #entries = 0;
   #timestampMs: TimestampMs = timestampMs(0);
+  #valueBytesMax = 0;
 
   accept(piece: TreePiece): void {
     if (piece.type === "page") {
       if (piece.prefix.length === 0) this.#applicationRoot = childDigest(piece.page, APPLICATION_PART) ?? NO_ENTRIES;
-    } else if (partOf(piece.key) === APPLICATION_PART) this.#entries++;
-    else if (isProgress(piece.key)) this.#timestampMs = decodeProgress(piece.value).timestampMs;
+    } else if (partOf(piece.key) === APPLICATION_PART) {
+      this.#entries++;
+      this.#valueBytesMax = Math.max(this.#valueBytesMax, piece.value.length);
+    } else if (isProgress(piece.key)) this.#timestampMs = decodeProgress(piece.value).timestampMs;
+  }
+
+  /** The longest value of the application: the limits of the new cluster have to have room for it. */
+  get valueBytesMax(): number {
+    return this.#valueBytesMax;
   }
 
   /** When all pieces have been accepted. */

@@ -9,13 +9,14 @@ import {
   isHex32,
   LIMITS_BOUNDS,
   type Limits,
-  type RestoredState,
   TIMEOUTS_BOUNDS,
   type Timeouts,
 } from "@quorate/protocol";
 import {
+  type BackupSummary,
   ConfigurationError,
   type Cryptography,
+  checkRoom,
   readDocument,
   readGenesis,
   verifyBackup,
@@ -79,10 +80,11 @@ export function addGenesisCommand(program: Command): void {
     )
     .action(async (flags: GenesisFlags) => {
       const cryptography = { backend: await chooseBackend(), hasher: createNodeHasher() };
-      const restored = await restoredOf(flags, cryptography);
-      const document = { ...documentOf(flags), ...(restored !== undefined && { restored }) };
+      const backup = await backupOf(flags, cryptography);
+      const document = { ...documentOf(flags), ...(backup !== undefined && { restored: backup.restored }) };
       const text = `${JSON.stringify(document, null, 2)}\n`;
       const genesis = readGenesis(text, "the genesis document", cryptography.backend);
+      if (backup !== undefined) checkRoom(backup.file, backup.valueBytesMax, genesis.limits);
       writeOnce(flags.out, text, 0o644);
       const cluster = clusterIdOf(cryptography.hasher, genesis);
       if (flags.json === true) printJson({ cluster, file: flags.out, members: genesis.members.length });
@@ -91,10 +93,10 @@ export function addGenesisCommand(program: Command): void {
 }
 
 /** @throws ConfigurationError when the backup is not what a quorum of its cluster signed. */
-async function restoredOf(
+async function backupOf(
   { fromBackup, backupGenesis }: GenesisFlags,
   cryptography: Cryptography,
-): Promise<RestoredState | undefined> {
+): Promise<(BackupSummary & { readonly file: string }) | undefined> {
   if (fromBackup === undefined && backupGenesis === undefined) return undefined;
   if (fromBackup === undefined || backupGenesis === undefined)
     throw new ConfigurationError(
@@ -104,7 +106,7 @@ async function restoredOf(
   const text = readDocument(backupGenesis, "genesis document", "name that of the cluster that the backup is of");
   const genesis = readGenesis(text, backupGenesis, cryptography.backend);
   const cluster = clusterIdOf(cryptography.hasher, genesis);
-  return (await verifyBackup(fromBackup, { genesis, cluster }, cryptography)).restored;
+  return { file: fromBackup, ...(await verifyBackup(fromBackup, { genesis, cluster }, cryptography)) };
 }
 
 function documentOf(flags: GenesisFlags): object {

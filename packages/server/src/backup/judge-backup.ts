@@ -27,6 +27,8 @@ export interface BackupSummary {
   readonly bytes: number;
   /** What another cluster can start from. */
   readonly restored: RestoredState;
+  /** The longest value in that. */
+  readonly valueBytesMax: number;
 }
 
 /** Judges a backup by the genesis document of the cluster that it is of, and counts what is in it. */
@@ -81,6 +83,7 @@ export class BackupJudge {
     const certificate = this.#certificate;
     if (certificate === undefined) return undefined;
     const restored = { cluster: this.#origin.cluster, checkpoint: certificate.seq, ...this.#part.state };
-    return { certificate, entries: this.#entries, bytes: this.#bytes, restored };
+    const { valueBytesMax } = this.#part;
+    return { certificate, entries: this.#entries, bytes: this.#bytes, restored, valueBytesMax };
   }
 }

@@ -3,6 +3,7 @@ import {
   type ClusterId,
   type Genesis,
   type Hasher,
+  type Limits,
   type RestoredState,
   replicaId,
 } from "@quorate/protocol";
@@ -22,7 +23,12 @@ const GROUP_BYTES = 1024 * 1024;
  *
  * @throws ConfigurationError in one line.
  */
-export async function checkRestorable(path: string, restored: RestoredState, hasher: Hasher): Promise<void> {
+export async function checkRestorable(
+  path: string,
+  restored: RestoredState,
+  limits: Limits,
+  hasher: Hasher,
+): Promise<void> {
   const part = new RestorablePart();
   await readBackupFile(path, {
     hasher,
@@ -30,6 +36,20 @@ export async function checkRestorable(path: string, restored: RestoredState, has
     onPiece: (piece) => part.accept(piece),
   });
   checkPart(path, restored, part);
+  checkRoom(path, part.valueBytesMax, limits);
+}
+
+/**
+ * A value that no operation could write is one that no state transfer could bring.
+ *
+ * @throws ConfigurationError
+ */
+export function checkRoom(path: string, valueBytesMax: number, { requestBytesMax }: Limits): void {
+  if (valueBytesMax <= requestBytesMax) return;
+  throw new ConfigurationError(
+    "configuration.inconsistent",
+    `${path} has a value of ${valueBytesMax} bytes, limits.requestBytesMax of the genesis document is ${requestBytesMax}; it has to be at least as large`,
+  );
 }
 
 /** Where a state is put. */
