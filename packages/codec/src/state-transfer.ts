@@ -1,7 +1,7 @@
 /** Requests for parts of the state, and what they bring, on the wire. */
 import {
+  contentBytes,
   FETCH_STATE_ITEMS_MAX,
-  FETCH_STATE_VALUES_MAX,
   type FetchState,
   type FetchStateItem,
   STATE_BUCKET_VALUES_MAX,
@@ -15,12 +15,15 @@ import { expectAscending } from "./view-change-messages.ts";
 import type { Writer } from "./writer.ts";
 
 /** The type numbers of what is asked for, and of answers; append only. */
-const ITEM_CODES = { missing: 0, page: 1, values: 2 } as const;
+const ITEM_CODES = { missing: 0, page: 1, values: 2, whole: 3 } as const;
+
+/** The part that an answer about values has, whatever it is part of. */
+type Answers = Pick<Extract<StateChunkItem, { readonly type: "values" }>, "values" | "missing">;
 
 export function writeFetchState(writer: Writer, { request, seq, bytesMax, items }: FetchState): void {
   writer.array(4).uint(request).uint(seq).uint(bytesMax).array(items.length);
   for (const item of items) {
-    writer.array(item.type === "page" ? 2 : 3).uint(ITEM_CODES[item.type]);
+    writer.array(item.type === "values" ? 3 : 2).uint(ITEM_CODES[item.type]);
     writer.bytes(item.prefix);
     if (item.type === "values") writeUints(writer, item.indexes);
   }
@@ -28,16 +31,12 @@ export function writeFetchState(writer: Writer, { request, seq, bytesMax, items 
 
 export function readFetchState(tuple: Tuple): FetchState {
   tuple.shape(4);
-  const fetch = {
+  return {
     request: tuple.uint(0, "request"),
     seq: tuple.counter<FetchState["seq"]>(1, "seq"),
     bytesMax: tuple.uint(2, "bytesMax"),
     items: readItems(tuple, 3, 1, readFetchItem),
   };
-  let values = 0;
-  for (const item of fetch.items) if (item.type === "values") values += item.indexes.length;
-  expectValues(tuple, values);
-  return fetch;
 }
 
 export function writeStateChunk(writer: Writer, { request, seq, items, left }: StateChunk): void {
@@ -55,13 +54,7 @@ export function readStateChunk(tuple: Tuple): StateChunk {
     items: readItems(tuple, 2, 0, readChunkItem),
     left: tuple.uint(3, "left", stateChunkBytesMax),
   };
-  let values = 0;
-  let bytes = 0;
-  for (const item of chunk.items) {
-    if (item.type === "values") values += item.values.length + item.missing.length;
-    for (const content of contentsOf(item)) bytes += content.length;
-  }
-  expectValues(tuple, values);
+  const bytes = contentBytes(chunk.items);
   if (bytes > stateChunkBytesMax)
     tuple.fault("too-many", "items", `at most ${stateChunkBytesMax} bytes in all`, `${bytes}`);
   return chunk;
@@ -80,9 +73,10 @@ function readFetchItem(tuple: Tuple): FetchStateItem {
   const prefix = tuple.bytes(1, "prefix");
   if (prefix.length > STATE_PREFIX_BYTES_MAX)
     tuple.fault("too-many", "prefix", `at most ${STATE_PREFIX_BYTES_MAX} bytes`, `${prefix.length}`);
-  if (readType(tuple, ITEM_CODES.page) === ITEM_CODES.page) {
+  const type = readType(tuple, ITEM_CODES.page);
+  if (type !== ITEM_CODES.values) {
     tuple.shape(2);
-    return { type: "page", prefix };
+    return { type: type === ITEM_CODES.page ? "page" : "whole", prefix };
   }
   return { type: "values", prefix, indexes: readUints(tuple.shape(3), 2, "indexes", 1) };
 }
@@ -95,11 +89,12 @@ function writeChunkItem(writer: Writer, item: StateChunkItem): void {
     case "page":
       writer.array(2).uint(ITEM_CODES.page).bytes(item.page);
       return;
+    case "whole":
+      writer.array(4).uint(ITEM_CODES.whole).bytes(item.page);
+      return writeAnswers(writer, item);
     case "values":
       writer.array(3).uint(ITEM_CODES.values);
-      writeUints(writer, item.missing);
-      writer.array(item.values.length);
-      for (const value of item.values) writer.bytes(value);
+      return writeAnswers(writer, item);
   }
 }
 
@@ -110,37 +105,39 @@ function readChunkItem(tuple: Tuple): StateChunkItem {
     return { type: "missing" };
   }
   if (type === ITEM_CODES.page) return { type: "page", page: tuple.shape(2).bytes(1, "page") };
-  const missing = readUints(tuple.shape(3), 1, "missing", 0);
-  const list = tuple.bounded(2, "values", 0, STATE_BUCKET_VALUES_MAX);
+  if (type === ITEM_CODES.values) return { type: "values", ...readAnswers(tuple.shape(3), 1) };
+  return { type: "whole", page: tuple.shape(4).bytes(1, "page"), ...readAnswers(tuple, 2) };
+}
+
+function writeAnswers(writer: Writer, { missing, values }: Answers): void {
+  writeUints(writer, missing);
+  writer.array(values.length);
+  for (const value of values) writer.bytes(value);
+}
+
+/** Places of what is missing, then the values. */
+function readAnswers(tuple: Tuple, index: number): Answers {
+  const missing = readUints(tuple, index, "missing", 0);
+  const list = tuple.bounded(index + 1, "values", 0, STATE_BUCKET_VALUES_MAX);
   const values: Uint8Array[] = [];
   for (let i = 0; i < list.length; i++) values.push(list.bytes(i, i));
   const answered = missing.length + values.length;
   if (answered < 1 || answered > STATE_BUCKET_VALUES_MAX)
     tuple.fault("wrong-length", "values", `1 to ${STATE_BUCKET_VALUES_MAX} answers`, `${answered}`);
-  return { type: "values", values, missing };
-}
-
-function contentsOf(item: StateChunkItem): readonly Uint8Array[] {
-  if (item.type === "missing") return [];
-  return item.type === "page" ? [item.page] : item.values;
+  return { values, missing };
 }
 
 /** A type number from `least` on. */
 function readType(tuple: Tuple, least: number): number {
   const type = tuple.uint(0, "type");
-  if (type < least || type > ITEM_CODES.values)
-    tuple.fault("unknown-type", "type", `${least} to ${ITEM_CODES.values}`, `${type}`);
+  if (type < least || type > ITEM_CODES.whole)
+    tuple.fault("unknown-type", "type", `${least} to ${ITEM_CODES.whole}`, `${type}`);
   return type;
 }
 
 function readItems<T>(tuple: Tuple, index: number, least: number, read: (element: Tuple) => T): T[] {
   tuple.bounded(index, "items", least, FETCH_STATE_ITEMS_MAX);
   return tuple.list(index, "items", FETCH_STATE_ITEMS_MAX, read);
-}
-
-function expectValues(tuple: Tuple, values: number): void {
-  if (values > FETCH_STATE_VALUES_MAX)
-    tuple.fault("too-many", "items", `at most ${FETCH_STATE_VALUES_MAX} values in all`, `${values}`);
 }
 
 function writeUints(writer: Writer, values: readonly number[]): void {

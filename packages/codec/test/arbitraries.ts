@@ -231,7 +231,7 @@ const fetchState = fc.record({
   ...{ request: counter, seq: counter, bytesMax: counter },
   items: fc.array(
     fc.oneof(
-      fc.record({ type: fc.constant("page"), prefix }),
+      fc.record({ type: fc.constantFrom("page", "whole"), prefix }),
       fc.record({ type: fc.constant("values"), prefix, indexes: places(64, 1) }),
     ),
     { minLength: 1, maxLength: 16 },
@@ -248,6 +248,10 @@ const stateChunk = fc.record({
         values: fc.array(bytes, { minLength: 1, maxLength: 20 }),
       }),
       fc.record({ type: fc.constant("values"), missing: places(8, 1), values: fc.constant([]) }),
+      fc.record({
+        ...{ type: fc.constant("whole"), page: bytes, missing: places(8, 0) },
+        values: fc.array(bytes, { minLength: 1, maxLength: 20 }),
+      }),
     ),
     { maxLength: 16 },
   ),

@@ -6,7 +6,6 @@ import {
   digest,
   epochNumber,
   FETCH_STATE_ITEMS_MAX,
-  FETCH_STATE_VALUES_MAX,
   type FetchState,
   type JustifiedNewView,
   type JustifiedViewChange,
@@ -21,6 +20,7 @@ import {
   replicaId,
   requestNumber,
   type ServerFrame,
+  STATE_BUCKET_VALUES_MAX,
   sequenceNumber,
   sessionId,
   stateChunkBytesMax,
@@ -129,7 +129,7 @@ const LARGEST_FETCH: FetchState = {
   items: ITEMS.map(() => ({
     type: "values",
     prefix: new Uint8Array(33),
-    indexes: Array.from({ length: FETCH_STATE_VALUES_MAX / FETCH_STATE_ITEMS_MAX }, (_, i) => 48 + i),
+    indexes: Array.from({ length: STATE_BUCKET_VALUES_MAX }, (_, i) => i),
   })),
 };
 
@@ -218,7 +218,7 @@ describe("codec limits", () => {
       const codec = createCodec(wireLimitsOf({ limits, windowSize: DEFAULT_WINDOW_SIZE }));
       const fetch: ReplicaFrame = { type: "fetch-state", fetch: LARGEST_FETCH };
       expect(codec.decodeReplicaFrame(codec.encodeReplicaFrame(fetch)).ok).to.equal(true);
-      for (const perItem of [1, 8, 16]) {
+      for (const perItem of [1, 8, STATE_BUCKET_VALUES_MAX]) {
         const frame = largestChunk(stateChunkBytesMax(limits), perItem);
         expect(codec.decodeReplicaFrame(codec.encodeReplicaFrame(frame)).ok, `${perItem} an item`).to.equal(true);
       }
@@ -229,7 +229,7 @@ describe("codec limits", () => {
     const small = { ...DEFAULT_LIMITS, batchBytesMax: 1024, batchRequestsMax: 1, batchOperationsMax: 1 };
     const limits = { ...small, requestOperationsMax: 1, requestBytesMax: 1024, resultBytesMax: 1024 };
     const codec = createCodec(wireLimitsOf({ limits, windowSize: 2 }));
-    const frame = largestChunk(stateChunkBytesMax(limits), 16);
+    const frame = largestChunk(stateChunkBytesMax(limits), STATE_BUCKET_VALUES_MAX);
     expect(codec.decodeReplicaFrame(codec.encodeReplicaFrame(frame)).ok).to.equal(true);
     const fetch: ReplicaFrame = { type: "fetch-state", fetch: LARGEST_FETCH };
     expect(codec.decodeReplicaFrame(codec.encodeReplicaFrame(fetch)).ok).to.equal(true);

@@ -265,6 +265,7 @@ const CHUNK: StateChunk = {
     { type: "page", page: Uint8Array.of(2, 3, 4) },
     { type: "missing" },
     { type: "values", values: [text("value"), new Uint8Array(0)], missing: [1, 3] },
+    { type: "whole", page: Uint8Array.of(1, 2), values: [text("all"), text("of it")], missing: [0] },
   ],
   left: 300_000,
 };
@@ -291,6 +292,7 @@ const REPLICA_FRAMES: Each<ReplicaFrame> = {
         { type: "page", prefix: new Uint8Array(0) },
         { type: "page", prefix: Uint8Array.of(2, 255) },
         { type: "values", prefix: Uint8Array.of(0), indexes: [0, 5, 63] },
+        { type: "whole", prefix: Uint8Array.of(2, 7) },
       ],
     },
   },

@@ -16,6 +16,7 @@ import {
 } from "@quorate/protocol";
 import { partOf } from "@quorate/state-machine";
 import { type FetchProgress, type FetchStep, StateFetcher } from "@quorate/state-transfer";
+import type { TreeChanges } from "@quorate/state-tree";
 import type { ReplicaStore, StorageError } from "@quorate/storage";
 import { type Installation, writeInstallation } from "./installation-record.ts";
 import type { HostPorts, IngressRejection } from "./ports.ts";
@@ -40,7 +41,15 @@ export interface StateInstallerOptions {
   readonly onInstalled: (progress: FetchProgress) => void;
   /** It cannot go on: a failed flush, or a broken invariant. Nothing happens afterwards. */
   readonly onFatal: (error: Error) => void;
+  /** What is written between two flushes; `FLUSH_BYTES` unless given. */
+  readonly flushBytes?: number;
 }
+
+/**
+ * Large groups: the entries come in an order that is not that of their keys, so nearly each one costs a page of the store, and
+ * each flush all the pages above. As much may be written while a flush runs; then nothing more is asked for.
+ */
+const FLUSH_BYTES: number = 8 * 1024 * 1024;
 
 /** Time-outs are looked at so often. */
 const TICK_MS = 100;
@@ -69,6 +78,9 @@ export class StateInstaller {
   readonly #unavailableAt = new Set<ReplicaId>();
   /** The target whose first parts are proven. */
   #founded: SequenceNumber | undefined;
+  #unflushedBytes = 0;
+  #isFlushing = false;
+  #isPaused = false;
   #partsReceived = 0;
   #receivedAtMs = 0;
   /** From then on it is this target, whatever comes. */
@@ -180,7 +192,7 @@ export class StateInstaller {
   /** One correct donor does not keep the target, or nothing comes of it. */
   #isStalled(atMs: number): boolean {
     const isGone = this.#unavailableAt.size >= weakQuorumSize(this.#membership);
-    return isGone || atMs - this.#receivedAtMs >= STALLED_AFTER_MS;
+    return isGone || (!this.#isPaused && atMs - this.#receivedAtMs >= STALLED_AFTER_MS);
   }
 
   #note(): void {
@@ -188,17 +200,18 @@ export class StateInstaller {
   }
 
   #perform({ requests, writes, rejections, done, hasMore }: FetchStep): void {
-    const { ports, store, onRejection } = this.#o;
+    const { ports, onRejection } = this.#o;
     for (const rejection of rejections) onRejection(rejection);
     this.#noteProgress();
     if (done !== undefined) return this.#finish(writes);
-    if (writes !== undefined) store.writeAtomically(writes);
+    if (writes !== undefined) this.#write(writes);
     for (const { to, request } of requests) ports.sendToReplica(to, { type: "fetch-state", fetch: request });
     this.#found();
     // A timer that runs is not put off: whoever sends often must not keep time-outs from being looked at.
-    if (!hasMore && this.#isTicking) return;
+    const isBusy = hasMore && !this.#isPaused;
+    if (!isBusy && this.#isTicking) return;
     this.#isTicking = true;
-    ports.startTimer("install", hasMore ? 0 : TICK_MS, () => {
+    ports.startTimer("install", isBusy ? 0 : TICK_MS, () => {
       this.#isTicking = false;
       this.#guarded(() => this.#perform(this.#fetcher.onTick(this.#clock.nowMs())));
     });
@@ -210,6 +223,30 @@ export class StateInstaller {
     if (partsComplete < PARTS_FOR_VOTES || this.#founded === target.seq) return;
     this.#founded = target.seq;
     this.#o.onVotesFounded(target);
+  }
+
+  #write(writes: TreeChanges): void {
+    this.#o.store.writeAtomically(writes);
+    for (const changes of [writes.state, writes.local])
+      for (const { key, value } of changes) this.#unflushedBytes += key.length + (value?.length ?? 0);
+    if (this.#unflushedBytes >= (this.#o.flushBytes ?? FLUSH_BYTES)) this.#flushMore();
+  }
+
+  #flushMore(): void {
+    if (this.#isFlushing) {
+      this.#isPaused = true;
+      return this.#fetcher.pause();
+    }
+    this.#isFlushing = true;
+    this.#unflushedBytes = 0;
+    this.#flushed(() => {
+      this.#isFlushing = false;
+      if (!this.#isPaused || this.#isFinishing) return;
+      this.#isPaused = false;
+      this.#receivedAtMs = this.#clock.nowMs();
+      this.#flushMore();
+      this.#perform(this.#fetcher.resume(this.#clock.nowMs()));
+    });
   }
 
   #noteProgress(): void {

@@ -6,14 +6,32 @@ import {
   type StateChunkFault,
   type StateChunkItem,
 } from "@quorate/protocol";
-import { digestOfSealed, sealed, unpackedPage } from "@quorate/state-tree";
+import {
+  digestOfSealed,
+  isBucket,
+  type Leaf,
+  leavesOf,
+  sealed,
+  sealedEntries,
+  unpackedPage,
+} from "@quorate/state-tree";
 import type { OpenBucket, OpenPage } from "./open-page.ts";
 import type { AskedItem, AskedRequest } from "./request-book.ts";
 
 /** Something that came, and is proven. */
 export type ProvenPart =
   | { readonly type: "page"; readonly open: OpenPage; readonly page: Uint8Array }
+  | { readonly type: "whole"; readonly open: OpenPage; readonly bucket: WholeBucket }
   | { readonly type: "entry"; readonly open: OpenBucket; readonly index: number; readonly record: Uint8Array };
+
+/** A bucket of the target with its entries as they will be stored, by their places; undefined for those the donor has not. */
+export interface WholeBucket {
+  readonly page: Uint8Array;
+  readonly leaves: readonly Leaf[];
+  readonly records: readonly (Uint8Array | undefined)[];
+  /** What it took on the way. */
+  readonly bytes: number;
+}
 
 /** What a chunk brings. What was proven before a fault was found is good all the same. */
 export interface ChunkJudgement {
@@ -72,6 +90,8 @@ class Judgement {
     if (next === undefined) return undefined;
     if (bytes + left <= request.bytesMax) return "state-chunk.incomplete";
     if (left > this.#o.chunkBytesMax) return "state-chunk.false-size";
+    // What did not fit behind others with all its values says nothing of the page alone.
+    if (next.type === "page" && next.open.isBare && left <= request.bytesMax) return undefined;
     const index = next.type === "page" ? undefined : next.indexes[0];
     next.open.tooLarge = { from: to, index, bytes: left };
     return undefined;
@@ -84,16 +104,36 @@ class Judgement {
       return Number.POSITIVE_INFINITY;
     }
     if (asked.type === "page" && item.type === "page") return this.#page(asked.open, item.page);
+    if (asked.type === "page" && item.type === "whole" && asked.open.isBare) return this.#whole(asked.open, item);
     if (asked.type === "values" && item.type === "values") return this.#values(asked.open, asked.indexes, item);
     return "state-chunk.other-than-asked";
   }
 
   #page(open: OpenPage, packed: Uint8Array): number | StateChunkFault {
-    const page = unpackedPage(this.#o.hasher, open.prefix, packed);
-    if (page === undefined || !this.#o.isPage(open, page)) return "state-chunk.wrong-page";
-    this.#checkSize(open, undefined, packed.length);
+    const page = this.#provenPage(open, packed);
+    if (page === undefined) return "state-chunk.wrong-page";
     this.#parts.push({ type: "page", open, page });
     return 1;
+  }
+
+  #whole(open: OpenPage, item: Extract<StateChunkItem, { readonly type: "whole" }>): number | StateChunkFault {
+    const page = this.#provenPage(open, item.page);
+    if (page === undefined) return "state-chunk.wrong-page";
+    const leaves = isBucket(page) ? leavesOf(page) : [];
+    const values = valuesByPlace(item, leaves.length);
+    if (values === undefined) return "state-chunk.other-than-asked";
+    const records = sealedEntries(this.#o.hasher, leaves, values);
+    if (records === undefined) return "state-chunk.wrong-value";
+    if (item.missing.length > 0) this.#missing.push(open);
+    this.#parts.push({ type: "whole", open, bucket: { page, leaves, records, bytes: contentBytes([item]) } });
+    return 1;
+  }
+
+  #provenPage(open: OpenPage, packed: Uint8Array): Uint8Array | undefined {
+    const page = unpackedPage(this.#o.hasher, open.prefix, packed);
+    if (page === undefined || !this.#o.isPage(open, page)) return undefined;
+    this.#checkSize(open, undefined, packed.length);
+    return page;
   }
 
   #values(
@@ -125,6 +165,17 @@ class Judgement {
   #checkSize({ tooLarge }: OpenPage | OpenBucket, index: number | undefined, bytes: number): void {
     if (tooLarge !== undefined && tooLarge.index === index && tooLarge.bytes !== bytes) this.#liars.push(tooLarge.from);
   }
+}
+
+/** The value at each of so many places; undefined if the answer is about more of them, or about fewer. */
+function valuesByPlace(
+  { values, missing }: Extract<StateChunkItem, { readonly type: "whole" }>,
+  places: number,
+): (Uint8Array | undefined)[] | undefined {
+  if (values.length + missing.length !== places || (missing.at(-1) ?? -1) >= places) return undefined;
+  const gaps = new Set(missing);
+  let next = 0;
+  return Array.from({ length: places }, (_, place) => (gaps.has(place) ? undefined : values[next++]));
 }
 
 /** What of an item is not answered by its first parts. */

@@ -141,6 +141,15 @@ export class LocalTree {
     return this.#prune(pageRangeOfChildren(prefix, first, last), NONE, work) !== undefined;
   }
 
+  /** Writes a bucket with all its entries where nothing is. */
+  add(prefix: Uint8Array, page: Uint8Array, leaves: readonly Leaf[], records: readonly Uint8Array[]): void {
+    leaves.forEach(({ key }, index) => {
+      this.differing.add(key);
+      this.#group.state(key, records[index]);
+    });
+    this.#group.local({ key: pageKey(prefix), value: page });
+  }
+
   /**
    * Writes the entries that have come for a bucket, and the bucket with those that are here; removes all else that is at its
    * prefix or below. False if that takes another step.

@@ -1,5 +1,5 @@
 import type { Digest, ReplicaId } from "@quorate/protocol";
-import type { Leaf } from "@quorate/state-tree";
+import { type Leaf, ROOT_PREFIX } from "@quorate/state-tree";
 
 /** An inner page of the target that is here while what is below it comes. */
 export interface OpenInner {
@@ -33,6 +33,8 @@ export interface OpenPage extends Wanted {
   /** Undefined for the root, which the certificate proves. */
   readonly digest: Digest | undefined;
   readonly parent: OpenInner | undefined;
+  /** The local tree has nothing there nor below: all of it is asked for at once. */
+  readonly isBare: boolean;
   isAsked: boolean;
 }
 
@@ -49,8 +51,14 @@ export interface OpenBucket extends Wanted {
   readonly records: Map<number, Uint8Array>;
 }
 
-export function openPageAt(prefix: Uint8Array, digest: Digest | undefined, parent: OpenInner | undefined): OpenPage {
-  return { type: "page", prefix, digest, parent, isAsked: false, notAt: new Set(), tooLarge: undefined };
+export function openPageAt(prefix: Uint8Array, digest: Digest, parent: OpenInner, isBare: boolean): OpenPage {
+  return { type: "page", prefix, digest, parent, isBare, isAsked: false, notAt: new Set(), tooLarge: undefined };
+}
+
+/** The root page, which the certificate proves. */
+export function openRoot(): OpenPage {
+  const nowhere = { digest: undefined, parent: undefined, tooLarge: undefined };
+  return { type: "page", prefix: ROOT_PREFIX, ...nowhere, isBare: false, isAsked: false, notAt: new Set() };
 }
 
 export function isComplete(bucket: OpenBucket): boolean {

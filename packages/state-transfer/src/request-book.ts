@@ -1,6 +1,5 @@
 import {
   FETCH_STATE_ITEMS_MAX,
-  FETCH_STATE_VALUES_MAX,
   type FetchState,
   type FetchStateItem,
   type ReplicaId,
@@ -29,6 +28,9 @@ export interface RequestBookOptions {
 
 /** What a page takes, about: for how many are asked for at once. */
 const PAGE_BYTES = 2048;
+/** What a whole page takes before any has come, and how much the last one counts. */
+const FIRST_WHOLE_BYTES = 4096;
+const WHOLE_WEIGHT = 1 / 16;
 /** What a value takes before any has come. */
 const FIRST_VALUE_BYTES = 256;
 /** Requests of the past whose late answers are nobody's fault. */
@@ -44,6 +46,7 @@ export class RequestBook {
   #next: number;
   #values = 1;
   #valueBytes = FIRST_VALUE_BYTES;
+  #wholeBytes = FIRST_WHOLE_BYTES;
 
   /** @param first the number of the first request: greater than those of earlier runs, whose answers may still come. */
   constructor(options: RequestBookOptions, first: number) {
@@ -105,6 +108,11 @@ export class RequestBook {
     this.#valueBytes += bytes;
   }
 
+  /** A page came that was asked for with all its values. */
+  onWhole(bytes: number): void {
+    this.#wholeBytes += WHOLE_WEIGHT * (bytes - this.#wholeBytes);
+  }
+
   /** Something that did not fit before is asked for alone, with room for it. */
   #largeItem(
     to: ReplicaId,
@@ -124,7 +132,6 @@ export class RequestBook {
   #items(to: ReplicaId, wanted: Iterable<OpenPage | OpenBucket>): AskedItem[] {
     const items: AskedItem[] = [];
     let bytes = 0;
-    let values = 0;
     const valueBytes = this.#valueBytes / this.#values;
     for (const open of wanted) {
       if (bytes >= this.#options.bytesMax || items.length >= FETCH_STATE_ITEMS_MAX) break;
@@ -132,14 +139,13 @@ export class RequestBook {
       if (open.type === "page") {
         if (open.isAsked) continue;
         items.push({ type: "page", open });
-        bytes += PAGE_BYTES;
+        bytes += open.isBare ? this.#wholeBytes : PAGE_BYTES;
         continue;
       }
       const room = Math.ceil((this.#options.bytesMax - bytes) / Math.max(1, valueBytes));
-      const indexes = [...open.wanted].sort((a, b) => a - b).slice(0, Math.min(room, FETCH_STATE_VALUES_MAX - values));
+      const indexes = [...open.wanted].sort((a, b) => a - b).slice(0, room);
       if (indexes.length === 0) continue;
       items.push({ type: "values", open, indexes });
-      values += indexes.length;
       bytes += indexes.length * valueBytes;
     }
     return items;
@@ -148,7 +154,8 @@ export class RequestBook {
 
 function itemOf(item: AskedItem): FetchStateItem {
   const { prefix } = item.open;
-  return item.type === "page" ? { type: "page", prefix } : { type: "values", prefix, indexes: item.indexes };
+  if (item.type === "page") return { type: item.open.isBare ? "whole" : "page", prefix };
+  return { type: "values", prefix, indexes: item.indexes };
 }
 
 function mark(item: AskedItem): void {

@@ -14,16 +14,15 @@ import {
   childDigest,
   isBucket,
   isWholeInnerPage,
-  leafDigest,
-  leavesOf,
+  type Leaf,
+  ownLeavesOf,
   packedPage,
-  pageDigest,
   type Snapshot,
   StateDamage,
-  unpackedPage,
 } from "@quorate/state-tree";
 import { ByteBudget, type ByteRate } from "./byte-budget.ts";
 import { Pins } from "./pins.ts";
+import { ProvenPages } from "./proven-pages.ts";
 
 export interface StateDonorOptions {
   readonly hasher: Hasher;
@@ -58,7 +57,9 @@ export interface DonorAnswer {
 }
 
 /** What a request costs beside what is sent, for each page that is read. */
-const READ_COST_BYTES = 8 * 1024;
+const READ_COST_BYTES = 2 * 1024;
+/** So many times the bytes that it may send one answer reads at most, to see whether whole pages fit. */
+const READ_MAX = 2;
 
 /**
  * Serves the state at a kept checkpoint, within a budget, so that this replica keeps ordering (protocol rule 10.1). What it
@@ -68,6 +69,7 @@ export class StateDonor {
   readonly #o: StateDonorOptions;
   readonly #budget: ByteBudget;
   readonly #pins: Pins;
+  readonly #proven = new ProvenPages();
 
   constructor(options: StateDonorOptions) {
     this.#o = options;
@@ -98,7 +100,7 @@ export class StateDonor {
       return { answer: { type: "unavailable", unavailable: { seq, stable } }, damages: [] };
     }
     this.#pins.onAsked(peer, seq, atMs);
-    const writer = new ChunkWriter(this.#o, snapshot, Math.min(request.bytesMax, this.#o.chunkBytesMax));
+    const writer = new ChunkWriter(this.#o, this.#proven, snapshot, Math.min(request.bytesMax, this.#o.chunkBytesMax));
     const { items, left } = writer.write(request.items);
     this.#budget.charge(peer, atMs, writer.cost);
     const chunk = { request: request.request, seq, items, left };
@@ -106,53 +108,83 @@ export class StateDonor {
   }
 }
 
+/** A page that is what the page above says; of a bucket with its leaves. */
+interface ProvenPage {
+  readonly page: Uint8Array;
+  readonly leaves: readonly Leaf[] | undefined;
+}
+
 class ChunkWriter {
   readonly damages: StateDamage[] = [];
   readonly #o: StateDonorOptions;
+  readonly #proven: ProvenPages;
   readonly #snapshot: Snapshot;
   readonly #bytesMax: number;
   /** Pages of this request, by prefix: those above what is asked for are nearly always the same. */
-  readonly #pages = new Map<string, Uint8Array | undefined>();
+  readonly #pages = new Map<string, ProvenPage | undefined>();
+  #pagesRead = 0;
+  #valueBytesRead = 0;
   #bytes = 0;
   #left = 0;
 
-  constructor(options: StateDonorOptions, snapshot: Snapshot, bytesMax: number) {
+  constructor(options: StateDonorOptions, proven: ProvenPages, snapshot: Snapshot, bytesMax: number) {
     this.#o = options;
+    this.#proven = proven;
     this.#snapshot = snapshot;
     this.#bytesMax = bytesMax;
   }
 
   /** What the answer costs this replica. */
   get cost(): number {
-    return this.#bytes + this.#left + this.#pages.size * READ_COST_BYTES;
+    return Math.max(this.#bytes + this.#left, this.#valueBytesRead) + this.#pagesRead * READ_COST_BYTES;
   }
 
   write(asked: readonly FetchStateItem[]): { readonly items: readonly StateChunkItem[]; readonly left: number } {
     const items: StateChunkItem[] = [];
     for (const item of asked) {
-      const answer = item.type === "page" ? this.#page(item.prefix) : this.#values(item.prefix, item.indexes);
+      const answer = this.#item(item);
       if (answer !== undefined) items.push(answer);
       if (this.#left > 0) break;
     }
     return { items, left: this.#left };
   }
 
-  #page(prefix: Uint8Array): StateChunkItem | undefined {
-    const page = this.#pageAt(prefix);
-    if (page === undefined) return { type: "missing" };
+  #item(item: FetchStateItem): StateChunkItem | undefined {
+    const found = this.#pageAt(item.prefix);
+    if (found === undefined) return { type: "missing" };
+    if (item.type === "page") return this.#page(found);
+    if (item.type === "whole") return this.#whole(found);
+    return found.leaves === undefined ? { type: "missing" } : this.#values(found.leaves, item.indexes);
+  }
+
+  #page({ page }: ProvenPage): StateChunkItem | undefined {
     const packed = packedPage(page);
     return this.#fits(packed.length) ? { type: "page", page: packed } : undefined;
   }
 
-  #values(prefix: Uint8Array, indexes: readonly number[]): StateChunkItem | undefined {
-    const page = this.#pageAt(prefix);
-    if (page === undefined || !isBucket(page)) return { type: "missing" };
-    const leaves = leavesOf(page);
+  #whole(found: ProvenPage): StateChunkItem | undefined {
+    const { page, leaves } = found;
+    if (leaves === undefined || this.#valueBytesRead > READ_MAX * this.#bytesMax) return this.#page(found);
+    const packed = packedPage(page);
+    const values: Uint8Array[] = [];
+    const missing: number[] = [];
+    let bytes = packed.length;
+    for (const [place, leaf] of leaves.entries()) {
+      const value = this.#value(leaf);
+      if (value === undefined) missing.push(place);
+      else values.push(value);
+      bytes += value?.length ?? 0;
+      if (bytes > this.#bytesMax) return this.#page(found);
+    }
+    return this.#fits(bytes) ? { type: "whole", page: packed, values, missing } : undefined;
+  }
+
+  #values(leaves: readonly Leaf[], indexes: readonly number[]): StateChunkItem | undefined {
     const values: Uint8Array[] = [];
     const missing: number[] = [];
     for (const [place, index] of indexes.entries()) {
       const leaf = leaves[index];
-      const value = leaf === undefined ? undefined : this.#value(leaf.key, leaf.digest);
+      const value = leaf === undefined ? undefined : this.#value(leaf);
       if (value === undefined) missing.push(place);
       else if (this.#fits(value.length)) values.push(value);
       else break;
@@ -169,39 +201,43 @@ class ChunkWriter {
     return true;
   }
 
-  #value(key: Uint8Array, digest: Digest): Uint8Array | undefined {
-    const { hasher } = this.#o;
-    return this.#undamaged(() => {
-      const value = this.#snapshot.get(key);
-      if (value === undefined || leafDigest(hasher, key, value) !== digest) throw new StateDamage("entry", key);
-      return value;
-    });
+  #value({ key, digest }: Leaf): Uint8Array | undefined {
+    const value = this.#undamaged(() => this.#snapshot.valueOf(key, digest));
+    this.#valueBytesRead += value?.length ?? 0;
+    return value;
   }
 
   /** A page with the digest that its parent names, all the way up to the root; undefined if there is none. */
-  #pageAt(prefix: Uint8Array): Uint8Array | undefined {
+  #pageAt(prefix: Uint8Array): ProvenPage | undefined {
     const name = bytesToHex(prefix);
     if (!this.#pages.has(name)) this.#pages.set(name, this.#provenPage(prefix));
     return this.#pages.get(name);
   }
 
-  #provenPage(prefix: Uint8Array): Uint8Array | undefined {
-    const { hasher } = this.#o;
+  #provenPage(prefix: Uint8Array): ProvenPage | undefined {
     let digest: Digest | undefined = this.#snapshot.root;
     if (prefix.length > 0) {
       const parent = this.#pageAt(prefix.subarray(0, prefix.length - 1));
-      if (parent === undefined || isBucket(parent)) return undefined;
-      digest = childDigest(parent, prefix[prefix.length - 1] ?? 0);
+      if (parent === undefined || parent.leaves !== undefined) return undefined;
+      digest = childDigest(parent.page, prefix[prefix.length - 1] ?? 0);
       if (digest === undefined) return undefined;
     }
-    const expected = digest;
+    return this.#proven.get(digest) ?? this.#readPage(prefix, digest);
+  }
+
+  /** What a digest does not cover of its page must be right, too: of it something is made at the other end. */
+  #readPage(prefix: Uint8Array, digest: Digest): ProvenPage | undefined {
+    const { hasher } = this.#o;
+    this.#pagesRead++;
     return this.#undamaged(() => {
-      const page = this.#snapshot.pageOf(prefix, expected);
-      // Its digest does not cover all of its bytes. Those that will be made of it at the other end must be right.
-      if (!isBucket(page) && !isWholeInnerPage(hasher, page)) throw new StateDamage("page", prefix);
-      const sent = unpackedPage(hasher, prefix, packedPage(page));
-      if (sent === undefined || pageDigest(hasher, sent) !== expected) throw new StateDamage("page", prefix);
-      return sent;
+      const page = this.#snapshot.pageOf(prefix, digest);
+      if (isBucket(page)) {
+        const leaves = ownLeavesOf(hasher, prefix[0] ?? 0, page);
+        if (leaves === undefined) throw new StateDamage("page", prefix);
+        return { page, leaves };
+      }
+      if (!isWholeInnerPage(hasher, page)) throw new StateDamage("page", prefix);
+      return this.#proven.add(digest, new Uint8Array(page));
     });
   }
 

@@ -28,11 +28,11 @@ import {
   snapshotKey,
   type TreeChanges,
 } from "@quorate/state-tree";
-import { type ChunkJudgement, judgeChunk } from "./chunk-judgement.ts";
+import { type ChunkJudgement, judgeChunk, type ProvenPart } from "./chunk-judgement.ts";
 import { DonorBook } from "./donor-book.ts";
 import type { KeyList } from "./key-list.ts";
 import { LocalTree } from "./local-tree.ts";
-import { type OpenBucket, type OpenPage, openPageAt } from "./open-page.ts";
+import { type OpenBucket, type OpenPage, openRoot } from "./open-page.ts";
 import { OrphanSweep } from "./orphan-sweep.ts";
 import { prepare } from "./preparation.ts";
 import { type AskedRequest, RequestBook, unmark } from "./request-book.ts";
@@ -74,11 +74,11 @@ export interface FetchLimits {
 }
 
 export const DEFAULT_FETCH_LIMITS: FetchLimits = {
-  requestsPerDonorMax: 2,
+  requestsPerDonorMax: 4,
   requestBytes: 256 * 1024,
   timeoutMs: 5_000,
   pauseMs: 1_000,
-  openMax: 128,
+  openMax: 1024,
   heldBytesMax: 4 * 1024 * 1024,
   workMax: 4_096,
 };
@@ -132,9 +132,10 @@ export class StateFetcher {
   #target: CheckpointCertificate | undefined;
   #root: { readonly page: Uint8Array; readonly digest: Digest } | undefined;
   /** The root page, while it is asked for. */
-  #wantedRoot: OpenPage = openPageAt(ROOT_PREFIX, undefined, undefined);
+  #wantedRoot: OpenPage = openRoot();
   #sweep: OrphanSweep | undefined;
   #stalledSinceMs: number | undefined;
+  #isPaused = false;
   #bytesReceived = 0;
   #pagesFetched = 0;
   #chunksRejected = 0;
@@ -208,6 +209,17 @@ export class StateFetcher {
     return this.#step(atMs, []);
   }
 
+  /** Asks for nothing more, while what has come is not stored: the disk is slower than the donors. */
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  /** Goes on after a pause. */
+  resume(atMs: number): FetchStep {
+    this.#isPaused = false;
+    return this.#step(atMs, []);
+  }
+
   /** Time passes; or a step had more to do. */
   onTick(atMs: number): FetchStep {
     return this.#step(atMs, []);
@@ -219,7 +231,7 @@ export class StateFetcher {
     this.#walk.stop();
     this.#target = target;
     this.#root = undefined;
-    this.#wantedRoot = openPageAt(ROOT_PREFIX, undefined, undefined);
+    this.#wantedRoot = openRoot();
     this.#phase = "root";
     this.#stalledSinceMs = undefined;
     return this.#step(atMs, []);
@@ -239,12 +251,19 @@ export class StateFetcher {
         this.#walk.onEntry(part.open, part.index, part.record);
       } else {
         this.#pagesFetched++;
-        if (part.open.parent === undefined) this.#onRoot(part.page);
-        else this.#walk.onPage(part.open, part.page);
+        this.#acceptPage(part, asked.to);
       }
     for (const item of asked.items) unmark(item);
     for (const open of missing) open.notAt.add(asked.to);
     if (fault === undefined) this.#donors.onItems(asked.to, parts.length, missing.length);
+  }
+
+  #acceptPage(part: Exclude<ProvenPart, { readonly type: "entry" }>, from: ReplicaId): void {
+    const { open } = part;
+    if (open.isBare) this.#book?.onWhole(part.type === "whole" ? part.bucket.bytes : part.page.length);
+    if (part.type === "whole") this.#walk.onWhole(open, part.bucket, from);
+    else if (open.parent === undefined) this.#onRoot(part.page);
+    else this.#walk.onPage(open, part.page);
   }
 
   #onRoot(page: Uint8Array): void {
@@ -343,8 +362,8 @@ export class StateFetcher {
     const book = this.#book;
     const target = this.#target;
     if (book === undefined || target === undefined) return [];
-    const requests = this.#ask(book, target.seq, atMs);
-    if (!book.isEmpty || [...this.#wanted()].length === 0) {
+    const requests = this.#isPaused ? [] : this.#ask(book, target.seq, atMs);
+    if (this.#isPaused || !book.isEmpty || isEmpty(this.#wanted())) {
       this.#stalledSinceMs = undefined;
       return requests;
     }
@@ -371,6 +390,11 @@ export class StateFetcher {
       }
     }
   }
+}
+
+function isEmpty(things: Iterable<unknown>): boolean {
+  for (const _thing of things) return false;
+  return true;
 }
 
 /** A store that has been in distrust stays so until the end; one that has a state without any checkpoint was never right. */

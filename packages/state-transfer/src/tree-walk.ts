@@ -1,5 +1,6 @@
-import { type Digest, invariant } from "@quorate/protocol";
+import { type Digest, invariant, type ReplicaId } from "@quorate/protocol";
 import { childDigest, childPrefix, isBucket, leafCount, leavesBelow, leavesOf, ROOT_PREFIX } from "@quorate/state-tree";
+import type { WholeBucket } from "./chunk-judgement.ts";
 import type { LocalTree } from "./local-tree.ts";
 import { isComplete, type OpenBucket, type OpenInner, type OpenPage, openPageAt } from "./open-page.ts";
 import type { Work } from "./work.ts";
@@ -87,7 +88,7 @@ export class TreeWalk {
       this.#isComplete = true;
       return;
     }
-    this.#root = this.#openInner(ROOT_PREFIX, page, undefined, isHere);
+    this.#root = this.#openInner(ROOT_PREFIX, page, undefined, isHere, !isHere && this.#isBareAt(ROOT_PREFIX));
   }
 
   /** The page that was asked for, proven. */
@@ -95,7 +96,31 @@ export class TreeWalk {
     invariant(open.parent !== undefined, "tree-walk.root-asked");
     this.#wanted.delete(open);
     if (isBucket(page)) this.#openBucket(open.prefix, page, open.parent, false);
-    else this.#openInner(open.prefix, page, open.parent, false);
+    else this.#openInner(open.prefix, page, open.parent, false, this.#isBare(open));
+  }
+
+  /** A bucket that came with its entries for a bare place, proven: it is written at once, unless the donor has not all of it. */
+  onWhole(open: OpenPage, { page, leaves, records }: WholeBucket, from: ReplicaId): void {
+    const { parent, prefix } = open;
+    invariant(parent !== undefined, "tree-walk.root-asked");
+    this.#wanted.delete(open);
+    const came = records.filter((record) => record !== undefined);
+    this.#fetched += came.length;
+    if (came.length === leaves.length) {
+      this.#o.tree.add(prefix, page, leaves, came);
+      return this.#closed(parent);
+    }
+    const bucket: OpenBucket = {
+      ...{ type: "bucket", prefix, page, parent, leaves, wanted: new Set(), asked: new Set(), records: new Map() },
+      ...{ notAt: new Set([from]), tooLarge: undefined },
+    };
+    records.forEach((record, index) => {
+      if (record === undefined) bucket.wanted.add(index);
+      else bucket.records.set(index, record);
+      this.#heldBytes += record?.length ?? 0;
+    });
+    for (const { key } of leaves) this.#o.tree.differing.add(key);
+    this.#wanted.add(bucket);
   }
 
   /** The entry of a leaf, proven, as it will be stored. */
@@ -159,12 +184,14 @@ export class TreeWalk {
     const here = parent.isBare ? undefined : tree.page(prefix);
     if (here?.digest !== digest) {
       parent.open++;
-      this.#wanted.add(openPageAt(prefix, digest, parent));
+      // Who distrusts its entries looks at them before it asks for any.
+      const isBare = !tree.distrustsEntries && (parent.isBare || (here === undefined && this.#isBareAt(prefix)));
+      this.#wanted.add(openPageAt(prefix, digest, parent, isBare));
     } else if (!tree.distrustsEntries) {
       this.#skipped += isBucket(here.page) ? leafCount(here.page) : leavesBelow(here.page);
     } else {
       parent.open++;
-      if (!isBucket(here.page)) this.#openInner(prefix, here.page, parent, true);
+      if (!isBucket(here.page)) this.#openInner(prefix, here.page, parent, true, false);
       else {
         work.spend(leafCount(here.page));
         this.#openBucket(prefix, new Uint8Array(here.page), parent, true);
@@ -172,14 +199,23 @@ export class TreeWalk {
     }
   }
 
-  #openInner(prefix: Uint8Array, page: Uint8Array, parent: OpenInner | undefined, isHere: boolean): OpenInner {
+  #openInner(
+    prefix: Uint8Array,
+    page: Uint8Array,
+    parent: OpenInner | undefined,
+    isHere: boolean,
+    isBare: boolean,
+  ): OpenInner {
     const { tree } = this.#o;
-    const isBare = parent?.isBare === true || (!isHere && this.#isBareAt(prefix));
     if (!isHere && !isBare) tree.open(prefix, page);
     const inner: OpenInner = { type: "inner", prefix, page, parent, isHere, isBare, next: 0, open: 0 };
     this.#innerCount++;
     this.#inners.add(inner);
     return inner;
+  }
+
+  #isBare({ isBare, parent, prefix }: OpenPage): boolean {
+    return isBare || parent?.isBare === true || this.#isBareAt(prefix);
   }
 
   #isBareAt(prefix: Uint8Array): boolean {

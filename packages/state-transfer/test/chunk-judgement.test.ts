@@ -19,6 +19,8 @@ const entries = new Map(
 );
 const stores = Stores.of(entries, 9);
 const correct = correctDonor(stores);
+/** The same keys with other values: page after page differs, and value after value. */
+const older = Stores.of(new Map([...entries].map(([key]) => [key, Uint8Array.of(1)])), 3);
 const DONOR = replicaId(0);
 const OTHER = replicaId(1);
 
@@ -27,17 +29,22 @@ class Scene {
   readonly transfer: Transfer;
   request: FetchState;
 
-  constructor(target = certificateOf(stores), limits = {}) {
+  constructor(target = certificateOf(stores), limits = {}, local = older.copy()) {
     const silent = (): [] => [];
     this.transfer = new Transfer({
-      ...{ stores: new Stores(), target, donors: [silent] },
+      ...{ stores: local, target, donors: [silent] },
       limits: { requestsPerDonorMax: 1, ...limits },
     });
     this.request = this.transfer.first.requests[0]!.request;
   }
 
+  /** One with nothing, which asks for whole pages. */
+  static bare(): Scene {
+    return new Scene(certificateOf(stores), {}, new Stores());
+  }
+
   /** Goes on with right answers until the donor is asked for what is meant. */
-  until(wanted: Case["of"]): this {
+  until(wanted: Exclude<Case["of"], "bucket" | "inner"> | "whole"): this {
     for (let i = 0; i < 20; i++) {
       const [first, second] = this.request.items;
       const isLongEnough = first?.type !== "values" || first.indexes.length > 1;
@@ -46,6 +53,14 @@ class Scene {
       this.answer(this.right());
     }
     throw new Error(`no request for ${wanted}`);
+  }
+
+  /** Until the first answer to one that asks for whole pages is a bucket, or an inner page. */
+  untilWhole(is: "bucket" | "inner"): this {
+    this.until("whole");
+    const type = is === "bucket" ? "whole" : "page";
+    for (let i = 0; i < 20 && this.right().items[0]?.type !== type; i++) this.answer(this.right());
+    return this;
   }
 
   right(request = this.request): StateChunk {
@@ -75,9 +90,14 @@ const values = (change: (values: readonly Uint8Array[]) => readonly Uint8Array[]
 const page = (change: (page: Uint8Array) => Uint8Array): Change =>
   item((it) => (it.type === "page" ? { ...it, page: change(it.page) } : it));
 
+type Whole = Extract<StateChunkItem, { readonly type: "whole" }>;
+const whole = (change: (item: Whole) => StateChunkItem): Change =>
+  item((it) => (it.type === "whole" ? change(it) : it));
+
 interface Case {
   readonly name: string;
-  readonly of: "page" | "values" | "many values";
+  /** What the first item of the request is; or what is answered to one that asks for a whole page. */
+  readonly of: "page" | "values" | "many values" | "bucket" | "inner";
   readonly change: Change;
   readonly code: Rejection["code"];
 }
@@ -197,12 +217,48 @@ const CASES: readonly Case[] = [
     change: values((all) => [all[1]!, all[0]!, ...all.slice(2)]),
     code: "state-chunk.wrong-value",
   },
+  {
+    name: "with a whole bucket for a page",
+    of: "page",
+    change: item(() => ({ type: "whole", page: Uint8Array.of(1), values: [Uint8Array.of(1)], missing: [] })),
+    code: "state-chunk.other-than-asked",
+  },
+  {
+    name: "with a whole inner page",
+    of: "inner",
+    change: item((it) => (it.type === "page" ? { ...it, type: "whole", values: [Uint8Array.of(1)], missing: [] } : it)),
+    code: "state-chunk.other-than-asked",
+  },
+  {
+    name: "with another value in a whole bucket",
+    of: "bucket",
+    change: whole((it) => ({ ...it, values: [...it.values.slice(0, -1), Uint8Array.of(9)] })),
+    code: "state-chunk.wrong-value",
+  },
+  {
+    name: "with a value too few in a whole bucket",
+    of: "bucket",
+    change: whole((it) => ({ ...it, values: it.values.slice(1) })),
+    code: "state-chunk.other-than-asked",
+  },
+  {
+    name: "with a missing place beyond a whole bucket",
+    of: "bucket",
+    change: whole((it) => ({ ...it, values: it.values.slice(1), missing: [63] })),
+    code: "state-chunk.other-than-asked",
+  },
+  {
+    name: "with another page in a whole bucket",
+    of: "bucket",
+    change: whole((it) => ({ ...it, page: it.page.with(1, it.page[1]! ^ 1) })),
+    code: "state-chunk.wrong-page",
+  },
 ];
 
 describe("a chunk", () => {
   for (const { name, of, change, code } of CASES)
     it(`${name} is rejected as ${code}, and its donor asked no more`, () => {
-      const scene = new Scene().until(of);
+      const scene = of === "bucket" || of === "inner" ? Scene.bare().untilWhole(of) : new Scene().until(of);
       const step = scene.answer(change(scene.right(), scene.request));
       expect(step.rejections).to.have.lengthOf(1);
       expect(step.rejections[0]).to.include({ code, from: DONOR });
@@ -219,6 +275,35 @@ describe("a chunk", () => {
       i === at && it.type === "page" ? { ...it, page: it.page.with(it.page.length - 1, 0xee) } : it,
     );
     expect(scene.answer({ ...chunk, items }).rejections[0]).to.include({ code: "state-chunk.wrong-page" });
+  });
+
+  it("may have a bare page alone for a whole one, and then its values are asked for", () => {
+    const scene = Scene.bare().untilWhole("bucket");
+    const chunk = scene.right();
+    const items = chunk.items.map((it) => (it.type === "whole" ? ({ type: "page", page: it.page } as const) : it));
+    const { rejections } = scene.answer({ ...chunk, items });
+    expect([rejections, scene.request.items[0]?.type]).to.deep.equal([[], "values"]);
+  });
+
+  it("may lack values of a whole bucket, which are asked of another donor, and only they", () => {
+    const scene = Scene.bare().untilWhole("bucket");
+    const chunk = scene.right();
+    const { prefix } = scene.request.items[0]!;
+    const lacking = whole((it) => ({ ...it, values: it.values.slice(0, -1), missing: [it.values.length - 1] }));
+    const { rejections, requests } = scene.answer(lacking(chunk, scene.request));
+    expect(rejections).to.deep.equal([]);
+    const asked = requests.flatMap(({ request }) => request.items).filter((it) => it.prefix === prefix);
+    expect(asked, "not of the same one at once").to.deep.equal([]);
+    for (let i = 0; i < 40 && scene.transfer.done === undefined; i++) {
+      scene.transfer.nowMs += 2_000;
+      const again = scene.transfer.tick().requests.flatMap(({ request }) => request.items);
+      const item = again.find((it) => bytesToHex(it.prefix) === bytesToHex(prefix));
+      if (item === undefined) continue;
+      const { length } = (chunk.items[0] as Whole).values;
+      expect(item).to.deep.equal({ type: "values", prefix, indexes: [length - 1] });
+      return;
+    }
+    throw new Error("never asked again");
   });
 
   it("nobody asked for is rejected, and so is one that is answered a second time", () => {

@@ -70,6 +70,51 @@ describe("a state donor", () => {
     expect(contentBytes(chunk.items)).to.be.within(49_000, 50_000);
   });
 
+  it("gives a bucket with all its values, an inner page as it is, and stops where the next does not fit", () => {
+    const whole = (prefix: Uint8Array): FetchStateItem => ({ type: "whole", prefix });
+    const inner = new Scene().chunk([whole(ROOT)]).chunk;
+    expect(inner.items).to.deep.equal(new Scene().chunk([rootPage]).chunk.items);
+    const { chunk } = new Scene().chunk([whole(BUCKET), whole(BUCKET)], { bytesMax: 50_000 });
+    const [item] = chunk.items;
+    const page = new Scene().chunk([bucketPage]).chunk.items[0];
+    expect(item).to.include({ type: "whole" });
+    if (item?.type !== "whole" || page?.type !== "page") throw new Error("not whole");
+    expect([item.page, item.missing]).to.deep.equal([page.page, []]);
+    expect(item.values.map(([first]) => first)).to.have.members(Array.from({ length: 40 }, (_, n) => n));
+    expect([chunk.items.length, chunk.left]).to.deep.equal([1, contentBytes([item])]);
+  });
+
+  it("gives the page alone where all of it is more than was asked for", () => {
+    const { chunk } = new Scene().chunk([{ type: "whole", prefix: BUCKET }], { bytesMax: 30_000 });
+    expect([chunk.items[0]?.type, chunk.left]).to.deep.equal(["page", 0]);
+  });
+
+  it("does not read for ever to see that nothing fits", () => {
+    const scene = new Scene();
+    let reads = 0;
+    const { get } = scene.stores.state;
+    scene.stores.state.get = (key) => {
+      reads++;
+      return get.call(scene.stores.state, key);
+    };
+    const { chunk } = scene.chunk(
+      Array.from({ length: 50 }, () => ({ type: "whole", prefix: BUCKET }) as const),
+      { bytesMax: 30_000 },
+    );
+    expect(chunk.items.length).to.be.greaterThan(15);
+    expect(reads).to.be.at.most((3 * 30_000) / VALUE + 3);
+  });
+
+  it("lacks of a whole bucket what is damaged", () => {
+    const scene = new Scene();
+    const third = keyOf(3);
+    scene.stores.state.write([{ key: third, value: scene.stores.state.get(third)!.with(50, 99) }]);
+    const { answer, damages } = scene.ask([{ type: "whole", prefix: BUCKET }], { bytesMax: 50_000 });
+    expect(damages).to.have.lengthOf(1);
+    const item = answer.type === "chunk" ? answer.chunk.items[0] : undefined;
+    expect(item?.type === "whole" && [item.values.length, item.missing.length]).to.deep.equal([39, 1]);
+  });
+
   it("tells as missing what there is not, which is no damage", () => {
     const { answer, damages } = new Scene().ask([
       { type: "page", prefix: Uint8Array.of(77) },
@@ -139,8 +184,8 @@ describe("a state donor", () => {
   });
 
   it("has a budget for each peer and one for all, which time refills", () => {
-    const rate = { bytesPerSecond: 25_000, burstBytes: 25_000 };
-    const scene = new Scene({ ratePerPeer: rate, rate: { bytesPerSecond: 50_000, burstBytes: 50_000 } });
+    const rate = { bytesPerSecond: 15_000, burstBytes: 15_000 };
+    const scene = new Scene({ ratePerPeer: rate, rate: { bytesPerSecond: 30_000, burstBytes: 30_000 } });
     const ask = (peer: number, atMs: number): string => scene.ask([firstValues(15)], {}, atMs, peer).answer.type;
     expect([ask(1, 0), ask(1, 0)], "its own").to.deep.equal(["chunk", "over-budget"]);
     expect([ask(2, 0), ask(3, 0)], "that of all").to.deep.equal(["chunk", "over-budget"]);
@@ -149,7 +194,7 @@ describe("a state donor", () => {
   });
 
   it("counts questions that bring nothing, too", () => {
-    const rate = { bytesPerSecond: 1, burstBytes: 65_536 };
+    const rate = { bytesPerSecond: 1, burstBytes: 16_384 };
     const scene = new Scene({ ratePerPeer: rate, rate });
     const answers = Array.from({ length: 20 }, () => scene.ask([rootPage], { seq: seqOf(7) }).answer.type);
     expect(answers.filter((type) => type === "over-budget").length).to.equal(12);

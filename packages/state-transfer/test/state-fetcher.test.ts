@@ -244,9 +244,9 @@ describe("the donors of a state transfer", () => {
     return new Transfer({ stores: new Stores(), target: certificateOf(expected), donors, limits }).run();
   };
 
-  it("all have a share, and two requests each at most", () => {
+  it("all have a share, and four requests each at most", () => {
     const transfer = run(...[0, 1, 2].map(() => correctDonor(expected)));
-    expect(transfer.unansweredMax).to.equal(2);
+    expect(transfer.unansweredMax).to.equal(4);
     const asked = [...transfer.asked.values()];
     expect(Math.min(...asked)).to.be.greaterThan(0.5 * Math.max(...asked));
   });

@@ -40,3 +40,4 @@ export {
   undoneEntries,
 } from "./tree-keys.ts";
 export { type PageChange, type ReadPage, type UpdatedTree, updateTree } from "./tree-update.ts";
+export { ownLeavesOf, sealedEntries } from "./whole-bucket.ts";

@@ -9,7 +9,8 @@ export const NOTHING: Digest = "0".repeat(2 * DIGEST_BYTES) as Digest;
 /** A path: the byte of a part, then a digest. */
 export const PATH_BYTES: number = 1 + DIGEST_BYTES;
 
-const LEAF_HEAD_BYTES = 5;
+/** What stands before the key of a leaf. */
+export const LEAF_HEAD_BYTES = 5;
 
 /** Where a key stands in the tree: the byte of its part, then its digest. */
 export function pathOf(hasher: Hasher, part: number, key: Uint8Array): Uint8Array {

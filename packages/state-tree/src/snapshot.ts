@@ -1,7 +1,7 @@
 import { type Digest, type Hasher, invariant, type OrderedReader, type SequenceNumber } from "@quorate/protocol";
 import { isBucket } from "./bucket.ts";
 import { CHILDREN, childDigest } from "./inner-page.ts";
-import { unsealed } from "./leaf.ts";
+import { digestOfSealed, unsealed } from "./leaf.ts";
 import { pageDigest } from "./page-digest.ts";
 import { childPrefix, ROOT_PREFIX } from "./prefix.ts";
 import { StateDamage } from "./state-damage.ts";
@@ -43,6 +43,16 @@ export class Snapshot {
     if (record === undefined) return undefined;
     const value = unsealed(hasher, key, record);
     if (value === undefined) throw new StateDamage("entry", key);
+    return value;
+  }
+
+  /** The value of a key whose leaf has this digest. @throws StateDamage if there is none, or another one. */
+  valueOf(key: Uint8Array, digest: Digest): Uint8Array {
+    const { hasher, state } = this.#options;
+    const record = this.#before(UNDO_OF.entry, key, () => state.get(key));
+    const value = record === undefined ? undefined : unsealed(hasher, key, record);
+    if (record === undefined || value === undefined || digestOfSealed(record) !== digest)
+      throw new StateDamage("entry", key);
     return value;
   }
 

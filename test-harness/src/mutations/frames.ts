@@ -124,6 +124,7 @@ export const FRAME_MUTATIONS: Mutations<ReplicaFrame> = oneOf<ReplicaFrame>({
       items: listOf(
         oneOf<FetchStateItem>({
           page: fields<FetchStateItemOf<"page">>({ prefix: bytes() }),
+          whole: fields<FetchStateItemOf<"whole">>({ prefix: bytes() }),
           values: fields<FetchStateItemOf<"values">>({ prefix: bytes(), indexes: listOf(counter()) }),
         }),
       ),
@@ -138,6 +139,11 @@ export const FRAME_MUTATIONS: Mutations<ReplicaFrame> = oneOf<ReplicaFrame>({
           // There is nothing in it; that it is there at all is what `listOf` makes wrong.
           missing: [],
           page: fields<StateChunkItemOf<"page">>({ page: bytes() }),
+          whole: fields<StateChunkItemOf<"whole">>({
+            page: bytes(),
+            values: listOf(bytes()),
+            missing: listOf(counter()),
+          }),
           values: fields<StateChunkItemOf<"values">>({ values: listOf(bytes()), missing: listOf(counter()) }),
         }),
       ),

@@ -1,0 +1,51 @@
+/** A bucket together with its entries: how it is checked before it is given away, and when it comes from elsewhere. */
+import { allocateBytes, equalBytes, type Hasher, writeHex32 } from "@quorate/protocol";
+import { type Leaf, leavesOf } from "./bucket.ts";
+import { DIGEST_BYTES, DOMAIN, LEAF_HEAD_BYTES, pathOf, writeU32 } from "./leaf.ts";
+
+/**
+ * The leaves of a bucket of one part of the state, if each key is that of its path, which the digest of the bucket covers; else
+ * undefined: the keys are damaged. The bucket has the digest that it should have.
+ */
+export function ownLeavesOf(hasher: Hasher, part: number, bucket: Uint8Array): Leaf[] | undefined {
+  const leaves = leavesOf(bucket);
+  return leaves.every(({ path, key }) => equalBytes(path, pathOf(hasher, part, key))) ? leaves : undefined;
+}
+
+/**
+ * The entries of leaves as they are stored, in one piece of memory, from their values: those which are undefined are not
+ * there. Undefined unless every value is what its leaf says.
+ */
+export function sealedEntries(
+  hasher: Hasher,
+  leaves: readonly Leaf[],
+  values: readonly (Uint8Array | undefined)[],
+): (Uint8Array | undefined)[] | undefined {
+  let size = 0;
+  leaves.forEach(({ key }, i) => {
+    const value = values[i];
+    if (value !== undefined) size += DIGEST_BYTES + LEAF_HEAD_BYTES + key.length + value.length;
+  });
+  const memory = allocateBytes(size);
+  const records: (Uint8Array | undefined)[] = [];
+  let start = 0;
+  for (const [i, { key, digest }] of leaves.entries()) {
+    const value = values[i];
+    if (value === undefined) {
+      records.push(undefined);
+      continue;
+    }
+    const leaf = start + DIGEST_BYTES;
+    const content = leaf + LEAF_HEAD_BYTES + key.length;
+    const end = content + value.length;
+    memory[leaf] = DOMAIN.leaf;
+    writeU32(memory, leaf + 1, key.length);
+    memory.set(key, leaf + LEAF_HEAD_BYTES);
+    memory.set(value, content);
+    if (hasher.digest(memory.subarray(leaf, end)) !== digest) return undefined;
+    writeHex32(memory, start, digest);
+    records.push(memory.subarray(start, end));
+    start = end;
+  }
+  return records;
+}
