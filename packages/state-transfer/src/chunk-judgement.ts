@@ -73,7 +73,7 @@ class Judgement {
   }
 
   #fault({ seq, items, left }: StateChunk): StateChunkFault | undefined {
-    const { request, items: askedItems, to } = this.#asked;
+    const { request, items: askedItems } = this.#asked;
     if (seq !== request.seq || items.length > askedItems.length) return "state-chunk.other-than-asked";
     const bytes = contentBytes(items);
     if (bytes > request.bytesMax) return "state-chunk.oversized";
@@ -87,7 +87,12 @@ class Judgement {
       next = restOf(askedItem, answered) ?? askedItems[at + 1];
     }
     if ((next === undefined) !== (left === 0)) return "state-chunk.incomplete";
-    if (next === undefined) return undefined;
+    return next === undefined ? undefined : this.#unanswered(next, bytes, left);
+  }
+
+  /** What the donor says of the first thing that did not fit behind so many bytes. */
+  #unanswered(next: AskedItem, bytes: number, left: number): StateChunkFault | undefined {
+    const { request, to } = this.#asked;
     if (bytes + left <= request.bytesMax) return "state-chunk.incomplete";
     if (left > this.#o.chunkBytesMax) return "state-chunk.false-size";
     // What did not fit behind others with all its values says nothing of the page alone.

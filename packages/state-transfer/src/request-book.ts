@@ -132,23 +132,31 @@ export class RequestBook {
   #items(to: ReplicaId, wanted: Iterable<OpenPage | OpenBucket>): AskedItem[] {
     const items: AskedItem[] = [];
     let bytes = 0;
-    const valueBytes = this.#valueBytes / this.#values;
     for (const open of wanted) {
       if (bytes >= this.#options.bytesMax || items.length >= FETCH_STATE_ITEMS_MAX) break;
-      if (open.notAt.has(to)) continue;
-      if (open.type === "page") {
-        if (open.isAsked) continue;
-        items.push({ type: "page", open });
-        bytes += open.isBare ? this.#wholeBytes : PAGE_BYTES;
-        continue;
-      }
-      const room = Math.ceil((this.#options.bytesMax - bytes) / Math.max(1, valueBytes));
-      const indexes = [...open.wanted].sort((a, b) => a - b).slice(0, room);
-      if (indexes.length === 0) continue;
-      items.push({ type: "values", open, indexes });
-      bytes += indexes.length * valueBytes;
+      const item = open.notAt.has(to) ? undefined : this.#itemOf(open, this.#options.bytesMax - bytes);
+      if (item === undefined) continue;
+      items.push(item);
+      bytes += this.#bytesOf(item);
     }
     return items;
+  }
+
+  /** What nobody is asked for, of values as many as there is room for. */
+  #itemOf(open: OpenPage | OpenBucket, room: number): AskedItem | undefined {
+    if (open.type === "page") return open.isAsked ? undefined : { type: "page", open };
+    const indexes = [...open.wanted].sort((a, b) => a - b).slice(0, Math.ceil(room / this.#bytesOfValue));
+    return indexes.length === 0 ? undefined : { type: "values", open, indexes };
+  }
+
+  /** What an answer takes, about. */
+  #bytesOf(item: AskedItem): number {
+    if (item.type === "values") return item.indexes.length * this.#bytesOfValue;
+    return item.open.isBare ? this.#wholeBytes : PAGE_BYTES;
+  }
+
+  get #bytesOfValue(): number {
+    return Math.max(1, this.#valueBytes / this.#values);
   }
 }
 
