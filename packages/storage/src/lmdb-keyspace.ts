@@ -20,9 +20,9 @@ export interface CommitPlan {
 
 /** Writes that nobody flushes are committed after this time, or when they amount to so many bytes. */
 const COMMIT_AFTER_MS = 500;
-const COMMIT_BYTES: number = 1024 * 1024;
+const COMMIT_BYTES: number = 8 * 1024 * 1024;
 /** So many bytes may wait for the disk before whoever writes must wait with them. */
-const OVERLAY_BYTES_MAX: number = 16 * 1024 * 1024;
+const OVERLAY_BYTES_MAX: number = 32 * 1024 * 1024;
 
 /**
  * One LMDB database and, over it, what is written but not yet committed. One commit is one transaction: all groups since

@@ -1,0 +1,237 @@
+import {
+  type Change,
+  type CheckpointCertificate,
+  type FetchState,
+  type ReplicaFrame,
+  replicaId,
+  stateChunkBytesMax,
+  stateRootPreimage,
+} from "@quorate/protocol";
+import { partOf } from "@quorate/state-machine";
+import { DEFAULT_DONOR_LIMITS, StateDonor } from "@quorate/state-transfer";
+import { StateTree } from "@quorate/state-tree";
+import { createMemoryStore, type MemoryStore } from "@quorate/storage/memory";
+import { expect } from "chai";
+import { readInstallation } from "../dist/installation-record.js";
+import { StateInstaller } from "../dist/state-installer.js";
+import { cluster, codec, digestOf, envelopeOf, epoch, genesis, hasher, newVerifier, seqOf } from "./builders.ts";
+
+const SELF = replicaId(3);
+const entries = (round: number, count: number): Change[] =>
+  Array.from({ length: count }, (_, n) => ({
+    key: Uint8Array.of(0x75, n >> 8, n),
+    value: new Uint8Array(500).fill(n + round),
+  }));
+
+/** A state at two checkpoints, and who gives it. */
+class Source {
+  readonly tree: StateTree;
+  readonly certificates: readonly CheckpointCertificate[];
+  readonly #donor: StateDonor;
+
+  constructor(count: number) {
+    const store = createMemoryStore();
+    this.tree = new StateTree({ state: store.state, local: store.local, hasher, partOf });
+    this.certificates = [8, 16].map((seq) => {
+      store.writeAtomically(this.tree.change(entries(seq, count)));
+      const { root, local } = this.tree.checkpoint(seqOf(seq));
+      store.writeAtomically({ state: [], local });
+      return certified(seq, hasher.digest(stateRootPreimage(cluster, root)));
+    });
+    const chunkBytesMax = stateChunkBytesMax(genesis.limits);
+    this.#donor = new StateDonor({ hasher, chunkBytesMax, limits: DEFAULT_DONOR_LIMITS });
+  }
+
+  answer(request: FetchState): ReplicaFrame {
+    const { answer } = this.#donor.answer(request, (seq) => this.tree.at(seq), seqOf(16), 0, SELF);
+    if (answer.type !== "chunk") throw new Error(answer.type);
+    return { type: "state-chunk", chunk: answer.chunk };
+  }
+}
+
+function certified(seq: number, stateRoot: CheckpointCertificate["stateRoot"]): CheckpointCertificate {
+  const signatures = [0, 1, 2].map((id) => {
+    const { signature } = envelopeOf(id, { type: "checkpoint", epoch, seq: seqOf(seq), stateRoot });
+    return { from: replicaId(id), signature };
+  });
+  return { epoch, seq: seqOf(seq), stateRoot, signatures };
+}
+
+/** An installer among donors that answer when they are told to, on a disk that is done when it is told to be. */
+class Scene {
+  readonly source: Source;
+  readonly store: MemoryStore = createMemoryStore();
+  readonly installer: StateInstaller;
+  readonly happened: string[] = [];
+  requests: { readonly to: number; readonly fetch: FetchState }[] = [];
+  nowMs = 1_000;
+  #timer: (() => void) | undefined;
+  #onRaised: (() => void) | undefined;
+
+  constructor(count = 400, flushBytes?: number) {
+    this.source = new Source(count);
+    this.installer = new StateInstaller({
+      ...{ genesis, cluster, self: SELF, store: this.store, codec, verifier: newVerifier(), hasher },
+      ports: {
+        nowMs: () => this.nowMs,
+        monotonicMs: () => this.nowMs,
+        sendToReplica: (to, frame) => {
+          if (frame.type === "fetch-state") this.requests.push({ to, fetch: frame.fetch });
+        },
+        sendToReplicas: () => undefined,
+        sendToClient: () => undefined,
+        startTimer: (_, __, fire) => {
+          this.#timer = fire;
+        },
+        cancelTimer: () => {
+          this.#timer = undefined;
+        },
+      },
+      installation: { target: this.source.certificates[0]!, distrustsEntries: false },
+      onRejection: ({ code }) => this.happened.push(code),
+      onVotesFounded: ({ seq }) => this.happened.push(`founded ${seq}`),
+      raiseLog: ({ seq }, done) => {
+        this.happened.push(`raise ${seq}, ${this.store.disk.unflushedGroups} groups unflushed`);
+        this.#onRaised = done;
+      },
+      onInstalled: ({ target }) => this.happened.push(`installed ${target}`),
+      onFatal: (error) => this.happened.push(error.message),
+      ...(flushBytes !== undefined && { flushBytes }),
+    });
+    this.installer.start();
+  }
+
+  get target(): number | undefined {
+    return readInstallation(this.store.local, codec)?.target.seq;
+  }
+
+  /** Answers one request, or lets time pass where there is none; false when there is neither. */
+  go(): boolean {
+    const request = this.requests.shift();
+    if (request !== undefined) {
+      this.nowMs++;
+      return this.installer.onReplicaFrame(replicaId(request.to), this.source.answer(request.fetch));
+    }
+    const fire = this.#timer;
+    this.#timer = undefined;
+    this.nowMs += 100;
+    fire?.();
+    return fire !== undefined;
+  }
+
+  /** Until it waits for a disk: for the end of its last flush, or because of what is not flushed. */
+  goOn(): this {
+    for (let i = 0; i < 2_000 && this.go(); i++);
+    return this;
+  }
+
+  flush(): this {
+    while (this.store.disk.completeFlush());
+    return this;
+  }
+
+  raised(): this {
+    this.#onRaised?.();
+    return this;
+  }
+
+  push(at: number, from = 0): boolean {
+    return this.installer.onReplicaFrame(replicaId(from), {
+      type: "stable-checkpoint",
+      checkpoint: this.source.certificates[at]!,
+    });
+  }
+}
+
+describe("a state installer", () => {
+  it("ends in an order: all but the last group is durable, then the log says so, then the marks go", () => {
+    const scene = new Scene().goOn();
+    expect(scene.happened, "before the flush").to.deep.equal(["founded 8"]);
+    scene.flush();
+    expect(scene.happened.slice(1), "then the log").to.deep.equal(["raise 8, 0 groups unflushed"]);
+    expect(scene.target, "its record is there").to.equal(8);
+    scene.raised();
+    expect(scene.target, "and goes with the last group").to.equal(undefined);
+    expect(scene.happened.slice(2), "which is not durable").to.deep.equal([]);
+    scene.flush();
+    expect(scene.happened.slice(2)).to.deep.equal(["installed 8"]);
+    const tree = new StateTree({ state: scene.store.state, local: scene.store.local, hasher, partOf });
+    expect(tree.last).to.deep.equal(scene.source.tree.kept[0]);
+  });
+
+  it("a crash before the log says so, or before the marks are gone, goes on installing", () => {
+    for (const isRaised of [false, true]) {
+      const scene = new Scene().goOn().flush();
+      if (isRaised) scene.raised();
+      expect(readInstallation(scene.store.disk.crash().local, codec)?.target.seq, `${isRaised}`).to.equal(8);
+    }
+  });
+
+  it("asks for nothing more while the disk is behind by more than a flush, and goes on afterwards", () => {
+    const scene = new Scene(4_000, 20_000);
+    for (let i = 0; i < 300; i++) scene.go();
+    expect(scene.requests, "paused").to.deep.equal([]);
+    const here = [...scene.store.state.range(Uint8Array.of(0), Uint8Array.of(255))].length;
+    expect(here).to.be.within(1, 3_999);
+    for (let i = 0; i < 1_000 && scene.happened.length < 2; i++) scene.flush().goOn();
+    expect(scene.happened).to.deep.equal(["founded 8", "raise 8, 0 groups unflushed"]);
+  });
+
+  it("stays with its target as long as something comes of it, whoever knows of a newer one", () => {
+    const scene = new Scene();
+    for (let i = 0; i < 3; i++) {
+      scene.go();
+      expect(scene.push(1)).to.equal(true);
+    }
+    expect(scene.target).to.equal(8);
+  });
+
+  it("takes a newer one when nothing has come for a second, and what is here counts for it", () => {
+    const scene = new Scene();
+    for (let i = 0; i < 3; i++) scene.go();
+    scene.nowMs += 1_000;
+    expect(scene.push(1)).to.equal(true);
+    expect(scene.target).to.equal(16);
+    scene.requests = scene.requests.filter(({ fetch }) => fetch.seq === 16);
+    scene.goOn().flush().raised().flush();
+    expect(scene.happened.at(-1)).to.equal("installed 16");
+  });
+
+  it("takes a newer one when f+1 donors do not keep its own, and not because one says so", () => {
+    const scene = new Scene();
+    scene.go();
+    for (const [from, expected] of [
+      [0, 8],
+      [0, 8],
+      [1, 16],
+    ] as const) {
+      const unavailable = { seq: seqOf(8), stable: seqOf(16) };
+      scene.installer.onReplicaFrame(replicaId(from), { type: "state-unavailable", unavailable });
+      scene.push(1, from);
+      expect(scene.target, `${from}`).to.equal(expected);
+    }
+  });
+
+  it("cuts the link of who sends a certificate that no quorum signed, and takes none that is older", () => {
+    const scene = new Scene();
+    scene.nowMs += 1_000;
+    const forged = { ...scene.source.certificates[1]!, stateRoot: digestOf("another") };
+    const isCorrect = scene.installer.onReplicaFrame(replicaId(1), { type: "below-history", checkpoint: forged });
+    expect([isCorrect, scene.happened, scene.target]).to.deep.equal([false, ["ingress.bad-certificate"], 8]);
+    const older = certified(7, digestOf("older"));
+    expect(scene.installer.onReplicaFrame(replicaId(1), { type: "stable-checkpoint", checkpoint: older })).to.equal(
+      true,
+    );
+    expect(scene.target).to.equal(8);
+  });
+
+  it("dies of a failed flush, and does nothing afterwards", () => {
+    const scene = new Scene().goOn();
+    scene.store.disk.failNextFlush();
+    scene.flush();
+    const { length } = scene.happened;
+    expect(length).to.equal(2);
+    scene.goOn().flush().raised().flush();
+    expect(scene.happened).to.have.lengthOf(length);
+  });
+});
