@@ -29,7 +29,8 @@ import {
 } from "./frames.ts";
 import { readReceipt, writeReceipt } from "./outputs.ts";
 import type { ScanLimits } from "./pre-scan.ts";
-import { decodeStrictly } from "./strict-decoder.ts";
+import { isStateChunk } from "./state-transfer.ts";
+import { type Copying, decodeStrictly } from "./strict-decoder.ts";
 import type { Tuple } from "./tuple.ts";
 import { readVoteFrame } from "./vote-frames.ts";
 import type { WireLimits } from "./wire-limits.ts";
@@ -77,14 +78,15 @@ export function createCodec(limits: WireLimits): Codec {
     name: string,
     scan: ScanLimits,
     read: (tuple: Tuple) => T | undefined,
-  ): Decoded<T> => decodeStrictly(bytes, name, scan, limits, read);
+    copying?: Copying,
+  ): Decoded<T> => decodeStrictly(bytes, name, scan, limits, read, copying);
   return {
     limits,
     encodeReplicaFrame: (frame) => encode("replica-frame", limits.replicaFrame, writeReplicaFrame, frame),
     decodeReplicaFrame: (bytes) => {
       const vote = readVoteFrame(bytes, limits.replicaFrame);
       if (vote !== undefined) return { ok: true, value: vote };
-      return decode(bytes, "frame", limits.replicaFrame, readReplicaFrame);
+      return decode(bytes, "frame", limits.replicaFrame, readReplicaFrame, isStateChunk(bytes) ? "whole" : "each");
     },
     encodeClientFrame: (frame) => encode("client-frame", limits.clientFrame, writeClientFrame, frame),
     decodeClientFrame: (bytes) => decode(bytes, "frame", limits.clientFrame, readClientFrame),

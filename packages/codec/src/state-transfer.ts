@@ -20,6 +20,14 @@ const ITEM_CODES = { missing: 0, page: 1, values: 2, whole: 3 } as const;
 /** The part that an answer about values has, whatever it is part of. */
 type Answers = Pick<Extract<StateChunkItem, { readonly type: "values" }>, "values" | "missing">;
 
+/** How a frame of type 13 starts: an array of two, and the type. */
+const CHUNK_FRAME_STARTS = [0x82, 13] as const;
+
+/** Whether a frame can only be a chunk of the state, if it decodes. */
+export function isStateChunk(frame: Uint8Array): boolean {
+  return frame[0] === CHUNK_FRAME_STARTS[0] && frame[1] === CHUNK_FRAME_STARTS[1];
+}
+
 export function writeFetchState(writer: Writer, { request, seq, bytesMax, items }: FetchState): void {
   writer.array(4).uint(request).uint(seq).uint(bytesMax).array(items.length);
   for (const item of items) {

@@ -60,7 +60,8 @@ export class LmdbKeyspace implements Keyspace, LazyDomain {
       const entry = this.#pending.get(text) ?? this.#committing.get(text);
       if (entry !== undefined) return entry.value;
     }
-    return this.#database.getBinary(asBuffer(key));
+    const found = this.#database.getBinaryFast(asBuffer(key));
+    return found === undefined ? undefined : copyOf(found);
   }
 
   range(from: Uint8Array, to: Uint8Array | undefined): Iterable<readonly [Uint8Array, Uint8Array]> {
@@ -162,6 +163,15 @@ function* overlaid(lower: Iterable<OrderedEntry>, upper: readonly OrderedEntry[]
     if (order !== 0) yield entry;
   }
   yield* upper.slice(at);
+}
+
+/** What was read holds until the next read only. Short copies share memory blocks: one of its own costs more than the read. */
+function copyOf(found: Buffer): Buffer {
+  const { length } = found;
+  const copy = Buffer.allocUnsafe(length);
+  // Its length is one that lmdb has put over that of the whole buffer, which `set` would take.
+  copy.set(found.subarray(0, length));
+  return copy;
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {
