@@ -2,6 +2,7 @@ import type { Mutant } from "./mutant.ts";
 
 const TREE_TEST = "packages/state-tree/test/state-tree.test.ts";
 const FETCHER_TEST = "packages/state-transfer/test/state-fetcher.test.ts";
+const CHUNK_TEST = "packages/state-transfer/test/chunk-judgement.test.ts";
 const VECTORS = "packages/state-machine/test/state-vectors.test.ts";
 const AWAITING = "packages/replica/test/awaiting-state.test.ts";
 const INSTALLATIONS = "test-harness/test/state-transfer.simulation.test.ts";
@@ -57,6 +58,22 @@ export const STATE_MUTANTS: readonly Mutant[] = [
     file: "packages/state-transfer/src/chunk-judgement.ts",
     edits: [{ find: 'if (digestOfSealed(record) !== leaf.digest) return "state-chunk.wrong-value";', replace: "" }],
     caughtBy: [FETCHER_TEST],
+  },
+  {
+    name: "fetched-bucket-unchecked",
+    rule: "10.1",
+    bug: "the values that come with a bucket are taken for what it names",
+    file: "packages/state-tree/src/whole-bucket.ts",
+    edits: [{ find: "if (hasher.digest(memory.subarray(leaf, end)) !== digest) return undefined;", replace: "" }],
+    caughtBy: [CHUNK_TEST],
+  },
+  {
+    name: "disk-outrun-by-donors",
+    rule: "10.1",
+    bug: "what donors send waits for the disk without a bound",
+    file: "packages/server/src/state-installer.ts",
+    edits: [{ find: "return this.#fetcher.pause();", replace: "return;" }],
+    caughtBy: ["packages/server/test/state-installer.test.ts"],
   },
   {
     name: "fetched-page-unchecked",
