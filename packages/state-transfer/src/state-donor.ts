@@ -15,7 +15,7 @@ import {
   isBucket,
   isWholeInnerPage,
   type Leaf,
-  ownLeavesOf,
+  leavesOf,
   packedPage,
   type Snapshot,
   StateDamage,
@@ -225,17 +225,13 @@ class ChunkWriter {
     return this.#proven.get(digest) ?? this.#readPage(prefix, digest);
   }
 
-  /** What a digest does not cover of its page must be right, too: of it something is made at the other end. */
+  /** The digest of an inner page covers its head; its groups must be right, too: of them a page is made at the other end. */
   #readPage(prefix: Uint8Array, digest: Digest): ProvenPage | undefined {
     const { hasher } = this.#o;
     this.#pagesRead++;
     return this.#undamaged(() => {
       const page = this.#snapshot.pageOf(prefix, digest);
-      if (isBucket(page)) {
-        const leaves = ownLeavesOf(hasher, prefix[0] ?? 0, page);
-        if (leaves === undefined) throw new StateDamage("page", prefix);
-        return { page, leaves };
-      }
+      if (isBucket(page)) return { page, leaves: leavesOf(page) };
       if (!isWholeInnerPage(hasher, page)) throw new StateDamage("page", prefix);
       return this.#proven.add(digest, new Uint8Array(page));
     });

@@ -23,6 +23,7 @@ export { pageDigest } from "./page-digest.ts";
 export { childPrefix, ROOT_PREFIX } from "./prefix.ts";
 export { isProven, type PageExcerpt, proofOf, type StateProof } from "./proof.ts";
 export { type ScrubBudget, type ScrubSlice, StateScrub } from "./scrub.ts";
+export { sealedEntries } from "./sealed-entries.ts";
 export { Snapshot } from "./snapshot.ts";
 export { StateDamage } from "./state-damage.ts";
 export { type KeptCheckpoint, StateTree, type StateTreeOptions, type TreeChanges } from "./state-tree.ts";
@@ -40,4 +41,3 @@ export {
   undoneEntries,
 } from "./tree-keys.ts";
 export { type PageChange, type ReadPage, type UpdatedTree, updateTree } from "./tree-update.ts";
-export { ownLeavesOf, sealedEntries } from "./whole-bucket.ts";

@@ -63,7 +63,7 @@ export const STATE_MUTANTS: readonly Mutant[] = [
     name: "fetched-bucket-unchecked",
     rule: "10.1",
     bug: "the values that come with a bucket are taken for what it names",
-    file: "packages/state-tree/src/whole-bucket.ts",
+    file: "packages/state-tree/src/sealed-entries.ts",
     edits: [{ find: "if (hasher.digest(memory.subarray(leaf, end)) !== digest) return undefined;", replace: "" }],
     caughtBy: [CHUNK_TEST],
   },

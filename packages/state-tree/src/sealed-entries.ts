@@ -1,16 +1,6 @@
-/** A bucket together with its entries: how it is checked before it is given away, and when it comes from elsewhere. */
-import { allocateBytes, equalBytes, type Hasher, writeHex32 } from "@quorate/protocol";
-import { type Leaf, leavesOf } from "./bucket.ts";
-import { DIGEST_BYTES, DOMAIN, LEAF_HEAD_BYTES, pathOf, writeU32 } from "./leaf.ts";
-
-/**
- * The leaves of a bucket of one part of the state, if each key is that of its path, which the digest of the bucket covers; else
- * undefined: the keys are damaged. The bucket has the digest that it should have.
- */
-export function ownLeavesOf(hasher: Hasher, part: number, bucket: Uint8Array): Leaf[] | undefined {
-  const leaves = leavesOf(bucket);
-  return leaves.every(({ path, key }) => equalBytes(path, pathOf(hasher, part, key))) ? leaves : undefined;
-}
+import { allocateBytes, type Hasher, writeHex32 } from "@quorate/protocol";
+import type { Leaf } from "./bucket.ts";
+import { DIGEST_BYTES, DOMAIN, LEAF_HEAD_BYTES, writeU32 } from "./leaf.ts";
 
 /**
  * The entries of leaves as they are stored, in one piece of memory, from their values: those which are undefined are not
