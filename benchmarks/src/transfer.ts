@@ -21,6 +21,9 @@ interface Transferred {
   /** From its start until it executed what the others did. */
   readonly seconds: number;
   readonly megabytes: number;
+  /** Of those seconds, in which state came: without the start of a process, the search for a target, and what was ordered meanwhile. */
+  readonly secondsMoving: number;
+  /** While state came. */
   readonly megabytesPerSecond: number;
   /** Of the bytes of all values. */
   readonly share: number;
@@ -39,6 +42,11 @@ export interface TransferReport {
   readonly absent: Transferred;
   /** The most anonymous memory that any replica had. */
   readonly anonymousMegabytesMax: number;
+}
+
+interface Moved {
+  readonly bytes: number;
+  readonly seconds: number;
 }
 
 const WIPED = 3;
@@ -121,28 +129,37 @@ class TransferBench {
   async #transferred(load: Load, meanwhile: () => Promise<void>): Promise<Transferred> {
     await this.#cluster.kill(WIPED);
     await meanwhile();
-    let bytes = 0;
+    let moved: Moved = { bytes: 0, seconds: 0 };
     const { operationsPerSecond, seconds } = await load.during(async () => {
       await this.#cluster.restart(WIPED);
-      bytes = await this.#untilBack();
+      moved = await this.#untilBack();
     });
+    const { bytes } = moved;
     const megabytes = bytes / MEGABYTE;
     return {
       seconds: round(seconds, 1),
       megabytes: round(megabytes, 1),
-      megabytesPerSecond: round(megabytes / seconds, 1),
+      secondsMoving: round(moved.seconds, 1),
+      megabytesPerSecond: round(megabytes / Math.max(moved.seconds, POLL_MS / 1000), 1),
       share: round(bytes / (this.#options.keys * this.#options.valueBytes), 4),
       operationsPerSecond,
     };
   }
 
-  /** @returns the bytes of state that came, when the replica executes what the others do. */
-  async #untilBack(): Promise<number> {
-    let bytes = 0;
+  /** @returns what state came, when the replica executes what the others do. */
+  async #untilBack(): Promise<Moved> {
+    let [bytes, seconds, before] = [0, 0, 0];
+    let beforeMs = performance.now();
     for (;;) {
       const [other, own] = await Promise.all([this.#cluster.statusOf(0), this.#cluster.statusOf(WIPED)]);
-      bytes = Math.max(bytes, own?.transfer?.bytesReceived ?? 0);
-      if (other !== undefined && own !== undefined && isBack(own, other) && bytes > 0) return bytes;
+      const nowMs = performance.now();
+      const received = own?.transfer?.bytesReceived ?? 0;
+      // It counts anew for each target. What has come since the last look came in between.
+      const more = received < before ? received : received - before;
+      if (more > 0) seconds += (nowMs - beforeMs) / 1000;
+      bytes += more;
+      [before, beforeMs] = [received, nowMs];
+      if (other !== undefined && own !== undefined && isBack(own, other) && bytes > 0) return { bytes, seconds };
       await delay(POLL_MS);
     }
   }
@@ -239,9 +256,9 @@ function table({
   absent,
   anonymousMegabytesMax,
 }: TransferReport): string {
-  const line = (name: string, { seconds, megabytes, megabytesPerSecond, share, ...of }: Transferred): string =>
-    `${name.padEnd(22)}${seconds} s, ${megabytes} MB (${share} of the state), ${megabytesPerSecond} MB/s; ` +
-    `meanwhile ${of.operationsPerSecond} operations / s\n`;
+  const line = (name: string, of: Transferred): string =>
+    `${name.padEnd(24)}back after ${of.seconds} s; ${of.megabytes} MB (${of.share} of the state) in ${of.secondsMoving} s, ` +
+    `${of.megabytesPerSecond} MB/s; meanwhile ${of.operationsPerSecond} operations / s\n`;
   return (
     `${keys} keys of ${valueBytes} bytes; with all four replicas ${operationsPerSecond} operations / s\n` +
     line("to an empty disk", wiped) +
