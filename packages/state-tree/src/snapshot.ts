@@ -1,7 +1,7 @@
 import { type Digest, type Hasher, invariant, type OrderedReader, type SequenceNumber } from "@quorate/protocol";
 import { isBucket } from "./bucket.ts";
 import { CHILDREN, childDigest } from "./inner-page.ts";
-import { digestOfSealed, unsealed } from "./leaf.ts";
+import { DIGEST_BYTES, digestOfSealed, unsealed } from "./leaf.ts";
 import { pageDigest } from "./page-digest.ts";
 import { childPrefix, ROOT_PREFIX } from "./prefix.ts";
 import { StateDamage } from "./state-damage.ts";
@@ -48,11 +48,16 @@ export class Snapshot {
 
   /** The value of a key whose leaf has this digest. @throws StateDamage if there is none, or another one. */
   valueOf(key: Uint8Array, digest: Digest): Uint8Array {
-    const { hasher, state } = this.#options;
-    const record = this.#before(UNDO_OF.entry, key, () => state.get(key));
-    const value = record === undefined ? undefined : unsealed(hasher, key, record);
-    if (record === undefined || value === undefined || digestOfSealed(record) !== digest)
-      throw new StateDamage("entry", key);
+    const current = this.#options.state.get(key);
+    // What has the digest is what was there, whatever happened since: most entries have no undo record to be looked for.
+    const value =
+      this.#provenValue(key, current, digest) ??
+      this.#provenValue(
+        key,
+        this.#before(UNDO_OF.entry, key, () => current),
+        digest,
+      );
+    if (value === undefined) throw new StateDamage("entry", key);
     return value;
   }
 
@@ -63,8 +68,11 @@ export class Snapshot {
 
   /** The page at a prefix. @throws StateDamage unless it has this digest. */
   pageOf(prefix: Uint8Array, digest: Digest): Uint8Array {
-    const page = this.page(prefix);
-    if (page === undefined || pageDigest(this.#options.hasher, page) !== digest) throw new StateDamage("page", prefix);
+    const { hasher, local } = this.#options;
+    const current = local.get(pageKey(prefix));
+    if (current !== undefined && pageDigest(hasher, current) === digest) return current;
+    const page = this.#before(UNDO_OF.page, prefix, () => undefined);
+    if (page === undefined || pageDigest(hasher, page) !== digest) throw new StateDamage("page", prefix);
     return page;
   }
 
@@ -77,6 +85,11 @@ export class Snapshot {
       const below = childDigest(page, child);
       if (below !== undefined) yield* this.pages(childPrefix(prefix, child), below);
     }
+  }
+
+  #provenValue(key: Uint8Array, record: Uint8Array | undefined, digest: Digest): Uint8Array | undefined {
+    if (record === undefined || record.length < DIGEST_BYTES || digestOfSealed(record) !== digest) return undefined;
+    return unsealed(this.#options.hasher, key, record);
   }
 
   #before(of: UndoOf, key: Uint8Array, current: () => Uint8Array | undefined): Uint8Array | undefined {
