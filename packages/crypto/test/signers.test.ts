@@ -12,6 +12,7 @@ import {
 import { createNodeHasher } from "@quorate/crypto/node";
 import { createFakeBackend } from "@quorate/crypto/testing";
 import {
+  bytesToHex,
   type Genesis,
   GenesisError,
   InvariantViolation,
@@ -143,6 +144,11 @@ describe("digests", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
         expect(noble.digest(bytes)).to.equal(node.digest(bytes));
+        for (const hasher of [noble, node]) {
+          const target = new Uint8Array(40).fill(7);
+          hasher.digestInto(bytes, target, 5);
+          expect(bytesToHex(target)).to.equal(`0707070707${node.digest(bytes)}070707`);
+        }
       }),
       { seed: 9 },
     );

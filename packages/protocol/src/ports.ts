@@ -16,6 +16,8 @@ import type {
 export interface Hasher {
   /** The digest of `bytes` as lower-case hex. */
   digest(bytes: Uint8Array): Digest;
+  /** Writes the 32 bytes of that digest into `target`: half the cost where nobody needs it spelled. */
+  digestInto(bytes: Uint8Array, target: Uint8Array, offset: number): void;
 }
 
 /** A replica's key: synchronous, pure and deterministic, so that re-signing after a restart gives the same bytes. */

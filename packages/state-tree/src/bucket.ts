@@ -7,7 +7,8 @@ import {
   readHex32,
   writeHex32,
 } from "@quorate/protocol";
-import { DIGEST_BYTES, DOMAIN, NOTHING, PATH_BYTES } from "./leaf.ts";
+import { DIGEST_BYTES, DOMAIN, PATH_BYTES } from "./leaf.ts";
+import { pageBytes } from "./page-bytes.ts";
 
 /**
  * The most leaves of a bucket: a prefix with more of them has an inner page. An inner page takes 8.7 kB, so a leaf never
@@ -47,27 +48,29 @@ export function leafCount(bucket: Uint8Array): number {
 }
 
 /**
- * Covers every byte of a bucket; `NOTHING` for bytes that are none.
+ * Writes the digest of a bucket, which covers every byte of it; zeros for bytes that are none.
  *
- * @param keys their digest, where it is known.
+ * @param keys what `keysDigest` says, where that is known.
  */
-export function bucketDigest(hasher: Hasher, bucket: Uint8Array, keys: Digest = keysDigest(hasher, bucket)): Digest {
-  const end = keysStart(leafCount(bucket));
-  if (!isBucket(bucket) || leafCount(bucket) > BUCKET_LEAVES_MAX || bucket[end] !== DOMAIN.keys) return NOTHING;
-  return hasher.digest(preimageOf(bucket, keys));
+export function writeBucketDigest(hasher: Hasher, bucket: Uint8Array, keys: Uint8Array, target: Uint8Array): void {
+  const count = leafCount(bucket);
+  if (!isBucket(bucket) || count > BUCKET_LEAVES_MAX || bucket[keysStart(count)] !== DOMAIN.keys) target.fill(0);
+  else hasher.digestInto(preimageOf(bucket, keys), target, 0);
 }
 
 /** What a bucket's digest has of its keys; the same as long as no key comes or goes. */
-export function keysDigest(hasher: Hasher, bucket: Uint8Array): Digest {
-  return hasher.digest(bucket.subarray(keysStart(leafCount(bucket))));
+export function keysDigest(hasher: Hasher, bucket: Uint8Array): Uint8Array {
+  const digest = allocateBytes(DIGEST_BYTES);
+  hasher.digestInto(bucket.subarray(keysStart(leafCount(bucket))), digest, 0);
+  return digest;
 }
 
 /** Holds until the next call. */
-function preimageOf(bucket: Uint8Array, keys: Digest): Uint8Array {
+function preimageOf(bucket: Uint8Array, keys: Uint8Array): Uint8Array {
   const end = keysStart(leafCount(bucket));
   const preimage = PREIMAGE.subarray(0, end + DIGEST_BYTES);
   preimage.set(bucket.subarray(0, end));
-  writeHex32(preimage, end, keys);
+  preimage.set(keys, end);
   return preimage;
 }
 
@@ -142,8 +145,8 @@ interface PlacedChange {
 }
 
 function withDigests(bucket: Uint8Array, placed: readonly PlacedChange[]): Uint8Array {
-  // Not `slice`: that of a Buffer, which a store may hand out, is no copy.
-  const changed = new Uint8Array(bucket);
+  const changed = pageBytes(bucket.length);
+  changed.set(bucket);
   for (const { change, place } of placed)
     if (change.digest !== undefined)
       writeHex32(changed, HEAD_BYTES + place.index * SLOT_BYTES + PATH_BYTES, change.digest);
@@ -184,7 +187,7 @@ class BucketWriter {
   #key: number;
 
   constructor(size: number, count: number) {
-    this.#bytes = allocateBytes(size);
+    this.#bytes = pageBytes(size);
     this.#bytes[0] = DOMAIN.bucket;
     this.#bytes[1] = count >>> 8;
     this.#bytes[2] = count;

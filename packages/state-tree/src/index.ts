@@ -6,7 +6,6 @@
  */
 export {
   BUCKET_LEAVES_MAX,
-  bucketDigest,
   bucketOf,
   isBucket,
   isBucketUnder,
@@ -15,7 +14,7 @@ export {
   leafCount,
   leavesOf,
 } from "./bucket.ts";
-export { childDigest, InnerPageWriter, innerDigest, isWholeInnerPage, leavesBelow } from "./inner-page.ts";
+export { childDigest, isWholeInnerPage, leavesBelow } from "./inner-page.ts";
 export { type InstallMark, installMarkChange, installMarkOf } from "./install-mark.ts";
 export { digestOfSealed, leafDigest, PATH_BYTES, pathOf, sealed, unsealed } from "./leaf.ts";
 export { packedPage, unpackedPage } from "./packed-page.ts";

@@ -1,5 +1,5 @@
-import { type Digest, type Hasher, invariant, readHex32, writeHex32 } from "@quorate/protocol";
-import { DIGEST_BYTES, DOMAIN, NOTHING, readU32, writeU32 } from "./leaf.ts";
+import { type Digest, type Hasher, invariant, readHex32 } from "@quorate/protocol";
+import { areSame, DIGEST_BYTES, DOMAIN, isZero, NOTHING, readU32, writeU32 } from "./leaf.ts";
 
 /**
  * An inner page: `2 ‖ leaves below it (8 bytes) ‖ 16 group digests`, then the sixteen groups, each `3 ‖ 16 digests`. A child
@@ -15,7 +15,8 @@ const GROUP_BYTES: number = 1 + GROUPS * DIGEST_BYTES;
 /** Every inner page has so many bytes. */
 const INNER_PAGE_BYTES: number = HEAD_BYTES + GROUPS * GROUP_BYTES;
 
-function isInnerPage(page: Uint8Array): boolean {
+/** Whether bytes have the size of an inner page and begin like one. */
+export function isInnerPage(page: Uint8Array): boolean {
   return page[0] === DOMAIN.inner && page.length === INNER_PAGE_BYTES;
 }
 
@@ -27,14 +28,18 @@ export function leavesBelow(page: Uint8Array): number {
 /** The digest of a child; undefined where there is none. */
 export function childDigest(page: Uint8Array, child: number): Digest | undefined {
   const at = childAt(child);
-  // Most bytes of a digest are not zero: the first one tells, nearly always.
-  for (let i = 0; i < DIGEST_BYTES; i++) if (page[at + i] !== 0) return readHex32(page, at) as Digest;
-  return undefined;
+  return isZero(page, at, at + DIGEST_BYTES) ? undefined : (readHex32(page, at) as Digest);
 }
 
-/** The digest of a page: that of its head, which has those of its groups. `NOTHING` for bytes that are none. */
-export function innerDigest(hasher: Hasher, page: Uint8Array): Digest {
-  return isInnerPage(page) ? hasher.digest(page.subarray(0, HEAD_BYTES)) : NOTHING;
+/** The bytes of the digest of a child; zeros where there is none. */
+export function childSlot(page: Uint8Array, child: number): Uint8Array {
+  const at = childAt(child);
+  return page.subarray(at, at + DIGEST_BYTES);
+}
+
+/** Writes the digest of a page: that of its head, which has those of its groups. */
+export function writeInnerDigest(hasher: Hasher, page: Uint8Array, target: Uint8Array): void {
+  hasher.digestInto(page.subarray(0, HEAD_BYTES), target, 0);
 }
 
 /** An inner page without children. */
@@ -57,9 +62,10 @@ export class InnerPageWriter {
     this.#page = page === undefined ? emptyInnerPage() : new Uint8Array(page);
   }
 
-  set(child: number, digest: Digest | undefined): void {
-    writeHex32(this.#page, childAt(child), digest ?? NOTHING);
+  /** The place of the digest of a child that changes: still the one before, for whoever writes the new one. */
+  slot(child: number): Uint8Array {
     this.#changedGroups |= 1 << (child >> 4);
+    return childSlot(this.#page, child);
   }
 
   /** @param leaves all that are below it now. */
@@ -69,7 +75,7 @@ export class InnerPageWriter {
     writeU32(page, COUNT_AT + 4, leaves >>> 0);
     for (let group = 0; group < GROUPS; group++)
       if ((this.#changedGroups & (1 << group)) !== 0)
-        writeHex32(page, COUNT_AT + 8 + group * DIGEST_BYTES, groupDigest(this.#hasher, page, group));
+        writeGroupDigest(this.#hasher, page, group, page, COUNT_AT + 8 + group * DIGEST_BYTES);
     return page;
   }
 }
@@ -79,7 +85,7 @@ export function isWholeInnerPage(hasher: Hasher, bytes: Uint8Array): boolean {
   if (!isInnerPage(bytes) || leavesBelow(bytes) > Number.MAX_SAFE_INTEGER) return false;
   for (let group = 0; group < GROUPS; group++) {
     if (bytes[HEAD_BYTES + group * GROUP_BYTES] !== DOMAIN.group) return false;
-    if (readHex32(bytes, COUNT_AT + 8 + group * DIGEST_BYTES) !== groupDigest(hasher, bytes, group)) return false;
+    if (!isGroupWhole(hasher, bytes, 16 * group)) return false;
   }
   return true;
 }
@@ -87,8 +93,11 @@ export function isWholeInnerPage(hasher: Hasher, bytes: Uint8Array): boolean {
 /** Whether the group of a child is what the head of its page says. */
 export function isGroupWhole(hasher: Hasher, page: Uint8Array, child: number): boolean {
   const group = child >> 4;
-  return readHex32(page, COUNT_AT + 8 + group * DIGEST_BYTES) === groupDigest(hasher, page, group);
+  writeGroupDigest(hasher, page, group, FOUND, 0);
+  return areSame(FOUND, 0, page, COUNT_AT + 8 + group * DIGEST_BYTES, DIGEST_BYTES);
 }
+/** Holds a digest while it is compared. */
+const FOUND = new Uint8Array(DIGEST_BYTES);
 
 /** The head of a page and the group of one child: what a proof needs of it. */
 export function excerptFor(page: Uint8Array, child: number): { readonly head: Uint8Array; readonly group: Uint8Array } {
@@ -106,16 +115,15 @@ export function childInExcerpt(
   if (head.length !== HEAD_BYTES || head[0] !== DOMAIN.inner || hasher.digest(head) !== pageDigest) return "wrong";
   if (group.length !== GROUP_BYTES || group[0] !== DOMAIN.group) return "wrong";
   const expected = readHex32(head, COUNT_AT + 8 + (child >> 4) * DIGEST_BYTES);
-  const isEmpty = group.subarray(1).every((byte) => byte === 0);
-  if (expected !== (isEmpty ? NOTHING : hasher.digest(group))) return "wrong";
+  if (expected !== (isZero(group, 1) ? NOTHING : hasher.digest(group))) return "wrong";
   const digest = readHex32(group, 1 + (child & 15) * DIGEST_BYTES) as Digest;
   return digest === NOTHING ? undefined : digest;
 }
 
-function groupDigest(hasher: Hasher, page: Uint8Array, group: number): Digest {
+function writeGroupDigest(hasher: Hasher, page: Uint8Array, group: number, target: Uint8Array, offset: number): void {
   const at = HEAD_BYTES + group * GROUP_BYTES;
-  const bytes = page.subarray(at, at + GROUP_BYTES);
-  return bytes.subarray(1).every((byte) => byte === 0) ? NOTHING : hasher.digest(bytes);
+  if (isZero(page, at + 1, at + GROUP_BYTES)) target.fill(0, offset, offset + DIGEST_BYTES);
+  else hasher.digestInto(page.subarray(at, at + GROUP_BYTES), target, offset);
 }
 
 function childAt(child: number): number {

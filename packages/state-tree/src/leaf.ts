@@ -1,4 +1,4 @@
-import { allocateBytes, type Digest, type Hasher, invariant, readHex32, writeHex, writeHex32 } from "@quorate/protocol";
+import { allocateBytes, type Digest, type Hasher, invariant, readHex32 } from "@quorate/protocol";
 
 /** What a digest of this tree is over, by its first byte; the preimages of messages start with a letter. */
 export const DOMAIN = { leaf: 0, bucket: 1, inner: 2, group: 3, path: 4, keys: 5 } as const;
@@ -19,7 +19,7 @@ export function pathOf(hasher: Hasher, part: number, key: Uint8Array): Uint8Arra
   preimage.set(key, 1);
   const path = allocateBytes(PATH_BYTES);
   path[0] = part;
-  writeHex(path, 1, hasher.digest(preimage));
+  hasher.digestInto(preimage, path, 1);
   return path;
 }
 
@@ -33,7 +33,7 @@ export function sealed(hasher: Hasher, key: Uint8Array, value: Uint8Array): Uint
   writeU32(record, DIGEST_BYTES + 1, key.length);
   record.set(key, DIGEST_BYTES + LEAF_HEAD_BYTES);
   record.set(value, DIGEST_BYTES + LEAF_HEAD_BYTES + key.length);
-  writeHex32(record, 0, hasher.digest(record.subarray(DIGEST_BYTES)));
+  hasher.digestInto(record.subarray(DIGEST_BYTES), record, 0);
   return record;
 }
 
@@ -53,8 +53,22 @@ export function unsealed(hasher: Hasher, key: Uint8Array, record: Uint8Array): U
   if (record.length < start || record[DIGEST_BYTES] !== DOMAIN.leaf) return undefined;
   if (readU32(record, DIGEST_BYTES + 1) !== key.length) return undefined;
   for (let i = 0; i < key.length; i++) if (record[DIGEST_BYTES + LEAF_HEAD_BYTES + i] !== key[i]) return undefined;
-  const digest = hasher.digest(record.subarray(DIGEST_BYTES));
-  return digest === digestOfSealed(record) ? record.subarray(start) : undefined;
+  hasher.digestInto(record.subarray(DIGEST_BYTES), FOUND, 0);
+  return areSame(FOUND, 0, record, 0, DIGEST_BYTES) ? record.subarray(start) : undefined;
+}
+/** Holds a digest while it is compared. */
+const FOUND = new Uint8Array(DIGEST_BYTES);
+
+/** Whether two byte strings are the same from these places on. */
+export function areSame(a: Uint8Array, atA: number, b: Uint8Array, atB: number, length: number): boolean {
+  for (let i = 0; i < length; i++) if (a[atA + i] !== b[atB + i]) return false;
+  return true;
+}
+
+/** Whether there are zeros only: for a digest, that there is none. */
+export function isZero(bytes: Uint8Array, from = 0, to: number = bytes.length): boolean {
+  for (let i = from; i < to; i++) if (bytes[i] !== 0) return false;
+  return true;
 }
 
 export function writeU32(bytes: Uint8Array, at: number, value: number): void {

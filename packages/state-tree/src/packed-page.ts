@@ -1,7 +1,7 @@
 import { allocateBytes, compareBytes, type Hasher, readHex32, writeHex32 } from "@quorate/protocol";
 import { BUCKET_LEAVES_MAX, bucketOf, isBucket, type Leaf, leavesOf } from "./bucket.ts";
-import { childDigest, InnerPageWriter, leavesBelow } from "./inner-page.ts";
-import { DIGEST_BYTES, DOMAIN, NOTHING, pathOf } from "./leaf.ts";
+import { CHILDREN, childSlot, InnerPageWriter, leavesBelow } from "./inner-page.ts";
+import { DIGEST_BYTES, DOMAIN, isZero, pathOf } from "./leaf.ts";
 
 /**
  * A page as it is sent: nothing that the reader can work out. An inner page is `2 ‖ leaves below it (8 bytes) ‖ a bit for
@@ -27,10 +27,10 @@ const INNER_HEAD_BYTES: number = BITMAP_AT + 32;
 const LENGTH_BYTES = 2;
 
 function packedInner(page: Uint8Array): Uint8Array {
-  const children: (readonly [child: number, digest: string])[] = [];
-  for (let child = 0; child < 256; child++) {
-    const digest = childDigest(page, child);
-    if (digest !== undefined) children.push([child, digest]);
+  const children: (readonly [child: number, digest: Uint8Array])[] = [];
+  for (let child = 0; child < CHILDREN; child++) {
+    const digest = childSlot(page, child);
+    if (!isZero(digest)) children.push([child, digest]);
   }
   const packed = allocateBytes(INNER_HEAD_BYTES + children.length * DIGEST_BYTES);
   packed[0] = DOMAIN.inner;
@@ -39,7 +39,7 @@ function packedInner(page: Uint8Array): Uint8Array {
   for (const [child, digest] of children) {
     const bits = BITMAP_AT + (child >> 3);
     packed[bits] = (packed[bits] ?? 0) | (1 << (child & 7));
-    writeHex32(packed, at, digest);
+    packed.set(digest, at);
     at += DIGEST_BYTES;
   }
   return packed;
@@ -51,13 +51,12 @@ function unpackedInner(hasher: Hasher, packed: Uint8Array): Uint8Array | undefin
   if (leaves > Number.MAX_SAFE_INTEGER) return undefined;
   const writer = new InnerPageWriter(hasher, undefined);
   let at = INNER_HEAD_BYTES;
-  for (let child = 0; child < 256; child++) {
+  for (let child = 0; child < CHILDREN; child++) {
     if (((packed[BITMAP_AT + (child >> 3)] ?? 0) & (1 << (child & 7))) === 0) continue;
-    if (at + DIGEST_BYTES > packed.length) return undefined;
-    const digest = readHex32(packed, at) as Leaf["digest"];
+    const digest = packed.subarray(at, at + DIGEST_BYTES);
     // One page, one form: what is not there has no bit.
-    if (digest === NOTHING) return undefined;
-    writer.set(child, digest);
+    if (digest.length < DIGEST_BYTES || isZero(digest)) return undefined;
+    writer.slot(child).set(digest);
     at += DIGEST_BYTES;
   }
   return at === packed.length ? writer.finish(leaves) : undefined;

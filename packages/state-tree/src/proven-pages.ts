@@ -1,4 +1,4 @@
-import type { Digest } from "@quorate/protocol";
+import { areSame, DIGEST_BYTES } from "./leaf.ts";
 
 /** The root, the pages of the parts, and those below them: what nearly every root goes through. */
 const PREFIX_BYTES_MAX = 2;
@@ -7,7 +7,7 @@ const PAGES_MAX = 520;
 
 interface ProvenPage {
   readonly page: Uint8Array;
-  readonly digest: Digest;
+  readonly digest: Uint8Array;
 }
 
 /**
@@ -22,17 +22,17 @@ export class ProvenPages {
     return prefix.length <= PREFIX_BYTES_MAX;
   }
 
-  get(prefix: Uint8Array, digest: Digest): Uint8Array | undefined {
+  get(prefix: Uint8Array, digest: Uint8Array): Uint8Array | undefined {
     if (!this.isFor(prefix)) return undefined;
     const proven = this.#pages.get(nameOf(prefix));
-    return proven?.digest === digest ? proven.page : undefined;
+    return proven !== undefined && areSame(proven.digest, 0, digest, 0, DIGEST_BYTES) ? proven.page : undefined;
   }
 
-  /** Keeps an inner page of which every byte has been checked, or made; it must not be modified later. */
-  keep(prefix: Uint8Array, page: Uint8Array, digest: Digest): void {
+  /** Keeps an inner page of which every byte has been checked, or made; neither array may be modified later. */
+  keep(prefix: Uint8Array, page: Uint8Array, digest: Uint8Array): void {
+    if (!this.isFor(prefix)) return;
     const name = nameOf(prefix);
-    if (this.isFor(prefix) && (this.#pages.size < PAGES_MAX || this.#pages.has(name)))
-      this.#pages.set(name, { page, digest });
+    if (this.#pages.size < PAGES_MAX || this.#pages.has(name)) this.#pages.set(name, { page, digest });
   }
 
   /** There is no inner page at a prefix any more. */

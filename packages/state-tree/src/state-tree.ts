@@ -10,7 +10,7 @@ import {
   type OrderedReader,
   type SequenceNumber,
 } from "@quorate/protocol";
-import { isBucket, type LeafChange } from "./bucket.ts";
+import type { LeafChange } from "./bucket.ts";
 import { installMarkOf } from "./install-mark.ts";
 import { digestOfSealed, pathOf, sealed, unsealed } from "./leaf.ts";
 import { ProvenPages } from "./proven-pages.ts";
@@ -157,11 +157,11 @@ export class StateTree implements OrderedReader {
     invariant(last === undefined || seq > last.seq, "state-tree.checkpoint-order", { seq, last: last?.seq });
     const { root, pages } = this.#update();
     const local: Change[] = [];
-    for (const { prefix, before, page, digest } of pages) {
+    for (const { prefix, before, page, innerDigest } of pages) {
       if (last !== undefined) local.push({ key: undoKey(last.seq, UNDO_OF.page, prefix), value: before ?? NOTHING });
       local.push({ key: pageKey(prefix), value: page });
-      if (page === undefined || digest === undefined || isBucket(page)) this.#proven.forget(prefix);
-      else this.#proven.keep(prefix, page, digest);
+      if (page === undefined || innerDigest === undefined) this.#proven.forget(prefix);
+      else this.#proven.keep(prefix, page, innerDigest);
     }
     local.push({ key: snapshotKey(seq), value: hexToBytes(root) });
     this.#kept.set(seq, root);

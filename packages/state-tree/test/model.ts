@@ -11,7 +11,10 @@ import {
 } from "@quorate/protocol";
 import { BUCKET_LEAVES_MAX, StateTree, type TreeChanges } from "@quorate/state-tree";
 
-export const hasher: Hasher = { digest: (bytes) => hash("sha256", bytes, "hex") as Digest };
+export const hasher: Hasher = {
+  digest: (bytes) => hash("sha256", bytes, "hex") as Digest,
+  digestInto: (bytes, target, offset) => target.set(hash("sha256", bytes, "buffer"), offset),
+};
 export const partOf = (key: Uint8Array): number => (key[0] ?? 0) % 3;
 export const seqOf: typeof sequenceNumber = sequenceNumber;
 

@@ -16,8 +16,8 @@ export const STATE_MUTANTS: readonly Mutant[] = [
     file: "packages/state-tree/src/leaf.ts",
     edits: [
       {
-        find: "return digest === digestOfSealed(record) ? record.subarray(start) : undefined;",
-        replace: "return digest.length > 0 ? record.subarray(start) : undefined;",
+        find: "return areSame(FOUND, 0, record, 0, DIGEST_BYTES) ? record.subarray(start) : undefined;",
+        replace: "return record.subarray(start);",
       },
     ],
     caughtBy: [TREE_TEST],
@@ -37,6 +37,24 @@ export const STATE_MUTANTS: readonly Mutant[] = [
     file: "packages/state-tree/src/state-tree.ts",
     edits: [{ find: "if (older === undefined) continue;", replace: "continue;" }],
     caughtBy: [TREE_TEST],
+  },
+  {
+    name: "page-kept-unchecked",
+    rule: "9.5",
+    bug: "a page that is not what was written is kept in memory and believed from then on",
+    file: "packages/state-tree/src/tree-update.ts",
+    edits: [
+      { find: "else if (this.#proven.isFor(prefix) || !isInnerPage(page))", replace: "else if (!isInnerPage(page))" },
+    ],
+    caughtBy: [TREE_TEST],
+  },
+  {
+    name: "keys-outside-the-root",
+    rule: "9.1",
+    bug: "a page of the tree does not prove its keys",
+    file: "packages/state-tree/src/bucket.ts",
+    edits: [{ find: "  preimage.set(keys, end);\n", replace: "" }],
+    caughtBy: [TREE_TEST, VECTORS],
   },
   {
     name: "sessions-outside-the-root",
