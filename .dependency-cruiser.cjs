@@ -48,6 +48,8 @@ const SANS_IO = {
 const BROWSER_FACES = [
   "packages/crypto/src/index.ts",
   "packages/client-proxy/src/index.ts",
+  "packages/state-tree/src/index.ts",
+  "packages/state-machine/src/index.ts",
   "packages/transport/src/client.ts",
   "packages/quorate/src/browser.ts",
 ];

@@ -8,7 +8,7 @@ import {
   stateRootPreimage,
   timestampMs,
 } from "@quorate/protocol";
-import { InnerPageWriter, leafDigest, pageDigest, pathOf, type UpdatedTree, updateTree } from "@quorate/state-tree";
+import { innerPageOf, leafDigest, pageDigest, pathOf, type UpdatedTree, updateTree } from "@quorate/state-tree";
 import { encodeMembership } from "./membership-record.ts";
 import { encodeProgress, type Progress } from "./records.ts";
 import { APPLICATION_PART, MEMBERSHIP_KEY, PROGRESS_KEY, partOf } from "./state-keys.ts";
@@ -39,9 +39,8 @@ export function genesisTree(hasher: Hasher, genesis: Genesis, cluster: ClusterId
     path: pathOf(hasher, partOf(key), key),
   }));
   const { applicationRoot = NO_ENTRIES, entries = 0 } = genesis.restored ?? {};
-  const writer = new InnerPageWriter(hasher, undefined);
-  if (applicationRoot !== NO_ENTRIES) writer.set(APPLICATION_PART, applicationRoot);
-  const application = writer.finish(entries);
+  const parts = new Map(applicationRoot === NO_ENTRIES ? [] : [[APPLICATION_PART, applicationRoot]]);
+  const application = innerPageOf(hasher, parts, entries);
   const read = (prefix: Uint8Array): Uint8Array | undefined => (prefix.length === 0 ? application : undefined);
   return updateTree(hasher, read, leaves, pageDigest(hasher, application));
 }

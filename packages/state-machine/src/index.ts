@@ -19,3 +19,4 @@ export {
   NONCES_PER_SESSION_MAX,
 } from "./session-table.ts";
 export { partOf } from "./state-keys.ts";
+export { isApplicationProven, type ProvenState } from "./state-proof.ts";

@@ -14,13 +14,13 @@ export {
   leafCount,
   leavesOf,
 } from "./bucket.ts";
-export { childDigest, isWholeInnerPage, leavesBelow } from "./inner-page.ts";
+export { childDigest, innerPageOf, isWholeInnerPage, leavesBelow } from "./inner-page.ts";
 export { type InstallMark, installMarkChange, installMarkOf } from "./install-mark.ts";
 export { digestOfSealed, leafDigest, PATH_BYTES, pathOf, sealed, unsealed } from "./leaf.ts";
 export { packedPage, unpackedPage } from "./packed-page.ts";
 export { pageDigest } from "./page-digest.ts";
 export { childPrefix, ROOT_PREFIX } from "./prefix.ts";
-export { isProven, type PageExcerpt, proofOf, type StateProof } from "./proof.ts";
+export { isProven, type PageExcerpt, type ProvenPlace, rootOfProof, type StateProof } from "./proof.ts";
 export { type ScrubBudget, type ScrubSlice, StateScrub } from "./scrub.ts";
 export { sealedEntries } from "./sealed-entries.ts";
 export { Snapshot } from "./snapshot.ts";

@@ -1,4 +1,4 @@
-import { type Digest, type Hasher, invariant, readHex32 } from "@quorate/protocol";
+import { type Digest, type Hasher, hexToBytes, invariant, readHex32 } from "@quorate/protocol";
 import { areSame, DIGEST_BYTES, DOMAIN, isZero, NOTHING, readU32, writeU32 } from "./leaf.ts";
 
 /**
@@ -78,6 +78,13 @@ export class InnerPageWriter {
         writeGroupDigest(this.#hasher, page, group, page, COUNT_AT + 8 + group * DIGEST_BYTES);
     return page;
   }
+}
+
+/** The inner page of these children, by their numbers. @param leaves all that are below it. */
+export function innerPageOf(hasher: Hasher, children: ReadonlyMap<number, Digest>, leaves: number): Uint8Array {
+  const writer = new InnerPageWriter(hasher, undefined);
+  for (const [child, childDigest] of children) writer.slot(child).set(hexToBytes(childDigest));
+  return writer.finish(leaves);
 }
 
 /** Whether bytes from elsewhere are an inner page whose groups are what its head says. */

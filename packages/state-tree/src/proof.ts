@@ -1,7 +1,7 @@
 import { type Digest, type Hasher, invariant } from "@quorate/protocol";
 import { isBucket, leafInSlots, slotsOf } from "./bucket.ts";
 import { childDigest, childInExcerpt, excerptFor } from "./inner-page.ts";
-import { leafDigest, PATH_BYTES } from "./leaf.ts";
+import { leafDigest, PATH_BYTES, pathOf } from "./leaf.ts";
 import { childPrefix, ROOT_PREFIX } from "./prefix.ts";
 import type { Snapshot } from "./snapshot.ts";
 
@@ -14,11 +14,11 @@ export interface PageExcerpt {
 /** Shows what the state has, or has not, at a path: of each page from the root down what leads there. */
 export interface StateProof {
   readonly excerpts: readonly PageExcerpt[];
-  /** Paths and digests of the bucket; undefined when the last excerpt shows that there is nothing. */
+  /** Paths and digests of the bucket, and the digest of its keys; undefined when the last excerpt shows that there is nothing. */
   readonly slots: Uint8Array | undefined;
 }
 
-/** The proof of what a snapshot has at a path. @throws StateDamage */
+/** The proof of what a snapshot has at a path; `Snapshot.prove` is its face. @throws StateDamage */
 export function proofOf(hasher: Hasher, snapshot: Snapshot, path: Uint8Array): StateProof {
   const excerpts: PageExcerpt[] = [];
   let digest: Digest | undefined = snapshot.root;
@@ -34,17 +34,25 @@ export function proofOf(hasher: Hasher, snapshot: Snapshot, path: Uint8Array): S
   return { excerpts, slots: undefined };
 }
 
+/** Where something is shown to be, or not to be. */
+export interface ProvenPlace {
+  /** The part of the state that the key belongs to. */
+  readonly part: number;
+  readonly key: Uint8Array;
+}
+
 /**
- * Whether a proof shows that the tree with this root has `value` at the key whose path this is; `undefined` stands for
- * nothing there. A proof may come from anybody.
+ * Whether a proof shows that the tree with this root has `value` at a key; `undefined` stands for nothing there. A proof may
+ * come from anybody.
  */
 export function isProven(
   hasher: Hasher,
   root: Digest,
-  { path, key }: { readonly path: Uint8Array; readonly key: Uint8Array },
+  { part, key }: ProvenPlace,
   value: Uint8Array | undefined,
   proof: StateProof,
 ): boolean {
+  const path = pathOf(hasher, part, key);
   let digest: Digest | undefined = root;
   let depth = 0;
   for (const excerpt of proof.excerpts) {
@@ -59,4 +67,10 @@ export function isProven(
   const leaf = leafInSlots(slots, path);
   if (leaf === "wrong" || hasher.digest(slots) !== digest) return false;
   return leaf === (value === undefined ? undefined : leafDigest(hasher, key, value));
+}
+
+/** The root of the tree that a proof is of, if it is one of any; undefined if it has no page at all. */
+export function rootOfProof(hasher: Hasher, { excerpts }: StateProof): Digest | undefined {
+  const head = excerpts[0]?.head;
+  return head === undefined ? undefined : hasher.digest(head);
 }

@@ -1,9 +1,10 @@
 import { type Digest, type Hasher, invariant, type OrderedReader, type SequenceNumber } from "@quorate/protocol";
 import { isBucket } from "./bucket.ts";
 import { CHILDREN, childDigest } from "./inner-page.ts";
-import { DIGEST_BYTES, digestOfSealed, unsealed } from "./leaf.ts";
+import { DIGEST_BYTES, digestOfSealed, pathOf, unsealed } from "./leaf.ts";
 import { pageDigest } from "./page-digest.ts";
 import { childPrefix, ROOT_PREFIX } from "./prefix.ts";
+import { proofOf, type StateProof } from "./proof.ts";
 import { StateDamage } from "./state-damage.ts";
 import { pageKey, UNDO_OF, type UndoOf, undoKey } from "./tree-keys.ts";
 
@@ -11,6 +12,7 @@ export interface SnapshotOptions {
   readonly state: OrderedReader;
   readonly local: OrderedReader;
   readonly hasher: Hasher;
+  readonly partOf: (key: Uint8Array) => number;
   readonly seq: SequenceNumber;
   readonly root: Digest;
   /** The checkpoints kept now, ascending. */
@@ -38,10 +40,9 @@ export class Snapshot {
 
   /** The value of a key. @throws StateDamage */
   get(key: Uint8Array): Uint8Array | undefined {
-    const { hasher, state } = this.#options;
-    const record = this.#before(UNDO_OF.entry, key, () => state.get(key));
+    const record = this.#record(key);
     if (record === undefined) return undefined;
-    const value = unsealed(hasher, key, record);
+    const value = unsealed(this.#options.hasher, key, record);
     if (value === undefined) throw new StateDamage("entry", key);
     return value;
   }
@@ -59,6 +60,20 @@ export class Snapshot {
       );
     if (value === undefined) throw new StateDamage("entry", key);
     return value;
+  }
+
+  /** The digest that the entry of a key says it has, unchecked. @throws StateDamage for bytes that are too few for one. */
+  digestOf(key: Uint8Array): Digest | undefined {
+    const record = this.#record(key);
+    if (record === undefined) return undefined;
+    if (record.length < DIGEST_BYTES) throw new StateDamage("entry", key);
+    return digestOfSealed(record);
+  }
+
+  /** Shows what there is at a key, or that nothing is: see `isProven`. @throws StateDamage */
+  prove(key: Uint8Array): StateProof {
+    const { hasher, partOf } = this.#options;
+    return proofOf(hasher, this, pathOf(hasher, partOf(key), key));
   }
 
   /** The page at a prefix, unchecked: whoever reads it has the digest that it must have. */
@@ -90,6 +105,10 @@ export class Snapshot {
   #provenValue(key: Uint8Array, record: Uint8Array | undefined, digest: Digest): Uint8Array | undefined {
     if (record === undefined || record.length < DIGEST_BYTES || digestOfSealed(record) !== digest) return undefined;
     return unsealed(this.#options.hasher, key, record);
+  }
+
+  #record(key: Uint8Array): Uint8Array | undefined {
+    return this.#before(UNDO_OF.entry, key, () => this.#options.state.get(key));
   }
 
   #before(of: UndoOf, key: Uint8Array, current: () => Uint8Array | undefined): Uint8Array | undefined {

@@ -10,7 +10,7 @@ import {
   type OrderedReader,
   type SequenceNumber,
 } from "@quorate/protocol";
-import type { LeafChange } from "./bucket.ts";
+import { isBucket, type LeafChange, leafCount, leavesOf } from "./bucket.ts";
 import { installMarkOf } from "./install-mark.ts";
 import { digestOfSealed, pathOf, sealed, unsealed } from "./leaf.ts";
 import { ProvenPages } from "./proven-pages.ts";
@@ -107,14 +107,6 @@ export class StateTree implements OrderedReader {
     for (const [key, record] of this.#o.state.range(from, to)) yield [key, this.#checked(key, record)];
   }
 
-  /** Every entry with the digest of its leaf. @throws StateDamage for an entry that is not what was written. */
-  *leaves(): Generator<{ readonly key: Uint8Array; readonly digest: Digest }> {
-    for (const [key, record] of this.#o.state.range(NOTHING, undefined)) {
-      this.#checked(key, record);
-      yield { key, digest: digestOfSealed(record) };
-    }
-  }
-
   /**
    * Reads an entry of the last checkpoint as it is now.
    *
@@ -199,6 +191,48 @@ export class StateTree implements OrderedReader {
     }
     this.#kept.delete(seq);
     return changes;
+  }
+
+  /**
+   * Whether the tree has all entries, and no others, as of the last checkpoint, and what changed since then is what stands
+   * there now. Reads everything, and holds no more of it than what changed.
+   *
+   * @throws StateDamage for an entry, a page or an undo record that is not what was written.
+   */
+  verify(): boolean {
+    const { hasher, state, local } = this.#o;
+    const last = this.last;
+    invariant(last !== undefined, "state-tree.nothing-to-verify");
+    const leaves = this.#verifyLeaves(new Snapshot({ ...this.#o, ...last, kept: () => this.#kept.keys() }));
+    // Every leaf has its entry, so there is one too many exactly if there are more.
+    let entries = 0;
+    for (const [key, record] of state.range(NOTHING, undefined)) {
+      this.#checked(key, record);
+      entries++;
+    }
+    let touched = 0;
+    for (const [undo, before] of local.range(...undoneEntries(last.seq))) {
+      const { key } = subjectOf(undo);
+      const now = state.get(key);
+      const name = nameOf(key);
+      const digest = now === undefined ? undefined : digestOfSealed(now);
+      if (!this.#touched.has(name) || this.#touched.get(name) !== digest) return false;
+      if (before.length > 0 && unsealed(hasher, key, before) === undefined) throw new StateDamage("entry", key);
+      entries += (before.length > 0 ? 1 : 0) - (now === undefined ? 0 : 1);
+      touched++;
+    }
+    return entries === leaves && touched === this.#touched.size;
+  }
+
+  /** How many leaves the tree has, each with its entry; not a number if one has none. */
+  #verifyLeaves(snapshot: Snapshot): number {
+    let leaves = 0;
+    for (const page of snapshot.pages()) {
+      if (!isBucket(page)) continue;
+      for (const { key, digest } of leavesOf(page)) if (snapshot.digestOf(key) !== digest) return Number.NaN;
+      leaves += leafCount(page);
+    }
+    return leaves;
   }
 
   #update(): UpdatedTree {

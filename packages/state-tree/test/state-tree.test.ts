@@ -2,8 +2,8 @@ import { bytesToHex, compareBytes, hexToBytes, utf8 } from "@quorate/protocol";
 import {
   BUCKET_LEAVES_MAX,
   isProven,
-  pathOf,
-  proofOf,
+  type ProvenPlace,
+  rootOfProof,
   StateDamage,
   StateTree,
   type TreeChanges,
@@ -253,10 +253,7 @@ describe("a page of the tree that is not what was written", () => {
 
 describe("a proof of the state", () => {
   const scene = new TreeScene();
-  const placeOf = (key: Uint8Array): { path: Uint8Array; key: Uint8Array } => ({
-    key,
-    path: pathOf(hasher, partOf(key), key),
-  });
+  const placeOf = (key: Uint8Array): ProvenPlace => ({ key, part: partOf(key) });
   const values = new Map(
     Array.from({ length: 700 }, (_, n) => [n, { key: Uint8Array.of(n % 3, n >> 8, n), value: Uint8Array.of(n) }]),
   );
@@ -267,16 +264,45 @@ describe("a proof of the state", () => {
 
   it("shows every entry that is there, and that others are not", () => {
     for (const { key, value } of values.values()) {
-      const proof = proofOf(hasher, snapshot, placeOf(key).path);
+      const proof = snapshot.prove(key);
+      expect(rootOfProof(hasher, proof)).to.equal(root);
       expect(isProven(hasher, root, placeOf(key), value, proof)).to.equal(true);
       expect(isProven(hasher, root, placeOf(key), undefined, proof)).to.equal(false);
       expect(isProven(hasher, root, placeOf(key), Uint8Array.of(1, 1), proof)).to.equal(false);
+      expect(isProven(hasher, root, { ...placeOf(key), part: 7 }, value, proof)).to.equal(false);
     }
-    const proof = proofOf(hasher, snapshot, placeOf(absent).path);
+    const proof = snapshot.prove(absent);
     expect(isProven(hasher, root, placeOf(absent), undefined, proof)).to.equal(true);
     expect(isProven(hasher, root, placeOf(absent), Uint8Array.of(1), proof)).to.equal(false);
-    const nowhere = { key: absent, path: Uint8Array.from([9, ...placeOf(absent).path.subarray(1)]) };
-    expect(isProven(hasher, root, nowhere, undefined, proofOf(hasher, snapshot, nowhere.path))).to.equal(true);
+    expect(isProven(hasher, root, { part: 1, key: absent }, undefined, proof), "another part").to.equal(false);
+  });
+
+  it("shows of any state what a plain map has, at any kept checkpoint, and nothing else", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.array(change, { maxLength: 150 }), { minLength: 1, maxLength: 3 }),
+        keys,
+        (rounds, other) => {
+          const [drawn, plain]: [TreeScene, Plain] = [new TreeScene(), new Map()];
+          const checkpoints = rounds.map((changes, n) => {
+            drawn.change(changes);
+            apply(plain, changes);
+            return { seq: seqOf(n + 1), root: drawn.checkpoint(n + 1), held: new Map(plain) };
+          });
+          const asked = [other, ...rounds.flat().map(({ key }) => key)].slice(0, 40);
+          for (const { seq, root: named, held } of checkpoints)
+            for (const key of asked) {
+              const proof = drawn.tree.at(seq)!.prove(key);
+              const value = held.get(bytesToHex(key));
+              const wrong = value === undefined ? Uint8Array.of(3) : undefined;
+              expect(isProven(hasher, named, placeOf(key), value, proof)).to.equal(true);
+              expect(isProven(hasher, named, placeOf(key), wrong, proof)).to.equal(false);
+              expect(isProven(hasher, named, placeOf(key), Uint8Array.of(9, ...(value ?? [])), proof)).to.equal(false);
+            }
+        },
+      ),
+      { numRuns: 40 },
+    );
   });
 
   it("shows nothing with any bit changed, or any part missing", () => {
@@ -285,8 +311,13 @@ describe("a proof of the state", () => {
       [placeOf(key), value],
       [placeOf(absent), undefined],
     ] as const) {
-      const proof = proofOf(hasher, snapshot, place.path);
-      const arrays = [...proof.excerpts.flatMap(({ head, group }) => [head, group]), proof.slots!];
+      const made = snapshot.prove(place.key);
+      // Copies: what a proof is made of may be the store's.
+      const proof = {
+        excerpts: made.excerpts.map(({ head, group }) => ({ head: head.slice(), group: group.slice() })),
+        slots: made.slots!.slice(),
+      };
+      const arrays = [...proof.excerpts.flatMap(({ head, group }) => [head, group]), proof.slots];
       for (const bytes of arrays)
         for (let at = 0; at < bytes.length; at++) {
           bytes[at]! ^= 1 << (at & 7);
@@ -300,10 +331,87 @@ describe("a proof of the state", () => {
     }
   });
 
-  it("is small", () => {
-    const { excerpts, slots } = proofOf(hasher, snapshot, placeOf(values.get(5)!.key).path);
+  it("is small, and tells no key but the one it is of", () => {
+    const { excerpts, slots } = snapshot.prove(values.get(5)!.key);
     const size = excerpts.reduce((sum, { head, group }) => sum + head.length + group.length, 0) + slots!.length;
-    expect(size).to.be.lessThan(2 * 1034 + 64 * 65 + 3);
+    expect(size).to.be.lessThan(2 * 1034 + 64 * 65 + 35);
+    expect((slots!.length - 35) % 65).to.equal(0);
+  });
+});
+
+describe("the verification of a whole tree", () => {
+  const many = Array.from({ length: 300 }, (_, n) => ({
+    key: Uint8Array.of(n % 3, n >> 8, n),
+    value: Uint8Array.of(n),
+  }));
+  const { key } = many[9]!;
+
+  /** A checkpoint, and after it one entry changed, one gone and one new. */
+  function changed(): TreeScene {
+    const scene = new TreeScene();
+    scene.change(many);
+    scene.checkpoint(1);
+    scene.change([
+      { key: many[0]!.key, value: Uint8Array.of(1, 2) },
+      { key: many[1]!.key, value: undefined },
+      { key: Uint8Array.of(0, 99), value: Uint8Array.of(4) },
+    ]);
+    return scene;
+  }
+
+  it("is passed by a tree that nothing happened to, at a checkpoint and after it, before a restart and after it", () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 12 }), (steps) => {
+        const comparison = new Comparison();
+        for (const taken of steps) comparison.take(taken);
+        expect(comparison.scene.tree.verify()).to.equal(true);
+        expect(comparison.scene.reopened().verify()).to.equal(true);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it("finds an entry too many, one too few, and one that is whole but another", () => {
+    const scene = changed();
+    const record = scene.state.get(key)!;
+    const other = new TreeScene();
+    other.change([{ key, value: Uint8Array.of(200) }]);
+    scene.state.write([{ key, value: other.state.get(key)! }]);
+    expect(scene.tree.verify(), "another").to.equal(false);
+    scene.state.write([{ key, value: undefined }]);
+    expect(scene.tree.verify(), "too few").to.equal(false);
+    scene.state.write([{ key, value: record }]);
+    expect(scene.tree.verify()).to.equal(true);
+    const stray = Uint8Array.of(1, 77);
+    other.change([{ key: stray, value: Uint8Array.of(1) }]);
+    scene.state.write([{ key: stray, value: other.state.get(stray)! }]);
+    expect(scene.tree.verify(), "too many").to.equal(false);
+    scene.state.write([{ key: stray, value: undefined }]);
+    other.change([{ key: many[0]!.key, value: Uint8Array.of(201) }]);
+    scene.state.write([{ key: many[0]!.key, value: other.state.get(many[0]!.key)! }]);
+    expect(scene.tree.verify(), "another than was written last").to.equal(false);
+  });
+
+  it("finds damage in entries, in pages, and in what stood there before", () => {
+    const scene = changed();
+    const places: [TreeScene["state"], string][] = [
+      ...[...scene.state.entries.keys()].map((name): [TreeScene["state"], string] => [scene.state, name]),
+      ...[...scene.local.entries.keys()]
+        .filter((name) => name.startsWith(bytesToHex(utf8("page/"))) || scene.local.entries.get(name)!.length > 0)
+        .filter((name) => !name.startsWith(bytesToHex(utf8("snapshot/"))))
+        .map((name): [TreeScene["state"], string] => [scene.local, name]),
+    ];
+    // The undo records of the first checkpoint are not the last one's: nothing below is about them.
+    const first = bytesToHex(utf8("undo/")) + "00".repeat(8);
+    for (const [store, name] of places.filter(([, { length }]) => length > 0)) {
+      if (name.startsWith(first)) continue;
+      const bytes = store.entries.get(name)!;
+      const at = bytes.length >> 1;
+      store.write([{ key: hexToBytes(name), value: bytes.with(at, bytes[at]! ^ 16) }]);
+      expect(() => expect(scene.tree.verify()).to.equal(true), name).to.throw();
+      store.write([{ key: hexToBytes(name), value: bytes }]);
+    }
+    expect(scene.tree.verify()).to.equal(true);
   });
 });
 
