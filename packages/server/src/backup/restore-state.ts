@@ -15,7 +15,7 @@ import type { BackupStart } from "./backup-reader.ts";
 import { readBackupFile } from "./read-backup.ts";
 
 /** Written in one group, about: the store holds it in memory until it is flushed. */
-const GROUP_BYTES = 1024 * 1024;
+const GROUP_BYTES: number = 8 * 1024 * 1024;
 
 /**
  * Reads a backup to its end and checks that its application state is the one that a genesis document starts from. Nobody has
