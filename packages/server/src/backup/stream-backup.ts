@@ -15,12 +15,14 @@ const STALLED_AFTER_MS = 30_000;
 
 /** Answers with a backup, slice by slice, as fast as the reader takes it and no faster than the replica can spare. */
 export async function streamBackup(backup: RunningBackup, response: ServerResponse): Promise<void> {
+  const gone = new AbortController();
+  response.once("close", () => gone.abort());
   try {
     response.writeHead(200, { "Content-Type": "application/octet-stream", Connection: "close" });
     for (let slice = readSlice(backup); slice !== undefined; slice = readSlice(backup)) {
       if (response.destroyed) return;
       const { bytes, tookMs } = slice;
-      if (!response.write(bytes)) await once(response, "drain", { signal: AbortSignal.timeout(STALLED_AFTER_MS) });
+      if (!response.write(bytes)) await drained(response, gone.signal);
       await delay(Math.ceil(Math.max(REST_FACTOR * tookMs, (1000 * bytes.length) / BYTES_PER_SECOND)));
     }
     response.end();
@@ -30,6 +32,10 @@ export async function streamBackup(backup: RunningBackup, response: ServerRespon
   } finally {
     backup.close();
   }
+}
+
+async function drained(response: ServerResponse, gone: AbortSignal): Promise<void> {
+  await once(response, "drain", { signal: AbortSignal.any([gone, AbortSignal.timeout(STALLED_AFTER_MS)]) });
 }
 
 function readSlice(backup: RunningBackup): { readonly bytes: Buffer; readonly tookMs: number } | undefined {

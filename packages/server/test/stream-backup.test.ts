@@ -1,0 +1,87 @@
+import { once } from "node:events";
+import { createServer, get, type IncomingMessage, type Server } from "node:http";
+import { setTimeout as delay } from "node:timers/promises";
+import { expect } from "chai";
+import { streamBackup } from "../dist/backup/stream-backup.js";
+import { seqOf } from "./builders.ts";
+
+const PART = new Uint8Array(64 * 1024).fill(7);
+
+describe("a backup that is streamed", () => {
+  let server: Server;
+  let ended: Promise<void>;
+  let closed = 0;
+  let taken = 0;
+
+  /** Serves so many parts, and throws behind them if told to. */
+  async function asked(parts: number, throws = false): Promise<IncomingMessage> {
+    [closed, taken] = [0, 0];
+    server = createServer((_request, response) => {
+      ended = streamBackup(
+        {
+          checkpoint: seqOf(8),
+          next: () => {
+            if (taken < parts) {
+              taken++;
+              return PART;
+            }
+            if (throws) throw new Error("the replica has stopped");
+            return undefined;
+          },
+          close: () => {
+            closed++;
+          },
+        },
+        response,
+      );
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const address = server.address();
+    const request = get({ port: typeof address === "object" ? address?.port : 0, agent: false });
+    request.on("error", () => undefined);
+    const [message] = (await once(request, "response")) as [IncomingMessage];
+    return message;
+  }
+
+  afterEach(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+
+  it("comes whole, and lets go of its checkpoint", async () => {
+    let bytes = 0;
+    for await (const chunk of await asked(40)) bytes += (chunk as Uint8Array).length;
+    await ended;
+
+    expect([bytes, closed]).to.deep.equal([40 * PART.length, 1]);
+  });
+
+  it("is cut short when the replica cannot go on, so that nobody takes it for whole", async () => {
+    const message = await asked(3, true);
+    let failure: unknown;
+    try {
+      for await (const _ of message);
+    } catch (error) {
+      failure = error;
+    }
+    await ended;
+
+    expect(failure).to.be.an.instanceOf(Error);
+    expect(closed).to.equal(1);
+  });
+
+  it("is read no faster than it is taken, and not at all for a reader that is gone", async () => {
+    const message = await asked(1_000_000);
+    await once(message, "readable");
+    // Until it waits for the reader, which takes nothing.
+    for (let before = -1; before !== taken; await delay(200)) before = taken;
+    expect(taken).to.be.lessThan(1_000);
+
+    message.destroy();
+    await ended;
+
+    expect(closed).to.equal(1);
+    expect(taken).to.be.lessThan(1_000);
+  });
+});
