@@ -1,4 +1,4 @@
-import { allocateBytes, type Hasher, writeHex32 } from "@quorate/protocol";
+import { allocateBytes, type Hasher, readHex32 } from "@quorate/protocol";
 import type { Leaf } from "./bucket.ts";
 import { DIGEST_BYTES, DOMAIN, LEAF_HEAD_BYTES, writeU32 } from "./leaf.ts";
 
@@ -32,8 +32,8 @@ export function sealedEntries(
     writeU32(memory, leaf + 1, key.length);
     memory.set(key, leaf + LEAF_HEAD_BYTES);
     memory.set(value, content);
-    if (hasher.digest(memory.subarray(leaf, end)) !== digest) return undefined;
-    writeHex32(memory, start, digest);
+    hasher.digestInto(memory.subarray(leaf, end), memory, start);
+    if (readHex32(memory, start) !== digest) return undefined;
     records.push(memory.subarray(start, end));
     start = end;
   }
