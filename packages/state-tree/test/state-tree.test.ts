@@ -1,6 +1,7 @@
 import { bytesToHex, compareBytes, hexToBytes, utf8 } from "@quorate/protocol";
 import {
   BUCKET_LEAVES_MAX,
+  leafDigest,
   isProven,
   type ProvenPlace,
   rootOfProof,
@@ -55,7 +56,10 @@ function expectSame(scene: TreeScene, seq: number, plain: Plain): void {
   expect(snapshot.root, `root at ${seq}`).to.equal(rootByDefinition(entriesOf(plain)));
   for (let n = 0; n <= 620; n++) {
     const key = n <= 20 ? Uint8Array.of(n) : Uint8Array.of(n % 3, n >> 8, n);
-    expect(snapshot.get(key), `${seq} ${n}`).to.deep.equal(plain.get(bytesToHex(key)));
+    const value = plain.get(bytesToHex(key));
+    expect(snapshot.get(key), `${seq} ${n}`).to.deep.equal(value);
+    if (value !== undefined)
+      expect(snapshot.valueOf(key, leafDigest(hasher, key, value)), `${n} by its digest`).to.deep.equal(value);
   }
 }
 
