@@ -1,8 +1,8 @@
 import { bytesToHex, compareBytes, hexToBytes, utf8 } from "@quorate/protocol";
 import {
   BUCKET_LEAVES_MAX,
-  leafDigest,
   isProven,
+  leafDigest,
   type ProvenPlace,
   rootOfProof,
   StateDamage,
