@@ -1,9 +1,8 @@
-import { createNodeHasher } from "@quorate/crypto/node";
 import { utf8 } from "@quorate/protocol";
 import { type Leaf, leafDigest, pathOf, sealed, sealedEntries } from "@quorate/state-tree";
 import { expect } from "chai";
+import { hasher } from "./model.ts";
 
-const hasher = createNodeHasher();
 const values = ["", "one", "a longer one".repeat(200)].map(utf8);
 const leaves: Leaf[] = values.map((value, i) => {
   const key = utf8(`key ${i}`);
