@@ -210,7 +210,6 @@ export class StateTree implements OrderedReader {
       this.#checked(key, record);
       entries++;
     }
-    let touched = 0;
     for (const [undo, before] of local.range(...undoneEntries(last.seq))) {
       const { key } = subjectOf(undo);
       const now = state.get(key);
@@ -219,9 +218,8 @@ export class StateTree implements OrderedReader {
       if (!this.#touched.has(name) || this.#touched.get(name) !== digest) return false;
       if (before.length > 0 && unsealed(hasher, key, before) === undefined) throw new StateDamage("entry", key);
       entries += (before.length > 0 ? 1 : 0) - (now === undefined ? 0 : 1);
-      touched++;
     }
-    return entries === leaves && touched === this.#touched.size;
+    return entries === leaves;
   }
 
   /** How many leaves the tree has, each with its entry; not a number if one has none. */

@@ -4,6 +4,8 @@ import {
   isProven,
   leafDigest,
   type ProvenPlace,
+  pageKey,
+  pathOf,
   rootOfProof,
   StateDamage,
   StateTree,
@@ -11,7 +13,7 @@ import {
 } from "@quorate/state-tree";
 import { expect } from "chai";
 import fc from "fast-check";
-import { hasher, partOf, rootByDefinition, SharingStore, seqOf, TreeScene } from "./model.ts";
+import { deepHasher, hasher, partOf, rootByDefinition, SharingStore, seqOf, TreeScene } from "./model.ts";
 
 type Plain = Map<string, Uint8Array>;
 const entriesOf = (plain: Plain): (readonly [Uint8Array, Uint8Array])[] =>
@@ -252,6 +254,57 @@ describe("a page of the tree that is not what was written", () => {
     expect(scene.checkpoint(2)).to.equal(rootByDefinition(after));
     expect([...scene.tree.at(seqOf(2))!.pages()].length).to.be.greaterThan(100);
     expect(pagesOf().length, "the undo records are of what was proven").to.be.greaterThan(100);
+  });
+});
+
+describe("a page that is too deep to be kept in memory", () => {
+  const many = Array.from({ length: 80 }, (_, n) => ({ key: Uint8Array.of(0, n), value: Uint8Array.of(n) }));
+  const groupOf = ({ key }: { readonly key: Uint8Array }): number => pathOf(deepHasher, 0, key)[3]! >> 4;
+  const deep = pageKey(Uint8Array.of(0, 0, 0));
+  /** Where the digests of a group begin. */
+  const groupAt = (group: number): number => 1 + 8 + 16 * 32 + group * (1 + 16 * 32) + 1;
+
+  function deepScene(): TreeScene {
+    const scene = new TreeScene(deepHasher);
+    scene.change(many);
+    scene.checkpoint(1);
+    expect(scene.local.get(deep)?.[0], "an inner page").to.equal(2);
+    return scene;
+  }
+
+  it("splits and joins as any other", () => {
+    const scene = deepScene();
+    for (const left of [66, 64, 30, 64, 65, 80, 1, 0]) {
+      scene.change(many.map(({ key, value }, n) => ({ key, value: n < left ? value : undefined })));
+      const other = new TreeScene(deepHasher);
+      other.change(many.slice(0, left));
+      expect(scene.checkpoint(scene.tree.last!.seq + 1), `${left}`).to.equal(other.tree.rootNow());
+      expect(scene.tree.verify()).to.equal(true);
+    }
+  });
+
+  it("is found to be damaged in its head, and in a group when something changes there or the page goes", () => {
+    const scene = deepScene();
+    const page = scene.local.get(deep)!;
+    const [changed] = many;
+    const otherGroup = many.map(groupOf).find((group) => group !== groupOf(changed!))!;
+    const lost = page.slice().fill(0, groupAt(otherGroup), groupAt(otherGroup) + 16 * 32);
+    const withBit = (at: number): Uint8Array => page.with(at, page[at]! ^ 1);
+
+    scene.change([{ key: changed!.key, value: Uint8Array.of(1, 1) }]);
+    for (const wrong of [withBit(8), withBit(20), withBit(groupAt(groupOf(changed!)) + 40), page.subarray(0, 600)]) {
+      scene.local.write([{ key: deep, value: wrong }]);
+      expect(() => scene.tree.rootNow()).to.throw(StateDamage);
+    }
+    const gone = many.filter((entry) => groupOf(entry) !== otherGroup).slice(0, 30);
+    scene.change(gone.map(({ key }) => ({ key, value: undefined })));
+    scene.local.write([{ key: deep, value: lost }]);
+    expect(() => scene.tree.rootNow(), "entries lost with their group").to.throw(StateDamage);
+    scene.local.write([{ key: deep, value: page }]);
+    const left = new TreeScene(deepHasher);
+    left.change(many.filter((entry) => !gone.includes(entry)));
+    left.change(gone.includes(changed!) ? [] : [{ key: changed!.key, value: Uint8Array.of(1, 1) }]);
+    expect(scene.tree.rootNow()).to.equal(left.tree.rootNow());
   });
 });
 
