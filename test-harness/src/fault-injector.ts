@@ -104,6 +104,8 @@ export class FaultInjector {
         return this.#fillDisk(fault.replica, fault.forMs, fault.downMs);
       case "damage-state":
         return this.#replicas[fault.replica]?.damageState();
+      case "diverge":
+        return this.#replicas[fault.replica]?.diverge(fault.key);
       case "slow-disk":
         return this.#slowDisk(fault.replica, fault.flushMs, fault.forMs);
       case "disk-damage":

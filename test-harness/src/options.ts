@@ -59,6 +59,11 @@ export type Fault = { readonly atMs: number } & (
   | { readonly type: "disk-full"; readonly replica: number; readonly forMs: number; readonly downMs: number }
   /** A bit of an entry of its state flips, in memory or on the disk, without a word. */
   | { readonly type: "damage-state"; readonly replica: number }
+  /**
+   * An entry of the service in its state becomes another one that looks whole, as if the replica had computed it wrongly: one of the f until
+   * it finds out. Which one is `key`'s choice, by its place among them; unless given, any.
+   */
+  | { readonly type: "diverge"; readonly replica: number; readonly key?: number }
   /** Flushes take so much longer. */
   | { readonly type: "slow-disk"; readonly replica: number; readonly flushMs: number; readonly forMs: number }
   /**

@@ -1,4 +1,4 @@
-import { createBatchComposer, createReplicaSigner, Verifier } from "@quorate/crypto";
+import { createBatchComposer, createClientSigner, createReplicaSigner, Verifier } from "@quorate/crypto";
 import { kvService } from "@quorate/kv";
 import {
   bytesToHex,
@@ -12,6 +12,7 @@ import {
   type TimerName,
 } from "@quorate/protocol";
 import { type HostPorts, type HostSettings, ReplicaRunner } from "@quorate/server/host";
+import { sealed, unsealed } from "@quorate/state-tree";
 import { type ReplicaStore, StorageError } from "@quorate/storage";
 import { archivingStore } from "./archiving-store.ts";
 import { Guise } from "./byzantine/guise.ts";
@@ -35,6 +36,9 @@ import { statusLine } from "./status-line.ts";
 import type { TwinPlace } from "./twins.ts";
 import type { Arrival } from "./wire.ts";
 import { EPOCH_MS, type World } from "./world.ts";
+
+/** The first byte of keys of the service. */
+const APPLICATION = 1;
 
 /** One replica of a simulation. */
 export interface SimulatedReplicaOptions {
@@ -60,6 +64,7 @@ export class SimulatedReplica {
   readonly isCorrect: boolean;
   readonly #world: World;
   readonly #options: SimulatedReplicaOptions;
+  readonly #seed: Uint8Array;
   readonly #signer: Signer;
   readonly #disk: ReplicaDisk;
   readonly #guise: Guise;
@@ -82,6 +87,7 @@ export class SimulatedReplica {
     this.#world = world;
     this.#options = options;
     const seed = cluster.replicaSeeds[options.id] ?? new Uint8Array(0);
+    this.#seed = seed;
     this.#signer = createReplicaSigner({ backend: cluster.backend, seed, self: this.id, cluster: cluster.cluster });
     this.#damage = options.prng.fork("damage");
     this.#disk = this.#createDisk();
@@ -185,6 +191,7 @@ export class SimulatedReplica {
       service: bent?.(service, this.id) ?? service,
       store: this.#archiving(store?.(disk, (task) => clock.after(0, task)) ?? disk),
       signer: this.#signer,
+      checkpointSigner: createClientSigner({ backend, hasher, seed: this.#seed, cluster }),
       verifier: new Verifier({
         backend,
         hasher,
@@ -290,6 +297,24 @@ export class SimulatedReplica {
     this.#drawing.happened("disk", "a bit of the state flips");
   }
 
+  /** An entry of the service is another one from now on, and looks whole: what is made of it is wrong. */
+  diverge(key: number | undefined): void {
+    const { store } = this.#disk;
+    if (store === undefined || this.#host?.isInstalling !== false || this.isDiskFailing) return;
+    const entries = [...store.state.range(Uint8Array.of(APPLICATION), Uint8Array.of(APPLICATION + 1))];
+    const entry = entries[(key ?? this.#damage.integer(0, entries.length - 1)) % entries.length];
+    if (entry === undefined) return;
+    const { hasher } = this.#world.cluster;
+    const [at, record] = entry;
+    const value = new Uint8Array(unsealed(hasher, at, record) ?? []);
+    const last = value.length - 1;
+    value[last] = (value[last] ?? 0) ^ 1;
+    store.state.write([{ key: at, value: sealed(hasher, at, value) }]);
+    this.#observer.onDiverging();
+    this.#world.note(`${this.end} has another entry at ${bytesToHex(at)}`);
+    this.#drawing.happened("disk", "an entry of the state is another one");
+  }
+
   onReplicaFrame(from: number, arrival: Arrival<ReplicaFrame>): void {
     this.#pause.run(() => this.#fromReplica(from, arrival));
   }
@@ -352,7 +377,7 @@ export class SimulatedReplica {
         this.#observer.onSent(frame);
         twin?.onSent(frame);
       },
-      tell: (report) => this.#observer.tell(report),
+      tell: (report) => this.#observer.tellSaid(report),
     });
   }
 

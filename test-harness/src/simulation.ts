@@ -267,7 +267,8 @@ export class Simulation {
 
   #isQuiet(): boolean {
     if (!this.#linked().every((client) => client.isQuiet)) return false;
-    if (this.#correct().some(({ host }) => host?.status.mute !== undefined)) return false;
+    if (this.#correct().some(({ host }) => host?.status.mute !== undefined || host?.isInstalling === true))
+      return false;
     const places = this.#correct().map(({ host }) => `${host?.status.executed} ${host?.status.lowWatermark}`);
     const host = this.#correct()[0]?.host;
     const isCheckpointStable = host === undefined || host.lastCheckpoint === host.status.lowWatermark;

@@ -104,6 +104,8 @@ function bypasses(effect: Effect): boolean {
     case "evidence":
     case "rejected":
     case "refuse":
+    case "divergence":
+    case "quarantine":
       return true;
     case "send":
       return effect.frame.type === "request";

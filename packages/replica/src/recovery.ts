@@ -45,6 +45,10 @@ export interface RecoveredDisk {
   readonly committed: readonly VerifiedCommittedEntry[];
   /** The disk was made after another had been lost, with this nonce. */
   readonly lossNonce?: Digest | undefined;
+  /** Of the state after `executed`; see `Status.executionDigest`. */
+  readonly executionDigest?: Digest | undefined;
+  /** It was quarantined, and signs nothing up to there (protocol rule 9.5). */
+  readonly silentUpTo?: SequenceNumber | undefined;
 }
 
 /**
@@ -54,7 +58,7 @@ export interface RecoveredDisk {
  * @param genesis the base of a replica that never ran.
  */
 export function recover(genesis: Base, disk: RecoveredDisk): { readonly base: Base; readonly recovery: Recovery } {
-  const { executed, committed } = disk;
+  const { executed, committed, executionDigest, silentUpTo } = disk;
   const promises = readPromises(disk.records);
   const stable = promises.stable ?? genesis.stable;
   invariant(executed >= stable.seq, "recovery.state-below-stable", { executed, h: stable.seq });
@@ -64,6 +68,8 @@ export function recover(genesis: Base, disk: RecoveredDisk): { readonly base: Ba
     base: { ...genesis, stable, view },
     recovery: {
       executed,
+      executionDigest,
+      silentUpTo,
       committed,
       views: { newView, viewChange },
       muteness: disk.lossNonce === undefined ? undefined : mutenessOf(disk.lossNonce, promises),

@@ -4,6 +4,7 @@
  * @packageDocumentation
  */
 export { ADMIN_COMMAND, ADMIN_HEADER, isFromOperator } from "./admin-command.ts";
+export type { AuditDocument, NumberDigest, OwnAudit } from "./audit-document.ts";
 export { ConfigurationError, type ConfigurationErrorCode } from "./configuration-error.ts";
 export { type Cryptography, type Judges, judgesOf } from "./data-reader.ts";
 export {

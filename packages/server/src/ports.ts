@@ -1,4 +1,6 @@
 import type {
+  Contradiction,
+  Divergence,
   Evidence,
   PublicKey,
   Rejection,
@@ -14,6 +16,7 @@ import type { FetchProgress } from "@quorate/state-transfer";
 import type { StateDamage } from "@quorate/state-tree";
 import type { StorageError } from "@quorate/storage";
 import type { Installation } from "./installation-record.ts";
+import type { QuarantineStatus } from "./quarantine.ts";
 
 /** The world around a `ReplicaHost`, real or simulated. Nothing here calls back before it returns. */
 export interface HostPorts {
@@ -53,6 +56,10 @@ export interface HostObserver {
   onTransferred?(progress: FetchProgress, status: ReplicaStatus): void;
   /** A part of the own state is damaged: what a peer fetched, and was not given to it, or what was about to be used. */
   onStateDamaged?(damage: StateDamage): void;
+  /** The replica is wrong, says nothing more, and is to be repaired. */
+  onQuarantined?(contradiction: Contradiction, quarantine: QuarantineStatus): void;
+  /** Another member is wrong. */
+  onDivergence?(divergence: Divergence): void;
   /** The replica cannot go on: a broken invariant or a failed flush. Called once; nothing happens afterwards. */
   onFatal(error: Error): void;
 }

@@ -76,6 +76,8 @@ export class ReplicaCounters
   stateTransfers = 0;
   stateTransferBytes = 0;
   stateDamages = 0;
+  quarantines = 0;
+  divergences = 0;
 
   /** Dropped inputs by reason, ascending; those that never happened have 0. */
   get rejections(): readonly (readonly [code: string, count: number])[] {
@@ -103,6 +105,12 @@ export class ReplicaCounters
   }
   onStateDamaged(): void {
     this.stateDamages += 1;
+  }
+  onQuarantined(): void {
+    this.quarantines += 1;
+  }
+  onDivergence(): void {
+    this.divergences += 1;
   }
   onLogFlushed(tookMs: number): void {
     this.logFlushes += 1;

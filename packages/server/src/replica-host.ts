@@ -1,7 +1,9 @@
 import { digestBatch } from "@quorate/crypto";
 import {
   assertNever,
+  type CheckpointCertificate,
   type ClientFrame,
+  type Contradiction,
   type Effect,
   type Fill,
   genesisMembership,
@@ -10,6 +12,7 @@ import {
   type ReplicaFrame,
   type ReplicaId,
   type Request,
+  type SequenceNumber,
   type ServerFrame,
   sequenceNumberOf,
   viewNumber,
@@ -24,6 +27,7 @@ import {
 } from "@quorate/replica";
 import { type ExecutedReply, Executor, type OwnCheckpoint } from "@quorate/state-machine";
 import { StateDamage } from "@quorate/state-tree";
+import type { OwnAudit } from "./audit-document.ts";
 import { refusalFrame, replyFrame } from "./client-frames.ts";
 import { ClientRequests } from "./client-requests.ts";
 import { readDisk } from "./disk-recovery.ts";
@@ -33,8 +37,8 @@ import { HistoryDonor } from "./history-donor.ts";
 import type { HostOptions } from "./host-options.ts";
 import { DEFAULT_HOST_SETTINGS } from "./host-settings.ts";
 import { Ingress, JUNK_CODES } from "./ingress.ts";
-import type { Installation } from "./installation-record.ts";
 import type { HandOverAnswer, IngressRejection } from "./ports.ts";
+import { type QuarantineRecord, readQuarantine, writeQuarantine } from "./quarantine-record.ts";
 import { genesisCheckpoint, replicaOptionsOf } from "./replica-setup.ts";
 import type { ReplicaTrace } from "./replica-trace.ts";
 import { ServedState } from "./served-state.ts";
@@ -43,6 +47,16 @@ import { SteadyClock } from "./steady-clock.ts";
 import { StepRecorder } from "./step-recorder.ts";
 
 type Performed = Exclude<Effect, { type: "persist" }>;
+
+/** Why a host ends while its replica goes on: its state has to come from the others. */
+export interface Departure {
+  /** Undefined when no certificate is known. */
+  readonly target: CheckpointCertificate | undefined;
+  /** See `Installation.distrustsEntries`. */
+  readonly distrustsEntries: boolean;
+  /** It was found to be wrong, and may have said wrong things up to there. */
+  readonly quarantine: { readonly contradiction: Contradiction; readonly upTo: SequenceNumber } | undefined;
+}
 
 /**
  * Runs one `Replica` over ports: verifies what comes in, performs what comes out behind the output gate, executes, and
@@ -61,8 +75,10 @@ export class ReplicaHost {
   readonly #evidence: EvidenceShelf;
   readonly #donor: HistoryDonor;
   readonly #stateDonor: ServedState;
-  readonly #leave: (installation: Installation) => void;
-  #leftFor: Installation | undefined;
+  readonly #leave: (departure: Departure) => void;
+  #leftFor: Departure | undefined;
+  /** The last one, over or not. */
+  #quarantine: QuarantineRecord | undefined;
   readonly #clientRequests: ClientRequests;
   readonly #clock: SteadyClock;
   readonly #events: ReplicaEvent[] = [];
@@ -82,7 +98,7 @@ export class ReplicaHost {
    * @param leave called when only the state of the others can help this replica; nothing happens in it afterwards.
    * @throws RecoveryError or StorageError when the disk holds what this replica cannot have written.
    */
-  constructor(options: HostOptions, leave: (installation: Installation) => void) {
+  constructor(options: HostOptions, leave: (departure: Departure) => void) {
     const { genesis, store, codec, verifier, signer } = options;
     this.#options = options;
     this.#leave = leave;
@@ -93,7 +109,9 @@ export class ReplicaHost {
       () => ports.monotonicMs(),
     );
     this.#others = this.#membership.members.map(({ id }) => id).filter((id) => id !== signer.self);
-    this.#executor = new Executor({ ...options, membership: this.#membership });
+    this.#quarantine = readQuarantine(store.local);
+    const silentUpTo = this.#quarantine?.upTo;
+    this.#executor = new Executor({ ...options, membership: this.#membership, silentUpTo });
     this.#donor = new HistoryDonor({
       history: store.history,
       codec,
@@ -114,7 +132,8 @@ export class ReplicaHost {
       membership: this.#membership,
       view: viewNumber(0),
     };
-    const { base, recovery } = recover(genesisBase, disk);
+    const { executionDigest } = this.#executor;
+    const { base, recovery } = recover(genesisBase, { ...disk, executionDigest, silentUpTo });
     this.#replica = new Replica(replicaOptionsOf(options), base, recovery);
     const settings = { ...DEFAULT_HOST_SETTINGS, ...options.settings };
     this.#gate = new OutputGate(settings.gatedMessagesMax);
@@ -148,13 +167,33 @@ export class ReplicaHost {
   get status(): ReplicaStatus {
     return this.#replica.status;
   }
-  /** For audits and tests: the digest of the replicated state and of the history after the last executed batch. */
+  /** What was executed, and what was put out by it, in one digest each. */
+  get digests(): { readonly historyDigest: string; readonly executionDigest: string } {
+    const { historyDigest, executionDigest } = this.#executor;
+    return { historyDigest, executionDigest };
+  }
+  /** For audits and tests: the digest of the replicated state and of the history after the last executed batch. Costs what changed. */
   get stateDigests(): { readonly stateRoot: string; readonly historyDigest: string } {
     return { stateRoot: this.#executor.stateRoot(), historyDigest: this.#executor.historyDigest };
   }
   /** For audits and tests: the number of the last checkpoint, stable or not. */
   get lastCheckpoint(): number {
     return this.#executor.lastCheckpoint.seq;
+  }
+  /** What is compared with the other replicas: the own part of an audit. */
+  get audited(): OwnAudit {
+    const { executed, historyDigest, executionDigest, lastCheckpoint } = this.#executor;
+    const { seq, stateRoot } = this.#replica.stable;
+    return {
+      executed,
+      historyDigest,
+      executionDigest,
+      stateRoot: this.#executor.stateRoot(),
+      stable: { seq, stateRoot },
+      lastCheckpoint,
+      outputs: this.#replica.recentOutputs,
+      silentUpTo: this.#quarantine?.upTo ?? 0,
+    };
   }
   /** See `Replica.fills`. */
   get fills(): readonly Fill[] {
@@ -261,6 +300,7 @@ export class ReplicaHost {
       case "junk":
         return false;
       case "over-budget":
+      case "silent":
         return true;
       case "answered":
         this.#reply(client, outcome.reply);
@@ -364,10 +404,17 @@ export class ReplicaHost {
       case "send-history":
         return this.#donor.send(effect, this.#now());
       case "cut":
-        return observer.onStable?.(this.#durableState.cut(effect.upTo));
+        return this.#onStable(this.#durableState.cut(effect.upTo));
       case "fetch-state":
-        this.#leftFor = { target: effect.target, distrustsEntries: false };
+        this.#leftFor ??= { target: effect.target, distrustsEntries: false, quarantine: undefined };
         return;
+      case "quarantine": {
+        const { contradiction, upTo, target } = effect;
+        this.#leftFor = { target, distrustsEntries: true, quarantine: { contradiction, upTo } };
+        return;
+      }
+      case "divergence":
+        return observer.onDivergence?.(effect.divergence);
       case "start-timer":
         return ports.startTimer(effect.timer, effect.afterMs, () =>
           this.#step({ type: "timeout", timer: effect.timer, token: effect.token }),
@@ -388,7 +435,7 @@ export class ReplicaHost {
 
   #execute({ seq, batch }: Extract<Effect, { type: "execute" }>): void {
     const { observer } = this.#options;
-    const { replies, historyDigest, progress, checkpoint } = this.#executor.execute(seq, batch);
+    const { replies, historyDigest, executionDigest, progress, checkpoint } = this.#executor.execute(seq, batch);
     for (const { client, reply } of replies) this.#reply(client, reply);
     observer.onExecuted?.({
       seq,
@@ -399,7 +446,17 @@ export class ReplicaHost {
       isCheckpoint: checkpoint !== undefined,
     });
     if (checkpoint !== undefined) this.#durableState.makeDurable(checkpoint);
-    this.#events.push({ type: "executed", seq, progress });
+    this.#events.push({ type: "executed", seq, progress, executionDigest });
+  }
+
+  /** A quorum agrees with what came after a quarantine: the next one is the first again. */
+  #onStable(seq: SequenceNumber): void {
+    const { store, observer } = this.#options;
+    if (this.#quarantine !== undefined && this.#quarantine.attempts > 0 && seq > this.#quarantine.upTo) {
+      this.#quarantine = { ...this.#quarantine, attempts: 0 };
+      writeQuarantine(store.local, this.#quarantine);
+    }
+    observer.onStable?.(seq);
   }
 
   #reply(client: PublicKey, executed: ExecutedReply): void {
@@ -423,9 +480,10 @@ export class ReplicaHost {
    */
   #onThrown(error: unknown): void {
     const { stable } = this.#replica;
-    if (error instanceof StateDamage && !this.#isDead && stable.signatures.length > 0) {
+    if (error instanceof StateDamage && !this.#isDead) {
       this.#options.observer.onStateDamaged?.(error);
-      this.#leftFor = { target: stable, distrustsEntries: true };
+      const target = stable.signatures.length > 0 ? stable : undefined;
+      this.#leftFor = { target, distrustsEntries: true, quarantine: undefined };
       return this.#leaveIfAsked();
     }
     this.#die(error instanceof Error ? error : new Error(String(error)));

@@ -18,6 +18,7 @@ export interface MetricSource {
   readonly counters: ReplicaCounters;
   /** What is brought here; undefined while the state is whole. */
   readonly transfer: TransferStatus | undefined;
+  readonly isQuarantined: boolean;
   /** See `ReplicaHost.fills`. */
   readonly fills: readonly Fill[];
   readonly gatedEffects: number;
@@ -40,6 +41,7 @@ export function replicaMetrics(source: MetricSource): MetricFamily[] {
   return [
     ...orderingMetrics(source),
     ...transferMetrics(source),
+    ...auditMetrics(source),
     ...workMetrics(source),
     ...linkMetrics(source),
     ...processMetrics(source),
@@ -96,6 +98,25 @@ function transferMetrics({ counters, transfer }: MetricSource): MetricFamily[] {
       counters.stateTransferBytes + bytesReceived,
     ),
     counter("quorate_state_damages_total", "Damaged parts of the own state that were found.", counters.stateDamages),
+  ];
+}
+
+function auditMetrics({ status, counters, isQuarantined, peers }: MetricSource): MetricFamily[] {
+  const divergent = new Set(status.divergent.map(({ from }) => from));
+  const samples = peers.map(({ replica }) => ({
+    value: Number(divergent.has(replica)),
+    labels: { peer: `${replica}` },
+  }));
+  return [
+    gauge("quorate_quarantined", "1 while others contradict it and nothing repairs it yet.", Number(isQuarantined)),
+    counter("quorate_quarantines_total", "Times that others contradicted this replica.", counters.quarantines),
+    {
+      name: "quorate_peer_divergent",
+      type: "gauge",
+      help: "1 while the peer says something else than this replica and a quorum.",
+      samples,
+    },
+    counter("quorate_peer_divergences_total", "Times that a peer was found to be wrong.", counters.divergences),
   ];
 }
 

@@ -18,9 +18,11 @@ import type { FetchProgress } from "@quorate/state-transfer";
 import { StateDamage } from "@quorate/state-tree";
 import type { KeptEvidence } from "./evidence-shelf.ts";
 import type { HostOptions } from "./host-options.ts";
-import { type Installation, readInstallation } from "./installation-record.ts";
+import { type Installation, readInstallation, writeInstallation } from "./installation-record.ts";
 import type { HandOverAnswer } from "./ports.ts";
-import { ReplicaHost } from "./replica-host.ts";
+import { Quarantine, type QuarantineStatus } from "./quarantine.ts";
+import { type QuarantineRecord, readQuarantine, writeQuarantine } from "./quarantine-record.ts";
+import { type Departure, ReplicaHost } from "./replica-host.ts";
 import { StateInstaller } from "./state-installer.ts";
 
 /** What `status` says while the state is brought here. */
@@ -32,14 +34,16 @@ export interface TransferStatus extends Omit<FetchProgress, "differing"> {
 }
 
 /**
- * Runs a replica on its store: as a `ReplicaHost` while the state there is whole, and while it is brought to a checkpoint of the others as
- * a `StateInstaller`. From one to the other it goes as through a crash and a restart: by what the store holds, and nothing
- * else, so that a real crash at any moment is no case of its own.
+ * Runs a replica on its store: as a `ReplicaHost` while the state there is whole, as a `StateInstaller` while it is brought to a
+ * checkpoint of the others, and as a `Quarantine` while it is wrong and there is no such checkpoint yet. From one to the other it
+ * goes as through a crash and a restart: by what the store holds, and nothing else, so that a real crash at any moment is no case
+ * of its own.
  */
 export class ReplicaRunner {
   readonly #options: HostOptions;
   #host: ReplicaHost | undefined;
   #installer: StateInstaller | undefined;
+  #quarantine: Quarantine | undefined;
   #status: ReplicaStatus;
   #isStopped = false;
 
@@ -48,17 +52,23 @@ export class ReplicaRunner {
     this.#options = options;
     this.#status = unknownStatus(options);
     const installation = readInstallation(options.store.local, options.codec);
+    const record = readQuarantine(options.store.local);
     if (installation !== undefined) this.#installer = this.#newInstaller(notBelowLog(installation, options));
-    else this.#host = this.#newHostOrRepair();
+    else if (record?.isWaiting === true) this.#quarantine = this.#newQuarantine(record, undefined, true);
+    else this.#host = this.#newHostOrRepair(true);
   }
 
   /** Where it stands; while it installs, where it stood before. */
   get status(): ReplicaStatus {
     return this.#host?.status ?? this.#status;
   }
-  /** The state is being brought here: there is no replica that orders, executes or votes. */
+  /** The state is being brought here, or is to be: there is no replica that orders, executes or votes. */
   get isInstalling(): boolean {
-    return this.#installer !== undefined;
+    return this.#host === undefined;
+  }
+  /** It was found to be wrong, and stands still until there is something to repair it towards. */
+  get quarantine(): QuarantineStatus | undefined {
+    return this.#quarantine?.status;
   }
   /** What is brought here; undefined while the state is whole. */
   get transfer(): TransferStatus | undefined {
@@ -68,9 +78,17 @@ export class ReplicaRunner {
     const percent = leaves && Math.floor((100 * (leavesSkipped + leavesFetched)) / leaves);
     return { ...progress, differing: progress.differing.count, percent };
   }
+  /** See `ReplicaHost.digests`; undefined while there is no state. */
+  get digests(): ReplicaHost["digests"] | undefined {
+    return this.#host?.digests;
+  }
   /** See `ReplicaHost.stateDigests`; undefined while there is no state. */
   get stateDigests(): ReplicaHost["stateDigests"] | undefined {
     return this.#host?.stateDigests;
+  }
+  /** See `ReplicaHost.audited`; undefined while there is no state. */
+  get audited(): ReplicaHost["audited"] | undefined {
+    return this.#host?.audited;
   }
   /** See `ReplicaHost.lastCheckpoint`; undefined while there is no state. */
   get lastCheckpoint(): number | undefined {
@@ -99,14 +117,15 @@ export class ReplicaRunner {
   /** To be called once, when frames can be sent. */
   start(): void {
     // A host may find at its start that it has to install, and has then begun with that.
-    if (this.#host === undefined) this.#installer?.start();
-    else this.#host.start();
+    this.#host?.start();
+    this.#installer?.start();
+    this.#quarantine?.start();
   }
 
   /** See `ReplicaHost.onReplicaFrame`. */
   onReplicaFrame(peer: ReplicaId, frame: ReplicaFrame): boolean {
     if (this.#host !== undefined) return this.#host.onReplicaFrame(peer, frame);
-    return this.#installer?.onReplicaFrame(peer, frame) ?? true;
+    return (this.#installer ?? this.#quarantine)?.onReplicaFrame(peer, frame) ?? true;
   }
 
   /** See `ReplicaHost.onClientFrame`; while it installs, clients are left to the others. */
@@ -132,25 +151,50 @@ export class ReplicaRunner {
     this.#isStopped = true;
     this.#host?.stop();
     this.#installer?.stop();
+    this.#quarantine?.stop();
   }
 
   /**
    * What execution reads at a start may be damaged as everything else, or less than what the log says is stable: the log says to
-   * what it can be repaired.
+   * what it can be repaired, and before the first stable checkpoint nothing does.
    */
-  #newHostOrRepair(): ReplicaHost | undefined {
+  #newHostOrRepair(isRestart: boolean): ReplicaHost | undefined {
     try {
-      return this.#newHost();
+      return new ReplicaHost(this.#options, (departure) => this.#depart(departure));
     } catch (error) {
-      const target = isRepairable(error) ? stableInLog(this.#options) : undefined;
-      if (target === undefined) throw error;
-      this.#installer = this.#newInstaller({ target, distrustsEntries: true });
+      if (!isRepairable(error)) throw error;
+      const target = stableInLog(this.#options);
+      if (target === undefined) this.#quarantine = this.#newQuarantine(this.#quarantined(), undefined, isRestart);
+      else this.#installer = this.#newInstaller({ target, distrustsEntries: true });
       return undefined;
     }
   }
 
-  #newHost(): ReplicaHost {
-    return new ReplicaHost(this.#options, (installation) => this.#install(installation));
+  /** Notes that it stands still, durably before a repair begins, since all is one stream of writes. */
+  #quarantined(upTo: number = 0): QuarantineRecord {
+    const { local } = this.#options.store;
+    const before = readQuarantine(local);
+    const record = {
+      upTo: sequenceNumber(Math.max(upTo, before?.upTo ?? 0)),
+      attempts: (before?.attempts ?? 0) + 1,
+      isWaiting: true,
+    };
+    writeQuarantine(local, record);
+    return record;
+  }
+
+  #newQuarantine(record: QuarantineRecord, known: CheckpointCertificate | undefined, isRestart: boolean): Quarantine {
+    const { signer, observer } = this.#options;
+    return new Quarantine({
+      ...this.#options,
+      self: signer.self,
+      record,
+      known,
+      isRestart,
+      onRejection: (rejection) => observer.onRejection?.(rejection),
+      onTarget: (target) => this.#repair(record, target),
+      onFatal: (error) => observer.onFatal(error),
+    });
   }
 
   #newInstaller(installation: Installation): StateInstaller {
@@ -165,14 +209,32 @@ export class ReplicaRunner {
     });
   }
 
-  #install(installation: Installation): void {
+  #depart({ target, distrustsEntries, quarantine }: Departure): void {
     const { observer, ports } = this.#options;
     if (this.#isStopped || this.#host === undefined) return;
     this.#status = this.#host.status;
     this.#host.stop();
     this.#host = undefined;
     for (const timer of HOST_TIMERS) ports.cancelTimer(timer);
-    observer.onTransferStarted?.(installation);
+    if (quarantine === undefined && target !== undefined) return this.#install({ target, distrustsEntries });
+    this.#quarantine = this.#newQuarantine(this.#quarantined(quarantine?.upTo), target, false);
+    if (quarantine !== undefined) observer.onQuarantined?.(quarantine.contradiction, this.#quarantine.status);
+    this.#quarantine.start();
+  }
+
+  #repair(record: QuarantineRecord, target: CheckpointCertificate): void {
+    if (this.#isStopped) return;
+    const { store, codec } = this.#options;
+    this.#quarantine = undefined;
+    const installation = notBelowLog({ target, distrustsEntries: true }, this.#options);
+    // In this order: between the two an installation goes before a quarantine.
+    writeInstallation(store.local, codec, installation);
+    writeQuarantine(store.local, { ...record, isWaiting: false });
+    this.#install(installation);
+  }
+
+  #install(installation: Installation): void {
+    this.#options.observer.onTransferStarted?.(installation);
     this.#installer = this.#newInstaller(installation);
     this.#installer.start();
   }
@@ -182,7 +244,7 @@ export class ReplicaRunner {
     if (this.#isStopped) return;
     this.#installer = undefined;
     try {
-      this.#host = this.#newHostOrRepair();
+      this.#host = this.#newHostOrRepair(false);
     } catch (error) {
       return observer.onFatal(error instanceof Error ? error : new Error(String(error)));
     }
@@ -235,5 +297,6 @@ function unknownStatus({ genesis }: HostOptions): ReplicaStatus {
     viewsLeft: NO_VIEWS_LEFT,
     isStranded: true,
     mute: undefined,
+    divergent: [],
   };
 }

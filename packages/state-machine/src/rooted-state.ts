@@ -37,7 +37,7 @@ export interface OwnCheckpoint {
   readonly stateRoot: Digest;
 }
 
-/** What the history chain starts from. */
+/** What the history chain starts from, and the chain over statements. */
 export const GENESIS_HISTORY_DIGEST: Digest = digest("0".repeat(64));
 
 const EVERYTHING = new Uint8Array(0);
@@ -192,6 +192,7 @@ function genesisProgress(cluster: ClusterId): Progress {
     cluster,
     executed: sequenceNumber(0),
     historyDigest: GENESIS_HISTORY_DIGEST,
+    executionDigest: GENESIS_HISTORY_DIGEST,
     timestampMs: timestampMs(0),
     sessions: 0,
     nonces: 0,
