@@ -43,6 +43,7 @@ export function createCheckers({ options, cluster, clock, marks, isTwin }: Watch
   );
   const isCorrect = (client: number): boolean => client < options.clients;
   const permitted = new Set([...genesis.admins.keys, ...membership.members.map(({ publicKey }) => publicKey)]);
+  const memberKeys = new Map(membership.members.map(({ id, publicKey }) => [id, publicKey]));
   const verifier = new Verifier({ backend, hasher, cluster: clusterId });
   return [
     new AgreementChecker(),
@@ -62,7 +63,7 @@ export function createCheckers({ options, cluster, clock, marks, isTwin }: Watch
       (id) => !options.clocks.some(({ replica }) => replica === id),
     ),
     new DurabilityChecker(),
-    new ValidityChecker(hasher, clusterId, clients, (client) => !isCorrect(client)),
+    new ValidityChecker(hasher, clusterId, clients, (client) => !isCorrect(client), memberKeys),
     new ViewsChecker(
       (view) => !byzantine.has(primaryOf(membership, view)),
       options.rotateEveryBatches > 0 ? { weakQuorum: weakQuorumSize(membership) } : undefined,

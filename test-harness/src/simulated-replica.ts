@@ -279,11 +279,11 @@ export class SimulatedReplica {
     this.#drawing.happened("disk", `disk damaged: ${damage}`);
   }
 
-  /** A bit of an entry of the state flips; not before there is a stable checkpoint to repair it by. */
+  /** A bit of an entry of the state flips. */
   damageState(): void {
     const { store } = this.#disk;
     const isRunning = this.#host?.isInstalling === false && !this.isDiskFailing;
-    if (store === undefined || !isRunning || (this.#host?.status.lowWatermark ?? 0) === 0) return;
+    if (store === undefined || !isRunning) return;
     const entries = [...store.state.range(new Uint8Array(0), undefined)];
     const entry = entries[this.#damage.integer(0, entries.length - 1)];
     if (entry === undefined) return;
@@ -310,6 +310,8 @@ export class SimulatedReplica {
     const last = value.length - 1;
     value[last] = (value[last] ?? 0) ^ 1;
     store.state.write([{ key: at, value: sealed(hasher, at, value) }]);
+    // What it says by this it says again after a crash: only one that never finds out would contradict itself by being right.
+    store.flush(() => undefined);
     this.#observer.onDiverging();
     this.#world.note(`${this.end} has another entry at ${bytesToHex(at)}`);
     this.#drawing.happened("disk", "an entry of the state is another one");
@@ -330,7 +332,7 @@ export class SimulatedReplica {
     this.#world.note(`${this.end} < r${from} ${describeFrame(frame)}`);
     this.#observer.onArrival(host, frame);
     this.#guise.fromReplica(frame);
-    if (!this.#guise.hears(frame)) return;
+    if (!this.#guise.hears(frame) || this.#options.plant.isDeafTo?.(frame, this.id) === true) return;
     host.onReplicaFrame(replicaId(from), frame);
     this.#observer.check(frame.type);
   }

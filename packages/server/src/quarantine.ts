@@ -36,6 +36,11 @@ export interface QuarantineOptions {
   readonly record: QuarantineRecord;
   /** What is known already; undefined when there is no certificate but genesis. */
   readonly known: CheckpointCertificate | undefined;
+  /**
+   * The last own checkpoint: compared with the certificate of that number, or a later one, what differs is what went wrong, and little
+   * else. One that is older serves as well, if none comes.
+   */
+  readonly preferred: SequenceNumber;
   /** The process was started in it: whoever started it may have changed what was wrong, so nothing is waited for. */
   readonly isRestart: boolean;
   readonly onRejection: (rejection: IngressRejection) => void;
@@ -156,7 +161,8 @@ export class Quarantine {
   }
 
   #endIfFound(): boolean {
-    if (this.#best === undefined || this.#best.seq < this.#least) return false;
+    const least = Math.max(this.#least, this.#asks < ORDER_AFTER_ASKS ? this.#o.preferred : 0);
+    if (this.#best === undefined || this.#best.seq < least) return false;
     this.stop();
     this.#o.onTarget(this.#best);
     return true;

@@ -55,7 +55,14 @@ export interface Departure {
   /** See `Installation.distrustsEntries`. */
   readonly distrustsEntries: boolean;
   /** It was found to be wrong, and may have said wrong things up to there. */
-  readonly quarantine: { readonly contradiction: Contradiction; readonly upTo: SequenceNumber } | undefined;
+  readonly quarantine:
+    | {
+        readonly contradiction: Contradiction;
+        readonly upTo: SequenceNumber;
+        /** The last own checkpoint. */
+        readonly lastCheckpoint: SequenceNumber;
+      }
+    | undefined;
 }
 
 /**
@@ -410,7 +417,8 @@ export class ReplicaHost {
         return;
       case "quarantine": {
         const { contradiction, upTo, target } = effect;
-        this.#leftFor = { target, distrustsEntries: true, quarantine: { contradiction, upTo } };
+        const lastCheckpoint = this.#executor.lastCheckpoint.seq;
+        this.#leftFor = { target, distrustsEntries: true, quarantine: { contradiction, upTo, lastCheckpoint } };
         return;
       }
       case "divergence":

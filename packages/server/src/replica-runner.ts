@@ -8,6 +8,7 @@ import {
   primaryOf,
   type ReplicaFrame,
   type ReplicaId,
+  type SequenceNumber,
   type ServerFrame,
   sequenceNumber,
   viewNumber,
@@ -20,7 +21,7 @@ import type { KeptEvidence } from "./evidence-shelf.ts";
 import type { HostOptions } from "./host-options.ts";
 import { type Installation, readInstallation, writeInstallation } from "./installation-record.ts";
 import type { HandOverAnswer } from "./ports.ts";
-import { Quarantine, type QuarantineStatus } from "./quarantine.ts";
+import { Quarantine, type QuarantineOptions, type QuarantineStatus } from "./quarantine.ts";
 import { type QuarantineRecord, readQuarantine, writeQuarantine } from "./quarantine-record.ts";
 import { type Departure, ReplicaHost } from "./replica-host.ts";
 import { StateInstaller } from "./state-installer.ts";
@@ -54,7 +55,7 @@ export class ReplicaRunner {
     const installation = readInstallation(options.store.local, options.codec);
     const record = readQuarantine(options.store.local);
     if (installation !== undefined) this.#installer = this.#newInstaller(notBelowLog(installation, options));
-    else if (record?.isWaiting === true) this.#quarantine = this.#newQuarantine(record, undefined, true);
+    else if (record?.isWaiting === true) this.#quarantine = this.#newQuarantine(record, { isRestart: true });
     else this.#host = this.#newHostOrRepair(true);
   }
 
@@ -164,7 +165,7 @@ export class ReplicaRunner {
     } catch (error) {
       if (!isRepairable(error)) throw error;
       const target = stableInLog(this.#options);
-      if (target === undefined) this.#quarantine = this.#newQuarantine(this.#quarantined(), undefined, isRestart);
+      if (target === undefined) this.#quarantine = this.#newQuarantine(this.#quarantined(), { isRestart });
       else this.#installer = this.#newInstaller({ target, distrustsEntries: true });
       return undefined;
     }
@@ -183,13 +184,17 @@ export class ReplicaRunner {
     return record;
   }
 
-  #newQuarantine(record: QuarantineRecord, known: CheckpointCertificate | undefined, isRestart: boolean): Quarantine {
+  #newQuarantine(
+    record: QuarantineRecord,
+    { known, preferred = sequenceNumber(0), isRestart = false }: Partial<QuarantineGround>,
+  ): Quarantine {
     const { signer, observer } = this.#options;
     return new Quarantine({
       ...this.#options,
       self: signer.self,
       record,
       known,
+      preferred,
       isRestart,
       onRejection: (rejection) => observer.onRejection?.(rejection),
       onTarget: (target) => this.#repair(record, target),
@@ -217,7 +222,10 @@ export class ReplicaRunner {
     this.#host = undefined;
     for (const timer of HOST_TIMERS) ports.cancelTimer(timer);
     if (quarantine === undefined && target !== undefined) return this.#install({ target, distrustsEntries });
-    this.#quarantine = this.#newQuarantine(this.#quarantined(quarantine?.upTo), target, false);
+    this.#quarantine = this.#newQuarantine(this.#quarantined(quarantine?.upTo), {
+      known: target,
+      preferred: quarantine?.lastCheckpoint,
+    });
     if (quarantine !== undefined) observer.onQuarantined?.(quarantine.contradiction, this.#quarantine.status);
     this.#quarantine.start();
   }
@@ -252,6 +260,11 @@ export class ReplicaRunner {
     this.start();
   }
 }
+
+/** What is known when a quarantine begins; nothing after a restart. */
+type QuarantineGround = Pick<QuarantineOptions, "known" | "isRestart"> & {
+  readonly preferred: SequenceNumber | undefined;
+};
 
 /** None was left. */
 const NO_VIEWS_LEFT = { failed: 0, joined: 0, slow: 0, unfair: 0, "handed-over": 0, rotated: 0 } as const;

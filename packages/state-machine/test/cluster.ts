@@ -17,6 +17,7 @@ import {
   type PublicKey,
   replicaId,
   requestNumber,
+  type SequenceNumber,
   type SessionId,
   sequenceNumber,
   timestampMs,
@@ -68,6 +69,7 @@ export interface ClusterOptions {
   readonly name?: string;
   /** K; 16 unless given. */
   readonly checkpointInterval?: number;
+  readonly silentUpTo?: SequenceNumber;
 }
 
 /** One replica's executor with what its tests need: clients that sign, batches, and a restart. */
@@ -77,6 +79,7 @@ export class Fixture {
   readonly service: Service;
   store: MemoryStore = new MemoryStore();
   executor: Executor;
+  readonly #silentUpTo: SequenceNumber | undefined;
 
   constructor(options: ClusterOptions = {}) {
     this.genesis = {
@@ -98,6 +101,7 @@ export class Fixture {
     };
     this.cluster = clusterIdOf(hasher, this.genesis);
     this.service = options.service ?? appender;
+    this.#silentUpTo = options.silentUpTo;
     this.executor = this.executorOver(this.store);
   }
 
@@ -110,6 +114,7 @@ export class Fixture {
       membership: genesisMembership(this.genesis),
       hasher,
       signer: createReplicaSigner({ backend, seed: seedOf(id), self: replicaId(id), cluster: this.cluster }),
+      silentUpTo: this.#silentUpTo,
     });
   }
 

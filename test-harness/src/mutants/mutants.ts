@@ -1,3 +1,4 @@
+import { AUDIT_MUTANTS } from "./audit.ts";
 import { CHECKPOINT_MUTANTS } from "./checkpoints.ts";
 import { DOOR_MUTANTS } from "./doors.ts";
 import { DURABILITY_MUTANTS } from "./durability.ts";
@@ -26,4 +27,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...TURN_MUTANTS,
   ...CHECKPOINT_MUTANTS,
   ...STATE_MUTANTS,
+  ...AUDIT_MUTANTS,
 ];
