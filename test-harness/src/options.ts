@@ -51,8 +51,8 @@ export type Fault = { readonly atMs: number } & (
   | { readonly type: "isolate-primaries"; readonly times: number; readonly eachMs: number }
   /** Its operator asks it to hand over; nothing comes of it at a backup. */
   | { readonly type: "hand-over"; readonly replica: Victim }
-  /** Power cut, and its disk is gone: it comes back with an empty one that says so. */
-  | { readonly type: "lose-disk"; readonly replica: number; readonly downMs: number }
+  /** Power cut, and its disk is gone: it comes back with an empty one that says so; `isUnnoticed`, as if nothing had been: beyond the model. */
+  | { readonly type: "lose-disk"; readonly replica: number; readonly downMs: number; readonly isUnnoticed?: true }
   /** Its disk refuses a flush: the replica stops, and is restarted after `downMs`. */
   | { readonly type: "flush-failure"; readonly replica: number; readonly downMs: number }
   /** No write succeeds for a while: the replica stops, and is restarted every `downMs`. Only where a run has files. */

@@ -252,10 +252,10 @@ export class SimulatedReplica {
   }
 
   /** What the disk of a replica that is down held is gone; it comes back with another one, which says so. */
-  loseDisk(): void {
+  loseDisk(isUnnoticed = false): void {
     this.#world.note(`${this.end} lost its disk`);
     this.#drawing.happened("disk", "disk lost");
-    this.#disk.lose();
+    this.#disk.lose(isUnnoticed);
     this.#observer.tell((checker) => checker.onDiskLost?.(this.id));
   }
 
