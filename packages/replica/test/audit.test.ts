@@ -47,6 +47,23 @@ describe("members that compare what they execute (protocol rule 9.5)", () => {
     expect(cluster.nodes.map(({ status }) => status.lowWatermark)).to.deep.equal([8, 8, 4, 8]);
   });
 
+  it("one that knows the certificate already does not even vote for its own state", () => {
+    const cluster = new Cluster();
+    cluster.isLost = ({ to }) => to === 2;
+    for (let i = 0; i < 5; i++) cluster.request(`${i}`);
+    cluster.at(2).wrong = "a bit flipped";
+    cluster.isLost = () => false;
+    cluster.tick(12);
+
+    expect(quarantineOf(cluster.at(2))?.contradiction).to.include({ by: "certificate", seq: 4 });
+    const said = cluster
+      .at(2)
+      .effects.flatMap((effect) =>
+        effect.type === "broadcast" && effect.frame.type === "signed" ? [effect.frame.envelope.message.type] : [],
+      );
+    expect(said).to.include("status").and.not.include("checkpoint");
+  });
+
   it("f liars make nobody stop, and are named", () => {
     const cluster = new Cluster();
     for (let i = 0; i < 9; i++) cluster.request(`${i}`);
