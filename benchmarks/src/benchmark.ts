@@ -136,7 +136,8 @@ async function agreement(cluster: BenchCluster): Promise<readonly ProcessStatus[
     const statuses = await cluster.status();
     const isSame = (field: keyof ProcessStatus): boolean => new Set(statuses.map((s) => s[field])).size === 1;
     if (isSame("executed")) {
-      if (isSame("stateRoot") && isSame("historyDigest")) return statuses;
+      const areRootsSame = new Set(await cluster.stateRoots()).size === 1;
+      if (areRootsSame && isSame("executionDigest") && isSame("historyDigest")) return statuses;
       throw new Error("the replicas executed the same sequence numbers and are in different states");
     }
     if (performance.now() > deadlineMs) throw new Error("the replicas did not come to the same sequence number");

@@ -15,7 +15,7 @@ import {
   FORMAT_VERSION,
   type Genesis,
 } from "@quorate/protocol";
-import { initReplicaFolder, keyFileOf, type ProcessStatus, readGenesis } from "@quorate/server";
+import { type AuditDocument, initReplicaFolder, keyFileOf, type ProcessStatus, readGenesis } from "@quorate/server";
 import type { ClusterOptions } from "./options.ts";
 
 const HOST = "127.0.0.1";
@@ -72,6 +72,17 @@ export class BenchCluster {
         const signal = AbortSignal.timeout(STATUS_TIMEOUT_MS);
         const response = await fetch(`http://${admin}/status`, { signal });
         return (await response.json()) as ProcessStatus;
+      }),
+    );
+  }
+
+  /** The roots of the states that the replicas, which stand still, have now. */
+  async stateRoots(): Promise<readonly (string | undefined)[]> {
+    return Promise.all(
+      this.#replicas.map(async ({ admin }) => {
+        const signal = AbortSignal.timeout(STATUS_TIMEOUT_MS);
+        const response = await fetch(`http://${admin}/audit`, { signal });
+        return ((await response.json()) as AuditDocument).own?.stateRoot;
       }),
     );
   }

@@ -1,6 +1,7 @@
 import { Verifier } from "@quorate/crypto";
 import { primaryOf, type ReplicaId, weakQuorumSize } from "@quorate/protocol";
 import { AgreementChecker } from "./checkers/agreement.ts";
+import { AuditChecker } from "./checkers/audit.ts";
 import { BoundsChecker } from "./checkers/bounds.ts";
 import type { Checker } from "./checkers/checker.ts";
 import { CheckpointsChecker } from "./checkers/checkpoints.ts";
@@ -37,12 +38,17 @@ export function createCheckers({ options, cluster, clock, marks, isTwin }: Watch
   const { checkpointInterval, windowSize } = genesis;
   const clients = new Map(clientSeeds.map((seed, index) => [backend.publicKeyOf(seed), index]));
   const byzantine = new Set(options.byzantine.map(({ replica }) => replica));
+  const diverging = new Set<number>(
+    options.faults.flatMap((fault) => (fault.type === "diverge" ? [fault.replica] : [])),
+  );
   const isCorrect = (client: number): boolean => client < options.clients;
   const permitted = new Set([...genesis.admins.keys, ...membership.members.map(({ publicKey }) => publicKey)]);
+  const memberKeys = new Map(membership.members.map(({ id, publicKey }) => [id, publicKey]));
   const verifier = new Verifier({ backend, hasher, cluster: clusterId });
   return [
     new AgreementChecker(),
     new BoundsChecker({ ...options, windowSize }),
+    new AuditChecker((replica) => byzantine.has(replica) || diverging.has(replica)),
     new EvidenceChecker((evidence) => verifier.verifyEvidence(evidence, membership)),
     new StateEqualityChecker(),
     new PromisesChecker((replica) => !byzantine.has(replica)),
@@ -57,7 +63,7 @@ export function createCheckers({ options, cluster, clock, marks, isTwin }: Watch
       (id) => !options.clocks.some(({ replica }) => replica === id),
     ),
     new DurabilityChecker(),
-    new ValidityChecker(hasher, clusterId, clients, (client) => !isCorrect(client)),
+    new ValidityChecker(hasher, clusterId, clients, (client) => !isCorrect(client), memberKeys),
     new ViewsChecker(
       (view) => !byzantine.has(primaryOf(membership, view)),
       options.rotateEveryBatches > 0 ? { weakQuorum: weakQuorumSize(membership) } : undefined,

@@ -95,7 +95,7 @@ export class FaultInjector {
       case "hand-over":
         return this.#replicas[this.#idOf(fault.replica)]?.handOver();
       case "lose-disk":
-        return this.#loseDisk(fault.replica, fault.downMs);
+        return this.#loseDisk(fault.replica, fault.downMs, fault.isUnnoticed === true);
       case "flush-failure":
         this.#replicas[fault.replica]?.failDisk();
         this.#world.clock.after(fault.downMs, () => this.#crash([fault.replica], fault.downMs, "kill"));
@@ -104,6 +104,8 @@ export class FaultInjector {
         return this.#fillDisk(fault.replica, fault.forMs, fault.downMs);
       case "damage-state":
         return this.#replicas[fault.replica]?.damageState();
+      case "diverge":
+        return this.#replicas[fault.replica]?.diverge(fault.key);
       case "slow-disk":
         return this.#slowDisk(fault.replica, fault.flushMs, fault.forMs);
       case "disk-damage":
@@ -141,10 +143,10 @@ export class FaultInjector {
     }
   }
 
-  #loseDisk(id: number, downMs: number): void {
+  #loseDisk(id: number, downMs: number, isUnnoticed: boolean): void {
     this.#world.marks.add("disk: lost");
     this.#crash([id], downMs);
-    this.#replicas[id]?.loseDisk();
+    this.#replicas[id]?.loseDisk(isUnnoticed);
   }
 
   #up(replica: SimulatedReplica): void {

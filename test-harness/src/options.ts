@@ -51,14 +51,19 @@ export type Fault = { readonly atMs: number } & (
   | { readonly type: "isolate-primaries"; readonly times: number; readonly eachMs: number }
   /** Its operator asks it to hand over; nothing comes of it at a backup. */
   | { readonly type: "hand-over"; readonly replica: Victim }
-  /** Power cut, and its disk is gone: it comes back with an empty one that says so. */
-  | { readonly type: "lose-disk"; readonly replica: number; readonly downMs: number }
+  /** Power cut, and its disk is gone: it comes back with an empty one that says so; `isUnnoticed`, as if nothing had been: beyond the model. */
+  | { readonly type: "lose-disk"; readonly replica: number; readonly downMs: number; readonly isUnnoticed?: true }
   /** Its disk refuses a flush: the replica stops, and is restarted after `downMs`. */
   | { readonly type: "flush-failure"; readonly replica: number; readonly downMs: number }
   /** No write succeeds for a while: the replica stops, and is restarted every `downMs`. Only where a run has files. */
   | { readonly type: "disk-full"; readonly replica: number; readonly forMs: number; readonly downMs: number }
   /** A bit of an entry of its state flips, in memory or on the disk, without a word. */
   | { readonly type: "damage-state"; readonly replica: number }
+  /**
+   * An entry of the service in its state becomes another one that looks whole, as if the replica had computed it wrongly: one of the f until
+   * it finds out. Which one is `key`'s choice, by its place among them; unless given, any.
+   */
+  | { readonly type: "diverge"; readonly replica: number; readonly key?: number }
   /** Flushes take so much longer. */
   | { readonly type: "slow-disk"; readonly replica: number; readonly flushMs: number; readonly forMs: number }
   /**

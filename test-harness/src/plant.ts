@@ -22,6 +22,8 @@ export interface Plant {
   readonly onExecuted?: (tell: NonNullable<HostObserver["onExecuted"]>) => NonNullable<HostObserver["onExecuted"]>;
   /** Frames that replicas never send. */
   readonly withholds?: (frame: ReplicaFrame) => boolean;
+  /** Frames that one replica does not get to hear. */
+  readonly isDeafTo?: (frame: ReplicaFrame, replica: number) => boolean;
   /** What a client makes of one reply. */
   readonly replies?: (reply: VerifiedReply) => readonly VerifiedReply[];
 }

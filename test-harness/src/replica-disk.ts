@@ -82,11 +82,11 @@ export class ReplicaDisk {
     this.#disk.failNextFlush();
   }
 
-  /** What it held is gone. The next one says so. */
-  lose(): void {
+  /** What it held is gone. The next one says so, unless nobody is to notice. */
+  lose(isUnnoticed: boolean): void {
     const words = Array.from({ length: 8 }, () => this.#losses.uint32().toString(16).padStart(8, "0"));
     const { prng, plant } = this.#options;
-    const nonce = plant.forgetsLosses === true ? undefined : digest(words.join(""));
+    const nonce = plant.forgetsLosses === true || isUnnoticed ? undefined : digest(words.join(""));
     const { times } = this.#disk;
     this.#disk = new MemoryDisk(times, prng.fork("another disk"), this.#world.marks, plant.recoveredStore, nonce);
   }

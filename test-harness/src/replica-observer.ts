@@ -39,6 +39,8 @@ export class ReplicaObserver {
   /** It votes while its state is brought to it. */
   #isVoting = false;
   #operations: ExecutedOperation[] = [];
+  /** Its state is wrong, and it may not have noticed: what it does until it is repaired is nobody's measure. */
+  #isDiverging = false;
   /** Events so far. */
   #steps = 0;
 
@@ -92,7 +94,7 @@ export class ReplicaObserver {
 
   onSent(frame: ReplicaFrame): void {
     const { id, isCorrect } = this.#replica;
-    this.tell((checker) => checker.onSent?.(id, frame));
+    this.tellSaid((checker) => checker.onSent?.(id, frame));
     if (isCorrect) this.#viewMarks.onSent(frame);
   }
 
@@ -129,12 +131,23 @@ export class ReplicaObserver {
 
   /** What a Byzantine replica does inside is nobody's business. */
   tell(report: (checker: Checker) => void): void {
+    if (!this.#isDiverging) this.tellSaid(report);
+  }
+
+  /** What it signs binds it although its state is wrong: it may say nothing, but never something else. */
+  tellSaid(report: (checker: Checker) => void): void {
     if (!this.#replica.isCorrect) return;
     try {
       for (const checker of this.#world.checkers) report(checker);
     } catch (violation) {
       this.#world.fail(violation);
     }
+  }
+
+  /** Its state has become wrong behind its back. */
+  onDiverging(): void {
+    this.#isDiverging = true;
+    this.#world.marks.add("audit: diverging");
   }
 
   /** What a host tells of itself. */
@@ -181,6 +194,17 @@ export class ReplicaObserver {
       },
       onScrubbed: ({ isRoundOver }) => isRoundOver && marks.add("scrub: round"),
       onScrubFound: () => marks.add("scrub: damage found"),
+      onQuarantined: ({ by }, { attempt }) => {
+        marks.add(`audit: quarantined by ${by}`);
+        this.tellSaid((checker) => checker.onQuarantined?.(id));
+        note(`${end} is quarantined by ${by}, attempt ${attempt}`);
+        drawing.happened("down", "quarantined");
+      },
+      onDivergence: ({ from, part, seq }) => {
+        marks.add("audit: another found to be wrong");
+        note(`${end} finds r${from} to be wrong: ${part} at n${seq}`);
+        this.tell((checker) => checker.onDivergence?.(id, from));
+      },
       onStateDamaged: () => marks.add("state transfer: damage found"),
       onRejection: (rejection: IngressRejection) => marks.add(`rejected: ${rejection.code}`),
       onFatal,
@@ -194,6 +218,8 @@ export class ReplicaObserver {
     const { end } = this.#replica;
     const { marks, note } = this.#world;
     marks.add("state transfer: done");
+    if (this.#isDiverging && this.#isRepairing) marks.add("audit: repaired");
+    if (this.#isRepairing) this.#isDiverging = false;
     this.#isInstalling = false;
     if (differing.count > 0) marks.add("state transfer: differing entries replaced");
     if (this.#isRepairing) marks.add("state transfer: repaired");

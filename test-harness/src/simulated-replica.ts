@@ -1,4 +1,4 @@
-import { createBatchComposer, createReplicaSigner, Verifier } from "@quorate/crypto";
+import { createBatchComposer, createClientSigner, createReplicaSigner, Verifier } from "@quorate/crypto";
 import { kvService } from "@quorate/kv";
 import {
   bytesToHex,
@@ -11,6 +11,7 @@ import {
   type Signer,
 } from "@quorate/protocol";
 import { type HostPorts, type HostSettings, type HostTimer, ReplicaRunner } from "@quorate/server/host";
+import { sealed, unsealed } from "@quorate/state-tree";
 import { type ReplicaStore, StorageError } from "@quorate/storage";
 import { archivingStore } from "./archiving-store.ts";
 import { Guise } from "./byzantine/guise.ts";
@@ -34,6 +35,9 @@ import { statusLine } from "./status-line.ts";
 import type { TwinPlace } from "./twins.ts";
 import type { Arrival } from "./wire.ts";
 import { EPOCH_MS, type World } from "./world.ts";
+
+/** The first byte of keys of the service. */
+const APPLICATION = 1;
 
 /** One replica of a simulation. */
 export interface SimulatedReplicaOptions {
@@ -59,6 +63,7 @@ export class SimulatedReplica {
   readonly isCorrect: boolean;
   readonly #world: World;
   readonly #options: SimulatedReplicaOptions;
+  readonly #seed: Uint8Array;
   readonly #signer: Signer;
   readonly #disk: ReplicaDisk;
   readonly #guise: Guise;
@@ -81,6 +86,7 @@ export class SimulatedReplica {
     this.#world = world;
     this.#options = options;
     const seed = cluster.replicaSeeds[options.id] ?? new Uint8Array(0);
+    this.#seed = seed;
     this.#signer = createReplicaSigner({ backend: cluster.backend, seed, self: this.id, cluster: cluster.cluster });
     this.#damage = options.prng.fork("damage");
     this.#disk = this.#createDisk();
@@ -184,6 +190,7 @@ export class SimulatedReplica {
       service: bent?.(service, this.id) ?? service,
       store: this.#archiving(store?.(disk, (task) => clock.after(0, task)) ?? disk),
       signer: this.#signer,
+      checkpointSigner: createClientSigner({ backend, hasher, seed: this.#seed, cluster }),
       verifier: new Verifier({
         backend,
         hasher,
@@ -244,10 +251,10 @@ export class SimulatedReplica {
   }
 
   /** What the disk of a replica that is down held is gone; it comes back with another one, which says so. */
-  loseDisk(): void {
+  loseDisk(isUnnoticed = false): void {
     this.#world.note(`${this.end} lost its disk`);
     this.#drawing.happened("disk", "disk lost");
-    this.#disk.lose();
+    this.#disk.lose(isUnnoticed);
     this.#observer.tell((checker) => checker.onDiskLost?.(this.id));
   }
 
@@ -271,11 +278,11 @@ export class SimulatedReplica {
     this.#drawing.happened("disk", `disk damaged: ${damage}`);
   }
 
-  /** A bit of an entry of the state flips; not before there is a stable checkpoint to repair it by. */
+  /** A bit of an entry of the state flips. */
   damageState(): void {
     const { store } = this.#disk;
     const isRunning = this.#host?.isInstalling === false && !this.isDiskFailing;
-    if (store === undefined || !isRunning || (this.#host?.status.lowWatermark ?? 0) === 0) return;
+    if (store === undefined || !isRunning) return;
     const entries = [...store.state.range(new Uint8Array(0), undefined)];
     const entry = entries[this.#damage.integer(0, entries.length - 1)];
     if (entry === undefined) return;
@@ -287,6 +294,26 @@ export class SimulatedReplica {
     this.#world.marks.add("state: damaged");
     this.#world.note(`${this.end} a bit flips in the entry at ${bytesToHex(key)}`);
     this.#drawing.happened("disk", "a bit of the state flips");
+  }
+
+  /** An entry of the service is another one from now on, and looks whole: what is made of it is wrong. */
+  diverge(key: number | undefined): void {
+    const { store } = this.#disk;
+    if (store === undefined || this.#host?.isInstalling !== false || this.isDiskFailing) return;
+    const entries = [...store.state.range(Uint8Array.of(APPLICATION), Uint8Array.of(APPLICATION + 1))];
+    const entry = entries[(key ?? this.#damage.integer(0, entries.length - 1)) % entries.length];
+    if (entry === undefined) return;
+    const { hasher } = this.#world.cluster;
+    const [at, record] = entry;
+    const value = new Uint8Array(unsealed(hasher, at, record) ?? []);
+    const last = value.length - 1;
+    value[last] = (value[last] ?? 0) ^ 1;
+    store.state.write([{ key: at, value: sealed(hasher, at, value) }]);
+    // What it says by this it says again after a crash: only one that never finds out would contradict itself by being right.
+    store.flush(() => undefined);
+    this.#observer.onDiverging();
+    this.#world.note(`${this.end} has another entry at ${bytesToHex(at)}`);
+    this.#drawing.happened("disk", "an entry of the state is another one");
   }
 
   onReplicaFrame(from: number, arrival: Arrival<ReplicaFrame>): void {
@@ -304,7 +331,7 @@ export class SimulatedReplica {
     this.#world.note(`${this.end} < r${from} ${describeFrame(frame)}`);
     this.#observer.onArrival(host, frame);
     this.#guise.fromReplica(frame);
-    if (!this.#guise.hears(frame)) return;
+    if (!this.#guise.hears(frame) || this.#options.plant.isDeafTo?.(frame, this.id) === true) return;
     host.onReplicaFrame(replicaId(from), frame);
     this.#observer.check(frame.type);
   }
@@ -351,7 +378,7 @@ export class SimulatedReplica {
         this.#observer.onSent(frame);
         twin?.onSent(frame);
       },
-      tell: (report) => this.#observer.tell(report),
+      tell: (report) => this.#observer.tellSaid(report),
     });
   }
 

@@ -143,7 +143,7 @@ describe("a backup of four real processes", function () {
     expect(await store.getText("key 7")).to.equal(textOf(7));
     await next.start(0);
     await expectSameState(next);
-    expect((await next.status(3))?.stateRoot).to.not.equal("");
+    expect((await next.status(3))?.historyDigest).to.not.equal("");
     await next.close();
   });
 
@@ -157,9 +157,11 @@ describe("a backup of four real processes", function () {
 
     await next.start(1);
 
-    await next.until(([status]) => status?.transfer === undefined && (status?.stateRoot ?? "") !== "", { ids: [1] });
-    const statuses = await next.settled();
-    expect(new Set(statuses.map(({ stateRoot }) => stateRoot)).size).to.equal(1);
+    await next.until(([status]) => status?.transfer === undefined && (status?.historyDigest ?? "") !== "", {
+      ids: [1],
+    });
+    await next.settled();
+    expect(new Set(await next.stateRoots()).size).to.equal(1);
     const { store } = await next.connect();
     expect(await store.getText("key 3")).to.equal(textOf(3));
     await next.close();

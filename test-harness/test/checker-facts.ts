@@ -59,6 +59,7 @@ export function status({
     viewsLeft: { failed: 0, joined: 0, slow: 0, unfair: 0, "handed-over": 0, rotated: 0 },
     isStranded: false,
     mute: undefined,
+    divergent: [],
     ...others,
   };
 }

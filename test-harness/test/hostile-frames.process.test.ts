@@ -180,8 +180,8 @@ describe("a live replica that is sent garbage", function () {
   }
 
   async function expectSameState(ids?: readonly number[]): Promise<void> {
-    const statuses = await cluster.settled(ids);
-    expect(new Set(statuses.map(({ stateRoot }) => stateRoot)).size, "state roots").to.equal(1);
+    await cluster.settled(ids);
+    expect(new Set(await cluster.stateRoots(ids)).size, "state roots").to.equal(1);
   }
 
   function attack(target: number, endpoint: Endpoint): Attacker {
@@ -350,6 +350,7 @@ function nonsense(): ReplicaMessage {
       lacks: [lack],
       target: view,
       viewChangesOf: [],
+      executionDigest: aDigest(),
     },
     { type: "fetch-batch", epoch, seq, digest: aDigest() },
     { type: "fetch-committed", epoch, first, last: sequenceNumber(first + below(64)) },

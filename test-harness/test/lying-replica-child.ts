@@ -5,7 +5,14 @@
  */
 import { randomBytes } from "node:crypto";
 import { createCodec, wireLimitsOf } from "@quorate/codec";
-import { createBatchComposer, createReplicaSigner, outputLeafOf, outputsRootOf, Verifier } from "@quorate/crypto";
+import {
+  createBatchComposer,
+  createClientSigner,
+  createReplicaSigner,
+  outputLeafOf,
+  outputsRootOf,
+  Verifier,
+} from "@quorate/crypto";
 import { chooseBackend, createNodeHasher } from "@quorate/crypto/node";
 import { kvService } from "@quorate/kv";
 import { type Digest, digest, genesisMembership, type ReplicaFrame, type Reply } from "@quorate/protocol";
@@ -88,6 +95,7 @@ const host: ReplicaHost = new ReplicaHost(
     service: kvService(),
     store: openStore(folder.storePath, { cluster, replica: self.id }, config),
     signer,
+    checkpointSigner: createClientSigner({ backend, hasher, seed, cluster }),
     verifier,
     hasher,
     composer: createBatchComposer(hasher, cluster),

@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { decodePlainValue, encodePlainValue } from "@quorate/codec";
 import { drawRun, optionsForSeed, type SavedRun, Simulation, type SimulationOptions } from "@quorate/test-harness";
 import { expect } from "chai";
+import { calmOptions } from "./calm-options.ts";
 
 const COMMAND = resolve(fileURLToPath(import.meta.url), "../../bin/simulate.js");
 const CHECK_FOLDER = new URL("../bin/check-folder.js", import.meta.url).href;
@@ -20,11 +21,18 @@ function simulate(...args: string[]): Output {
   return spawnSync(process.execPath, [COMMAND, ...args], { encoding: "utf8" });
 }
 
-/** More liars than the model allows, so that it must fail. */
-function beyondTheModel(behaviour: "wrong-checkpoints" | "silent"): SimulationOptions {
-  const byzantine = [1, 2, 3].map((replica) => ({ replica, behaviour }));
-  const small = { clients: 2, faultyClients: 0, operations: 15, safetyMs: 400, faults: [] };
-  return { ...optionsForSeed(0, { isSwarm: false, isByzantine: false }), ...small, byzantine };
+/** More than the model allows, so that it must fail: three that are silent, or one whose disk was lost, and which does not know. */
+function beyondTheModel(what: "unnoticed-loss" | "silent"): SimulationOptions {
+  const byzantine = what === "silent" ? [1, 2, 3].map((replica) => ({ replica, behaviour: what })) : [];
+  const loss = { type: "lose-disk", atMs: 200, replica: 3, downMs: 5, isUnnoticed: true } as const;
+  const small = {
+    clients: 2,
+    faultyClients: 0,
+    operations: 15,
+    safetyMs: 400,
+    faults: byzantine.length > 0 ? [] : [loss],
+  };
+  return calmOptions(0, { ...small, byzantine });
 }
 
 describe("The simulate command", () => {
@@ -177,7 +185,7 @@ describe("The simulate command", () => {
     before(() => {
       folder = mkdtempSync(join(tmpdir(), "quorate-simulate-"));
       saved = join(folder, "saved");
-      writeFileSync(join(folder, "options.json"), JSON.stringify(beyondTheModel("wrong-checkpoints")));
+      writeFileSync(join(folder, "options.json"), JSON.stringify(beyondTheModel("unnoticed-loss")));
       failed = simulate("--options", join(folder, "options.json"), "--save", saved);
     });
     after(() => rmSync(folder, { recursive: true, force: true }));
@@ -185,13 +193,13 @@ describe("The simulate command", () => {
     it("prints the seed, how to repeat it, a line for each replica, what came last, and what it saved", () => {
       expect(failed.status).to.equal(1);
       expect(failed.stderr).to.match(/^seed 0 failed at [\d.]+ ms: InvariantViolation: /);
-      for (const replica of ["0 primary", ...[1, 2, 3].map((id) => `${id} backup, Byzantine`)])
+      for (const replica of ["0 primary", "1 backup", "2 backup", "3 backup"])
         expect(failed.stderr).to.match(new RegExp(`^ {2}${replica} v\\d+→\\d+ h\\d+ e\\d+ H\\d+ pending \\d+$`, "m"));
-      expect(failed.stderr).to.match(/^ {2}\d+\.\d{3} r0 < r\d checkpoint n8 [0-9a-f]{8}$/m);
+      expect(failed.stderr).to.match(/^ {2}\d+\.\d{3} r3 < r\d committed n\d+/m);
       expect(failed.stderr).to.match(/^repeat: save the options above as FILE/m);
       const files = [...failed.stderr.matchAll(/^step through it: npm run simulate -- --replay (.+)$/gm)];
       expect(files.map(([, file]) => file)).to.deep.equal(
-        ["seed-0.cbor", "seed-0-replica-0.cbor"].map((name) => join(saved, name)),
+        ["seed-0.cbor", "seed-0-replica-3.cbor"].map((name) => join(saved, name)),
       );
       expect(readdirSync(saved)).to.have.length(2);
     });
@@ -202,19 +210,17 @@ describe("The simulate command", () => {
       expect(status).to.equal(0);
       expect(stdout).to.match(/^seed 0, \d+ lines of a simulated cluster: seed 0 failed at /);
       expect(stdout).to.match(/^0\.000 r0 up at e0 h0$/m);
-      expect(stdout).to.match(/\n\nfailed in the same way: seed 0 failed at .* checkpoint\.own-state-diverged/);
+      expect(stdout).to.match(/\n\nfailed in the same way: seed 0 failed at .* replica\.own-commit-forgotten/);
     });
 
     it("steps through the replica whose invariant broke, event by event, or through a part of it", () => {
-      const file = join(saved, "seed-0-replica-0.cbor");
+      const file = join(saved, "seed-0-replica-3.cbor");
       const whole = simulate("--replay", file);
       const part = simulate("--replay", file, "--from", "50", "--to", "200");
 
       expect(whole.status).to.equal(0);
       expect(whole.stdout).to.match(/^1 \+0 ms {2}start → broadcast status/m);
-      expect(whole.stdout).to.match(
-        / r\d checkpoint n8 [0-9a-f]{8} → !\n\nfailed in the same way: invariant checkpoint/,
-      );
+      expect(whole.stdout).to.match(/ r\d committed n\d+ [0-9a-f]{8} → !\n\nfailed in the same way: invariant replica/);
       const times = [...part.stdout.matchAll(/^\d+ \+(\d+) ms /gm)].map(([, ms]) => Number(ms));
       expect(times).to.not.be.empty;
       for (const ms of times) expect(ms).to.be.within(50, 200);

@@ -2,6 +2,7 @@ import {
   type Base,
   type Checkpoint,
   type CheckpointCertificate,
+  type Contradiction,
   checkpointSpacing,
   type Digest,
   type Fill,
@@ -26,9 +27,11 @@ export interface CheckpointingOptions {
   readonly windowSize: number;
   /** This replica signs no CHECKPOINT until `unmute` (protocol rule 8.5). */
   readonly isMute?: boolean;
+  /** After a quarantine: up to there it has voted, perhaps for another state, and does not again (protocol rule 9.5). */
+  readonly silentUpTo?: SequenceNumber | undefined;
 }
 
-/** The own state at a checkpoint's number, and the vote for it; a mute replica has none. */
+/** The own state at a checkpoint's number, and the vote for it; a mute or silent replica has none. */
 interface OwnCheckpoint {
   readonly stateRoot: Digest;
   readonly vote: VerifiedEnvelope<Checkpoint> | undefined;
@@ -51,6 +54,7 @@ export class Checkpointing {
   #stable: CheckpointCertificate;
   /** The highest certificate known; at or above `stable`. */
   #certified: CheckpointCertificate;
+  #contradiction: Extract<Contradiction, { by: "certificate" }> | undefined;
   /**
    * Own states above h, with the votes for them: as many of the newest as L numbers can hold, and one. Filling a gap executes
    * beyond the window, but whoever voted for the number that was executed last had a stable checkpoint at most L below it:
@@ -76,6 +80,11 @@ export class Checkpointing {
   /** The highest number with a certificate, whether its state is held or not. */
   get certified(): CheckpointCertificate {
     return this.#certified;
+  }
+
+  /** A quorum vouches for another state than ours: f liars cannot, so ours is wrong, and nothing that is said counts. */
+  get contradiction(): Extract<Contradiction, { by: "certificate" }> | undefined {
+    return this.#contradiction;
   }
 
   /** It signs nothing, see `unmute`. */
@@ -171,6 +180,7 @@ export class Checkpointing {
   }
 
   #vote(seq: SequenceNumber, stateRoot: Digest, out: Outbox): void {
+    if (seq <= (this.#options.silentUpTo ?? 0)) return;
     const { epoch } = this.#membership;
     const vote = this.#options.signer.sign({ type: "checkpoint", epoch, seq, stateRoot });
     if (this.#own.has(seq)) this.#own.set(seq, { stateRoot, vote });
@@ -222,12 +232,11 @@ export class Checkpointing {
     const certificate = this.#certified;
     const own = this.#own.get(certificate.seq);
     if (certificate.seq <= this.#stable.seq || own === undefined) return undefined;
-    // A quorum vouches for another state than ours: f liars cannot, so ours is wrong, and nothing it says may count.
-    invariant(own.stateRoot === certificate.stateRoot, "checkpoint.own-state-diverged", {
-      seq: certificate.seq,
-      own: own.stateRoot,
-      certified: certificate.stateRoot,
-    });
+    if (own.stateRoot !== certificate.stateRoot) {
+      const { seq, stateRoot: certified } = certificate;
+      this.#contradiction = { by: "certificate", seq, own: own.stateRoot, certified };
+      return undefined;
+    }
     this.#stable = certificate;
     for (const seq of this.#own.keys()) if (seq <= certificate.seq) this.#own.delete(seq);
     return certificate;

@@ -39,9 +39,9 @@ class Scene {
   readonly effects: Effect[] = [];
   readonly checkpointing: Checkpointing;
 
-  constructor(isMute = false, { interval, windowSize } = { interval: 8, windowSize: 16 }) {
+  constructor(isMute = false, { interval, windowSize } = { interval: 8, windowSize: 16 }, silentUpTo = 0) {
     this.checkpointing = new Checkpointing(
-      { signer: signerOf(1), interval, windowSize, isMute },
+      { signer: signerOf(1), interval, windowSize, isMute, silentUpTo: seqOf(silentUpTo) },
       {
         stable: { epoch, seq: seqOf(0), stateRoot: digestOf("genesis"), signatures: [] },
         membership,
@@ -65,6 +65,9 @@ class Scene {
   get marks(): { stable: number; certified: number } {
     return { stable: this.checkpointing.stable.seq, certified: this.checkpointing.certified.seq };
   }
+  get contradiction(): Checkpointing["contradiction"] {
+    return this.checkpointing.contradiction;
+  }
   get rejections(): string[] {
     return this.effects.flatMap((effect) => (effect.type === "rejected" ? [effect.rejection.code] : []));
   }
@@ -74,6 +77,13 @@ class Scene {
     return value;
   }
 }
+
+const CONTRADICTED = {
+  by: "certificate",
+  seq: seqOf(8),
+  own: digestOf("my own root"),
+  certified: digestOf("root 8"),
+} as const;
 
 describe("Checkpointing of a mute replica (protocol rule 8.5)", () => {
   it("signs nothing and counts for nothing, and h moves by the votes of others and the own state", () => {
@@ -154,16 +164,34 @@ describe("Checkpointing (OSDI'99 §4.3)", () => {
     expect(scene.durable(16)?.seq).to.equal(16);
   });
 
-  it("an own state that a quorum contradicts stops this replica", () => {
+  it("an own state that a quorum contradicts moves nothing, and tells that this replica is wrong", () => {
     const scene = new Scene();
     scene.durable(8, "my own root");
-    expect(() => scene.certificate(8)).to.throw("checkpoint.own-state-diverged");
+    expect(scene.contradiction, "before").to.equal(undefined);
+    expect(scene.certificate(8)).to.equal(undefined);
+    expect(scene.contradiction).to.deep.equal(CONTRADICTED);
+    expect(scene.marks).to.deep.equal({ stable: 0, certified: 8 });
   });
 
-  it("an own state that contradicts a known certificate stops this replica", () => {
+  it("an own state that contradicts a known certificate tells the same", () => {
     const scene = new Scene();
     scene.certificate(8);
-    expect(() => scene.durable(8, "my own root")).to.throw("checkpoint.own-state-diverged");
+    expect(scene.durable(8, "my own root")).to.equal(undefined);
+    expect(scene.contradiction).to.deep.equal(CONTRADICTED);
+    expect(scene.marks).to.deep.equal({ stable: 0, certified: 8 });
+  });
+
+  it("after a quarantine votes for nothing up to its end, and for what is above it", () => {
+    const scene = new Scene(false, undefined, 8);
+    scene.durable(8);
+    expect(scene.effects, "8").to.deep.equal([]);
+    scene.certificate(8);
+    expect(scene.marks, "others vote").to.deep.equal({ stable: 8, certified: 8 });
+    scene.durable(16);
+    expect(
+      scene.effects.map(({ type }) => type),
+      "16",
+    ).to.deep.equal(["broadcast"]);
   });
 
   it("two votes of one member for one number are evidence, and the first counts", () => {

@@ -1,6 +1,7 @@
 /** Signed replica messages on the wire. */
 import {
   assertNever,
+  type Digest,
   type Envelope,
   FETCH_COMMITTED_MAX,
   type FetchCommitted,
@@ -119,7 +120,7 @@ function readMessageOf(type: ReplicaMessageType, tuple: Tuple): ReplicaMessage {
         stateRoot: tuple.hex32(3, "stateRoot"),
       };
     case "status":
-      return readStatus(tuple.shape(9));
+      return readStatus(tuple.shape(10));
     case "fetch-batch":
       tuple.shape(4);
       return { type, epoch: tuple.counter(1, "epoch"), seq: tuple.counter(2, "seq"), digest: tuple.hex32(3, "digest") };
@@ -152,11 +153,16 @@ function readThreePhase(type: ThreePhaseMessage["type"], tuple: Tuple): ThreePha
 }
 
 function writeStatus(writer: Writer, status: Status): void {
-  writer.array(9).uint(MESSAGE_TYPE_CODES[status.type]).uint(status.epoch).uint(status.view).uint(status.executed);
+  writer.array(10).uint(MESSAGE_TYPE_CODES[status.type]).uint(status.epoch).uint(status.view).uint(status.executed);
   writer.uint(status.stable).uint(status.accepted).array(status.lacks.length);
   for (const lack of status.lacks) writeLack(writer, lack);
   writer.uint(status.target).array(status.viewChangesOf.length);
   for (const from of status.viewChangesOf) writer.uint(from);
+  writer.array(status.executionDigest === undefined ? 0 : 1);
+  if (status.executionDigest !== undefined) writer.hex32(status.executionDigest);
+}
+function readOptionalDigest(list: Tuple): Digest | undefined {
+  return list.length === 0 ? undefined : list.shape(1).hex32(0, 0);
 }
 function readStatus(tuple: Tuple): Status {
   const lacks = tuple.list(6, "lacks", STATUS_LACKS_MAX, readLack);
@@ -175,6 +181,7 @@ function readStatus(tuple: Tuple): Status {
     lacks,
     target: tuple.counter(7, "target"),
     viewChangesOf: readReplicas(tuple, 8, "viewChangesOf"),
+    executionDigest: readOptionalDigest(tuple.tuple(9, "executionDigest")),
   };
   const { view, target, viewChangesOf } = status;
   if (target < view) tuple.fault("inconsistent", "target", `at least the view ${view}`, `${target}`);

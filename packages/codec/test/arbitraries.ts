@@ -43,6 +43,7 @@ const status = fc
       .map((list) => list.sort((a, b) => a.seq - b.seq)),
     target: counter,
     viewChangesOf: replicas,
+    executionDigest: fc.option(hash, { nil: undefined }),
   })
   .map(({ view, target, viewChangesOf, ...rest }) => ({
     ...rest,

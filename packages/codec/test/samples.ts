@@ -103,6 +103,7 @@ export const MESSAGES: Each<ReplicaMessage> = {
     ],
     target: viewNumber(9),
     viewChangesOf: [replicaId(0), replicaId(3)],
+    executionDigest: hash(0x16),
   },
   "fetch-batch": { type: "fetch-batch", epoch: epochNumber(2), seq: sequenceNumber(9), digest: hash(0x15) },
   "fetch-committed": {
@@ -370,7 +371,12 @@ export const SAMPLES: { readonly [K in Kind]: { readonly [name: string]: ValueOf
     "null batch": { type: "batch-body", batch: NULL_BATCH },
     "settled status": {
       type: "signed",
-      envelope: enveloped({ ...MESSAGES.status, target: MESSAGES.status.view, viewChangesOf: [] }),
+      envelope: enveloped({
+        ...MESSAGES.status,
+        target: MESSAGES.status.view,
+        viewChangesOf: [],
+        executionDigest: undefined,
+      }),
     },
     "bare view-change": { type: "view-change", viewChange: BARE_VIEW_CHANGE },
     "bare new-view": { type: "new-view", newView: BARE_NEW_VIEW },

@@ -9,6 +9,7 @@ import {
   type Digest,
   digest,
   type Envelope,
+  executionPreimage,
   type Genesis,
   genesisPreimage,
   helloPreimage,
@@ -186,6 +187,11 @@ function preimageVectors(): { readonly [T in keyof typeof TAGS]: Json } {
       null: hashed(batchPreimage(CLUSTER, NULL_BATCH.timestampMs, [])),
     },
     history: { ...history, previous: "00".repeat(32), seq, batch: batch.digest },
+    execution: {
+      ...hashed(executionPreimage(CLUSTER, digest("00".repeat(32)), REPLY.statement)),
+      previous: "00".repeat(32),
+      statement: jsonOf(REPLY.statement),
+    },
     seed: { ...seed, historyDigest: history.digest, seq },
     operationSeed: {
       ...hashed(operationSeedPreimage(seed.digest, 3, 20)),

@@ -8,6 +8,7 @@ import {
   checkpointRequestPreimage,
   type Digest,
   type DigestedCertifiedBatch,
+  executionPreimage,
   type Genesis,
   genesisPreimage,
   type Hasher,
@@ -109,6 +110,11 @@ export function historyDigest(
   batch: Digest,
 ): Digest {
   return hasher.digest(historyPreimage(cluster, previous, seq, batch));
+}
+
+/** The execution digest after the batch of this statement was executed. */
+export function executionDigest(hasher: Hasher, cluster: ClusterId, previous: Digest, statement: Statement): Digest {
+  return hasher.digest(executionPreimage(cluster, previous, statement));
 }
 
 /** The agreed random seed of the batch at `seq`. */

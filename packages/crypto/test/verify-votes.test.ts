@@ -59,6 +59,7 @@ const MESSAGES: readonly ReplicaMessage[] = [
     ],
     target: viewNumber(5),
     viewChangesOf: [replicaId(0), replicaId(2)],
+    executionDigest: digestOf("outputs"),
   },
   { type: "fetch-batch", epoch: epoch0, seq: seq5, digest: digestOf("batch") },
   { type: "fetch-committed", epoch: epoch0, first: seq5, last: sequenceNumber(9) },

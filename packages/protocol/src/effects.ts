@@ -1,4 +1,5 @@
 import type { CheckpointCertificate } from "./certificates.ts";
+import type { Contradiction, Divergence } from "./divergence.ts";
 import type { Evidence } from "./evidence.ts";
 import type { Digest, PublicKey, ReplicaId, SequenceNumber } from "./ids.ts";
 import type { LogRecord } from "./log-record.ts";
@@ -35,6 +36,17 @@ export type Effect =
   | { readonly type: "execute"; readonly seq: SequenceNumber; readonly batch: DigestedCertifiedBatch }
   /** The gap to the others has left their history: bring the state at this checkpoint here. */
   | { readonly type: "fetch-state"; readonly target: CheckpointCertificate }
+  /** This replica is wrong: it says nothing more, and its state is to be repaired (protocol rule 9.5). */
+  | {
+      readonly type: "quarantine";
+      readonly contradiction: Contradiction;
+      /** The highest certificate known, to repair towards; undefined when there is none but genesis. */
+      readonly target: CheckpointCertificate | undefined;
+      /** Up to there it may have signed what it cannot stand by, and signs nothing again. */
+      readonly upTo: SequenceNumber;
+    }
+  /** Another member is wrong. */
+  | { readonly type: "divergence"; readonly divergence: Divergence }
   | { readonly type: "start-timer"; readonly timer: TimerName; readonly token: number; readonly afterMs: number }
   | { readonly type: "cancel-timer"; readonly timer: TimerName }
   | { readonly type: "evidence"; readonly evidence: Evidence }

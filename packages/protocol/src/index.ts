@@ -8,6 +8,7 @@ export * from "./base.ts";
 export * from "./bytes.ts";
 export * from "./certificates.ts";
 export * from "./checkpoint-number.ts";
+export * from "./divergence.ts";
 export * from "./effects.ts";
 export * from "./evidence.ts";
 export * from "./fill.ts";

@@ -59,6 +59,11 @@ export interface Status {
   readonly target: ViewNumber;
   /** Whose VIEW-CHANGE for `target` it holds, ascending by id; empty while it orders. */
   readonly viewChangesOf: readonly ReplicaId[];
+  /**
+   * The hash chain over all its statements up to `executed`: what others compare with their own (protocol rule 9.5). Undefined
+   * where it does not know, or says nothing because it was quarantined there.
+   */
+  readonly executionDigest: Digest | undefined;
 }
 /** Asks for the batch with this digest; answered by a `batch-body` frame. */
 export interface FetchBatch {

@@ -33,6 +33,7 @@ export const TAGS = {
   operations: "quorate-ops",
   batch: "quorate-batch",
   history: "quorate-history",
+  execution: "quorate-executed",
   statement: "quorate-state",
   outputLeaf: "quorate-output",
   result: "quorate-result",
@@ -133,8 +134,9 @@ function threePhaseFields(writer: PreimageWriter, m: ThreePhaseMessage): Uint8Ar
 function checkpointFields(writer: PreimageWriter, m: Checkpoint): Uint8Array {
   return writer.u64(m.seq).hex32(m.stateRoot).finish();
 }
-function statusSize({ lacks, viewChangesOf }: Status): number {
-  return 5 * U64 + 2 * U32 + lacks.length * (U64 + 1) + viewChangesOf.length * U32;
+function statusSize({ lacks, viewChangesOf, executionDigest }: Status): number {
+  const digest = 1 + (executionDigest === undefined ? 0 : HASH);
+  return 5 * U64 + 2 * U32 + lacks.length * (U64 + 1) + viewChangesOf.length * U32 + digest;
 }
 function statusFields(writer: PreimageWriter, m: Status): Uint8Array {
   writer.u64(m.view).u64(m.executed).u64(m.stable).u64(m.accepted).u32(m.lacks.length);
@@ -142,6 +144,8 @@ function statusFields(writer: PreimageWriter, m: Status): Uint8Array {
     writer.u64(lack.seq).u8((lack.prePrepare ? 1 : 0) | (lack.prepares ? 2 : 0) | (lack.commits ? 4 : 0));
   writer.u64(m.target).u32(m.viewChangesOf.length);
   for (const id of m.viewChangesOf) writer.u32(id);
+  writer.u8(m.executionDigest === undefined ? 0 : 1);
+  if (m.executionDigest !== undefined) writer.hex32(m.executionDigest);
   return writer.finish();
 }
 function viewChangeFields(writer: PreimageWriter, m: ViewChange): Uint8Array {
@@ -228,6 +232,16 @@ export function historyPreimage(cluster: ClusterId, previous: Digest, seq: Seque
     .hex32(previous)
     .u64(seq)
     .hex32(batch)
+    .finish();
+}
+
+/** Hashed to the execution digest at `seq`: one link of the chain over all statements, signed or not (protocol rule 9.5). */
+export function executionPreimage(cluster: ClusterId, previous: Digest, s: Statement): Uint8Array {
+  return headed(TAGS.execution, cluster, HASH + U64 + 2 * HASH)
+    .hex32(previous)
+    .u64(s.seq)
+    .hex32(s.historyDigest)
+    .hex32(s.outputsRoot)
     .finish();
 }
 

@@ -4,6 +4,7 @@ import {
   DEFAULT_LIMITS,
   DEFAULT_TIMEOUTS,
   epochNumber,
+  executionPreimage,
   genesisPreimage,
   helloPreimage,
   historyPreimage,
@@ -120,7 +121,7 @@ function replicaMessages(): Sample[] {
       { seq: { seq: sequenceNumber(6) }, stateRoot: { stateRoot: digestOf(10) } },
     ),
     sample(
-      4 * 8 + 4 + 9 + 8 + 4 + 4,
+      4 * 8 + 4 + 9 + 8 + 4 + 4 + 1 + 32,
       {
         type: "status",
         epoch: place.epoch,
@@ -131,6 +132,7 @@ function replicaMessages(): Sample[] {
         lacks: [lack],
         target: viewNumber(4),
         viewChangesOf: [replicaId(2)],
+        executionDigest: digest,
       },
       {
         view: { view: viewNumber(2) },
@@ -138,6 +140,7 @@ function replicaMessages(): Sample[] {
         stable: { stable: sequenceNumber(17) },
         accepted: { accepted: sequenceNumber(25) },
         "no lacks": { lacks: [] },
+        executionDigest: { executionDigest: digestOf(11) },
         "more lacks": { lacks: [lack, { ...lack, seq: sequenceNumber(9) }] },
         "lack seq": { lacks: [{ ...lack, seq: sequenceNumber(9) }] },
         "lack pre-prepare": { lacks: [{ ...lack, prePrepare: true }] },
@@ -346,6 +349,7 @@ function outputs(): Sample[] {
     historyDigest: digestOf(4),
     outputsRoot: digestOf(5),
   };
+  const executed = { cluster: CLUSTER, previous: digestOf(3), statement };
   const leaf = {
     session: sessionOf(2),
     number: requestNumber(3),
@@ -367,6 +371,20 @@ function outputs(): Sample[] {
         seq: { ...stated, statement: { ...statement, seq: sequenceNumber(4) } },
         historyDigest: { ...stated, statement: { ...statement, historyDigest: digestOf(6) } },
         outputsRoot: { ...stated, statement: { ...statement, outputsRoot: digestOf(6) } },
+      },
+    ),
+    sampleOf(
+      "execution",
+      "quorate-executed",
+      16 + 32 + 32 + 8 + 32 + 32,
+      (e) => executionPreimage(e.cluster, e.previous, e.statement),
+      executed,
+      {
+        cluster: { ...executed, cluster: clusterOf(2) },
+        previous: { ...executed, previous: digestOf(7) },
+        seq: { ...executed, statement: { ...statement, seq: sequenceNumber(4) } },
+        historyDigest: { ...executed, statement: { ...statement, historyDigest: digestOf(6) } },
+        outputsRoot: { ...executed, statement: { ...statement, outputsRoot: digestOf(6) } },
       },
     ),
     sampleOf("output leaf", "quorate-output", 16 + 32 + 8 + 32 + 32, outputLeafPreimage, leaf, {

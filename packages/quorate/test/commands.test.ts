@@ -58,6 +58,7 @@ describe("every command of quorate", () => {
     expect(all.map(({ name }) => name)).to.deep.equal([
       "quorate cluster",
       "quorate status",
+      "quorate audit",
       "quorate kv get",
       "quorate kv put",
       "quorate kv delete",

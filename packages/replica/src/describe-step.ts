@@ -69,6 +69,10 @@ function describeEffect(effect: Effect): string {
       return `execute n${effect.seq} ${short(effect.batch.digest)}`;
     case "fetch-state":
       return `fetch-state n${effect.target.seq}`;
+    case "quarantine":
+      return `quarantine n${effect.upTo} by ${effect.contradiction.by}`;
+    case "divergence":
+      return `divergence r${effect.divergence.from} n${effect.divergence.seq}`;
     case "start-timer":
       return `start-timer ${effect.timer}#${effect.token} ${effect.afterMs}`;
     case "cancel-timer":

@@ -14,7 +14,7 @@ type Waiting = { readonly effect: Performed; readonly after: WriteNumber };
 
 /**
  * Write, flush, then speak (protocol rule 8.1): keeps every effect that stands behind a write until that write is
- * durable, in order. Timers, evidence and rejections say nothing to others and pass at once; so does a client's request that
+ * durable, in order. Timers, evidence, rejections and what an audit finds say nothing to others and pass at once; so does a client's request that
  * is passed on: it is the client's word, not this replica's, and clients who send again must not fill the gate. The writes of many steps
  * share one flush, and steps go on while it runs.
  *
@@ -103,6 +103,8 @@ function bypasses(effect: Effect): boolean {
     case "cancel-timer":
     case "evidence":
     case "rejected":
+    case "divergence":
+    case "quarantine":
     case "refuse":
       return true;
     case "send":

@@ -50,6 +50,10 @@ export interface RecoveredDisk {
    * the replica votes in ordering and view changes unless it is mute, and in nothing else (protocol rule 10.2).
    */
   readonly awaitsState?: boolean | undefined;
+  /** Of the state after `executed`; see `Status.executionDigest`. */
+  readonly executionDigest?: Digest | undefined;
+  /** It was quarantined, and signs nothing up to there (protocol rule 9.5). */
+  readonly silentUpTo?: SequenceNumber | undefined;
 }
 
 /**
@@ -59,7 +63,7 @@ export interface RecoveredDisk {
  * @param genesis the base of a replica that never ran.
  */
 export function recover(genesis: Base, disk: RecoveredDisk): { readonly base: Base; readonly recovery: Recovery } {
-  const { executed, committed } = disk;
+  const { executed, committed, executionDigest, silentUpTo } = disk;
   const promises = readPromises(disk.records);
   const stable = promises.stable ?? genesis.stable;
   invariant(executed >= stable.seq, "recovery.state-below-stable", { executed, h: stable.seq });
@@ -69,6 +73,8 @@ export function recover(genesis: Base, disk: RecoveredDisk): { readonly base: Ba
     base: { ...genesis, stable, view },
     recovery: {
       executed,
+      executionDigest,
+      silentUpTo,
       committed,
       views: { newView, viewChange },
       ...(disk.awaitsState === true && { awaitsState: true }),

@@ -45,7 +45,10 @@ export class Relevance {
       case "commit":
         return this.#parts.ordering.isRedundant(from, message) || this.#isTooEarly(from, message);
       case "checkpoint":
-        return this.#parts.checkpointing.isRedundant(from, message);
+        return (
+          this.#parts.checkpointing.isRedundant(from, message) &&
+          !this.#parts.audit.isNews(from, message.seq, message.stateRoot)
+        );
       case "hand-over":
         return this.#parts.viewChanging.isHandOverRedundant(from, message);
       default:

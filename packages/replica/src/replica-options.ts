@@ -1,5 +1,7 @@
 import type { OrderingOptions, RestoredOrdering } from "@quorate/pbft-core";
 import type {
+  Digest,
+  Divergence,
   ReplicaId,
   SequenceNumber,
   Signer,
@@ -27,6 +29,9 @@ export interface ReplicaOptions
 export interface Recovery {
   /** The last number whose effects are in the state. */
   readonly executed: SequenceNumber;
+  readonly executionDigest?: Digest | undefined;
+  /** See `RecoveredDisk.silentUpTo`. */
+  readonly silentUpTo?: SequenceNumber | undefined;
   readonly ordering: RestoredOrdering;
   readonly views: RestoredViews;
   /** Committed entries of the own history above `executed`. */
@@ -56,4 +61,6 @@ export interface ReplicaStatus {
   readonly isStranded: boolean;
   /** It lost its disk and does not vote yet; undefined otherwise. */
   readonly mute: MuteStatus | undefined;
+  /** Members that say something else than this replica and a quorum, or f others (protocol rule 9.5). */
+  readonly divergent: readonly Divergence[];
 }

@@ -1,15 +1,17 @@
-import { Checkpointing } from "@quorate/checkpoint";
+import { Audit, Checkpointing } from "@quorate/checkpoint";
 import { Ordering } from "@quorate/pbft-core";
 import {
   assertNever,
   type Base,
   type CheckpointCertificate,
+  type Digest,
   type Effect,
   type Fill,
   invariant,
   memberOf,
   type Rejection,
   type SequenceNumber,
+  sequenceNumber,
   type VerifiedCommittedEntry,
   type VerifiedNewView,
   type ViewNumber,
@@ -34,6 +36,9 @@ import { RequestRelay } from "./request-relay.ts";
 import { StatusExchange } from "./status-exchange.ts";
 import type { SubProtocols } from "./sub-protocols.ts";
 
+/** Replicas that are asked within a second are seldom further apart. */
+const OUTPUTS_TOLD = 1_024;
+
 /**
  * One replica as a function: an event in, an ordered list of effects out, nothing else. It is the mediator of the
  * sub-protocols: the one place where what one of them returns becomes a call on another.
@@ -57,6 +62,8 @@ export class Replica {
   readonly #lostDisks: LostDisks;
   readonly #loneLeavers: LoneLeavers;
   readonly #leftBehind: LeftBehind;
+  readonly #audit: Audit;
+  #isQuarantined = false;
   readonly #recovered: readonly VerifiedCommittedEntry[];
   /** See `RecoveredDisk`. */
   readonly #awaitsState: boolean;
@@ -76,7 +83,12 @@ export class Replica {
     this.#viewChanging = new ViewChanging({ ...options, composer, nullDigest, isMute }, base, recovery?.views);
     // No CHECKPOINT rests on a state that is not here.
     const signsNone = isMute || awaitsState;
-    this.#checkpointing = new Checkpointing({ signer, windowSize, interval, isMute: signsNone }, base);
+    const silentUpTo = recovery?.silentUpTo;
+    const checkpointing = { signer, windowSize, interval, isMute: signsNone, silentUpTo };
+    this.#checkpointing = new Checkpointing(checkpointing, base);
+    // As far as members may be apart while both take part.
+    const auditOptions = { self: signer.self, membership, outputsMax: 2 * windowSize, silentUpTo };
+    this.#audit = new Audit(auditOptions, { executed, executionDigest: recovery?.executionDigest });
     this.#deliveries = new Deliveries(executed);
     const retryAfterMs = 4 * statusIntervalMs;
     this.#gapFiller = new GapFiller({
@@ -91,6 +103,7 @@ export class Replica {
       membership,
       ordering: this.#ordering,
       checkpointing: this.#checkpointing,
+      audit: this.#audit,
       gapFiller: this.#gapFiller,
       viewChanging: this.#viewChanging,
       backlog: this.#backlog,
@@ -120,13 +133,14 @@ export class Replica {
       viewsLeft: this.#viewChanging.viewsLeft,
       isStranded: this.#gapFiller.isStranded(this.#ordering.lastDelivered),
       mute: this.#muteness.status,
+      divergent: this.#audit.convicted,
     };
   }
 
   /** How full everything is that others can fill. Looks at all of it: not for each step of a loaded replica. */
   get fills(): readonly Fill[] {
     const executing = this.#deliveries.fill(this.#options.windowSize);
-    const components = [this.#backlog, this.#ordering, this.#checkpointing, this.#viewChanging];
+    const components = [this.#backlog, this.#ordering, this.#checkpointing, this.#audit, this.#viewChanging];
     return [executing, ...components.flatMap(({ fills }) => fills)];
   }
 
@@ -143,6 +157,11 @@ export class Replica {
   /** The last executed number, as `status` says. */
   get executed(): SequenceNumber {
     return this.#deliveries.executed;
+  }
+
+  /** What it has put out last, by number: for an audit. Copies: not for each step. */
+  get recentOutputs(): readonly { readonly seq: SequenceNumber; readonly digest: Digest }[] {
+    return this.#audit.recentOutputs(OUTPUTS_TOLD).map(([seq, digest]) => ({ seq, digest }));
   }
 
   /** The view this replica is in, as `status` says. */
@@ -173,6 +192,7 @@ export class Replica {
    */
   step(event: ReplicaEvent, atMs: number): readonly Effect[] {
     const out: Effect[] = [];
+    if (this.#isQuarantined) return out;
     this.#dispatch(event, atMs, out);
     this.#takeTurns(atMs, out);
     this.#serveMuteMembers(atMs, out);
@@ -182,7 +202,23 @@ export class Replica {
     this.#leftBehind.onStep(this.#deliveries.executed, out);
     this.#supervision.onStep(atMs, out);
     this.#checkInvariants();
-    return out;
+    return this.#audited(out);
+  }
+
+  /** A replica that is contradicted says nothing more, of this step neither: as if it had crashed before it. */
+  #audited(out: Effect[]): readonly Effect[] {
+    for (const divergence of this.#audit.takeNews()) out.push({ type: "divergence", divergence });
+    const contradiction =
+      this.#checkpointing.contradiction ??
+      (this.#audit.isContradicted ? ({ by: "members", divergences: this.#audit.open } as const) : undefined);
+    if (contradiction === undefined) return out;
+    this.#isQuarantined = true;
+    const { certified } = this.#checkpointing;
+    const { lastDelivered, highestAccepted } = this.#ordering;
+    const target = certified.signatures.length > 0 ? certified : undefined;
+    // It may have executed more before its last restart than it has now, but nothing that it had not accepted or fetched.
+    const upTo = sequenceNumber(Math.max(this.#deliveries.executed, lastDelivered, highestAccepted));
+    return [...out.filter(saysNothing), { type: "quarantine", contradiction, target, upTo }];
   }
 
   #dispatch(event: ReplicaEvent, atMs: number, out: Effect[]): void {
@@ -215,6 +251,7 @@ export class Replica {
       case "executed":
         return this.#onExecuted(event, atMs, out);
       case "state-durable":
+        this.#audit.onOwn("state", event.seq, event.stateRoot);
         return this.#afterCheckpoint(this.#checkpointing.onStateDurable(event.seq, event.stateRoot, out), atMs, out);
       default:
         return assertNever(event);
@@ -253,10 +290,13 @@ export class Replica {
       case "commit":
         return this.#intake.onThreePhase(narrow(envelope, message), event.batch, atMs, out);
       case "checkpoint": {
+        this.#audit.onClaim("state", from, message.seq, message.stateRoot);
         const stable = this.#checkpointing.onCheckpoint(narrow(envelope, message), out);
         return this.#afterCheckpoint(stable, atMs, out);
       }
       case "status":
+        if (message.executionDigest !== undefined)
+          this.#audit.onClaim("outputs", from, message.executed, message.executionDigest);
         this.#lostDisks.onStatus(from, message.target, out);
         return this.#statusExchange.onStatus(from, message, this.#deliveries.executed, atMs, out);
       case "fetch-batch":
@@ -277,7 +317,8 @@ export class Replica {
   }
 
   #onExecuted(event: Extract<ReplicaEvent, { type: "executed" }>, atMs: number, out: Effect[]): void {
-    const { seq, progress } = event;
+    const { seq, progress, executionDigest } = event;
+    if (executionDigest !== undefined) this.#audit.onOwn("outputs", seq, executionDigest);
     const decision = this.#deliveries.onExecuted(seq);
     const { requests } = decision.batch;
     const waits = this.#ordering.onExecuted(seq, requests, progress, atMs, out);
@@ -315,6 +356,7 @@ export class Replica {
   /** h moved: the log below it goes, the window opens, and what waited for it is looked at again. */
   #afterCheckpoint(stable: CheckpointCertificate | undefined, atMs: number, out: Effect[]): void {
     if (stable === undefined) return;
+    this.#audit.onStable(stable.seq);
     cutLog(stable, this.#viewChanging.standing, this.#muteness.recordAt(stable.seq), out);
     this.#ordering.collectGarbage(stable.seq, atMs, out);
     this.#intake.releaseBacklog(atMs, out);
@@ -408,6 +450,10 @@ export class Replica {
 
 function later(first: LeaveStep, second: ViewChangeStep | undefined): LeaveStep {
   return second?.type === "leave" && second.target > first.target ? second : first;
+}
+
+function saysNothing({ type }: Effect): boolean {
+  return type === "evidence" || type === "rejected" || type === "divergence";
 }
 
 function reject(rejection: Rejection, out: Effect[]): void {

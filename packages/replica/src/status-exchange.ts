@@ -119,7 +119,7 @@ export class StatusExchange {
   }
 
   #status(executed: SequenceNumber): Status {
-    const { membership, ordering, checkpointing, viewChanging } = this.#parts;
+    const { membership, ordering, checkpointing, viewChanging, audit } = this.#parts;
     return {
       type: "status",
       epoch: membership.epoch,
@@ -130,6 +130,7 @@ export class StatusExchange {
       lacks: ordering.lacks(this.#rounds.knownAtTick),
       target: viewChanging.target,
       viewChangesOf: viewChanging.viewChangesOf,
+      executionDigest: audit.claimAt(executed),
     };
   }
 }

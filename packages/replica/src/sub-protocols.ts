@@ -1,4 +1,4 @@
-import type { Checkpointing } from "@quorate/checkpoint";
+import type { Audit, Checkpointing } from "@quorate/checkpoint";
 import type { Ordering } from "@quorate/pbft-core";
 import type { Membership } from "@quorate/protocol";
 import type { GapFiller } from "@quorate/state-transfer";
@@ -10,6 +10,7 @@ export interface SubProtocols {
   readonly membership: Membership;
   readonly ordering: Ordering;
   readonly checkpointing: Checkpointing;
+  readonly audit: Audit;
   readonly gapFiller: GapFiller;
   readonly viewChanging: ViewChanging;
   readonly backlog: Backlog;

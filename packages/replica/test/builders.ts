@@ -92,6 +92,8 @@ export class Disk {
   lossNonce: Digest | undefined;
   /** The state is being brought here, see `RecoveredDisk`. */
   awaitsState = false;
+  /** Zero unless it was quarantined. */
+  silentUpTo = 0;
 }
 
 /** From frames to events, as a host does it: verified, or dropped. */
@@ -166,6 +168,8 @@ export class Node {
   readonly #unflushed = new Set<LogRecord>();
   readonly #answered = new Set<Digest>();
   #lastCheckpoint = sequenceNumber(0);
+  /** What is wrong with its state, and with what it puts out; nothing at first. */
+  wrong = "";
   nowMs = 1_000;
 
   constructor(id: number, emit: (packet: Packet) => void, disk: Disk = new Disk(), rotateEvery = 0) {
@@ -218,8 +222,16 @@ export class Node {
       const entry = verifier.verifyCommittedEntry(this.disk.history.get(at)!, membership);
       if (entry !== undefined) committed.push(entry);
     }
-    const { lossNonce, awaitsState } = this.disk;
-    const { base, recovery } = recover(genesisBase, { records, executed, committed, lossNonce, awaitsState });
+    const { lossNonce, awaitsState, silentUpTo } = this.disk;
+    const { base, recovery } = recover(genesisBase, {
+      records,
+      executed,
+      committed,
+      lossNonce,
+      awaitsState,
+      executionDigest: this.#digest,
+      silentUpTo: seqOf(silentUpTo),
+    });
     return newReplica(this.id, base, recovery, this.#rotateEvery);
   }
 
@@ -261,6 +273,11 @@ export class Node {
     }
   }
 
+  /** The state is what was executed, and all that is put out by it. */
+  get #digest(): Digest {
+    return digestOf(this.wrong + this.disk.executed.join());
+  }
+
   #sendHistory({ to, first, last }: Extract<Effect, { type: "send-history" }>): void {
     for (let seq: number = first; seq <= last; seq++) {
       const entry = this.disk.history.get(seq);
@@ -275,8 +292,8 @@ export class Node {
     const isCheckpoint = seq % K === 0 || batch.requests.some(({ request }) => request.type === "checkpoint");
     if (isCheckpoint) this.#lastCheckpoint = seq;
     const progress = { answered, sessions: [], evicted: [], lastCheckpoint: this.#lastCheckpoint };
-    this.#step({ type: "executed", seq, progress });
-    const stateRoot = digestOf(this.disk.executed.join());
+    const stateRoot = this.#digest;
+    this.#step({ type: "executed", seq, progress, executionDigest: stateRoot });
     if (isCheckpoint) this.#step({ type: "state-durable", seq, stateRoot });
   }
 }

@@ -122,6 +122,8 @@ describe("recover", () => {
       base: genesisBase,
       recovery: {
         executed: 0,
+        executionDigest: undefined,
+        silentUpTo: undefined,
         committed: [],
         ordering: { slots: [], prepared: [], voted: [] },
         views: { newView: undefined, viewChange: undefined },

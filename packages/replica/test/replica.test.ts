@@ -28,6 +28,7 @@ const statusOf = (from: number, parts: Partial<Status> = {}): ReturnType<typeof 
     lacks: [],
     target: viewNumber(0),
     viewChangesOf: [],
+    executionDigest: undefined,
     ...parts,
   });
 const lackOf = (seq: number): Lack => ({ seq: seqOf(seq), prePrepare: true, prepares: true, commits: true });
@@ -278,9 +279,9 @@ describe("Replica and strangers, other epochs, other places", () => {
 
   it("an execution that was not asked for is our own bug", () => {
     const progress = { answered: [], sessions: [], evicted: [], lastCheckpoint: seqOf(0) };
-    expect(() => newReplica(1).step({ type: "executed", seq: seqOf(1), progress }, 0)).to.throw(
-      "replica.executed-unasked",
-    );
+    expect(() =>
+      newReplica(1).step({ type: "executed", seq: seqOf(1), progress, executionDigest: digestOf("x") }, 0),
+    ).to.throw("replica.executed-unasked");
   });
 });
 

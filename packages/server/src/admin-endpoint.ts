@@ -11,6 +11,8 @@ import type { Readiness } from "./readiness.ts";
 /** What the endpoint tells. */
 export interface AdminSource {
   status(): object;
+  /** What is compared with the other replicas; costs what the state has changed since the last checkpoint. */
+  audit(): object;
   /** The replica has not come to its end. */
   isHealthy(): boolean;
   readiness(): Readiness;
@@ -42,7 +44,7 @@ const LOG_PATH = /^\/log(?:\?from=(\d{1,16})(?:&to=(\d{1,16}))?)?$/;
 const BACKUP_PATH = "/backup";
 const NO_BACKUP = "there is no stable checkpoint here yet, its state is brought here, or another backup is being made";
 const PATHS =
-  "GET /status, /metrics, /healthz, /readyz, /evidence, /evidence/ID and /log?from=N&to=N, and POST /hand-over and /backup";
+  "GET /status, /audit, /metrics, /healthz, /readyz, /evidence, /evidence/ID and /log?from=N&to=N, and POST /hand-over and /backup";
 
 /**
  * Answers the paths above. It is not authenticated, and by default only this machine reaches it. All it does but read is
@@ -121,6 +123,8 @@ export class AdminEndpoint {
     switch (path) {
       case "/status":
         return json(200, this.#source.status());
+      case "/audit":
+        return json(200, this.#source.audit());
       case "/metrics":
         return { code: 200, contentType: EXPOSITION_CONTENT_TYPE, body: this.#source.metrics() };
       case "/healthz": {

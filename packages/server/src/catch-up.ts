@@ -11,6 +11,8 @@ import { Executor, type OwnCheckpoint } from "@quorate/state-machine";
 import { StateDamage } from "@quorate/state-tree";
 import { readHistoryEntry } from "./disk-recovery.ts";
 import type { HostOptions } from "./host-options.ts";
+import { readQuarantine } from "./quarantine-record.ts";
+import type { Departure } from "./replica-host.ts";
 
 export interface CatchUpOptions extends HostOptions {
   /** How far the votes have come, and the stable checkpoint they rest on. */
@@ -26,8 +28,9 @@ export type CatchUpEnd =
   | { readonly type: "level" }
   /** The history has lost what comes next: only the state of a later checkpoint helps. */
   | { readonly type: "gap" }
-  /** The state is damaged, or its root is another than a quorum's: then there is no damage to name. */
-  | { readonly type: "wrong"; readonly damage: StateDamage | undefined };
+  | { readonly type: "damaged"; readonly damage: StateDamage }
+  /** A quorum vouches for another state than the one it has come to: nothing of this has been said to anyone. */
+  | { readonly type: "contradicted"; readonly quarantine: NonNullable<Departure["quarantine"]> };
 
 /** How many batches are executed in a row, and for how long: votes come in between. */
 const BATCHES_MAX = 16;
@@ -47,7 +50,8 @@ export class CatchUp {
   constructor(options: CatchUpOptions) {
     this.#o = options;
     this.#membership = genesisMembership(options.genesis);
-    this.#executor = new Executor({ ...options, membership: this.#membership });
+    const silentUpTo = readQuarantine(options.store.local)?.upTo;
+    this.#executor = new Executor({ ...options, membership: this.#membership, silentUpTo });
   }
 
   get executed(): SequenceNumber {
@@ -74,7 +78,7 @@ export class CatchUp {
       try {
         this.#turn();
       } catch (error) {
-        if (error instanceof StateDamage) return this.#end({ type: "wrong", damage: error });
+        if (error instanceof StateDamage) return this.#end({ type: "damaged", damage: error });
         this.#isOver = true;
         this.#o.onFatal(error instanceof Error ? error : new Error(String(error)));
       }
@@ -88,7 +92,8 @@ export class CatchUp {
       if (this.executed >= this.#o.votes().executed) return this.#end({ type: "level" });
       const entry = this.#next();
       if (entry === undefined) return this.#end({ type: "gap" });
-      if (!this.#execute(entry)) return this.#end({ type: "wrong", damage: undefined });
+      const quarantine = this.#execute(entry);
+      if (quarantine !== undefined) return this.#end({ type: "contradicted", quarantine });
     }
     this.#later();
   }
@@ -98,8 +103,8 @@ export class CatchUp {
     return readHistoryEntry(store, codec, verifier, this.#membership, nextSequenceNumber(this.executed));
   }
 
-  /** @returns whether the state is right, as far as certificates say. */
-  #execute({ certificate: { seq }, batch }: VerifiedCommittedEntry): boolean {
+  /** @returns what is wrong with the state, as far as certificates say. */
+  #execute({ certificate: { seq }, batch }: VerifiedCommittedEntry): Departure["quarantine"] {
     const execution = this.#executor.execute(seq, batch);
     const { historyDigest, progress, checkpoint } = execution;
     this.#o.observer.onExecuted?.({
@@ -110,14 +115,16 @@ export class CatchUp {
       sessionsEvicted: progress.evicted.length,
       isCheckpoint: checkpoint !== undefined,
     });
-    return checkpoint === undefined || this.#isRight(checkpoint);
+    return checkpoint && this.#contradictionAt(checkpoint);
   }
 
   /** Of the checkpoints that it passes the last two are kept, as always; the one with a certificate must have its root. */
-  #isRight({ seq, stateRoot }: OwnCheckpoint): boolean {
+  #contradictionAt({ seq, stateRoot: own }: OwnCheckpoint): Departure["quarantine"] {
     const { stable } = this.#o.votes();
     if (seq <= stable.seq) this.#executor.collect(seq, seq);
-    return seq !== stable.seq || stateRoot === stable.stateRoot;
+    if (seq !== stable.seq || own === stable.stateRoot) return undefined;
+    const contradiction = { by: "certificate", seq, own, certified: stable.stateRoot } as const;
+    return { contradiction, upTo: this.executed, lastCheckpoint: seq };
   }
 
   #end(end: CatchUpEnd): void {

@@ -17,6 +17,8 @@ export type ClientRequestOutcome =
   | { readonly type: "junk" }
   /** Its client has used up its share; it asks again. */
   | { readonly type: "over-budget" }
+  /** It was executed where this replica is silent after a quarantine: the others answer (protocol rule 9.5). */
+  | { readonly type: "silent" }
   /** It was executed, and its reply is made again. */
   | { readonly type: "answered"; readonly reply: ExecutedReply }
   | { readonly type: "pending"; readonly request: VerifiedRequest; readonly standing: RequestStanding };
@@ -46,20 +48,16 @@ export class ClientRequests {
     const verified = ingress.verifyFromClient(client, request);
     if (verified === undefined) return { type: "junk" };
     const standing = executor.standing(verified);
-    return (
-      (standing.type === "answered" ? this.#answerAgain(client, verified, atMs) : undefined) ?? {
-        type: "pending",
-        request: verified,
-        standing,
-      }
-    );
+    return standing.type === "answered"
+      ? this.#answerAgain(client, verified, atMs)
+      : { type: "pending", request: verified, standing };
   }
 
   /** Makes the reply of an executed request again from what is kept, or leaves it to the next retry. */
-  #answerAgain(client: PublicKey, request: VerifiedRequest, atMs: number): ClientRequestOutcome | undefined {
+  #answerAgain(client: PublicKey, request: VerifiedRequest, atMs: number): ClientRequestOutcome {
     if (!this.#repeats.isLeft(client, atMs)) return this.#overBudget(client);
     const reply = this.#options.executor.replyTo(request);
-    if (reply === undefined) return undefined;
+    if (reply === undefined) return { type: "silent" };
     const bytes = reply.results.reduce((sum, { value }) => sum + value.length, REPLY_BYTES);
     this.#repeats.spend(client, atMs, bytes);
     return { type: "answered", reply };

@@ -33,7 +33,7 @@ export class DeferredExecution implements HostExecution {
     invariant(seq === this.#executed + 1, "deferred-execution.order", { seq, executed: this.#executed });
     this.#executed = seq;
     const progress = { answered: [], sessions: [], evicted: [], lastCheckpoint: this.#stable.seq };
-    return { replies: [], progress, checkpoint: undefined, historyDigest: undefined };
+    return { replies: [], progress, checkpoint: undefined, historyDigest: undefined, executionDigest: undefined };
   }
 
   standing(): RequestStanding {

@@ -1,6 +1,6 @@
 import type { Codec } from "@quorate/codec";
 import type { Verifier } from "@quorate/crypto";
-import type { BatchComposer, ClusterId, Genesis, Hasher, Signer } from "@quorate/protocol";
+import type { BatchComposer, ClientSigner, ClusterId, Genesis, Hasher, Signer } from "@quorate/protocol";
 import type { Service } from "@quorate/state-machine";
 import type { ReplicaStore } from "@quorate/storage";
 import type { HostSettings } from "./host-settings.ts";
@@ -13,6 +13,8 @@ export interface HostOptions {
   readonly service: Service;
   readonly store: ReplicaStore;
   readonly signer: Signer;
+  /** With the member's key, for a checkpoint to repair towards (protocol rule 9.5). */
+  readonly checkpointSigner: Pick<ClientSigner, "signCheckpoint">;
   readonly verifier: Verifier;
   readonly hasher: Hasher;
   readonly composer: BatchComposer;

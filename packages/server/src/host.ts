@@ -11,6 +11,7 @@ export * from "./host-settings.ts";
 export * from "./ingress.ts";
 export type { Installation } from "./installation-record.ts";
 export * from "./ports.ts";
+export { type QuarantineStatus, REPAIR_PAUSES_MS } from "./quarantine.ts";
 export * from "./replay-trace.ts";
 export { REJECTION_CODES } from "./replica-counters.ts";
 export * from "./replica-host.ts";

@@ -4,6 +4,7 @@
  * @packageDocumentation
  */
 export { ADMIN_COMMAND, ADMIN_HEADER, isFromOperator } from "./admin-command.ts";
+export type { AuditDocument, NumberDigest, OwnAudit } from "./audit-document.ts";
 export { BackupReader, type BackupStart } from "./backup/backup-reader.ts";
 export { BackupJudge, type BackupOrigin, type BackupSummary } from "./backup/judge-backup.ts";
 export { verifyBackup } from "./backup/read-backup.ts";

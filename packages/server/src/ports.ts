@@ -1,4 +1,6 @@
 import type {
+  Contradiction,
+  Divergence,
   Evidence,
   PublicKey,
   Rejection,
@@ -14,6 +16,7 @@ import type { FetchProgress } from "@quorate/state-transfer";
 import type { ScrubSlice, StateDamage } from "@quorate/state-tree";
 import type { StorageError } from "@quorate/storage";
 import type { Installation } from "./installation-record.ts";
+import type { QuarantineStatus } from "./quarantine.ts";
 
 /** The timers of a replica, the one of bringing its state to it, and the scrubber's. */
 export type HostTimer = TimerName | "install" | "scrub";
@@ -67,6 +70,10 @@ export interface HostObserver {
   onScrubbed?(slice: ScrubSlice): void;
   /** It found something, which `onStateDamaged` tells. */
   onScrubFound?(): void;
+  /** The replica is wrong, says nothing more, and is to be repaired. */
+  onQuarantined?(contradiction: Contradiction, quarantine: QuarantineStatus): void;
+  /** Another member is wrong. */
+  onDivergence?(divergence: Divergence): void;
   /** The replica cannot go on: a broken invariant or a failed flush. Called once; nothing happens afterwards. */
   onFatal(error: Error): void;
 }

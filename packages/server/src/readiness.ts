@@ -13,9 +13,11 @@ export function readinessOf(
   membership: Membership,
   connectedPeers: number,
   isInstalling: boolean,
+  isQuarantined = false,
 ): Readiness {
   const reasons: string[] = [];
-  if (isInstalling) reasons.push("the state of the others is being brought to it");
+  if (isQuarantined) reasons.push("it is quarantined: others contradict it, and it stands still until it is repaired");
+  else if (isInstalling) reasons.push("the state of the others is being brought to it");
   if (view !== target) reasons.push(`it has left view ${view} and is not in view ${target} yet`);
   if (mute !== undefined) reasons.push("it is mute: its disk was lost, and it does not vote yet");
   if (isStranded) reasons.push("it is stranded: its gap has left the others' history");

@@ -86,6 +86,8 @@ export class ReplicaCounters
   scrubbedEntries = 0;
   scrubbedBytes = 0;
   scrubFindings = 0;
+  quarantines = 0;
+  divergences = 0;
 
   /** Dropped inputs by reason, ascending; those that never happened have 0. */
   get rejections(): readonly (readonly [code: string, count: number])[] {
@@ -121,6 +123,12 @@ export class ReplicaCounters
   }
   onScrubFound(): void {
     this.scrubFindings += 1;
+  }
+  onQuarantined(): void {
+    this.quarantines += 1;
+  }
+  onDivergence(): void {
+    this.divergences += 1;
   }
   onLogFlushed(tookMs: number): void {
     this.logFlushes += 1;

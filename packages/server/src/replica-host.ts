@@ -3,6 +3,7 @@ import {
   assertNever,
   type CheckpointCertificate,
   type ClientFrame,
+  type Contradiction,
   type Effect,
   type Fill,
   genesisMembership,
@@ -26,6 +27,7 @@ import {
 } from "@quorate/replica";
 import { type ExecutedReply, Executor, type OwnCheckpoint } from "@quorate/state-machine";
 import { StateDamage } from "@quorate/state-tree";
+import type { OwnAudit } from "./audit-document.ts";
 import { backupBytes, type RunningBackup } from "./backup/state-backup.ts";
 import { refusalFrame, replyFrame } from "./client-frames.ts";
 import { ClientRequests } from "./client-requests.ts";
@@ -38,8 +40,8 @@ import type { HostExecution } from "./host-execution.ts";
 import type { HostOptions } from "./host-options.ts";
 import { DEFAULT_HOST_SETTINGS } from "./host-settings.ts";
 import { Ingress, JUNK_CODES } from "./ingress.ts";
-import type { Installation } from "./installation-record.ts";
 import type { HandOverAnswer, IngressRejection } from "./ports.ts";
+import { type QuarantineRecord, readQuarantine, writeQuarantine } from "./quarantine-record.ts";
 import { genesisCheckpoint, genesisTarget, replicaOptionsOf } from "./replica-setup.ts";
 import type { ReplicaTrace } from "./replica-trace.ts";
 import { Scrubber } from "./scrubber.ts";
@@ -54,6 +56,23 @@ type Performed = Exclude<Effect, { type: "persist" }>;
 export interface StateDigests {
   readonly stateRoot: string;
   readonly historyDigest: string;
+}
+
+/** Why a host ends while its replica goes on: its state has to come from the others. */
+export interface Departure {
+  /** Undefined when no certificate is known. */
+  readonly target: CheckpointCertificate | undefined;
+  /** See `Installation.distrustsEntries`. */
+  readonly distrustsEntries: boolean;
+  /** It was found to be wrong, and may have said wrong things up to there. */
+  readonly quarantine:
+    | {
+        readonly contradiction: Contradiction;
+        readonly upTo: SequenceNumber;
+        /** The last own checkpoint. */
+        readonly lastCheckpoint: SequenceNumber;
+      }
+    | undefined;
 }
 
 /**
@@ -77,8 +96,10 @@ export class ReplicaHost {
   readonly #stateDonor: ServedState;
   /** The checkpoint that a backup is made of. */
   #backedUp: SequenceNumber | undefined;
-  readonly #leave: (installation: Installation) => void;
-  #leftFor: Installation | undefined;
+  readonly #leave: (departure: Departure) => void;
+  #leftFor: Departure | undefined;
+  /** The last one, over or not. */
+  #quarantine: QuarantineRecord | undefined;
   readonly #clientRequests: ClientRequests;
   readonly #clock: SteadyClock;
   readonly #events: ReplicaEvent[] = [];
@@ -102,7 +123,7 @@ export class ReplicaHost {
    * @param awaited what the log calls stable, if the state is not here yet: the replica votes, and leaves execution for later.
    * @throws RecoveryError or StorageError when the disk holds what this replica cannot have written.
    */
-  constructor(options: HostOptions, leave: (installation: Installation) => void, awaited?: CheckpointCertificate) {
+  constructor(options: HostOptions, leave: (departure: Departure) => void, awaited?: CheckpointCertificate) {
     const { genesis, cluster, store, codec, verifier, signer } = options;
     this.#options = options;
     this.#leave = leave;
@@ -113,7 +134,10 @@ export class ReplicaHost {
       () => ports.monotonicMs(),
     );
     this.#others = this.#membership.members.map(({ id }) => id).filter((id) => id !== signer.self);
-    this.#state = awaited === undefined ? new Executor({ ...options, membership: this.#membership }) : undefined;
+    this.#quarantine = readQuarantine(store.local);
+    const silentUpTo = this.#quarantine?.upTo;
+    this.#state =
+      awaited === undefined ? new Executor({ ...options, membership: this.#membership, silentUpTo }) : undefined;
     const genesisStable = genesisCheckpoint(this.#membership, cluster);
     this.#execution = this.#state ?? new DeferredExecution(awaited ?? genesisStable);
     this.#donor = new HistoryDonor({
@@ -136,7 +160,12 @@ export class ReplicaHost {
       membership: this.#membership,
       view: viewNumber(0),
     };
-    const { base, recovery } = recover(genesisBase, { ...disk, awaitsState: awaited !== undefined });
+    const { base, recovery } = recover(genesisBase, {
+      ...disk,
+      executionDigest: this.#state?.executionDigest,
+      silentUpTo,
+      awaitsState: awaited !== undefined,
+    });
     this.#replica = new Replica(replicaOptionsOf(options), base, recovery);
     const settings = { ...DEFAULT_HOST_SETTINGS, ...options.settings };
     this.#gate = new OutputGate(settings.gatedMessagesMax);
@@ -159,20 +188,25 @@ export class ReplicaHost {
         bytesPerSecond: settings.scrubBytesPerSecond,
         onThrown: (error) => this.#onThrown(error),
       });
-    this.#ingress = new Ingress({
-      verifier,
-      membership: this.#membership,
-      relevance: this.#replica.relevance,
-      view: () => this.#replica.view,
-      digestOf: (batch) => digestBatch(options.hasher, options.cluster, batch).digest,
-      nowMs: () => this.#now(),
-      standingOf: (request) => this.#execution.standing(request),
-      reject: (rejection: IngressRejection) => this.#onIngressRejection(rejection),
-    });
+    this.#ingress = this.#newIngress();
     this.#clientRequests = new ClientRequests({
       ingress: this.#ingress,
       executor: this.#execution,
       reject: (rejection) => this.#onIngressRejection(rejection),
+    });
+  }
+
+  #newIngress(): Ingress {
+    const { verifier, hasher, cluster } = this.#options;
+    return new Ingress({
+      verifier,
+      membership: this.#membership,
+      relevance: this.#replica.relevance,
+      view: () => this.#replica.view,
+      digestOf: (batch) => digestBatch(hasher, cluster, batch).digest,
+      nowMs: () => this.#now(),
+      standingOf: (request) => this.#execution.standing(request),
+      reject: (rejection: IngressRejection) => this.#onIngressRejection(rejection),
     });
   }
 
@@ -187,9 +221,15 @@ export class ReplicaHost {
   get stable(): CheckpointCertificate {
     return this.#replica.stable;
   }
+  /** What was executed, and what was put out by it, in one digest each; undefined while the state is brought here. */
+  get digests(): { readonly historyDigest: string; readonly executionDigest: string } | undefined {
+    if (this.#state === undefined) return undefined;
+    const { historyDigest, executionDigest } = this.#state;
+    return { historyDigest, executionDigest };
+  }
   /**
    * For audits and tests: the digest of the replicated state and of the history after the last executed batch; undefined
-   * while the state is brought here.
+   * while the state is brought here. Costs what changed.
    */
   get stateDigests(): StateDigests | undefined {
     return this.#state && { stateRoot: this.#state.stateRoot(), historyDigest: this.#state.historyDigest };
@@ -197,6 +237,22 @@ export class ReplicaHost {
   /** For audits and tests: the number of the last checkpoint, stable or not. */
   get lastCheckpoint(): number {
     return this.#execution.lastCheckpoint.seq;
+  }
+  /** What is compared with the other replicas: the own part of an audit; undefined while the state is brought here. */
+  get audited(): OwnAudit | undefined {
+    if (this.#state === undefined) return undefined;
+    const { executed, historyDigest, executionDigest, lastCheckpoint } = this.#state;
+    const { seq, stateRoot } = this.#replica.stable;
+    return {
+      executed,
+      historyDigest,
+      executionDigest,
+      stateRoot: this.#state.stateRoot(),
+      stable: { seq, stateRoot },
+      lastCheckpoint,
+      outputs: this.#replica.recentOutputs,
+      silentUpTo: this.#quarantine?.upTo ?? 0,
+    };
   }
   /** See `Replica.fills`. */
   get fills(): readonly Fill[] {
@@ -345,6 +401,7 @@ export class ReplicaHost {
       case "junk":
         return false;
       case "over-budget":
+      case "silent":
         return true;
       case "answered":
         this.#reply(client, outcome.reply);
@@ -463,11 +520,19 @@ export class ReplicaHost {
         return this.#donor.send(effect, this.#now());
       case "cut": {
         const stable = this.#durableState.cut(effect.upTo);
-        return this.#state === undefined ? observer.onVoting?.(stable) : observer.onStable?.(stable);
+        return this.#state === undefined ? observer.onVoting?.(stable) : this.#onStable(stable);
       }
       case "fetch-state":
-        this.#leftFor = { target: effect.target, distrustsEntries: false };
+        this.#leftFor ??= { target: effect.target, distrustsEntries: false, quarantine: undefined };
         return;
+      case "quarantine": {
+        const { contradiction, upTo, target } = effect;
+        const lastCheckpoint = this.#execution.lastCheckpoint.seq;
+        this.#leftFor = { target, distrustsEntries: true, quarantine: { contradiction, upTo, lastCheckpoint } };
+        return;
+      }
+      case "divergence":
+        return observer.onDivergence?.(effect.divergence);
       case "start-timer":
         return ports.startTimer(effect.timer, effect.afterMs, () =>
           this.#step({ type: "timeout", timer: effect.timer, token: effect.token }),
@@ -488,7 +553,7 @@ export class ReplicaHost {
 
   #execute({ seq, batch }: Extract<Effect, { type: "execute" }>): void {
     const { observer } = this.#options;
-    const { replies, historyDigest, progress, checkpoint } = this.#execution.execute(seq, batch);
+    const { replies, historyDigest, executionDigest, progress, checkpoint } = this.#execution.execute(seq, batch);
     if (historyDigest !== undefined)
       observer.onExecuted?.({
         seq,
@@ -500,7 +565,17 @@ export class ReplicaHost {
       });
     for (const { client, reply } of replies) this.#reply(client, reply);
     if (checkpoint !== undefined) this.#durableState.makeDurable(checkpoint);
-    this.#events.push({ type: "executed", seq, progress });
+    this.#events.push({ type: "executed", seq, progress, executionDigest });
+  }
+
+  /** A quorum agrees with what came after a quarantine: the next one is the first again. */
+  #onStable(seq: SequenceNumber): void {
+    const { store, observer } = this.#options;
+    if (this.#quarantine !== undefined && this.#quarantine.attempts > 0 && seq > this.#quarantine.upTo) {
+      this.#quarantine = { ...this.#quarantine, attempts: 0 };
+      writeQuarantine(store.local, this.#quarantine);
+    }
+    observer.onStable?.(seq);
   }
 
   #reply(client: PublicKey, executed: ExecutedReply): void {
@@ -527,7 +602,7 @@ export class ReplicaHost {
       const { stable } = this.#replica;
       this.#options.observer.onStateDamaged?.(error);
       const target = stable.signatures.length > 0 ? stable : genesisTarget(this.#options);
-      this.#leftFor = { target, distrustsEntries: true };
+      this.#leftFor = { target, distrustsEntries: true, quarantine: undefined };
       return this.#leaveIfAsked();
     }
     this.#die(error instanceof Error ? error : new Error(String(error)));

@@ -20,6 +20,7 @@ export interface MetricSource {
   readonly transfer: TransferStatus | undefined;
   /** See `ReplicaHost.scrubbed`. */
   readonly scrubbed: number;
+  readonly isQuarantined: boolean;
   /** See `ReplicaHost.fills`. */
   readonly fills: readonly Fill[];
   readonly gatedEffects: number;
@@ -43,6 +44,7 @@ export function replicaMetrics(source: MetricSource): MetricFamily[] {
     ...orderingMetrics(source),
     ...transferMetrics(source),
     ...scrubMetrics(source),
+    ...auditMetrics(source),
     ...workMetrics(source),
     ...linkMetrics(source),
     ...processMetrics(source),
@@ -109,6 +111,25 @@ function scrubMetrics({ counters, scrubbed }: MetricSource): MetricFamily[] {
     counter("quorate_scrub_entries_total", "Entries that it looked at.", counters.scrubbedEntries),
     counter("quorate_scrub_bytes_total", "Bytes of entries and pages that it looked at.", counters.scrubbedBytes),
     counter("quorate_scrub_findings_total", "Times that it found damage.", counters.scrubFindings),
+  ];
+}
+
+function auditMetrics({ status, counters, isQuarantined, peers }: MetricSource): MetricFamily[] {
+  const divergent = new Set(status.divergent.map(({ from }) => from));
+  const samples = peers.map(({ replica }) => ({
+    value: Number(divergent.has(replica)),
+    labels: { peer: `${replica}` },
+  }));
+  return [
+    gauge("quorate_quarantined", "1 while others contradict it and nothing repairs it yet.", Number(isQuarantined)),
+    counter("quorate_quarantines_total", "Times that others contradicted this replica.", counters.quarantines),
+    {
+      name: "quorate_peer_divergent",
+      type: "gauge",
+      help: "1 while the peer says something else than this replica and a quorum.",
+      samples,
+    },
+    counter("quorate_peer_divergences_total", "Times that a peer was found to be wrong.", counters.divergences),
   ];
 }
 

@@ -1,11 +1,19 @@
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { type Codec, createCodec, wireLimitsOf } from "@quorate/codec";
-import { createBatchComposer, createReplicaSigner, type SignatureBackend, Verifier } from "@quorate/crypto";
+import {
+  createBatchComposer,
+  createClientSigner,
+  createReplicaSigner,
+  type SignatureBackend,
+  Verifier,
+} from "@quorate/crypto";
 import {
   accusedOf,
   bytesToHex,
   type ClusterId,
+  type Contradiction,
+  type Divergence,
   type Genesis,
   genesisMembership,
   type Hasher,
@@ -21,6 +29,7 @@ import { lockFolder, openStore, type ReplicaStore, StorageError } from "@quorate
 import type { Endpoint } from "@quorate/transport";
 import type { Logger } from "pino";
 import { AdminEndpoint } from "./admin-endpoint.ts";
+import type { AuditDocument } from "./audit-document.ts";
 import { type EvidenceDocument, evidenceDocumentOf } from "./evidence-document.ts";
 import { exposition, type MetricFamily } from "./exposition.ts";
 import type { NumberRange } from "./history-reading.ts";
@@ -29,6 +38,7 @@ import { type KeptEvidenceList, pieceOf } from "./kept-evidence.ts";
 import { type LogPage, logPageOf } from "./log-page.ts";
 import { isLostDisk, replaceLostStore } from "./lost-disk.ts";
 import type { HostPorts, HostTimer, IngressRejection, ViewTurn } from "./ports.ts";
+import type { QuarantineStatus } from "./quarantine.ts";
 import { type Readiness, readinessOf } from "./readiness.ts";
 import { ReplicaCounters } from "./replica-counters.ts";
 import type { ReplicaFolder } from "./replica-folder.ts";
@@ -76,14 +86,16 @@ export interface ProcessStatus extends ClientOutputStatus {
   readonly mute: MuteStatus | undefined;
   /** What is brought here of the others' state; undefined while the own is whole. */
   readonly transfer: TransferStatus | undefined;
+  /** Others contradict it, and it stands still until there is something to repair it towards. */
+  readonly quarantine: QuarantineStatus | undefined;
   readonly peers: readonly PeerStatus[];
   readonly clients: number;
   readonly uptimeMs: number;
   readonly durability: string;
   readonly signatures: string;
-  /** Empty while the state is brought here. */
-  readonly stateRoot: string;
+  /** Of what was executed, and of what was put out by it; empty while the state is brought here. */
   readonly historyDigest: string;
+  readonly executionDigest: string;
   readonly evidence: number;
   /** The scrubber's round since the process started, how much of it is done (0 to 1), and how often it found damage. */
   readonly scrub: { readonly round: number; readonly position: number; readonly findings: number };
@@ -146,6 +158,7 @@ class ReplicaProcess implements RunningReplica {
   readonly #host: ReplicaRunner;
   readonly #admin = new AdminEndpoint({
     status: () => this.status,
+    audit: () => this.#audit(),
     evidence: () => this.#evidence(),
     isHealthy: () => !this.#isDead,
     readiness: () => this.#readiness,
@@ -158,6 +171,8 @@ class ReplicaProcess implements RunningReplica {
   readonly #timers = new Map<HostTimer, NodeJS.Timeout>();
   readonly #counters = new ReplicaCounters();
   readonly #startedMs = Date.now();
+  /** When it was last said of each peer that it is wrong. */
+  readonly #divergenceLoggedMs = new Map<ReplicaId, number>();
   #isDead = false;
   #stopped: Promise<void> | undefined;
 
@@ -189,6 +204,7 @@ class ReplicaProcess implements RunningReplica {
       service,
       store,
       signer: createReplicaSigner({ backend, seed, self: self.id, cluster }),
+      checkpointSigner: createClientSigner({ backend, hasher, seed, cluster }),
       verifier: new Verifier({ backend, hasher, cluster, windowSize: genesis.windowSize }),
       hasher,
       composer: createBatchComposer(hasher, cluster),
@@ -213,6 +229,8 @@ class ReplicaProcess implements RunningReplica {
         },
         onScrubbed: (slice) => this.#onScrubbed(slice),
         onScrubFound: () => this.#counters.onScrubFound(),
+        onQuarantined: (contradiction, quarantine) => this.#onQuarantined(contradiction, quarantine),
+        onDivergence: (divergence) => this.#onDivergence(divergence),
         onLogFlushed: (tookMs) => this.#counters.onLogFlushed(tookMs),
         onStable: (seq) => {
           this.#counters.onStable();
@@ -243,13 +261,14 @@ class ReplicaProcess implements RunningReplica {
       epoch,
       ...status,
       transfer: this.#host.transfer,
+      quarantine: this.#host.quarantine,
       peers: this.#links.peers,
       clients: this.#links.clientCount,
       ...this.#links.clientOutput,
       uptimeMs: Date.now() - this.#startedMs,
       durability: folder.config.durability,
       signatures: backend.name,
-      ...(this.#host.stateDigests ?? { stateRoot: "", historyDigest: "" }),
+      ...(this.#host.digests ?? { historyDigest: "", executionDigest: "" }),
       evidence: this.#host.evidenceCount,
       scrub: {
         round: this.#counters.scrubRounds + 1,
@@ -262,7 +281,7 @@ class ReplicaProcess implements RunningReplica {
 
   get #isPrimary(): boolean {
     const { primary, mute } = this.#host.status;
-    return primary === this.#options.folder.self.id && mute === undefined && this.#host.transfer === undefined;
+    return primary === this.#options.folder.self.id && mute === undefined && !this.#host.isInstalling;
   }
 
   async open(): Promise<void> {
@@ -310,6 +329,7 @@ class ReplicaProcess implements RunningReplica {
       genesisMembership(this.#options.folder.genesis),
       connected,
       this.#host.isInstalling,
+      this.#host.quarantine !== undefined,
     );
   }
 
@@ -325,6 +345,7 @@ class ReplicaProcess implements RunningReplica {
       counters: this.#counters,
       transfer: this.#host.transfer,
       scrubbed: this.#host.scrubbed,
+      isQuarantined: this.#host.quarantine !== undefined,
       fills: this.#host.fills,
       gatedEffects: this.#host.gatedEffects,
       evidence: { kept: this.#host.evidenceCount, dropped: this.#host.evidenceDropped },
@@ -339,6 +360,18 @@ class ReplicaProcess implements RunningReplica {
         loopActiveMs: performance.eventLoopUtilization().active,
       },
     });
+  }
+
+  #audit(): AuditDocument {
+    const { cluster, self } = this.#options.folder;
+    return {
+      cluster,
+      replica: self.id,
+      own: this.#host.audited,
+      quarantine: this.#host.quarantine,
+      isInstalling: this.#host.isInstalling,
+      divergent: this.#host.status.divergent.map(({ from, part, seq }) => ({ replica: from, part, seq })),
+    };
   }
 
   #evidence(): KeptEvidenceList {
@@ -417,6 +450,29 @@ class ReplicaProcess implements RunningReplica {
     );
   }
 
+  #onQuarantined(contradiction: Contradiction, { attempt, isGivenUp }: QuarantineStatus): void {
+    const { log } = this.#options;
+    this.#counters.onQuarantined();
+    const what =
+      contradiction.by === "certificate"
+        ? `state at ${contradiction.seq}, by a quorum`
+        : contradiction.divergences.map(({ from, part, seq }) => `${part} at ${seq}, by replica ${from}`).join("; ");
+    log.error({ contradicted: what, attempt }, "quarantined: others contradict this replica, which says nothing more");
+    if (isGivenUp)
+      log.error("given up: each repair was followed by the next divergence; the service or the machine is at fault");
+    else if (attempt > 1)
+      log.warn({ attempt }, "it was repaired before, and is wrong again: the service may not be deterministic");
+  }
+
+  /** However often one is found to be wrong, it is said once in a while. */
+  #onDivergence({ from, part, seq, own, theirs }: Divergence): void {
+    this.#counters.onDivergence();
+    const nowMs = performance.now();
+    if (nowMs - (this.#divergenceLoggedMs.get(from) ?? -DIVERGENCE_LOG_MS) < DIVERGENCE_LOG_MS) return;
+    this.#divergenceLoggedMs.set(from, nowMs);
+    this.#options.log.error({ from, part, seq, own, theirs }, "divergence: this peer is wrong, others agree with us");
+  }
+
   #onTransferred(progress: FetchProgress, executed: number): void {
     this.#counters.onTransferred(progress);
     const { leaves, leavesFetched, leavesSkipped, bytesReceived, chunksRejected, differing } = progress;
@@ -463,6 +519,7 @@ class ReplicaProcess implements RunningReplica {
 }
 
 const KEYS_LOGGED_MAX = 20;
+const DIVERGENCE_LOG_MS = 60_000;
 
 /** For whoever reads a trace. */
 function programOf(now: Date): string {

@@ -24,10 +24,12 @@ import type { RunningBackup } from "./backup/state-backup.ts";
 import { CatchUp, type CatchUpEnd, type CatchUpOptions } from "./catch-up.ts";
 import type { KeptEvidence } from "./evidence-shelf.ts";
 import type { HostOptions } from "./host-options.ts";
-import { type Installation, readInstallation } from "./installation-record.ts";
+import { type Installation, readInstallation, writeInstallation } from "./installation-record.ts";
 import type { HandOverAnswer } from "./ports.ts";
+import { Quarantine, type QuarantineOptions, type QuarantineStatus } from "./quarantine.ts";
+import { type QuarantineRecord, readQuarantine, writeQuarantine } from "./quarantine-record.ts";
 import { raiseLog } from "./raise-log.ts";
-import { ReplicaHost, type StateDigests } from "./replica-host.ts";
+import { type Departure, ReplicaHost, type StateDigests } from "./replica-host.ts";
 import { genesisTarget } from "./replica-setup.ts";
 import { StateInstaller } from "./state-installer.ts";
 
@@ -44,8 +46,9 @@ export interface TransferStatus extends Omit<FetchProgress, "differing"> {
 /**
  * Runs a replica on its store. While the state there is whole it is a `ReplicaHost`. While it is brought to a checkpoint of the
  * others a `StateInstaller` does that, and as soon as what votes rest on is proven, a host votes beside it, with execution put off;
- * then a `CatchUp` executes what those votes decided. From one to the next it goes as through a crash and a restart: by what the
- * store holds, and nothing else, so that a real crash at any moment is no case of its own.
+ * then a `CatchUp` executes what those votes decided. While the state is wrong and there is no checkpoint to bring it to yet, it is a
+ * `Quarantine`. From one to the next it goes as through a crash and a restart: by what the store holds, and nothing else, so that a
+ * real crash at any moment is no case of its own.
  */
 export class ReplicaRunner {
   readonly #options: HostOptions;
@@ -55,6 +58,7 @@ export class ReplicaRunner {
   #catchUp: CatchUp | undefined;
   /** What was installed last, for as long as this replica catches up. */
   #installed: FetchProgress | undefined;
+  #quarantine: Quarantine | undefined;
   #status: ReplicaStatus;
   #isStopped = false;
 
@@ -63,7 +67,9 @@ export class ReplicaRunner {
     this.#options = options;
     this.#status = unknownStatus(options);
     const installation = readInstallation(options.store.local, options.codec);
+    const record = readQuarantine(options.store.local);
     if (installation !== undefined) this.#installer = this.#newInstaller(withinReach(installation, options));
+    else if (record?.isWaiting === true) this.#quarantine = this.#newQuarantine(record, { isRestart: true });
     else this.#hostOrRepair();
   }
 
@@ -71,9 +77,16 @@ export class ReplicaRunner {
   get status(): ReplicaStatus {
     return this.#host?.status ?? this.#status;
   }
-  /** The state is being brought here, or what was ordered meanwhile is executed: it answers nobody, and may vote. */
+  /**
+   * The state is being brought here, or is to be, or what was ordered meanwhile is executed: it answers nobody, and votes only
+   * where `transfer` says so.
+   */
   get isInstalling(): boolean {
-    return this.#installer !== undefined || this.#catchUp !== undefined;
+    return this.#host === undefined || this.#installer !== undefined || this.#catchUp !== undefined;
+  }
+  /** It was found to be wrong, and stands still until there is something to repair it towards. */
+  get quarantine(): QuarantineStatus | undefined {
+    return this.#quarantine?.status;
   }
   /** What is brought here; undefined while the state is whole and level with the votes. */
   get transfer(): TransferStatus | undefined {
@@ -84,9 +97,17 @@ export class ReplicaRunner {
     const isVoting = this.#host !== undefined && this.#host.status.mute === undefined;
     return { ...progress, differing: progress.differing.count, percent, isVoting };
   }
+  /** See `ReplicaHost.digests`; undefined while there is no state. */
+  get digests(): ReplicaHost["digests"] | undefined {
+    return this.#host?.digests;
+  }
   /** See `ReplicaHost.stateDigests`; undefined while there is no state. */
   get stateDigests(): StateDigests | undefined {
     return this.#catchUp?.digests ?? this.#host?.stateDigests;
+  }
+  /** See `ReplicaHost.audited`; undefined while there is no state. */
+  get audited(): ReplicaHost["audited"] | undefined {
+    return this.#host?.audited;
   }
   /** See `ReplicaHost.lastCheckpoint`; undefined while there is no state, or one that lags behind. */
   get lastCheckpoint(): number | undefined {
@@ -124,11 +145,12 @@ export class ReplicaRunner {
   /** To be called once, when frames can be sent. */
   start(): void {
     // A host may find at its start that it has to install, and has then begun with that.
-    const [installer, catchUp] = [this.#installer, this.#catchUp];
+    const [installer, catchUp, quarantine] = [this.#installer, this.#catchUp, this.#quarantine];
     if (catchUp !== undefined && this.#host !== undefined) this.#options.observer.onVoting?.(this.#host.stable.seq);
     this.#host?.start();
     installer?.start();
     catchUp?.start();
+    quarantine?.start();
   }
 
   /** See `ReplicaHost.onReplicaFrame`. */
@@ -144,7 +166,7 @@ export class ReplicaRunner {
         break;
       default:
     }
-    return this.#host?.onReplicaFrame(peer, frame) ?? true;
+    return (this.#host ?? this.#quarantine)?.onReplicaFrame(peer, frame) ?? true;
   }
 
   /** See `ReplicaHost.onClientFrame`; while it installs, clients are left to the others. */
@@ -176,6 +198,7 @@ export class ReplicaRunner {
     this.#host?.stop();
     this.#installer?.stop();
     this.#catchUp?.stop();
+    this.#quarantine?.stop();
   }
 
   /**
@@ -229,7 +252,38 @@ export class ReplicaRunner {
 
   /** @param awaited see `ReplicaHost`. */
   #newHost(awaited?: CheckpointCertificate): ReplicaHost {
-    return new ReplicaHost(this.#options, (installation) => this.#install(installation), awaited);
+    return new ReplicaHost(this.#options, (departure) => this.#depart(departure), awaited);
+  }
+
+  /** Notes that it stands still, durably before a repair begins, since all is one stream of writes. */
+  #quarantined(upTo: number = 0): QuarantineRecord {
+    const { local } = this.#options.store;
+    const before = readQuarantine(local);
+    const record = {
+      upTo: sequenceNumber(Math.max(upTo, before?.upTo ?? 0)),
+      attempts: (before?.attempts ?? 0) + 1,
+      isWaiting: true,
+    };
+    writeQuarantine(local, record);
+    return record;
+  }
+
+  #newQuarantine(
+    record: QuarantineRecord,
+    { known, preferred = sequenceNumber(0), isRestart = false }: Partial<QuarantineGround>,
+  ): Quarantine {
+    const { signer, observer } = this.#options;
+    return new Quarantine({
+      ...this.#options,
+      self: signer.self,
+      record,
+      known,
+      preferred,
+      isRestart,
+      onRejection: (rejection) => observer.onRejection?.(rejection),
+      onTarget: (target) => this.#repair(record, target),
+      onFatal: (error) => observer.onFatal(error),
+    });
   }
 
   #newInstaller(installation: Installation): StateInstaller {
@@ -247,13 +301,34 @@ export class ReplicaRunner {
   }
 
   /** A host has come to its end: what it lacks only the state of others can give. */
-  #install(installation: Installation): void {
+  #depart({ target, distrustsEntries, quarantine }: Departure): void {
     const { observer } = this.#options;
     if (this.#isStopped || this.#host === undefined) return;
     this.#endHost();
     this.#endCatchUp();
+    if (quarantine === undefined && target !== undefined) return this.#install({ target, distrustsEntries });
+    this.#quarantine = this.#newQuarantine(this.#quarantined(quarantine?.upTo), {
+      known: target,
+      preferred: quarantine?.lastCheckpoint,
+    });
+    if (quarantine !== undefined) observer.onQuarantined?.(quarantine.contradiction, this.#quarantine.status);
+    this.#quarantine.start();
+  }
+
+  #repair(record: QuarantineRecord, target: CheckpointCertificate): void {
+    if (this.#isStopped) return;
+    const { store, codec } = this.#options;
+    this.#quarantine = undefined;
+    const installation = withinReach({ target, distrustsEntries: true }, this.#options);
+    // In this order: between the two an installation goes before a quarantine.
+    writeInstallation(store.local, codec, installation);
+    writeQuarantine(store.local, { ...record, isWaiting: false });
+    this.#install(installation);
+  }
+
+  #install(installation: Installation): void {
     if (this.#installer !== undefined) return this.#installer.supersede(installation.target);
-    observer.onTransferStarted?.(installation);
+    this.#options.observer.onTransferStarted?.(installation);
     this.#installer = this.#newInstaller(installation);
     this.#installer.start();
   }
@@ -336,10 +411,12 @@ export class ReplicaRunner {
           if (!this.isInstalling) observer.onLevel?.(this.status);
           return this.start();
         case "gap":
-          return this.#install({ target: stable, distrustsEntries: false });
-        case "wrong":
-          if (end.damage !== undefined) observer.onStateDamaged?.(end.damage);
-          return this.#install({ target: stable, distrustsEntries: true });
+          return this.#depart({ target: stable, distrustsEntries: false, quarantine: undefined });
+        case "damaged":
+          observer.onStateDamaged?.(end.damage);
+          return this.#depart({ target: stable, distrustsEntries: true, quarantine: undefined });
+        case "contradicted":
+          return this.#depart({ target: stable, distrustsEntries: true, quarantine: end.quarantine });
         default:
           return assertNever(end);
       }
@@ -368,6 +445,11 @@ export class ReplicaRunner {
   }
 }
 
+/** What is known when a quarantine begins; nothing after a restart. */
+type QuarantineGround = Pick<QuarantineOptions, "known" | "isRestart"> & {
+  readonly preferred: SequenceNumber | undefined;
+};
+
 /** None was left. */
 const NO_VIEWS_LEFT = { failed: 0, joined: 0, slow: 0, unfair: 0, "handed-over": 0, rotated: 0 } as const;
 /** All of them, or it does not compile. */
@@ -395,8 +477,9 @@ function isBelowStable(error: unknown): boolean {
 function withinReach(installation: Installation, options: HostOptions): Installation {
   const stable = stableInLog(options);
   const from = installation.target.seq;
-  if (stable === undefined || stable.seq <= from || leadsTo(options.store, from, stable.seq)) return installation;
-  return { ...installation, target: stable };
+  if (stable === undefined || stable.seq <= from) return installation;
+  const isBridged = !installation.distrustsEntries && leadsTo(options.store, from, stable.seq);
+  return isBridged ? installation : { ...installation, target: stable };
 }
 
 /** Whether the history has all batches above `from` up to `to`. It has no gaps. */
@@ -429,5 +512,6 @@ function unknownStatus({ genesis }: HostOptions): ReplicaStatus {
     viewsLeft: NO_VIEWS_LEFT,
     isStranded: true,
     mute: undefined,
+    divergent: [],
   };
 }

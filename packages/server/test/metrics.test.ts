@@ -29,6 +29,7 @@ const status: MetricSource["status"] = {
   viewsLeft: { failed: 2, joined: 1, slow: 3, unfair: 0, "handed-over": 5, rotated: 4 },
   isStranded: false,
   mute: undefined,
+  divergent: [],
 };
 const traffic = { framesIn: 1, bytesIn: 2, framesOut: 3, bytesOut: 4, queueFull: 5, tooLarge: 6, down: 7 };
 
@@ -39,6 +40,7 @@ function sourceOf(counters: ReplicaCounters): MetricSource {
     signatures: "node",
     status,
     transfer: undefined,
+    isQuarantined: false,
     readiness: { isReady: false, reasons: ["a reason"] },
     counters,
     fills: [

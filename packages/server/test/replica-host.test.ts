@@ -60,6 +60,7 @@ class Scene {
         store: found(store),
         settings,
         signer: signerOf(id),
+        checkpointSigner: clientOf("member"),
         verifier: newVerifier(),
         hasher,
         composer,
@@ -213,6 +214,7 @@ describe("ReplicaHost", () => {
       lacks,
       target: view,
       viewChangesOf: [],
+      executionDigest: undefined,
     } as const;
     after.host.onReplicaFrame(replicaId(2), { type: "signed", envelope: envelopeOf(2, status) });
     expect(after.sent.find((frame) => frame.type === "pre-prepare")).to.deep.equal(said);

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createReplicaSigner } from "@quorate/crypto";
-import { type Digest, replicaId, requestNumber, type SessionId, timestampMs, viewNumber } from "@quorate/protocol";
+import { replicaId, requestNumber, type SessionId, timestampMs, viewNumber } from "@quorate/protocol";
 import { saveTrace, TRACE_FILES_MAX } from "@quorate/server";
 import {
   decodeReplicaTrace,
@@ -51,6 +51,7 @@ class Backup {
         service: { execute: (operation) => operation },
         store,
         signer: signerOf(1),
+        checkpointSigner: clientOf("member"),
         verifier: newVerifier(),
         hasher,
         composer,
@@ -92,12 +93,18 @@ class Backup {
     while (this.store.disk.completeFlush());
   }
 
-  /** The others vouch for a state that is not this replica's: its own is wrong. */
-  isContradicted(seq: number, stateRoot: Digest = digestOf("another state")): void {
-    for (const id of [0, 2, 3]) {
-      const envelope = envelopeOf(id, { type: "checkpoint", epoch, seq: seqOf(seq), stateRoot });
-      this.host.onReplicaFrame(replicaId(id), { type: "signed", envelope });
-    }
+  /** A decision bears its own COMMIT, of which its disk knows nothing: it is not the one that it spoke from. */
+  isReminded(seq: number): void {
+    const { digest, batch } = composer.compose(timestampMs(1_000 + seq), []);
+    const place = { epoch, view: viewNumber(0), seq: seqOf(seq), digest };
+    const signatures = [0, 1, 2].map((id) => ({
+      from: replicaId(id),
+      signature: envelopeOf(id, { type: "commit", ...place }).signature,
+    }));
+    this.host.onReplicaFrame(replicaId(0), {
+      type: "committed",
+      entry: { certificate: { ...place, signatures }, batch },
+    });
   }
 
   /** As a file would have it. */
@@ -107,11 +114,11 @@ class Backup {
   }
 }
 
-/** A backup whose own state at the first checkpoint is not that of the others. */
+/** A backup that has forgotten what it committed to behind the first checkpoint. */
 function broken(settings?: Partial<HostSettings>, store?: MemoryStore): Backup {
   const backup = new Backup(settings, store);
   for (let seq = 1 + backup.host.status.executed; seq <= genesis.checkpointInterval; seq++) backup.orders(seq);
-  backup.isContradicted(genesis.checkpointInterval);
+  backup.isReminded(genesis.checkpointInterval + 1);
   return backup;
 }
 
@@ -132,11 +139,11 @@ describe("the trace of a replica that broke an invariant", () => {
     const [error] = fatal;
     const { steps, outcome } = replay(trace);
 
-    expect(error?.message).to.match(/^invariant checkpoint\.own-state-diverged does not hold/);
+    expect(error?.message).to.match(/^invariant replica\.own-commit-forgotten does not hold/);
     expect(outcome).to.deep.equal({ type: "same-failure", message: error?.message });
     expect(steps.map(({ number }) => number)).to.deep.equal(trace.steps.map((_, i) => i + 1));
     expect(steps[0]?.line).to.match(/^start → broadcast status v0→0 e0 h0 a0 lacks 0, start-timer status#1 \d+$/);
-    expect(steps.at(-1)?.line).to.match(/^r3 checkpoint n8 [0-9a-f]{8} → !$/);
+    expect(steps.at(-1)?.line).to.match(/^r0 committed n9 [0-9a-f]{8} → !$/);
     expect(steps.map(({ line }) => line).join("\n")).to.match(
       /r0 pre-prepare v0 n1 ([0-9a-f]{8}) with 1 → persist pre-prepared v0 n1 \1, broadcast prepare v0 n1 \1/,
     );
@@ -161,7 +168,7 @@ describe("the trace of a replica that broke an invariant", () => {
       expect(trace.steps.length).to.be.within(5, 30);
       expect(outcome).to.deep.equal({ type: "only-read", dropped: trace.dropped });
       expect(steps[0]?.number).to.equal(trace.dropped + 1);
-      expect(steps.at(-1)?.line).to.match(/^r3 checkpoint n8 .* → !$/);
+      expect(steps.at(-1)?.line).to.match(/^r0 committed n9 .* → !$/);
     }
   });
 

@@ -1,4 +1,4 @@
-import { historyDigest, seedDigest } from "@quorate/crypto";
+import { executionDigest, historyDigest, seedDigest } from "@quorate/crypto";
 import {
   type CheckpointRequest,
   type ClusterId,
@@ -45,6 +45,8 @@ export interface ExecutorOptions {
   readonly membership: Membership;
   readonly hasher: Hasher;
   readonly signer: Signer;
+  /** After a quarantine: up to there no statement is signed, for others were, perhaps different ones (protocol rule 9.5). */
+  readonly silentUpTo?: SequenceNumber | undefined;
 }
 
 /** A reply but for the view, which the replica adds when it sends. */
@@ -56,6 +58,8 @@ export interface Execution {
   /** The agreed time of the batch. */
   readonly timestampMs: TimestampMs;
   readonly historyDigest: Digest;
+  /** See `Executor.executionDigest`. */
+  readonly executionDigest: Digest;
   readonly statement: Statement;
   /** The state after the batch, if it is a checkpoint: a multiple of K, or one that it ordered (protocol rule 9.1). */
   readonly checkpoint: OwnCheckpoint | undefined;
@@ -105,6 +109,10 @@ export class Executor {
   get historyDigest(): Digest {
     return this.#progress.historyDigest;
   }
+  /** The hash chain over all statements: two replicas with the same have put out the same, all the way (protocol rule 9.5). */
+  get executionDigest(): Digest {
+    return this.#progress.executionDigest;
+  }
   /** The agreed time of the last executed batch. */
   get timestampMs(): TimestampMs {
     return this.#progress.timestampMs;
@@ -129,12 +137,14 @@ export class Executor {
     const leaves = outputs.map((output) => output.leaf);
     const tree = treeOf(hasher, leaves);
     const statement: Statement = { epoch: membership.epoch, seq, historyDigest: history, outputsRoot: tree.root };
+    const execution = executionDigest(hasher, cluster, this.executionDigest, statement);
     const kept = this.#sign(statement, leaves);
     const { sessions, nonces } = table;
     const progress: Progress = {
       cluster,
       executed: seq,
       historyDigest: history,
+      executionDigest: execution,
       timestampMs: time,
       sessions,
       nonces,
@@ -151,6 +161,7 @@ export class Executor {
       seq,
       timestampMs: time,
       historyDigest: history,
+      executionDigest: execution,
       statement,
       checkpoint: isCheckpoint ? this.#state.lastCheckpoint : undefined,
       progress: {
@@ -159,18 +170,24 @@ export class Executor {
         evicted: table.evicted,
         lastCheckpoint,
       },
-      replies: outputs.map(({ client, leaf, results }, index) => ({
-        client,
-        reply: this.#replyOf(kept, leaf, results, tree.path(index)),
-      })),
+      replies: isSigned(kept)
+        ? outputs.map(({ client, leaf, results }, index) => ({
+            client,
+            reply: this.#replyOf(kept, leaf, results, tree.path(index)),
+          }))
+        : [],
     };
   }
 
-  /** The reply to a request that was executed, made again; undefined unless its standing is `answered`. */
+  /**
+   * The reply to a request that was executed, made again; undefined unless its standing is `answered`, and where this replica is
+   * silent.
+   */
   replyTo(request: DigestedRequest): ExecutedReply | undefined {
     const place = this.#outputs.placeOf(request.digest);
     if (place === undefined || this.standing(request).type !== "answered") return undefined;
     const { output, tree } = this.#outputs.at(place.seq);
+    if (!isSigned(output)) return undefined;
     const leaf = output.leaves[place.index];
     invariant(leaf?.requestDigest === request.digest, "outputs.place", { seq: place.seq, index: place.index });
     const results =
@@ -305,7 +322,9 @@ export class Executor {
   }
 
   #sign(statement: Statement, leaves: readonly KeptLeaf[]): Output {
-    return { statement, signature: leaves.length > 0 ? this.#o.signer.signStatement(statement) : NO_SIGNATURE, leaves };
+    const { signer, silentUpTo = 0 } = this.#o;
+    const isSaid = leaves.length > 0 && statement.seq > silentUpTo;
+    return { statement, signature: isSaid ? signer.signStatement(statement) : NO_SIGNATURE, leaves };
   }
 
   #replyOf(
@@ -343,4 +362,8 @@ export class Executor {
     // more: its results have left the session's window.
     return { type: place?.inline === undefined ? "refusable" : "answered" };
   }
+}
+
+function isSigned({ signature }: Output): boolean {
+  return signature.length > 0;
 }

@@ -13,7 +13,7 @@ import { encodeMembership } from "./membership-record.ts";
 import { encodeProgress, type Progress } from "./records.ts";
 import { APPLICATION_PART, MEMBERSHIP_KEY, PROGRESS_KEY, partOf } from "./state-keys.ts";
 
-/** What the history chain starts from. */
+/** What the history chain starts from, and the chain over statements. */
 export const GENESIS_HISTORY_DIGEST: Digest = digest("0".repeat(64));
 /** The `applicationRoot` of an application without entries. */
 export const NO_ENTRIES: Digest = digest("0".repeat(64));
@@ -62,6 +62,7 @@ export function genesisProgress(genesis: Genesis, cluster: ClusterId): Progress 
     cluster,
     executed: sequenceNumber(0),
     historyDigest: GENESIS_HISTORY_DIGEST,
+    executionDigest: GENESIS_HISTORY_DIGEST,
     timestampMs: genesis.restored?.timestampMs ?? timestampMs(0),
     sessions: 0,
     nonces: 0,

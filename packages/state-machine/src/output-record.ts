@@ -20,7 +20,7 @@ export interface KeptLeaf extends OutputLeaf {
 /** What a replica keeps of one executed batch to be able to reply again. */
 export interface Output {
   readonly statement: Statement;
-  /** Over `statementPreimage`; empty when the batch had no leaves, for then nobody is replied to. */
+  /** Over `statementPreimage`; empty when the batch had no leaves or the replica is silent, for then nobody is replied to. */
   readonly signature: Uint8Array;
   readonly leaves: readonly KeptLeaf[];
 }

@@ -21,6 +21,8 @@ export interface Progress {
   readonly cluster: ClusterId;
   readonly executed: SequenceNumber;
   readonly historyDigest: Digest;
+  /** The hash chain over all statements (protocol rule 9.5). */
+  readonly executionDigest: Digest;
   readonly timestampMs: TimestampMs;
   /** Open sessions of all clients. */
   readonly sessions: number;
@@ -76,10 +78,11 @@ const STATUS_BY_CODE: ReadonlyMap<number, ResultStatus> = new Map(
 );
 
 export function encodeProgress(p: Progress): Uint8Array {
-  return new PreimageWriter(2 * HASH + 32)
+  return new PreimageWriter(3 * HASH + 32)
     .hex32(p.cluster)
     .u64(p.executed)
     .hex32(p.historyDigest)
+    .hex32(p.executionDigest)
     .u64(p.timestampMs)
     .u32(p.sessions)
     .u32(p.nonces)
@@ -92,6 +95,7 @@ export function decodeProgress(bytes: Uint8Array): Progress {
     cluster: reader.hex32() as ClusterId,
     executed: reader.u64() as SequenceNumber,
     historyDigest: reader.hex32() as Digest,
+    executionDigest: reader.hex32() as Digest,
     timestampMs: reader.u64() as TimestampMs,
     sessions: reader.u32(),
     nonces: reader.u32(),

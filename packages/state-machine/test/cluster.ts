@@ -18,6 +18,7 @@ import {
   type RestoredState,
   replicaId,
   requestNumber,
+  type SequenceNumber,
   type SessionId,
   sequenceNumber,
   timestampMs,
@@ -72,6 +73,7 @@ export interface ClusterOptions {
   readonly store?: MemoryStore;
   /** K; 16 unless given. */
   readonly checkpointInterval?: number;
+  readonly silentUpTo?: SequenceNumber;
 }
 
 /** One replica's executor with what its tests need: clients that sign, batches, and a restart. */
@@ -81,6 +83,7 @@ export class Fixture {
   readonly service: Service;
   store: MemoryStore;
   executor: Executor;
+  readonly #silentUpTo: SequenceNumber | undefined;
 
   constructor(options: ClusterOptions = {}) {
     this.genesis = {
@@ -104,6 +107,7 @@ export class Fixture {
     this.cluster = clusterIdOf(hasher, this.genesis);
     this.service = options.service ?? appender;
     this.store = options.store ?? new MemoryStore();
+    this.#silentUpTo = options.silentUpTo;
     this.executor = this.executorOver(this.store);
   }
 
@@ -116,6 +120,7 @@ export class Fixture {
       membership: genesisMembership(this.genesis),
       hasher,
       signer: createReplicaSigner({ backend, seed: seedOf(id), self: replicaId(id), cluster: this.cluster }),
+      silentUpTo: this.#silentUpTo,
     });
   }
 

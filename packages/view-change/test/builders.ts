@@ -267,6 +267,7 @@ export function statusOf(view: number, target: number = view, viewChangesOf: rea
     lacks: [],
     target: viewNumber(target),
     viewChangesOf: viewChangesOf.map(replicaId),
+    executionDigest: undefined,
   };
 }
 

@@ -53,6 +53,10 @@ export interface Checker {
   onSent?(from: ReplicaId, frame: ReplicaFrame): void;
   onReply?(from: ReplicaId, reply: Reply): void;
   onEvidence?(by: ReplicaId, evidence: Evidence): void;
+  /** A replica was found to be wrong, and stands still. */
+  onQuarantined?(replica: ReplicaId): void;
+  /** A replica finds another one to be wrong. */
+  onDivergence?(by: ReplicaId, accused: ReplicaId): void;
   /** Faults have ended: what was down is up again, and nothing is lost any more. */
   onHealed?(): void;
   /** A client sends a request, perhaps again. */

@@ -86,7 +86,12 @@ export const FOUNDATION_MUTANTS: readonly Mutant[] = [
     rule: "5.1",
     bug: "the history digest covers the last batch only",
     file: "packages/protocol/src/preimage.ts",
-    edits: [{ find: ".hex32(previous)\n", replace: ".hex32(batch)\n" }],
+    edits: [
+      {
+        find: ".hex32(previous)\n    .u64(seq)\n    .hex32(batch)",
+        replace: ".hex32(batch)\n    .u64(seq)\n    .hex32(batch)",
+      },
+    ],
     caughtBy: ["packages/protocol/test/preimage.test.ts"],
   },
   {

@@ -1,3 +1,4 @@
+import { AUDIT_MUTANTS } from "./audit.ts";
 import { BACKUP_MUTANTS } from "./backups.ts";
 import { CHECKPOINT_MUTANTS } from "./checkpoints.ts";
 import { DOOR_MUTANTS } from "./doors.ts";
@@ -28,4 +29,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...CHECKPOINT_MUTANTS,
   ...STATE_MUTANTS,
   ...BACKUP_MUTANTS,
+  ...AUDIT_MUTANTS,
 ];

@@ -6,7 +6,7 @@ import type {
   ReplicaMessageType,
   ViewChangeReference,
 } from "@quorate/protocol";
-import { counter, fields, flag, hex32, listOf, type Mutations, member } from "./mutation.ts";
+import { counter, fields, flag, hex32, listOf, type Mutations, member, optional } from "./mutation.ts";
 
 const lack = fields<Lack>({ seq: counter(), prePrepare: flag(), prepares: flag(), commits: flag() });
 const preparedClaim = fields<PreparedClaim>({ seq: counter(), view: counter(), digest: hex32() });
@@ -30,6 +30,7 @@ export const MESSAGE_MUTATIONS: { readonly [T in ReplicaMessageType]: Mutations<
     lacks: listOf(lack),
     target: counter(),
     viewChangesOf: listOf(member()),
+    executionDigest: optional(hex32()),
   }),
   "fetch-batch": fields<OfType<"fetch-batch">>({ epoch: counter(), seq: counter(), digest: hex32() }),
   "fetch-committed": fields<OfType<"fetch-committed">>({ epoch: counter(), first: counter(), last: counter() }),

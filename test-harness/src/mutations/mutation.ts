@@ -48,6 +48,14 @@ export function oneOf<T extends { readonly type: string }>(
   );
 }
 
+/** The mutations of what may be missing: nothing, while it is. */
+export function optional<T>(mutations: Mutations<T>): Mutations<T | undefined> {
+  return mutations.map(({ path, mutate }) => ({
+    path,
+    mutate: (value, draw) => (value === undefined ? undefined : mutate(value, draw)),
+  }));
+}
+
 /** The mutations of a list: its length and order, and those of one of its elements. */
 export function listOf<T>(element: Mutations<T>): Mutations<readonly T[]> {
   const ofOne = element.map(({ path, mutate }) => ({

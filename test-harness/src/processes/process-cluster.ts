@@ -17,6 +17,7 @@ import {
 } from "@quorate/protocol";
 import {
   ADMIN_PORT_OFFSET,
+  type AuditDocument,
   initReplicaFolder,
   keyFileOf,
   type ProcessStatus,
@@ -180,6 +181,23 @@ export class ProcessCluster {
     } catch {
       return undefined;
     }
+  }
+
+  /** What a replica says of its own execution; undefined when it does not answer. */
+  async audit(id: number): Promise<AuditDocument | undefined> {
+    try {
+      const url = `http://${this.folder(id).config.admin}/audit`;
+      const response = await fetch(url, { signal: AbortSignal.timeout(STATUS_TIMEOUT_MS) });
+      return (await response.json()) as AuditDocument;
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** The roots of the states that the given replicas, which stand still at one number, have now. */
+  async stateRoots(ids: readonly number[] = this.ids): Promise<readonly (string | undefined)[]> {
+    const audits = await Promise.all(ids.map((id) => this.audit(id)));
+    return audits.map((audit) => audit?.own?.stateRoot);
   }
 
   /**

@@ -1,6 +1,6 @@
 /** What the command's exit code tells a script. Documented in the operator's guide; append only. */
 export const EXIT: Readonly<
-  Record<"ok" | "failed" | "usage" | "noResult" | "absent" | "refused" | "degraded", number>
+  Record<"ok" | "failed" | "usage" | "noResult" | "absent" | "refused" | "degraded" | "divergent", number>
 > = {
   ok: 0,
   /** Configuration, files, ports, or a key or genesis document that the cluster does not serve: the message says what to do. */
@@ -13,6 +13,8 @@ export const EXIT: Readonly<
   absent: 4,
   /** The service refused the operation, a compare-and-swap did not swap, or a checkpoint is too near to the last. */
   refused: 5,
-  /** `status`: some replica is down. */
+  /** `status`, `audit`: some replica is down. */
   degraded: 6,
+  /** `audit`: some replica says something else than the others, or stands still because it did. */
+  divergent: 7,
 };

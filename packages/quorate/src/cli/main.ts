@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
+import { addAuditCommand } from "./audit-command.ts";
 import { addBackupCommand } from "./backup-command.ts";
 import { addCheckpointCommand } from "./checkpoint-command.ts";
 import { addClusterCommand } from "./cluster-command.ts";
@@ -22,6 +23,7 @@ export function createProgram(): Command {
   program.exitOverride().description("Byzantine-fault-tolerant state machine replication").version(ownVersion());
   addClusterCommand(program);
   addStatusCommand(program);
+  addAuditCommand(program);
   addKvCommand(program);
   addPrimaryCommand(program);
   addCheckpointCommand(program);

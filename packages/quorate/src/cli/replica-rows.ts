@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { chooseBackend, createNodeHasher } from "@quorate/crypto/node";
-import { genesisMembership, quorumSize } from "@quorate/protocol";
-import { type ProcessStatus, readReplicaFolder } from "@quorate/server";
+import { genesisMembership, quorumSize, weakQuorumSize } from "@quorate/protocol";
+import { type AuditDocument, type ProcessStatus, readReplicaFolder } from "@quorate/server";
 import { openLocalCluster } from "./local-cluster.ts";
 
 /** A replica whose folder is at hand, and what it says of itself. */
@@ -34,22 +34,54 @@ const SILENT = { status: undefined, answeredBy: undefined } as const;
  * @throws ConfigurationError in one line, when the folder is neither.
  */
 export async function readReplicaRows(data: string): Promise<ReplicaRows> {
+  const { replicas, quorum, isSingle } = await readReplicas(data);
+  const rows = await Promise.all(replicas.map(async (replica) => ({ ...replica, ...(await fetchStatus(replica)) })));
+  return { rows, quorum, isSingle };
+}
+
+/** The replicas whose folders are at hand. */
+export interface FoundReplicas extends Omit<ReplicaRows, "rows"> {
+  readonly replicas: readonly Pick<ReplicaRow, "replica" | "cluster" | "admin">[];
+  /** f+1. */
+  readonly weakQuorum: number;
+}
+
+/**
+ * Reads the folders of a local cluster's replicas, or one data folder.
+ *
+ * @throws ConfigurationError in one line, when the folder is neither.
+ */
+export async function readReplicas(data: string): Promise<FoundReplicas> {
   const backend = await chooseBackend();
   const hasher = createNodeHasher();
   const isSingle = existsSync(join(data, "replica.json"));
   const paths = isSingle ? [data] : (await openLocalCluster(data)).replicas.map(({ path }) => path);
   const folders = paths.map((path) => readReplicaFolder(path, backend, hasher));
   const [first] = folders;
-  const quorum = isSingle || first === undefined ? 1 : quorumSize(genesisMembership(first.genesis));
-  const rows = await Promise.all(
-    folders.map(async ({ self, config, cluster }) => ({
-      replica: self.id,
-      cluster,
-      admin: config.admin,
-      ...(await fetchStatus({ replica: self.id, cluster, admin: config.admin })),
-    })),
-  );
-  return { rows, quorum, isSingle };
+  const membership = first && genesisMembership(first.genesis);
+  const quorum = isSingle || membership === undefined ? 1 : quorumSize(membership);
+  const weakQuorum = membership === undefined ? 1 : weakQuorumSize(membership);
+  const replicas = folders.map(({ self, config, cluster }) => ({ replica: self.id, cluster, admin: config.admin }));
+  return { replicas, quorum, weakQuorum, isSingle };
+}
+
+/**
+ * What the replica at an admin address says of its execution; undefined when it does not answer, or is of another cluster, or
+ * another replica than the one that is meant.
+ */
+export async function fetchAudit(
+  admin: string,
+  cluster: string | undefined,
+  replica?: number,
+): Promise<AuditDocument | undefined> {
+  try {
+    const response = await fetch(`http://${admin}/audit`, { signal: AbortSignal.timeout(STATUS_TIMEOUT_MS) });
+    const audit = (await response.json()) as AuditDocument;
+    const isMeant = audit.cluster === cluster && (replica === undefined || audit.replica === replica);
+    return response.ok && isMeant ? audit : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** What this replica says of itself; what another one says at its address is not taken for it. */

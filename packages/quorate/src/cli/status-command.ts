@@ -63,7 +63,9 @@ function cellsOf({ replica, status, admin, answeredBy }: ReplicaRow): string[] {
 }
 
 /** With what keeps it from its part. */
-function roleOf({ role, isStranded, mute, transfer, view, lowWatermark }: ProcessStatus): string {
+function roleOf({ role, isStranded, mute, transfer, quarantine, view, lowWatermark }: ProcessStatus): string {
+  if (quarantine !== undefined)
+    return `quarantined (repair ${quarantine.attempt}${quarantine.isGivenUp ? ", given up" : ""})`;
   if (transfer !== undefined) {
     const { target, percent, isVoting } = transfer;
     const how = `${percent === undefined ? "" : ` (${percent} %)`}${isVoting ? ", votes" : ""}`;

@@ -1,0 +1,117 @@
+import type { AuditDocument } from "@quorate/server";
+import type { Command } from "commander";
+import { path } from "./arguments.ts";
+import { type AuditVerdict, auditVerdicts } from "./audit-verdicts.ts";
+import { DEFAULT_DATA } from "./cluster-command.ts";
+import { EXIT } from "./exit-codes.ts";
+import { fetchAudit, readReplicas } from "./replica-rows.ts";
+import { printJson, printTable } from "./terminal.ts";
+
+interface AuditFlags {
+  readonly data: string;
+  readonly at?: readonly string[];
+  readonly json?: true;
+}
+
+/** `quorate audit`: what the replicas say of what they executed, side by side. */
+export function addAuditCommand(program: Command): void {
+  program
+    .command("audit")
+    .description("compare what the replicas executed, put out and hold, and say who differs")
+    .option("--data <dir>", "the cluster's folder, or one replica's data folder", path, DEFAULT_DATA)
+    .option("--at <addresses...>", "ask these admin addresses (HOST:PORT) too, of replicas on other machines")
+    .option("--json", "print JSON")
+    .addHelpText(
+      "after",
+      "\nExample:\n  quorate audit --data /var/lib/quorate --at 10.0.0.2:8600 10.0.0.3:8600 10.0.0.4:8600\n\n" +
+        "Exit code: 0 all that answer agree, 7 one differs or is quarantined, 6 some do not answer, 3 fewer than a quorum do.",
+    )
+    .action(async ({ data, at = [], json }: AuditFlags) => {
+      const { replicas, quorum, weakQuorum } = await readReplicas(data);
+      const local = await Promise.all(
+        replicas.map(async ({ replica, cluster, admin }) => ({
+          replica,
+          audit: await fetchAudit(admin, cluster, replica),
+        })),
+      );
+      const [first] = replicas;
+      const remote = await Promise.all(at.map((admin) => fetchAudit(admin, first?.cluster)));
+      const rows = [...local];
+      for (const audit of remote)
+        if (audit !== undefined && !rows.some(({ replica }) => replica === audit.replica))
+          rows.push({ replica: audit.replica, audit });
+      rows.sort((a, b) => a.replica - b.replica);
+      const verdicts = auditVerdicts(rows, weakQuorum);
+      if (json === true)
+        printJson(rows.map(({ replica, audit }, i) => ({ replica, ...verdicts[i], ...summaryOf(audit) })));
+      else
+        printTable(
+          HEAD,
+          rows.map(({ replica, audit }, i) => cellsOf(replica, audit, verdicts[i])),
+        );
+      const missing = remote.filter((audit) => audit === undefined).length;
+      process.exitCode = exitCodeOf(verdicts, missing, quorum);
+    });
+}
+
+const HEAD = [
+  "REPLICA",
+  "EXECUTED",
+  "OUTPUTS",
+  "STATE",
+  "STABLE",
+  "ITS ROOT",
+  "LAST CHECKPOINT",
+  "ITS ROOT",
+  "VERDICT",
+] as const;
+const DIGEST_SHOWN = 12;
+
+function cellsOf(replica: number, audit: AuditDocument | undefined, verdict: AuditVerdict | undefined): string[] {
+  const said = verdict === undefined ? "" : textOf(verdict);
+  const own = audit?.own;
+  if (own === undefined) return [`${replica}`, ...HEAD.slice(2).map(() => "-"), said];
+  const { executed, executionDigest, stateRoot, stable, lastCheckpoint } = own;
+  const short = (digest: string): string => digest.slice(0, DIGEST_SHOWN);
+  return [
+    `${replica}`,
+    `${executed}`,
+    short(executionDigest),
+    short(stateRoot),
+    `${stable.seq}`,
+    short(stable.stateRoot),
+    `${lastCheckpoint.seq}`,
+    short(lastCheckpoint.stateRoot),
+    said,
+  ];
+}
+
+function textOf(verdict: AuditVerdict): string {
+  switch (verdict.verdict) {
+    case "differs":
+      return `differs since ${verdict.since}`;
+    case "quarantined":
+      return `quarantined (repair ${verdict.attempt}${verdict.isGivenUp ? ", given up" : ""})`;
+    case "not-compared":
+      return "not compared";
+    default:
+      return verdict.verdict;
+  }
+}
+
+/** Without the digests of single numbers, which nobody reads. */
+function summaryOf(audit: AuditDocument | undefined): object {
+  if (audit === undefined) return {};
+  const { own, quarantine, isInstalling, divergent } = audit;
+  if (own === undefined) return { quarantine, isInstalling, divergent };
+  const { outputs: _, ...summary } = own;
+  return { ...summary, quarantine, isInstalling, divergent };
+}
+
+function exitCodeOf(verdicts: readonly AuditVerdict[], missing: number, quorum: number): number {
+  const count = (kind: AuditVerdict["verdict"]): number => verdicts.filter(({ verdict }) => verdict === kind).length;
+  if (count("differs") + count("quarantined") > 0) return EXIT.divergent;
+  const silent = count("unreachable");
+  if (verdicts.length - silent < quorum) return EXIT.noResult;
+  return silent + missing > 0 ? EXIT.degraded : EXIT.ok;
+}
