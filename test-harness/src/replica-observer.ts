@@ -147,6 +147,7 @@ export class ReplicaObserver {
   /** Its state has become wrong behind its back. */
   onDiverging(): void {
     this.#isDiverging = true;
+    this.tellSaid((checker) => checker.onDiverging?.(this.#replica.id));
     this.#world.marks.add("audit: diverging");
   }
 

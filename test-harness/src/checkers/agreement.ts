@@ -10,6 +10,7 @@ export class AgreementChecker implements Checker {
   readonly #decided = new Map<number, Pick<ExecutionStep, "batchDigest" | "historyDigest">>();
   readonly #certified = new Map<number, string>();
   readonly #executed = new Map<ReplicaId, number>();
+  readonly #diverging = new Set<ReplicaId>();
 
   onRecovered(replica: ReplicaId, { executed }: ReplicaStatus): void {
     this.onCatchingUp(replica, executed);
@@ -25,6 +26,11 @@ export class AgreementChecker implements Checker {
     const decided = this.#decided.get(executed);
     demand(decided?.historyDigest === historyDigest, "agreement.transferred", { replica, executed, historyDigest });
     this.#executed.set(replica, executed);
+    this.#diverging.delete(replica);
+  }
+
+  onDiverging(replica: ReplicaId): void {
+    this.#diverging.add(replica);
   }
 
   onExecuted({ replica, seq, batchDigest, historyDigest }: ExecutionStep): void {
@@ -59,6 +65,7 @@ export class AgreementChecker implements Checker {
 
   /** What is said of a state rests on that state, and on nothing that is still to be brought (protocol rule 9.1). */
   #demandExecuted(from: ReplicaId, signed: string, seq: number): void {
+    if (this.#diverging.has(from)) return;
     const executed = this.#executed.get(from) ?? 0;
     demand(seq <= executed, "agreement.signed-without-state", { from, signed, seq, executed });
   }

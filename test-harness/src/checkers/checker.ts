@@ -40,6 +40,8 @@ export interface Checker {
   onCatchingUp?(replica: ReplicaId, executed: number): void;
   /** It votes above this checkpoint while its state is brought to it. */
   onVoting?(replica: ReplicaId, stable: number): void;
+  /** Its state becomes a wrong one; until it is repaired, what it does inside is told to nobody. */
+  onDiverging?(replica: ReplicaId): void;
   /** All that its disk held is gone. */
   onDiskLost?(replica: ReplicaId): void;
   /** After each event. */
