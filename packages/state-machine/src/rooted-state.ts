@@ -62,7 +62,7 @@ export class RootedState {
     this.#o = options;
     const { store, hasher } = options;
     this.#tree = new StateTree({ state: store.state, local: store.local, hasher, partOf });
-    this.#scrub = new StateScrub(hasher);
+    this.#scrub = new StateScrub();
   }
 
   /** Reads, each checked against its leaf. They throw a `StateDamage`. */

@@ -13,7 +13,6 @@ import {
 import {
   childDigest,
   isBucket,
-  isWholeInnerPage,
   type Leaf,
   leavesOf,
   packedPage,
@@ -100,7 +99,7 @@ export class StateDonor {
       return { answer: { type: "unavailable", unavailable: { seq, stable } }, damages: [] };
     }
     this.#pins.onAsked(peer, seq, atMs);
-    const writer = new ChunkWriter(this.#o, this.#proven, snapshot, Math.min(request.bytesMax, this.#o.chunkBytesMax));
+    const writer = new ChunkWriter(this.#proven, snapshot, Math.min(request.bytesMax, this.#o.chunkBytesMax));
     const { items, left } = writer.write(request.items);
     this.#budget.charge(peer, atMs, writer.cost);
     const chunk = { request: request.request, seq, items, left };
@@ -116,7 +115,6 @@ interface ProvenPage {
 
 class ChunkWriter {
   readonly damages: StateDamage[] = [];
-  readonly #o: StateDonorOptions;
   readonly #proven: ProvenPages;
   readonly #snapshot: Snapshot;
   readonly #bytesMax: number;
@@ -127,8 +125,7 @@ class ChunkWriter {
   #bytes = 0;
   #left = 0;
 
-  constructor(options: StateDonorOptions, proven: ProvenPages, snapshot: Snapshot, bytesMax: number) {
-    this.#o = options;
+  constructor(proven: ProvenPages, snapshot: Snapshot, bytesMax: number) {
     this.#proven = proven;
     this.#snapshot = snapshot;
     this.#bytesMax = bytesMax;
@@ -225,14 +222,11 @@ class ChunkWriter {
     return this.#proven.get(digest) ?? this.#readPage(prefix, digest);
   }
 
-  /** The digest of an inner page covers its head; its groups must be right, too: of them a page is made at the other end. */
   #readPage(prefix: Uint8Array, digest: Digest): ProvenPage | undefined {
-    const { hasher } = this.#o;
     this.#pagesRead++;
     return this.#undamaged(() => {
       const page = this.#snapshot.pageOf(prefix, digest);
       if (isBucket(page)) return { page, leaves: leavesOf(page) };
-      if (!isWholeInnerPage(hasher, page)) throw new StateDamage("page", prefix);
       return this.#proven.add(digest, new Uint8Array(page));
     });
   }

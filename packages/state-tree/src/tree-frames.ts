@@ -1,6 +1,6 @@
 import type { Digest, Hasher } from "@quorate/protocol";
 import { isBucket, type Leaf, leavesOf } from "./bucket.ts";
-import { CHILDREN, childDigest, isWholeInnerPage } from "./inner-page.ts";
+import { CHILDREN, childDigest } from "./inner-page.ts";
 import { leafDigest, PATH_BYTES } from "./leaf.ts";
 import { packedPage, unpackedPage } from "./packed-page.ts";
 import { pageDigest } from "./page-digest.ts";
@@ -18,25 +18,11 @@ export function* treeFrames(hasher: Hasher, snapshot: Snapshot): Generator<Uint8
   const expected: (readonly [prefix: Uint8Array, digest: Digest])[] = [[ROOT_PREFIX, snapshot.root]];
   for (let next = expected.pop(); next !== undefined; next = expected.pop()) {
     const [prefix, digest] = next;
-    const { packed, page } = sendable(hasher, prefix, snapshot.pageOf(prefix, digest), digest);
-    yield packed;
+    const page = snapshot.pageOf(prefix, digest);
+    yield packedPage(page);
     if (isBucket(page)) for (const leaf of leavesOf(page)) yield leafValue(hasher, snapshot, leaf);
     else for (const child of childrenOf(prefix, page).reverse()) expected.push(child);
   }
-}
-
-/** A page's digest does not cover all of its bytes; those that a reader will make of it must be right. */
-function sendable(
-  hasher: Hasher,
-  prefix: Uint8Array,
-  page: Uint8Array,
-  digest: Digest,
-): { readonly packed: Uint8Array; readonly page: Uint8Array } {
-  if (!isBucket(page) && !isWholeInnerPage(hasher, page)) throw new StateDamage("page", prefix);
-  const packed = packedPage(page);
-  const sent = unpackedPage(hasher, prefix, packed);
-  if (sent === undefined || pageDigest(hasher, sent) !== digest) throw new StateDamage("page", prefix);
-  return { packed, page: sent };
 }
 
 function leafValue(hasher: Hasher, snapshot: Snapshot, { key, digest }: Leaf): Uint8Array {

@@ -1,7 +1,7 @@
 import { bytesToHex, utf8 } from "@quorate/protocol";
 import { StateDamage, StateScrub } from "@quorate/state-tree";
 import { expect } from "chai";
-import { hasher, type PlainStore, TreeScene } from "./model.ts";
+import { type PlainStore, TreeScene } from "./model.ts";
 
 const ENTRIES = 700;
 const SLICE = { bytesMax: 2_000, isOver: (): boolean => false };
@@ -35,7 +35,7 @@ function round(scrub: StateScrub, scene: TreeScene, between: () => void = () => 
 describe("the scrub of a state", () => {
   it("looks at every entry once in each round, a little at a time", () => {
     const scene = sceneWith(ENTRIES);
-    const scrub = new StateScrub(hasher);
+    const scrub = new StateScrub();
 
     for (let i = 0; i < 2; i++) {
       const entries = round(scrub, scene);
@@ -46,7 +46,7 @@ describe("the scrub of a state", () => {
 
   it("ends a slice when it has taken long enough, but not before its first entry, and says how far it is", () => {
     const scene = sceneWith(10);
-    const scrub = new StateScrub(hasher);
+    const scrub = new StateScrub();
 
     for (let i = 1; i < 10; i++) {
       const slice = scrub.slice(scene.tree, { bytesMax: 1_000_000, isOver: () => true });
@@ -58,7 +58,7 @@ describe("the scrub of a state", () => {
   });
 
   it("goes over an empty state", () => {
-    expect(new StateScrub(hasher).slice(sceneWith(0).tree, SLICE)).to.include({ entries: 0, isRoundOver: true });
+    expect(new StateScrub().slice(sceneWith(0).tree, SLICE)).to.include({ entries: 0, isRoundOver: true });
   });
 
   it("finds a flipped bit in any entry and any page, and names it", () => {
@@ -73,11 +73,11 @@ describe("the scrub of a state", () => {
       for (const [i, name] of names.entries()) {
         const before = store.entries.get(name)!;
         flip(store, name, i % 64);
-        expect(() => new StateScrub(hasher).slice(scene.tree, WHOLE), name).to.throw(StateDamage);
+        expect(() => new StateScrub().slice(scene.tree, WHOLE), name).to.throw(StateDamage);
         store.entries.set(name, before);
       }
     flip(scene.state, bytesToHex(keyOf(3)));
-    expect(() => new StateScrub(hasher).slice(scene.tree, WHOLE)).to.throw(`the entry at ${bytesToHex(keyOf(3))}`);
+    expect(() => new StateScrub().slice(scene.tree, WHOLE)).to.throw(`the entry at ${bytesToHex(keyOf(3))}`);
   });
 
   it("finds an entry that vanished, and one that is an older one of the same key", () => {
@@ -89,7 +89,7 @@ describe("the scrub of a state", () => {
       scene.checkpoint(2);
       if (lose) scene.state.entries.delete(name);
       else scene.state.entries.set(name, older);
-      expect(() => new StateScrub(hasher).slice(scene.tree, WHOLE)).to.throw(StateDamage);
+      expect(() => new StateScrub().slice(scene.tree, WHOLE)).to.throw(StateDamage);
     }
   });
 
@@ -99,15 +99,15 @@ describe("the scrub of a state", () => {
       { key: keyOf(5), value: utf8("newer") },
       { key: keyOf(6), value: undefined },
     ]);
-    new StateScrub(hasher).slice(scene.tree, WHOLE);
+    new StateScrub().slice(scene.tree, WHOLE);
     flip(scene.state, bytesToHex(keyOf(5)));
 
-    expect(() => new StateScrub(hasher).slice(scene.tree, WHOLE)).to.throw(StateDamage);
+    expect(() => new StateScrub().slice(scene.tree, WHOLE)).to.throw(StateDamage);
   });
 
   it("goes on while the state changes and checkpoints are made, and takes nothing for damage", () => {
     const scene = sceneWith(ENTRIES);
-    const scrub = new StateScrub(hasher);
+    const scrub = new StateScrub();
     let [step, checkpoint] = [0, 1];
     for (let i = 0; i < 3; i++)
       round(scrub, scene, () => {
@@ -123,7 +123,7 @@ describe("the scrub of a state", () => {
 
   it("finds damage behind where it is in this round, and before that in the next", () => {
     const scene = sceneWith(ENTRIES);
-    const scrub = new StateScrub(hasher);
+    const scrub = new StateScrub();
     scrub.slice(scene.tree, SLICE);
     for (const name of scene.state.entries.keys()) flip(scene.state, name);
 
