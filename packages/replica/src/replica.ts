@@ -84,8 +84,7 @@ export class Replica {
     // No CHECKPOINT rests on a state that is not here.
     const signsNone = isMute || awaitsState;
     const silentUpTo = recovery?.silentUpTo;
-    const checkpointing = { signer, windowSize, interval, isMute: signsNone, silentUpTo };
-    this.#checkpointing = new Checkpointing(checkpointing, base);
+    this.#checkpointing = new Checkpointing({ signer, windowSize, interval, isMute: signsNone, silentUpTo }, base);
     // As far as members may be apart while both take part.
     const auditOptions = { self: signer.self, membership, outputsMax: 2 * windowSize, silentUpTo };
     this.#audit = new Audit(auditOptions, { executed, executionDigest: recovery?.executionDigest });

@@ -120,7 +120,7 @@ export const STATE_MUTANTS: readonly Mutant[] = [
     bug: "a replica whose state is being brought to it signs CHECKPOINTs of others' roots",
     file: "packages/replica/src/replica.ts",
     edits: [
-      { find: "isMute: signsNone }, base);", replace: "isMute }, base);" },
+      { find: "isMute: signsNone, silentUpTo }, base);", replace: "isMute, silentUpTo }, base);" },
       { find: "const signsNone = isMute || awaitsState;\n", replace: "" },
     ],
     caughtBy: [AWAITING, INSTALLATIONS],
