@@ -9,6 +9,7 @@ import {
 } from "@quorate/protocol";
 import { Executor, type OwnCheckpoint } from "@quorate/state-machine";
 import { StateDamage } from "@quorate/state-tree";
+import { StorageError } from "@quorate/storage";
 import { readHistoryEntry } from "./disk-recovery.ts";
 import type { HostOptions } from "./host-options.ts";
 import { readQuarantine } from "./quarantine-record.ts";
@@ -89,7 +90,7 @@ export class CatchUp {
     const { ports } = this.#o;
     const startedMs = ports.monotonicMs();
     for (let batch = 0; batch < BATCHES_MAX && ports.monotonicMs() - startedMs < TURN_MS; batch++) {
-      if (this.executed >= this.#o.votes().executed) return this.#end({ type: "level" });
+      if (this.executed >= this.#o.votes().executed) return this.#end(this.#atTheEnd());
       const entry = this.#next();
       if (entry === undefined) return this.#end({ type: "gap" });
       const quarantine = this.#execute(entry);
@@ -98,9 +99,26 @@ export class CatchUp {
     this.#later();
   }
 
+  /** What the votes rest on may have become certified after it was executed here: nobody compares it later. */
+  #atTheEnd(): CatchUpEnd {
+    const { seq } = this.#o.votes().stable;
+    const root = this.#executor.checkpointRoot(seq);
+    const quarantine = root === undefined ? undefined : this.#contradictionAt({ seq, stateRoot: root });
+    return quarantine === undefined ? { type: "level" } : { type: "contradicted", quarantine };
+  }
+
+  /** @returns undefined if it is not there, or damaged below what the votes rest on: the state there is as good. */
   #next(): VerifiedCommittedEntry | undefined {
-    const { store, codec, verifier } = this.#o;
-    return readHistoryEntry(store, codec, verifier, this.#membership, nextSequenceNumber(this.executed));
+    const { store, codec, verifier, votes } = this.#o;
+    const seq = nextSequenceNumber(this.executed);
+    try {
+      return readHistoryEntry(store, codec, verifier, this.#membership, seq);
+    } catch (error) {
+      const isDamaged = error instanceof StorageError && error.code === "storage.damaged";
+      if (!isDamaged || seq > votes().stable.seq) throw error;
+      this.#o.observer.onHistoryDamaged?.(error);
+      return undefined;
+    }
   }
 
   /** @returns what is wrong with the state, as far as certificates say. */

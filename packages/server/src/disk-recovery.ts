@@ -46,6 +46,9 @@ export function readDisk(
   const records: VerifiedLogRecord[] = [];
   for (const entry of store.log.entries()) records.push(readLogRecord(entry, codec, verifier, membership));
   const committed: VerifiedCommittedEntry[] = [];
+  // A state below what the log calls stable is no ground to start from, and the history up to there may be long.
+  if (records.some((record) => record.type === "stable" && record.checkpoint.seq > executed))
+    return { records, executed, committed, lossNonce: store.lossNonce };
   for (let seq = nextSequenceNumber(executed); ; seq = nextSequenceNumber(seq)) {
     const entry = readHistoryEntry(store, codec, verifier, membership, seq);
     if (entry === undefined) break;

@@ -55,6 +55,8 @@ export const REPAIR_PAUSES_MS: readonly number[] = [0, 1_000, 10_000, 60_000, 60
 const ASK_EVERY_MS = 250;
 /** A checkpoint is ordered when none has come by then: while there is load, one comes by itself. */
 const ORDER_AFTER_ASKS = 4;
+/** What was ordered may have been lost: the same is ordered again after so many questions. */
+const ORDER_AGAIN_ASKS = 8;
 /** Nobody keeps a checkpoint of this number: whoever is asked for it says what it keeps. */
 const NO_CHECKPOINT = sequenceNumber(Number.MAX_SAFE_INTEGER);
 const ROOT_PAGE: FetchStateItem = { type: "page", prefix: new Uint8Array(0) };
@@ -175,7 +177,7 @@ export class Quarantine {
   #order(): void {
     const told = [...this.#executed.values()].sort((a, b) => b - a);
     const above = told[weakQuorumSize(this.#membership) - 1];
-    if (above === undefined || above === this.#orderedAbove) return;
+    if (above === undefined || (above === this.#orderedAbove && this.#asks % ORDER_AGAIN_ASKS !== 0)) return;
     this.#orderedAbove = above;
     const { request } = this.#o.checkpointSigner.signCheckpoint({ epoch: this.#membership.epoch, above });
     this.#o.ports.sendToReplicas(this.#others, { type: "request", request });

@@ -312,7 +312,8 @@ export class ReplicaHost {
     this.#isJunk = false;
     try {
       if (frame.type === "fetch-state") {
-        this.#stateDonor.answer(peer, frame.fetch, this.#replica.stable, this.#now());
+        // Without a state it says nothing: that it has none says nothing of what the others keep.
+        if (this.#state !== undefined) this.#stateDonor.answer(peer, frame.fetch, this.#replica.stable, this.#now());
         return true;
       }
       // What requests are worth is known by their sessions.

@@ -222,7 +222,8 @@ export class ReplicaRunner {
       if (!isRepairable(error)) throw error;
       const target = stableInLog(this.#options) ?? genesisTarget(this.#options);
       this.#endHost();
-      this.#installer = this.#newInstaller({ target, distrustsEntries: true });
+      // What a crash left behind is less than the log says, and not wrong.
+      this.#installer = this.#newInstaller({ target, distrustsEntries: !isBelowStable(error) });
     }
   }
 
@@ -238,7 +239,6 @@ export class ReplicaRunner {
   }
 
   #catchUpOptions(): CatchUpOptions {
-    const { observer } = this.#options;
     return {
       ...this.#options,
       votes: () => {
@@ -246,7 +246,7 @@ export class ReplicaRunner {
         return this.#host;
       },
       onEnd: (end) => this.#onCaughtUp(end),
-      onFatal: (error) => observer.onFatal(error),
+      onFatal: (error) => this.#die(error),
     };
   }
 
@@ -296,7 +296,7 @@ export class ReplicaRunner {
       raiseLog: (target, done) => this.#raiseLog(target, done),
       onRejection: (rejection) => observer.onRejection?.(rejection),
       onInstalled: (progress) => this.#onInstalled(progress),
-      onFatal: (error) => observer.onFatal(error),
+      onFatal: (error) => this.#die(error),
     });
   }
 
@@ -327,7 +327,11 @@ export class ReplicaRunner {
   }
 
   #install(installation: Installation): void {
-    if (this.#installer !== undefined) return this.#installer.supersede(installation.target);
+    if (this.#installer !== undefined) {
+      this.#installer.supersede(installation.target);
+      if (this.#installer.isFounded) this.#vote(this.#installer.installation.target);
+      return;
+    }
     this.#options.observer.onTransferStarted?.(installation);
     this.#installer = this.#newInstaller(installation);
     this.#installer.start();
@@ -342,7 +346,8 @@ export class ReplicaRunner {
     const isToVote = (): boolean =>
       // What is voted for above genesis rests on no certificate: it votes when it has the state.
       target.seq > 0 &&
-      this.#host === undefined &&
+      // One that votes already is ended where it is behind: from the target it goes on at once.
+      (this.#host === undefined || this.#host.executed < target.seq) &&
       this.#installer === installer &&
       installer?.installation.target.seq === target.seq &&
       !installer.installation.distrustsEntries;
@@ -374,28 +379,31 @@ export class ReplicaRunner {
   }
 
   #flushed(next: () => void): void {
-    const { store, observer } = this.#options;
+    const { store } = this.#options;
     store.flush((failure) => {
       if (this.#isStopped) return;
-      if (failure !== undefined) return observer.onFatal(failure);
+      if (failure !== undefined) return this.#die(failure);
       this.#guarded(next);
     });
   }
 
   #onInstalled(progress: FetchProgress): void {
-    const { observer } = this.#options;
     if (this.#isStopped) return;
     this.#installer = undefined;
-    this.#guarded(() => {
-      const isVoting = this.#host !== undefined;
-      if (isVoting) this.#orRepair(() => (this.#catchUp = new CatchUp(this.#catchUpOptions())));
-      else this.#hostOrRepair();
-      const executed = this.stateExecuted;
-      if (executed !== undefined) observer.onTransferred?.(progress, { ...this.status, executed });
-      if (this.#catchUp !== undefined) this.#installed = progress;
-      if (isVoting && this.#catchUp !== undefined) this.#catchUp.start();
-      else this.start();
-    });
+    if (this.#host !== undefined) return this.#guarded(() => this.#onStateHere(progress));
+    // One that has voted may have left what is not durable; see `#onCaughtUp`.
+    this.#flushed(() => this.#onStateHere(progress));
+  }
+
+  #onStateHere(progress: FetchProgress): void {
+    const isVoting = this.#host !== undefined;
+    if (isVoting) this.#orRepair(() => (this.#catchUp = new CatchUp(this.#catchUpOptions())));
+    else this.#hostOrRepair();
+    const executed = this.stateExecuted;
+    if (executed !== undefined) this.#options.observer.onTransferred?.(progress, { ...this.status, executed });
+    if (this.#catchUp !== undefined) this.#installed = progress;
+    if (isVoting && this.#catchUp !== undefined) this.#catchUp.start();
+    else this.start();
   }
 
   #onCaughtUp(end: CatchUpEnd): void {
@@ -407,9 +415,12 @@ export class ReplicaRunner {
       switch (end.type) {
         case "level":
           this.#endHost();
-          this.#hostOrRepair();
-          if (!this.isInstalling) observer.onLevel?.(this.status);
-          return this.start();
+          // What the log and the state hold may be in memory only, and the next host speaks of it as of what is durable.
+          return this.#flushed(() => {
+            this.#hostOrRepair();
+            if (!this.isInstalling) observer.onLevel?.(this.status);
+            this.start();
+          });
         case "gap":
           return this.#depart({ target: stable, distrustsEntries: false, quarantine: undefined });
         case "damaged":
@@ -440,8 +451,14 @@ export class ReplicaRunner {
     try {
       act();
     } catch (error) {
-      this.#options.observer.onFatal(error instanceof Error ? error : new Error(String(error)));
+      this.#die(error instanceof Error ? error : new Error(String(error)));
     }
+  }
+
+  /** Nothing speaks for a replica of which a part has failed. */
+  #die(error: Error): void {
+    this.stop();
+    this.#options.observer.onFatal(error);
   }
 }
 

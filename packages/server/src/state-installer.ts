@@ -111,6 +111,10 @@ export class StateInstaller {
   get progress(): FetchProgress | undefined {
     return this.#fetcher.progress;
   }
+  /** See `onVotesFounded`: it has been told of this target. */
+  get isFounded(): boolean {
+    return this.#founded === this.#installation.target.seq;
+  }
   get installation(): Installation {
     return this.#installation;
   }

@@ -186,6 +186,8 @@ export class Executor {
   replyTo(request: DigestedRequest): ExecutedReply | undefined {
     const place = this.#outputs.placeOf(request.digest);
     if (place === undefined || this.standing(request).type !== "answered") return undefined;
+    // What it has put out there before it was repaired may still be kept, and is wrong.
+    if (place.seq <= (this.#o.silentUpTo ?? 0)) return undefined;
     const { output, tree } = this.#outputs.at(place.seq);
     if (!isSigned(output)) return undefined;
     const leaf = output.leaves[place.index];
@@ -209,6 +211,11 @@ export class Executor {
   /** The last checkpoint that execution came to, stable or not. */
   get lastCheckpoint(): OwnCheckpoint {
     return this.#state.lastCheckpoint;
+  }
+
+  /** The state root at a checkpoint that is kept. */
+  checkpointRoot(seq: SequenceNumber): Digest | undefined {
+    return this.#state.rootAt(seq);
   }
 
   /** The state at a checkpoint that is kept. */

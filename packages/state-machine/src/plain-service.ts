@@ -1,4 +1,4 @@
-import { allocateBytes, compareBytes, invariant } from "@quorate/protocol";
+import { allocateBytes, compareBytes, copyBytes, invariant } from "@quorate/protocol";
 import {
   type ExecutionContext,
   type Service,
@@ -55,6 +55,12 @@ export function plainService(plain: PlainService): Service {
   return new PlainServiceOnState(plain);
 }
 
+/** A chunk as the state has it. */
+interface StoredChunk extends Chunk {
+  /** How long its pieces are, but the last: those of a restored cluster may be shorter than its own would be. */
+  readonly pieceBytes: number;
+}
+
 interface Executed {
   readonly operation: Uint8Array;
   readonly context: ExecutionContext;
@@ -64,7 +70,9 @@ interface Executed {
 class PlainServiceOnState implements Service {
   readonly #plain: PlainService;
   /** The chunks in the state as of the last batch, by their keys as text. */
-  #chunks: ReadonlyMap<string, Chunk> = new Map();
+  #chunks: ReadonlyMap<string, StoredChunk> = new Map();
+  /** Since the last batch ended. What was undone counts: whether nothing is left of it, only the objects tell. */
+  #hasExecuted = false;
   /** What of this batch has been executed; bounded by the batch. */
   readonly #batch: Executed[] = [];
 
@@ -74,13 +82,15 @@ class PlainServiceOnState implements Service {
 
   open(state: StateReader): void {
     this.#batch.length = 0;
+    this.#hasExecuted = false;
     this.#chunks = readChunks(state);
     this.#restore();
   }
 
   execute(operation: Uint8Array, _state: StateStore, context: ExecutionContext): Uint8Array {
-    const executed: Executed = { operation: operation.slice(), context, isRefused: false };
+    const executed: Executed = { operation: copyBytes(operation), context, isRefused: false };
     this.#batch.push(executed);
+    this.#hasExecuted = true;
     try {
       return this.#plain.execute(operation, context);
     } catch (error) {
@@ -92,30 +102,32 @@ class PlainServiceOnState implements Service {
   undo(): void {
     if (this.#batch.pop()?.isRefused === true) return;
     this.#restore();
-    for (const { operation, context } of this.#batch) this.#plain.execute(operation.slice(), context);
+    for (const { operation, context } of this.#batch) this.#plain.execute(copyBytes(operation), context);
   }
 
   finishBatch(state: StateStore, { valueBytesMax }: StateLimits): void {
-    if (this.#batch.length === 0) return;
+    if (!this.#hasExecuted) return;
+    this.#hasExecuted = false;
     this.#batch.length = 0;
-    const chunks = new Map<string, Chunk>();
+    const chunks = new Map<string, StoredChunk>();
     for (const { key, bytes } of this.#plain.snapshot()) {
       const name = nameOf(key);
       invariant(key.length <= CHUNK_KEY_BYTES_MAX, "plain-service.chunk-key", { length: key.length });
       invariant(!chunks.has(name), "plain-service.chunk-twice", { key: name });
       const before = this.#chunks.get(name);
       const isSame = before !== undefined && compareBytes(before.bytes, bytes) === 0;
-      chunks.set(name, isSame ? before : { key: key.slice(), bytes: bytes.slice() });
-      if (!isSame) writeChunk(state, key, before?.bytes, bytes, valueBytesMax);
+      // Copies: the service may go on with its own, and a Buffer's `slice` is none.
+      const now = { key: copyBytes(key), bytes: copyBytes(bytes), pieceBytes: valueBytesMax };
+      chunks.set(name, isSame ? before : now);
+      if (!isSame) writeChunk(state, key, before, now);
     }
-    for (const [name, { key, bytes }] of this.#chunks)
-      if (!chunks.has(name)) writeChunk(state, key, bytes, undefined, valueBytesMax);
+    for (const [name, before] of this.#chunks) if (!chunks.has(name)) writeChunk(state, before.key, before, undefined);
     this.#chunks = chunks;
   }
 
   #restore(): void {
     const ascending = [...this.#chunks.values()].sort((a, b) => compareBytes(a.key, b.key));
-    this.#plain.restore(ascending.map(({ key, bytes }) => ({ key: key.slice(), bytes: bytes.slice() })));
+    this.#plain.restore(ascending.map(({ key, bytes }) => ({ key: copyBytes(key), bytes: copyBytes(bytes) })));
   }
 }
 
@@ -123,38 +135,42 @@ class PlainServiceOnState implements Service {
 function writeChunk(
   state: StateStore,
   key: Uint8Array,
-  before: Uint8Array | undefined,
-  after: Uint8Array | undefined,
-  pieceBytes: number,
+  before: StoredChunk | undefined,
+  after: StoredChunk | undefined,
 ): void {
-  const count = Math.max(piecesOf(before, pieceBytes), piecesOf(after, pieceBytes));
+  const count = Math.max(piecesOf(before), piecesOf(after));
   for (let piece = 0; piece < count; piece++) {
-    const value = pieceAt(after, piece, pieceBytes);
-    const old = pieceAt(before, piece, pieceBytes);
+    const value = pieceAt(after, piece);
+    const old = pieceAt(before, piece);
     if (value === undefined) state.delete(pieceKey(key, piece));
     else if (old === undefined || compareBytes(old, value) !== 0) state.put(pieceKey(key, piece), value);
   }
 }
 
-function piecesOf(bytes: Uint8Array | undefined, pieceBytes: number): number {
-  return bytes === undefined ? 0 : Math.max(1, Math.ceil(bytes.length / pieceBytes));
+function piecesOf(chunk: StoredChunk | undefined): number {
+  return chunk === undefined ? 0 : Math.max(1, Math.ceil(chunk.bytes.length / chunk.pieceBytes));
 }
 
-function pieceAt(bytes: Uint8Array | undefined, piece: number, pieceBytes: number): Uint8Array | undefined {
-  if (piece >= piecesOf(bytes, pieceBytes)) return undefined;
-  return bytes?.subarray(piece * pieceBytes, (piece + 1) * pieceBytes);
+function pieceAt(chunk: StoredChunk | undefined, piece: number): Uint8Array | undefined {
+  if (chunk === undefined || piece >= piecesOf(chunk)) return undefined;
+  return chunk.bytes.subarray(piece * chunk.pieceBytes, (piece + 1) * chunk.pieceBytes);
 }
 
-function readChunks(state: StateReader): Map<string, Chunk> {
+function readChunks(state: StateReader): Map<string, StoredChunk> {
   const pieces = new Map<string, { readonly key: Uint8Array; readonly values: Uint8Array[] }>();
   for (const [stored, value] of state.range(EVERYTHING, undefined)) {
     const key = stored.subarray(LENGTH_BYTES, stored.length - PIECE_BYTES);
     const name = nameOf(key);
-    const chunk = pieces.get(name) ?? { key: key.slice(), values: [] };
+    const chunk = pieces.get(name) ?? { key: copyBytes(key), values: [] };
     chunk.values.push(value);
     pieces.set(name, chunk);
   }
-  return new Map([...pieces].map(([name, { key, values }]) => [name, { key, bytes: joined(values) }]));
+  return new Map(
+    [...pieces].map(([name, { key, values }]) => {
+      const pieceBytes = Math.max(1, values[0]?.length ?? 1);
+      return [name, { key, bytes: joined(values), pieceBytes }];
+    }),
+  );
 }
 
 function joined(values: readonly Uint8Array[]): Uint8Array {

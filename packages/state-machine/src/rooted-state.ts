@@ -119,6 +119,12 @@ export class RootedState {
     return this.#root;
   }
 
+  /** The root at a checkpoint that is kept. */
+  rootAt(seq: SequenceNumber): Digest | undefined {
+    const kept = this.#tree.kept.find((checkpoint) => checkpoint.seq === seq);
+    return kept && this.#rootOf(kept.root);
+  }
+
   /** The state at a checkpoint that is kept. */
   at(seq: SequenceNumber): Snapshot | undefined {
     return this.#tree.at(seq);

@@ -20,14 +20,16 @@ export class StateView implements StateStore {
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
-    return this.#overlay.get(this.#checkedKey(key))?.slice();
+    const value = this.#overlay.get(this.#checkedKey(key));
+    return value && copyBytes(value);
   }
 
   *range(from: Uint8Array, to: Uint8Array | undefined): Generator<readonly [Uint8Array, Uint8Array]> {
     const first = this.#checkedKey(from);
     const end = to === undefined ? APPLICATION_END : this.#checkedKey(to);
     for (const [key, value] of this.#overlay.range(first, end)) {
-      yield [key.slice(APPLICATION_START.length), value.slice()];
+      // Not `slice`: a store may hand out Buffers, of which that is no copy and no plain array (decision 0028).
+      yield [copyBytes(key.subarray(APPLICATION_START.length)), copyBytes(value)];
       this.#checkOpen();
     }
   }

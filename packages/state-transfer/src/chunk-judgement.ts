@@ -50,6 +50,9 @@ export interface ChunkJudgeOptions {
   readonly isPage: (open: OpenPage, page: Uint8Array) => boolean;
 }
 
+/** More than any page takes when it is packed: 64 leaves with keys of some 1,030 bytes, or 256 digests. */
+const PACKED_PAGE_BYTES_MAX: number = 96 * 1024;
+
 /** Judges an answer by its request and by the digests that are known; notes what it says did not fit. */
 export function judgeChunk(options: ChunkJudgeOptions, asked: AskedRequest, chunk: StateChunk): ChunkJudgement {
   return new Judgement(options, asked).run(chunk);
@@ -95,6 +98,9 @@ class Judgement {
     const { request, to } = this.#asked;
     if (bytes + left <= request.bytesMax) return "state-chunk.incomplete";
     if (left > this.#o.chunkBytesMax) return "state-chunk.false-size";
+    // No page is longer by itself, and with its values it is never sent where that is more than was asked for.
+    const isPage = next.type === "page";
+    if (isPage && left > Math.max(request.bytesMax, PACKED_PAGE_BYTES_MAX)) return "state-chunk.false-size";
     // What did not fit behind others with all its values says nothing of the page alone.
     if (next.type === "page" && next.open.isBare && left <= request.bytesMax) return undefined;
     const index = next.type === "page" ? undefined : next.indexes[0];

@@ -12,6 +12,9 @@ const BYTES_PER_SECOND: number = 32 * 1024 * 1024;
 const REST_FACTOR = 2;
 /** A reader that takes nothing for so long is gone: its checkpoint would be kept for ever. */
 const STALLED_AFTER_MS = 30_000;
+/** As would that of one that takes less than this on average, after a while. */
+const BYTES_PER_SECOND_MIN: number = 128 * 1024;
+const SLOW_AFTER_MS = 60_000;
 
 /** Answers with a backup, slice by slice, as fast as the reader takes it and no faster than the replica can spare. */
 export async function streamBackup(backup: RunningBackup, response: ServerResponse): Promise<void> {
@@ -19,8 +22,12 @@ export async function streamBackup(backup: RunningBackup, response: ServerRespon
   response.once("close", () => gone.abort());
   try {
     response.writeHead(200, { "Content-Type": "application/octet-stream", Connection: "close" });
+    const startedMs = performance.now();
+    let sent = 0;
     for (let slice = readSlice(backup); slice !== undefined; slice = readSlice(backup)) {
       if (response.destroyed) return;
+      if (isTooSlow(sent, performance.now() - startedMs)) return void response.destroy();
+      sent += slice.bytes.length;
       const { bytes, tookMs } = slice;
       if (!response.write(bytes)) await drained(response, gone.signal);
       await delay(Math.ceil(Math.max(REST_FACTOR * tookMs, (1000 * bytes.length) / BYTES_PER_SECOND)));
@@ -32,6 +39,11 @@ export async function streamBackup(backup: RunningBackup, response: ServerRespon
   } finally {
     backup.close();
   }
+}
+
+/** Whether a reader that has taken so many bytes in this time holds up the replica more than it helps. */
+export function isTooSlow(bytes: number, tookMs: number): boolean {
+  return tookMs > SLOW_AFTER_MS && bytes * 1000 < BYTES_PER_SECOND_MIN * tookMs;
 }
 
 async function drained(response: ServerResponse, gone: AbortSignal): Promise<void> {
