@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer, get, type IncomingMessage, type Server } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
 import { expect } from "chai";
-import { streamBackup } from "../dist/backup/stream-backup.js";
+import { isTooSlow, streamBackup } from "../dist/backup/stream-backup.js";
 import { seqOf } from "./builders.ts";
 
 const PART = new Uint8Array(64 * 1024).fill(7);
@@ -69,6 +69,12 @@ describe("a backup that is streamed", () => {
 
     expect(failure).to.be.an.instanceOf(Error);
     expect(closed).to.equal(1);
+  });
+
+  it("is given up for a reader that takes little for long, for its checkpoint is kept meanwhile", () => {
+    expect(isTooSlow(0, 59_000)).to.equal(false);
+    expect(isTooSlow(60 * 128 * 1024 - 1, 60_001)).to.equal(true);
+    expect(isTooSlow(61 * 128 * 1024, 60_001)).to.equal(false);
   });
 
   it("is read no faster than it is taken, and not at all for a reader that is gone", async () => {

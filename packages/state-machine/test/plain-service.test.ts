@@ -1,8 +1,9 @@
 import { DEFAULT_LIMITS } from "@quorate/protocol";
 import { CHUNK_KEY_BYTES_MAX, type Chunk, type PlainService, plainService, Refusal } from "@quorate/state-machine";
+import { unsealed } from "@quorate/state-tree";
 import { expect } from "chai";
 import fc from "fast-check";
-import { bytesOf, type Client, Fixture, resultsOf, textOf } from "./cluster.ts";
+import { bytesOf, type Client, Fixture, hasher, resultsOf, textOf } from "./cluster.ts";
 
 /** A piece of an entry is as long as a value may be. */
 const PIECE_BYTES = 1024;
@@ -21,6 +22,10 @@ class Shelves implements PlainService {
     this.executed++;
     const [, shelf = "", action = "", rest = ""] = /^(\w+)([+\-?*])(.*)$/.exec(textOf(operation)) ?? [];
     if (rest === "refuse") throw new Refusal("no");
+    if (rest === "refuse late") {
+      this.shelves.set(shelf, ["late"]);
+      throw new Refusal("a check that comes too late");
+    }
     const words = this.shelves.get(shelf) ?? [];
     if (action === "?") return bytesOf(words.join());
     if (action === "-") this.shelves.delete(shelf);
@@ -47,10 +52,10 @@ class Scene {
   readonly #session: ReturnType<Fixture["open"]>;
   #number = 1;
 
-  constructor() {
+  constructor(limits = LIMITS) {
     this.fixture = new Fixture({
       service: { execute: (...all) => this.#service.execute(...all), ...this.#hooks() },
-      limits: LIMITS,
+      limits,
     });
     this.#client = this.fixture.client(1);
     this.#session = this.fixture.open(this.#client);
@@ -76,6 +81,22 @@ class Scene {
     this.plain = new Shelves();
     this.#service = plainService(this.plain);
     this.fixture.restart();
+  }
+
+  /** The service reads its objects again. */
+  open(): void {
+    const { state } = this.fixture.store;
+    const strip = (entry: readonly [Uint8Array, Uint8Array]): readonly [Uint8Array, Uint8Array] => [
+      entry[0].subarray(1),
+      unsealed(hasher, entry[0], entry[1])!,
+    ];
+    const [start, end] = [Uint8Array.of(1), Uint8Array.of(2)];
+    this.#service.open?.({
+      get: () => undefined,
+      *range() {
+        for (const entry of state.range(start, end)) yield strip(entry);
+      },
+    });
   }
 
   /** The entries of the service's part of the state. */
@@ -148,6 +169,57 @@ describe("a service with plain objects", () => {
 
     expect(scene.run("a+refuse", "a+refuse", "a?")).to.deep.equal(["failed no", "failed no", "ok one"]);
     expect([scene.plain.restored, scene.plain.executed]).to.deep.equal([restored, executed + 3]);
+  });
+
+  it("is in the state as it is even if a refusal was false", () => {
+    const scene = new Scene();
+    expect(scene.run("a+refuse late")).to.deep.equal(["failed a check that comes too late"]);
+
+    scene.restart();
+
+    expect(scene.run("a?")).to.deep.equal(["ok late"]);
+  });
+
+  it("has a chunk in pieces of another length rewritten where a restored cluster allows longer ones", () => {
+    const before = new Scene();
+    before.run(`a*${3 * PIECE_BYTES}`, "b+two");
+    const entries = [...before.entries];
+    for (const change of ["a+more", "a-"]) {
+      const scene = new Scene({ ...LIMITS, requestBytesMax: 2 * PIECE_BYTES });
+      // As a backup brings them.
+      for (const [name, value] of entries) scene.fixture.store.state.entries.set(name, value);
+      scene.open();
+      scene.run(change);
+      const now = [...scene.plain.shelves];
+      scene.open();
+      expect([...scene.plain.shelves]).to.deep.equal(now);
+      expect(now.map(([shelf]) => shelf)).to.deep.equal(change === "a-" ? ["b"] : ["a", "b"]);
+    }
+  });
+
+  it("does not depend on what becomes of the bytes that a service gives and gets, Buffers or not", () => {
+    let ledger: Buffer = Buffer.from([0]);
+    const plain: PlainService = {
+      execute: (operation) => {
+        ledger[0]!++;
+        if (operation[0] === 33) throw new Error("after the change");
+        return Uint8Array.from(ledger);
+      },
+      snapshot: () => [{ key: Buffer.from("ledger"), bytes: ledger }],
+      restore: (chunks) => {
+        for (const { bytes } of chunks) ledger = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+      },
+    };
+    const fixture = new Fixture({ service: plainService(plain) });
+    const alice = fixture.client(1);
+    const session = fixture.open(alice);
+    fixture.run(alice.operate(session, 1, "+"));
+    fixture.run(alice.operate(session, 2, "+", "!", "+"));
+    fixture.run(alice.operate(session, 3, "+"));
+
+    fixture.restart();
+
+    expect([...ledger]).to.deep.equal([4]);
   });
 
   it("begins with no chunks", () => {

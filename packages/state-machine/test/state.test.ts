@@ -69,6 +69,36 @@ describe("the state that a service sees", () => {
     expect(results[1]).to.equal("ok v");
   });
 
+  it("is handed out as plain copies, whatever the store hands out: a Buffer's slice is no copy, and its text is another", () => {
+    const results = [];
+    for (const handOut of [(value: Uint8Array) => value, (value: Uint8Array) => Buffer.from(value)]) {
+      const count = (state: StateStore): string => {
+        const value = state.get(bytesOf("k")) ?? bytesOf("0");
+        value[0]!++;
+        state.put(bytesOf("k"), value);
+        const [entry] = state.range(bytesOf(""), undefined);
+        return [value, ...entry!].map((bytes) => `${bytes} ${JSON.stringify(bytes)}`).join();
+      };
+      const fixture = new Fixture({ service: scripted(count) });
+      const { state } = fixture.store;
+      const [get, range] = [state.get.bind(state), state.range.bind(state)];
+      state.get = (key) => {
+        const value = get(key);
+        return value && handOut(value);
+      };
+      state.range = function* (from, to) {
+        for (const [key, value] of range(from, to)) yield [handOut(key), handOut(value)];
+      };
+      const alice = fixture.client(1);
+      const session = fixture.open(alice);
+      const told = [1, 2, 3].flatMap((number) => resultsOf(fixture.run(alice.operate(session, number, "0"))));
+      results.push({ told, root: fixture.executor.stateRoot() });
+    }
+
+    expect(results[1]).to.deep.equal(results[0]);
+    expect(results[1]!.told[2]).to.match(/^ok 51 /);
+  });
+
   it("cannot be used after the operation", () => {
     let kept: StateStore | undefined;
     let iterator: Iterator<unknown> | undefined;

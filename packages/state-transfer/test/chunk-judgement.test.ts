@@ -181,6 +181,12 @@ const CASES: readonly Case[] = [
     code: "state-chunk.incomplete",
   },
   {
+    name: "that left out a page that is larger than any",
+    of: "page",
+    change: (c) => ({ ...c, items: [], left: 300 * 1024 }),
+    code: "state-chunk.false-size",
+  },
+  {
     name: "that left out what nothing can be as large as",
     of: "page",
     change: (c) => ({ ...c, items: [], left: CHUNK_BYTES_MAX + 1 }),
@@ -356,7 +362,7 @@ describe("a value that does not fit", () => {
     expect(target.state.entries).to.deep.equal(source.state.entries);
   });
 
-  it("may be a page, of which the same holds", () => {
+  it("is never a page: who says so is refused at once", () => {
     const liar: typeof donor = (request, atMs) =>
       donor(request, atMs).map((sent) =>
         request.items[0]?.type === "page" && request.bytesMax < 400_000
@@ -364,7 +370,7 @@ describe("a value that does not fit", () => {
           : sent,
       );
     const target = new Stores();
-    const transfer = new Transfer({ stores: target, target: certificateOf(source), donors: [liar] }).run();
+    const transfer = new Transfer({ stores: target, target: certificateOf(source), donors: [liar, donor] }).run();
     expect(transfer.rejections.map(({ code }) => code)).to.include("state-chunk.false-size");
     expect(target.state.entries).to.deep.equal(source.state.entries);
   });
