@@ -26,6 +26,7 @@ import {
   type VerifiedViewChange,
   viewNumber,
 } from "@quorate/protocol";
+import { type ReplicaStore, StorageError } from "@quorate/storage";
 
 export const hasher: Hasher = createNodeHasher();
 export const digestOf = (label: string): Digest => hasher.digest(new TextEncoder().encode(label));
@@ -99,4 +100,38 @@ export function requestOf(label: string, client = "client"): VerifiedRequest {
     number: requestNumber(1),
     operations: [new TextEncoder().encode(label)],
   });
+}
+
+/** A store whose history has changed on the disk at these numbers. */
+export function withDamageAt(seqs: ReadonlySet<number>, store: ReplicaStore): ReplicaStore {
+  const { lossNonce, log, history, state, local } = store;
+  return {
+    lossNonce,
+    log,
+    state,
+    local,
+    history: {
+      clear: () => history.clear(),
+      get first() {
+        return history.first;
+      },
+      get last() {
+        return history.last;
+      },
+      get bytes() {
+        return history.bytes;
+      },
+      put: (at, entry) => history.put(at, entry),
+      trim: (below) => history.trim(below),
+      get: (at) => {
+        const entry = history.get(at);
+        if (seqs.has(at) && entry !== undefined) throw new StorageError("storage.damaged", `history entry ${at}`);
+        return entry;
+      },
+    },
+    writeAtomically: (changes) => store.writeAtomically(changes),
+    flushLog: (done) => store.flushLog(done),
+    flush: (done) => store.flush(done),
+    close: () => store.close(),
+  };
 }

@@ -14,7 +14,7 @@ import {
 } from "@quorate/protocol";
 import { type HostSettings, ReplicaHost } from "@quorate/server/host";
 import { Executor, type Service } from "@quorate/state-machine";
-import { type ReplicaStore, StorageError } from "@quorate/storage";
+import type { ReplicaStore } from "@quorate/storage";
 import { createMemoryStore, type MemoryStore } from "@quorate/storage/memory";
 import { expect } from "chai";
 import {
@@ -29,6 +29,7 @@ import {
   newVerifier,
   seqOf,
   signerOf,
+  withDamageAt,
 } from "./builders.ts";
 
 const echo: Service = { execute: (operation) => operation };
@@ -112,40 +113,6 @@ function entryOf(seq: number, ...requests: VerifiedRequest[]): ReplicaFrame {
     signature: envelopeOf(id, { type: "commit", ...place }).signature,
   }));
   return { type: "committed", entry: { batch, certificate: { ...place, signatures } } };
-}
-
-/** A store whose history has changed on the disk at one number. */
-function withDamageAt(seq: number, store: MemoryStore): ReplicaStore {
-  const { lossNonce, log, history, state, local } = store;
-  return {
-    lossNonce,
-    log,
-    state,
-    local,
-    history: {
-      clear: () => history.clear(),
-      get first() {
-        return history.first;
-      },
-      get last() {
-        return history.last;
-      },
-      get bytes() {
-        return history.bytes;
-      },
-      put: (at, entry) => history.put(at, entry),
-      trim: (below) => history.trim(below),
-      get: (at) => {
-        const entry = history.get(at);
-        if (at === seq && entry !== undefined) throw new StorageError("storage.damaged", `history entry ${seq}`);
-        return entry;
-      },
-    },
-    writeAtomically: (changes) => store.writeAtomically(changes),
-    flushLog: (done) => store.flushLog(done),
-    flush: (done) => store.flush(done),
-    close: () => store.close(),
-  };
 }
 
 const largeEntry = (seq: number): ReplicaFrame => entryOf(seq, largeOf("a", seq), largeOf("b", seq));
@@ -294,7 +261,7 @@ describe("ReplicaHost", () => {
   });
 
   it("a damaged entry of the history ends no replica and is no gap: what lies before is given (protocol rule 8.4)", () => {
-    const scene = new Scene(1, createMemoryStore(), (store) => withDamageAt(5, store));
+    const scene = new Scene(1, createMemoryStore(), (store) => withDamageAt(new Set([5]), store));
     const last = genesis.checkpointInterval;
     for (let seq = 1; seq <= last; seq++) scene.host.onReplicaFrame(replicaId(2), entryOf(seq, largeOf("a", seq)));
     while (scene.store.disk.completeFlush());
