@@ -27,7 +27,9 @@ prepare("mutants", "test-harness");
 const harness = await import("../dist/index.js");
 const mutants = chosen(options.only);
 if (options.list) {
-  for (const mutant of mutants) console.log(options.json ? JSON.stringify(mutant) : described(mutant));
+  const lines = mutants.map((mutant) => (options.json ? JSON.stringify(mutant) : described(mutant)));
+  // More than a pipe holds: what is not taken yet would go with the process.
+  await new Promise((taken) => process.stdout.write(`${lines.join("\n")}\n`, taken));
   process.exit(0);
 }
 
