@@ -20,8 +20,9 @@ export interface TreeSubject {
 type Plain = ReadonlyMap<string, Uint8Array>;
 type Step =
   | { readonly type: "change"; readonly changes: readonly Change[] }
-  | { readonly type: "checkpoint" | "reopen" | "flush" | "begin-flush" }
-  | { readonly type: "drop"; readonly which: number };
+  | { readonly type: "checkpoint" | "reopen" | "absorb" | "flush" | "begin-flush" }
+  | { readonly type: "drop"; readonly which: number }
+  | { readonly type: "tidy"; readonly records: number };
 
 const hasher = createNodeHasher();
 const partOf = (key: Uint8Array): number => (key[0] ?? 0) % 3;
@@ -44,7 +45,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 3, arbitrary: fc.constant({ type: "checkpoint" as const }) },
   { weight: 2, arbitrary: fc.nat().map((which) => ({ type: "drop" as const, which })) },
   { weight: 2, arbitrary: fc.constantFrom("flush" as const, "begin-flush" as const).map((type) => ({ type })) },
-  { weight: 1, arbitrary: fc.constant({ type: "reopen" as const }) },
+  { weight: 2, arbitrary: fc.constantFrom("reopen" as const, "absorb" as const).map((type) => ({ type })) },
+  { weight: 1, arbitrary: fc.nat({ max: 40 }).map((records) => ({ type: "tidy" as const, records })) },
 );
 
 /** What every store does under the tree (protocol rules 9.1, 9.5 and 10.1). */
@@ -71,10 +73,19 @@ export function stateTreeCompliance(subject: TreeSubject): void {
       await scene.take({ type: "flush" });
       const snapshot = scene.tree.at(sequenceNumber(1))!;
       const pages = snapshot.pages();
+      const meanwhile = [
+        "flush",
+        "begin-flush",
+        "absorb",
+        "checkpoint",
+        "begin-flush",
+        "absorb",
+        "begin-flush",
+      ] as const;
       let seen = 0;
       for (const n of numbered(40, 0).keys()) {
         await scene.take({ type: "change", changes: numbered(300, n + 2).slice(n * 5, n * 5 + 60) });
-        await scene.take({ type: n % 7 === 3 ? "checkpoint" : n % 5 === 0 ? "flush" : "begin-flush" });
+        await scene.take({ type: meanwhile[n % meanwhile.length] ?? "flush" });
         seen += [pages.next(), pages.next(), pages.next()].filter(({ done }) => done !== true).length;
         expect(snapshot.get(keyOf(n)), `${n}`).to.deep.equal(Uint8Array.of(1));
       }
@@ -96,6 +107,7 @@ export function stateTreeCompliance(subject: TreeSubject): void {
       expect([...scene.store.local.range(...UNDO_RECORDS)].length).to.be.greaterThan(0);
       scene.drop(3);
       scene.drop(0);
+      scene.tidy();
       expect([...scene.store.local.range(...UNDO_RECORDS)]).to.deep.equal([]);
       scene.expectSame(EVERYTHING, undefined);
       await scene.close();
@@ -106,6 +118,8 @@ export function stateTreeCompliance(subject: TreeSubject): void {
       await scene.take({ type: "change", changes: numbered(200, 1) });
       await scene.take({ type: "checkpoint" });
       await scene.take({ type: "change", changes: numbered(200, 2).slice(0, 20) });
+      await scene.take({ type: "absorb" });
+      await scene.take({ type: "change", changes: numbered(200, 3).slice(10, 30) });
       const copies = (range: Iterable<readonly [Uint8Array, Uint8Array]>): [Uint8Array, Uint8Array][] =>
         [...range].map(([key, bytes]) => [new Uint8Array(key), new Uint8Array(bytes)]);
       const entries = copies(scene.store.state.range(EVERYTHING, undefined));
@@ -193,6 +207,10 @@ class Scene {
         this.store = await this.#subject.reopen(this.store);
         this.tree = this.opened();
         return;
+      case "absorb":
+        return this.write({ local: this.tree.absorb(1) });
+      case "tidy":
+        return this.write({ local: this.tree.tidied(taken.records) });
       case "begin-flush":
         return this.store.flush(() => undefined);
       case "flush":
@@ -208,8 +226,13 @@ class Scene {
   }
 
   drop(seq: number): void {
-    this.write({ local: this.tree.drop(sequenceNumber(seq)) });
+    this.write({ local: [this.tree.drop(sequenceNumber(seq))] });
     this.#kept.delete(seq);
+  }
+
+  /** Until nothing is left of what was dropped. */
+  tidy(): void {
+    for (let local = this.tree.tidied(50); local.length > 0; local = this.tree.tidied(50)) this.write({ local });
   }
 
   close(): Promise<void> {

@@ -1,4 +1,4 @@
-import { bytesToHex, type Change, compareBytes, hexToBytes, type OrderedReader } from "@quorate/protocol";
+import { bytesToHex, type Change, hexToBytes, type OrderedReader } from "@quorate/protocol";
 import type { ExecutionChanges, ExecutionStore } from "@quorate/state-machine";
 
 /** The plainest ordered map there is. Its reads fail while it is told to. */
@@ -12,12 +12,11 @@ export class OrderedMemory implements OrderedReader {
     return this.entries.get(bytesToHex(key));
   }
   *range(from: Uint8Array, to: Uint8Array | undefined): Generator<readonly [Uint8Array, Uint8Array]> {
-    const keys = [...this.entries.keys()].map(hexToBytes).sort(compareBytes);
-    for (const key of keys) {
+    const [low, high] = [bytesToHex(from), to === undefined ? undefined : bytesToHex(to)];
+    const names = [...this.entries.keys()].filter((name) => name >= low && (high === undefined || name < high));
+    for (const key of names.sort().map(hexToBytes)) {
       const value = this.get(key);
-      if (value === undefined || compareBytes(key, from) < 0) continue;
-      if (to !== undefined && compareBytes(key, to) >= 0) return;
-      yield [key, value];
+      if (value !== undefined) yield [key, value];
     }
   }
   write(changes: readonly Change[]): void {

@@ -1,5 +1,6 @@
 import { bytesToHex, DEFAULT_LIMITS, hexToBytes, sequenceNumber } from "@quorate/protocol";
 import {
+  type ExecutionChanges,
   OPERATION_CHANGES_MAX,
   type Service,
   STATE_KEY_BYTES_MAX,
@@ -7,11 +8,11 @@ import {
   StateError,
   type StateStore,
 } from "@quorate/state-machine";
-import { StateDamage, unsealed } from "@quorate/state-tree";
+import { StateDamage, undoRange, unsealed } from "@quorate/state-tree";
 import { expect } from "chai";
 import fc from "fast-check";
 import { bytesOf, Fixture, hasher, resultsOf, textOf } from "./cluster.ts";
-import type { MemoryStore } from "./ordered-memory.ts";
+import { MemoryStore } from "./ordered-memory.ts";
 
 const VALUE_BYTES_MAX = DEFAULT_LIMITS.requestBytesMax;
 
@@ -265,6 +266,55 @@ describe("checkpoints that are kept", () => {
       return value && textOf(value);
     }
   });
+});
+
+describe("what is done for checkpoints", () => {
+  /** Sizes of the groups of local changes. */
+  class CountingStore extends MemoryStore {
+    readonly sizes: number[] = [];
+
+    override writeAtomically(changes: ExecutionChanges): void {
+      this.sizes.push(changes.local.length);
+      super.writeAtomically(changes);
+    }
+  }
+  const CHANGES = 4000;
+  /** Some 5,000 changes that are not yet absorbed come to 16,384; each is of a key and at most two pages, with undo records. */
+  const GROUP_MAX = 4 * (16_384 + CHANGES);
+
+  it("is spread over the batches, so that none of them waits for what many have changed", () => {
+    const store = new CountingStore();
+    const service: Service = {
+      execute: (operation, state) => {
+        const batch = Number(textOf(operation));
+        for (let i = 0; i < CHANGES; i++) state.put(bytesOf(`${(batch * CHANGES + i) * 7919}`), operation);
+        return operation;
+      },
+    };
+    const fixture = new Fixture({ service, store, checkpointInterval: 64 });
+    const alice = fixture.client(1);
+    const session = fixture.open(alice);
+    fixture.idleTo(63);
+    for (let number = 1; number <= 30; number++) fixture.run(alice.operate(session, number, String(number)));
+    const undoOf = (seq: number): number => [...fixture.store.local.range(...undoRange(sequenceNumber(seq)))].length;
+    expect(undoOf(64)).to.be.greaterThan(100_000);
+    const before = store.sizes.length;
+    fixture.idleTo(128);
+    expect(Math.max(...store.sizes), "a checkpoint").to.be.lessThan(GROUP_MAX);
+    expect(Math.max(...store.sizes.slice(before)), "the last one").to.be.lessThan(GROUP_MAX);
+
+    fixture.idleTo(192);
+    const collected = store.sizes.length;
+    fixture.executor.collect(sequenceNumber(192), sequenceNumber(0));
+    expect(fixture.executor.snapshotAt(sequenceNumber(64))).to.equal(undefined);
+    expect(undoOf(64), "the rest follows").to.be.greaterThan(50_000);
+    fixture.idleTo(200);
+    expect(Math.max(...store.sizes.slice(collected))).to.be.within(8_000, 10_000);
+    fixture.restart();
+    fixture.idleTo(230);
+    expect(undoOf(64)).to.equal(0);
+    expect(fixture.executor.verifyStateRoot()).to.equal(true);
+  }).timeout(60_000);
 });
 
 describe("the store underneath", () => {

@@ -48,12 +48,13 @@ function changed(before: Entries, by: readonly (readonly [Uint8Array, Uint8Array
   return after;
 }
 
-/** Kept checkpoints, undo records, and changes since the last checkpoint: the store of a replica that was at work. */
+/** Kept checkpoints, undo records, and changes since the last checkpoint, some of which the pages have: the store of a replica that was at work. */
 function atWork(before: Entries, by: readonly (readonly [Uint8Array, Uint8Array | undefined])[]): Stores {
   const stores = Stores.of(before, 1);
   const tree = stores.tree();
   by.forEach(([k, v], n) => {
     stores.change(tree, [{ key: k, value: v }]);
+    if (n % 7 === 6) stores.local.write(tree.absorb(1));
     if (n % 20 === 19) stores.checkpoint(tree, 2 + n);
   });
   return stores;
@@ -350,14 +351,17 @@ describe("a bucket larger than what may wait in memory", () => {
 });
 
 describe("an unfinished installation", () => {
-  it("takes back first what was executed since the last checkpoint, be it what the target has", () => {
-    const target = large(100);
-    const stores = Stores.of(new Map([...target].map(([name]) => [name, Uint8Array.of(1)])), 3);
-    stores.change(stores.tree(), changesOf(target));
-    const goal = Stores.of(target, TARGET);
-    new Transfer({ stores, target: certificateOf(goal), donors: [correctDonor(goal)] }).run();
-    expect(differenceOf(stores, goal)).to.equal(undefined);
-  });
+  for (const isAbsorbed of [false, true])
+    it(`takes back first what was executed since the last checkpoint, be it what the target has${isAbsorbed ? " and the pages, too" : ""}`, () => {
+      const target = large(100);
+      const stores = Stores.of(new Map([...target].map(([name]) => [name, Uint8Array.of(1)])), 3);
+      const tree = stores.tree();
+      stores.change(tree, changesOf(target));
+      if (isAbsorbed) stores.local.write(tree.absorb(1));
+      const goal = Stores.of(target, TARGET);
+      new Transfer({ stores, target: certificateOf(goal), donors: [correctDonor(goal)] }).run();
+      expect(differenceOf(stores, goal)).to.equal(undefined);
+    });
 
   const expected = Stores.of(large(300), TARGET);
 

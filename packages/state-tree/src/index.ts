@@ -16,6 +16,7 @@ export {
 } from "./bucket.ts";
 export { childDigest, innerPageOf, isWholeInnerPage, leavesBelow } from "./inner-page.ts";
 export { type InstallMark, installMarkChange, installMarkOf } from "./install-mark.ts";
+export type { KeptCheckpoint } from "./kept-checkpoints.ts";
 export { digestOfSealed, leafDigest, PATH_BYTES, pathOf, sealed, unsealed } from "./leaf.ts";
 export { packedPage, unpackedPage } from "./packed-page.ts";
 export { pageDigest } from "./page-digest.ts";
@@ -25,18 +26,20 @@ export { type ScrubBudget, type ScrubSlice, StateScrub } from "./scrub.ts";
 export { sealedEntries } from "./sealed-entries.ts";
 export { Snapshot } from "./snapshot.ts";
 export { StateDamage } from "./state-damage.ts";
-export { type KeptCheckpoint, StateTree, type StateTreeOptions, type TreeChanges } from "./state-tree.ts";
+export { StateTree, type StateTreeOptions, type TreeChanges } from "./state-tree.ts";
 export { TreeFrameReader, type TreePiece, treeFrames } from "./tree-frames.ts";
 export {
   pageKey,
   pageRange,
   pageRangeOfChildren,
   prefixOfPageKey,
+  ROOT_OF_PAGES,
   SNAPSHOTS,
   seqOfSnapshotKey,
   snapshotKey,
   subjectOf,
+  UNDO_OF,
   UNDO_RECORDS,
-  undoneEntries,
+  undoRange,
 } from "./tree-keys.ts";
 export { type PageChange, type ReadPage, type UpdatedTree, updateTree } from "./tree-update.ts";

@@ -1,6 +1,7 @@
 import { type Digest, type Hasher, invariant, type OrderedReader, type SequenceNumber } from "@quorate/protocol";
 import { isBucket } from "./bucket.ts";
 import { CHILDREN, childDigest } from "./inner-page.ts";
+import type { KeptCheckpoints } from "./kept-checkpoints.ts";
 import { DIGEST_BYTES, digestOfSealed, pathOf, unsealed } from "./leaf.ts";
 import { pageDigest } from "./page-digest.ts";
 import { childPrefix, ROOT_PREFIX } from "./prefix.ts";
@@ -15,8 +16,7 @@ export interface SnapshotOptions {
   readonly partOf: (key: Uint8Array) => number;
   readonly seq: SequenceNumber;
   readonly root: Digest;
-  /** The checkpoints kept now, ascending. */
-  readonly kept: () => Iterable<SequenceNumber>;
+  readonly kept: KeptCheckpoints;
 }
 
 /**
@@ -113,14 +113,12 @@ export class Snapshot {
 
   #before(of: UndoOf, key: Uint8Array, current: () => Uint8Array | undefined): Uint8Array | undefined {
     const { local, seq, kept } = this.#options;
-    let isKept = false;
-    for (const checkpoint of kept()) {
-      if (checkpoint === seq) isKept = true;
+    invariant(kept.rootOf(seq) !== undefined, "state-tree.snapshot-dropped", { seq });
+    for (const checkpoint of kept.withUndo) {
       if (checkpoint < seq) continue;
       const undone = local.get(undoKey(checkpoint, of, key));
       if (undone !== undefined) return undone.length === 0 ? undefined : undone;
     }
-    invariant(isKept, "state-tree.snapshot-dropped", { seq });
     return current();
   }
 }

@@ -11,22 +11,16 @@ import {
   type SequenceNumber,
 } from "@quorate/protocol";
 import { isBucket, type LeafChange, leafCount, leavesOf } from "./bucket.ts";
+import { CHILDREN, childDigest } from "./inner-page.ts";
 import { installMarkOf } from "./install-mark.ts";
+import { type KeptCheckpoint, KeptCheckpoints } from "./kept-checkpoints.ts";
 import { digestOfSealed, pathOf, sealed, unsealed } from "./leaf.ts";
+import { pageDigest } from "./page-digest.ts";
+import { childPrefix, ROOT_PREFIX } from "./prefix.ts";
 import { ProvenPages } from "./proven-pages.ts";
 import { Snapshot } from "./snapshot.ts";
 import { StateDamage } from "./state-damage.ts";
-import {
-  pageKey,
-  SNAPSHOTS,
-  seqOfSnapshotKey,
-  snapshotKey,
-  subjectOf,
-  UNDO_OF,
-  undoKey,
-  undoneEntries,
-  undoRange,
-} from "./tree-keys.ts";
+import { pageKey, ROOT_OF_PAGES, subjectOf, UNDO_OF, undoKey, undoneEntries, undonePages } from "./tree-keys.ts";
 import { type UpdatedTree, updateTree } from "./tree-update.ts";
 
 export interface StateTreeOptions {
@@ -45,13 +39,6 @@ export interface TreeChanges {
   readonly local: readonly Change[];
 }
 
-/** A kept checkpoint. */
-export interface KeptCheckpoint {
-  readonly seq: SequenceNumber;
-  /** The root of the tree. */
-  readonly root: Digest;
-}
-
 const NOTHING = new Uint8Array(0);
 
 /**
@@ -61,13 +48,21 @@ const NOTHING = new Uint8Array(0);
  */
 export class StateTree implements OrderedReader {
   readonly #o: StateTreeOptions;
-  /** Ascending; a write belongs to the last one's undo records. */
-  readonly #kept = new Map<SequenceNumber, Digest>();
+  /** A write belongs to the last one's undo records. */
+  readonly #kept: KeptCheckpoints;
   /**
    * The digests of the leaves that changed since the last checkpoint, by key; undefined for what is gone. Bounded by what
    * the batches between two checkpoints change.
    */
   readonly #touched = new Map<string, Digest | undefined>();
+  /** Those of them that the pages do not have yet. */
+  #unrooted = new Map<string, Digest | undefined>();
+  /** The root of the tree as the pages are; undefined before the first checkpoint. */
+  #rootOfPages: Digest | undefined;
+  /** Whether the store has a record of it, because the pages have come further than the last checkpoint. */
+  #isAhead = false;
+  /** The prefixes of the pages that have changed since the last checkpoint. */
+  readonly #changedPages = new Set<string>();
   readonly #proven = new ProvenPages();
 
   /** Goes on from what the store holds, which must not be in the middle of an installation (`installMarkOf`). */
@@ -75,8 +70,7 @@ export class StateTree implements OrderedReader {
     this.#o = options;
     const { state, local } = options;
     invariant(installMarkOf(local) === undefined, "state-tree.installing");
-    for (const [key, root] of local.range(...SNAPSHOTS))
-      this.#kept.set(seqOfSnapshotKey(key), digest(bytesToHex(root)));
+    this.#kept = new KeptCheckpoints(local);
     const last = this.last;
     if (last === undefined) return;
     for (const [undo] of local.range(...undoneEntries(last.seq))) {
@@ -85,15 +79,21 @@ export class StateTree implements OrderedReader {
       if (record !== undefined) this.#checked(key, record);
       this.#touched.set(nameOf(key), record === undefined ? undefined : digestOfSealed(record));
     }
+    const rootOfPages = local.get(ROOT_OF_PAGES);
+    this.#isAhead = rootOfPages !== undefined;
+    this.#rootOfPages = rootOfPages === undefined ? last.root : digest(bytesToHex(rootOfPages));
+    for (const [undo] of local.range(...undonePages(last.seq))) this.#changedPages.add(nameOf(subjectOf(undo).key));
+    // Which of them the pages have is not noted: they may be given them twice.
+    this.#unrooted = new Map(this.#touched);
   }
 
   /** The kept checkpoints, ascending. */
   get kept(): readonly KeptCheckpoint[] {
-    return [...this.#kept].map(([seq, root]) => ({ seq, root }));
+    return this.#kept.all;
   }
   /** The last checkpoint; undefined before the first. */
   get last(): KeptCheckpoint | undefined {
-    return this.kept.at(-1);
+    return this.#kept.last;
   }
 
   /** @throws StateDamage for an entry that is not what was written. */
@@ -138,59 +138,59 @@ export class StateTree implements OrderedReader {
       const name = nameOf(key);
       if (last !== undefined && !this.#touched.has(name))
         undo.push({ key: undoKey(last.seq, UNDO_OF.entry, key), value: state.get(key) ?? NOTHING });
-      this.#touched.set(name, record === undefined ? undefined : digestOfSealed(record));
+      const digest = record === undefined ? undefined : digestOfSealed(record);
+      this.#touched.set(name, digest);
+      this.#unrooted.set(name, digest);
     }
     return { state: entries, local: undo };
   }
 
+  /**
+   * What is to be written so that the pages have all changes so far, if they lack at least so many: the next checkpoint then
+   * costs only what comes after. Nothing before the first one.
+   */
+  absorb(changesMin: number): readonly Change[] {
+    if (this.last === undefined || this.#unrooted.size < changesMin) return [];
+    const { root, local } = this.#updatePages();
+    this.#rootOfPages = root;
+    this.#isAhead = true;
+    local.push({ key: ROOT_OF_PAGES, value: hexToBytes(root) });
+    return local;
+  }
+
   /** What is to be written so that the state, with all changes so far, is the checkpoint `seq`. */
   checkpoint(seq: SequenceNumber): { readonly root: Digest; readonly local: readonly Change[] } {
-    const last = this.last;
+    const { last } = this;
     invariant(last === undefined || seq > last.seq, "state-tree.checkpoint-order", { seq, last: last?.seq });
-    const { root, pages } = this.#update();
-    const local: Change[] = [];
-    for (const { prefix, before, page, innerDigest } of pages) {
-      if (last !== undefined) local.push({ key: undoKey(last.seq, UNDO_OF.page, prefix), value: before ?? NOTHING });
-      local.push({ key: pageKey(prefix), value: page });
-      if (page === undefined || innerDigest === undefined) this.#proven.forget(prefix);
-      else this.#proven.keep(prefix, page, innerDigest);
-    }
-    local.push({ key: snapshotKey(seq), value: hexToBytes(root) });
-    this.#kept.set(seq, root);
+    const { root, local } = this.#updatePages();
+    if (this.#isAhead) local.push({ key: ROOT_OF_PAGES, value: undefined });
+    this.#isAhead = false;
+    local.push(this.#kept.add(seq, root));
+    this.#rootOfPages = root;
     this.#touched.clear();
+    this.#changedPages.clear();
     return { root, local };
   }
 
-  /** The root that a checkpoint would have now. Costs what changed since the last one. */
+  /** The root that a checkpoint would have now. Costs what the pages have not absorbed. */
   rootNow(): Digest {
     return this.#update().root;
   }
 
   /** The state at a kept checkpoint. */
   at(seq: SequenceNumber): Snapshot | undefined {
-    const root = this.#kept.get(seq);
-    if (root === undefined) return undefined;
-    return new Snapshot({ ...this.#o, seq, root, kept: () => this.#kept.keys() });
+    const root = this.#kept.rootOf(seq);
+    return root && new Snapshot({ ...this.#o, seq, root, kept: this.#kept });
   }
 
-  /**
-   * What is to be written so that a checkpoint is kept no more; not the last one. What an older one needs of its undo
-   * records becomes that one's.
-   */
-  drop(seq: SequenceNumber): readonly Change[] {
-    invariant(this.#kept.has(seq) && seq !== this.last?.seq, "state-tree.drop", { seq });
-    const { local } = this.#o;
-    const older = [...this.#kept.keys()].filter((kept) => kept < seq).at(-1);
-    const changes: Change[] = [{ key: snapshotKey(seq), value: undefined }];
-    for (const [undo, value] of local.range(...undoRange(seq))) {
-      changes.push({ key: undo, value: undefined });
-      if (older === undefined) continue;
-      const { of, key } = subjectOf(undo);
-      const heir = undoKey(older, of, key);
-      if (local.get(heir) === undefined) changes.push({ key: heir, value });
-    }
-    this.#kept.delete(seq);
-    return changes;
+  /** What is to be written so that a checkpoint is kept no more; not the last one. `tidied` removes what it leaves. */
+  drop(seq: SequenceNumber): Change {
+    return this.#kept.drop(seq);
+  }
+
+  /** What is to be written so that up to so many of the records that dropped checkpoints left are gone. */
+  tidied(recordsMax: number): readonly Change[] {
+    return this.#kept.tidied(recordsMax);
   }
 
   /**
@@ -203,7 +203,9 @@ export class StateTree implements OrderedReader {
     const { hasher, state, local } = this.#o;
     const last = this.last;
     invariant(last !== undefined, "state-tree.nothing-to-verify");
-    const leaves = this.#verifyLeaves(new Snapshot({ ...this.#o, ...last, kept: () => this.#kept.keys() }));
+    const snapshot = new Snapshot({ ...this.#o, ...last, kept: this.#kept });
+    const leaves = this.#verifyLeaves(snapshot);
+    if (this.#rootOfPages !== undefined) this.#verifyAhead(snapshot, ROOT_PREFIX, this.#rootOfPages, last.root);
     // Every leaf has its entry, so there is one too many exactly if there are more.
     let entries = 0;
     for (const [key, record] of state.range(NOTHING, undefined)) {
@@ -233,14 +235,47 @@ export class StateTree implements OrderedReader {
     return leaves;
   }
 
+  /** Reads the pages that are ahead of the last checkpoint: those with another digest, from the root down. */
+  #verifyAhead(snapshot: Snapshot, prefix: Uint8Array, now: Digest, then: Digest | undefined): void {
+    if (now === then) return;
+    const { hasher, local } = this.#o;
+    const page = local.get(pageKey(prefix));
+    if (page === undefined || pageDigest(hasher, page) !== now) throw new StateDamage("page", prefix);
+    if (isBucket(page)) return;
+    const before = then === undefined ? undefined : snapshot.pageOf(prefix, then);
+    for (let child = 0; child < CHILDREN; child++) {
+      const below = childDigest(page, child);
+      const belowThen = before === undefined || isBucket(before) ? undefined : childDigest(before, child);
+      if (below !== undefined) this.#verifyAhead(snapshot, childPrefix(prefix, child), below, belowThen);
+    }
+  }
+
+  /** Makes the pages those of all changes so far; what stood there at the last checkpoint is noted once. */
+  #updatePages(): { readonly root: Digest; readonly local: Change[] } {
+    const { last } = this;
+    const { root, pages } = this.#update();
+    const local: Change[] = [];
+    for (const { prefix, before, page, innerDigest } of pages) {
+      const name = nameOf(prefix);
+      if (last !== undefined && !this.#changedPages.has(name))
+        local.push({ key: undoKey(last.seq, UNDO_OF.page, prefix), value: before ?? NOTHING });
+      this.#changedPages.add(name);
+      local.push({ key: pageKey(prefix), value: page });
+      if (page === undefined || innerDigest === undefined) this.#proven.forget(prefix);
+      else this.#proven.keep(prefix, page, innerDigest);
+    }
+    this.#unrooted = new Map();
+    return { root, local };
+  }
+
   #update(): UpdatedTree {
     const { hasher, local, partOf } = this.#o;
     const changes: LeafChange[] = [];
-    for (const [name, digest] of this.#touched) {
+    for (const [name, digest] of this.#unrooted) {
       const key = keyOf(name);
       changes.push({ path: pathOf(hasher, partOf(key), key), key, digest });
     }
-    return updateTree(hasher, (prefix) => local.get(pageKey(prefix)), changes, this.last?.root, this.#proven);
+    return updateTree(hasher, (prefix) => local.get(pageKey(prefix)), changes, this.#rootOfPages, this.#proven);
   }
 
   #checked(key: Uint8Array, record: Uint8Array): Uint8Array {

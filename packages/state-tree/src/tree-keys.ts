@@ -5,6 +5,8 @@ import { readU32, writeU32 } from "./leaf.ts";
 const PAGE = utf8("page/");
 const UNDO = utf8("undo/");
 const SNAPSHOT = utf8("snapshot/");
+/** The root of the tree as the pages are, while they are ahead of the last checkpoint. */
+export const ROOT_OF_PAGES: Uint8Array = utf8("root");
 /** What is being installed, while it is. */
 export const INSTALLING: Uint8Array = utf8("installing");
 const SEQ_BYTES = 8;
@@ -63,6 +65,11 @@ export function undoRange(seq: number): readonly [from: Uint8Array, to: Uint8Arr
 
 /** All undo records of all checkpoints. */
 export const UNDO_RECORDS: readonly [from: Uint8Array, to: Uint8Array] = [UNDO, utf8("undo0")];
+
+/** Those of pages only. */
+export function undonePages(seq: number): readonly [from: Uint8Array, to: Uint8Array] {
+  return [undoKey(seq, UNDO_OF.page, NOTHING), undoKey(seq + 1, UNDO_OF.entry, NOTHING)];
+}
 
 /** Those of entries only. */
 export function undoneEntries(seq: number): readonly [from: Uint8Array, to: Uint8Array] {

@@ -99,6 +99,19 @@ export class TreeScene {
     this.write(this.tree.change(changes));
   }
 
+  absorb(): void {
+    this.write({ local: this.tree.absorb(1) });
+  }
+
+  /** Part by part, until nothing is left of what was dropped. */
+  tidy(recordsMax = 7): void {
+    for (;;) {
+      const local = this.tree.tidied(recordsMax);
+      if (local.length === 0) return;
+      this.write({ local });
+    }
+  }
+
   checkpoint(seq: number): Digest {
     const { root, local } = this.tree.checkpoint(seqOf(seq));
     this.write({ local });
@@ -106,7 +119,8 @@ export class TreeScene {
   }
 
   drop(seq: number): void {
-    this.write({ local: this.tree.drop(seqOf(seq)) });
+    this.write({ local: [this.tree.drop(seqOf(seq))] });
+    this.tidy();
   }
 }
 

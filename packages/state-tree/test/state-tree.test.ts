@@ -30,8 +30,9 @@ interface PlainChange {
 }
 type Step =
   | { readonly type: "change"; readonly changes: readonly PlainChange[] }
-  | { readonly type: "checkpoint" | "reopen" }
-  | { readonly type: "drop"; readonly which: number };
+  | { readonly type: "checkpoint" | "reopen" | "absorb" }
+  | { readonly type: "drop"; readonly which: number }
+  | { readonly type: "tidy"; readonly records: number };
 
 const change: fc.Arbitrary<PlainChange> = fc.record({
   key: keys,
@@ -43,7 +44,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.array(change, { maxLength: 120 }).map((changes) => ({ type: "change" as const, changes })),
   },
   { weight: 3, arbitrary: fc.constant({ type: "checkpoint" as const }) },
-  { weight: 1, arbitrary: fc.constant({ type: "reopen" as const }) },
+  { weight: 2, arbitrary: fc.constantFrom({ type: "reopen" as const }, { type: "absorb" as const }) },
+  { weight: 1, arbitrary: fc.nat({ max: 40 }).map((records) => ({ type: "tidy" as const, records })) },
   { weight: 2, arbitrary: fc.nat().map((which) => ({ type: "drop" as const, which })) },
 );
 
@@ -89,9 +91,14 @@ class Comparison {
         const older = [...this.kept.keys()].slice(0, -1);
         const dropped = older[taken.which % Math.max(1, older.length)];
         if (dropped === undefined) return;
-        this.scene.drop(dropped);
+        this.scene.write({ local: [this.scene.tree.drop(seqOf(dropped))] });
         this.kept.delete(dropped);
+        return;
       }
+      case "absorb":
+        return this.scene.absorb();
+      case "tidy":
+        this.scene.write({ local: this.scene.tree.tidied(taken.records) });
     }
   }
 
@@ -118,6 +125,49 @@ describe("the state tree", () => {
       }),
       { numRuns: 120 },
     );
+  });
+
+  it("leaves nothing of a dropped checkpoint that another one does not need", () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 25 }), (steps) => {
+        const comparison = new Comparison();
+        for (const taken of steps) comparison.take(taken);
+        const { scene } = comparison;
+        scene.checkpoint(100);
+        for (const seq of comparison.kept.keys()) scene.write({ local: [scene.tree.drop(seqOf(seq))] });
+        scene.tidy();
+        const other = new TreeScene();
+        other.change(entriesOf(comparison.plain).map(([key, value]) => ({ key, value })));
+        other.checkpoint(100);
+        other.drop(0);
+        expect(scene.local.entries).to.deep.equal(other.local.entries);
+        expect(scene.state.entries).to.deep.equal(other.state.entries);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it("does no more at a checkpoint than what its pages lack, and removes no more records at once than it is told to", () => {
+    const scene = new TreeScene();
+    scene.change(
+      Array.from({ length: 4000 }, (_, n) => ({ key: Uint8Array.of(0, n >> 8, n), value: Uint8Array.of(1) })),
+    );
+    scene.checkpoint(1);
+    scene.change(
+      Array.from({ length: 3000 }, (_, n) => ({ key: Uint8Array.of(0, n >> 8, n), value: Uint8Array.of(2) })),
+    );
+    const early = scene.tree.absorb(3000);
+    expect(scene.tree.absorb(3001), "too few").to.deep.equal([]);
+    scene.write({ local: early });
+    expect(early.length).to.be.greaterThan(400);
+    expect(scene.tree.absorb(1), "it has them").to.deep.equal([]);
+    const { local } = scene.tree.checkpoint(seqOf(2));
+    expect(local.length).to.be.lessThan(10);
+    scene.write({ local });
+
+    scene.write({ local: [scene.tree.drop(seqOf(1))] });
+    expect(scene.tree.at(seqOf(1)), "from then on").to.equal(undefined);
+    expect(scene.tree.tidied(500).length).to.be.within(500, 1000);
   });
 
   it("leaves nothing behind: what is stored is that of a tree made at once", () => {
@@ -404,10 +454,14 @@ describe("the verification of a whole tree", () => {
   const { key } = many[9]!;
 
   /** A checkpoint, and after it one entry changed, one gone and one new. */
-  function changed(): TreeScene {
+  function changed(isAbsorbed = false): TreeScene {
     const scene = new TreeScene();
     scene.change(many);
     scene.checkpoint(1);
+    if (isAbsorbed) {
+      scene.change(many.slice(100, 200).map((one) => ({ key: one.key, value: Uint8Array.of(7) })));
+      scene.absorb();
+    }
     scene.change([
       { key: many[0]!.key, value: Uint8Array.of(1, 2) },
       { key: many[1]!.key, value: undefined },
@@ -449,26 +503,42 @@ describe("the verification of a whole tree", () => {
     expect(scene.tree.verify(), "another than was written last").to.equal(false);
   });
 
-  it("finds damage in entries, in pages, and in what stood there before", () => {
-    const scene = changed();
-    const places: [TreeScene["state"], string][] = [
-      ...[...scene.state.entries.keys()].map((name): [TreeScene["state"], string] => [scene.state, name]),
-      ...[...scene.local.entries.keys()]
-        .filter((name) => name.startsWith(bytesToHex(utf8("page/"))) || scene.local.entries.get(name)!.length > 0)
-        .filter((name) => !name.startsWith(bytesToHex(utf8("snapshot/"))))
-        .map((name): [TreeScene["state"], string] => [scene.local, name]),
-    ];
-    // The undo records of the first checkpoint are not the last one's: nothing below is about them.
-    const first = bytesToHex(utf8("undo/")) + "00".repeat(8);
-    for (const [store, name] of places.filter(([, { length }]) => length > 0)) {
-      if (name.startsWith(first)) continue;
-      const bytes = store.entries.get(name)!;
-      const at = bytes.length >> 1;
-      store.write([{ key: hexToBytes(name), value: bytes.with(at, bytes[at]! ^ 16) }]);
-      expect(() => expect(scene.tree.verify()).to.equal(true), name).to.throw();
-      store.write([{ key: hexToBytes(name), value: bytes }]);
-    }
-    expect(scene.tree.verify()).to.equal(true);
+  for (const isAbsorbed of [false, true])
+    it(`finds damage in entries, in pages, and in what stood there before${isAbsorbed ? ", ahead of the checkpoint" : ""}`, () => {
+      const scene = changed(isAbsorbed);
+      const places: [TreeScene["state"], string][] = [
+        ...[...scene.state.entries.keys()].map((name): [TreeScene["state"], string] => [scene.state, name]),
+        ...[...scene.local.entries.keys()]
+          .filter((name) => name.startsWith(bytesToHex(utf8("page/"))) || scene.local.entries.get(name)!.length > 0)
+          .filter((name) => !name.startsWith(bytesToHex(utf8("snapshot/"))) && name !== bytesToHex(utf8("root")))
+          .map((name): [TreeScene["state"], string] => [scene.local, name]),
+      ];
+      // The undo records of the first checkpoint are not the last one's: nothing below is about them.
+      const first = bytesToHex(utf8("undo/")) + "00".repeat(8);
+      for (const [store, name] of places.filter(([, { length }]) => length > 0)) {
+        if (name.startsWith(first)) continue;
+        const bytes = store.entries.get(name)!;
+        const at = bytes.length >> 1;
+        store.write([{ key: hexToBytes(name), value: bytes.with(at, bytes[at]! ^ 16) }]);
+        expect(() => expect(scene.tree.verify()).to.equal(true), name).to.throw();
+        store.write([{ key: hexToBytes(name), value: bytes }]);
+      }
+      expect(scene.tree.verify()).to.equal(true);
+    });
+});
+
+describe("pages that are ahead of the last checkpoint", () => {
+  it("are not believed when the record of their root is not theirs", () => {
+    const scene = new TreeScene();
+    scene.change([{ key: Uint8Array.of(1), value: Uint8Array.of(1) }]);
+    scene.absorb();
+    scene.change([{ key: Uint8Array.of(2), value: Uint8Array.of(1) }]);
+    const root = scene.local.get(utf8("root"))!;
+    scene.local.write([{ key: utf8("root"), value: root.with(5, root[5]! ^ 1) }]);
+    expect(() => scene.reopened().rootNow()).to.throw(StateDamage);
+    expect(() => scene.reopened().verify()).to.throw(StateDamage);
+    scene.local.write([{ key: utf8("root"), value: root }]);
+    expect(scene.reopened().verify()).to.equal(true);
   });
 });
 
