@@ -67,7 +67,8 @@ export const HELP: string = `Usage: npm run bench -- [options]
        npm run bench -- --history FILE [--clients C] [--operations N] [--replicas N] [--kill-primary R]
        npm run bench -- crypto [--json]
        npm run bench -- state [--keys N] [--value-bytes B] [--check] [--json]
-       npm run bench -- transfer [--keys N] [--value-bytes B] [--seconds S] [--durability MODE] [--data DIR] [--check] [--json]
+       npm run bench -- transfer [--keys N] [--value-bytes B] [--seconds S] [--compressible] [--durability MODE] [--data DIR]
+                                      [--check] [--json]
 
 Measures operations of closed-loop clients against a fresh cluster of real processes on this machine.
 
@@ -122,6 +123,7 @@ hundred changes: how long its state takes to come back, how many bytes move, and
 
   --keys N           keys of the state (1000000)
   --value-bytes B    bytes of each value (1000)
+  --compressible     values that shrink when they are compressed; without it, they are noise
   --seconds S        measure the load for this long before (10)
   --durability MODE  sync (default) or async
   --data DIR         make the cluster's temporary folder in DIR: the disk matters
@@ -155,6 +157,7 @@ const FLAGS = {
 } as const;
 const TRANSFER_FLAGS = {
   keys: TEXT,
+  compressible: FLAG,
   "value-bytes": TEXT,
   seconds: TEXT,
   durability: TEXT,
@@ -273,6 +276,7 @@ export function parseTransferOptions(args: readonly string[]): TransferBenchOpti
     seconds: wholeNumber("seconds", flags.seconds) ?? 10,
     durability,
     data: flags.data,
+    compressible: flags.compressible === true,
     check: flags.check === true,
     json: flags.json === true,
   };

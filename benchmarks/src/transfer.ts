@@ -12,6 +12,8 @@ export interface TransferBenchOptions {
   readonly seconds: number;
   readonly durability: "sync" | "async";
   readonly data: string | undefined;
+  /** Values that shrink when they are compressed; otherwise they do not. */
+  readonly compressible: boolean;
   readonly json: boolean;
   readonly check: boolean;
 }
@@ -21,6 +23,8 @@ interface Transferred {
   /** From its start until it executed what the others did. */
   readonly seconds: number;
   readonly megabytes: number;
+  /** What they took on the way. */
+  readonly megabytesOnWire: number;
   /** Of those seconds, in which state came: without the start of a process, the search for a target, and what was ordered meanwhile. */
   readonly secondsMoving: number;
   /** While state came. */
@@ -46,6 +50,7 @@ export interface TransferReport {
 
 interface Moved {
   readonly bytes: number;
+  readonly bytesOnWire: number;
   readonly seconds: number;
 }
 
@@ -129,7 +134,7 @@ class TransferBench {
   async #transferred(load: Load, meanwhile: () => Promise<void>): Promise<Transferred> {
     await this.#cluster.kill(WIPED);
     await meanwhile();
-    let moved: Moved = { bytes: 0, seconds: 0 };
+    let moved: Moved = { bytes: 0, bytesOnWire: 0, seconds: 0 };
     const { operationsPerSecond, seconds } = await load.during(async () => {
       await this.#cluster.restart(WIPED);
       moved = await this.#untilBack();
@@ -139,6 +144,7 @@ class TransferBench {
     return {
       seconds: round(seconds, 1),
       megabytes: round(megabytes, 1),
+      megabytesOnWire: round(moved.bytesOnWire / MEGABYTE, 1),
       secondsMoving: round(moved.seconds, 1),
       megabytesPerSecond: round(megabytes / Math.max(moved.seconds, POLL_MS / 1000), 1),
       share: round(bytes / (this.#options.keys * this.#options.valueBytes), 4),
@@ -148,18 +154,21 @@ class TransferBench {
 
   /** @returns what state came, when the replica executes what the others do. */
   async #untilBack(): Promise<Moved> {
-    let [bytes, seconds, before] = [0, 0, 0];
+    let [bytes, bytesOnWire, seconds, before, beforeOnWire] = [0, 0, 0, 0, 0];
     let beforeMs = performance.now();
     for (;;) {
       const [other, own] = await Promise.all([this.#cluster.statusOf(0), this.#cluster.statusOf(WIPED)]);
       const nowMs = performance.now();
       const received = own?.transfer?.bytesReceived ?? 0;
+      const receivedOnWire = own?.transfer?.bytesOnWire ?? 0;
       // It counts anew for each target. What has come since the last look came in between.
       const more = received < before ? received : received - before;
       if (more > 0) seconds += (nowMs - beforeMs) / 1000;
       bytes += more;
-      [before, beforeMs] = [received, nowMs];
-      if (other !== undefined && own !== undefined && isBack(own, other) && bytes > 0) return { bytes, seconds };
+      bytesOnWire += receivedOnWire - (received < before ? 0 : beforeOnWire);
+      [before, beforeOnWire, beforeMs] = [received, receivedOnWire, nowMs];
+      if (other !== undefined && own !== undefined && isBack(own, other) && bytes > 0)
+        return { bytes, bytesOnWire, seconds };
       await delay(POLL_MS);
     }
   }
@@ -170,8 +179,8 @@ class TransferBench {
     const loop = async (): Promise<void> => {
       while (next < count) {
         const key = keyOf(next++);
-        // Different for each key, and not to be made smaller.
-        for (let at = 0; at < value.length; at++) value[at] = (key * 31 + at * 7 + next) & 0xff;
+        if (this.#options.compressible) writeText(value, key + next);
+        else writeNoise(value, key + next);
         await store.put(`user/${key}`, value.slice(), { deadlineMs: 120_000 });
       }
     };
@@ -220,6 +229,27 @@ class Load {
   }
 }
 
+/** Not to be made smaller (xorshift). */
+function writeNoise(value: Uint8Array, seed: number): void {
+  let state = Math.imul(seed, 0x9e3779b1) | 1;
+  for (let at = 0; at < value.length; at++) {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    value[at] = state & 0xff;
+  }
+}
+
+const FIELDS = ["name", "city", "account", "balance", "created", "currency"] as const;
+
+/** A record as JSON would have it, over and over: names that are alike, numbers that are not. */
+function writeText(value: Uint8Array, seed: number): void {
+  let text = "";
+  for (let i = 0; text.length < value.length; i++)
+    text += `"${FIELDS[i % FIELDS.length]}":${Math.imul(seed + i, 0x9e3779b1) >>> 0},`;
+  new TextEncoder().encodeInto(text.slice(0, value.length), value);
+}
+
 function isBack(own: ProcessStatus, other: ProcessStatus): boolean {
   return own.transfer === undefined && own.executed >= other.lowWatermark && own.executed > 0;
 }
@@ -257,7 +287,7 @@ function table({
   anonymousMegabytesMax,
 }: TransferReport): string {
   const line = (name: string, of: Transferred): string =>
-    `${name.padEnd(24)}back after ${of.seconds} s; ${of.megabytes} MB (${of.share} of the state) in ${of.secondsMoving} s, ` +
+    `${name.padEnd(24)}back after ${of.seconds} s; ${of.megabytes} MB (${of.share} of the state, ${of.megabytesOnWire} MB on the wire) in ${of.secondsMoving} s, ` +
     `${of.megabytesPerSecond} MB/s; meanwhile ${of.operationsPerSecond} operations / s\n`;
   return (
     `${keys} keys of ${valueBytes} bytes; with all four replicas ${operationsPerSecond} operations / s\n` +

@@ -87,6 +87,7 @@ export const EXPECTED_MARKS: readonly string[] = [
   "state transfer: begun",
   "state transfer: done",
   "state transfer: only what differs",
+  "state transfer: deflated",
   "state transfer: damage found",
   "state transfer: repaired",
   "scrub: round",

@@ -1,5 +1,5 @@
 import type { ReplicaFrame, VerifiedReply } from "@quorate/protocol";
-import type { HostObserver } from "@quorate/server/host";
+import type { Compressor, HostObserver } from "@quorate/server/host";
 import type { Service } from "@quorate/state-machine";
 import type { ReplicaStore } from "@quorate/storage";
 import type { LogFiles, MemoryStore } from "@quorate/storage/memory";
@@ -18,6 +18,8 @@ export interface Plant {
   readonly inner?: (service: Service) => Service;
   /** The service of one replica. */
   readonly service?: (service: Service, replica: number) => Service;
+  /** What deflates the chunks of one replica, and inflates those of others; then all of them have one. */
+  readonly compressor?: (compressor: Compressor, replica: number) => Compressor;
   /** What a replica's observers hear of an execution. */
   readonly onExecuted?: (tell: NonNullable<HostObserver["onExecuted"]>) => NonNullable<HostObserver["onExecuted"]>;
   /** Frames that replicas never send. */

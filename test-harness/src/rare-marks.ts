@@ -49,6 +49,7 @@ export const UNDEMANDED_REJECTIONS: Readonly<Partial<Record<RejectionCode, strin
   "state-chunk.not-asked-for": FEW_FETCH,
   "state-chunk.other-than-asked": FEW_FETCH,
   "state-chunk.oversized": FEW_FETCH,
+  "state-chunk.bad-deflate": FEW_FETCH,
   "state-chunk.incomplete": FEW_FETCH,
   "state-chunk.false-size": FEW_FETCH,
   "state-chunk.wrong-page": FEW_FETCH,

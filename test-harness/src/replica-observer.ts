@@ -213,7 +213,7 @@ export class ReplicaObserver {
   }
 
   #onTransferred(
-    { target, differing, leavesSkipped, leavesFetched, bytesReceived }: FetchProgress,
+    { target, differing, leavesSkipped, leavesFetched, bytesReceived, bytesOnWire }: FetchProgress,
     status: ReplicaStatus,
   ): void {
     const { end } = this.#replica;
@@ -224,9 +224,10 @@ export class ReplicaObserver {
     this.#isInstalling = false;
     if (differing.count > 0) marks.add("state transfer: differing entries replaced");
     if (this.#isRepairing) marks.add("state transfer: repaired");
+    if (bytesOnWire < bytesReceived) marks.add("state transfer: deflated");
     if (leavesSkipped > 0) marks.add("state transfer: only what differs");
     note(
-      `${end} has the state at n${target}: ${leavesFetched} fetched, ${leavesSkipped} alike, ${bytesReceived} bytes`,
+      `${end} has the state at n${target}: ${leavesFetched} fetched, ${leavesSkipped} alike, ${bytesReceived} bytes, ${bytesOnWire} on the wire`,
     );
     const host = this.#replica.host();
     this.#tellTransferred(status, host?.stateDigests);

@@ -10,7 +10,13 @@ import {
   type ServerFrame,
   type Signer,
 } from "@quorate/protocol";
-import { type HostPorts, type HostSettings, type HostTimer, ReplicaRunner } from "@quorate/server/host";
+import {
+  type Compressor,
+  type HostPorts,
+  type HostSettings,
+  type HostTimer,
+  ReplicaRunner,
+} from "@quorate/server/host";
 import { sealed, unsealed } from "@quorate/state-tree";
 import { type ReplicaStore, StorageError } from "@quorate/storage";
 import { archivingStore } from "./archiving-store.ts";
@@ -31,6 +37,7 @@ import { ReplicaDisk } from "./replica-disk.ts";
 import { ReplicaObserver } from "./replica-observer.ts";
 import { ReplicaSender } from "./replica-sender.ts";
 import { ReplicaTimers } from "./replica-timers.ts";
+import { simulatedCompressor } from "./simulated-compressor.ts";
 import { statusLine } from "./status-line.ts";
 import type { TwinPlace } from "./twins.ts";
 import type { Arrival } from "./wire.ts";
@@ -38,6 +45,11 @@ import { EPOCH_MS, type World } from "./world.ts";
 
 /** The first byte of keys of the service. */
 const APPLICATION = 1;
+
+/** Of the replicas; the others neither send the state deflated nor take it so. */
+const COMPRESSING = 3 / 4;
+/** What deflating or inflating takes. */
+const COMPRESSION_MS = 1;
 
 /** One replica of a simulation. */
 export interface SimulatedReplicaOptions {
@@ -71,10 +83,13 @@ export class SimulatedReplica {
   readonly #drawing: EndDrawing;
   readonly #pause = new Pause();
   readonly #damage: Prng;
+  readonly #isCompressing: boolean;
   readonly #observer: ReplicaObserver;
   readonly #timers: ReplicaTimers;
   #host: ReplicaRunner | undefined;
   #isFlushDoomed = false;
+  /** Starts; what began in one of them ends with it. */
+  #starts = 0;
   #isStopped = false;
   #fatal: Error | undefined;
 
@@ -89,6 +104,7 @@ export class SimulatedReplica {
     this.#seed = seed;
     this.#signer = createReplicaSigner({ backend: cluster.backend, seed, self: this.id, cluster: cluster.cluster });
     this.#damage = options.prng.fork("damage");
+    this.#isCompressing = options.prng.fork("compression").chance(COMPRESSING);
     this.#disk = this.#createDisk();
     this.#drawing = new EndDrawing(world, this.end);
     if (options.clock !== undefined) world.marks.add(`clock: ${kindOfClock(options.clock)}`);
@@ -203,7 +219,23 @@ export class SimulatedReplica {
       ports: this.#ports(),
       observer: this.#observer.ofHost(),
       settings: this.#options.settings,
+      compressor: this.#compressor(),
     });
+  }
+
+  #compressor(): Compressor | undefined {
+    const { compressor: bent } = this.#options.plant;
+    const start = ++this.#starts;
+    const compressor = simulatedCompressor((end) =>
+      this.#world.clock.after(COMPRESSION_MS, () =>
+        this.#pause.run(() => {
+          if (this.#host === undefined || start !== this.#starts) return;
+          end();
+          this.#observer.check("compression");
+        }),
+      ),
+    );
+    return bent?.(compressor, this.id) ?? (this.#isCompressing ? compressor : undefined);
   }
 
   /** What a correct replica puts into its history is kept for the end of the run, however little it keeps itself. */

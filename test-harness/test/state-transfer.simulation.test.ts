@@ -1,4 +1,5 @@
 import type { ReplicaFrame } from "@quorate/protocol";
+import type { Compressor } from "@quorate/server/host";
 import { Simulation, type SimulationOptions } from "@quorate/test-harness";
 import { expect } from "chai";
 import { calmOptions } from "./calm-options.ts";
@@ -38,6 +39,19 @@ describe("a replica that is left behind (protocol rule 10.1)", () => {
       expect(marks.count("state transfer: done")).to.be.greaterThan(0);
     });
 
+    it(`has it brought to it deflated, and passes over one whose chunks are bombs, seed ${seed}`, () => {
+      const loss = { type: "lose-disk", atMs: 900, replica: 2, downMs: 300 } as const;
+      // Donors are asked in the order of their numbers.
+      const compressor = (of: Compressor, replica: number): Compressor =>
+        replica === 0 ? { ...of, deflate: (_, done) => of.deflate(new Uint8Array(64 * 1024), done) } : of;
+
+      const { marks } = new Simulation(optionsFor(seed, { faults: [loss] }), { compressor }).run();
+
+      expect(marks.count("rejected: state-chunk.bad-deflate")).to.be.greaterThan(0);
+      expect(marks.count("state transfer: deflated")).to.be.greaterThan(0);
+      expect(marks.count("state transfer: done")).to.be.greaterThan(0);
+    });
+
     for (const behaviour of DONORS)
       it(`has it brought to it although a donor ${behaviour}, seed ${seed}`, () => {
         const cut = { type: "cut", atMs: 100, replica: 3, direction: "both", forMs: 1_500 } as const;
@@ -74,7 +88,9 @@ describe("a replica that is left behind (protocol rule 10.1)", () => {
           : lines.slice(indexOf("r2 down")).filter((line) => / settled \d+ ok/.test(line)).length;
       // The application's part comes only after twenty calls were answered with one replica down and one without its state.
       const withholds = (frame: ReplicaFrame): boolean =>
-        frame.type === "state-chunk" && indexOf("r3 votes above") >= 0 && settledWithout() < 20;
+        (frame.type === "state-chunk" || frame.type === "deflated-chunk") &&
+        indexOf("r3 votes above") >= 0 &&
+        settledWithout() < 20;
       const options = optionsFor(seed, { operations: 200, safetyMs: 16_000, faults: [away, other] });
       const network = { ...options.network, delayMs: [20, 30] as const };
 

@@ -21,9 +21,11 @@ import { readReply, writeReply } from "./outputs.ts";
 import { readBatch, readRequest, writeRequest } from "./requests.ts";
 import { readReplies, readReplyStable, writeReplies, writeReplyStable } from "./stable-replies.ts";
 import {
+  readDeflatedChunk,
   readFetchState,
   readStateChunk,
   readStateUnavailable,
+  writeDeflatedChunk,
   writeFetchState,
   writeStateChunk,
   writeStateUnavailable,
@@ -48,6 +50,7 @@ export const REPLICA_FRAME_CODES: Readonly<Record<ReplicaFrame["type"], number>>
   "fetch-state": 12,
   "state-chunk": 13,
   "state-unavailable": 14,
+  "deflated-chunk": 15,
 };
 /** The type numbers of frames from a client; append only. */
 export const CLIENT_FRAME_CODES: Readonly<Record<ClientFrame["type"], number>> = { request: 1 };
@@ -113,6 +116,8 @@ export function writeReplicaFrame(writer: Writer, frame: ReplicaFrame): void {
       return writeFetchState(writer, frame.fetch);
     case "state-chunk":
       return writeStateChunk(writer, frame.chunk);
+    case "deflated-chunk":
+      return writeDeflatedChunk(writer, frame.chunk);
     case "state-unavailable":
       return writeStateUnavailable(writer, frame.unavailable);
     default:
@@ -153,6 +158,8 @@ export function readReplicaFrame(tuple: Tuple): ReplicaFrame | undefined {
       return { type, fetch: readFetchState(tuple.shape(2).tuple(1, "fetch")) };
     case "state-chunk":
       return { type, chunk: readStateChunk(tuple.shape(2).tuple(1, "chunk")) };
+    case "deflated-chunk":
+      return { type, chunk: readDeflatedChunk(tuple.shape(2).tuple(1, "chunk")) };
     case "state-unavailable":
       return { type, unavailable: readStateUnavailable(tuple.shape(2).tuple(1, "unavailable")) };
     case undefined:

@@ -1,6 +1,7 @@
 /** Requests for parts of the state, and what they bring, on the wire. */
 import {
   contentBytes,
+  type DeflatedChunk,
   FETCH_STATE_ITEMS_MAX,
   type FetchState,
   type FetchStateItem,
@@ -28,8 +29,8 @@ export function isStateChunk(frame: Uint8Array): boolean {
   return frame[0] === CHUNK_FRAME_STARTS[0] && frame[1] === CHUNK_FRAME_STARTS[1];
 }
 
-export function writeFetchState(writer: Writer, { request, seq, bytesMax, items }: FetchState): void {
-  writer.array(4).uint(request).uint(seq).uint(bytesMax).array(items.length);
+export function writeFetchState(writer: Writer, { request, seq, bytesMax, takesDeflated, items }: FetchState): void {
+  writer.array(5).uint(request).uint(seq).uint(bytesMax).uint(Number(takesDeflated)).array(items.length);
   for (const item of items) {
     writer.array(item.type === "values" ? 3 : 2).uint(ITEM_CODES[item.type]);
     writer.bytes(item.prefix);
@@ -38,12 +39,13 @@ export function writeFetchState(writer: Writer, { request, seq, bytesMax, items 
 }
 
 export function readFetchState(tuple: Tuple): FetchState {
-  tuple.shape(4);
+  tuple.shape(5);
   return {
     request: tuple.uint(0, "request"),
     seq: tuple.counter<FetchState["seq"]>(1, "seq"),
     bytesMax: tuple.uint(2, "bytesMax"),
-    items: readItems(tuple, 3, 1, readFetchItem),
+    takesDeflated: tuple.uint(3, "takesDeflated", 1) === 1,
+    items: readItems(tuple, 4, 1, readFetchItem),
   };
 }
 
@@ -66,6 +68,44 @@ export function readStateChunk(tuple: Tuple): StateChunk {
   if (bytes > stateChunkBytesMax)
     tuple.fault("too-many", "items", `at most ${stateChunkBytesMax} bytes in all`, `${bytes}`);
   return chunk;
+}
+
+export function writeDeflatedChunk(writer: Writer, { request, seq, length, deflated }: DeflatedChunk): void {
+  writer.array(4).uint(request).uint(seq).uint(length).bytes(deflated);
+}
+
+export function readDeflatedChunk(tuple: Tuple): DeflatedChunk {
+  tuple.shape(4);
+  const { stateChunkBytesMax, replicaFrame } = tuple.decoding.limits;
+  const chunk = {
+    request: tuple.uint(0, "request"),
+    seq: tuple.counter<DeflatedChunk["seq"]>(1, "seq"),
+    length: tuple.uint(2, "length", replicaFrame.bytesMax),
+    deflated: tuple.bytes(3, "deflated"),
+  };
+  const bytesMax = Math.min(chunk.length - 1, stateChunkBytesMax);
+  const { length } = chunk.deflated;
+  if (length < 1 || length > bytesMax) tuple.fault("wrong-length", "deflated", `1 to ${bytesMax} bytes`, `${length}`);
+  return chunk;
+}
+
+/** The bytes that the frame of a chunk has at most, if it is a correct answer to this request. */
+export function chunkFrameBytesMax({ bytesMax, items }: FetchState): number {
+  let bytes = CHUNK_HEAD_BYTES + bytesMax;
+  for (const item of items) bytes += ITEM_HEAD_BYTES + VALUE_HEAD_BYTES * answersMax(item);
+  return bytes;
+}
+
+/** Two arrays, the type, two numbers, the head of the items and what is left. */
+const CHUNK_HEAD_BYTES = 3 + 9 + 9 + 3 + 9;
+/** An array, the type, the head of a page and those of two lists. */
+const ITEM_HEAD_BYTES = 1 + 1 + 5 + 2 + 2;
+/** Places take less. */
+const VALUE_HEAD_BYTES = 5;
+
+function answersMax(item: FetchStateItem): number {
+  if (item.type === "values") return item.indexes.length;
+  return item.type === "whole" ? STATE_BUCKET_VALUES_MAX : 0;
 }
 
 export function writeStateUnavailable(writer: Writer, { seq, stable }: StateUnavailable): void {

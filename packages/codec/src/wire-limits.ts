@@ -174,7 +174,7 @@ const VALUES_ASKED: ScanLimits = {
   elementsMax: STATE_BUCKET_VALUES_MAX,
 };
 const FETCH_STATE = tuple(
-  ...[UINT, UINT, UINT],
+  ...[UINT, UINT, UINT, UINT],
   list(FETCH_STATE_ITEMS_MAX, tuple(UINT, strings(1, STATE_PREFIX_BYTES_MAX), list(0, UINT))),
   VALUES_ASKED,
 );

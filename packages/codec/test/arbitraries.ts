@@ -229,7 +229,7 @@ const places = (max: number, minLength: number): fc.Arbitrary<number[]> =>
   fc.uniqueArray(fc.nat(63), { minLength, maxLength: max }).map((found) => found.sort((a, b) => a - b));
 const prefix = fc.uint8Array({ maxLength: 33 });
 const fetchState = fc.record({
-  ...{ request: counter, seq: counter, bytesMax: counter },
+  ...{ request: counter, seq: counter, bytesMax: counter, takesDeflated: fc.boolean() },
   items: fc.array(
     fc.oneof(
       fc.record({ type: fc.constantFrom("page", "whole"), prefix }),
@@ -258,6 +258,11 @@ const stateChunk = fc.record({
   ),
 });
 
+const deflatedChunk = fc.record({
+  ...{ request: counter, seq: counter, length: fc.integer({ min: 100, max: 1_000_000 }) },
+  deflated: fc.uint8Array({ minLength: 1, maxLength: 99 }),
+});
+
 const replicaFrame = fc.oneof(
   fc.record({ type: fc.constant("pre-prepare"), envelope: prePrepare, batch }),
   fc.record({ type: fc.constant("signed"), envelope: enveloped(signedMessage) }),
@@ -265,6 +270,7 @@ const replicaFrame = fc.oneof(
   fc.record({ type: fc.constant("reply-stable"), reply: replyStable }),
   fc.record({ type: fc.constant("fetch-state"), fetch: fetchState }),
   fc.record({ type: fc.constant("state-chunk"), chunk: stateChunk }),
+  fc.record({ type: fc.constant("deflated-chunk"), chunk: deflatedChunk }),
   fc.record({ type: fc.constant("state-unavailable"), unavailable: fc.record({ seq: counter, stable: counter }) }),
   fc.record({ type: fc.constant("request"), request }),
   fc.record({ type: fc.constant("batch-body"), batch }),

@@ -126,6 +126,7 @@ const LARGEST_FETCH: FetchState = {
   request: COUNTER,
   seq: sequenceNumber(COUNTER),
   bytesMax: COUNTER,
+  takesDeflated: true,
   items: ITEMS.map(() => ({
     type: "values",
     prefix: new Uint8Array(33),

@@ -289,6 +289,7 @@ const REPLICA_FRAMES: Each<ReplicaFrame> = {
       request: 7,
       seq: sequenceNumber(256),
       bytesMax: 262_144,
+      takesDeflated: true,
       items: [
         { type: "page", prefix: new Uint8Array(0) },
         { type: "page", prefix: Uint8Array.of(2, 255) },
@@ -298,6 +299,10 @@ const REPLICA_FRAMES: Each<ReplicaFrame> = {
     },
   },
   "state-chunk": { type: "state-chunk", chunk: CHUNK },
+  "deflated-chunk": {
+    type: "deflated-chunk",
+    chunk: { request: 7, seq: sequenceNumber(256), length: 300, deflated: Uint8Array.of(1, 2, 3) },
+  },
   "state-unavailable": {
     type: "state-unavailable",
     unavailable: { seq: sequenceNumber(256), stable: sequenceNumber(384) },
@@ -380,6 +385,13 @@ export const SAMPLES: { readonly [K in Kind]: { readonly [name: string]: ValueOf
     },
     "bare view-change": { type: "view-change", viewChange: BARE_VIEW_CHANGE },
     "bare new-view": { type: "new-view", newView: BARE_NEW_VIEW },
+    "fetch-state of plain chunks": {
+      type: "fetch-state",
+      fetch: {
+        ...{ request: 8, seq: sequenceNumber(256), bytesMax: 1000, takesDeflated: false },
+        items: [{ type: "page", prefix: new Uint8Array(0) }],
+      },
+    },
     "bare state-chunk": { type: "state-chunk", chunk: { ...CHUNK, items: [], left: 1 } },
     "bare reply-stable": { type: "reply-stable", reply: BARE_REPLY_STABLE },
   } satisfies Each<ReplicaFrame> & { readonly [T in Signed]: ReplicaFrame } & { readonly [name: string]: ReplicaFrame },

@@ -1,15 +1,25 @@
-import { FETCH_STATE_ITEMS_MAX, type ReplicaFrame, stateChunkBytesMax } from "@quorate/protocol";
+import { chunkFrameBytesMax } from "@quorate/codec";
+import {
+  contentBytes,
+  FETCH_STATE_ITEMS_MAX,
+  type ReplicaFrame,
+  type StateChunkItem,
+  sequenceNumber,
+  stateChunkBytesMax,
+} from "@quorate/protocol";
 import * as cborg from "cborg";
 import { expect } from "chai";
 import { CODEC, SAMPLES } from "./samples.ts";
 
 const PREFIX = Uint8Array.of(2);
-const [FETCH, CHUNK] = [12, 13];
+const [FETCH, CHUNK, DEFLATED] = [12, 13, 15];
 const page = [1, PREFIX];
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
-const fetchOf = (...items: readonly unknown[]): unknown => [FETCH, [7, 8, 9, items]];
+const fetchOf = (...items: readonly unknown[]): unknown => [FETCH, [7, 8, 9, 1, items]];
 const chunkOf = (left: number, ...items: readonly unknown[]): unknown => [CHUNK, [7, 8, items, left]];
+const deflatedOf = (length: number, bytes: number): unknown => [DEFLATED, [7, 8, length, new Uint8Array(bytes)]];
 const bytesMax = stateChunkBytesMax(CODEC.limits);
+const frameBytesMax = CODEC.limits.replicaFrameBytesMax;
 
 interface Case {
   readonly name: string;
@@ -37,6 +47,13 @@ const CASES: readonly Case[] = [
     wire: fetchOf(...upTo(FETCH_STATE_ITEMS_MAX).map(() => [2, PREFIX, upTo(64)])),
     at: undefined,
   },
+  { name: "a request that says 2 of deflated answers", wire: [FETCH, [7, 8, 9, 2, [page]]], at: "takesDeflated" },
+  { name: "a deflated chunk", wire: deflatedOf(2, 1), at: undefined },
+  { name: "a deflated chunk that is no shorter", wire: deflatedOf(2, 2), at: "deflated" },
+  { name: "a deflated chunk of nothing", wire: deflatedOf(2, 0), at: "deflated" },
+  { name: "the longest deflated chunk", wire: deflatedOf(frameBytesMax, bytesMax), at: undefined },
+  { name: "one byte more of it", wire: deflatedOf(frameBytesMax, bytesMax + 1), at: "deflated" },
+  { name: "what inflates to no frame of a chunk", wire: deflatedOf(frameBytesMax + 1, 1), at: "length" },
   { name: "a chunk of nothing", wire: chunkOf(1), at: undefined },
   {
     name: "a chunk of too many items",
@@ -75,6 +92,44 @@ describe("the frames of state transfer", () => {
         at === undefined ? path === undefined : path?.includes(at),
       );
     });
+
+  it("have room in their bound for every correct answer, and not much more", () => {
+    const PREFIXES = upTo(FETCH_STATE_ITEMS_MAX).map(() => new Uint8Array(33));
+    const seq = sequenceNumber(Number.MAX_SAFE_INTEGER);
+    const request = Number.MAX_SAFE_INTEGER;
+    for (const [valueBytes, perItem] of [
+      [0, 64],
+      [30, 64],
+      [300, 3],
+      [70_000, 1],
+    ] as const) {
+      const values = upTo(perItem).map(() => new Uint8Array(valueBytes));
+      const count = Math.min(FETCH_STATE_ITEMS_MAX, Math.floor(bytesMax / Math.max(1, valueBytes * perItem)));
+      const prefixes = PREFIXES.slice(0, count);
+      const items: StateChunkItem[] = prefixes.map(() => ({ type: "values", values, missing: [] }));
+      const frame = CODEC.encodeReplicaFrame({ type: "state-chunk", chunk: { request, seq, items, left: bytesMax } });
+      const asked = prefixes.map((prefix) => ({ type: "values" as const, prefix, indexes: upTo(perItem) }));
+      const fetch = { request, seq, bytesMax: contentBytes(items), takesDeflated: true, items: asked };
+      const most = chunkFrameBytesMax(fetch);
+      expect(frame.length, `${valueBytes}`).to.be.within(most - 64 - count * (12 + 4 * perItem), most);
+    }
+  });
+
+  it("have room for a whole page that nothing is missing of, and one of which all is missing", () => {
+    const prefix = new Uint8Array(0);
+    const [request, seq] = [1, sequenceNumber(1)];
+    const page = new Uint8Array(5_000);
+    for (const [values, missing] of [
+      [upTo(64).map(() => new Uint8Array(1_000)), []],
+      [[], upTo(64)],
+    ] as const) {
+      const items: StateChunkItem[] = [{ type: "whole", page, values, missing }];
+      const frame = CODEC.encodeReplicaFrame({ type: "state-chunk", chunk: { request, seq, items, left: 0 } });
+      const bytes = contentBytes(items);
+      const fetch = { request, seq, bytesMax: bytes, takesDeflated: true, items: [{ type: "whole" as const, prefix }] };
+      expect(frame.length).to.be.within(bytes, chunkFrameBytesMax(fetch));
+    }
+  });
 
   it("share no memory with the bytes they came in", () => {
     const frame = SAMPLES.ReplicaFrame["state-chunk"] as Extract<ReplicaFrame, { readonly type: "state-chunk" }>;

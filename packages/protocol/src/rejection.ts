@@ -61,6 +61,8 @@ export type StateChunkFault =
   /** Of another checkpoint, or with other items than were asked for. */
   | "state-chunk.other-than-asked"
   | "state-chunk.oversized"
+  /** What is deflated is not the frame of that chunk, of the length that it says. */
+  | "state-chunk.bad-deflate"
   /** It says that something did not fit which would have. */
   | "state-chunk.incomplete"
   /** What it said was too large to fit has another size. */

@@ -15,7 +15,7 @@ import type {
   ViewChange,
 } from "./messages.ts";
 import type { Batch, Request } from "./request.ts";
-import type { FetchState, StateChunk, StateUnavailable } from "./state-transfer.ts";
+import type { DeflatedChunk, FetchState, StateChunk, StateUnavailable } from "./state-transfer.ts";
 
 /** A committed batch with what proves it to anyone: the unit of the history. */
 export interface CommittedEntry {
@@ -40,9 +40,10 @@ export type ReplicaFrame =
   /** And this one: what a primary proposes for its sake, it proposes with it. */
   | { readonly type: "query-stable"; readonly envelope: Envelope<QueryStable> }
   | { readonly type: "reply-stable"; readonly reply: JustifiedReplyStable }
-  /** These three are from the other end of the link alone. */
+  /** These four are from the other end of the link alone. */
   | { readonly type: "fetch-state"; readonly fetch: FetchState }
   | { readonly type: "state-chunk"; readonly chunk: StateChunk }
+  | { readonly type: "deflated-chunk"; readonly chunk: DeflatedChunk }
   | { readonly type: "state-unavailable"; readonly unavailable: StateUnavailable };
 
 /** Messages that need nothing beside them, and are taken from their own signer alone. */

@@ -29,6 +29,8 @@ export interface FetchState {
   readonly seq: SequenceNumber;
   /** The most content that the answer may have. */
   readonly bytesMax: number;
+  /** The answer may be a `DeflatedChunk`. */
+  readonly takesDeflated: boolean;
   readonly items: readonly FetchStateItem[];
 }
 
@@ -61,6 +63,16 @@ export interface StateChunk {
   readonly items: readonly StateChunkItem[];
   /** The bytes of the first page, whole page or value that did not fit; 0 when everything that was asked for is answered. */
   readonly left: number;
+}
+
+/** A chunk in fewer bytes. What is in it is judged as if it had come by itself. */
+export interface DeflatedChunk {
+  readonly request: number;
+  readonly seq: SequenceNumber;
+  /** The bytes of the frame that is in it. */
+  readonly length: number;
+  /** The whole frame of the `StateChunk` in raw deflate (RFC 1951). Fewer bytes than `length`. */
+  readonly deflated: Uint8Array;
 }
 
 /** The donor does not keep that checkpoint. */

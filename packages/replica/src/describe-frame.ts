@@ -25,6 +25,8 @@ export function describeReplicaFrame(frame: ReplicaFrame): string {
       return describeMessage(frame.reply.envelope.message);
     case "fetch-state":
       return `fetch-state n${frame.fetch.seq} #${frame.fetch.request} of ${frame.fetch.items.length}`;
+    case "deflated-chunk":
+      return `deflated-chunk n${frame.chunk.seq} #${frame.chunk.request} of ${frame.chunk.length} bytes`;
     case "state-chunk":
       return `state-chunk n${frame.chunk.seq} #${frame.chunk.request} of ${frame.chunk.items.length}`;
     case "state-unavailable":

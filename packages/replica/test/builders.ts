@@ -137,6 +137,7 @@ export function eventOf(from: number, frame: ReplicaFrame): ReplicaEvent | undef
     }
     case "fetch-state":
     case "state-chunk":
+    case "deflated-chunk":
     case "state-unavailable":
       // They are not the replica's: its host serves and fetches state.
       return undefined;

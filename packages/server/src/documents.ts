@@ -84,6 +84,7 @@ const ReplicaConfiguration = closed(
   // Folders of this format version were made before there were such fields.
   {
     scrubBytesPerSecond: integer(0, 2 ** 40),
+    stateCompression: { type: "boolean" },
     service: { anyOf: [{ type: "null" }, { type: "string", minLength: 1, maxLength: 4096 }] },
   },
 );
@@ -105,11 +106,13 @@ export interface ReplicaConfig {
   readonly historyBytesMax: number;
   /** How much of the state the scrubber looks at in a second; 0: it does not run. */
   readonly scrubBytesPerSecond: number;
+  /** Whether the state goes to other replicas compressed, and may come so. */
+  readonly stateCompression: boolean;
   /** The absolute path of the ES module with the service whose state this is; null for the key-value store. */
   readonly service: string | null;
 }
 
-type OptionalField = "service" | "scrubBytesPerSecond";
+type OptionalField = "service" | "scrubBytesPerSecond" | "stateCompression";
 
 /** A key pair on disk. The seed is the secret. */
 export interface KeyFile {
@@ -158,8 +161,8 @@ export function parseReplicaConfig(text: string, source: string): ReplicaConfig 
   checkVersion(value, source);
   checkShape(configValidator, value, source);
   const document = value as Omit<ReplicaConfig, OptionalField> & Partial<ReplicaConfig>;
-  const { service = null, scrubBytesPerSecond = SCRUB_BYTES_PER_SECOND } = document;
-  const config: ReplicaConfig = { ...document, service, scrubBytesPerSecond };
+  const { service = null, scrubBytesPerSecond = SCRUB_BYTES_PER_SECOND, stateCompression = true } = document;
+  const config: ReplicaConfig = { ...document, service, scrubBytesPerSecond, stateCompression };
   // Relative to what, nobody could say later.
   if (config.service !== null && !isAbsolute(config.service))
     throw new ConfigurationError(

@@ -3,6 +3,7 @@ import type { Verifier } from "@quorate/crypto";
 import type { BatchComposer, ClientSigner, ClusterId, Genesis, Hasher, Signer } from "@quorate/protocol";
 import type { Service } from "@quorate/state-machine";
 import type { ReplicaStore } from "@quorate/storage";
+import type { Compressor } from "./compressor.ts";
 import type { HostSettings } from "./host-settings.ts";
 import type { HostObserver, HostPorts } from "./ports.ts";
 
@@ -21,5 +22,7 @@ export interface HostOptions {
   readonly codec: Codec;
   readonly ports: HostPorts;
   readonly observer: HostObserver;
+  /** Deflates the state on its way to others, and takes it deflated; without it, neither. */
+  readonly compressor?: Compressor | undefined;
   readonly settings?: Partial<HostSettings>;
 }

@@ -3,6 +3,7 @@
  *
  * @packageDocumentation
  */
+export type { Compressor } from "./compressor.ts";
 export * from "./describe-evidence.ts";
 export * from "./disk-recovery.ts";
 export * from "./evidence-shelf.ts";

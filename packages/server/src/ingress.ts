@@ -36,7 +36,10 @@ export const JUNK_CODES: ReadonlySet<IngressRejection["code"]> = new Set([
 ]);
 
 /** They have no signature: a link is authenticated, and chunks prove themselves. */
-type StateTransferFrame = Extract<ReplicaFrame, { type: "fetch-state" | "state-chunk" | "state-unavailable" }>;
+type StateTransferFrame = Extract<
+  ReplicaFrame,
+  { type: "fetch-state" | "state-chunk" | "deflated-chunk" | "state-unavailable" }
+>;
 
 export interface IngressOptions {
   readonly verifier: Verifier;
@@ -107,6 +110,7 @@ export class Ingress {
         return this.#replyStable(peer, frame.reply);
       case "fetch-state":
       case "state-chunk":
+      case "deflated-chunk":
       case "state-unavailable":
         return this.#stateTransfer(peer, frame);
       default:

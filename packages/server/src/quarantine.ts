@@ -155,7 +155,11 @@ export class Quarantine {
     this.#isSearching = true;
     if (this.#endIfFound()) return;
     const { ports } = this.#o;
-    const fetch = { seq: NO_CHECKPOINT, request: this.#asks, bytesMax: STATE_CHUNK_BYTES, items: [ROOT_PAGE] };
+    const fetch = {
+      ...{ seq: NO_CHECKPOINT, request: this.#asks, bytesMax: STATE_CHUNK_BYTES },
+      takesDeflated: false,
+      items: [ROOT_PAGE],
+    };
     ports.sendToReplicas(this.#others, { type: "fetch-state", fetch });
     this.#asks += 1;
     if (this.#asks >= ORDER_AFTER_ASKS) this.#order();

@@ -43,6 +43,7 @@ export const REJECTION_CODES: Readonly<Record<IngressRejection["code"], true>> =
   "state-chunk.not-asked-for": true,
   "state-chunk.other-than-asked": true,
   "state-chunk.oversized": true,
+  "state-chunk.bad-deflate": true,
   "state-chunk.incomplete": true,
   "state-chunk.false-size": true,
   "state-chunk.wrong-page": true,
@@ -81,6 +82,7 @@ export class ReplicaCounters
   logFlushMs = 0;
   stateTransfers = 0;
   stateTransferBytes = 0;
+  stateTransferWireBytes = 0;
   stateDamages = 0;
   scrubRounds = 0;
   scrubbedEntries = 0;
@@ -109,9 +111,10 @@ export class ReplicaCounters
     if (type === "started") this.viewChangesStarted += 1;
     else this.viewsEntered += 1;
   }
-  onTransferred({ bytesReceived }: FetchProgress): void {
+  onTransferred({ bytesReceived, bytesOnWire }: FetchProgress): void {
     this.stateTransfers += 1;
     this.stateTransferBytes += bytesReceived;
+    this.stateTransferWireBytes += bytesOnWire;
   }
   onStateDamaged(): void {
     this.stateDamages += 1;

@@ -101,6 +101,7 @@ export async function initReplicaFolder(options: InitOptions): Promise<ReplicaFo
     durability: options.durability ?? "sync",
     historyBytesMax: HISTORY_BYTES_MAX,
     scrubBytesPerSecond: SCRUB_BYTES_PER_SECOND,
+    stateCompression: true,
     service: options.service === undefined ? null : resolve(options.service),
   };
   makeFolder(path, "choose another");

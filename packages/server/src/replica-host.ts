@@ -378,6 +378,7 @@ export class ReplicaHost {
   /** Nothing happens any more; what was not flushed is not spoken. */
   stop(): void {
     this.#isDead = true;
+    this.#stateDonor.stop();
   }
 
   #nextOf(parts: Iterator<Uint8Array>): Uint8Array | undefined {

@@ -89,7 +89,7 @@ function orderingMetrics({
 
 /** A transfer that runs counts with what it has got so far. */
 function transferMetrics({ counters, transfer }: MetricSource): MetricFamily[] {
-  const { leaves = 0, leavesSkipped = 0, leavesFetched = 0, bytesReceived = 0 } = transfer ?? {};
+  const { leaves = 0, leavesSkipped = 0, leavesFetched = 0, bytesReceived = 0, bytesOnWire = 0 } = transfer ?? {};
   return [
     gauge("quorate_state_transfer", "1 while the state is brought here.", Number(transfer !== undefined)),
     gauge("quorate_state_transfer_entries", "Entries of the state that is brought here.", leaves),
@@ -99,6 +99,11 @@ function transferMetrics({ counters, transfer }: MetricSource): MetricFamily[] {
       "quorate_state_transfer_bytes_total",
       "Bytes of state received for that.",
       counters.stateTransferBytes + bytesReceived,
+    ),
+    counter(
+      "quorate_state_transfer_wire_bytes_total",
+      "The same as they came, less where they were compressed.",
+      counters.stateTransferWireBytes + bytesOnWire,
     ),
     counter("quorate_state_damages_total", "Damaged parts of the own state that were found.", counters.stateDamages),
   ];

@@ -48,6 +48,7 @@ import { replicaMetrics } from "./replica-metrics.ts";
 import { ReplicaRunner, type TransferStatus } from "./replica-runner.ts";
 import { encodeReplicaTrace } from "./replica-trace.ts";
 import { saveTrace } from "./save-trace.ts";
+import { createZlibCompressor } from "./zlib-compressor.ts";
 
 /** How to run a replica on its data folder. */
 export interface StartOptions {
@@ -245,6 +246,7 @@ class ReplicaProcess implements RunningReplica {
           ),
         onFatal: (error) => this.#onFatal(error),
       },
+      compressor: folder.config.stateCompression ? createZlibCompressor() : undefined,
       settings: { scrubBytesPerSecond: folder.config.scrubBytesPerSecond, ...options.settings },
     });
   }
@@ -475,9 +477,12 @@ class ReplicaProcess implements RunningReplica {
 
   #onTransferred(progress: FetchProgress, executed: number): void {
     this.#counters.onTransferred(progress);
-    const { leaves, leavesFetched, leavesSkipped, bytesReceived, chunksRejected, differing } = progress;
+    const { leaves, leavesFetched, leavesSkipped, bytesReceived, bytesOnWire, chunksRejected, differing } = progress;
     this.#options.log.info(
-      { executed, entries: leaves, fetched: leavesFetched, alike: leavesSkipped, bytes: bytesReceived, chunksRejected },
+      {
+        ...{ executed, entries: leaves, fetched: leavesFetched, alike: leavesSkipped },
+        ...{ bytes: bytesReceived, bytesOnWire, chunksRejected },
+      },
       "the state is here, and this replica goes on from it",
     );
     if (differing.count > 0)

@@ -157,6 +157,7 @@ export class ReplicaRunner {
   onReplicaFrame(peer: ReplicaId, frame: ReplicaFrame): boolean {
     switch (frame.type) {
       case "state-chunk":
+      case "deflated-chunk":
       case "state-unavailable":
         if (this.#installer !== undefined) return this.#installer.onReplicaFrame(peer, frame);
         break;

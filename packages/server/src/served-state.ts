@@ -7,6 +7,7 @@ import {
 } from "@quorate/protocol";
 import type { Executor } from "@quorate/state-machine";
 import { type DonorLimits, StateDonor } from "@quorate/state-transfer";
+import { ChunkDeflater } from "./chunk-deflater.ts";
 import type { HostOptions } from "./host-options.ts";
 
 /** For all peers together: a gigabyte from three donors in a quarter of a minute, and this replica goes on ordering. */
@@ -22,11 +23,13 @@ export class ServedState {
   readonly #options: Pick<HostOptions, "ports" | "observer">;
   readonly #executor: Pick<Executor, "snapshotAt">;
   readonly #donor: StateDonor;
+  readonly #deflater: ChunkDeflater;
 
   constructor(options: HostOptions, executor: Pick<Executor, "snapshotAt">) {
     this.#options = options;
     this.#executor = executor;
     const { hasher, genesis } = options;
+    this.#deflater = new ChunkDeflater(options);
     this.#donor = new StateDonor({
       hasher,
       chunkBytesMax: stateChunkBytesMax(genesis.limits),
@@ -39,6 +42,11 @@ export class ServedState {
     return this.#donor.pinned(atMs);
   }
 
+  /** Nothing is sent any more. */
+  stop(): void {
+    this.#deflater.stop();
+  }
+
   /** @param stable what is kept here for certain: whoever asks for something else learns of it. */
   answer(peer: ReplicaId, request: FetchState, stable: CheckpointCertificate, atMs: number): void {
     const { ports, observer } = this.#options;
@@ -47,7 +55,7 @@ export class ServedState {
     for (const damage of damages) observer.onStateDamaged?.(damage);
     switch (answer.type) {
       case "chunk":
-        return ports.sendToReplica(peer, { type: "state-chunk", chunk: answer.chunk });
+        return this.#deflater.send(peer, answer.chunk, request.takesDeflated);
       case "unavailable":
         ports.sendToReplica(peer, { type: "state-unavailable", unavailable: answer.unavailable });
         if (stable.signatures.length > 0) ports.sendToReplica(peer, { type: "stable-checkpoint", checkpoint: stable });

@@ -18,6 +18,8 @@ import { partOf } from "@quorate/state-machine";
 import { type FetchProgress, type FetchStep, StateFetcher } from "@quorate/state-transfer";
 import type { TreeChanges } from "@quorate/state-tree";
 import type { ReplicaStore, StorageError } from "@quorate/storage";
+import { ChunkInflater } from "./chunk-inflater.ts";
+import type { Compressor } from "./compressor.ts";
 import { type Installation, writeInstallation } from "./installation-record.ts";
 import type { HostPorts, IngressRejection } from "./ports.ts";
 import { SteadyClock } from "./steady-clock.ts";
@@ -32,6 +34,8 @@ export interface StateInstallerOptions {
   readonly hasher: Hasher;
   readonly ports: HostPorts;
   readonly installation: Installation;
+  /** Without it, chunks come as they are. */
+  readonly compressor?: Compressor | undefined;
   readonly onRejection: (rejection: IngressRejection) => void;
   /** What votes rest on is here and proven, of the target's state: membership and sessions. Once for each target. */
   readonly onVotesFounded: (target: CheckpointCertificate) => void;
@@ -71,6 +75,7 @@ export class StateInstaller {
   readonly #o: StateInstallerOptions;
   readonly #membership: Membership;
   readonly #fetcher: StateFetcher;
+  readonly #inflater: ChunkInflater;
   readonly #clock: SteadyClock;
   #installation: Installation;
   #isTicking = false;
@@ -105,6 +110,14 @@ export class StateInstaller {
       donors: this.#membership.members.map(({ id }) => id).filter((id) => id !== self),
       chunkBytesMax: stateChunkBytesMax(genesis.limits),
       distrustsEntries: installation.distrustsEntries,
+      takesDeflated: options.compressor !== undefined,
+    });
+    this.#inflater = new ChunkInflater({
+      ...options,
+      asked: (from, request) => this.#fetcher.asked(from, request),
+      onChunk: (from, chunk, bytesOnWire) =>
+        this.#fetched((atMs) => this.#fetcher.onChunk(from, chunk, atMs, bytesOnWire)),
+      onFault: (from, chunk, fault) => this.#fetched((atMs) => this.#fetcher.onBadChunk(from, chunk, fault, atMs)),
     });
   }
 
@@ -146,6 +159,8 @@ export class StateInstaller {
       switch (frame.type) {
         case "state-chunk":
           return this.#perform(this.#fetcher.onChunk(peer, frame.chunk, atMs));
+        case "deflated-chunk":
+          return this.#inflater.take(peer, frame.chunk);
         case "state-unavailable":
           return this.#onUnavailable(peer, frame.unavailable.seq, atMs);
         case "stable-checkpoint":
@@ -163,6 +178,11 @@ export class StateInstaller {
   supersede(target: CheckpointCertificate): void {
     if (this.#isFinishing || target.seq <= this.#installation.target.seq) return;
     this.#guarded(() => this.#supersede(target, this.#clock.nowMs()));
+  }
+
+  /** A chunk is inflated, or could not be. */
+  #fetched(step: (atMs: number) => FetchStep): void {
+    if (!this.#isFinishing) this.#guarded(() => this.#perform(step(this.#clock.nowMs())));
   }
 
   /** Donors say what they have instead of what was asked for: a newer one is as good. */

@@ -112,12 +112,13 @@ describe("the configuration of a replica", () => {
     durability: "sync",
     historyBytesMax: 1024 * 1024,
   };
+  const defaults = { scrubBytesPerSecond: SCRUB_BYTES_PER_SECOND, stateCompression: true };
   const parsed = (service?: unknown) =>
     parseReplicaConfig(JSON.stringify({ ...plainConfig, ...(service !== undefined && { service }) }), "r/replica.json");
 
   it("that names no service is that of the key-value store, as folders are that know no such field", () => {
-    expect(parsed()).to.deep.equal({ ...plainConfig, scrubBytesPerSecond: SCRUB_BYTES_PER_SECOND, service: null });
-    expect(parsed(null)).to.deep.equal({ ...plainConfig, scrubBytesPerSecond: SCRUB_BYTES_PER_SECOND, service: null });
+    expect(parsed()).to.deep.equal({ ...plainConfig, ...defaults, service: null });
+    expect(parsed(null)).to.deep.equal({ ...plainConfig, ...defaults, service: null });
   });
 
   it("says how fast the scrubber is, from not at all", () => {
@@ -130,10 +131,19 @@ describe("the configuration of a replica", () => {
     );
   });
 
+  it("says whether the state is compressed on its way", () => {
+    expect(parseReplicaConfig(JSON.stringify({ ...plainConfig, stateCompression: false }), "r")).to.include({
+      stateCompression: false,
+    });
+    expect(() => parseReplicaConfig(JSON.stringify({ ...plainConfig, stateCompression: 1 }), "r")).to.throw(
+      "stateCompression",
+    );
+  });
+
   it("names a service by its absolute path", () => {
     expect(parsed("/srv/counter.mjs")).to.deep.equal({
       ...plainConfig,
-      scrubBytesPerSecond: SCRUB_BYTES_PER_SECOND,
+      ...defaults,
       service: "/srv/counter.mjs",
     });
   });

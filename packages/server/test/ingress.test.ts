@@ -146,7 +146,8 @@ describe("Ingress (protocol rule 13.1)", () => {
   it("refuses the frames of state transfer, which nobody asked for", () => {
     const [request, seq] = [1, seqOf(8)];
     const frames: readonly ReplicaFrame[] = [
-      { type: "fetch-state", fetch: { request, seq, bytesMax: 1000, items: [] } },
+      { type: "fetch-state", fetch: { request, seq, bytesMax: 1000, takesDeflated: true, items: [] } },
+      { type: "deflated-chunk", chunk: { request, seq, length: 2, deflated: Uint8Array.of(1) } },
       { type: "state-chunk", chunk: { request, seq, items: [], left: 0 } },
       { type: "state-unavailable", unavailable: { seq, stable: seq } },
     ];

@@ -1,8 +1,11 @@
+import { deflateRawSync } from "node:zlib";
 import {
   type Change,
   type CheckpointCertificate,
+  type DeflatedChunk,
   type FetchState,
   type ReplicaFrame,
+  type ReplicaId,
   replicaId,
   stateChunkBytesMax,
   stateRootPreimage,
@@ -12,9 +15,11 @@ import { DEFAULT_DONOR_LIMITS, StateDonor } from "@quorate/state-transfer";
 import { StateTree } from "@quorate/state-tree";
 import { createMemoryStore, type MemoryStore } from "@quorate/storage/memory";
 import { expect } from "chai";
+import type { Compressor } from "../dist/compressor.js";
 import { readInstallation } from "../dist/installation-record.js";
 import { StateInstaller } from "../dist/state-installer.js";
 import { cluster, codec, digestOf, envelopeOf, epoch, genesis, hasher, newVerifier, seqOf } from "./builders.ts";
+import { HeldCompressor } from "./held-compressor.ts";
 
 const SELF = replicaId(3);
 const entries = (round: number, count: number): Change[] =>
@@ -68,7 +73,7 @@ class Scene {
   #timer: (() => void) | undefined;
   #onRaised: (() => void) | undefined;
 
-  constructor(count = 400, flushBytes?: number) {
+  constructor(count = 400, flushBytes?: number, compressor?: Compressor) {
     this.source = new Source(count);
     this.installer = new StateInstaller({
       ...{ genesis, cluster, self: SELF, store: this.store, codec, verifier: newVerifier(), hasher },
@@ -97,6 +102,7 @@ class Scene {
       onInstalled: ({ target }) => this.happened.push(`installed ${target}`),
       onFatal: (error) => this.happened.push(error.message),
       ...(flushBytes !== undefined && { flushBytes }),
+      compressor,
     });
     this.installer.start();
   }
@@ -142,6 +148,191 @@ class Scene {
     });
   }
 }
+
+/** Donors that deflate, and an installer that takes it; what it inflates comes when it is told to. */
+class DeflatingScene extends Scene {
+  readonly compressor: HeldCompressor;
+
+  constructor() {
+    const compressor = new HeldCompressor();
+    super(400, undefined, compressor);
+    this.compressor = compressor;
+  }
+
+  /** The oldest request answered: a frame, which this may bend. */
+  deflated(bend: (chunk: DeflatedChunk) => Partial<DeflatedChunk> = () => ({})): { readonly from: ReplicaId } {
+    const { to, fetch } = this.requests.shift()!;
+    const from = replicaId(to);
+    const chunk = deflatedChunkOf(this.source.answer(fetch));
+    this.nowMs++;
+    this.installer.onReplicaFrame(from, { type: "deflated-chunk", chunk: { ...chunk, ...bend(chunk) } });
+    return { from };
+  }
+
+  goOnDeflated(): this {
+    for (let i = 0; i < 2_000; i++) {
+      if (this.requests.length > 0) this.deflated();
+      else if (!this.go()) break;
+      this.compressor.finish();
+    }
+    return this;
+  }
+}
+
+function deflatedChunkOf(frame: ReplicaFrame): DeflatedChunk {
+  if (frame.type !== "state-chunk") throw new Error(frame.type);
+  const bytes = codec.encodeReplicaFrame(frame);
+  const { request, seq } = frame.chunk;
+  return { request, seq, length: bytes.length, deflated: deflateRawSync(bytes) };
+}
+
+const deflatedFrame = (frame: ReplicaFrame): Pick<DeflatedChunk, "length" | "deflated"> => {
+  const bytes = codec.encodeReplicaFrame(frame);
+  return { length: bytes.length, deflated: deflateRawSync(bytes) };
+};
+
+describe("a state installer of what comes deflated", () => {
+  it("installs what donors send so, and counts what came", () => {
+    const scene = new DeflatingScene();
+    expect(scene.requests[0]?.fetch.takesDeflated).to.equal(true);
+    scene.goOnDeflated().flush().raised().flush();
+    expect(scene.happened.at(-1)).to.equal("installed 8");
+    const { bytesReceived = 0, bytesOnWire = 0 } = scene.installer.progress ?? {};
+    expect(bytesReceived).to.be.greaterThan(400 * 500);
+    expect(bytesOnWire).to.be.within(1, bytesReceived / 5);
+  });
+
+  it("does nothing before it is inflated, and inflates one answer once", () => {
+    const scene = new DeflatingScene();
+    const { to, fetch } = scene.requests[0]!;
+    const frame: ReplicaFrame = { type: "deflated-chunk", chunk: deflatedChunkOf(scene.source.answer(fetch)) };
+    for (let i = 0; i < 3; i++) scene.installer.onReplicaFrame(replicaId(to), frame);
+    expect([scene.compressor.waiting, scene.installer.progress?.pagesFetched]).to.deep.equal([1, 0]);
+    scene.compressor.finish();
+    expect([scene.happened, scene.installer.progress?.pagesFetched]).to.deep.equal([[], 1]);
+  });
+
+  it("does nothing with what is inflated after it has stopped", () => {
+    const scene = new DeflatingScene();
+    scene.deflated();
+    scene.installer.stop();
+    scene.compressor.finish();
+    expect(scene.installer.progress?.pagesFetched).to.equal(0);
+  });
+
+  const zeros = new Uint8Array(64 * 1024 * 1024);
+  const faults: readonly {
+    readonly name: string;
+    readonly bend: (chunk: DeflatedChunk) => Partial<DeflatedChunk>;
+    readonly code: string;
+    readonly inflations: number;
+  }[] = [
+    {
+      name: "says it is longer than the request allows",
+      bend: () => ({ length: zeros.length, deflated: deflateRawSync(zeros) }),
+      code: "state-chunk.oversized",
+      inflations: 0,
+    },
+    {
+      name: "is a bomb",
+      bend: ({ length }) => ({ length, deflated: deflateRawSync(zeros) }),
+      code: "state-chunk.bad-deflate",
+      inflations: 1,
+    },
+    {
+      name: "says it is longer than it is",
+      bend: ({ length }) => ({ length: length + 1 }),
+      code: "state-chunk.bad-deflate",
+      inflations: 1,
+    },
+    {
+      name: "says it is shorter than it is",
+      bend: ({ length }) => ({ length: length - 1 }),
+      code: "state-chunk.bad-deflate",
+      inflations: 1,
+    },
+    {
+      name: "has more behind it",
+      bend: ({ deflated }) => ({ deflated: Buffer.concat([deflated, Uint8Array.of(0)]) }),
+      code: "state-chunk.bad-deflate",
+      inflations: 1,
+    },
+    {
+      name: "is cut off",
+      bend: ({ deflated }) => ({ deflated: deflated.subarray(0, -1) }),
+      code: "state-chunk.bad-deflate",
+      inflations: 1,
+    },
+    {
+      name: "is garbage",
+      bend: () => ({ deflated: new Uint8Array(40).fill(255) }),
+      code: "state-chunk.bad-deflate",
+      inflations: 1,
+    },
+    {
+      name: "has no frame in it",
+      bend: () => ({ length: 100, deflated: deflateRawSync(new Uint8Array(100)) }),
+      code: "state-chunk.bad-deflate",
+      inflations: 1,
+    },
+    {
+      name: "has another frame in it",
+      bend: ({ seq }) => deflatedFrame({ type: "state-unavailable", unavailable: { seq, stable: seq } }),
+      code: "state-chunk.bad-deflate",
+      inflations: 1,
+    },
+    {
+      name: "has the answer to another request in it",
+      bend: ({ request, seq }) =>
+        deflatedFrame({ type: "state-chunk", chunk: { request: request + 1, seq, items: [], left: 1 } }),
+      code: "state-chunk.bad-deflate",
+      inflations: 1,
+    },
+    {
+      name: "has a wrong answer in it",
+      bend: ({ request, seq }) =>
+        deflatedFrame({
+          type: "state-chunk",
+          chunk: { request, seq, items: [{ type: "page", page: Uint8Array.of(7) }], left: 0 },
+        }),
+      code: "state-chunk.wrong-page",
+      inflations: 1,
+    },
+    {
+      name: "is of another checkpoint",
+      bend: () => ({ seq: seqOf(9) }),
+      code: "state-chunk.other-than-asked",
+      inflations: 0,
+    },
+    {
+      name: "was not asked for",
+      bend: ({ request }) => ({ request: request + 77 }),
+      code: "state-chunk.not-asked-for",
+      inflations: 0,
+    },
+  ];
+  for (const { name, bend, code, inflations } of faults)
+    it(`passes a donor over whose answer ${name}`, () => {
+      const scene = new DeflatingScene();
+      const { from } = scene.deflated(bend);
+      expect(scene.compressor.inflations).to.equal(inflations);
+      scene.compressor.finish();
+      expect(scene.happened).to.deep.equal([code]);
+      if (code === "state-chunk.not-asked-for") return;
+      scene.requests = scene.requests.filter(({ to }) => to !== from);
+      scene.goOnDeflated();
+      expect(scene.happened.at(-1), "the others have it").to.equal("founded 8");
+    });
+
+  it("takes nothing deflated when it does not inflate", () => {
+    const scene = new Scene();
+    const { to, fetch } = scene.requests.shift()!;
+    expect(fetch.takesDeflated).to.equal(false);
+    const chunk = deflatedChunkOf(scene.source.answer(fetch));
+    scene.installer.onReplicaFrame(replicaId(to), { type: "deflated-chunk", chunk });
+    expect(scene.happened).to.deep.equal(["state-chunk.other-than-asked"]);
+  });
+});
 
 describe("a state installer", () => {
   it("ends in an order: all but the last group is durable, then the log says so, then the marks go", () => {

@@ -24,6 +24,8 @@ export interface AskedRequest {
 export interface RequestBookOptions {
   /** The most content of an answer, unless a single value is larger. */
   readonly bytesMax: number;
+  /** Answers may come deflated. */
+  readonly takesDeflated: boolean;
 }
 
 /** What a page takes, about: for how many are asked for at once. */
@@ -70,7 +72,8 @@ export class RequestBook {
     const items = large === undefined ? this.#items(to, wanted) : [large.item];
     if (items.length === 0) return undefined;
     const bytesMax = Math.max(this.#options.bytesMax, large?.bytes ?? 0);
-    const request: FetchState = { request: this.#next++, seq, bytesMax, items: items.map(itemOf) };
+    const { takesDeflated } = this.#options;
+    const request: FetchState = { request: this.#next++, seq, bytesMax, takesDeflated, items: items.map(itemOf) };
     for (const item of items) mark(item);
     this.#asked.set(request.request, { to, request, items, ...times });
     return request;
@@ -78,13 +81,17 @@ export class RequestBook {
 
   /** The request that this donor answers, which is answered now; `"former"` for one of an earlier run or given up. */
   take(from: ReplicaId, request: number): AskedRequest | "former" | undefined {
+    const asked = this.find(from, request);
+    if (asked === "former") this.#former.delete(request);
+    else if (asked !== undefined) this.#asked.delete(request);
+    return asked;
+  }
+
+  /** The same, and it is still to be answered. */
+  find(from: ReplicaId, request: number): AskedRequest | "former" | undefined {
     const asked = this.#asked.get(request);
-    if (asked?.to === from) {
-      this.#asked.delete(request);
-      return asked;
-    }
-    if (request < this.#first) return "former";
-    return this.#former.get(request) === from && this.#former.delete(request) ? "former" : undefined;
+    if (asked?.to === from) return asked;
+    return request < this.#first || this.#former.get(request) === from ? "former" : undefined;
   }
 
   /** Gives up what is overdue, or asked of somebody; those requests. What they were for is wanted again. */

@@ -53,6 +53,8 @@ export interface StateFetcherOptions {
   readonly chunkBytesMax: number;
   /** Entries that look like those of the target are read and checked: for a replica whose state was damaged. */
   readonly distrustsEntries: boolean;
+  /** Answers may come deflated: whoever calls inflates them. */
+  readonly takesDeflated: boolean;
   readonly limits?: Partial<FetchLimits>;
 }
 
@@ -105,7 +107,10 @@ export interface FetchProgress {
   readonly leavesFetched: number;
   /** All parts of the state before this one are complete and proven: 2 when membership and sessions are. */
   readonly partsComplete: number;
+  /** Content of chunks: pages and values. */
   readonly bytesReceived: number;
+  /** The same as it came: less where donors deflate. */
+  readonly bytesOnWire: number;
   readonly pagesFetched: number;
   readonly chunksRejected: number;
   /** Pages and buckets held in memory. */
@@ -137,6 +142,7 @@ export class StateFetcher {
   #stalledSinceMs: number | undefined;
   #isPaused = false;
   #bytesReceived = 0;
+  #bytesOnWire = 0;
   #pagesFetched = 0;
   #chunksRejected = 0;
 
@@ -162,6 +168,7 @@ export class StateFetcher {
       leavesFetched: fetched,
       partsComplete: this.#walk.partsComplete,
       bytesReceived: this.#bytesReceived,
+      bytesOnWire: this.#bytesOnWire,
       pagesFetched: this.#pagesFetched,
       chunksRejected: this.#chunksRejected,
       openCount: this.#walk.openCount,
@@ -173,8 +180,9 @@ export class StateFetcher {
   start(target: CheckpointCertificate, atMs: number): FetchStep {
     invariant(this.#phase === "idle", "state-fetcher.started", { phase: this.#phase });
     const { requestBytes: bytesMax } = this.#limits;
+    const { takesDeflated } = this.#o;
     // Fewer than a thousand requests are made in a millisecond: no number is that of an earlier run.
-    this.#book = new RequestBook({ bytesMax }, atMs * 1000);
+    this.#book = new RequestBook({ bytesMax, takesDeflated }, atMs * 1000);
     return this.#aim(target, atMs);
   }
 
@@ -184,10 +192,22 @@ export class StateFetcher {
     return isNewer && this.#phase !== "done" ? this.#aim(target, atMs) : this.#step(atMs, []);
   }
 
-  /** An answer of a donor. */
-  onChunk(from: ReplicaId, chunk: StateChunk, atMs: number): FetchStep {
+  /** What this donor is asked under a number, and has not answered; `"former"` for what is not waited for any more. */
+  asked(from: ReplicaId, request: number): FetchState | "former" | undefined {
+    const asked = this.#book?.find(from, request);
+    return asked === "former" ? asked : asked?.request;
+  }
+
+  /**
+   * An answer of a donor.
+   *
+   * @param bytesOnWire what it took to come here, if it was deflated.
+   */
+  onChunk(from: ReplicaId, chunk: StateChunk, atMs: number, bytesOnWire?: number): FetchStep {
     const asked = this.#book?.take(from, chunk.request);
-    this.#bytesReceived += contentBytes(chunk.items);
+    const bytes = contentBytes(chunk.items);
+    this.#bytesReceived += bytes;
+    this.#bytesOnWire += bytesOnWire ?? bytes;
     if (asked === "former") return this.#step(atMs, []);
     if (asked === undefined) return this.#step(atMs, [this.#rejection(from, "state-chunk.not-asked-for", chunk.seq)]);
     this.#donors.onAnswer(from, atMs - asked.atMs);
@@ -198,6 +218,21 @@ export class StateFetcher {
     const rejections = judgement.liars.map((liar) => this.#offence(liar, "state-chunk.false-size", chunk.seq));
     if (judgement.fault !== undefined) rejections.push(this.#offence(from, judgement.fault, chunk.seq));
     return this.#step(atMs, rejections);
+  }
+
+  /** An answer of a donor that could not be inflated, or was not to be. */
+  onBadChunk(
+    from: ReplicaId,
+    { request, seq }: Pick<StateChunk, "request" | "seq">,
+    fault: StateChunkFault,
+    atMs: number,
+  ): FetchStep {
+    const asked = this.#book?.take(from, request);
+    if (asked === "former") return this.#step(atMs, []);
+    if (asked === undefined) return this.#step(atMs, [this.#rejection(from, "state-chunk.not-asked-for", seq)]);
+    this.#donors.onAnswer(from, atMs - asked.atMs);
+    for (const item of asked.items) unmark(item);
+    return this.#step(atMs, [this.#offence(from, fault, seq)]);
   }
 
   /** The donor does not keep the checkpoint `seq`. */

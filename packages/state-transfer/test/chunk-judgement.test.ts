@@ -1,7 +1,9 @@
 import {
   bytesToHex,
+  contentBytes,
   type FetchState,
   type Rejection,
+  type ReplicaId,
   replicaId,
   type StateChunk,
   type StateChunkItem,
@@ -319,6 +321,31 @@ describe("a chunk", () => {
     expect(scene.answer(chunk, OTHER).rejections[0]).to.include({ code: "state-chunk.not-asked-for", from: OTHER });
     expect(scene.answer(chunk).rejections).to.deep.equal([]);
     expect(scene.answer(chunk).rejections[0]).to.include({ code: "state-chunk.not-asked-for" });
+  });
+
+  it("that cannot be inflated is a fault of who was asked, and what it was for is asked again", () => {
+    const scene = new Scene();
+    const { fetcher, nowMs } = scene.transfer;
+    const chunk = scene.right();
+    const bad = (from: ReplicaId): FetchStep => fetcher.onBadChunk(from, chunk, "state-chunk.bad-deflate", nowMs);
+    expect(bad(OTHER).rejections[0]).to.include({ code: "state-chunk.not-asked-for", from: OTHER });
+    expect(fetcher.asked(OTHER, chunk.request)).to.equal(undefined);
+    expect(fetcher.asked(DONOR, chunk.request)).to.deep.equal(scene.request);
+    const { rejections, requests } = bad(DONOR);
+    expect(rejections[0]).to.include({ code: "state-chunk.bad-deflate", from: DONOR });
+    expect(fetcher.asked(DONOR, chunk.request), "answered").to.equal(undefined);
+    expect(fetcher.progress?.chunksRejected).to.equal(2);
+    expect(requests, "nobody else is there").to.deep.equal([]);
+    scene.transfer.nowMs += 2_000;
+    expect(scene.transfer.tick().requests[0]?.request.items).to.deep.equal(scene.request.items);
+  });
+
+  it("is counted as it came, and as what it brought", () => {
+    const scene = new Scene();
+    const chunk = scene.right();
+    scene.transfer.fetcher.onChunk(DONOR, chunk, scene.transfer.nowMs, 17);
+    const bytes = contentBytes(chunk.items);
+    expect(scene.transfer.fetcher.progress).to.include({ bytesReceived: bytes, bytesOnWire: 17 });
   });
 
   it("that comes too late is nobody's fault", () => {

@@ -29,7 +29,7 @@ class Scene {
   }
 
   ask(items: readonly FetchStateItem[], more: Partial<FetchState> = {}, atMs = 0, peer = 1): DonorAnswer {
-    const request = { request: 3, seq: seqOf(9), bytesMax: 20_000, items, ...more };
+    const request = { request: 3, seq: seqOf(9), bytesMax: 20_000, takesDeflated: false, items, ...more };
     return this.donor.answer(request, (seq) => this.tree.at(seq), seqOf(9), atMs, replicaId(peer));
   }
 

@@ -248,6 +248,7 @@ export class Transfer {
     return new StateFetcher({
       ...{ hasher, cluster: CLUSTER, partOf, state: stores.state, local: stores.local, distrustsEntries },
       ...{ donors: this.donors.map((_, id) => replicaId(id)), chunkBytesMax: CHUNK_BYTES_MAX },
+      takesDeflated: false,
       ...(limits && { limits }),
     });
   }

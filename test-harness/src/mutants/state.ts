@@ -94,6 +94,19 @@ export const STATE_MUTANTS: readonly Mutant[] = [
     caughtBy: ["packages/server/test/state-installer.test.ts"],
   },
   {
+    name: "inflated-without-a-bound",
+    rule: "10.1",
+    bug: "a deflated chunk is inflated to whatever length its donor says",
+    file: "packages/server/src/chunk-inflater.ts",
+    edits: [
+      {
+        find: 'if (length > chunkFrameBytesMax(asked)) return onFault(from, chunk, "state-chunk.oversized");',
+        replace: "",
+      },
+    ],
+    caughtBy: ["packages/server/test/state-installer.test.ts"],
+  },
+  {
     name: "fetched-page-unchecked",
     rule: "10.1",
     bug: "a donor's page is taken for that of the target",

@@ -4,6 +4,7 @@ import {
   type CheckpointRequest,
   type CommitCertificate,
   type CommittedEntry,
+  type DeflatedChunk,
   type Envelope,
   type FetchState,
   type FetchStateItem,
@@ -30,7 +31,19 @@ import {
   type StateUnavailable,
 } from "@quorate/protocol";
 import { MESSAGE_MUTATIONS } from "./messages.ts";
-import { bytes, counter, fields, hex32, listOf, type Mutations, member, oneOf, signature, word } from "./mutation.ts";
+import {
+  bytes,
+  counter,
+  fields,
+  flag,
+  hex32,
+  listOf,
+  type Mutations,
+  member,
+  oneOf,
+  signature,
+  word,
+} from "./mutation.ts";
 
 type FrameOf<T extends ReplicaFrame["type"]> = Extract<ReplicaFrame, { readonly type: T }>;
 type FetchStateItemOf<T extends FetchStateItem["type"]> = Extract<FetchStateItem, { readonly type: T }>;
@@ -121,6 +134,7 @@ export const FRAME_MUTATIONS: Mutations<ReplicaFrame> = oneOf<ReplicaFrame>({
       request: counter(),
       seq: counter(),
       bytesMax: counter(),
+      takesDeflated: flag(),
       items: listOf(
         oneOf<FetchStateItem>({
           page: fields<FetchStateItemOf<"page">>({ prefix: bytes() }),
@@ -149,6 +163,9 @@ export const FRAME_MUTATIONS: Mutations<ReplicaFrame> = oneOf<ReplicaFrame>({
       ),
       left: counter(),
     }),
+  }),
+  "deflated-chunk": fields<FrameOf<"deflated-chunk">>({
+    chunk: fields<DeflatedChunk>({ request: counter(), seq: counter(), length: counter(), deflated: bytes() }),
   }),
   "state-unavailable": fields<FrameOf<"state-unavailable">>({
     unavailable: fields<StateUnavailable>({ seq: counter(), stable: counter() }),
