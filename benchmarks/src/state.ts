@@ -116,8 +116,9 @@ class StateBench {
     const startedUs = cpuUs();
     const { local } = this.#tree.checkpoint(sequenceNumber(this.#seq++));
     const tookMs = msSince(startedUs);
-    const older = this.#tree.kept.slice(0, -2).flatMap(({ seq }) => this.#tree.drop(seq));
+    const older = this.#tree.kept.slice(0, -2).map(({ seq }) => this.#tree.drop(seq));
     this.#store.writeAtomically({ state: [], local: [...local, ...older] });
+    this.#store.writeAtomically({ state: [], local: this.#tree.tidied(Number.POSITIVE_INFINITY) });
     await this.#flushed();
     return tookMs;
   }
