@@ -3,6 +3,7 @@ import {
   Campaign,
   expectedMarks,
   FULL_DRAW,
+  isSeldomMutated,
   mutationCoverage,
   optionsForSeed,
   reachedAllTheSame,
@@ -70,7 +71,8 @@ if (process.env.QUORATE_FULL === "1")
 
       for (const failure of campaign.tally.failures) expectPassed(failure);
       expect(campaign.tally.marks.missing(expectedMarks(FULL.length)), "never happened").to.deep.equal([]);
-      expect(mutationCoverage(campaign.tally.marks).never, "fields of messages never mutated").to.deep.equal([]);
+      const never = mutationCoverage(campaign.tally.marks).never.filter((mark) => !isSeldomMutated(mark));
+      expect(never, "fields of messages never mutated").to.deep.equal([]);
       expect(reachedAllTheSame(campaign.tally.marks)).to.deep.equal([]);
       expect(perMinute, "runs a minute on a core").to.be.at.least(RUNS_PER_MINUTE_MIN);
     });

@@ -1,6 +1,6 @@
 import type { ReplicaFrame } from "@quorate/protocol";
 import type { Compressor } from "@quorate/server/host";
-import { Simulation, type SimulationOptions } from "@quorate/test-harness";
+import { isSeldomMutated, Marks, mutationCoverage, Simulation, type SimulationOptions } from "@quorate/test-harness";
 import { expect } from "chai";
 import { calmOptions } from "./calm-options.ts";
 
@@ -118,3 +118,23 @@ describe("a replica that is left behind (protocol rule 10.1)", () => {
     });
   }
 });
+
+if (process.env.QUORATE_FULL === "1")
+  describe("a state transfer to a replica that has nothing (protocol rule 10.1)", () => {
+    it("comes to its end whatever is wrong in a page with its values", () => {
+      const marks = new Marks();
+      const seldom = mutationCoverage(marks).never.filter(isSeldomMutated);
+      expect(seldom).to.have.length(4);
+      // Those who are asked first, among seven.
+      const byzantine = [1, 2].map((replica) => ({ replica, behaviour: "mutates" }) as const);
+      const away = { type: "crash", atMs: 2, replicas: [0], by: "kill", downMs: 1_500 } as const;
+
+      for (let seed = 1; seed <= 400 && marks.missing(seldom).length > 0; seed++)
+        for (const [mark, count] of new Simulation(optionsFor(seed, { replicas: 7, faults: [away], byzantine }))
+          .run()
+          .marks.entries())
+          marks.add(mark, count);
+
+      expect(marks.missing(seldom)).to.deep.equal([]);
+    });
+  });

@@ -65,7 +65,8 @@ export function mutates(tools: ByzantineTools): ByzantineActor {
       const unasked = statusIn(frame) !== undefined && prng.chance(0.5) ? frames.any() : undefined;
       if (unasked !== undefined) return [frame, ...worsen(unasked)];
       // It says few of these, and there is much in them.
-      if (frame.type === "new-view") return Array.from({ length: NEW_VIEWS_AT_ONCE }, () => worsen(frame)).flat();
+      if (frame.type === "new-view" || hasWholePage(frame))
+        return Array.from({ length: RARE_AT_ONCE }, () => worsen(frame)).flat();
       if (prng.chance(rate)) return worsen(frame);
       return prng.chance(REPLAY_RATE) ? replayed(frame, frames.like(frame), kindOf(frame), tools) : [frame];
     },
@@ -78,7 +79,11 @@ export function mutates(tools: ByzantineTools): ByzantineActor {
 }
 
 const REPLAY_RATE = 0.05;
-const NEW_VIEWS_AT_ONCE = 3;
+const RARE_AT_ONCE = 3;
+
+function hasWholePage(frame: ReplicaFrame): boolean {
+  return frame.type === "state-chunk" && frame.chunk.items.some(({ type }) => type === "whole");
+}
 
 function replayed<F>(frame: F, old: F | undefined, kind: string, { prng, mark }: ByzantineTools): readonly F[] {
   if (old === undefined) return [frame];

@@ -22,3 +22,11 @@ export function isMutationMark(mark: string): boolean {
 export function mutationCoverage(marks: Marks): { readonly fields: number; readonly never: readonly string[] } {
   return { fields: MUTATION_MARKS.length, never: marks.missing(MUTATION_MARKS) };
 }
+
+/**
+ * Whether a campaign may never come to this field: a page with all its values goes only to who has nothing at all in its place,
+ * and seldom from one that mutates. A test of its own has them all mutated.
+ */
+export function isSeldomMutated(mark: string): boolean {
+  return mark.startsWith(`byzantine: ${MUTATED}state-chunk.chunk.items.[].whole.`);
+}

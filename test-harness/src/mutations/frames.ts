@@ -41,6 +41,7 @@ import {
   type Mutations,
   member,
   oneOf,
+  places,
   signature,
   word,
 } from "./mutation.ts";
@@ -156,9 +157,9 @@ export const FRAME_MUTATIONS: Mutations<ReplicaFrame> = oneOf<ReplicaFrame>({
           whole: fields<StateChunkItemOf<"whole">>({
             page: bytes(),
             values: listOf(bytes()),
-            missing: listOf(counter()),
+            missing: places(),
           }),
-          values: fields<StateChunkItemOf<"values">>({ values: listOf(bytes()), missing: listOf(counter()) }),
+          values: fields<StateChunkItemOf<"values">>({ values: listOf(bytes()), missing: places() }),
         }),
       ),
       left: counter(),

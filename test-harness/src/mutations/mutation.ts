@@ -70,6 +70,15 @@ export function listOf<T>(element: Mutations<T>): Mutations<readonly T[]> {
   return [{ path: "", mutate: rearranged }, ...ofOne];
 }
 
+/** Of places that are named in ascending order, most often none: with one more, without one, or another one. */
+export function places(): Mutations<readonly number[]> {
+  return leaf((value, prng) => {
+    const place = prng.integer(0, NEAR);
+    if (value.length === 0) return [place];
+    return prng.pick([[...value, (value.at(-1) ?? 0) + 1 + place], value.slice(1), value.with(0, (value[0] ?? 0) + 1)]);
+  });
+}
+
 /** Without one element, with one twice, with one in another place, or without any. */
 function rearranged<T>(list: readonly T[], { prng }: MutationDraw): readonly T[] | undefined {
   const at = prng.integer(0, Math.max(0, list.length - 1));
