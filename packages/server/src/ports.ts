@@ -15,6 +15,7 @@ import type { LeaveCause, MuteStatus, ReplicaStatus } from "@quorate/replica";
 import type { FetchProgress } from "@quorate/state-transfer";
 import type { ScrubSlice, StateDamage } from "@quorate/state-tree";
 import type { StorageError } from "@quorate/storage";
+import type { DamageRepair } from "./damage-count.ts";
 import type { Installation } from "./installation-record.ts";
 import type { QuarantineStatus } from "./quarantine.ts";
 
@@ -66,6 +67,8 @@ export interface HostObserver {
   onLevel?(status: ReplicaStatus): void;
   /** A part of the own state is damaged: what a peer fetched, and was not given to it, or what was about to be used. */
   onStateDamaged?(damage: StateDamage): void;
+  /** The state or what leads to it is damaged, and is to be repaired, after a pause if that was so before. */
+  onRepair?(repair: DamageRepair, damage: Error): void;
   /** The scrubber looked at a part of the state, and found nothing. */
   onScrubbed?(slice: ScrubSlice): void;
   /** It found something, which `onStateDamaged` tells. */

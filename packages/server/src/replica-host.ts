@@ -73,6 +73,8 @@ export interface Departure {
         readonly lastCheckpoint: SequenceNumber;
       }
     | undefined;
+  /** What is damaged, if that is why. */
+  readonly damage?: Error | undefined;
 }
 
 /**
@@ -604,7 +606,7 @@ export class ReplicaHost {
       const { stable } = this.#replica;
       this.#options.observer.onStateDamaged?.(error);
       const target = stable.signatures.length > 0 ? stable : genesisTarget(this.#options);
-      this.#leftFor = { target, distrustsEntries: true, quarantine: undefined };
+      this.#leftFor = { target, distrustsEntries: true, quarantine: undefined, damage: error };
       return this.#leaveIfAsked();
     }
     this.#die(error instanceof Error ? error : new Error(String(error)));

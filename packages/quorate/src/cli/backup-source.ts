@@ -43,7 +43,8 @@ async function furthestRunning(folders: readonly ReplicaFolder[]): Promise<Repli
   for (const folder of folders) {
     const { self, cluster, config } = folder;
     const { status } = await fetchStatus({ replica: self.id, cluster, admin: config.admin });
-    if (status === undefined || status.transfer !== undefined || status.quarantine !== undefined) continue;
+    if (status === undefined || status.transfer !== undefined) continue;
+    if (status.repair !== undefined || status.quarantine !== undefined) continue;
     if (furthest === undefined || status.lowWatermark > furthest.stable)
       furthest = { folder, stable: status.lowWatermark };
   }
