@@ -16,6 +16,7 @@ import type { FetchProgress } from "@quorate/state-transfer";
 import type { ScrubSlice, StateDamage } from "@quorate/state-tree";
 import type { StorageError } from "@quorate/storage";
 import type { DamageRepair } from "./damage-count.ts";
+import type { RecoveryError } from "./disk-recovery.ts";
 import type { Installation } from "./installation-record.ts";
 import type { QuarantineStatus } from "./quarantine.ts";
 
@@ -52,8 +53,8 @@ export interface HostObserver {
   /** The log was flushed; `tookMs` since that was asked for. */
   onLogFlushed?(tookMs: number): void;
   onRejection?(rejection: IngressRejection): void;
-  /** An entry of the own history is not what was written, and was not given to a peer; told of the first one only. */
-  onHistoryDamaged?(damage: StorageError): void;
+  /** An entry of the own history is not what was written, and was not given to a peer, nor executed; peers' are told of once. */
+  onHistoryDamaged?(damage: StorageError | RecoveryError): void;
   /** The replica has left its part in the cluster to bring its state to that of the others. */
   onTransferStarted?(installation: Installation): void;
   /**

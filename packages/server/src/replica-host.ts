@@ -77,6 +77,14 @@ export interface Departure {
   readonly damage?: Error | undefined;
 }
 
+/** The state is not here, or behind the votes: the replica votes, and leaves execution for later (protocol rule 10.2). */
+export interface AwaitedState {
+  /** What the log calls stable. */
+  readonly stable: CheckpointCertificate;
+  /** How far the votes may go for now. When that moves up, `countExecuted` is called. */
+  readonly votesMax: () => number;
+}
+
 /**
  * Runs one `Replica` over ports: verifies what comes in, performs what comes out behind the output gate, executes, and
  * answers clients. Synchronous; production and the simulator differ only in the ports, the store and the scheme of
@@ -105,6 +113,12 @@ export class ReplicaHost {
   readonly #clientRequests: ClientRequests;
   readonly #clock: SteadyClock;
   readonly #events: ReplicaEvent[] = [];
+  readonly #votesMax: () => number;
+  /**
+   * What was put off beyond `#votesMax`. Not counted as executed, it holds the window and the filling of gaps where they are, as a
+   * slow disk does, so that it is bounded as that is.
+   */
+  readonly #putOff: Extract<ReplicaEvent, { type: "executed" }>[] = [];
   #isDraining = false;
   #isFlushing = false;
   #isDead = false;
@@ -122,13 +136,13 @@ export class ReplicaHost {
    * Recovers from what the store holds.
    *
    * @param leave called when only the state of the others can help this replica; nothing happens in it afterwards.
-   * @param awaited what the log calls stable, if the state is not here yet: the replica votes, and leaves execution for later.
    * @throws RecoveryError or StorageError when the disk holds what this replica cannot have written.
    */
-  constructor(options: HostOptions, leave: (departure: Departure) => void, awaited?: CheckpointCertificate) {
+  constructor(options: HostOptions, leave: (departure: Departure) => void, awaited?: AwaitedState) {
     const { genesis, cluster, store, codec, verifier, signer } = options;
     this.#options = options;
     this.#leave = leave;
+    this.#votesMax = awaited?.votesMax ?? (() => Number.POSITIVE_INFINITY);
     this.#membership = genesisMembership(genesis);
     const { ports } = options;
     this.#clock = new SteadyClock(
@@ -141,7 +155,7 @@ export class ReplicaHost {
     this.#state =
       awaited === undefined ? new Executor({ ...options, membership: this.#membership, silentUpTo }) : undefined;
     const genesisStable = genesisCheckpoint(this.#membership, cluster);
-    this.#execution = this.#state ?? new DeferredExecution(awaited ?? genesisStable);
+    this.#execution = this.#state ?? new DeferredExecution(awaited?.stable ?? genesisStable);
     this.#donor = new HistoryDonor({
       history: store.history,
       codec,
@@ -176,7 +190,7 @@ export class ReplicaHost {
     this.#standingWatch = new StandingWatch(options.observer, this.#replica);
     this.#durableState = new DurableState({
       store,
-      awaited: awaited?.seq,
+      awaited: awaited?.stable.seq,
       executor: this.#execution,
       checkpointInterval: genesis.checkpointInterval,
       pinned: () => this.#pinned(),
@@ -353,6 +367,12 @@ export class ReplicaHost {
     return { isAsked, view, target, primary };
   }
 
+  /** `AwaitedState.votesMax` has moved up: what was put off below counts as executed. */
+  countExecuted(): void {
+    this.#takePutOff();
+    if (this.#events.length > 0) this.#takeSteps();
+  }
+
   /** What a client is told when its link is up: hints for a start. */
   welcome(): ServerFrame {
     const { view, executed } = this.#replica.status;
@@ -426,6 +446,10 @@ export class ReplicaHost {
   /** Steps, and performs what may happen now; events that this brings about follow in order, never inside one another. */
   #step(event: ReplicaEvent): void {
     this.#events.push(event);
+    this.#takeSteps();
+  }
+
+  #takeSteps(): void {
     if (this.#isDraining || this.#isDead) return;
     try {
       this.#drain();
@@ -569,7 +593,15 @@ export class ReplicaHost {
       });
     for (const { client, reply } of replies) this.#reply(client, reply);
     if (checkpoint !== undefined) this.#durableState.makeDurable(checkpoint);
-    this.#events.push({ type: "executed", seq, progress, executionDigest });
+    this.#putOff.push({ type: "executed", seq, progress, executionDigest });
+    this.#takePutOff();
+  }
+
+  #takePutOff(): void {
+    for (let next = this.#putOff[0]; next !== undefined && next.seq <= this.#votesMax(); next = this.#putOff[0]) {
+      this.#putOff.shift();
+      this.#events.push(next);
+    }
   }
 
   /** A quorum agrees with what came after a quarantine: the next one is the first again. */

@@ -309,14 +309,16 @@ export class ReplicaRunner {
         invariant(this.#host !== undefined, "runner.catches-up-with-nothing");
         return this.#host;
       },
+      onProgress: () => this.#host?.countExecuted(),
       onEnd: (end) => this.#onCaughtUp(end),
       onFatal: (error) => this.#die(error),
     };
   }
 
-  /** @param awaited see `ReplicaHost`. */
-  #newHost(awaited?: CheckpointCertificate): ReplicaHost {
-    return new ReplicaHost(this.#options, (departure) => this.#depart(departure), awaited);
+  /** @param stable what the log calls stable, if the state is not here, or less. */
+  #newHost(stable?: CheckpointCertificate): ReplicaHost {
+    const votesMax = (): number => this.#catchUp?.votesMax ?? Number.POSITIVE_INFINITY;
+    return new ReplicaHost(this.#options, (departure) => this.#depart(departure), stable && { stable, votesMax });
   }
 
   /** Notes that it stands still, durably before a repair begins, since all is one stream of writes. */
@@ -484,16 +486,13 @@ export class ReplicaRunner {
     this.#endCatchUp();
     this.#guarded(() => {
       switch (end.type) {
+        case "cut-short":
+          this.#options.store.history.clear();
+          return this.#onLevel();
         case "level":
-          this.#endHost();
-          // What the log and the state hold may be in memory only, and the next host speaks of it as of what is durable.
-          return this.#flushed(() => {
-            this.#hostOrRepair();
-            if (!this.isInstalling) observer.onLevel?.(this.status);
-            this.start();
-          });
+          return this.#onLevel();
         case "gap":
-          return this.#depart({ target: stable, distrustsEntries: false, quarantine: undefined });
+          return this.#depart({ target: stable, distrustsEntries: false, quarantine: undefined, damage: end.damage });
         case "damaged":
           observer.onStateDamaged?.(end.damage);
           return this.#depart({ target: stable, distrustsEntries: true, quarantine: undefined, damage: end.damage });
@@ -502,6 +501,16 @@ export class ReplicaRunner {
         default:
           return assertNever(end);
       }
+    });
+  }
+
+  #onLevel(): void {
+    this.#endHost();
+    // What the log and the state hold may be in memory only, and the next host speaks of it as of what is durable.
+    this.#flushed(() => {
+      this.#hostOrRepair();
+      if (!this.isInstalling) this.#options.observer.onLevel?.(this.status);
+      this.start();
     });
   }
 

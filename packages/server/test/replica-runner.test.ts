@@ -2,8 +2,19 @@ import { createMemoryStore } from "@quorate/storage/memory";
 import { expect } from "chai";
 import { readInstallation } from "../dist/installation-record.js";
 import { readQuarantine } from "../dist/quarantine-record.js";
-import { codec, digestOf, withDamageAt } from "./builders.ts";
-import { certificateOf, digestsOf, EXECUTED, executed, newExecutor, Scene, STABLE, storeOf } from "./runner-scene.ts";
+import { codec, digestOf, seqOf, withDamageAt } from "./builders.ts";
+import {
+  certificateOf,
+  digestsOf,
+  EXECUTED,
+  entryOf,
+  executed,
+  forgedEntryOf,
+  newExecutor,
+  Scene,
+  STABLE,
+  storeOf,
+} from "./runner-scene.ts";
 
 describe("a replica runner whose state is below what its log calls stable (protocol rule 10.2)", () => {
   it("votes at once, executes what the history has, and is a host with its state afterwards", () => {
@@ -138,6 +149,7 @@ describe("a replica runner whose state is below what its log calls stable (proto
         "voting 8",
         ...executed(EXECUTED + 1, seq - 1),
         `damaged history entry ${seq}`,
+        "repair 1 after 0",
         "transfer 8",
       ]);
       expect(readInstallation(scene.store.local, codec)).to.deep.include({ distrustsEntries: false });
@@ -145,20 +157,68 @@ describe("a replica runner whose state is below what its log calls stable (proto
       expect(scene.transition.slice(-2), "and goes on from there").to.deep.equal(["transferred 8", "level 10"]);
     });
 
-  it("a damaged entry above that is the end: no state of others stands for it", () => {
-    const above = new Set([STABLE + 1]);
-    expect(() => new Scene(storeOf(), (store) => withDamageAt(above, store)), "at the start").to.throw("entry 9");
+  for (const { what, bad, reason } of [
+    { what: "does not decode", bad: Uint8Array.of(1, 2, 3), reason: "history entry 5 does not decode" },
+    { what: "belongs to another number", bad: entryOf(6), reason: "history entry 5 belongs to number 6" },
+    { what: "is not proven", bad: forgedEntryOf(5), reason: "history entry 5 has a certificate that is not valid" },
+  ])
+    it(`installs what it votes on where an entry of the history ${what}, and counts it as damage`, () => {
+      const store = storeOf();
+      store.history.put(seqOf(5), bad);
+      const scene = new Scene(store).start().turn();
+      const [damaged, ...rest] = scene.transition.slice(1);
+      expect(damaged).to.match(new RegExp(`^damaged ${reason}`));
+      expect(rest).to.deep.equal(["repair 1 after 0", "transfer 8"]);
+      for (let i = 0; i < 100 && scene.runner.isInstalling; i++) scene.receivesState().flush().turn();
+      expect(scene.transition.slice(-2)).to.deep.equal(["transferred 8", "level 10"]);
+    });
 
+  it("a damaged entry above that at a start is a lost disk: promises may be lost as well (protocol rule 8.4)", () => {
+    const above = new Set([STABLE + 1]);
+    expect(() => new Scene(storeOf(), (store) => withDamageAt(above, store))).to.throw("entry 9");
+  });
+
+  it("one that it meets above that it takes for what a crash took: it goes on without it, and the others have it", () => {
     const damaged = new Set<number>();
     const scene = new Scene(storeOf({ last: 17 }), (store) => withDamageAt(damaged, store)).start();
+    damaged.add(STABLE + 3);
+    scene.turn().flush();
+    expect(scene.happened.slice(-2)).to.deep.equal(["damaged history entry 11", "level 10"]);
+    expect(scene.runner.stateDigests).to.deep.equal(digestsOf(newExecutor(createMemoryStore(), 2, 10)));
+    expect([scene.runner.status.executed, scene.store.history.last]).to.deep.equal([10, undefined]);
+
+    const again = new Scene(scene.store.disk.crash()).start();
+    expect([again.runner.isInstalling, again.runner.status.executed, again.happened]).to.deep.equal([false, 10, []]);
+  });
+
+  it("where that is what a quorum contradicts, it is quarantined all the same", () => {
+    const damaged = new Set<number>();
+    const forged = certificateOf(STABLE, digestOf("another state"));
+    const scene = new Scene(storeOf({}, forged), (store) => withDamageAt(damaged, store)).start();
     damaged.add(STABLE + 1);
     scene.turn();
-    expect(scene.happened.slice(-1), "later").to.deep.equal(["fatal history entry 9"]);
-    const said = scene.sent.length;
-    scene.timers.get("status")?.();
-    scene.hearsProposal(18);
-    scene.flush().turn();
-    expect([scene.sent.length, scene.happened.slice(-1)]).to.deep.equal([said, ["fatal history entry 9"]]);
+    expect(scene.transition.slice(1)).to.deep.equal([
+      "quarantined by certificate 8, up to 8",
+      "transfer 8, distrusting",
+    ]);
+  });
+
+  it("gets level under a load that it cannot follow: its votes go on, but no faster than half of what it executes", () => {
+    const scene = new Scene(storeOf({ last: 20 })).start();
+    // One batch in each turn, while two are ordered.
+    scene.msPerLook = 6;
+    const distances: number[] = [];
+    for (; scene.runner.isInstalling && distances.length < 85; scene.turn()) {
+      for (let i = 0; i < 2; i++) scene.decides(scene.runner.status.executed + 1);
+      distances.push(scene.runner.status.executed - (scene.runner.stateExecuted ?? 0));
+      scene.flush();
+    }
+    scene.flush();
+    expect(scene.runner.isInstalling, `${distances}`).to.equal(false);
+    expect(Math.max(...distances), "no further behind than a window more").to.be.at.most(20 - EXECUTED + 16);
+    expect(scene.runner.status.executed, "it voted on").to.be.above(40);
+    const { executed: end } = scene.runner.status;
+    expect(scene.runner.stateDigests).to.deep.equal(digestsOf(newExecutor(createMemoryStore(), 2, end)));
   });
 
   for (const { what, first, last } of [

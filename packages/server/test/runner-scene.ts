@@ -40,6 +40,8 @@ export const EXECUTED = 3;
 export const STABLE = 8;
 /** As far as numbers go before 8 is followed by the next stable checkpoint. */
 const LAST = 24;
+/** As far as they go when many are ordered. */
+const FAR = 200;
 
 const echo: Service = { execute: (operation) => operation };
 const registration = clientOf().signRegistration({ nonce: digestOf("nonce"), lastValid: seqOf(100) });
@@ -56,9 +58,12 @@ const ORDERED: Readonly<Record<number, VerifiedRequest>> = {
   [STABLE + 1]: request,
   18: registrationOf("of 18"),
   21: registrationOf("of 21"),
+  22: registrationOf("of 22"),
+  23: registrationOf("of 23"),
+  24: registrationOf("of 24"),
 };
 const batchOf = (seq: number): ReturnType<typeof composer.compose> => {
-  const ordered = ORDERED[seq];
+  const ordered = seq > LAST ? registrationOf(`of ${seq}`) : ORDERED[seq];
   return ordered === undefined ? composer.compose(timestampMs(0), []) : composer.compose(timestampMs(seq), [ordered]);
 };
 
@@ -74,7 +79,7 @@ export const digestsOf = (executor: Executor): StateDigests => ({
 });
 
 /** What correct replicas come to. */
-const correct = newExecutor(createMemoryStore(), 2, LAST);
+const correct = newExecutor(createMemoryStore(), 2, FAR);
 const rootAt = (seq: number): CheckpointCertificate["stateRoot"] => correct.checkpointRoot(seqOf(seq))!;
 
 const donor = new StateDonor({
@@ -94,8 +99,17 @@ export function certificateOf(
   return { epoch, seq: seqOf(seq), stateRoot, signatures };
 }
 
-function entryOf(seq: number): Uint8Array {
-  const { batch, digest } = batchOf(seq);
+export function entryOf(seq: number): Uint8Array {
+  return entryWith(seq, batchOf(seq).digest);
+}
+
+/** Its certificate is of another batch. */
+export function forgedEntryOf(seq: number): Uint8Array {
+  return entryWith(seq, digestOf("another batch"));
+}
+
+function entryWith(seq: number, digest: ReturnType<typeof digestOf>): Uint8Array {
+  const { batch } = batchOf(seq);
   const place = { epoch, view: viewNumber(0), seq: seqOf(seq), digest };
   const signatures = [0, 2, 3].map((id) => ({
     from: replicaId(id),
@@ -216,6 +230,16 @@ export class Scene {
     const { batch, digest } = batchOf(seq);
     const envelope = envelopeOf(0, { type: "pre-prepare", epoch, view: viewNumber(0), seq: seqOf(seq), digest });
     return this.hears(0, { type: "pre-prepare", envelope, batch });
+  }
+
+  /** It is proposed, prepared and committed, and where it is a checkpoint, that is certified. */
+  decides(seq: number): void {
+    this.hearsProposal(seq);
+    for (const id of [2, 3]) this.hearsVote(id, "prepare", seq);
+    for (const id of [0, 2, 3]) this.hearsVote(id, "commit", seq);
+    this.flush();
+    if (seq % genesis.checkpointInterval === 0)
+      this.hears(2, { type: "stable-checkpoint", checkpoint: certificateOf(seq) });
   }
 
   /** A peer says that it has all but the votes for one number. */
