@@ -28,6 +28,7 @@ import {
 import { type ExecutedReply, Executor, type OwnCheckpoint } from "@quorate/state-machine";
 import { StateDamage } from "@quorate/state-tree";
 import type { OwnAudit } from "./audit-document.ts";
+import type { AwaitedState } from "./awaited-state.ts";
 import { backupBytes, type RunningBackup } from "./backup/state-backup.ts";
 import { refusalFrame, replyFrame } from "./client-frames.ts";
 import { ClientRequests } from "./client-requests.ts";
@@ -75,14 +76,6 @@ export interface Departure {
     | undefined;
   /** What is damaged, if that is why. */
   readonly damage?: Error | undefined;
-}
-
-/** The state is not here, or behind the votes: the replica votes, and leaves execution for later (protocol rule 10.2). */
-export interface AwaitedState {
-  /** What the log calls stable. */
-  readonly stable: CheckpointCertificate;
-  /** How far the votes may go for now. When that moves up, `countExecuted` is called. */
-  readonly votesMax: () => number;
 }
 
 /**
@@ -190,7 +183,7 @@ export class ReplicaHost {
     this.#standingWatch = new StandingWatch(options.observer, this.#replica);
     this.#durableState = new DurableState({
       store,
-      awaited: awaited?.stable.seq,
+      awaited,
       executor: this.#execution,
       checkpointInterval: genesis.checkpointInterval,
       pinned: () => this.#pinned(),
@@ -534,7 +527,7 @@ export class ReplicaHost {
   }
 
   #performOne(effect: Performed): void {
-    const { ports, store, codec, observer } = this.#options;
+    const { ports, codec, observer } = this.#options;
     switch (effect.type) {
       case "send":
         return ports.sendToReplica(effect.to, effect.frame);
@@ -543,7 +536,7 @@ export class ReplicaHost {
       case "execute":
         return this.#execute(effect);
       case "archive":
-        return store.history.put(effect.seq, codec.encodeCommittedEntry(effect.entry));
+        return this.#durableState.archive(effect.seq, codec.encodeCommittedEntry(effect.entry));
       case "send-history":
         return this.#donor.send(effect, this.#now());
       case "cut": {

@@ -317,8 +317,12 @@ export class ReplicaRunner {
 
   /** @param stable what the log calls stable, if the state is not here, or less. */
   #newHost(stable?: CheckpointCertificate): ReplicaHost {
-    const votesMax = (): number => this.#catchUp?.votesMax ?? Number.POSITIVE_INFINITY;
-    return new ReplicaHost(this.#options, (departure) => this.#depart(departure), stable && { stable, votesMax });
+    const awaited = stable && {
+      stable,
+      executed: () => this.#catchUp?.executed,
+      votesMax: () => this.#catchUp?.votesMax ?? Number.POSITIVE_INFINITY,
+    };
+    return new ReplicaHost(this.#options, (departure) => this.#depart(departure), awaited);
   }
 
   /** Notes that it stands still, durably before a repair begins, since all is one stream of writes. */
