@@ -397,7 +397,8 @@ export class ReplicaHost {
   }
 
   #nextOf(parts: Iterator<Uint8Array>): Uint8Array | undefined {
-    if (this.#isDead) throw new Error("the replica has stopped, or has its state brought to it");
+    if (this.#isDead)
+      throw new Error(this.#leftFor === undefined ? "the replica stops" : "the replica has its state brought to it");
     try {
       const next = parts.next();
       return next.done === true ? undefined : next.value;
