@@ -29,7 +29,8 @@ import { type ExecutedReply, Executor, type OwnCheckpoint } from "@quorate/state
 import { StateDamage } from "@quorate/state-tree";
 import type { OwnAudit } from "./audit-document.ts";
 import type { AwaitedState } from "./awaited-state.ts";
-import { backupBytes, type RunningBackup } from "./backup/state-backup.ts";
+import { BackupSlot } from "./backup/backup-slot.ts";
+import type { RunningBackup } from "./backup/state-backup.ts";
 import { refusalFrame, replyFrame } from "./client-frames.ts";
 import { ClientRequests } from "./client-requests.ts";
 import { DeferredExecution } from "./deferred-execution.ts";
@@ -97,8 +98,7 @@ export class ReplicaHost {
   readonly #evidence: EvidenceShelf;
   readonly #donor: HistoryDonor;
   readonly #stateDonor: ServedState;
-  /** The checkpoint that a backup is made of. */
-  #backedUp: SequenceNumber | undefined;
+  readonly #backup: BackupSlot;
   readonly #leave: (departure: Departure) => void;
   #leftFor: Departure | undefined;
   /** The last one, over or not. */
@@ -157,6 +157,11 @@ export class ReplicaHost {
       onDamage: (damage) => options.observer.onHistoryDamaged?.(damage),
     });
     this.#stateDonor = new ServedState(options, this.#execution);
+    this.#backup = new BackupSlot({
+      ...options,
+      endedBy: () => this.#endOfBackups,
+      onThrown: (error) => this.#onThrown(error),
+    });
     this.#evidence = new EvidenceShelf(
       store.local,
       codec,
@@ -374,20 +379,8 @@ export class ReplicaHost {
 
   /** The state at the last stable checkpoint as a backup, one at a time; undefined when there is none to be had. */
   openBackup(): RunningBackup | undefined {
-    const { codec, hasher, cluster } = this.#options;
-    const { stable: certificate } = this.#replica;
-    const snapshot = this.#state?.snapshotAt(certificate.seq);
-    const isProven = certificate.signatures.length > 0;
-    if (this.#isDead || this.#backedUp !== undefined || snapshot === undefined || !isProven) return undefined;
-    this.#backedUp = certificate.seq;
-    const parts = backupBytes({ cluster, certificate, snapshot }, codec, hasher);
-    return {
-      checkpoint: certificate.seq,
-      next: () => this.#nextOf(parts),
-      close: () => {
-        this.#backedUp = undefined;
-      },
-    };
+    const { stable } = this.#replica;
+    return this.#isDead ? undefined : this.#backup.open(stable, this.#state?.snapshotAt(stable.seq));
   }
 
   /** Nothing happens any more; what was not flushed is not spoken. */
@@ -396,21 +389,13 @@ export class ReplicaHost {
     this.#stateDonor.stop();
   }
 
-  #nextOf(parts: Iterator<Uint8Array>): Uint8Array | undefined {
-    if (this.#isDead)
-      throw new Error(this.#leftFor === undefined ? "the replica stops" : "the replica has its state brought to it");
-    try {
-      const next = parts.next();
-      return next.done === true ? undefined : next.value;
-    } catch (error) {
-      this.#onThrown(error);
-      throw error;
-    }
+  get #endOfBackups(): string | undefined {
+    if (!this.#isDead) return undefined;
+    return this.#leftFor === undefined ? "the replica stops" : "the replica has its state brought to it";
   }
 
   #pinned(): readonly SequenceNumber[] {
-    const fetched = this.#stateDonor.pinned(this.#now());
-    return this.#backedUp === undefined ? fetched : [...fetched, this.#backedUp];
+    return [...this.#stateDonor.pinned(this.#now()), ...this.#backup.pinned];
   }
 
   #onClientRequest(client: PublicKey, request: Request): boolean {

@@ -4,22 +4,17 @@ import {
   type ClientFrame,
   type Fill,
   genesisMembership,
-  InvariantViolation,
   invariant,
   type PublicKey,
-  primaryOf,
   type ReplicaFrame,
   type ReplicaId,
   type SequenceNumber,
   type ServerFrame,
   sequenceNumber,
   type TimerName,
-  viewNumber,
 } from "@quorate/protocol";
 import type { ReplicaStatus } from "@quorate/replica";
-import { StateError } from "@quorate/state-machine";
 import type { FetchProgress } from "@quorate/state-transfer";
-import { StateDamage } from "@quorate/state-tree";
 import type { RunningBackup } from "./backup/state-backup.ts";
 import { CatchUp, type CatchUpEnd, type CatchUpOptions } from "./catch-up.ts";
 import { DamageCount, RecurringDamage } from "./damage-count.ts";
@@ -27,13 +22,16 @@ import type { KeptEvidence } from "./evidence-shelf.ts";
 import type { HostOptions } from "./host-options.ts";
 import { DEFAULT_HOST_SETTINGS } from "./host-settings.ts";
 import { type Installation, readInstallation, writeInstallation } from "./installation-record.ts";
+import { leadsTo, stableInLog, withinReach } from "./log-reach.ts";
 import type { HandOverAnswer } from "./ports.ts";
 import { Quarantine, type QuarantineOptions, type QuarantineStatus } from "./quarantine.ts";
 import { type QuarantineRecord, readQuarantine, writeQuarantine } from "./quarantine-record.ts";
 import { raiseLog } from "./raise-log.ts";
+import { isBelowStable, isMissing, isRepairable } from "./repairable.ts";
 import { type Departure, ReplicaHost, type StateDigests } from "./replica-host.ts";
 import { genesisTarget } from "./replica-setup.ts";
 import { StateInstaller } from "./state-installer.ts";
+import { unknownStatus } from "./unknown-status.ts";
 
 /** What `status` says while the state is brought here. */
 export interface TransferStatus extends Omit<FetchProgress, "differing"> {
@@ -551,8 +549,6 @@ type QuarantineGround = Pick<QuarantineOptions, "known" | "isRestart"> & {
   readonly preferred: SequenceNumber | undefined;
 };
 
-/** None was left. */
-const NO_VIEWS_LEFT = { failed: 0, joined: 0, slow: 0, unfair: 0, "handed-over": 0, rotated: 0 } as const;
 /** All of them, or it does not compile. */
 const ALL_REPLICA_TIMERS: Readonly<Record<TimerName, true>> = {
   status: true,
@@ -562,62 +558,3 @@ const ALL_REPLICA_TIMERS: Readonly<Record<TimerName, true>> = {
   "view-change": true,
 };
 const REPLICA_TIMERS = Object.keys(ALL_REPLICA_TIMERS) as readonly TimerName[];
-
-/** The state is damaged or, in a restored cluster, not there yet, or a crash left it below what the log calls stable. */
-function isRepairable(error: unknown): error is Error {
-  if (error instanceof StateDamage) return true;
-  if (error instanceof StateError) return error.code === "state.damaged" || error.code === "state.missing";
-  return isBelowStable(error);
-}
-
-/** In a restored cluster a replica may have no state yet. */
-function isMissing(error: unknown): boolean {
-  return error instanceof StateError && error.code === "state.missing";
-}
-
-function isBelowStable(error: unknown): boolean {
-  return error instanceof InvariantViolation && error.code === "recovery.state-below-stable";
-}
-
-/** What the log calls stable cannot be gone back from, unless the history leads there from the target. */
-function withinReach(installation: Installation, options: HostOptions): Installation {
-  const stable = stableInLog(options);
-  const from = installation.target.seq;
-  if (stable === undefined || stable.seq <= from) return installation;
-  const isBridged = !installation.distrustsEntries && leadsTo(options.store, from, stable.seq);
-  return isBridged ? installation : { ...installation, target: stable };
-}
-
-/** Whether the history has all batches above `from` up to `to`. It has no gaps. */
-function leadsTo({ history }: HostOptions["store"], from: number, to: number): boolean {
-  return history.first !== undefined && history.first <= from + 1 && (history.last ?? 0) >= to;
-}
-
-/** The stable checkpoint that the log starts from; undefined for that of genesis. */
-function stableInLog({ store, codec, verifier, genesis }: HostOptions): CheckpointCertificate | undefined {
-  const stable = [...store.log.entries()].flatMap(({ record }) => {
-    const decoded = codec.decodeLogRecord(record);
-    return decoded.ok && decoded.value.type === "stable" ? [decoded.value.checkpoint] : [];
-  });
-  const last = stable.sort((a, b) => a.seq - b.seq).at(-1);
-  return last && verifier.verifyCheckpointCertificate(last, genesisMembership(genesis));
-}
-
-/** Of a replica that comes back in the middle of an installation: it knows nothing of where it stood. */
-function unknownStatus({ genesis }: HostOptions): ReplicaStatus {
-  const view = viewNumber(0);
-  return {
-    view,
-    target: view,
-    timeOutMs: genesis.timeouts.viewChangeMs,
-    primary: primaryOf(genesisMembership(genesis), view),
-    executed: sequenceNumber(0),
-    lowWatermark: sequenceNumber(0),
-    highWatermark: sequenceNumber(0),
-    pendingRequests: 0,
-    viewsLeft: NO_VIEWS_LEFT,
-    isStranded: true,
-    mute: undefined,
-    divergent: [],
-  };
-}

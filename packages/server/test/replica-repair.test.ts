@@ -118,6 +118,19 @@ describe("a replica whose state is damaged again and again (protocol rule 9.5)",
     expect(scene.happened.at(-1)).to.equal("repair 2 after 1000");
   });
 
+  it("a running backup is told why it cannot go on", () => {
+    const scene = levelScene();
+    const backup = scene.runner.openBackup();
+    expect([backup?.checkpoint, scene.runner.openBackup()]).to.deep.equal([STABLE, undefined]);
+    expect(backup?.next()).to.not.equal(undefined);
+    found(scene);
+    expect(() => backup?.next()).to.throw(/^the replica has its state brought to it$/);
+    repaired(scene);
+    const again = scene.runner.openBackup();
+    scene.runner.stop();
+    expect(() => again?.next()).to.throw(/^the replica stops$/);
+  });
+
   it("the error names the folder once that is known", () => {
     const error = new RecurringDamage(5, new Error("the entry at 01")).at("/data/store");
     expect(error.message).to.equal(
