@@ -207,6 +207,10 @@ export class ReplicaObserver {
         this.tell((checker) => checker.onDivergence?.(id, from));
       },
       onStateDamaged: () => marks.add("state transfer: damage found"),
+      onRepair: ({ attempt, pauseMs }) => {
+        if (attempt > 1) marks.add("state transfer: damaged again after a repair");
+        note(`${end} is damaged, repair ${attempt} after ${pauseMs}`);
+      },
       onRejection: (rejection: IngressRejection) => marks.add(`rejected: ${rejection.code}`),
       onFatal,
     };

@@ -39,6 +39,8 @@ const SLICE_MS = 50;
 /** Far more than any run takes: one that gets here goes in circles. */
 const STEPS_MAX = 2_000_000;
 /** More steps than any run has. */
+/** Bits flip often in a run that lasts for seconds, and its replicas are to come to its end. */
+const DAMAGE_FORGOTTEN_MS = 300;
 /** Not at all, so slowly that damage is read before it is found, and so fast that it is found at once. */
 const SCRUB_RATES = [0, 2_000, 1_000_000] as const;
 const WHOLE_TRACE: Partial<HostSettings> = { tracedStepsMax: 200_000, tracedBytesMax: 1024 ** 3 };
@@ -97,6 +99,7 @@ export class Simulation {
         pendingRequestsMax: options.pendingRequestsMax,
         gatedMessagesMax: options.gatedMessagesMax,
         scrubBytesPerSecond,
+        damageForgottenMs: DAMAGE_FORGOTTEN_MS,
         ...(lines && WHOLE_TRACE),
       };
       const clockSkewMs = Math.floor(skews.between(-options.clockSkewMs, options.clockSkewMs));

@@ -2,7 +2,7 @@ import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Serv
 import { parseAddress, TransportError } from "@quorate/transport";
 import { isFromOperator } from "./admin-command.ts";
 import type { RunningBackup } from "./backup/state-backup.ts";
-import { streamBackup } from "./backup/stream-backup.ts";
+import { type BackupFault, streamBackup } from "./backup/stream-backup.ts";
 import { EXPOSITION_CONTENT_TYPE } from "./exposition.ts";
 import type { NumberRange } from "./history-reading.ts";
 import type { HandOverAnswer } from "./ports.ts";
@@ -26,6 +26,8 @@ export interface AdminSource {
   log(range: NumberRange): object;
   /** The state at the last stable checkpoint, as a backup; undefined when there is none to be had, or another is being made. */
   backup(): RunningBackup | undefined;
+  /** One that was being read has come to an end before its time. */
+  onBackupCutShort(fault: BackupFault): void;
   /** The operator wants another primary. */
   handOver(): HandOverAnswer;
 }
@@ -56,12 +58,13 @@ export class AdminEndpoint {
   readonly #server: Server;
   /** The host that it was told to listen on. */
   #host = "";
+  #isClosing = false;
 
   constructor(source: AdminSource) {
     this.#source = source;
     this.#server = createServer({ requestTimeout: 5_000, headersTimeout: 5_000 }, (request, response) => {
       const backup = this.#asksForBackup(request) ? this.#source.backup() : undefined;
-      if (backup !== undefined) return void streamBackup(backup, response);
+      if (backup !== undefined) return void streamBackup(backup, response, (fault) => this.#onCutShort(fault));
       const { code, contentType, body } = this.#answer(request);
       response.writeHead(code, { "Content-Type": contentType, Connection: "close" });
       response.end(body);
@@ -88,10 +91,16 @@ export class AdminEndpoint {
   }
 
   close(): Promise<void> {
+    this.#isClosing = true;
     return new Promise((resolve) => {
       this.#server.close(() => resolve());
       this.#server.closeAllConnections();
     });
+  }
+
+  /** Whoever reads when this closes is cut off by it, and has not gone. */
+  #onCutShort(fault: BackupFault): void {
+    this.#source.onBackupCutShort(this.#isClosing ? { ...fault, reason: "the replica stops" } : fault);
   }
 
   #answer({ method, url = "/", headers }: IncomingMessage): Answer {

@@ -10,7 +10,7 @@ import {
 import { Executor, type OwnCheckpoint } from "@quorate/state-machine";
 import { StateDamage } from "@quorate/state-tree";
 import { StorageError } from "@quorate/storage";
-import { readHistoryEntry } from "./disk-recovery.ts";
+import { RecoveryError, readHistoryEntry } from "./disk-recovery.ts";
 import type { HostOptions } from "./host-options.ts";
 import { readQuarantine } from "./quarantine-record.ts";
 import type { Departure } from "./replica-host.ts";
@@ -18,6 +18,8 @@ import type { Departure } from "./replica-host.ts";
 export interface CatchUpOptions extends HostOptions {
   /** How far the votes have come, and the stable checkpoint they rest on. */
   readonly votes: () => { readonly executed: SequenceNumber; readonly stable: CheckpointCertificate };
+  /** More is executed here: the votes may go on up to `votesMax`. It may be stopped by what comes of that. */
+  readonly onProgress: () => void;
   readonly onEnd: (end: CatchUpEnd) => void;
   /** It cannot go on: nothing happens afterwards. */
   readonly onFatal: (error: Error) => void;
@@ -27,8 +29,13 @@ export interface CatchUpOptions extends HostOptions {
 export type CatchUpEnd =
   /** All that was ordered is executed. */
   | { readonly type: "level" }
-  /** The history has lost what comes next: only the state of a later checkpoint helps. */
-  | { readonly type: "gap" }
+  /** The history has lost what comes next, or that is damaged: only the state that the votes rest on helps, or a later one. */
+  | { readonly type: "gap"; readonly damage: Error | undefined }
+  /**
+   * What comes next is damaged, above all that the votes rest on. No promise rests on it, for the log has those: it is like what a
+   * crash took before it was durable, and comes from the others.
+   */
+  | { readonly type: "cut-short" }
   | { readonly type: "damaged"; readonly damage: StateDamage }
   /** A quorum vouches for another state than the one it has come to: nothing of this has been said to anyone. */
   | { readonly type: "contradicted"; readonly quarantine: NonNullable<Departure["quarantine"]> };
@@ -36,6 +43,8 @@ export type CatchUpEnd =
 /** How many batches are executed in a row, and for how long: votes come in between. */
 const BATCHES_MAX = 16;
 const TURN_MS = 10;
+/** While so many batches are executed the votes may decide one: however much is ordered, the distance shrinks. */
+const EXECUTED_PER_VOTE = 2;
 
 /**
  * Executes what was ordered while the state was brought here, while the replica votes on (protocol rule 10.2): what the votes
@@ -45,6 +54,8 @@ export class CatchUp {
   readonly #o: CatchUpOptions;
   readonly #membership: Membership;
   readonly #executor: Executor;
+  /** Where it stood when it began, and the votes. */
+  #began: { readonly executed: SequenceNumber; readonly voted: SequenceNumber } | undefined;
   #isOver = false;
 
   /** @throws what `Executor` throws. */
@@ -62,8 +73,19 @@ export class CatchUp {
     return { stateRoot: this.#executor.stateRoot(), historyDigest: this.#executor.historyDigest };
   }
 
+  /**
+   * How far the votes may go meanwhile: a window, and half as far again as is executed. So it gets level, and the history in
+   * between grows by no more than that window; under a load that this replica cannot follow it votes more slowly meanwhile.
+   */
+  get votesMax(): number {
+    if (this.#began === undefined) return Number.POSITIVE_INFINITY;
+    const { executed, voted } = this.#began;
+    return voted + this.#o.genesis.windowSize + Math.floor((this.executed - executed) / EXECUTED_PER_VOTE);
+  }
+
   /** To be called once, when frames can be sent. */
   start(): void {
+    this.#began = { executed: this.executed, voted: this.#o.votes().executed };
     this.#later();
   }
 
@@ -92,11 +114,13 @@ export class CatchUp {
     for (let batch = 0; batch < BATCHES_MAX && ports.monotonicMs() - startedMs < TURN_MS; batch++) {
       if (this.executed >= this.#o.votes().executed) return this.#end(this.#atTheEnd());
       const entry = this.#next();
-      if (entry === undefined) return this.#end({ type: "gap" });
+      if (entry === undefined) return this.#end({ type: "gap", damage: undefined });
+      if (entry instanceof Error) return this.#end(this.#atDamage(entry));
       const quarantine = this.#execute(entry);
       if (quarantine !== undefined) return this.#end({ type: "contradicted", quarantine });
     }
-    this.#later();
+    this.#o.onProgress();
+    if (!this.#isOver) this.#later();
   }
 
   /** What the votes rest on may have become certified after it was executed here: nobody compares it later. */
@@ -107,17 +131,22 @@ export class CatchUp {
     return quarantine === undefined ? { type: "level" } : { type: "contradicted", quarantine };
   }
 
-  /** @returns undefined if it is not there, or damaged below what the votes rest on: the state there is as good. */
-  #next(): VerifiedCommittedEntry | undefined {
-    const { store, codec, verifier, votes } = this.#o;
-    const seq = nextSequenceNumber(this.executed);
+  #atDamage(damage: RecoveryError | StorageError): CatchUpEnd {
+    this.#o.observer.onHistoryDamaged?.(damage);
+    if (this.executed < this.#o.votes().stable.seq) return { type: "gap", damage };
+    const end = this.#atTheEnd();
+    return end.type === "level" ? { type: "cut-short" } : end;
+  }
+
+  /** @returns undefined if it is not there, and why, if it is not what was written. */
+  #next(): VerifiedCommittedEntry | RecoveryError | StorageError | undefined {
+    const { store, codec, verifier } = this.#o;
     try {
-      return readHistoryEntry(store, codec, verifier, this.#membership, seq);
+      return readHistoryEntry(store, codec, verifier, this.#membership, nextSequenceNumber(this.executed));
     } catch (error) {
-      const isDamaged = error instanceof StorageError && error.code === "storage.damaged";
-      if (!isDamaged || seq > votes().stable.seq) throw error;
-      this.#o.observer.onHistoryDamaged?.(error);
-      return undefined;
+      if (error instanceof RecoveryError) return error;
+      if (error instanceof StorageError && error.code === "storage.damaged") return error;
+      throw error;
     }
   }
 

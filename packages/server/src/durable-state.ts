@@ -1,12 +1,13 @@
 import { type SequenceNumber, sequenceNumber } from "@quorate/protocol";
 import type { Executor, OwnCheckpoint } from "@quorate/state-machine";
 import type { ReplicaStore } from "@quorate/storage";
+import type { AwaitedState } from "./awaited-state.ts";
 
 export interface DurableStateOptions {
   readonly store: ReplicaStore;
   readonly executor: Pick<Executor, "lastCheckpoint" | "collect">;
-  /** The checkpoint whose state is being brought here; undefined when the state is here. */
-  readonly awaited?: SequenceNumber | undefined;
+  /** The state that is being brought here, or is behind the votes; undefined when it is neither. */
+  readonly awaited?: Pick<AwaitedState, "executed"> | undefined;
   /** K of genesis. */
   readonly checkpointInterval: number;
   /** Checkpoints that others fetch, which are kept although they are old. */
@@ -24,6 +25,8 @@ const AWAITED_HISTORY_BYTES_MAX = 1024 * 1024 * 1024;
 /** The state at checkpoints, on the disk: durable before it is voted for, and cut below what is stable. */
 export class DurableState {
   readonly #options: DurableStateOptions;
+  /** What may go of the history, if it is too long: below here. */
+  #trimBelow = sequenceNumber(0);
 
   constructor(options: DurableStateOptions) {
     this.#options = options;
@@ -53,16 +56,33 @@ export class DurableState {
    * Statements are kept for K numbers longer, which reach down to the checkpoint before, or further where some were
    * ordered. A backup that had dropped one, while the primary, a checkpoint behind, answers by it still, would wait for the
    * primary to order the request again, and leave the view alone for it. What was ordered since a state that is being brought
-   * here stays in the history, for it is executed when that has come.
+   * here stays in the history, for it is executed when that has come; until then.
    *
    * @returns the stable number, below which nothing else is kept.
    */
   cut(upTo: SequenceNumber): SequenceNumber {
-    const { store, executor, checkpointInterval, pinned, awaited } = this.#options;
+    const { store, executor, checkpointInterval, pinned } = this.#options;
     store.log.cut(upTo);
     const stable = sequenceNumber(upTo + 1);
-    if (awaited === undefined || store.history.bytes > AWAITED_HISTORY_BYTES_MAX) store.history.trim(stable);
+    this.#trimBelow = this.#neededFrom(stable);
+    store.history.trim(this.#trimBelow);
     executor.collect(stable, sequenceNumber(Math.max(0, stable - checkpointInterval)), pinned());
     return stable;
+  }
+
+  /**
+   * Puts a decided batch into the history. A part of what is too much of it goes with each one: all at once, after a state was
+   * brought here, would be a long time in which nothing else happens.
+   */
+  archive(seq: SequenceNumber, entry: Uint8Array): void {
+    const { history } = this.#options.store;
+    history.put(seq, entry);
+    history.trim(this.#trimBelow);
+  }
+
+  #neededFrom(stable: SequenceNumber): SequenceNumber {
+    const { store, awaited } = this.#options;
+    if (awaited === undefined || store.history.bytes > AWAITED_HISTORY_BYTES_MAX) return stable;
+    return sequenceNumber(Math.min(stable, (awaited.executed() ?? -1) + 1));
   }
 }

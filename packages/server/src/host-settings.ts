@@ -14,6 +14,8 @@ export interface HostSettings {
   readonly tracedBytesMax: number;
   /** How much of the state the scrubber looks at in a second; 0: it does not run. */
   readonly scrubBytesPerSecond: number;
+  /** Damage of the own disk that comes after so long without any is the first again; see `DamageCount`. */
+  readonly damageForgottenMs: number;
 }
 
 /** A gigabyte in ten minutes. */
@@ -30,4 +32,5 @@ export const DEFAULT_HOST_SETTINGS: HostSettings = {
   tracedStepsMax: 2_048,
   tracedBytesMax: 4 * 1024 * 1024,
   scrubBytesPerSecond: SCRUB_BYTES_PER_SECOND,
+  damageForgottenMs: 3_600_000,
 };

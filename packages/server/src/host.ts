@@ -4,6 +4,7 @@
  * @packageDocumentation
  */
 export type { Compressor } from "./compressor.ts";
+export { type DamageRepair, RecurringDamage } from "./damage-count.ts";
 export * from "./describe-evidence.ts";
 export * from "./disk-recovery.ts";
 export * from "./evidence-shelf.ts";

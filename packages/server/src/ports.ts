@@ -15,6 +15,8 @@ import type { LeaveCause, MuteStatus, ReplicaStatus } from "@quorate/replica";
 import type { FetchProgress } from "@quorate/state-transfer";
 import type { ScrubSlice, StateDamage } from "@quorate/state-tree";
 import type { StorageError } from "@quorate/storage";
+import type { DamageRepair } from "./damage-count.ts";
+import type { RecoveryError } from "./disk-recovery.ts";
 import type { Installation } from "./installation-record.ts";
 import type { QuarantineStatus } from "./quarantine.ts";
 
@@ -51,8 +53,8 @@ export interface HostObserver {
   /** The log was flushed; `tookMs` since that was asked for. */
   onLogFlushed?(tookMs: number): void;
   onRejection?(rejection: IngressRejection): void;
-  /** An entry of the own history is not what was written, and was not given to a peer; told of the first one only. */
-  onHistoryDamaged?(damage: StorageError): void;
+  /** An entry of the own history is not what was written, and was not given to a peer, nor executed; peers' are told of once. */
+  onHistoryDamaged?(damage: StorageError | RecoveryError): void;
   /** The replica has left its part in the cluster to bring its state to that of the others. */
   onTransferStarted?(installation: Installation): void;
   /**
@@ -66,6 +68,8 @@ export interface HostObserver {
   onLevel?(status: ReplicaStatus): void;
   /** A part of the own state is damaged: what a peer fetched, and was not given to it, or what was about to be used. */
   onStateDamaged?(damage: StateDamage): void;
+  /** The state or what leads to it is damaged, and is to be repaired, after a pause if that was so before. */
+  onRepair?(repair: DamageRepair, damage: Error): void;
   /** The scrubber looked at a part of the state, and found nothing. */
   onScrubbed?(slice: ScrubSlice): void;
   /** It found something, which `onStateDamaged` tells. */

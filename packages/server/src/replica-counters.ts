@@ -84,6 +84,7 @@ export class ReplicaCounters
   stateTransferBytes = 0;
   stateTransferWireBytes = 0;
   stateDamages = 0;
+  repairs = 0;
   scrubRounds = 0;
   scrubbedEntries = 0;
   scrubbedBytes = 0;
@@ -118,6 +119,9 @@ export class ReplicaCounters
   }
   onStateDamaged(): void {
     this.stateDamages += 1;
+  }
+  onRepair(): void {
+    this.repairs += 1;
   }
   onScrubbed({ entries, bytes, isRoundOver }: ScrubSlice): void {
     this.scrubbedEntries += entries;

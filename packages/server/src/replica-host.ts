@@ -28,7 +28,9 @@ import {
 import { type ExecutedReply, Executor, type OwnCheckpoint } from "@quorate/state-machine";
 import { StateDamage } from "@quorate/state-tree";
 import type { OwnAudit } from "./audit-document.ts";
-import { backupBytes, type RunningBackup } from "./backup/state-backup.ts";
+import type { AwaitedState } from "./awaited-state.ts";
+import { BackupSlot } from "./backup/backup-slot.ts";
+import type { RunningBackup } from "./backup/state-backup.ts";
 import { refusalFrame, replyFrame } from "./client-frames.ts";
 import { ClientRequests } from "./client-requests.ts";
 import { DeferredExecution } from "./deferred-execution.ts";
@@ -73,6 +75,8 @@ export interface Departure {
         readonly lastCheckpoint: SequenceNumber;
       }
     | undefined;
+  /** What is damaged, if that is why. */
+  readonly damage?: Error | undefined;
 }
 
 /**
@@ -94,8 +98,7 @@ export class ReplicaHost {
   readonly #evidence: EvidenceShelf;
   readonly #donor: HistoryDonor;
   readonly #stateDonor: ServedState;
-  /** The checkpoint that a backup is made of. */
-  #backedUp: SequenceNumber | undefined;
+  readonly #backup: BackupSlot;
   readonly #leave: (departure: Departure) => void;
   #leftFor: Departure | undefined;
   /** The last one, over or not. */
@@ -103,6 +106,12 @@ export class ReplicaHost {
   readonly #clientRequests: ClientRequests;
   readonly #clock: SteadyClock;
   readonly #events: ReplicaEvent[] = [];
+  readonly #votesMax: () => number;
+  /**
+   * What was put off beyond `#votesMax`. Not counted as executed, it holds the window and the filling of gaps where they are, as a
+   * slow disk does, so that it is bounded as that is.
+   */
+  readonly #putOff: Extract<ReplicaEvent, { type: "executed" }>[] = [];
   #isDraining = false;
   #isFlushing = false;
   #isDead = false;
@@ -120,13 +129,13 @@ export class ReplicaHost {
    * Recovers from what the store holds.
    *
    * @param leave called when only the state of the others can help this replica; nothing happens in it afterwards.
-   * @param awaited what the log calls stable, if the state is not here yet: the replica votes, and leaves execution for later.
    * @throws RecoveryError or StorageError when the disk holds what this replica cannot have written.
    */
-  constructor(options: HostOptions, leave: (departure: Departure) => void, awaited?: CheckpointCertificate) {
+  constructor(options: HostOptions, leave: (departure: Departure) => void, awaited?: AwaitedState) {
     const { genesis, cluster, store, codec, verifier, signer } = options;
     this.#options = options;
     this.#leave = leave;
+    this.#votesMax = awaited?.votesMax ?? (() => Number.POSITIVE_INFINITY);
     this.#membership = genesisMembership(genesis);
     const { ports } = options;
     this.#clock = new SteadyClock(
@@ -139,7 +148,7 @@ export class ReplicaHost {
     this.#state =
       awaited === undefined ? new Executor({ ...options, membership: this.#membership, silentUpTo }) : undefined;
     const genesisStable = genesisCheckpoint(this.#membership, cluster);
-    this.#execution = this.#state ?? new DeferredExecution(awaited ?? genesisStable);
+    this.#execution = this.#state ?? new DeferredExecution(awaited?.stable ?? genesisStable);
     this.#donor = new HistoryDonor({
       history: store.history,
       codec,
@@ -148,6 +157,11 @@ export class ReplicaHost {
       onDamage: (damage) => options.observer.onHistoryDamaged?.(damage),
     });
     this.#stateDonor = new ServedState(options, this.#execution);
+    this.#backup = new BackupSlot({
+      ...options,
+      endedBy: () => this.#endOfBackups,
+      onThrown: (error) => this.#onThrown(error),
+    });
     this.#evidence = new EvidenceShelf(
       store.local,
       codec,
@@ -174,7 +188,7 @@ export class ReplicaHost {
     this.#standingWatch = new StandingWatch(options.observer, this.#replica);
     this.#durableState = new DurableState({
       store,
-      awaited: awaited?.seq,
+      awaited,
       executor: this.#execution,
       checkpointInterval: genesis.checkpointInterval,
       pinned: () => this.#pinned(),
@@ -351,6 +365,12 @@ export class ReplicaHost {
     return { isAsked, view, target, primary };
   }
 
+  /** `AwaitedState.votesMax` has moved up: what was put off below counts as executed. */
+  countExecuted(): void {
+    this.#takePutOff();
+    if (this.#events.length > 0) this.#takeSteps();
+  }
+
   /** What a client is told when its link is up: hints for a start. */
   welcome(): ServerFrame {
     const { view, executed } = this.#replica.status;
@@ -359,20 +379,8 @@ export class ReplicaHost {
 
   /** The state at the last stable checkpoint as a backup, one at a time; undefined when there is none to be had. */
   openBackup(): RunningBackup | undefined {
-    const { codec, hasher, cluster } = this.#options;
-    const { stable: certificate } = this.#replica;
-    const snapshot = this.#state?.snapshotAt(certificate.seq);
-    const isProven = certificate.signatures.length > 0;
-    if (this.#isDead || this.#backedUp !== undefined || snapshot === undefined || !isProven) return undefined;
-    this.#backedUp = certificate.seq;
-    const parts = backupBytes({ cluster, certificate, snapshot }, codec, hasher);
-    return {
-      checkpoint: certificate.seq,
-      next: () => this.#nextOf(parts),
-      close: () => {
-        this.#backedUp = undefined;
-      },
-    };
+    const { stable } = this.#replica;
+    return this.#isDead ? undefined : this.#backup.open(stable, this.#state?.snapshotAt(stable.seq));
   }
 
   /** Nothing happens any more; what was not flushed is not spoken. */
@@ -381,20 +389,13 @@ export class ReplicaHost {
     this.#stateDonor.stop();
   }
 
-  #nextOf(parts: Iterator<Uint8Array>): Uint8Array | undefined {
-    if (this.#isDead) throw new Error("the replica has stopped, or has its state brought to it");
-    try {
-      const next = parts.next();
-      return next.done === true ? undefined : next.value;
-    } catch (error) {
-      this.#onThrown(error);
-      throw error;
-    }
+  get #endOfBackups(): string | undefined {
+    if (!this.#isDead) return undefined;
+    return this.#leftFor === undefined ? "the replica stops" : "the replica has its state brought to it";
   }
 
   #pinned(): readonly SequenceNumber[] {
-    const fetched = this.#stateDonor.pinned(this.#now());
-    return this.#backedUp === undefined ? fetched : [...fetched, this.#backedUp];
+    return [...this.#stateDonor.pinned(this.#now()), ...this.#backup.pinned];
   }
 
   #onClientRequest(client: PublicKey, request: Request): boolean {
@@ -424,6 +425,10 @@ export class ReplicaHost {
   /** Steps, and performs what may happen now; events that this brings about follow in order, never inside one another. */
   #step(event: ReplicaEvent): void {
     this.#events.push(event);
+    this.#takeSteps();
+  }
+
+  #takeSteps(): void {
     if (this.#isDraining || this.#isDead) return;
     try {
       this.#drain();
@@ -508,7 +513,7 @@ export class ReplicaHost {
   }
 
   #performOne(effect: Performed): void {
-    const { ports, store, codec, observer } = this.#options;
+    const { ports, codec, observer } = this.#options;
     switch (effect.type) {
       case "send":
         return ports.sendToReplica(effect.to, effect.frame);
@@ -517,7 +522,7 @@ export class ReplicaHost {
       case "execute":
         return this.#execute(effect);
       case "archive":
-        return store.history.put(effect.seq, codec.encodeCommittedEntry(effect.entry));
+        return this.#durableState.archive(effect.seq, codec.encodeCommittedEntry(effect.entry));
       case "send-history":
         return this.#donor.send(effect, this.#now());
       case "cut": {
@@ -567,7 +572,15 @@ export class ReplicaHost {
       });
     for (const { client, reply } of replies) this.#reply(client, reply);
     if (checkpoint !== undefined) this.#durableState.makeDurable(checkpoint);
-    this.#events.push({ type: "executed", seq, progress, executionDigest });
+    this.#putOff.push({ type: "executed", seq, progress, executionDigest });
+    this.#takePutOff();
+  }
+
+  #takePutOff(): void {
+    for (let next = this.#putOff[0]; next !== undefined && next.seq <= this.#votesMax(); next = this.#putOff[0]) {
+      this.#putOff.shift();
+      this.#events.push(next);
+    }
   }
 
   /** A quorum agrees with what came after a quarantine: the next one is the first again. */
@@ -604,7 +617,7 @@ export class ReplicaHost {
       const { stable } = this.#replica;
       this.#options.observer.onStateDamaged?.(error);
       const target = stable.signatures.length > 0 ? stable : genesisTarget(this.#options);
-      this.#leftFor = { target, distrustsEntries: true, quarantine: undefined };
+      this.#leftFor = { target, distrustsEntries: true, quarantine: undefined, damage: error };
       return this.#leaveIfAsked();
     }
     this.#die(error instanceof Error ? error : new Error(String(error)));

@@ -18,6 +18,8 @@ export interface MetricSource {
   readonly counters: ReplicaCounters;
   /** What is brought here; undefined while the state is whole. */
   readonly transfer: TransferStatus | undefined;
+  /** See `ReplicaRunner.repairs`. */
+  readonly repairsInARow: number;
   /** See `ReplicaHost.scrubbed`. */
   readonly scrubbed: number;
   readonly isQuarantined: boolean;
@@ -88,7 +90,7 @@ function orderingMetrics({
 }
 
 /** A transfer that runs counts with what it has got so far. */
-function transferMetrics({ counters, transfer }: MetricSource): MetricFamily[] {
+function transferMetrics({ counters, transfer, repairsInARow }: MetricSource): MetricFamily[] {
   const { leaves = 0, leavesSkipped = 0, leavesFetched = 0, bytesReceived = 0, bytesOnWire = 0 } = transfer ?? {};
   return [
     gauge("quorate_state_transfer", "1 while the state is brought here.", Number(transfer !== undefined)),
@@ -106,6 +108,8 @@ function transferMetrics({ counters, transfer }: MetricSource): MetricFamily[] {
       counters.stateTransferWireBytes + bytesOnWire,
     ),
     counter("quorate_state_damages_total", "Damaged parts of the own state that were found.", counters.stateDamages),
+    counter("quorate_state_repairs_total", "Times that damage had the state repaired.", counters.repairs),
+    gauge("quorate_state_repairs_in_a_row", "Those of them that were not long after one another.", repairsInARow),
   ];
 }
 

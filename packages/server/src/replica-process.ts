@@ -30,6 +30,8 @@ import type { Endpoint } from "@quorate/transport";
 import type { Logger } from "pino";
 import { AdminEndpoint } from "./admin-endpoint.ts";
 import type { AuditDocument } from "./audit-document.ts";
+import type { BackupFault } from "./backup/stream-backup.ts";
+import { type DamageRepair, RecurringDamage } from "./damage-count.ts";
 import { type EvidenceDocument, evidenceDocumentOf } from "./evidence-document.ts";
 import { exposition, type MetricFamily } from "./exposition.ts";
 import type { NumberRange } from "./history-reading.ts";
@@ -45,7 +47,7 @@ import type { ReplicaFolder } from "./replica-folder.ts";
 
 import { type ClientOutputStatus, type PeerStatus, ReplicaLinks } from "./replica-links.ts";
 import { replicaMetrics } from "./replica-metrics.ts";
-import { ReplicaRunner, type TransferStatus } from "./replica-runner.ts";
+import { type RepairStatus, ReplicaRunner, type TransferStatus } from "./replica-runner.ts";
 import { encodeReplicaTrace } from "./replica-trace.ts";
 import { saveTrace } from "./save-trace.ts";
 import { createZlibCompressor } from "./zlib-compressor.ts";
@@ -87,8 +89,12 @@ export interface ProcessStatus extends ClientOutputStatus {
   readonly mute: MuteStatus | undefined;
   /** What is brought here of the others' state; undefined while the own is whole. */
   readonly transfer: TransferStatus | undefined;
+  /** Its state is damaged again, and is repaired after a pause. */
+  readonly repair: RepairStatus | undefined;
   /** Others contradict it, and it stands still until there is something to repair it towards. */
   readonly quarantine: QuarantineStatus | undefined;
+  /** Why the last backup that was cut short was. */
+  readonly backupFault: BackupFault | undefined;
   readonly peers: readonly PeerStatus[];
   readonly clients: number;
   readonly uptimeMs: number;
@@ -167,6 +173,7 @@ class ReplicaProcess implements RunningReplica {
     evidenceDocument: (id) => this.#evidenceDocument(id),
     log: (range) => this.#log(range),
     backup: () => this.#host.openBackup(),
+    onBackupCutShort: (fault) => this.#onBackupCutShort(fault),
     handOver: () => this.#host.askHandOver(),
   });
   readonly #timers = new Map<HostTimer, NodeJS.Timeout>();
@@ -174,6 +181,7 @@ class ReplicaProcess implements RunningReplica {
   readonly #startedMs = Date.now();
   /** When it was last said of each peer that it is wrong. */
   readonly #divergenceLoggedMs = new Map<ReplicaId, number>();
+  #backupFault: BackupFault | undefined;
   #isDead = false;
   #stopped: Promise<void> | undefined;
 
@@ -228,6 +236,7 @@ class ReplicaProcess implements RunningReplica {
           this.#counters.onStateDamaged();
           options.log.error({ reason }, "a part of the state is damaged: nothing was made of it");
         },
+        onRepair: (repair, damage) => this.#onRepair(repair, damage),
         onScrubbed: (slice) => this.#onScrubbed(slice),
         onScrubFound: () => this.#counters.onScrubFound(),
         onQuarantined: (contradiction, quarantine) => this.#onQuarantined(contradiction, quarantine),
@@ -263,7 +272,9 @@ class ReplicaProcess implements RunningReplica {
       epoch,
       ...status,
       transfer: this.#host.transfer,
+      repair: this.#host.repair,
       quarantine: this.#host.quarantine,
+      backupFault: this.#backupFault,
       peers: this.#links.peers,
       clients: this.#links.clientCount,
       ...this.#links.clientOutput,
@@ -346,6 +357,7 @@ class ReplicaProcess implements RunningReplica {
       readiness: this.#readiness,
       counters: this.#counters,
       transfer: this.#host.transfer,
+      repairsInARow: this.#host.repairs,
       scrubbed: this.#host.scrubbed,
       isQuarantined: this.#host.quarantine !== undefined,
       fills: this.#host.fills,
@@ -466,6 +478,19 @@ class ReplicaProcess implements RunningReplica {
       log.warn({ attempt }, "it was repaired before, and is wrong again: the service may not be deterministic");
   }
 
+  #onBackupCutShort(fault: BackupFault): void {
+    this.#backupFault = fault;
+    this.#options.log.warn(fault, "a backup was cut short, and is of no use");
+  }
+
+  #onRepair({ attempt, pauseMs }: DamageRepair, { message: reason }: Error): void {
+    const { log } = this.#options;
+    this.#counters.onRepair();
+    if (attempt === 1) return;
+    const what = "damaged again after a repair: the disk or the memory of this machine is to be tested";
+    log.error({ attempt, pauseMs, reason }, what);
+  }
+
   /** However often one is found to be wrong, it is said once in a while. */
   #onDivergence({ from, part, seq, own, theirs }: Divergence): void {
     this.#counters.onDivergence();
@@ -503,11 +528,13 @@ class ReplicaProcess implements RunningReplica {
     this.#options.log.debug(rejection, "input dropped");
   }
 
-  #onFatal(error: Error): void {
+  #onFatal(thrown: Error): void {
+    const isOfTheDisk = thrown instanceof StorageError || thrown instanceof RecurringDamage;
+    const error = thrown instanceof RecurringDamage ? thrown.at(this.#options.folder.storePath) : thrown;
     this.#isDead = true;
     this.#options.log.fatal({ err: error }, "this replica cannot go on");
     // A disk that fails is told by its error; whatever else ends a replica is a bug, and is to be found.
-    if (!(error instanceof StorageError)) this.#saveTrace(error);
+    if (!isOfTheDisk) this.#saveTrace(error);
     this.#options.onFatal(error);
   }
 

@@ -4,34 +4,34 @@ import {
   type ClientFrame,
   type Fill,
   genesisMembership,
-  InvariantViolation,
   invariant,
   type PublicKey,
-  primaryOf,
   type ReplicaFrame,
   type ReplicaId,
   type SequenceNumber,
   type ServerFrame,
   sequenceNumber,
   type TimerName,
-  viewNumber,
 } from "@quorate/protocol";
 import type { ReplicaStatus } from "@quorate/replica";
-import { StateError } from "@quorate/state-machine";
 import type { FetchProgress } from "@quorate/state-transfer";
-import { StateDamage } from "@quorate/state-tree";
 import type { RunningBackup } from "./backup/state-backup.ts";
 import { CatchUp, type CatchUpEnd, type CatchUpOptions } from "./catch-up.ts";
+import { DamageCount, RecurringDamage } from "./damage-count.ts";
 import type { KeptEvidence } from "./evidence-shelf.ts";
 import type { HostOptions } from "./host-options.ts";
+import { DEFAULT_HOST_SETTINGS } from "./host-settings.ts";
 import { type Installation, readInstallation, writeInstallation } from "./installation-record.ts";
+import { leadsTo, stableInLog, withinReach } from "./log-reach.ts";
 import type { HandOverAnswer } from "./ports.ts";
 import { Quarantine, type QuarantineOptions, type QuarantineStatus } from "./quarantine.ts";
 import { type QuarantineRecord, readQuarantine, writeQuarantine } from "./quarantine-record.ts";
 import { raiseLog } from "./raise-log.ts";
+import { isBelowStable, isMissing, isRepairable } from "./repairable.ts";
 import { type Departure, ReplicaHost, type StateDigests } from "./replica-host.ts";
 import { genesisTarget } from "./replica-setup.ts";
 import { StateInstaller } from "./state-installer.ts";
+import { unknownStatus } from "./unknown-status.ts";
 
 /** What `status` says while the state is brought here. */
 export interface TransferStatus extends Omit<FetchProgress, "differing"> {
@@ -41,6 +41,19 @@ export interface TransferStatus extends Omit<FetchProgress, "differing"> {
   readonly percent: number | undefined;
   /** It votes in ordering and view changes meanwhile (protocol rule 10.2). */
   readonly isVoting: boolean;
+}
+
+/** What `status` says of a replica that stands still because its state was damaged again and again. */
+export interface RepairStatus {
+  /** The repair that is waited for is the so-manyth in a row. */
+  readonly attempt: number;
+  /** It began to wait for so long. */
+  readonly pauseMs: number;
+}
+
+/** An installation that has not begun, and how long it is waited for. */
+interface PendingInstallation extends RepairStatus {
+  readonly installation: Installation;
 }
 
 /**
@@ -59,6 +72,9 @@ export class ReplicaRunner {
   /** What was installed last, for as long as this replica catches up. */
   #installed: FetchProgress | undefined;
   #quarantine: Quarantine | undefined;
+  #pending: PendingInstallation | undefined;
+  readonly #damages: DamageCount;
+  #isStarted = false;
   #status: ReplicaStatus;
   #isStopped = false;
 
@@ -66,9 +82,15 @@ export class ReplicaRunner {
   constructor(options: HostOptions) {
     this.#options = options;
     this.#status = unknownStatus(options);
+    const { damageForgottenMs } = { ...DEFAULT_HOST_SETTINGS, ...options.settings };
+    this.#damages = new DamageCount({
+      store: options.store.local,
+      nowMs: () => options.ports.nowMs(),
+      forgottenAfterMs: damageForgottenMs,
+    });
     const installation = readInstallation(options.store.local, options.codec);
     const record = readQuarantine(options.store.local);
-    if (installation !== undefined) this.#installer = this.#newInstaller(withinReach(installation, options));
+    if (installation !== undefined) this.#pend(withinReach(installation, options), this.#damages.pauseAtStartMs);
     else if (record?.isWaiting === true) this.#quarantine = this.#newQuarantine(record, { isRestart: true });
     else this.#hostOrRepair();
   }
@@ -87,6 +109,15 @@ export class ReplicaRunner {
   /** It was found to be wrong, and stands still until there is something to repair it towards. */
   get quarantine(): QuarantineStatus | undefined {
     return this.#quarantine?.status;
+  }
+  /** Its state is damaged, and is repaired after a pause, because that was so before. */
+  get repair(): RepairStatus | undefined {
+    const { attempt, pauseMs } = this.#pending ?? { attempt: 0, pauseMs: 0 };
+    return pauseMs > 0 ? { attempt, pauseMs } : undefined;
+  }
+  /** Repairs of damage in a row. */
+  get repairs(): number {
+    return this.#damages.repairs;
   }
   /** What is brought here; undefined while the state is whole and level with the votes. */
   get transfer(): TransferStatus | undefined {
@@ -144,11 +175,12 @@ export class ReplicaRunner {
 
   /** To be called once, when frames can be sent. */
   start(): void {
+    this.#isStarted = true;
     // A host may find at its start that it has to install, and has then begun with that.
-    const [installer, catchUp, quarantine] = [this.#installer, this.#catchUp, this.#quarantine];
+    const [pending, catchUp, quarantine] = [this.#pending, this.#catchUp, this.#quarantine];
     if (catchUp !== undefined && this.#host !== undefined) this.#options.observer.onVoting?.(this.#host.stable.seq);
     this.#host?.start();
-    installer?.start();
+    if (pending !== undefined) this.#awaitPause(pending);
     catchUp?.start();
     quarantine?.start();
   }
@@ -200,6 +232,7 @@ export class ReplicaRunner {
     this.#installer?.stop();
     this.#catchUp?.stop();
     this.#quarantine?.stop();
+    if (this.#pending !== undefined) this.#options.ports.cancelTimer("install");
   }
 
   /**
@@ -223,9 +256,37 @@ export class ReplicaRunner {
       if (!isRepairable(error)) throw error;
       const target = stableInLog(this.#options) ?? genesisTarget(this.#options);
       this.#endHost();
-      // What a crash left behind is less than the log says, and not wrong.
-      this.#installer = this.#newInstaller({ target, distrustsEntries: !isBelowStable(error) });
+      // What a crash left behind is less than the log says, and not wrong; what is not there yet is no damage either.
+      if (isBelowStable(error)) this.#pend({ target, distrustsEntries: false });
+      else if (isMissing(error)) this.#pend({ target, distrustsEntries: true });
+      else this.#pendRepair({ target, distrustsEntries: true }, error);
     }
+  }
+
+  #pend(installation: Installation, pauseMs = 0): void {
+    this.#pending = { installation, attempt: this.#damages.repairs, pauseMs };
+  }
+
+  /**
+   * Damage was found. What comes again after each repair is that of a disk or a memory that no repair mends, so each is waited for
+   * longer, and in the end there is none. A start has one more, for whoever started the process may have mended it.
+   */
+  #pendRepair(installation: Installation, damage: Error): void {
+    const { store, codec, observer } = this.#options;
+    // In the stream of the state's writes, as the count: a restart goes on with it.
+    writeInstallation(store.local, codec, installation);
+    const repair = this.#damages.found();
+    observer.onRepair?.(repair, damage);
+    const pauseMs = this.#isStarted ? repair.pauseMs : this.#damages.pauseAtStartMs;
+    if (pauseMs !== undefined) this.#pending = { installation, attempt: repair.attempt, pauseMs };
+    else this.#flushed(() => this.#die(new RecurringDamage(repair.attempt - 1, damage)));
+  }
+
+  #awaitPause({ installation, pauseMs }: PendingInstallation): void {
+    if (pauseMs === 0) return this.#install(installation);
+    this.#options.ports.startTimer("install", pauseMs, () => {
+      if (!this.#isStopped) this.#guarded(() => this.#install(installation));
+    });
   }
 
   /** @returns whether the history leads from the state that is here to what the log calls stable. */
@@ -246,13 +307,19 @@ export class ReplicaRunner {
         invariant(this.#host !== undefined, "runner.catches-up-with-nothing");
         return this.#host;
       },
+      onProgress: () => this.#host?.countExecuted(),
       onEnd: (end) => this.#onCaughtUp(end),
       onFatal: (error) => this.#die(error),
     };
   }
 
-  /** @param awaited see `ReplicaHost`. */
-  #newHost(awaited?: CheckpointCertificate): ReplicaHost {
+  /** @param stable what the log calls stable, if the state is not here, or less. */
+  #newHost(stable?: CheckpointCertificate): ReplicaHost {
+    const awaited = stable && {
+      stable,
+      executed: () => this.#catchUp?.executed,
+      votesMax: () => this.#catchUp?.votesMax ?? Number.POSITIVE_INFINITY,
+    };
     return new ReplicaHost(this.#options, (departure) => this.#depart(departure), awaited);
   }
 
@@ -302,12 +369,17 @@ export class ReplicaRunner {
   }
 
   /** A host has come to its end: what it lacks only the state of others can give. */
-  #depart({ target, distrustsEntries, quarantine }: Departure): void {
+  #depart({ target, distrustsEntries, quarantine, damage }: Departure): void {
     const { observer } = this.#options;
     if (this.#isStopped || this.#host === undefined) return;
     this.#endHost();
     this.#endCatchUp();
-    if (quarantine === undefined && target !== undefined) return this.#install({ target, distrustsEntries });
+    if (quarantine === undefined && target !== undefined) {
+      if (damage === undefined) return this.#install({ target, distrustsEntries });
+      this.#pendRepair({ target, distrustsEntries }, damage);
+      if (this.#pending !== undefined) this.#awaitPause(this.#pending);
+      return;
+    }
     this.#quarantine = this.#newQuarantine(this.#quarantined(quarantine?.upTo), {
       known: target,
       preferred: quarantine?.lastCheckpoint,
@@ -333,6 +405,7 @@ export class ReplicaRunner {
       if (this.#installer.isFounded) this.#vote(this.#installer.installation.target);
       return;
     }
+    this.#pending = undefined;
     this.#options.observer.onTransferStarted?.(installation);
     this.#installer = this.#newInstaller(installation);
     this.#installer.start();
@@ -391,6 +464,7 @@ export class ReplicaRunner {
   #onInstalled(progress: FetchProgress): void {
     if (this.#isStopped) return;
     this.#installer = undefined;
+    this.#damages.repaired();
     if (this.#host !== undefined) return this.#guarded(() => this.#onStateHere(progress));
     // One that has voted may have left what is not durable; see `#onCaughtUp`.
     this.#flushed(() => this.#onStateHere(progress));
@@ -414,24 +488,31 @@ export class ReplicaRunner {
     this.#endCatchUp();
     this.#guarded(() => {
       switch (end.type) {
+        case "cut-short":
+          this.#options.store.history.clear();
+          return this.#onLevel();
         case "level":
-          this.#endHost();
-          // What the log and the state hold may be in memory only, and the next host speaks of it as of what is durable.
-          return this.#flushed(() => {
-            this.#hostOrRepair();
-            if (!this.isInstalling) observer.onLevel?.(this.status);
-            this.start();
-          });
+          return this.#onLevel();
         case "gap":
-          return this.#depart({ target: stable, distrustsEntries: false, quarantine: undefined });
+          return this.#depart({ target: stable, distrustsEntries: false, quarantine: undefined, damage: end.damage });
         case "damaged":
           observer.onStateDamaged?.(end.damage);
-          return this.#depart({ target: stable, distrustsEntries: true, quarantine: undefined });
+          return this.#depart({ target: stable, distrustsEntries: true, quarantine: undefined, damage: end.damage });
         case "contradicted":
           return this.#depart({ target: stable, distrustsEntries: true, quarantine: end.quarantine });
         default:
           return assertNever(end);
       }
+    });
+  }
+
+  #onLevel(): void {
+    this.#endHost();
+    // What the log and the state hold may be in memory only, and the next host speaks of it as of what is durable.
+    this.#flushed(() => {
+      this.#hostOrRepair();
+      if (!this.isInstalling) this.#options.observer.onLevel?.(this.status);
+      this.start();
     });
   }
 
@@ -468,8 +549,6 @@ type QuarantineGround = Pick<QuarantineOptions, "known" | "isRestart"> & {
   readonly preferred: SequenceNumber | undefined;
 };
 
-/** None was left. */
-const NO_VIEWS_LEFT = { failed: 0, joined: 0, slow: 0, unfair: 0, "handed-over": 0, rotated: 0 } as const;
 /** All of them, or it does not compile. */
 const ALL_REPLICA_TIMERS: Readonly<Record<TimerName, true>> = {
   status: true,
@@ -479,57 +558,3 @@ const ALL_REPLICA_TIMERS: Readonly<Record<TimerName, true>> = {
   "view-change": true,
 };
 const REPLICA_TIMERS = Object.keys(ALL_REPLICA_TIMERS) as readonly TimerName[];
-
-/** The state is damaged or, in a restored cluster, not there yet, or a crash left it below what the log calls stable. */
-function isRepairable(error: unknown): boolean {
-  if (error instanceof StateDamage) return true;
-  if (error instanceof StateError) return error.code === "state.damaged" || error.code === "state.missing";
-  return isBelowStable(error);
-}
-
-function isBelowStable(error: unknown): boolean {
-  return error instanceof InvariantViolation && error.code === "recovery.state-below-stable";
-}
-
-/** What the log calls stable cannot be gone back from, unless the history leads there from the target. */
-function withinReach(installation: Installation, options: HostOptions): Installation {
-  const stable = stableInLog(options);
-  const from = installation.target.seq;
-  if (stable === undefined || stable.seq <= from) return installation;
-  const isBridged = !installation.distrustsEntries && leadsTo(options.store, from, stable.seq);
-  return isBridged ? installation : { ...installation, target: stable };
-}
-
-/** Whether the history has all batches above `from` up to `to`. It has no gaps. */
-function leadsTo({ history }: HostOptions["store"], from: number, to: number): boolean {
-  return history.first !== undefined && history.first <= from + 1 && (history.last ?? 0) >= to;
-}
-
-/** The stable checkpoint that the log starts from; undefined for that of genesis. */
-function stableInLog({ store, codec, verifier, genesis }: HostOptions): CheckpointCertificate | undefined {
-  const stable = [...store.log.entries()].flatMap(({ record }) => {
-    const decoded = codec.decodeLogRecord(record);
-    return decoded.ok && decoded.value.type === "stable" ? [decoded.value.checkpoint] : [];
-  });
-  const last = stable.sort((a, b) => a.seq - b.seq).at(-1);
-  return last && verifier.verifyCheckpointCertificate(last, genesisMembership(genesis));
-}
-
-/** Of a replica that comes back in the middle of an installation: it knows nothing of where it stood. */
-function unknownStatus({ genesis }: HostOptions): ReplicaStatus {
-  const view = viewNumber(0);
-  return {
-    view,
-    target: view,
-    timeOutMs: genesis.timeouts.viewChangeMs,
-    primary: primaryOf(genesisMembership(genesis), view),
-    executed: sequenceNumber(0),
-    lowWatermark: sequenceNumber(0),
-    highWatermark: sequenceNumber(0),
-    pendingRequests: 0,
-    viewsLeft: NO_VIEWS_LEFT,
-    isStranded: true,
-    mute: undefined,
-    divergent: [],
-  };
-}

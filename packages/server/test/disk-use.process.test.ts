@@ -84,7 +84,7 @@ class Life {
     await new Promise<void>((resolve, reject) =>
       this.#store.flushLog((failure) => (failure === undefined ? resolve() : reject(failure))),
     );
-    this.#store.history.put(seq, codec.encodeCommittedEntry(entryOf(batch, place)));
+    this.#durable.archive(seq, codec.encodeCommittedEntry(entryOf(batch, place)));
     const { checkpoint, replies } = this.#executor.execute(seq, batch);
     this.#session ??= replies[0]?.reply.session;
     if (checkpoint === undefined) return;

@@ -40,6 +40,7 @@ function sourceOf(counters: ReplicaCounters): MetricSource {
     signatures: "node",
     status,
     transfer: undefined,
+    repairsInARow: 0,
     isQuarantined: false,
     readiness: { isReady: false, reasons: ["a reason"] },
     counters,

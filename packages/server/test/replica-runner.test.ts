@@ -1,268 +1,20 @@
-import { sessionIdOf } from "@quorate/crypto";
-import {
-  type CheckpointCertificate,
-  type ReplicaFrame,
-  replicaId,
-  requestNumber,
-  type ServerFrame,
-  stateChunkBytesMax,
-  timestampMs,
-  type VerifiedRequest,
-  viewNumber,
-} from "@quorate/protocol";
-import { ReplicaRunner, type StateDigests } from "@quorate/server/host";
-import { Executor, type Service } from "@quorate/state-machine";
-import { DEFAULT_DONOR_LIMITS, StateDonor } from "@quorate/state-transfer";
-import type { ReplicaStore } from "@quorate/storage";
-import { createMemoryStore, type MemoryStore } from "@quorate/storage/memory";
+import { createMemoryStore } from "@quorate/storage/memory";
 import { expect } from "chai";
 import { readInstallation } from "../dist/installation-record.js";
 import { readQuarantine } from "../dist/quarantine-record.js";
-import { raiseLog } from "../dist/raise-log.js";
+import { codec, digestOf, seqOf, withDamageAt } from "./builders.ts";
 import {
-  clientOf,
-  cluster,
-  codec,
-  composer,
-  digestOf,
-  envelopeOf,
-  epoch,
-  genesis,
-  hasher,
-  membership,
-  newVerifier,
-  seqOf,
-  signerOf,
-  withDamageAt,
-} from "./builders.ts";
-
-/** A backup of view 0. */
-const SELF = 1;
-/** T: where its state is. */
-const EXECUTED = 3;
-/** What its log calls stable: K. */
-const STABLE = 8;
-/** As far as numbers go before 8 is followed by the next stable checkpoint. */
-const LAST = 24;
-
-const echo: Service = { execute: (operation) => operation };
-const registration = clientOf().signRegistration({ nonce: digestOf("nonce"), lastValid: seqOf(100) });
-const request = clientOf().signOperations({
-  session: sessionIdOf(hasher, cluster, clientOf().publicKey, digestOf("nonce"), seqOf(1), 0),
-  number: requestNumber(1),
-  operations: [new TextEncoder().encode("done while it was away")],
-});
-const registrationOf = (client: string): VerifiedRequest =>
-  clientOf(client).signRegistration({ nonce: digestOf(client), lastValid: seqOf(100) });
-/** What each number ordered; nothing, unless said here: and nothing is what nobody proposes without a need. */
-const ORDERED: Readonly<Record<number, VerifiedRequest>> = {
-  1: registration,
-  [STABLE + 1]: request,
-  18: registrationOf("of 18"),
-  21: registrationOf("of 21"),
-};
-const batchOf = (seq: number): ReturnType<typeof composer.compose> => {
-  const ordered = ORDERED[seq];
-  return ordered === undefined ? composer.compose(timestampMs(0), []) : composer.compose(timestampMs(seq), [ordered]);
-};
-
-function newExecutor(store: MemoryStore, id: number, upTo: number): Executor {
-  const executor = new Executor({ genesis, cluster, membership, service: echo, store, hasher, signer: signerOf(id) });
-  for (let seq = 1; seq <= upTo; seq++) executor.execute(seqOf(seq), batchOf(seq));
-  return executor;
-}
-
-const digestsOf = (executor: Executor): StateDigests => ({
-  stateRoot: executor.stateRoot(),
-  historyDigest: executor.historyDigest,
-});
-
-/** What correct replicas come to. */
-const correct = newExecutor(createMemoryStore(), 2, LAST);
-const rootAt = (seq: number): CheckpointCertificate["stateRoot"] => correct.checkpointRoot(seqOf(seq))!;
-
-const donor = new StateDonor({
-  hasher,
-  chunkBytesMax: stateChunkBytesMax(genesis.limits),
-  limits: DEFAULT_DONOR_LIMITS,
-});
-
-function certificateOf(seq: number, stateRoot = rootAt(seq)): CheckpointCertificate {
-  const signatures = [0, 2, 3].map((id) => ({
-    from: replicaId(id),
-    signature: envelopeOf(id, { type: "checkpoint", epoch, seq: seqOf(seq), stateRoot }).signature,
-  }));
-  return { epoch, seq: seqOf(seq), stateRoot, signatures };
-}
-
-function entryOf(seq: number): Uint8Array {
-  const { batch, digest } = batchOf(seq);
-  const place = { epoch, view: viewNumber(0), seq: seqOf(seq), digest };
-  const signatures = [0, 2, 3].map((id) => ({
-    from: replicaId(id),
-    signature: envelopeOf(id, { type: "commit", ...place }).signature,
-  }));
-  return codec.encodeCommittedEntry({ batch, certificate: { ...place, signatures } });
-}
-
-/** What a crash may leave of a replica that voted while its state was brought: a state below what the log calls stable. */
-function storeOf(
-  history: { readonly first?: number; readonly last?: number } = {},
-  stable = certificateOf(STABLE),
-): MemoryStore {
-  const store = createMemoryStore();
-  newExecutor(store, SELF, EXECUTED);
-  raiseLog(store, codec, stable);
-  const { first = EXECUTED + 1, last = STABLE + 2 } = history;
-  for (let seq = first; seq <= last; seq++) store.history.put(seqOf(seq), entryOf(seq));
-  store.flush(() => undefined);
-  while (store.disk.completeFlush());
-  return store;
-}
-
-/** A runner over a memory store whose flushes and timers wait, and everything that it said. */
-class Scene {
-  readonly runner: ReplicaRunner;
-  readonly happened: string[] = [];
-  readonly historyDigests: string[] = [];
-  readonly sent: ReplicaFrame[] = [];
-  /** Its votes, and what of the store was not durable when they were sent. */
-  readonly votes: string[] = [];
-  readonly unflushedAtVotes: number[] = [];
-  readonly toClients: ServerFrame[] = [];
-  readonly timers = new Map<string, () => void>();
-  readonly store: MemoryStore;
-  /** So much passes from one look at the clock to the next. */
-  msPerLook = 0;
-  #monotonicMs = 0;
-
-  constructor(store: MemoryStore, found: (store: MemoryStore) => ReplicaStore = (same): MemoryStore => same) {
-    this.store = store;
-    this.runner = new ReplicaRunner({
-      genesis,
-      cluster,
-      service: echo,
-      store: found(store),
-      signer: signerOf(SELF),
-      checkpointSigner: clientOf("member"),
-      verifier: newVerifier(),
-      hasher,
-      composer,
-      codec,
-      ports: {
-        nowMs: () => 1_000,
-        monotonicMs: () => (this.#monotonicMs += this.msPerLook),
-        sendToReplica: (_to, frame) => this.#onSent(frame),
-        sendToReplicas: (_to, frame) => this.#onSent(frame),
-        sendToClient: (_client, frame) => this.toClients.push(frame),
-        startTimer: (timer, _afterMs, fire) => this.timers.set(timer, fire),
-        cancelTimer: (timer) => this.timers.delete(timer),
-      },
-      observer: {
-        onExecuted: ({ seq, historyDigest }) => {
-          this.happened.push(`executed ${seq}`);
-          this.historyDigests.push(historyDigest);
-        },
-        onVoting: (seq) => this.happened.push(`voting ${seq}`),
-        onLevel: ({ executed }) => this.happened.push(`level ${executed}`),
-        onTransferStarted: ({ target, distrustsEntries }) =>
-          this.happened.push(`transfer ${target.seq}${distrustsEntries ? ", distrusting" : ""}`),
-        onTransferred: ({ target }) => this.happened.push(`transferred ${target}`),
-        onQuarantined: (contradiction, { upTo }) =>
-          this.happened.push(
-            `quarantined by ${contradiction.by}${"seq" in contradiction ? ` ${contradiction.seq}` : ""}, up to ${upTo}`,
-          ),
-        onHistoryDamaged: ({ message }) => this.happened.push(`damaged ${message}`),
-        onFatal: ({ message }) => this.happened.push(`fatal ${message}`),
-      },
-    });
-  }
-
-  start(): this {
-    this.runner.start();
-    return this;
-  }
-
-  /** What catching up or installing does next. */
-  turn(): this {
-    const fire = this.timers.get("install");
-    this.timers.delete("install");
-    fire?.();
-    return this;
-  }
-
-  flush(): this {
-    while (this.store.disk.completeFlush());
-    return this;
-  }
-
-  hears(from: number, frame: ReplicaFrame): boolean {
-    return this.runner.onReplicaFrame(replicaId(from), frame);
-  }
-
-  hearsVote(from: number, type: "prepare" | "commit", seq: number): boolean {
-    const { digest } = batchOf(seq);
-    const envelope = envelopeOf(from, { type, epoch, view: viewNumber(0), seq: seqOf(seq), digest });
-    return this.hears(from, { type: "signed", envelope });
-  }
-
-  hearsProposal(seq: number): boolean {
-    const { batch, digest } = batchOf(seq);
-    const envelope = envelopeOf(0, { type: "pre-prepare", epoch, view: viewNumber(0), seq: seqOf(seq), digest });
-    return this.hears(0, { type: "pre-prepare", envelope, batch });
-  }
-
-  /** A peer says that it has all but the votes for one number. */
-  hearsWhoLacksVotes(seq: number): boolean {
-    const view = viewNumber(0);
-    const status = {
-      type: "status",
-      epoch,
-      view,
-      executed: seqOf(seq - 1),
-      stable: seqOf(STABLE),
-      accepted: seqOf(seq),
-      lacks: [{ seq: seqOf(seq), prePrepare: false, prepares: true, commits: true }],
-      target: view,
-      viewChangesOf: [],
-      executionDigest: undefined,
-    } as const;
-    return this.hears(2, { type: "signed", envelope: envelopeOf(2, status) });
-  }
-
-  /** A donor answers all that it has asked for of the state. */
-  receivesState(): this {
-    for (const frame of this.sent.splice(0)) {
-      if (frame.type !== "fetch-state") continue;
-      const { answer } = donor.answer(frame.fetch, (seq) => correct.snapshotAt(seq), seqOf(STABLE), 0, replicaId(SELF));
-      if (answer.type !== "chunk") throw new Error(answer.type);
-      // Whom of them it has asked is not noted: of the others it takes nothing.
-      for (const peer of [0, 2, 3]) this.hears(peer, { type: "state-chunk", chunk: answer.chunk });
-    }
-    return this;
-  }
-
-  /** A client asks for the reply to what it ordered. */
-  hearsClient(): boolean {
-    return this.runner.onClientFrame(request.request.client, { type: "request", request: request.request });
-  }
-
-  get transition(): string[] {
-    return this.happened.filter((what) => !what.startsWith("executed"));
-  }
-
-  #onSent(frame: ReplicaFrame): void {
-    this.sent.push(frame);
-    if (frame.type !== "signed") return;
-    const { message } = frame.envelope;
-    if (message.type !== "prepare" && message.type !== "commit" && message.type !== "checkpoint") return;
-    this.votes.push(`${message.type} ${message.seq}`);
-    this.unflushedAtVotes.push(this.store.disk.unflushedLogGroups + this.store.disk.unflushedGroups);
-  }
-}
-
-const executed = (first: number, last: number): string[] =>
-  Array.from({ length: last - first + 1 }, (_, n) => `executed ${first + n}`);
+  certificateOf,
+  digestsOf,
+  EXECUTED,
+  entryOf,
+  executed,
+  forgedEntryOf,
+  newExecutor,
+  Scene,
+  STABLE,
+  storeOf,
+} from "./runner-scene.ts";
 
 describe("a replica runner whose state is below what its log calls stable (protocol rule 10.2)", () => {
   it("votes at once, executes what the history has, and is a host with its state afterwards", () => {
@@ -397,6 +149,7 @@ describe("a replica runner whose state is below what its log calls stable (proto
         "voting 8",
         ...executed(EXECUTED + 1, seq - 1),
         `damaged history entry ${seq}`,
+        "repair 1 after 0",
         "transfer 8",
       ]);
       expect(readInstallation(scene.store.local, codec)).to.deep.include({ distrustsEntries: false });
@@ -404,20 +157,68 @@ describe("a replica runner whose state is below what its log calls stable (proto
       expect(scene.transition.slice(-2), "and goes on from there").to.deep.equal(["transferred 8", "level 10"]);
     });
 
-  it("a damaged entry above that is the end: no state of others stands for it", () => {
-    const above = new Set([STABLE + 1]);
-    expect(() => new Scene(storeOf(), (store) => withDamageAt(above, store)), "at the start").to.throw("entry 9");
+  for (const { what, bad, reason } of [
+    { what: "does not decode", bad: Uint8Array.of(1, 2, 3), reason: "history entry 5 does not decode" },
+    { what: "belongs to another number", bad: entryOf(6), reason: "history entry 5 belongs to number 6" },
+    { what: "is not proven", bad: forgedEntryOf(5), reason: "history entry 5 has a certificate that is not valid" },
+  ])
+    it(`installs what it votes on where an entry of the history ${what}, and counts it as damage`, () => {
+      const store = storeOf();
+      store.history.put(seqOf(5), bad);
+      const scene = new Scene(store).start().turn();
+      const [damaged, ...rest] = scene.transition.slice(1);
+      expect(damaged).to.match(new RegExp(`^damaged ${reason}`));
+      expect(rest).to.deep.equal(["repair 1 after 0", "transfer 8"]);
+      for (let i = 0; i < 100 && scene.runner.isInstalling; i++) scene.receivesState().flush().turn();
+      expect(scene.transition.slice(-2)).to.deep.equal(["transferred 8", "level 10"]);
+    });
 
+  it("a damaged entry above that at a start is a lost disk: promises may be lost as well (protocol rule 8.4)", () => {
+    const above = new Set([STABLE + 1]);
+    expect(() => new Scene(storeOf(), (store) => withDamageAt(above, store))).to.throw("entry 9");
+  });
+
+  it("one that it meets above that it takes for what a crash took: it goes on without it, and the others have it", () => {
     const damaged = new Set<number>();
     const scene = new Scene(storeOf({ last: 17 }), (store) => withDamageAt(damaged, store)).start();
+    damaged.add(STABLE + 3);
+    scene.turn().flush();
+    expect(scene.happened.slice(-2)).to.deep.equal(["damaged history entry 11", "level 10"]);
+    expect(scene.runner.stateDigests).to.deep.equal(digestsOf(newExecutor(createMemoryStore(), 2, 10)));
+    expect([scene.runner.status.executed, scene.store.history.last]).to.deep.equal([10, undefined]);
+
+    const again = new Scene(scene.store.disk.crash()).start();
+    expect([again.runner.isInstalling, again.runner.status.executed, again.happened]).to.deep.equal([false, 10, []]);
+  });
+
+  it("where that is what a quorum contradicts, it is quarantined all the same", () => {
+    const damaged = new Set<number>();
+    const forged = certificateOf(STABLE, digestOf("another state"));
+    const scene = new Scene(storeOf({}, forged), (store) => withDamageAt(damaged, store)).start();
     damaged.add(STABLE + 1);
     scene.turn();
-    expect(scene.happened.slice(-1), "later").to.deep.equal(["fatal history entry 9"]);
-    const said = scene.sent.length;
-    scene.timers.get("status")?.();
-    scene.hearsProposal(18);
-    scene.flush().turn();
-    expect([scene.sent.length, scene.happened.slice(-1)]).to.deep.equal([said, ["fatal history entry 9"]]);
+    expect(scene.transition.slice(1)).to.deep.equal([
+      "quarantined by certificate 8, up to 8",
+      "transfer 8, distrusting",
+    ]);
+  });
+
+  it("gets level under a load that it cannot follow: its votes go on, but no faster than half of what it executes", () => {
+    const scene = new Scene(storeOf({ last: 20 })).start();
+    // One batch in each turn, while two are ordered.
+    scene.msPerLook = 6;
+    const distances: number[] = [];
+    for (; scene.runner.isInstalling && distances.length < 85; scene.turn()) {
+      for (let i = 0; i < 2; i++) scene.decides(scene.runner.status.executed + 1);
+      distances.push(scene.runner.status.executed - (scene.runner.stateExecuted ?? 0));
+      scene.flush();
+    }
+    scene.flush();
+    expect(scene.runner.isInstalling, `${distances}`).to.equal(false);
+    expect(Math.max(...distances), "no further behind than a window more").to.be.at.most(20 - EXECUTED + 16);
+    expect(scene.runner.status.executed, "it voted on").to.be.above(40);
+    const { executed: end } = scene.runner.status;
+    expect(scene.runner.stateDigests).to.deep.equal(digestsOf(newExecutor(createMemoryStore(), 2, end)));
   });
 
   for (const { what, first, last } of [
@@ -434,6 +235,11 @@ describe("a replica runner whose state is below what its log calls stable (proto
       for (let i = 0; i < 100 && scene.runner.isInstalling; i++) scene.receivesState().flush().turn();
       const expected = newExecutor(createMemoryStore(), 2, Math.max(STABLE, last));
       expect(scene.runner.stateDigests).to.deep.equal(digestsOf(expected));
-      expect(scene.transition).to.deep.equal(["voting 8", "transferred 8", `level ${Math.max(STABLE, last)}`]);
+      expect(scene.transition).to.deep.equal([
+        "transfer 8",
+        "voting 8",
+        "transferred 8",
+        `level ${Math.max(STABLE, last)}`,
+      ]);
     });
 });

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer, get, type IncomingMessage, type Server } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
 import { expect } from "chai";
-import { isTooSlow, streamBackup } from "../dist/backup/stream-backup.js";
+import { type BackupFault, isTooSlow, streamBackup } from "../dist/backup/stream-backup.js";
 import { seqOf } from "./builders.ts";
 
 const PART = new Uint8Array(64 * 1024).fill(7);
@@ -11,11 +11,12 @@ describe("a backup that is streamed", () => {
   let server: Server;
   let ended: Promise<void>;
   let closed = 0;
+  let faults: BackupFault[] = [];
   let taken = 0;
 
   /** Serves so many parts, and throws behind them if told to. */
   async function asked(parts: number, throws = false): Promise<IncomingMessage> {
-    [closed, taken] = [0, 0];
+    [closed, taken, faults] = [0, 0, []];
     server = createServer((_request, response) => {
       ended = streamBackup(
         {
@@ -33,6 +34,12 @@ describe("a backup that is streamed", () => {
           },
         },
         response,
+        (fault) => {
+          expect(response.destroyed, "told before the reader can notice, unless it is gone").to.equal(
+            fault.reason.includes("gone"),
+          );
+          faults.push(fault);
+        },
       );
     });
     server.listen(0, "127.0.0.1");
@@ -54,7 +61,7 @@ describe("a backup that is streamed", () => {
     for await (const chunk of await asked(40)) bytes += (chunk as Uint8Array).length;
     await ended;
 
-    expect([bytes, closed]).to.deep.equal([40 * PART.length, 1]);
+    expect([bytes, closed, faults]).to.deep.equal([40 * PART.length, 1, []]);
   });
 
   it("is cut short when the replica cannot go on, so that nobody takes it for whole", async () => {
@@ -69,6 +76,9 @@ describe("a backup that is streamed", () => {
 
     expect(failure).to.be.an.instanceOf(Error);
     expect(closed).to.equal(1);
+    expect(faults.map(({ checkpoint, reason }) => [checkpoint, reason])).to.deep.equal([
+      [8, "the replica has stopped"],
+    ]);
   });
 
   it("is given up for a reader that takes little for long, for its checkpoint is kept meanwhile", () => {
@@ -89,5 +99,8 @@ describe("a backup that is streamed", () => {
 
     expect(closed).to.equal(1);
     expect(taken).to.be.lessThan(1_000);
+    const [{ bytes, reason } = { bytes: 0, reason: "" }] = faults;
+    expect([faults.length, reason]).to.deep.equal([1, "its reader is gone"]);
+    expect(bytes).to.be.within(1, taken * PART.length);
   });
 });

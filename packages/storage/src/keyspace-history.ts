@@ -1,7 +1,7 @@
 import { type Change, type SequenceNumber, sequenceNumber } from "@quorate/protocol";
 import { damaged } from "./damage.ts";
 import { type Keyspace, PREFIX } from "./keyspace.ts";
-import type { History } from "./ports.ts";
+import { type History, TRIM_BYTES_MAX, TRIM_ENTRIES_MAX } from "./ports.ts";
 import { SEAL_BYTES, seal, unseal } from "./seal.ts";
 
 const TALLY_KEY = Uint8Array.of(PREFIX.historyTally);
@@ -55,10 +55,14 @@ export class KeyspaceHistory implements History {
   }
 
   trim(below: SequenceNumber): void {
+    if (this.#bytes <= this.#bytesMax) return;
     const changes: Change[] = [];
+    const before = this.#bytes;
     for (const [key, sealed] of this.#keyspace.range(makeKey(0), makeKey(below))) {
-      if (this.#bytes <= this.#bytesMax) break;
-      this.#bytes -= sealed.length - SEAL_BYTES;
+      const size = sealed.length - SEAL_BYTES;
+      const isTooMuch = changes.length > 0 && before - this.#bytes + size > TRIM_BYTES_MAX;
+      if (this.#bytes <= this.#bytesMax || changes.length === TRIM_ENTRIES_MAX || isTooMuch) break;
+      this.#bytes -= size;
       changes.push({ key, value: undefined });
     }
     const dropped = changes.at(-1);

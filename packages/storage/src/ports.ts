@@ -37,7 +37,11 @@ export interface History {
   readonly last: SequenceNumber | undefined;
   /** Bytes of all entries held. */
   readonly bytes: number;
-  /** Drops the oldest entries with a number `< below` while more than the store's `historyBytesMax` bytes are held. */
+  /**
+   * Drops the oldest entries with a number `< below` while more than the store's `historyBytesMax` bytes are held, and at most
+   * `TRIM_ENTRIES_MAX` of them and `TRIM_BYTES_MAX` bytes at a call, or one that is longer: what is too much after that is for
+   * later calls, so that none holds the event loop for long.
+   */
   trim(below: SequenceNumber): void;
   /** Drops everything: what comes next does not follow what is held. */
   clear(): void;
@@ -82,6 +86,10 @@ export interface ReplicaStore {
 
 /** The longest key of `state` and `local`, in bytes: what LMDB holds less the prefix of this format. */
 export const KEY_BYTES_MAX = 1977;
+
+/** See `History.trim`. */
+export const TRIM_ENTRIES_MAX = 2_048;
+export const TRIM_BYTES_MAX: number = 4 * 1024 * 1024;
 
 /** How many bytes of history are kept unless said otherwise (protocol rule 9.3). */
 export const HISTORY_BYTES_MAX: number = 256 * 1024 * 1024;

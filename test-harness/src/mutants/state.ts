@@ -154,4 +154,22 @@ export const STATE_MUTANTS: readonly Mutant[] = [
     edits: [{ find: "seq > executed || seq === this.#raisedTo", replace: "seq === this.#raisedTo" }],
     caughtBy: [INSTALLATIONS],
   },
+  {
+    name: "votes-run-ahead-of-execution",
+    rule: "10.2",
+    bug: "while a replica catches up its votes go on as fast as they come, so that it never gets level under load",
+    file: "packages/server/src/catch-up.ts",
+    edits: [
+      { find: "Math.floor((this.executed - executed) / EXECUTED_PER_VOTE)", replace: "Number.POSITIVE_INFINITY" },
+    ],
+    caughtBy: ["packages/server/test/replica-runner.test.ts"],
+  },
+  {
+    name: "damage-repaired-for-ever",
+    rule: "9.5",
+    bug: "damage that comes again after each repair is repaired at once each time",
+    file: "packages/server/src/damage-count.ts",
+    edits: [{ find: "pauseMs: REPAIR_PAUSES_MS[attempt - 1]", replace: "pauseMs: 0" }],
+    caughtBy: ["packages/server/test/replica-repair.test.ts"],
+  },
 ];

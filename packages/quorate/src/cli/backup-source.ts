@@ -43,14 +43,20 @@ async function furthestRunning(folders: readonly ReplicaFolder[]): Promise<Repli
   for (const folder of folders) {
     const { self, cluster, config } = folder;
     const { status } = await fetchStatus({ replica: self.id, cluster, admin: config.admin });
-    if (status === undefined || status.transfer !== undefined || status.quarantine !== undefined) continue;
+    if (status === undefined || status.transfer !== undefined) continue;
+    if (status.repair !== undefined || status.quarantine !== undefined) continue;
     if (furthest === undefined || status.lowWatermark > furthest.stable)
       furthest = { folder, stable: status.lowWatermark };
   }
   return furthest?.folder;
 }
 
-async function* runningBytes({ self, config }: ReplicaFolder): AsyncGenerator<Uint8Array> {
+/** @throws ConfigurationError in one line, with what the replica says of it where the backup ends before its time. */
+export async function* runningBytes({
+  self,
+  cluster,
+  config,
+}: Pick<ReplicaFolder, "self" | "cluster" | "config">): AsyncGenerator<Uint8Array> {
   const response = await fetch(`http://${config.admin}/backup`, {
     method: "POST",
     headers: { [ADMIN_HEADER]: ADMIN_COMMAND },
@@ -65,7 +71,13 @@ async function* runningBytes({ self, config }: ReplicaFolder): AsyncGenerator<Ui
   try {
     for await (const bytes of response.body) yield bytes;
   } catch {
-    // Cut short: whoever reads it finds that it is not whole, and says so.
+    const { status } = await fetchStatus({ replica: self.id, cluster, admin: config.admin });
+    const reason =
+      status === undefined ? "it does not answer any more" : (status.backupFault?.reason ?? "the link broke");
+    throw new ConfigurationError(
+      "configuration.unreadable",
+      `replica ${self.id} has cut the backup short: ${reason}; take another replica, or the same command again`,
+    );
   }
 }
 

@@ -63,7 +63,8 @@ function cellsOf({ replica, status, admin, answeredBy }: ReplicaRow): string[] {
 }
 
 /** With what keeps it from its part. */
-function roleOf({ role, isStranded, mute, transfer, quarantine, view, lowWatermark }: ProcessStatus): string {
+function roleOf({ role, isStranded, mute, transfer, repair, quarantine, view, lowWatermark }: ProcessStatus): string {
+  if (repair !== undefined) return `damaged (repair ${repair.attempt}, after ${durationText(repair.pauseMs)})`;
   if (quarantine !== undefined)
     return `quarantined (repair ${quarantine.attempt}${quarantine.isGivenUp ? ", given up" : ""})`;
   if (transfer !== undefined) {

@@ -1,5 +1,6 @@
-import type { Hasher } from "@quorate/protocol";
+import { type Hasher, InvariantViolation } from "@quorate/protocol";
 import { TreeFrameReader, type TreePiece } from "@quorate/state-tree";
+import { KEY_BYTES_MAX } from "@quorate/storage";
 import { ConfigurationError } from "../configuration-error.ts";
 import {
   BACKUP_FORMAT,
@@ -64,15 +65,27 @@ export class BackupReader {
     const frame = this.#takeFrame();
     if (frame === undefined) return false;
     if (this.#tree === undefined) {
-      this.#o.onStart({ ...this.#head, certificateRecord: frame });
+      const start = { ...this.#head, certificateRecord: frame };
+      this.#judged(() => this.#o.onStart(start));
       this.#tree = new TreeFrameReader(this.#o.hasher, this.#head.treeRoot);
       return true;
     }
     if (this.#tree.isWhole) this.#refuse(`something follows its state before byte ${this.#at}`);
     const piece = this.#tree.accept(frame);
     if (piece === undefined) this.#refuse(`what ends at byte ${this.#at} is not what its root covers`);
-    this.#o.onPiece(piece);
+    if (piece.type === "entry" && piece.key.length > KEY_BYTES_MAX) this.#refuseStrange();
+    this.#judged(() => this.#o.onPiece(piece));
     return true;
+  }
+
+  /** A root can be made of anything: what is below it and breaks a rule of what states are is no fault of this program. */
+  #judged(act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      if (!(error instanceof InvariantViolation)) throw error;
+      this.#refuseStrange();
+    }
   }
 
   #readHead(bytes: Uint8Array): BackupHead {
@@ -107,6 +120,10 @@ export class BackupReader {
       "configuration.malformed",
       `${this.#o.source} is no backup: expected what \`quorate backup create\` writes`,
     );
+  }
+
+  #refuseStrange(): never {
+    this.#refuse(`what ends at byte ${this.#at} is in no state of a cluster`);
   }
 
   #refuse(what: string): never {

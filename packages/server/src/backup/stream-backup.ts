@@ -15,30 +15,60 @@ const STALLED_AFTER_MS = 30_000;
 /** As would that of one that takes less than this on average, after a while. */
 const BYTES_PER_SECOND_MIN: number = 128 * 1024;
 const SLOW_AFTER_MS = 60_000;
+const READER_GONE = "its reader is gone";
+const READER_SLOW = `its reader was too slow: it took less than ${BYTES_PER_SECOND_MIN / 1024} KiB a second`;
+const READER_STALLED = `its reader took nothing for ${STALLED_AFTER_MS / 1_000} seconds`;
 
-/** Answers with a backup, slice by slice, as fast as the reader takes it and no faster than the replica can spare. */
-export async function streamBackup(backup: RunningBackup, response: ServerResponse): Promise<void> {
+/** Why a backup did not come to its end. */
+export interface BackupFault {
+  readonly checkpoint: number;
+  /** What was sent of it. */
+  readonly bytes: number;
+  /** In one line. */
+  readonly reason: string;
+}
+
+/**
+ * Answers with a backup, slice by slice, as fast as the reader takes it and no faster than the replica can spare.
+ *
+ * @param onCutShort called before the reader can notice.
+ */
+export async function streamBackup(
+  backup: RunningBackup,
+  response: ServerResponse,
+  onCutShort: (fault: BackupFault) => void,
+): Promise<void> {
+  let sent = 0;
+  // Whoever reads it finds that it is: a backup ends when its state is whole.
+  const cutShort = (reason: string): void => {
+    onCutShort({ checkpoint: backup.checkpoint, bytes: sent, reason });
+    response.destroy();
+  };
   const gone = new AbortController();
   response.once("close", () => gone.abort());
   try {
     response.writeHead(200, { "Content-Type": "application/octet-stream", Connection: "close" });
     const startedMs = performance.now();
-    let sent = 0;
     for (let slice = readSlice(backup); slice !== undefined; slice = readSlice(backup)) {
-      if (response.destroyed) return;
-      if (isTooSlow(sent, performance.now() - startedMs)) return void response.destroy();
+      if (response.destroyed) return cutShort(READER_GONE);
+      if (isTooSlow(sent, performance.now() - startedMs)) return cutShort(READER_SLOW);
       sent += slice.bytes.length;
       const { bytes, tookMs } = slice;
       if (!response.write(bytes)) await drained(response, gone.signal);
       await delay(Math.ceil(Math.max(REST_FACTOR * tookMs, (1000 * bytes.length) / BYTES_PER_SECOND)));
     }
     response.end();
-  } catch {
-    // Cut short, which whoever reads it finds: a backup ends when its state is whole.
-    response.destroy();
+  } catch (error) {
+    cutShort(gone.signal.aborted ? READER_GONE : reasonOf(error));
   } finally {
     backup.close();
   }
+}
+
+function reasonOf(error: unknown): string {
+  // What `once` makes of a time-out.
+  if (error instanceof Error && error.name === "AbortError") return READER_STALLED;
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** Whether a reader that has taken so many bytes in this time holds up the replica more than it helps. */

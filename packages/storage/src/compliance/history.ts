@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { sequenceNumber } from "@quorate/protocol";
-import type { ReplicaStore } from "../ports.ts";
+import { type ReplicaStore, TRIM_BYTES_MAX, TRIM_ENTRIES_MAX } from "../ports.ts";
 import { bytes, flushed, type StoreSubject, type Suite, text } from "./subject.ts";
 
 /** What a history must do. */
@@ -39,43 +39,73 @@ export function describeHistory({ describe, it }: Suite, subject: StoreSubject):
       assert.deepEqual(bounds(store), [1, 2, 6]);
       await store.close();
     });
+  });
+  describe("what is too much of the history", () => describeTrimming(it, subject));
+}
 
-    it("trims the oldest entries until the rest fits, and none at or above the given number", async () => {
-      const store = await subject.create({ historyBytesMax: 25 });
-      for (let seq = 1; seq <= 6; seq++) put(store, seq, "0123456789");
+function describeTrimming(it: Suite["it"], subject: StoreSubject): void {
+  it("trims the oldest entries until the rest fits, and none at or above the given number", async () => {
+    const store = await subject.create({ historyBytesMax: 25 });
+    for (let seq = 1; seq <= 6; seq++) put(store, seq, "0123456789");
 
-      store.history.trim(sequenceNumber(3));
-      assert.deepEqual(bounds(store), [3, 6, 40]);
-      store.history.trim(sequenceNumber(7));
-      assert.deepEqual(bounds(store), [5, 6, 20]);
-      assert.equal(get(store, 4), undefined);
-      const again = await subject.reopen(store);
-      assert.deepEqual(bounds(again), [5, 6, 20]);
-      assert.equal(get(again, 5), "0123456789");
-      await again.close();
+    store.history.trim(sequenceNumber(3));
+    assert.deepEqual(bounds(store), [3, 6, 40]);
+    store.history.trim(sequenceNumber(7));
+    assert.deepEqual(bounds(store), [5, 6, 20]);
+    assert.equal(get(store, 4), undefined);
+    const again = await subject.reopen(store);
+    assert.deepEqual(bounds(again), [5, 6, 20]);
+    assert.equal(get(again, 5), "0123456789");
+    await again.close();
+  });
+
+  it("trims so many entries at a call and no more: the rest is for the next calls", async () => {
+    const store = await subject.create({ historyBytesMax: 10 });
+    const last = 2 * TRIM_ENTRIES_MAX + 3;
+    for (let seq = 1; seq <= last; seq++) put(store, seq, "x");
+
+    const trim = (): unknown => {
+      store.history.trim(sequenceNumber(last + 1));
+      return bounds(store);
+    };
+    assert.deepEqual(trim(), [TRIM_ENTRIES_MAX + 1, last, TRIM_ENTRIES_MAX + 3]);
+    assert.deepEqual(trim(), [last - 9, last, 10]);
+    await store.close();
+  });
+
+  it("trims so many bytes at a call and no more, but for one long entry", async () => {
+    const store = await subject.create({ historyBytesMax: 0 });
+    const long = "x".repeat(TRIM_BYTES_MAX / 2);
+    for (const [i, entry] of [long, long, "x", long + long + long, "x"].entries()) put(store, i + 1, entry);
+
+    const firsts = [3, 4, 5, undefined].map((first) => {
+      store.history.trim(sequenceNumber(9));
+      return [first, store.history.first];
     });
+    for (const [expected, first] of firsts) assert.equal(first, expected);
+    await store.close();
+  });
 
-    it("trims nothing while all of it fits", async () => {
-      const store = await subject.create({ historyBytesMax: 20 });
-      put(store, 1, "0123456789");
-      put(store, 2, "0123456789");
-      store.history.trim(sequenceNumber(3));
+  it("trims nothing while all of it fits", async () => {
+    const store = await subject.create({ historyBytesMax: 20 });
+    put(store, 1, "0123456789");
+    put(store, 2, "0123456789");
+    store.history.trim(sequenceNumber(3));
 
-      assert.deepEqual(bounds(store), [1, 2, 20]);
-      await store.close();
-    });
+    assert.deepEqual(bounds(store), [1, 2, 20]);
+    await store.close();
+  });
 
-    it("can be trimmed to nothing and filled again", async () => {
-      const store = await subject.create({ historyBytesMax: 0 });
-      put(store, 1, "entry");
-      store.history.trim(sequenceNumber(2));
-      assert.deepEqual(bounds(store), [undefined, undefined, 0]);
-      put(store, 9, "later");
+  it("can be trimmed to nothing and filled again", async () => {
+    const store = await subject.create({ historyBytesMax: 0 });
+    put(store, 1, "entry");
+    store.history.trim(sequenceNumber(2));
+    assert.deepEqual(bounds(store), [undefined, undefined, 0]);
+    put(store, 9, "later");
 
-      const again = await subject.reopen(store);
-      assert.deepEqual(bounds(again), [9, 9, 5]);
-      await again.close();
-    });
+    const again = await subject.reopen(store);
+    assert.deepEqual(bounds(again), [9, 9, 5]);
+    await again.close();
   });
 }
 

@@ -1,0 +1,27 @@
+import { type CheckpointCertificate, genesisMembership } from "@quorate/protocol";
+import type { HostOptions } from "./host-options.ts";
+import type { Installation } from "./installation-record.ts";
+
+/** What the log calls stable cannot be gone back from, unless the history leads there from the target. */
+export function withinReach(installation: Installation, options: HostOptions): Installation {
+  const stable = stableInLog(options);
+  const from = installation.target.seq;
+  if (stable === undefined || stable.seq <= from) return installation;
+  const isBridged = !installation.distrustsEntries && leadsTo(options.store, from, stable.seq);
+  return isBridged ? installation : { ...installation, target: stable };
+}
+
+/** Whether the history has all batches above `from` up to `to`. It has no gaps. */
+export function leadsTo({ history }: HostOptions["store"], from: number, to: number): boolean {
+  return history.first !== undefined && history.first <= from + 1 && (history.last ?? 0) >= to;
+}
+
+/** The stable checkpoint that the log starts from; undefined for that of genesis. */
+export function stableInLog({ store, codec, verifier, genesis }: HostOptions): CheckpointCertificate | undefined {
+  const stable = [...store.log.entries()].flatMap(({ record }) => {
+    const decoded = codec.decodeLogRecord(record);
+    return decoded.ok && decoded.value.type === "stable" ? [decoded.value.checkpoint] : [];
+  });
+  const last = stable.sort((a, b) => a.seq - b.seq).at(-1);
+  return last && verifier.verifyCheckpointCertificate(last, genesisMembership(genesis));
+}
