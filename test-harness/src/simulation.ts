@@ -29,6 +29,8 @@ import type { World } from "./world.ts";
 const LIVENESS_MS = 60_000;
 /** The same when a disk was lost: its replica waits for windows full of batches, one after the other. */
 const LIVENESS_AFTER_LOSS_MS = 240_000;
+/** The same when a state became wrong: one that is wrong again soon after its repair waits for the next one. */
+const LIVENESS_AFTER_DIVERGENCE_MS = 240_000;
 /**
  * The same when primaries take turns: each that is faulty, down, or an hour ahead of one that is needed has its turn, and its time-out,
  * again and again (seeds 84373200, 73040251).
@@ -258,6 +260,7 @@ export class Simulation {
     const withinMs = Math.max(
       LIVENESS_MS,
       marks.count("disk: lost") > 0 ? LIVENESS_AFTER_LOSS_MS : 0,
+      marks.count("audit: diverging") > 0 ? LIVENESS_AFTER_DIVERGENCE_MS : 0,
       this.#options.rotateEveryBatches > 0 ? LIVENESS_IN_TURNS_MS : 0,
     );
     const deadlineMs = clock.nowMs + withinMs;
@@ -276,7 +279,13 @@ export class Simulation {
     const places = this.#correct().map(({ host }) => `${host?.status.executed} ${host?.status.lowWatermark}`);
     const host = this.#correct()[0]?.host;
     const isCheckpointStable = host === undefined || host.lastCheckpoint === host.status.lowWatermark;
-    return isCheckpointStable && new Set(places).size === 1 && this.#areTogether();
+    return isCheckpointStable && new Set(places).size === 1 && this.#areTogether() && this.#areAlike();
+  }
+
+  /** Who has become wrong, and put something out by it, has been found and repaired. */
+  #areAlike(): boolean {
+    if (this.#world.marks.count("audit: diverging") === 0) return true;
+    return new Set(this.#correct().map(({ host }) => host?.stateDigests?.stateRoot)).size === 1;
   }
 
   /**
