@@ -16,6 +16,8 @@ export interface Plant {
   readonly store?: (store: ReplicaStore, later: (task: () => void) => void) => ReplicaStore;
   /** The service of all replicas, below what records its executions: bugs that the record takes for truth. */
   readonly inner?: (service: Service) => Service;
+  /** From this number on the service is deterministic nowhere: what a replica does inside is no measure of another one. */
+  readonly wrongFrom?: number;
   /** The service of one replica. */
   readonly service?: (service: Service, replica: number) => Service;
   /** What deflates the chunks of one replica, and inflates those of others; then all of them have one. */

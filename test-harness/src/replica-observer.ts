@@ -275,8 +275,9 @@ export class ReplicaObserver {
   }
 
   #onExecuted(batch: ExecutedBatch): void {
-    const { id, end, isCorrect, drawing } = this.#replica;
+    const { id, end, isCorrect, drawing, plant } = this.#replica;
     const host = this.#replica.host();
+    if (plant.wrongFrom !== undefined && batch.seq >= plant.wrongFrom && !this.#isDiverging) this.onDiverging();
     const operations = this.#operations;
     this.#operations = [];
     if (host === undefined) return;

@@ -1,6 +1,6 @@
 import { decodeKvResult } from "@quorate/kv";
 import { type CommittedEntry, invariant, primaryOf, type ServerFrame, sequenceNumber } from "@quorate/protocol";
-import type { HostSettings } from "@quorate/server/host";
+import type { HostSettings, ReplicaRunner } from "@quorate/server/host";
 import { type CheckpointOrderer, orderersOf } from "./checkpoint-orders.ts";
 import { createCluster, type SimulatedCluster } from "./cluster.ts";
 import { createCheckers } from "./create-checkers.ts";
@@ -58,6 +58,17 @@ export interface SimulationReport {
   readonly operations: number;
 }
 
+/** What a run tells that need not come to rest. */
+export interface UnrestReport {
+  readonly marks: Marks;
+  /** The correct ones that are up. */
+  readonly replicas: readonly Pick<ReplicaRunner, "status" | "quarantine" | "stateExecuted">[];
+  /** Whether a client believes any result. */
+  readonly isAnswered: boolean;
+  /** Whether all calls have ended, one way or the other. */
+  readonly isSettled: boolean;
+}
+
 /**
  * A whole cluster with its clients on one thread and one virtual clock. All of it is production code but links, disk,
  * clock and, mostly, the scheme of signatures. First a phase of faults, in which nothing wrong may happen; then faults
@@ -89,7 +100,7 @@ export class Simulation {
     this.#lines = lines;
     this.#prng = new Prng(`simulation/${options.seed}`);
     this.#cluster = createCluster(options, this.#prng.fork("keys"));
-    this.#world = this.#createWorld();
+    this.#world = this.#createWorld(plant.wrongFrom !== undefined);
     const skews = this.#prng.fork("skew");
     const scrubBytesPerSecond = this.#prng.fork("scrub").pick(SCRUB_RATES);
     this.#replicas = Array.from({ length: options.replicas }, (_, id) => {
@@ -138,16 +149,8 @@ export class Simulation {
   /** Runs to the end. @throws SimulationFailure when anything that must hold does not. */
   run(): SimulationReport {
     const { clock, marks, trace } = this.#world;
-    try {
-      this.#faults.start();
-      for (const twins of this.#twins.values()) twins.start(this.#options.safetyMs);
-      this.#faults.plan(this.#options.faults);
-      planWorkload(this.#options, this.#prng, this.#clients, clock);
-      planCheckpointOrders(this.#options.checkpointOrders, this.#orderers, clock);
-      planMischief(this.#options, this.#prng, this.#faultyClients, this.#clients, clock);
-      this.#advance(this.#options.safetyMs);
-      this.#faults.heal();
-      for (const checker of this.#world.checkers) checker.onHealed?.();
+    return this.#judged(() => {
+      this.#runSafetyPhase();
       this.#untilQuiet("after the faults");
       const counters = this.#readCounters();
       const history = this.#end(counters);
@@ -155,6 +158,40 @@ export class Simulation {
       const { seed } = this.#options;
       const traceHash = trace.digest();
       return { seed, traceHash, marks, steps: clock.ran, virtualMs: clock.nowMs, batches: history.length, operations };
+    });
+  }
+
+  /** Runs on for so long after the faults, and demands nothing but safety. @throws SimulationFailure as `run` does. */
+  runRestless(forMs: number): UnrestReport {
+    return this.#judged(() => {
+      this.#runSafetyPhase();
+      this.#advance(forMs);
+      return {
+        marks: this.#world.marks,
+        replicas: this.#correct().flatMap(({ host }) => host ?? []),
+        isAnswered: this.#clients.some((client) => client.hasResults),
+        isSettled: this.#clients.every((client) => client.isSettled),
+      };
+    });
+  }
+
+  #runSafetyPhase(): void {
+    const { clock, checkers } = this.#world;
+    this.#faults.start();
+    for (const twins of this.#twins.values()) twins.start(this.#options.safetyMs);
+    this.#faults.plan(this.#options.faults);
+    planWorkload(this.#options, this.#prng, this.#clients, clock);
+    planCheckpointOrders(this.#options.checkpointOrders, this.#orderers, clock);
+    planMischief(this.#options, this.#prng, this.#faultyClients, this.#clients, clock);
+    this.#advance(this.#options.safetyMs);
+    this.#faults.heal();
+    for (const checker of checkers) checker.onHealed?.();
+  }
+
+  #judged<T>(run: () => T): T {
+    const { clock, trace } = this.#world;
+    try {
+      return run();
     } catch (cause) {
       throw new SimulationFailure(this.#failure ?? cause, {
         options: this.#options,
@@ -166,7 +203,7 @@ export class Simulation {
     }
   }
 
-  #createWorld(): World {
+  #createWorld(isWrongEverywhere: boolean): World {
     const { options, cluster, prng } = { options: this.#options, cluster: this.#cluster, prng: this.#prng };
     const clock = new VirtualClock();
     const marks = new Marks();
@@ -179,7 +216,10 @@ export class Simulation {
       network: new Network(clock, prng.fork("network"), options.network, marks),
       wire: options.scheme === "fake" ? createValueWire(cluster.codec) : createCodecWire(cluster.codec),
       archive: new Map(),
-      checkers: createCheckers({ options, cluster, clock, marks, isTwin: (replica) => this.#twins.has(replica) }),
+      checkers: createCheckers({
+        ...{ options, cluster, clock, marks, isWrongEverywhere },
+        isTwin: (replica) => this.#twins.has(replica),
+      }),
       spaceTime: this.#spaceTime,
       note: (line) => trace.add(`${clock.nowMs.toFixed(3)} ${line}`),
       fail: (error) => {
