@@ -14,6 +14,7 @@ import type { SimulationOptions } from "./options.ts";
 import { planCheckpointOrders, planMischief, planWorkload } from "./planned-calls.ts";
 import type { Plant } from "./plant.ts";
 import { Prng } from "./prng.ts";
+import { backUp, restoredDisk, restoredEntries, type SimulatedBackup } from "./simulated-backup.ts";
 import { SimulatedClient } from "./simulated-client.ts";
 import { SimulatedOrderer } from "./simulated-orderer.ts";
 import { SimulatedReplica } from "./simulated-replica.ts";
@@ -99,8 +100,10 @@ export class Simulation {
     this.#spaceTime = spaceTime;
     this.#lines = lines;
     this.#prng = new Prng(`simulation/${options.seed}`);
-    this.#cluster = createCluster(options, this.#prng.fork("keys"));
+    this.#cluster = createCluster(options, this.#prng.fork("keys"), plant.restored?.restored);
     this.#world = this.#createWorld(plant.wrongFrom !== undefined);
+    const image = plant.restored && restoredDisk(this.#cluster.hasher, this.#cluster, plant.restored);
+    if (plant.restored !== undefined) this.#tellRestored(restoredEntries(plant.restored));
     const skews = this.#prng.fork("skew");
     const scrubBytesPerSecond = this.#prng.fork("scrub").pick(SCRUB_RATES);
     this.#replicas = Array.from({ length: options.replicas }, (_, id) => {
@@ -116,7 +119,7 @@ export class Simulation {
       const byzantine = options.byzantine.find(({ replica }) => replica === id)?.behaviour;
       const clock = options.clocks.find(({ replica }) => replica === id);
       const { disk } = options;
-      const given = { id, prng, settings, clockSkewMs, clock, disk, byzantine, plant };
+      const given = { id, prng, settings, clockSkewMs, clock, disk, byzantine, plant, image: () => image };
       if (!isTwin(byzantine)) return new SimulatedReplica(this.#world, given);
       const twins = new Twins(this.#world, given, options);
       this.#twins.set(id, twins);
@@ -173,6 +176,17 @@ export class Simulation {
         isSettled: this.#clients.every((client) => client.isSettled),
       };
     });
+  }
+
+  /** When it has come to rest: the state at the last stable checkpoint, for another cluster. */
+  backUp(): SimulatedBackup {
+    const host = this.#correct()[0]?.host;
+    invariant(host !== undefined, "simulation.nobody-correct");
+    return backUp(host, this.#cluster);
+  }
+
+  #tellRestored(entries: ReturnType<typeof restoredEntries>): void {
+    for (const checker of this.#world.checkers) checker.onRestored?.(entries);
   }
 
   #runSafetyPhase(): void {
