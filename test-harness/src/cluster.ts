@@ -11,6 +11,7 @@ import {
   genesisMembership,
   type Hasher,
   type Membership,
+  type RestoredState,
   replicaId,
 } from "@quorate/protocol";
 import { orderersOf } from "./checkpoint-orders.ts";
@@ -32,7 +33,7 @@ export interface SimulatedCluster {
 }
 
 /** A genesis document and keys for it. */
-export function createCluster(options: SimulationOptions, prng: Prng): SimulatedCluster {
+export function createCluster(options: SimulationOptions, prng: Prng, restored?: RestoredState): SimulatedCluster {
   const hasher = createNodeHasher();
   const backend = options.scheme === "fake" ? createFakeBackend(hasher) : createNodeBackend();
   const replicaSeeds = Array.from({ length: options.replicas }, () => prng.bytes(32));
@@ -73,6 +74,7 @@ export function createCluster(options: SimulationOptions, prng: Prng): Simulated
       viewChangeMs: options.viewChangeMs,
       viewChangeMaxMs: options.viewChangeMaxMs,
     },
+    ...(restored && { restored }),
   };
   checkGenesis(genesis);
   return {

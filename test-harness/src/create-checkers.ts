@@ -30,10 +30,19 @@ export interface WatchedRun {
   readonly marks: Marks;
   /** Whether this member exists twice. */
   readonly isTwin: (replica: ReplicaId) => boolean;
+  /** The service is deterministic nowhere. */
+  readonly isWrongEverywhere: boolean;
 }
 
 /** One of each: all that must hold in every run. */
-export function createCheckers({ options, cluster, clock, marks, isTwin }: WatchedRun): readonly Checker[] {
+export function createCheckers({
+  options,
+  cluster,
+  clock,
+  marks,
+  isTwin,
+  isWrongEverywhere,
+}: WatchedRun): readonly Checker[] {
   const { backend, hasher, cluster: clusterId, membership, clientSeeds, genesis } = cluster;
   const { checkpointInterval, windowSize } = genesis;
   const clients = new Map(clientSeeds.map((seed, index) => [backend.publicKeyOf(seed), index]));
@@ -48,7 +57,7 @@ export function createCheckers({ options, cluster, clock, marks, isTwin }: Watch
   return [
     new AgreementChecker(),
     new BoundsChecker({ ...options, windowSize }),
-    new AuditChecker((replica) => byzantine.has(replica) || diverging.has(replica)),
+    new AuditChecker((replica) => isWrongEverywhere || byzantine.has(replica) || diverging.has(replica)),
     new EvidenceChecker((evidence) => verifier.verifyEvidence(evidence, membership)),
     new StateEqualityChecker(),
     new PromisesChecker((replica) => !byzantine.has(replica)),

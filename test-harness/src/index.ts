@@ -59,6 +59,7 @@ export * from "./seed-draw.ts";
 export * from "./seed-run.ts";
 export * from "./seed-runs.ts";
 export * from "./shrink.ts";
+export type { SimulatedBackup } from "./simulated-backup.ts";
 export * from "./simulation.ts";
 export * from "./space-time.ts";
 export * from "./space-time-svg.ts";

@@ -3,6 +3,7 @@ import type { Compressor, HostObserver } from "@quorate/server/host";
 import type { Service } from "@quorate/state-machine";
 import type { ReplicaStore } from "@quorate/storage";
 import type { LogFiles, MemoryStore } from "@quorate/storage/memory";
+import type { SimulatedBackup } from "./simulated-backup.ts";
 
 /** Bugs that a test builds into a simulation around the production code, to see that a checker finds them. */
 export interface Plant {
@@ -16,6 +17,10 @@ export interface Plant {
   readonly store?: (store: ReplicaStore, later: (task: () => void) => void) => ReplicaStore;
   /** The service of all replicas, below what records its executions: bugs that the record takes for truth. */
   readonly inner?: (service: Service) => Service;
+  /** No bug: the cluster starts from the state that another one had. On disks without files. */
+  readonly restored?: SimulatedBackup;
+  /** From this number on the service is deterministic nowhere: what a replica does inside is no measure of another one. */
+  readonly wrongFrom?: number;
   /** The service of one replica. */
   readonly service?: (service: Service, replica: number) => Service;
   /** What deflates the chunks of one replica, and inflates those of others; then all of them have one. */

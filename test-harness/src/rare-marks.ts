@@ -70,6 +70,8 @@ export const RARE_MARKS: readonly string[] = [
   ...ASTRAY_VOTES.map((name) => `byzantine: votes ${name}`),
   ...GARBAGE_ANSWERS.map((name) => `byzantine: answers ${name}`),
   ...CODES.filter((code) => !(code in UNREACHABLE_REJECTIONS || code in UNDEMANDED_REJECTIONS)).map(markOf),
+  // A state that is wrong is mostly contradicted by f+1 before there is a certificate.
+  "audit: quarantined by certificate",
 ].filter((mark) => !EXPECTED_MARKS.includes(mark));
 
 /** What must have happened at least once in a campaign of so many seeds; of fewer than `MARKS_AFTER_SEEDS` it may be missing. */

@@ -74,8 +74,9 @@ export class ReplicaDisk {
     this.#disk.refuse(error);
   }
 
-  crash(kind: CrashKind): void {
-    this.#disk.crash(kind);
+  /** @param keepsState see `SimulatedDisk.crash`. */
+  crash(kind: CrashKind, keepsState: boolean): void {
+    this.#disk.crash(kind, keepsState);
   }
 
   failNextFlush(): void {

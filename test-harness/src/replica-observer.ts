@@ -41,6 +41,8 @@ export class ReplicaObserver {
   #operations: ExecutedOperation[] = [];
   /** Its state is wrong, and it may not have noticed: what it does until it is repaired is nobody's measure. */
   #isDiverging = false;
+  /** How far it said that it may have spoken wrongly, when it was quarantined last. */
+  #quarantinedUpTo: number | undefined;
   /** Events so far. */
   #steps = 0;
 
@@ -61,8 +63,11 @@ export class ReplicaObserver {
   }
 
   /** It is there, or there again. */
-  onUp({ status: standing, isInstalling, stateExecuted, stateDigests }: ReplicaRunner): void {
+  onUp({ status: standing, isInstalling, stateExecuted, stateDigests, audited }: ReplicaRunner): void {
     const { id, end, drawing } = this.#replica;
+    // A crash came between the end of its repair and the word of it. One that has forgotten its quarantine has forgotten the repair, too.
+    const remembers = this.#quarantinedUpTo !== undefined && (audited?.silentUpTo ?? 0) >= this.#quarantinedUpTo;
+    if (this.#isInstalling && this.#isRepairing && !isInstalling && remembers) this.#onRepaired();
     if (stateExecuted === undefined) {
       this.#world.note(`${end} up, and goes on installing`);
       this.#world.marks.add("state transfer: went on after a crash");
@@ -195,7 +200,8 @@ export class ReplicaObserver {
       },
       onScrubbed: ({ isRoundOver }) => isRoundOver && marks.add("scrub: round"),
       onScrubFound: () => marks.add("scrub: damage found"),
-      onQuarantined: ({ by }, { attempt }) => {
+      onQuarantined: ({ by }, { attempt, upTo }) => {
+        this.#quarantinedUpTo = upTo;
         marks.add(`audit: quarantined by ${by}`);
         this.tellSaid((checker) => checker.onQuarantined?.(id));
         note(`${end} is quarantined by ${by}, attempt ${attempt}`);
@@ -223,8 +229,7 @@ export class ReplicaObserver {
     const { end } = this.#replica;
     const { marks, note } = this.#world;
     marks.add("state transfer: done");
-    if (this.#isDiverging && this.#isRepairing) marks.add("audit: repaired");
-    if (this.#isRepairing) this.#isDiverging = false;
+    if (this.#isRepairing) this.#onRepaired();
     this.#isInstalling = false;
     if (differing.count > 0) marks.add("state transfer: differing entries replaced");
     if (this.#isRepairing) marks.add("state transfer: repaired");
@@ -236,6 +241,13 @@ export class ReplicaObserver {
     const host = this.#replica.host();
     this.#tellTransferred(status, host?.stateDigests);
     if (host?.isInstalling === false) this.#onLevel(status);
+  }
+
+  /** Each of its entries is what a certificate says. */
+  #onRepaired(): void {
+    if (this.#isDiverging) this.#world.marks.add("audit: repaired");
+    this.#isDiverging = false;
+    this.#quarantinedUpTo = undefined;
   }
 
   /** A host votes that did not before; or it voted already, and its checkpoint moves up. */
@@ -267,8 +279,9 @@ export class ReplicaObserver {
   }
 
   #onExecuted(batch: ExecutedBatch): void {
-    const { id, end, isCorrect, drawing } = this.#replica;
+    const { id, end, isCorrect, drawing, plant } = this.#replica;
     const host = this.#replica.host();
+    if (plant.wrongFrom !== undefined && batch.seq >= plant.wrongFrom && !this.#isDiverging) this.onDiverging();
     const operations = this.#operations;
     this.#operations = [];
     if (host === undefined) return;

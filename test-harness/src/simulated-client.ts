@@ -75,7 +75,15 @@ export class SimulatedClient {
   /** Whether all calls are settled, and nothing of this client is on its way any more. */
   get isQuiet(): boolean {
     const { waitingOperations, requestsOutstanding } = this.#core.occupancy;
-    return this.#outcomes.size === this.#calls && waitingOperations === 0 && requestsOutstanding === 0;
+    return this.isSettled && waitingOperations === 0 && requestsOutstanding === 0;
+  }
+  /** Whether all calls have ended, one way or the other. */
+  get isSettled(): boolean {
+    return this.#outcomes.size === this.#calls;
+  }
+  /** Whether it believes any result. */
+  get hasResults(): boolean {
+    return [...this.#outcomes.values()].some(({ type }) => type === "result");
   }
   /** One line for reports. */
   get status(): string {

@@ -88,6 +88,8 @@ export class SimulatedReplica {
   readonly #timers: ReplicaTimers;
   #host: ReplicaRunner | undefined;
   #isFlushDoomed = false;
+  /** Times that its state became wrong, and the flush that makes this durable is under way. */
+  #volatileDivergences = 0;
   /** Starts; what began in one of them ends with it. */
   #starts = 0;
   #isStopped = false;
@@ -252,7 +254,8 @@ export class SimulatedReplica {
     this.#isStopped = false;
     this.#timers.cancelAll();
     this.#world.network.crash(this.end);
-    this.#disk.crash(by);
+    this.#disk.crash(by, this.#volatileDivergences > 0);
+    this.#volatileDivergences = 0;
     this.#world.note(`${this.end} down`);
     this.#drawing.happened("down", "down");
     this.#drawing.ended("paused", "mute", "down");
@@ -341,8 +344,11 @@ export class SimulatedReplica {
     const last = value.length - 1;
     value[last] = (value[last] ?? 0) ^ 1;
     store.state.write([{ key: at, value: sealed(hasher, at, value) }]);
-    // What it says by this it says again after a crash: only one that never finds out would contradict itself by being right.
-    store.flush(() => undefined);
+    // What it says by this it says again after a crash: one that is right again by the crash never finds out, and contradicts itself.
+    this.#volatileDivergences += 1;
+    store.flush((failure) => {
+      if (failure === undefined && store === this.#disk.store) this.#volatileDivergences -= 1;
+    });
     this.#observer.onDiverging();
     this.#world.note(`${this.end} has another entry at ${bytesToHex(at)}`);
     this.#drawing.happened("disk", "an entry of the state is another one");

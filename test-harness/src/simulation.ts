@@ -1,6 +1,6 @@
 import { decodeKvResult } from "@quorate/kv";
 import { type CommittedEntry, invariant, primaryOf, type ServerFrame, sequenceNumber } from "@quorate/protocol";
-import type { HostSettings } from "@quorate/server/host";
+import type { HostSettings, ReplicaRunner } from "@quorate/server/host";
 import { type CheckpointOrderer, orderersOf } from "./checkpoint-orders.ts";
 import { createCluster, type SimulatedCluster } from "./cluster.ts";
 import { createCheckers } from "./create-checkers.ts";
@@ -14,6 +14,7 @@ import type { SimulationOptions } from "./options.ts";
 import { planCheckpointOrders, planMischief, planWorkload } from "./planned-calls.ts";
 import type { Plant } from "./plant.ts";
 import { Prng } from "./prng.ts";
+import { backUp, restoredDisk, restoredEntries, type SimulatedBackup } from "./simulated-backup.ts";
 import { SimulatedClient } from "./simulated-client.ts";
 import { SimulatedOrderer } from "./simulated-orderer.ts";
 import { SimulatedReplica } from "./simulated-replica.ts";
@@ -29,6 +30,8 @@ import type { World } from "./world.ts";
 const LIVENESS_MS = 60_000;
 /** The same when a disk was lost: its replica waits for windows full of batches, one after the other. */
 const LIVENESS_AFTER_LOSS_MS = 240_000;
+/** The same when a state became wrong: one that is wrong again soon after its repair waits for the next one. */
+const LIVENESS_AFTER_DIVERGENCE_MS = 240_000;
 /**
  * The same when primaries take turns: each that is faulty, down, or an hour ahead of one that is needed has its turn, and its time-out,
  * again and again (seeds 84373200, 73040251).
@@ -56,6 +59,17 @@ export interface SimulationReport {
   /** Batches in the history at the end. */
   readonly batches: number;
   readonly operations: number;
+}
+
+/** What a run tells that need not come to rest. */
+export interface UnrestReport {
+  readonly marks: Marks;
+  /** The correct ones that are up. */
+  readonly replicas: readonly Pick<ReplicaRunner, "status" | "quarantine" | "stateExecuted">[];
+  /** Whether a client believes any result. */
+  readonly isAnswered: boolean;
+  /** Whether all calls have ended, one way or the other. */
+  readonly isSettled: boolean;
 }
 
 /**
@@ -88,8 +102,10 @@ export class Simulation {
     this.#spaceTime = spaceTime;
     this.#lines = lines;
     this.#prng = new Prng(`simulation/${options.seed}`);
-    this.#cluster = createCluster(options, this.#prng.fork("keys"));
-    this.#world = this.#createWorld();
+    this.#cluster = createCluster(options, this.#prng.fork("keys"), plant.restored?.restored);
+    this.#world = this.#createWorld(plant.wrongFrom !== undefined);
+    const image = plant.restored && restoredDisk(this.#cluster.hasher, this.#cluster, plant.restored);
+    if (plant.restored !== undefined) this.#tellRestored(restoredEntries(plant.restored));
     const skews = this.#prng.fork("skew");
     const scrubBytesPerSecond = this.#prng.fork("scrub").pick(SCRUB_RATES);
     this.#replicas = Array.from({ length: options.replicas }, (_, id) => {
@@ -106,7 +122,7 @@ export class Simulation {
       const byzantine = options.byzantine.find(({ replica }) => replica === id)?.behaviour;
       const clock = options.clocks.find(({ replica }) => replica === id);
       const { disk } = options;
-      const given = { id, prng, settings, clockSkewMs, clock, disk, byzantine, plant };
+      const given = { id, prng, settings, clockSkewMs, clock, disk, byzantine, plant, image: () => image };
       if (!isTwin(byzantine)) return new SimulatedReplica(this.#world, given);
       const twins = new Twins(this.#world, given, options);
       this.#twins.set(id, twins);
@@ -139,16 +155,8 @@ export class Simulation {
   /** Runs to the end. @throws SimulationFailure when anything that must hold does not. */
   run(): SimulationReport {
     const { clock, marks, trace } = this.#world;
-    try {
-      this.#faults.start();
-      for (const twins of this.#twins.values()) twins.start(this.#options.safetyMs);
-      this.#faults.plan(this.#options.faults);
-      planWorkload(this.#options, this.#prng, this.#clients, clock);
-      planCheckpointOrders(this.#options.checkpointOrders, this.#orderers, clock);
-      planMischief(this.#options, this.#prng, this.#faultyClients, this.#clients, clock);
-      this.#advance(this.#options.safetyMs);
-      this.#faults.heal();
-      for (const checker of this.#world.checkers) checker.onHealed?.();
+    return this.#judged(() => {
+      this.#runSafetyPhase();
       this.#untilQuiet("after the faults");
       const counters = this.#readCounters();
       const history = this.#end(counters);
@@ -156,6 +164,51 @@ export class Simulation {
       const { seed } = this.#options;
       const traceHash = trace.digest();
       return { seed, traceHash, marks, steps: clock.ran, virtualMs: clock.nowMs, batches: history.length, operations };
+    });
+  }
+
+  /** Runs on for so long after the faults, and demands nothing but safety. @throws SimulationFailure as `run` does. */
+  runRestless(forMs: number): UnrestReport {
+    return this.#judged(() => {
+      this.#runSafetyPhase();
+      this.#advance(forMs);
+      return {
+        marks: this.#world.marks,
+        replicas: this.#correct().flatMap(({ host }) => host ?? []),
+        isAnswered: this.#clients.some((client) => client.hasResults),
+        isSettled: this.#clients.every((client) => client.isSettled),
+      };
+    });
+  }
+
+  /** When it has come to rest: the state at the last stable checkpoint, for another cluster. */
+  backUp(): SimulatedBackup {
+    const host = this.#correct()[0]?.host;
+    invariant(host !== undefined, "simulation.nobody-correct");
+    return backUp(host, this.#cluster);
+  }
+
+  #tellRestored(entries: ReturnType<typeof restoredEntries>): void {
+    for (const checker of this.#world.checkers) checker.onRestored?.(entries);
+  }
+
+  #runSafetyPhase(): void {
+    const { clock, checkers } = this.#world;
+    this.#faults.start();
+    for (const twins of this.#twins.values()) twins.start(this.#options.safetyMs);
+    this.#faults.plan(this.#options.faults);
+    planWorkload(this.#options, this.#prng, this.#clients, clock);
+    planCheckpointOrders(this.#options.checkpointOrders, this.#orderers, clock);
+    planMischief(this.#options, this.#prng, this.#faultyClients, this.#clients, clock);
+    this.#advance(this.#options.safetyMs);
+    this.#faults.heal();
+    for (const checker of checkers) checker.onHealed?.();
+  }
+
+  #judged<T>(run: () => T): T {
+    const { clock, trace } = this.#world;
+    try {
+      return run();
     } catch (cause) {
       throw new SimulationFailure(this.#failure ?? cause, {
         options: this.#options,
@@ -167,7 +220,7 @@ export class Simulation {
     }
   }
 
-  #createWorld(): World {
+  #createWorld(isWrongEverywhere: boolean): World {
     const { options, cluster, prng } = { options: this.#options, cluster: this.#cluster, prng: this.#prng };
     const clock = new VirtualClock();
     const marks = new Marks();
@@ -180,7 +233,10 @@ export class Simulation {
       network: new Network(clock, prng.fork("network"), options.network, marks),
       wire: options.scheme === "fake" ? createValueWire(cluster.codec) : createCodecWire(cluster.codec),
       archive: new Map(),
-      checkers: createCheckers({ options, cluster, clock, marks, isTwin: (replica) => this.#twins.has(replica) }),
+      checkers: createCheckers({
+        ...{ options, cluster, clock, marks, isWrongEverywhere },
+        isTwin: (replica) => this.#twins.has(replica),
+      }),
       spaceTime: this.#spaceTime,
       note: (line) => trace.add(`${clock.nowMs.toFixed(3)} ${line}`),
       fail: (error) => {
@@ -261,6 +317,7 @@ export class Simulation {
     const withinMs = Math.max(
       LIVENESS_MS,
       marks.count("disk: lost") > 0 ? LIVENESS_AFTER_LOSS_MS : 0,
+      marks.count("audit: diverging") > 0 ? LIVENESS_AFTER_DIVERGENCE_MS : 0,
       this.#options.rotateEveryBatches > 0 ? LIVENESS_IN_TURNS_MS : 0,
     );
     const deadlineMs = clock.nowMs + withinMs;
@@ -279,7 +336,13 @@ export class Simulation {
     const places = this.#correct().map(({ host }) => `${host?.status.executed} ${host?.status.lowWatermark}`);
     const host = this.#correct()[0]?.host;
     const isCheckpointStable = host === undefined || host.lastCheckpoint === host.status.lowWatermark;
-    return isCheckpointStable && new Set(places).size === 1 && this.#areTogether();
+    return isCheckpointStable && new Set(places).size === 1 && this.#areTogether() && this.#areAlike();
+  }
+
+  /** Who has become wrong, and put something out by it, has been found and repaired. */
+  #areAlike(): boolean {
+    if (this.#world.marks.count("audit: diverging") === 0) return true;
+    return new Set(this.#correct().map(({ host }) => host?.stateDigests?.stateRoot)).size === 1;
   }
 
   /**

@@ -10,6 +10,7 @@ import { calmed, needsCalm } from "./swarm-calm.ts";
 import { clientCutsFor } from "./swarm-clients.ts";
 import { clocksFor } from "./swarm-clocks.ts";
 import { diskFaultsFor, storeFor } from "./swarm-disks.ts";
+import { divergencesFor } from "./swarm-divergence.ts";
 import { faultsFor, lostDisks } from "./swarm-faults.ts";
 import { partitionsFor } from "./swarm-partitions.ts";
 
@@ -58,6 +59,8 @@ export function optionsForSeed(seed: number, draw: SeedDraw = FULL_DRAW): Simula
   const faults = faultsFor(prng.fork("faults"), replicas, safetyMs);
   const losses = lostDisks(prng.fork("lost disks"), replicas, safetyMs, byzantine, faultsOfDisks);
   const damages = stateDamageFor(prng.fork("state"), replicas, safetyMs);
+  const ofStores = [...faultsOfDisks, ...losses, ...damages];
+  const divergences = divergencesFor(prng.fork("divergences"), { replicas, safetyMs, byzantine, others: ofStores });
   const clients = prng.integer(1, 6);
   const clientCuts = clientCutsFor(prng.fork("client cuts"), { replicas, clients, safetyMs }, faults);
   const options: SimulationOptions = {
@@ -92,9 +95,8 @@ export function optionsForSeed(seed: number, draw: SeedDraw = FULL_DRAW): Simula
     ...(draw.isSwarm ? {} : { ...MIDDLE_RATES, disk: { store, ...MIDDLE_RATES.disk } }),
     faults: inOrder(
       faults,
-      faultsOfDisks,
-      losses,
-      damages,
+      ofStores,
+      divergences,
       partitions,
       clientCuts,
       faultsOfByzantine(byzantine, replicas, safetyMs),

@@ -40,9 +40,13 @@ export function drawOperation(prng: Prng): Uint8Array {
 export function parseOperation(operation: Uint8Array): { readonly counter: number | undefined; readonly by: bigint } {
   const parsed = decodeKvOperation(operation);
   if (parsed.type !== "increment") return { counter: undefined, by: 0n };
-  const key = String.fromCharCode(...parsed.key);
-  const counter = Array.from({ length: COUNTERS }, (_, i) => i).find((i) => key === `counter/${i}`);
-  return { counter, by: parsed.by };
+  return { counter: counterOf(parsed.key), by: parsed.by };
+}
+
+/** Which counter has this key, if any. */
+export function counterOf(key: Uint8Array): number | undefined {
+  const text = String.fromCharCode(...key);
+  return Array.from({ length: COUNTERS }, (_, i) => i).find((i) => text === `counter/${i}`);
 }
 
 function drawIncrement(prng: Prng): KvOperation {

@@ -65,8 +65,31 @@ describe("The faults that 200 seeds draw", () => {
   it("never make more than f replicas faulty, nor damage a disk that has no files", () => {
     for (const { seed, replicas, byzantine, faults, disk } of DRAWN) {
       const damaged = faults.filter(({ type }) => type === "disk-damage").length;
-      expect(byzantine.length + damaged, `seed ${seed}`).to.be.at.most(Math.floor((replicas - 1) / 3));
+      const faulty = [...byzantine, ...faults].flatMap((fault) =>
+        "behaviour" in fault || ["disk-damage", "lose-disk", "diverge"].includes(fault.type) ? [fault] : [],
+      );
+      const ids = new Set(faulty.map((fault) => ("replica" in fault ? fault.replica : -1)));
+      expect(ids.size, `seed ${seed}`).to.be.at.most(Math.floor((replicas - 1) / 3));
       if (disk.store === "memory") expect(damaged, `seed ${seed}`).to.equal(0);
+    }
+  });
+
+  it("make the state of one replica wrong now and then, of one that keeps what it has said", () => {
+    const seeds = DRAWN.filter(({ faults }) => faults.some(({ type }) => type === "diverge"));
+
+    expect(seeds.length).to.be.greaterThan(20);
+    for (const { seed, faults } of seeds) {
+      const wrong = new Set(faults.flatMap((fault) => (fault.type === "diverge" ? [fault.replica] : [])));
+      const losing = faults.flatMap((fault) =>
+        fault.type === "lose-disk" || fault.type === "disk-damage" || fault.type === "damage-state"
+          ? [fault.replica]
+          : [],
+      );
+      expect(wrong.size, `seed ${seed}`).to.equal(1);
+      expect(
+        losing.filter((replica) => wrong.has(replica)),
+        `seed ${seed}`,
+      ).to.deep.equal([]);
     }
   });
 

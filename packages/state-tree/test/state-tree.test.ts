@@ -1,7 +1,9 @@
 import { bytesToHex, compareBytes, hexToBytes, utf8 } from "@quorate/protocol";
 import {
   BUCKET_LEAVES_MAX,
+  isBucket,
   isProven,
+  leafCount,
   leafDigest,
   type ProvenPlace,
   pageKey,
@@ -58,6 +60,10 @@ function apply(plain: Plain, changes: readonly PlainChange[]): void {
 function expectSame(scene: TreeScene, seq: number, plain: Plain): void {
   const snapshot = scene.tree.at(seqOf(seq))!;
   expect(snapshot.root, `root at ${seq}`).to.equal(rootByDefinition(entriesOf(plain)));
+  // Each page is read by the digest that the one above it has.
+  let leaves = 0;
+  for (const page of snapshot.pages()) if (isBucket(page)) leaves += leafCount(page);
+  expect(leaves, `leaves at ${seq}`).to.equal(plain.size);
   for (let n = 0; n <= 620; n++) {
     const key = n <= 20 ? Uint8Array.of(n) : Uint8Array.of(n % 3, n >> 8, n);
     const value = plain.get(bytesToHex(key));
@@ -125,6 +131,54 @@ describe("the state tree", () => {
       }),
       { numRuns: 120 },
     );
+  });
+
+  for (const recordsMax of [1, 7, 10_000])
+    it(`hands down to an older checkpoint what that needs of one that goes, ${recordsMax} records at once`, () => {
+      const at = (n: number): Uint8Array => Uint8Array.of(n % 3, n >> 8, n);
+      const put = (from: number, to: number, by: number): PlainChange[] =>
+        Array.from({ length: to - from }, (_, i) => ({ key: at(from + i), value: Uint8Array.of(by, i) }));
+      const comparison = new Comparison();
+      const { scene } = comparison;
+      // Of the first third checkpoint 1 has records of its own when 2 goes, of the second third 2 alone has any.
+      for (const changes of [put(21, 621, 1), put(21, 221, 2), put(21, 421, 3)]) {
+        comparison.take({ type: "change", changes });
+        comparison.take({ type: "checkpoint" });
+      }
+
+      comparison.take({ type: "drop", which: 2 });
+      scene.tidy(recordsMax);
+
+      expect(scene.tree.kept.map(({ seq }) => seq)).to.deep.equal([0, 1, 3]);
+      comparison.expectSame();
+      scene.tree = scene.reopened();
+      comparison.expectSame();
+    });
+
+  it("has the pages of a checkpoint whatever pages have changed before the next one, and changed again at it", () => {
+    const comparison = new Comparison();
+    const put = (by: number): Step => {
+      const changes = Array.from({ length: 300 }, (_, n) => ({
+        key: Uint8Array.of(n % 3, n >> 8, n),
+        value: Uint8Array.of(by),
+      }));
+      return { type: "change", changes: changes.slice(21) };
+    };
+    for (const taken of [
+      put(1),
+      { type: "checkpoint" },
+      put(2),
+      { type: "absorb" },
+      put(3),
+      { type: "absorb" },
+    ] as const)
+      comparison.take(taken);
+    comparison.expectSame();
+
+    comparison.take(put(4));
+    comparison.take({ type: "checkpoint" });
+
+    comparison.expectSame();
   });
 
   it("leaves nothing of a dropped checkpoint that another one does not need", () => {

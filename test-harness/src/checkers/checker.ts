@@ -32,6 +32,8 @@ export interface Ending {
 
 /** Watches a whole run from outside. Hears of correct replicas and clients only. @throws Violation. */
 export interface Checker {
+  /** The cluster starts with these entries of the service, and not with nothing. Before all else. */
+  onRestored?(entries: readonly { readonly key: Uint8Array; readonly value: Uint8Array }[]): void;
   /** A replica has recovered from its disk and is about to start. */
   onRecovered?(replica: ReplicaId, status: ReplicaStatus): void;
   /** The others' state was brought to it, and it is about to go on from there. */

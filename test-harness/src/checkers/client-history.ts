@@ -24,6 +24,16 @@ export class ClientHistoryChecker implements Checker {
     this.#isCorrect = isCorrect;
   }
 
+  /** As if somebody had put them there before. */
+  onRestored(entries: readonly { readonly key: Uint8Array; readonly value: Uint8Array }[]): void {
+    for (const [i, { key, value }] of entries.entries()) {
+      const asked = requestOfOperation({ type: "put", key, value });
+      const answer = { type: "existed", existed: false } as const;
+      if (asked !== undefined)
+        this.#calls.set(`restored/${i}`, { client: -1, ...asked, answer, callNs: -2, returnNs: -1 });
+    }
+  }
+
   onSubmitted(client: number, call: number, operation: Uint8Array): void {
     if (!this.#isCorrect(client)) return;
     const asked = requestOfOperation(decodeKvOperation(operation));

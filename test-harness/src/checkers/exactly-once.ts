@@ -1,5 +1,5 @@
 import type { CallOutcome } from "@quorate/client-proxy";
-import { parseOperation } from "../workload.ts";
+import { counterOf, parseOperation } from "../workload.ts";
 import { type Checker, demand, type Ending, type ExecutionStep } from "./checker.ts";
 
 /**
@@ -19,6 +19,13 @@ export class ExactlyOnceChecker implements Checker {
   /** @param isCorrect only these keep to an order, and increment counters. */
   constructor(isCorrect: (client: number) => boolean = () => true) {
     this.#isCorrect = isCorrect;
+  }
+
+  onRestored(entries: readonly { readonly key: Uint8Array; readonly value: Uint8Array }[]): void {
+    for (const { key, value } of entries) {
+      const counter = counterOf(key);
+      if (counter !== undefined) this.#increments.set(counter, BigInt(String.fromCharCode(...value)));
+    }
   }
 
   onSubmitted(client: number, call: number, operation: Uint8Array): void {

@@ -10,6 +10,8 @@ export class WatermarksChecker implements Checker {
   readonly #window: number;
   readonly #low = new Map<ReplicaId, number>();
   readonly #cut = new Map<ReplicaId, number>();
+  /** Where these have their windows is not told. */
+  readonly #diverging = new Set<ReplicaId>();
   /** Numbers that are checkpoints. Genesis is one. */
   readonly #checkpoints = new Set([0]);
 
@@ -19,9 +21,14 @@ export class WatermarksChecker implements Checker {
 
   onRecovered(replica: ReplicaId, status: ReplicaStatus): void {
     const cut = this.#cut.get(replica) ?? 0;
+    this.#diverging.delete(replica);
     demand(status.lowWatermark >= cut, "watermarks.lost", { replica, h: status.lowWatermark, cut });
     this.#low.set(replica, status.lowWatermark);
     this.onStatus(replica, status);
+  }
+
+  onDiverging(replica: ReplicaId): void {
+    this.#diverging.add(replica);
   }
 
   onExecuted({ seq, isCheckpoint }: ExecutionStep): void {
@@ -42,6 +49,7 @@ export class WatermarksChecker implements Checker {
     const cut = this.#cut.get(replica) ?? 0;
     demand(stable >= cut, "watermarks.votes-below", { replica, stable, cut });
     demand(this.#checkpoints.has(stable), "watermarks.votes-on-no-checkpoint", { replica, stable });
+    this.#diverging.delete(replica);
     this.#cut.set(replica, stable);
     this.#low.set(replica, stable);
   }
@@ -66,7 +74,7 @@ export class WatermarksChecker implements Checker {
   onSent(from: ReplicaId, frame: ReplicaFrame): void {
     if (frame.type !== "pre-prepare" && frame.type !== "signed") return;
     const { message, from: signer } = frame.envelope;
-    if (signer !== from) return;
+    if (signer !== from || this.#diverging.has(from)) return;
     if (message.type !== "pre-prepare" && message.type !== "prepare" && message.type !== "commit") return;
     const { type, view, seq } = message;
     const [low, cut] = [this.#low.get(from) ?? 0, this.#cut.get(from) ?? 0];

@@ -121,12 +121,13 @@ export class FileDisk implements SimulatedDisk {
     this.#become(LOSSES.includes(code) ? "lost" : "refused");
   }
 
-  crash(kind: CrashKind): void {
+  crash(kind: CrashKind, keepsState = false): void {
     const { prng, marks, identity } = this.#options;
     const store = this.#store;
     if (store !== undefined) {
       const { unflushedGroups } = store;
-      const rest = prng.chance(0.5) ? prng.integer(0, unflushedGroups) : 0;
+      const drawn = prng.chance(0.5) ? prng.integer(0, unflushedGroups) : 0;
+      const rest = keepsState ? unflushedGroups : drawn;
       if (rest < unflushedGroups) marks.add("disk: unflushed state lost");
       if (rest > 0) marks.add("disk: unflushed state kept");
       this.#flushedGroups = store.flushedGroups;

@@ -6,6 +6,7 @@ import type { Plant } from "../plant.ts";
 import type { Prng } from "../prng.ts";
 import type { FlushTimes } from "./flush-times.ts";
 import type { SimulatedDisk } from "./simulated-disk.ts";
+import type { CrashKind } from "./simulated-files.ts";
 
 /** A disk that loses what was not flushed, and damages nothing: the store's twin in memory. */
 export class MemoryDisk implements SimulatedDisk {
@@ -53,11 +54,12 @@ export class MemoryDisk implements SimulatedDisk {
    * Whatever ends the replica: of each domain what was not flushed is gone, but often a disk has written more than it said, of one domain more than
    * of the other: the state is written lazily, the log is not.
    */
-  crash(): void {
+  crash(_kind: CrashKind, keepsState = false): void {
     const { unflushedLogGroups, unflushedGroups } = this.#store.disk;
     this.times.restart();
     const log = this.#prng.chance(0.3) ? this.#prng.integer(0, unflushedLogGroups) : 0;
-    const rest = this.#prng.chance(0.5) ? this.#prng.integer(0, unflushedGroups) : 0;
+    const drawn = this.#prng.chance(0.5) ? this.#prng.integer(0, unflushedGroups) : 0;
+    const rest = keepsState ? unflushedGroups : drawn;
     if (log < unflushedLogGroups) this.#marks.add("disk: unflushed log records lost");
     if (log > 0) this.#marks.add("disk: unflushed log records kept");
     if (rest < unflushedGroups) this.#marks.add("disk: unflushed state lost");

@@ -25,8 +25,12 @@ export interface SimulatedDisk {
    * @throws Violation if nothing is damaged, and whatever is no StorageError.
    */
   refuse(error: unknown): void;
-  /** Its replica ends without a word. */
-  crash(kind: CrashKind): void;
+  /**
+   * Its replica ends without a word.
+   *
+   * @param keepsState nothing of history, state and local is lost.
+   */
+  crash(kind: CrashKind, keepsState?: boolean): void;
   /** The next flush fails, and with it the disk until the replica restarts. */
   failNextFlush(): void;
 }
