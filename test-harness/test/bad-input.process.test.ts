@@ -37,11 +37,6 @@ describe("the quorate command, given what is wrong", function () {
 
   const start = (): Promise<Exit> => quorate("start", "--data", data, "--log-level", "silent");
   const inData = (...names: string[]): string => join(data, ...names);
-  const edit = (name: string, change: (document: Record<string, unknown>) => void): void => {
-    const document = JSON.parse(readFileSync(inData(name), "utf8"));
-    change(document);
-    writeFileSync(inData(name), JSON.stringify(document));
-  };
 
   /** One line of complaint that matches, this exit code, and not a byte of the folder changed. */
   async function refuses(run: () => Promise<Exit>, complaint: RegExp, code: number = FAILED): Promise<void> {
@@ -88,82 +83,110 @@ describe("the quorate command, given what is wrong", function () {
       expect(existsSync(data)).to.equal(false);
     });
 
-    for (const name of ["replica.json", "genesis.json", "key.json"]) {
-      it(`says that ${name} is missing`, async () => {
-        rmSync(inData(name));
-        await refuses(start, new RegExp(`no .* at .*${name}: make the data folder with`));
-      });
-
-      it(`says that ${name} is no JSON, and never what is in it`, async () => {
-        writeFileSync(inData(name), `{"seed": "${"5ec4e7".repeat(8)}`);
-        await refuses(start, new RegExp(`^quorate: .*${name} is not JSON; restore it or make it again$`, "m"));
-      });
-
-      it(`says that ${name} is of another format version`, async () => {
-        edit(name, (document) => {
-          document.formatVersion = 1;
+    describe("with a folder that was changed", () => {
+      /** Some at a time, each on a folder of its own: a test for each, and the time of a few for all. */
+      let refusals: readonly Refusal[] = [];
+      before(async () => {
+        const tasks = spoiled().map(({ spoil }, index) => async (): Promise<Refusal> => {
+          const folder = join(cluster.path, `spoiled-${index}`);
+          cpSync(cluster.folder(0).path, folder, { recursive: true });
+          spoil(folder);
+          const before = contents(folder);
+          const exit = await quorate("start", "--data", folder, "--log-level", "silent");
+          return { exit, before, after: contents(folder) };
         });
-        await refuses(start, new RegExp(`${name} has format version 1, this program speaks 2; use the version that`));
+        refusals = await inLanes(tasks);
       });
 
-      it(`says that ${name} has a field too many, and which one unless that might be the secret`, async () => {
-        edit(name, (document) => {
-          document.colour = "green";
+      for (const [index, { title, complaint }] of spoiled().entries())
+        it(title, () => {
+          const { exit, before, after } = refusals[index] as Refusal;
+
+          expect(exit.stderr).to.match(complaint);
+          expect(exit.stderr.trimEnd().split("\n"), exit.stderr).to.have.length(1);
+          expect([exit.code, exit.stdout]).to.deep.equal([FAILED, ""]);
+          expect(after).to.deep.equal(before);
         });
-        const complaint = name === "key.json" ? " has a field that is not one of" : ": colour is not a field of";
-        await refuses(start, new RegExp(`${name}${complaint} this document`));
-      });
 
-      it(`says that ${name} cannot be read`, async () => {
-        rmSync(inData(name));
-        mkdirSync(inData(name));
-        await refuses(start, new RegExp(`cannot read .*${name} \\(EISDIR\\)`));
-      });
-    }
+      function spoiled(): readonly Spoiled[] {
+        const another = "replica 0 has key [0-9a-f]{64} in genesis, the private key belongs to";
+        return [
+          ...["replica.json", "genesis.json", "key.json"].flatMap(spoiledDocument),
+          {
+            title: "names what is inconsistent in genesis",
+            spoil: (folder) => edit(folder, "genesis.json", { windowSize: 100 }),
+            complaint: /genesis\.json: windowSize is 100, expected a multiple of checkpointInterval 128/,
+          },
+          {
+            title: "refuses the genesis of another cluster",
+            spoil: (folder) => copyFileSync(other.genesisPath, join(folder, "genesis.json")),
+            complaint: new RegExp(`${another} [0-9a-f]{64}`),
+          },
+          {
+            title: "refuses a genesis with the same members that is another cluster's all the same",
+            spoil: (folder) => edit(folder, "genesis.json", { name: "renamed" }),
+            complaint:
+              /store: expected the store of replica 0 of cluster [0-9a-f]{64}, found that of replica 0 of cluster /,
+          },
+          {
+            title: "refuses another replica's key",
+            spoil: (folder) => copyFileSync(join(cluster.folder(1).path, "key.json"), join(folder, "key.json")),
+            complaint: new RegExp(another),
+          },
+          {
+            title: "refuses a private key that is not of the public key beside it",
+            spoil: (folder) => edit(folder, "key.json", { seed: "ab".repeat(32) }),
+            complaint: /the private key does not belong to the public key beside it; restore the key file/,
+          },
+          {
+            title: "refuses another replica's store",
+            spoil: (folder) => {
+              rmSync(join(folder, "store"), { recursive: true });
+              cpSync(join(cluster.folder(1).path, "store"), join(folder, "store"), { recursive: true });
+            },
+            complaint: /store: expected the store of replica 0 of cluster .*, found that of replica 1 of cluster /,
+          },
+          {
+            title: "refuses a store of another program",
+            spoil: (folder) => writeFileSync(join(folder, "store", "data.mdb"), "not ours at all"),
+            complaint: /store: expected an LMDB store, found another file/,
+          },
+        ];
+      }
 
-    it("names what is inconsistent in genesis", async () => {
-      edit("genesis.json", (document) => {
-        document.windowSize = 100;
-      });
-      await refuses(start, /genesis\.json: windowSize is 100, expected a multiple of checkpointInterval 128/);
-    });
-
-    it("refuses the genesis of another cluster", async () => {
-      copyFileSync(other.genesisPath, inData("genesis.json"));
-      await refuses(start, /replica 0 has key [0-9a-f]{64} in genesis, the private key belongs to [0-9a-f]{64}/);
-    });
-
-    it("refuses a genesis with the same members that is another cluster's all the same", async () => {
-      edit("genesis.json", (document) => {
-        document.name = "renamed";
-      });
-      await refuses(
-        start,
-        /store: expected the store of replica 0 of cluster [0-9a-f]{64}, found that of replica 0 of cluster /,
-      );
-    });
-
-    it("refuses another replica's key", async () => {
-      copyFileSync(join(cluster.folder(1).path, "key.json"), inData("key.json"));
-      await refuses(start, /replica 0 has key [0-9a-f]{64} in genesis, the private key belongs to/);
-    });
-
-    it("refuses a private key that is not of the public key beside it", async () => {
-      edit("key.json", (document) => {
-        document.seed = "ab".repeat(32);
-      });
-      await refuses(start, /the private key does not belong to the public key beside it; restore the key file/);
-    });
-
-    it("refuses another replica's store", async () => {
-      rmSync(inData("store"), { recursive: true });
-      cpSync(join(cluster.folder(1).path, "store"), inData("store"), { recursive: true });
-      await refuses(start, /store: expected the store of replica 0 of cluster .*, found that of replica 1 of cluster /);
-    });
-
-    it("refuses a store of another program", async () => {
-      writeFileSync(inData("store", "data.mdb"), "not ours at all");
-      await refuses(start, /store: expected an LMDB store, found another file/);
+      function spoiledDocument(name: string): readonly Spoiled[] {
+        const tooMany = name === "key.json" ? " has a field that is not one of" : ": colour is not a field of";
+        return [
+          {
+            title: `says that ${name} is missing`,
+            spoil: (folder) => rmSync(join(folder, name)),
+            complaint: new RegExp(`no .* at .*${name}: make the data folder with`),
+          },
+          {
+            title: `says that ${name} is no JSON, and never what is in it`,
+            spoil: (folder) => writeFileSync(join(folder, name), `{"seed": "${"5ec4e7".repeat(8)}`),
+            complaint: new RegExp(`^quorate: .*${name} is not JSON; restore it or make it again$`, "m"),
+          },
+          {
+            title: `says that ${name} is of another format version`,
+            spoil: (folder) => edit(folder, name, { formatVersion: 1 }),
+            complaint: new RegExp(`${name} has format version 1, this program speaks 2; use the version that`),
+          },
+          {
+            title: `says that ${name} has a field too many, and which one unless that might be the secret`,
+            spoil: (folder) => edit(folder, name, { colour: "green" }),
+            complaint: new RegExp(`${name}${tooMany} this document`),
+          },
+          {
+            title: `says that ${name} cannot be read`,
+            spoil: (folder) => {
+              rmSync(join(folder, name));
+              mkdirSync(join(folder, name));
+            },
+            complaint: new RegExp(`cannot read .*${name} \\(EISDIR\\)`),
+          },
+        ];
+      }
     });
 
     it("goes on mute with a store without its log, rather than to forget what was promised", async () => {
@@ -502,9 +525,7 @@ describe("the quorate command, given what is wrong", function () {
     });
 
     it("says that the halves of a client's key file do not belong together", async () => {
-      edit("key.json", (document) => {
-        document.seed = "ab".repeat(32);
-      });
+      edit(data, "key.json", { seed: "ab".repeat(32) });
       const run = (): Promise<Exit> =>
         quorate("kv", "get", "x", "--genesis", cluster.genesisPath, "--key", inData("key.json"));
       await refuses(run, /key\.json: the private key does not belong to the public key beside it; restore the file/);
@@ -539,10 +560,16 @@ describe("the quorate command, given what is wrong", function () {
       ["a path that is empty", ["status", "--data", ""], /argument '' is invalid\. expected a path, this is empty/],
       ["a limit that is none", ["genesis", "--limit", "speed=1"], /expected name=integer, name one of/],
     ];
-    // All at once: a test of its own for each, and the time of a few for all.
+    // Some at a time: a test of its own for each, and the time of a few for all.
     let exits: Exit[] = [];
     before(async () => {
-      exits = await Promise.all(cases.map(([, args]) => quorate(...args)));
+      exits = await inLanes(
+        cases.map(
+          ([, args]) =>
+            () =>
+              quorate(...args),
+        ),
+      );
     });
     for (const [index, [title, , complaint]] of cases.entries())
       it(`answers ${title} with what was expected and exit code 2`, () => {
@@ -567,6 +594,38 @@ describe("the quorate command, given what is wrong", function () {
     await new Promise<void>((resolve) => server.listen(port, host, resolve));
   }
 });
+
+/** What was changed in a data folder, and what its start says then. */
+interface Spoiled {
+  readonly title: string;
+  readonly spoil: (folder: string) => void;
+  readonly complaint: RegExp;
+}
+
+/** How a start ended, and what was in its folder before and after. */
+interface Refusal {
+  readonly exit: Exit;
+  readonly before: Record<string, string>;
+  readonly after: Record<string, string>;
+}
+
+const LANES = 4;
+
+/** Runs some of the tasks at a time; the results are in their order. */
+async function inLanes<T>(tasks: readonly (() => Promise<T>)[]): Promise<T[]> {
+  const results: T[] = [];
+  const waiting = tasks.entries();
+  const lane = async (): Promise<void> => {
+    for (const [index, task] of waiting) results[index] = await task();
+  };
+  await Promise.all(Array.from({ length: LANES }, lane));
+  return results;
+}
+
+function edit(folder: string, name: string, change: Record<string, unknown>): void {
+  const file = join(folder, name);
+  writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, "utf8")), ...change }));
+}
 
 /** Every file of a folder with the digest of its bytes; but for who reads the store now, which is no data. */
 function contents(folder: string): Record<string, string> {

@@ -40,15 +40,19 @@ describe("a live replica that is sent garbage", function () {
   let backend: SignatureBackend;
   let codec: Codec;
   let pids: number[];
-  beforeEach(async () => {
+  before(async () => {
     backend = await chooseBackend();
     cluster = await ProcessCluster.start({ checkpointInterval: 16, windowSize: 64 });
     codec = createCodec(wireLimitsOf(cluster.genesis));
+  });
+  beforeEach(() => {
     pids = cluster.ids.map((id) => cluster.process(id).pid);
   });
-  afterEach(async () => {
+  afterEach(() => {
     for (const link of links.splice(0)) link.close("the test is over");
     for (const socket of sockets.splice(0)) socket.destroy();
+  });
+  after(async () => {
     await ProcessCluster.closeAll();
     await RunningCommand.killAll();
   });
@@ -158,7 +162,7 @@ describe("a live replica that is sent garbage", function () {
   async function whileServing(attackThem: () => Promise<void>): Promise<void> {
     const { store } = await cluster.connect();
     let isOver = false;
-    let sum = 0n;
+    let sum = await store.increment("served", 0n);
     const serving = (async () => {
       do expect(await store.increment("served")).to.equal(++sum);
       while (!isOver);

@@ -73,18 +73,20 @@ export class Ledger {
 
 /**
  * Increments that clients keep going one after the other, each on all the counters in turn; every second operation is a
- * put of its own key.
+ * put of its own key. Loads on one cluster have counters of their own by another `counters`.
  */
 export class Load {
   readonly clients: readonly TestClient[];
   readonly ledger: Ledger = new Ledger();
   /** When operations were acknowledged, ascending, in milliseconds of `performance.now()`. */
   readonly #acknowledgedAtMs: number[] = [];
+  readonly #counters: string;
   readonly #lanes: Promise<unknown>;
   #isOver = false;
 
-  constructor(clients: readonly TestClient[], name: string, deadlineMs: number) {
+  constructor(clients: readonly TestClient[], name: string, deadlineMs: number, counters: string = "counter") {
     this.clients = clients;
+    this.#counters = counters;
     this.#lanes = Promise.all(clients.map((client, lane) => this.#run(client, `${name}/${lane}`, deadlineMs)));
     // Whoever ends the load sees what went wrong.
     this.#lanes.catch(() => undefined);
@@ -118,7 +120,7 @@ export class Load {
       const isAcknowledged =
         i % 2 === 1
           ? await this.ledger.put(store, `put/${name}/${i}`, `${i}`, deadlineMs)
-          : await this.ledger.increment(store, `counter/${i % 3}`, deadlineMs);
+          : await this.ledger.increment(store, `${this.#counters}/${i % 3}`, deadlineMs);
       if (isAcknowledged) this.#acknowledgedAtMs.push(performance.now());
     }
   }

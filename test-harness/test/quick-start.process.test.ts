@@ -20,13 +20,11 @@ interface StatusRow {
 describe("the quick start", function () {
   this.timeout(120_000);
   let path: string;
-  beforeEach(() => {
-    path = mkdtempSync(join(tmpdir(), "quorate-start-"));
-  });
-  afterEach(async () => {
+
+  async function end(): Promise<void> {
     await RunningCommand.killAll();
     rmSync(path, { recursive: true, force: true });
-  });
+  }
 
   const quorate = (...args: string[]): Promise<Exit> => RunningCommand.quorate(args);
 
@@ -68,118 +66,125 @@ describe("the quick start", function () {
     }
   }
 
-  it("runs from a clone, and an interrupt from the terminal ends it without a trace", async () => {
-    const base = await freePortBase(4);
-    const data = join(path, "a");
-    const command = new RunningCommand("npm", ["start", "--", "--data", data, "--port-base", `${base}`], {
-      cwd: ROOT,
-      ownGroup: true,
+  describe("each time", () => {
+    beforeEach(() => {
+      path = mkdtempSync(join(tmpdir(), "quorate-start-"));
     });
-    await command.printed(/4 replicas with the key-value service are ready/);
-    const pids = (await rows("a")).map(({ pid }) => pid);
-    expect((await quorate("kv", "put", "greeting", "hello", "--data", data)).code).to.equal(0);
+    afterEach(end);
 
-    // As a terminal does it: to npm, to the cluster and to every replica at once.
-    command.signal("SIGINT");
+    it("runs from a clone, and an interrupt from the terminal ends it without a trace", async () => {
+      const base = await freePortBase(4);
+      const data = join(path, "a");
+      const command = new RunningCommand("npm", ["start", "--", "--data", data, "--port-base", `${base}`], {
+        cwd: ROOT,
+        ownGroup: true,
+      });
+      await command.printed(/4 replicas with the key-value service are ready/);
+      const pids = (await rows("a")).map(({ pid }) => pid);
+      expect((await quorate("kv", "put", "greeting", "hello", "--data", data)).code).to.equal(0);
 
-    const { stdout } = await command.exited;
-    expect(stdout).to.match(/cluster stopped/);
-    await gone(pids);
-  });
-
-  it("tells what to type next, in the folder it was started for", async () => {
-    const command = await fresh("a", 4);
-
-    const lines = command.output.split("\n").filter((line) => /^ {2}npx quorate/.test(line));
-    expect(lines).to.have.length(3);
-    for (const line of lines) {
-      const { code, stderr } = await quorate(...line.trim().split(" ").slice(2));
-      expect([code, stderr], line).to.deep.equal([0, ""]);
-    }
-  });
-
-  it("runs clusters of four and of seven beside each other, which know nothing of one another", async () => {
-    const [four, seven] = await Promise.all([fresh("four", 4), fresh("seven", 7)]);
-
-    expect((await quorate("kv", "put", "x", "4", "--data", join(path, "four"))).code).to.equal(0);
-    expect((await quorate("kv", "put", "x", "7", "--data", join(path, "seven"))).code).to.equal(0);
-
-    expect((await quorate("kv", "get", "x", "--data", join(path, "four"))).stdout).to.equal("4\n");
-    expect((await quorate("kv", "get", "x", "--data", join(path, "seven"))).stdout).to.equal("7\n");
-    expect(await rows("four")).to.have.length(4);
-    expect(await rows("seven")).to.have.length(7);
-    for (const command of [four, seven]) {
+      // As a terminal does it: to npm, to the cluster and to every replica at once.
       command.signal("SIGINT");
-      await stops(command);
-    }
+
+      const { stdout } = await command.exited;
+      expect(stdout).to.match(/cluster stopped/);
+      await gone(pids);
+    });
+
+    it("runs clusters of four and of seven beside each other, which know nothing of one another", async () => {
+      const [four, seven] = await Promise.all([fresh("four", 4), fresh("seven", 7)]);
+
+      expect((await quorate("kv", "put", "x", "4", "--data", join(path, "four"))).code).to.equal(0);
+      expect((await quorate("kv", "put", "x", "7", "--data", join(path, "seven"))).code).to.equal(0);
+
+      expect((await quorate("kv", "get", "x", "--data", join(path, "four"))).stdout).to.equal("4\n");
+      expect((await quorate("kv", "get", "x", "--data", join(path, "seven"))).stdout).to.equal("7\n");
+      expect(await rows("four")).to.have.length(4);
+      expect(await rows("seven")).to.have.length(7);
+      for (const command of [four, seven]) {
+        command.signal("SIGINT");
+        await stops(command);
+      }
+    });
+
+    it("ends all replicas on a signal to itself alone, and goes on with the data at the next start", async () => {
+      const first = await fresh("a", 4);
+      expect((await quorate("kv", "incr", "visits", "41", "--data", join(path, "a"))).stdout).to.equal("41\n");
+      const pids = (await rows("a")).map(({ pid }) => pid);
+      first.signalLeader("SIGINT");
+      await stops(first);
+      await gone(pids);
+
+      const second = await cluster("a");
+
+      expect((await quorate("kv", "incr", "visits", "--data", join(path, "a"))).stdout).to.equal("42\n");
+      second.signalLeader("SIGTERM");
+      await stops(second);
+    });
+
+    it("takes its replicas with it when it is killed", async () => {
+      const command = await fresh("a", 4);
+      const pids = (await rows("a")).map(({ pid }) => pid);
+
+      command.signalLeader("SIGKILL");
+      await command.exited;
+
+      await gone(pids);
+      expect((await cluster("a")).isRunning).to.equal(true);
+    });
   });
 
-  it("ends all replicas on a signal to itself alone, and goes on with the data at the next start", async () => {
-    const first = await fresh("a", 4);
-    expect((await quorate("kv", "incr", "visits", "41", "--data", join(path, "a"))).stdout).to.equal("41\n");
-    const pids = (await rows("a")).map(({ pid }) => pid);
-    first.signalLeader("SIGINT");
-    await stops(first);
-    await gone(pids);
+  describe("of four replicas", () => {
+    let command: RunningCommand;
+    before(async () => {
+      path = mkdtempSync(join(tmpdir(), "quorate-start-"));
+      command = await fresh("a", 4);
+    });
+    after(end);
 
-    const second = await cluster("a");
+    it("tells what to type next, in the folder it was started for", async () => {
+      const lines = command.output.split("\n").filter((line) => /^ {2}npx quorate/.test(line));
+      expect(lines).to.have.length(3);
+      for (const line of lines) {
+        const { code, stderr } = await quorate(...line.trim().split(" ").slice(2));
+        expect([code, stderr], line).to.deep.equal([0, ""]);
+      }
+    });
 
-    expect((await quorate("kv", "incr", "visits", "--data", join(path, "a"))).stdout).to.equal("42\n");
-    second.signalLeader("SIGTERM");
-    await stops(second);
-  });
+    it("keeps private keys for their owner alone", async () => {
+      const keys = filesBelow(join(path, "a")).filter((file) => /key\.json$/.test(file));
+      expect(keys).to.have.length(5);
+      for (const file of keys) expect(statSync(file).mode & 0o777, file).to.equal(0o600);
+      expect(statSync(join(path, "a")).mode & 0o777).to.equal(0o700);
+      const genesis = readFileSync(join(path, "a", "genesis.json"), "utf8");
+      for (const file of keys) expect(genesis).to.not.contain(JSON.parse(readFileSync(file, "utf8")).seed);
+    });
 
-  it("takes its replicas with it when it is killed", async () => {
-    const command = await fresh("a", 4);
-    const pids = (await rows("a")).map(({ pid }) => pid);
+    it("says when a replica ends, and goes on with the others", async () => {
+      const victim = (await rows("a"))[3] as StatusRow;
 
-    command.signalLeader("SIGKILL");
-    await command.exited;
+      process.kill(victim.pid, "SIGKILL");
+      await command.printed(
+        /quorate: replica 3 ended with signal SIGKILL; `npx quorate start --data \S+` starts it again/,
+      );
 
-    await gone(pids);
-    expect((await cluster("a")).isRunning).to.equal(true);
-  });
+      expect((await quorate("kv", "put", "x", "1", "--data", join(path, "a"))).code).to.equal(0);
+      const { code, stdout } = await quorate("status", "--data", join(path, "a"));
+      expect(stdout).to.match(/3 +- +down/);
+      expect(code).to.equal(6);
+      command.signal("SIGINT");
+      expect((await command.exited).code).to.equal(0);
+    });
 
-  it("says when a replica ends, and goes on with the others", async () => {
-    const command = await fresh("a", 4);
-    const victim = (await rows("a"))[3] as StatusRow;
+    it("starts a second time on its own data only, whatever numbers are asked for", async () => {
+      const { code, stderr } = await quorate("cluster", "--data", join(path, "a"), "--replicas", "7");
 
-    process.kill(victim.pid, "SIGKILL");
-    await command.printed(
-      /quorate: replica 3 ended with signal SIGKILL; `npx quorate start --data \S+` starts it again/,
-    );
-
-    expect((await quorate("kv", "put", "x", "1", "--data", join(path, "a"))).code).to.equal(0);
-    const { code, stdout } = await quorate("status", "--data", join(path, "a"));
-    expect(stdout).to.match(/3 +- +down/);
-    expect(code).to.equal(6);
-    command.signal("SIGINT");
-    expect((await command.exited).code).to.equal(0);
-  });
-
-  it("keeps private keys for their owner alone", async () => {
-    await fresh("a", 4);
-
-    const keys = filesBelow(join(path, "a")).filter((file) => /key\.json$/.test(file));
-    expect(keys).to.have.length(5);
-    for (const file of keys) expect(statSync(file).mode & 0o777, file).to.equal(0o600);
-    expect(statSync(join(path, "a")).mode & 0o777).to.equal(0o700);
-    const genesis = readFileSync(join(path, "a", "genesis.json"), "utf8");
-    for (const file of keys) expect(genesis).to.not.contain(JSON.parse(readFileSync(file, "utf8")).seed);
-  });
-
-  it("starts a second time on its own data only, whatever numbers are asked for", async () => {
-    const first = await fresh("a", 4);
-    first.signal("SIGINT");
-    await stops(first);
-
-    const { code, stderr } = await quorate("cluster", "--data", join(path, "a"), "--replicas", "7");
-
-    expect(stderr).to.match(/holds a cluster of 4 replicas from port \d+; leave out --replicas and --port-base/);
-    expect(code).to.equal(1);
-    const turns = await quorate("cluster", "--data", join(path, "a"), "--rotate-every", "7");
-    expect(turns.stderr).to.match(/holds a cluster with --rotate-every 0, which cannot be changed; leave it out/);
-    expect(turns.code).to.equal(1);
+      expect(stderr).to.match(/holds a cluster of 4 replicas from port \d+; leave out --replicas and --port-base/);
+      expect(code).to.equal(1);
+      const turns = await quorate("cluster", "--data", join(path, "a"), "--rotate-every", "7");
+      expect(turns.stderr).to.match(/holds a cluster with --rotate-every 0, which cannot be changed; leave it out/);
+      expect(turns.code).to.equal(1);
+    });
   });
 });
 

@@ -15,7 +15,7 @@ const VALUES = 64;
 describe("a replica of four real processes that needs the state of the others", function () {
   this.timeout(240_000);
   let cluster: ProcessCluster;
-  beforeEach(async () => {
+  before(async () => {
     cluster = await ProcessCluster.make({ checkpointInterval: 8, windowSize: 16 });
     for (const id of cluster.ids) {
       const path = configOf(id);
@@ -24,50 +24,9 @@ describe("a replica of four real processes that needs the state of the others", 
     }
     await cluster.startAll();
   });
-  afterEach(async () => {
+  after(async () => {
     await ProcessCluster.closeAll();
     await RunningCommand.killAll();
-  });
-
-  it("has it brought to it when it was away for longer than the history reaches, and votes again", async () => {
-    const { store } = await cluster.connect();
-    await store.put("before", valueFor(0));
-    await cluster.settled();
-    await cluster.kill([3]);
-    for (let i = 0; i < VALUES; i++) await store.put(`key ${i}`, valueFor(i));
-    const load = new Load([await cluster.connect()], "transfer", DEADLINE_MS);
-    await load.goesOn(20);
-
-    await cluster.start(3);
-    await caughtUp(3);
-
-    expect(await metric(3, "quorate_state_transfers_total")).to.be.greaterThan(0);
-    const bytes = await metric(3, "quorate_state_transfer_bytes_total");
-    expect(bytes).to.be.greaterThan(VALUES * VALUE_BYTES);
-    expect(await metric(3, "quorate_state_transfer_wire_bytes_total"), "compressed").to.be.within(1, bytes / 2);
-    await expectVotesCount(cluster, load, { without: 0, operations: 20 });
-  });
-
-  it("has all of it brought to an empty disk, though it is killed on the way", async () => {
-    const { store } = await cluster.connect();
-    for (let i = 0; i < VALUES; i++) await store.put(`key ${i}`, valueFor(i));
-    const load = new Load([await cluster.connect()], "wiped", DEADLINE_MS);
-    await load.goesOn(20);
-    const config = readFileSync(configOf(2));
-    await loseDisk(cluster, 2);
-    writeFileSync(configOf(2), config);
-    await cluster.start(2);
-    await cluster.until(([status]) => status?.transfer !== undefined || (status?.executed ?? 0) > 0, { ids: [2] });
-    await cluster.kill([2]);
-
-    await cluster.start(2);
-    await caughtUp(2);
-
-    await load.end();
-    const { store: other } = await cluster.connect();
-    await expectOnce(other, load.ledger);
-    await expectWritten(other, load.ledger);
-    await expectSameState(cluster);
   });
 
   it("finds a bit that flipped in its data file when it reads it, and replaces it, and no client sees it", async () => {
@@ -115,6 +74,45 @@ describe("a replica of four real processes that needs the state of the others", 
     await cluster.kill([0]);
     expect(Buffer.from((await store.get("not looked at")) ?? []).equals(value)).to.equal(true);
     await cluster.start(0);
+    await expectSameState(cluster);
+  });
+
+  it("has it brought to it when it was away for longer than the history reaches, and votes again", async () => {
+    const { store } = await cluster.connect();
+    await store.put("before", valueFor(0));
+    await cluster.settled();
+    await cluster.kill([3]);
+    for (let i = 0; i < VALUES; i++) await store.put(`key ${i}`, valueFor(i));
+    const load = new Load([await cluster.connect()], "transfer", DEADLINE_MS);
+    await load.goesOn(20);
+
+    await cluster.start(3);
+    await caughtUp(3);
+
+    expect(await metric(3, "quorate_state_transfers_total")).to.be.greaterThan(0);
+    const bytes = await metric(3, "quorate_state_transfer_bytes_total");
+    expect(bytes).to.be.greaterThan(VALUES * VALUE_BYTES);
+    expect(await metric(3, "quorate_state_transfer_wire_bytes_total"), "compressed").to.be.within(1, bytes / 2);
+    await expectVotesCount(cluster, load, { without: 0, operations: 20 });
+  });
+
+  it("has all of it brought to an empty disk, though it is killed on the way", async () => {
+    const load = new Load([await cluster.connect()], "wiped", DEADLINE_MS, "wiped");
+    await load.goesOn(20);
+    const config = readFileSync(configOf(2));
+    await loseDisk(cluster, 2);
+    writeFileSync(configOf(2), config);
+    await cluster.start(2);
+    await cluster.until(([status]) => status?.transfer !== undefined || (status?.executed ?? 0) > 0, { ids: [2] });
+    await cluster.kill([2]);
+
+    await cluster.start(2);
+    await caughtUp(2);
+
+    await load.end();
+    const { store: other } = await cluster.connect();
+    await expectOnce(other, load.ledger);
+    await expectWritten(other, load.ledger);
     await expectSameState(cluster);
   });
 
