@@ -71,6 +71,7 @@ export interface Departure {
     | {
         readonly contradiction: Contradiction;
         readonly upTo: SequenceNumber;
+        readonly statementsUpTo: SequenceNumber;
         /** The last own checkpoint. */
         readonly lastCheckpoint: SequenceNumber;
       }
@@ -103,6 +104,11 @@ export class ReplicaHost {
   #leftFor: Departure | undefined;
   /** The last one, over or not. */
   #quarantine: QuarantineRecord | undefined;
+  /**
+   * The end of the window that is durable. Statements of numbers above it, which only a replica that is far behind executes, are left to the
+   * others: after a crash and a quarantine nothing would say how far they went.
+   */
+  #speaksUpTo: number;
   readonly #clientRequests: ClientRequests;
   readonly #clock: SteadyClock;
   readonly #events: ReplicaEvent[] = [];
@@ -145,8 +151,7 @@ export class ReplicaHost {
     this.#others = this.#membership.members.map(({ id }) => id).filter((id) => id !== signer.self);
     this.#quarantine = readQuarantine(store.local);
     const silentUpTo = this.#quarantine?.upTo;
-    this.#state =
-      awaited === undefined ? new Executor({ ...options, membership: this.#membership, silentUpTo }) : undefined;
+    this.#state = awaited === undefined ? this.#newExecutor() : undefined;
     const genesisStable = genesisCheckpoint(this.#membership, cluster);
     this.#execution = this.#state ?? new DeferredExecution(awaited?.stable ?? genesisStable);
     this.#donor = new HistoryDonor({
@@ -181,6 +186,7 @@ export class ReplicaHost {
       awaitsState: awaited !== undefined,
     });
     this.#replica = new Replica(replicaOptionsOf(options), base, recovery);
+    this.#speaksUpTo = base.stable.seq + genesis.windowSize;
     const settings = { ...DEFAULT_HOST_SETTINGS, ...options.settings };
     this.#gate = new OutputGate(settings.gatedMessagesMax);
     const { tracedStepsMax: stepsMax, tracedBytesMax: bytesMax } = settings;
@@ -208,6 +214,11 @@ export class ReplicaHost {
       executor: this.#execution,
       reject: (rejection) => this.#onIngressRejection(rejection),
     });
+  }
+
+  #newExecutor(): Executor {
+    const silentUpTo = this.#quarantine?.statementsUpTo;
+    return new Executor({ ...this.#options, membership: this.#membership, silentUpTo });
   }
 
   #newIngress(): Ingress {
@@ -527,15 +538,17 @@ export class ReplicaHost {
         return this.#donor.send(effect, this.#now());
       case "cut": {
         const stable = this.#durableState.cut(effect.upTo);
+        this.#speaksUpTo = stable + this.#options.genesis.windowSize;
         return this.#state === undefined ? observer.onVoting?.(stable) : this.#onStable(stable);
       }
       case "fetch-state":
         this.#leftFor ??= { target: effect.target, distrustsEntries: false, quarantine: undefined };
         return;
       case "quarantine": {
-        const { contradiction, upTo, target } = effect;
+        const { contradiction, upTo, statementsUpTo, target } = effect;
         const lastCheckpoint = this.#execution.lastCheckpoint.seq;
-        this.#leftFor = { target, distrustsEntries: true, quarantine: { contradiction, upTo, lastCheckpoint } };
+        const quarantine = { contradiction, upTo, statementsUpTo, lastCheckpoint };
+        this.#leftFor = { target, distrustsEntries: true, quarantine };
         return;
       }
       case "divergence":
@@ -594,6 +607,7 @@ export class ReplicaHost {
   }
 
   #reply(client: PublicKey, executed: ExecutedReply): void {
+    if (executed.statement.seq > this.#speaksUpTo) return;
     this.#options.ports.sendToClient(client, replyFrame(executed, this.#replica.view));
   }
 
