@@ -12,14 +12,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chooseBackend, createNodeHasher } from "@quorate/crypto/node";
 import { verifyBackup } from "@quorate/server";
-import { type Exit, ProcessCluster, RunningCommand } from "@quorate/test-harness";
+import { type Exit, ProcessCluster, type ProcessClusterOptions, RunningCommand } from "@quorate/test-harness";
 import { expect } from "chai";
+import { QuorateError } from "quorate";
 import { loseDisk } from "./lose-disk.ts";
 import { expectOnce, expectSameState, expectWritten, Load } from "./process-load.ts";
 
 const DEADLINE_MS = 60_000;
 const VALUES = 200;
 const LONG_BYTES = 3000;
+const WINDOW_SIZE = 16;
 const quorate = (...args: string[]): Promise<Exit> => RunningCommand.quorate(args);
 
 describe("a backup of four real processes", function () {
@@ -32,12 +34,17 @@ describe("a backup of four real processes", function () {
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), "quorate-backup-"));
     file = inFolder("shop.backup");
-    cluster = await ProcessCluster.start({ checkpointInterval: 8, windowSize: 16 });
+    cluster = await ProcessCluster.start({ checkpointInterval: 8, windowSize: WINDOW_SIZE });
     const { store } = await cluster.connect();
-    for (let i = 0; i < VALUES; i++) await store.put(`key ${i}`, bytesFor(i));
+    await Promise.all(Array.from({ length: VALUES }, (_, i) => store.put(`key ${i}`, bytesFor(i))));
     await store.put("long", new Uint8Array(LONG_BYTES));
     const load = new Load([await cluster.connect(), await cluster.connect()], "backup", DEADLINE_MS);
-    await load.goesOn(20);
+    const written = (await cluster.until(() => true)).map(({ executed }) => executed);
+    // The state of that replica at its last stable checkpoint, which may be behind what clients have been told.
+    const isInCheckpoint = cluster.until(([status]) => (status?.lowWatermark ?? 0) >= Math.max(...written), {
+      ids: [2],
+    });
+    await Promise.all([load.goesOn(20), isInCheckpoint]);
     const { code, stdout, stderr } = await quorate("backup", "create", "--out", file, "--data", cluster.folder(2).path);
     await load.goesOn(20);
     await load.end();
@@ -124,34 +131,83 @@ describe("a backup of four real processes", function () {
     expect((await fetch(url)).status).to.equal(404);
   });
 
-  it("is what another cluster starts from, whose replicas give it to one that lost its disk", async () => {
-    const cryptography = { backend: await chooseBackend(), hasher: createNodeHasher() };
-    const origin = { genesis: cluster.genesis, cluster: cluster.folder(0).cluster };
-    const { restored } = await verifyBackup(file, origin, cryptography);
-    const next = await ProcessCluster.make({ checkpointInterval: 8, windowSize: 16, backup: { file, restored } });
-    await next.startAll();
-    expect(next.folder(0).cluster).to.not.equal(cluster.folder(0).cluster);
+  describe("that another cluster starts from", () => {
+    let next: ProcessCluster;
+    before(async () => {
+      next = await ProcessCluster.make({ checkpointInterval: 8, windowSize: WINDOW_SIZE, backup: await restorable() });
+      await next.startAll();
+    });
+    after(() => next.close());
 
-    const { store } = await next.connect();
-    for (let i = 0; i < VALUES; i++) expect(await store.getText(`key ${i}`), `key ${i}`).to.equal(textOf(i));
-    // Where there is a checkpoint of the new cluster, and where there is none but that of genesis.
-    await loseDisk(next, 3);
-    await next.start(3);
-    await next.until(([status]) => status?.mute === undefined && status?.transfer === undefined, { ids: [3] });
-    await next.kill([0]);
-    for (let i = 0; i < 20; i++) await store.put(`after ${i}`, bytesFor(i));
-    expect(await store.getText("key 7")).to.equal(textOf(7));
-    await next.start(0);
-    await expectSameState(next);
-    expect((await next.status(3))?.historyDigest).to.not.equal("");
-    await next.close();
+    it("is its state, which its replicas give to one that lost its disk and has no file", async () => {
+      expect(next.folder(0).cluster).to.not.equal(cluster.folder(0).cluster);
+      const { store } = await next.connect();
+      for (let i = 0; i < VALUES; i++) expect(await store.getText(`key ${i}`), `key ${i}`).to.equal(textOf(i));
+
+      // Where there is a checkpoint of the new cluster; where there is none but that of genesis, see below.
+      await loseDisk(next, 3);
+      await next.start(3);
+      await votesAgain(next, 3);
+
+      await next.kill([0]);
+      for (let i = 0; i < 20; i++) await store.put(`after ${i}`, bytesFor(i));
+      expect(await store.getText("key 7")).to.equal(textOf(7));
+      await next.start(0);
+      await expectSameState(next);
+      expect((await next.status(3))?.historyDigest).to.not.equal("");
+    });
+
+    it("is put on a lost disk by who has the file, and its replica counts for nothing until it may vote", async () => {
+      const { store } = await next.connect();
+      await store.put("before the loss", bytesFor(1));
+      const others = await next.settled();
+      const promised = Math.max(...others.map(({ lowWatermark }) => lowWatermark)) + 2 * WINDOW_SIZE;
+      const left = Math.max(...others.map(({ target }) => target));
+
+      await loseDisk(next, 2, file);
+      await next.kill([1]);
+      await next.start(2);
+
+      // Two vote; not all others can answer what the mute one asks, so it stays mute.
+      const [mute] = await next.until(([status]) => status?.mute?.replies === 2, { ids: [2] });
+      expect(mute?.mute).to.deep.include({ replies: 2, repliesNeeded: 3 });
+      const failure = await store
+        .put("one vote short", bytesFor(2), { deadlineMs: 1_500 })
+        .catch((error: unknown) => error);
+      expect(failure).to.be.instanceOf(QuorateError).with.property("code", "client.no-quorum");
+      expect((await next.status(2))?.mute).to.deep.include({ replies: 2, repliesNeeded: 3 });
+
+      await next.start(1);
+      await store.put("with three", bytesFor(3));
+      const [again] = await votesAgain(next, 2);
+      expect(again?.lowWatermark, "the checkpoint from which on it has promised nothing").to.be.at.least(promised);
+      expect(again?.view, "the views in which it may have voted").to.be.above(left + 1);
+      expect(await metric(next, 2, "quorate_state_transfers_total"), "its state came from the file").to.equal(0);
+
+      await next.kill([0]);
+      await store.put("with its vote", bytesFor(4));
+      await next.start(0);
+      await expectSameState(next);
+    });
+
+    it("is not put on a lost disk from another file, which leaves the folder as it was", async () => {
+      const other = inFolder("of-next.backup");
+      expect((await quorate("backup", "--out", other, "--data", next.folder(0).path)).code).to.equal(0);
+      await next.kill([1]);
+      const { path } = next.folder(1);
+      const init = ["init", "--genesis", next.genesisPath, "--key", join(path, "key.json"), "--data", path];
+
+      await refuses([...init, "--lost-disk", "--backup", other], /is not the backup that this genesis starts from/);
+
+      expect(existsSync(join(path, "store.lost-1"))).to.equal(false);
+      await next.start(1);
+      await expectSameState(next);
+      rmSync(other);
+    });
   });
 
   it("puts its state into a cluster that has not ordered anything yet, also where the disk was lost before that", async () => {
-    const cryptography = { backend: await chooseBackend(), hasher: createNodeHasher() };
-    const origin = { genesis: cluster.genesis, cluster: cluster.folder(0).cluster };
-    const { restored } = await verifyBackup(file, origin, cryptography);
-    const next = await ProcessCluster.make({ checkpointInterval: 128, windowSize: 256, backup: { file, restored } });
+    const next = await ProcessCluster.make({ checkpointInterval: 128, windowSize: 256, backup: await restorable() });
     await next.startAll();
     await loseDisk(next, 1);
 
@@ -233,6 +289,14 @@ describe("a backup of four real processes", function () {
     expect((await quorate("backup", "verify", out, "--genesis", cluster.genesisPath)).code).to.equal(0);
   });
 
+  /** The file, and what a genesis document says of it. */
+  async function restorable(): Promise<NonNullable<ProcessClusterOptions["backup"]>> {
+    const cryptography = { backend: await chooseBackend(), hasher: createNodeHasher() };
+    const origin = { genesis: cluster.genesis, cluster: cluster.folder(0).cluster };
+    const { restored } = await verifyBackup(file, origin, cryptography);
+    return { file, restored };
+  }
+
   async function refuses(args: readonly string[], complaint: RegExp): Promise<void> {
     const { code, stdout, stderr } = await quorate(...args);
     expect([code, stdout], args.join(" ")).to.deep.equal([1, ""]);
@@ -240,6 +304,15 @@ describe("a backup of four real processes", function () {
     expect(stderr.trimEnd().split("\n")).to.have.length(1);
   }
 });
+
+function votesAgain(cluster: ProcessCluster, id: number): ReturnType<ProcessCluster["until"]> {
+  return cluster.until(([status]) => status?.mute === undefined && status?.transfer === undefined, { ids: [id] });
+}
+
+async function metric(cluster: ProcessCluster, id: number, name: string): Promise<number> {
+  const text = await (await fetch(`http://${cluster.folder(id).config.admin}/metrics`)).text();
+  return Number(new RegExp(`^${name} (.*)$`, "m").exec(text)?.[1]);
+}
 
 function textOf(i: number): string {
   return `value ${i} `.repeat(1 + (i % 100));

@@ -149,8 +149,9 @@ export class TcpProxy {
       }
       heldBytes -= next.chunk.length;
       from.resume();
-      const waitMs = next.dueMs - performance.now();
-      if (waitMs > 0) await delay(waitMs);
+      // A timer takes whole milliseconds, and may be early by one.
+      for (let waitMs = next.dueMs - performance.now(); waitMs > 0; waitMs = next.dueMs - performance.now())
+        await delay(Math.ceil(waitMs));
       await this.#write(faults, next.chunk, to);
     }
   }
