@@ -25,9 +25,12 @@ interface Transferred {
   readonly megabytes: number;
   /** What they took on the way. */
   readonly megabytesOnWire: number;
-  /** Of those seconds, in which state came: without the start of a process, the search for a target, and what was ordered meanwhile. */
+  /**
+   * From the first byte of state to the last, with all pauses: without the start of a process, the search for a target, and
+   * what was ordered meanwhile.
+   */
   readonly secondsMoving: number;
-  /** While state came. */
+  /** In those. */
   readonly megabytesPerSecond: number;
   /** Of the bytes of all values. */
   readonly share: number;
@@ -154,8 +157,10 @@ class TransferBench {
 
   /** @returns what state came, when the replica executes what the others do. */
   async #untilBack(): Promise<Moved> {
-    let [bytes, bytesOnWire, seconds, before, beforeOnWire] = [0, 0, 0, 0, 0];
+    let [bytes, bytesOnWire, before, beforeOnWire] = [0, 0, 0, 0];
     let beforeMs = performance.now();
+    let firstMs: number | undefined;
+    let lastMs = beforeMs;
     for (;;) {
       const [other, own] = await Promise.all([this.#cluster.statusOf(0), this.#cluster.statusOf(WIPED)]);
       const nowMs = performance.now();
@@ -163,12 +168,15 @@ class TransferBench {
       const receivedOnWire = own?.transfer?.bytesOnWire ?? 0;
       // It counts anew for each target. What has come since the last look came in between.
       const more = received < before ? received : received - before;
-      if (more > 0) seconds += (nowMs - beforeMs) / 1000;
+      if (more > 0) {
+        firstMs ??= beforeMs;
+        lastMs = nowMs;
+      }
       bytes += more;
       bytesOnWire += receivedOnWire - (received < before ? 0 : beforeOnWire);
       [before, beforeOnWire, beforeMs] = [received, receivedOnWire, nowMs];
       if (other !== undefined && own !== undefined && isBack(own, other) && bytes > 0)
-        return { bytes, bytesOnWire, seconds };
+        return { bytes, bytesOnWire, seconds: (lastMs - (firstMs ?? lastMs)) / 1000 };
       await delay(POLL_MS);
     }
   }
