@@ -151,7 +151,10 @@ export class ReplicaHost {
     this.#others = this.#membership.members.map(({ id }) => id).filter((id) => id !== signer.self);
     this.#quarantine = readQuarantine(store.local);
     const silentUpTo = this.#quarantine?.upTo;
-    this.#state = awaited === undefined ? this.#newExecutor() : undefined;
+    this.#state =
+      awaited === undefined
+        ? new Executor({ ...options, membership: this.#membership, silentUpTo: this.#quarantine?.statementsUpTo })
+        : undefined;
     const genesisStable = genesisCheckpoint(this.#membership, cluster);
     this.#execution = this.#state ?? new DeferredExecution(awaited?.stable ?? genesisStable);
     this.#donor = new HistoryDonor({
@@ -214,11 +217,6 @@ export class ReplicaHost {
       executor: this.#execution,
       reject: (rejection) => this.#onIngressRejection(rejection),
     });
-  }
-
-  #newExecutor(): Executor {
-    const silentUpTo = this.#quarantine?.statementsUpTo;
-    return new Executor({ ...this.#options, membership: this.#membership, silentUpTo });
   }
 
   #newIngress(): Ingress {
