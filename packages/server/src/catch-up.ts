@@ -5,7 +5,6 @@ import {
   type Membership,
   nextSequenceNumber,
   type SequenceNumber,
-  sequenceNumber,
   type VerifiedCommittedEntry,
 } from "@quorate/protocol";
 import { Executor, type OwnCheckpoint } from "@quorate/state-machine";
@@ -63,7 +62,7 @@ export class CatchUp {
   constructor(options: CatchUpOptions) {
     this.#o = options;
     this.#membership = genesisMembership(options.genesis);
-    const silentUpTo = readQuarantine(options.store.local)?.statementsUpTo;
+    const silentUpTo = readQuarantine(options.store.local)?.upTo;
     this.#executor = new Executor({ ...options, membership: this.#membership, silentUpTo });
   }
 
@@ -172,9 +171,7 @@ export class CatchUp {
     if (seq <= stable.seq) this.#executor.collect(seq, seq);
     if (seq !== stable.seq || own === stable.stateRoot) return undefined;
     const contradiction = { by: "certificate", seq, own, certified: stable.stateRoot } as const;
-    // See `Replica`: the host that votes has the window.
-    const statementsUpTo = sequenceNumber(Math.max(this.executed, stable.seq + this.#o.genesis.windowSize));
-    return { contradiction, upTo: this.executed, statementsUpTo, lastCheckpoint: seq };
+    return { contradiction, upTo: this.executed, lastCheckpoint: seq };
   }
 
   #end(end: CatchUpEnd): void {

@@ -71,7 +71,6 @@ export interface Departure {
     | {
         readonly contradiction: Contradiction;
         readonly upTo: SequenceNumber;
-        readonly statementsUpTo: SequenceNumber;
         /** The last own checkpoint. */
         readonly lastCheckpoint: SequenceNumber;
       }
@@ -104,11 +103,6 @@ export class ReplicaHost {
   #leftFor: Departure | undefined;
   /** The last one, over or not. */
   #quarantine: QuarantineRecord | undefined;
-  /**
-   * The end of the window that is durable. Statements of numbers above it, which only a replica that is far behind executes, are left to the
-   * others: after a crash and a quarantine nothing would say how far they went.
-   */
-  #speaksUpTo: number;
   readonly #clientRequests: ClientRequests;
   readonly #clock: SteadyClock;
   readonly #events: ReplicaEvent[] = [];
@@ -152,9 +146,7 @@ export class ReplicaHost {
     this.#quarantine = readQuarantine(store.local);
     const silentUpTo = this.#quarantine?.upTo;
     this.#state =
-      awaited === undefined
-        ? new Executor({ ...options, membership: this.#membership, silentUpTo: this.#quarantine?.statementsUpTo })
-        : undefined;
+      awaited === undefined ? new Executor({ ...options, membership: this.#membership, silentUpTo }) : undefined;
     const genesisStable = genesisCheckpoint(this.#membership, cluster);
     this.#execution = this.#state ?? new DeferredExecution(awaited?.stable ?? genesisStable);
     this.#donor = new HistoryDonor({
@@ -189,7 +181,6 @@ export class ReplicaHost {
       awaitsState: awaited !== undefined,
     });
     this.#replica = new Replica(replicaOptionsOf(options), base, recovery);
-    this.#speaksUpTo = base.stable.seq + genesis.windowSize;
     const settings = { ...DEFAULT_HOST_SETTINGS, ...options.settings };
     this.#gate = new OutputGate(settings.gatedMessagesMax);
     const { tracedStepsMax: stepsMax, tracedBytesMax: bytesMax } = settings;
@@ -536,17 +527,15 @@ export class ReplicaHost {
         return this.#donor.send(effect, this.#now());
       case "cut": {
         const stable = this.#durableState.cut(effect.upTo);
-        this.#speaksUpTo = stable + this.#options.genesis.windowSize;
         return this.#state === undefined ? observer.onVoting?.(stable) : this.#onStable(stable);
       }
       case "fetch-state":
         this.#leftFor ??= { target: effect.target, distrustsEntries: false, quarantine: undefined };
         return;
       case "quarantine": {
-        const { contradiction, upTo, statementsUpTo, target } = effect;
+        const { contradiction, upTo, target } = effect;
         const lastCheckpoint = this.#execution.lastCheckpoint.seq;
-        const quarantine = { contradiction, upTo, statementsUpTo, lastCheckpoint };
-        this.#leftFor = { target, distrustsEntries: true, quarantine };
+        this.#leftFor = { target, distrustsEntries: true, quarantine: { contradiction, upTo, lastCheckpoint } };
         return;
       }
       case "divergence":
@@ -605,7 +594,6 @@ export class ReplicaHost {
   }
 
   #reply(client: PublicKey, executed: ExecutedReply): void {
-    if (executed.statement.seq > this.#speaksUpTo) return;
     this.#options.ports.sendToClient(client, replyFrame(executed, this.#replica.view));
   }
 

@@ -1,6 +1,5 @@
 import { sessionIdOf } from "@quorate/crypto";
 import {
-  type Digest,
   digest,
   type Evidence,
   genesisMembership,
@@ -13,7 +12,7 @@ import {
   type VerifiedRequest,
   viewNumber,
 } from "@quorate/protocol";
-import { type Departure, type HostSettings, ReplicaHost } from "@quorate/server/host";
+import { type HostSettings, ReplicaHost } from "@quorate/server/host";
 import { Executor, type Service } from "@quorate/state-machine";
 import type { ReplicaStore } from "@quorate/storage";
 import { createMemoryStore, type MemoryStore } from "@quorate/storage/memory";
@@ -44,7 +43,6 @@ class Scene {
   readonly rejected: string[] = [];
   readonly evidence: Evidence[] = [];
   readonly damages: string[] = [];
-  readonly departures: Departure[] = [];
   readonly timers = new Map<string, () => void>();
   readonly host: ReplicaHost;
 
@@ -84,7 +82,7 @@ class Scene {
           onRejection: ({ code }) => this.rejected.push(code),
         },
       },
-      (departure) => this.departures.push(departure),
+      () => undefined,
     );
     this.host.start();
   }
@@ -116,19 +114,6 @@ function entryOf(seq: number, ...requests: VerifiedRequest[]): ReplicaFrame {
   }));
   return { type: "committed", entry: { batch, certificate: { ...place, signatures } } };
 }
-
-function statusOf(id: number, executed: number, executionDigest?: Digest): ReplicaFrame {
-  const view = viewNumber(0);
-  const envelope = signerOf(id).sign({
-    ...{ type: "status", epoch: genesisMembership(genesis).epoch, view, target: view },
-    ...{ executed: seqOf(executed), accepted: seqOf(executed), stable: seqOf(0), executionDigest },
-    ...{ lacks: [], viewChangesOf: [] },
-  } as const);
-  return { type: "signed", envelope };
-}
-
-const statementsIn = (frames: readonly ServerFrame[]): number[] =>
-  frames.flatMap((frame) => (frame.type === "reply" ? [frame.reply.statement.seq] : []));
 
 const largeEntry = (seq: number): ReplicaFrame => entryOf(seq, largeOf("a", seq), largeOf("b", seq));
 
@@ -260,38 +245,6 @@ describe("ReplicaHost", () => {
     expect(executed).to.equal(1);
     for (let seq = 2; seq <= 3; seq++) after.host.onReplicaFrame(replicaId(2), largeEntry(seq));
     expect(after.host.stateDigests).to.deep.equal(before.host.stateDigests);
-  });
-
-  it("a crash takes what it had fetched, executed and answered; one that is found to be wrong after it is silent of that all the same (protocol rule 9.5)", () => {
-    const before = new Scene(1);
-    for (let seq = 1; seq <= 3; seq++) before.host.onReplicaFrame(replicaId(2), largeEntry(seq));
-    before.host.onReplicaFrame(replicaId(2), entryOf(4, registration));
-    expect(statementsIn(before.toClients).at(-1), "it has spoken of them").to.equal(4);
-
-    // Two more contradict it at the first number than are faulty, before it is told of the others again.
-    const after = new Scene(1, before.store.disk.crash());
-    for (const id of [2, 3]) after.host.onReplicaFrame(replicaId(id), statusOf(id, 1, digestOf("another")));
-    after.host.onReplicaFrame(replicaId(2), largeEntry(1));
-
-    const [departure] = after.departures;
-    expect(departure?.quarantine?.upTo).to.equal(1);
-    expect(departure?.quarantine?.statementsUpTo).to.be.at.least(4);
-  });
-
-  it("leaves statements above its window to the others: after a crash nothing would say how far they went", () => {
-    const scene = new Scene(1);
-    const { windowSize } = genesis;
-    const requests = Array.from({ length: windowSize + 2 }, (_, i) =>
-      clientOf().signRegistration({ nonce: digestOf(`nonce ${i}`), lastValid: seqOf(100) }),
-    );
-    // What is above the window comes only where it was asked for.
-    scene.host.onReplicaFrame(replicaId(2), statusOf(2, 100));
-    for (const [i, request] of requests.entries()) scene.host.onReplicaFrame(replicaId(2), entryOf(i + 1, request));
-    for (const { request } of requests.slice(-2))
-      scene.host.onClientFrame(request.client, { type: "request", request });
-
-    expect(scene.host.status.executed).to.equal(windowSize + 2);
-    expect(statementsIn(scene.toClients)).to.deep.equal(Array.from({ length: windowSize }, (_, i) => i + 1));
   });
 
   it("a peer that asks for everything again and again gets its share of bytes and no more (protocol rule 13.1)", () => {
