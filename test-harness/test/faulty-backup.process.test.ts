@@ -72,6 +72,9 @@ describe("a cluster with one faulty backup", function () {
       peers.some(({ replica, isConnected }) => replica === 1 && isConnected);
     await cluster.until((statuses) => statuses.every(isHeard), { ids: [0, 2, 3] });
     const { store: fresh } = await cluster.connect();
+    // Its links to clients are up when it has lied to one.
+    while ((await liesAt(1, 0)).results === 0) await increments(fresh, 1);
+    const { results: already } = await liesAt(1, 0);
     const sum = await fresh.increment("counter", 0n);
     const before = await settledAt([0, 2, 3]);
 
@@ -82,7 +85,7 @@ describe("a cluster with one faulty backup", function () {
 
     const [first] = await cluster.settled([0, 2, 3]);
     const lies = await liesAt(1, Number(first?.executed));
-    expect(lies.results, "wrong results, validly signed").to.be.at.least(OPERATIONS);
+    expect(lies.results - already, "wrong results, validly signed").to.be.at.least(OPERATIONS);
     expect(lies.votes, "votes for what was never proposed").to.be.at.least(INTERVAL);
     expect(lies.checkpoints, "votes for states that nobody has").to.be.at.least(2);
     await expectSameState([0, 2, 3]);
