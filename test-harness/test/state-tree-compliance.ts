@@ -208,7 +208,7 @@ class Scene {
         this.tree = this.opened();
         return;
       case "absorb":
-        return this.write({ local: this.tree.absorb(1) });
+        return this.write({ local: this.tree.absorb(10) });
       case "tidy":
         return this.write({ local: this.tree.tidied(taken.records) });
       case "begin-flush":

@@ -113,8 +113,12 @@ export class RootedState {
    */
   write(overlay: Overlay, local: readonly Change[], checkpoint: SequenceNumber | undefined): void {
     const changed = this.#tree.change(overlay.netChanges());
+    // Twice what a large batch brings: else it would grow until the checkpoint.
+    const absorbedMax = Math.max(ABSORBED_CHANGES, 2 * changed.state.length);
     const pages =
-      checkpoint === undefined ? this.#tree.absorb(ABSORBED_CHANGES) : this.#tree.checkpoint(checkpoint).local;
+      checkpoint === undefined
+        ? this.#tree.absorb(ABSORBED_CHANGES, absorbedMax)
+        : this.#tree.checkpoint(checkpoint).local;
     const tidied = this.#tree.tidied(TIDIED_RECORDS + TIDIED_RECORDS_PER_CHANGE * changed.state.length);
     this.#o.store.writeAtomically({ state: changed.state, local: [...local, ...changed.local, ...pages, ...tidied] });
     this.#root = undefined;

@@ -54,7 +54,7 @@ function atWork(before: Entries, by: readonly (readonly [Uint8Array, Uint8Array 
   const tree = stores.tree();
   by.forEach(([k, v], n) => {
     stores.change(tree, [{ key: k, value: v }]);
-    if (n % 7 === 6) stores.local.write(tree.absorb(1));
+    if (n % 7 === 6) stores.local.write(tree.absorb(5));
     if (n % 20 === 19) stores.checkpoint(tree, 2 + n);
   });
   return stores;
@@ -357,7 +357,7 @@ describe("an unfinished installation", () => {
       const stores = Stores.of(new Map([...target].map(([name]) => [name, Uint8Array.of(1)])), 3);
       const tree = stores.tree();
       stores.change(tree, changesOf(target));
-      if (isAbsorbed) stores.local.write(tree.absorb(1));
+      if (isAbsorbed) stores.local.write(tree.absorb(target.size));
       const goal = Stores.of(target, TARGET);
       new Transfer({ stores, target: certificateOf(goal), donors: [correctDonor(goal)] }).run();
       expect(differenceOf(stores, goal)).to.equal(undefined);

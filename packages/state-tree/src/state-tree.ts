@@ -146,12 +146,12 @@ export class StateTree implements OrderedReader {
   }
 
   /**
-   * What is to be written so that the pages have all changes so far, if they lack at least so many: the next checkpoint then
-   * costs only what comes after. Nothing before the first one.
+   * What is to be written so that the pages have up to `changesMax` more of the changes so far, if they lack at least
+   * `changesMin`: the next checkpoint then costs only what is left. Nothing before the first one.
    */
-  absorb(changesMin: number): readonly Change[] {
+  absorb(changesMin: number, changesMax: number = changesMin): readonly Change[] {
     if (this.last === undefined || this.#unrooted.size < changesMin) return [];
-    const { root, local } = this.#updatePages();
+    const { root, local } = this.#updatePages(this.#takeUnrooted(changesMax));
     this.#rootOfPages = root;
     this.#isAhead = true;
     local.push({ key: ROOT_OF_PAGES, value: hexToBytes(root) });
@@ -162,7 +162,7 @@ export class StateTree implements OrderedReader {
   checkpoint(seq: SequenceNumber): { readonly root: Digest; readonly local: readonly Change[] } {
     const { last } = this;
     invariant(last === undefined || seq > last.seq, "state-tree.checkpoint-order", { seq, last: last?.seq });
-    const { root, local } = this.#updatePages();
+    const { root, local } = this.#updatePages(this.#takeUnrooted(this.#unrooted.size));
     if (this.#isAhead) local.push({ key: ROOT_OF_PAGES, value: undefined });
     this.#isAhead = false;
     local.push(this.#kept.add(seq, root));
@@ -174,7 +174,7 @@ export class StateTree implements OrderedReader {
 
   /** The root that a checkpoint would have now. Costs what the pages have not absorbed. */
   rootNow(): Digest {
-    return this.#update().root;
+    return this.#update(this.#unrooted).root;
   }
 
   /** The state at a kept checkpoint. */
@@ -250,10 +250,22 @@ export class StateTree implements OrderedReader {
     }
   }
 
-  /** Makes the pages those of all changes so far; what stood there at the last checkpoint is noted once. */
-  #updatePages(): { readonly root: Digest; readonly local: Change[] } {
+  /** The oldest of the changes that the pages lack, which are theirs from now on. */
+  #takeUnrooted(changes: number): ReadonlyMap<string, Digest | undefined> {
+    const taken = this.#unrooted;
+    if (changes >= taken.size) {
+      this.#unrooted = new Map();
+      return taken;
+    }
+    const first = new Map([...taken].slice(0, changes));
+    for (const name of first.keys()) taken.delete(name);
+    return first;
+  }
+
+  /** Gives these changes to the pages; what stood there at the last checkpoint is noted once. */
+  #updatePages(given: ReadonlyMap<string, Digest | undefined>): { readonly root: Digest; readonly local: Change[] } {
     const { last } = this;
-    const { root, pages } = this.#update();
+    const { root, pages } = this.#update(given);
     const local: Change[] = [];
     for (const { prefix, before, page, innerDigest } of pages) {
       const name = nameOf(prefix);
@@ -264,14 +276,13 @@ export class StateTree implements OrderedReader {
       if (page === undefined || innerDigest === undefined) this.#proven.forget(prefix);
       else this.#proven.keep(prefix, page, innerDigest);
     }
-    this.#unrooted = new Map();
     return { root, local };
   }
 
-  #update(): UpdatedTree {
+  #update(given: ReadonlyMap<string, Digest | undefined>): UpdatedTree {
     const { hasher, local, partOf } = this.#o;
     const changes: LeafChange[] = [];
-    for (const [name, digest] of this.#unrooted) {
+    for (const [name, digest] of given) {
       const key = keyOf(name);
       changes.push({ path: pathOf(hasher, partOf(key), key), key, digest });
     }

@@ -99,8 +99,11 @@ export class TreeScene {
     this.write(this.tree.change(changes));
   }
 
+  /** Part by part, until the pages have all changes. */
   absorb(): void {
-    this.write({ local: this.tree.absorb(1) });
+    for (const changes of [50, 1])
+      for (let local = this.tree.absorb(changes); local.length > 0; local = this.tree.absorb(changes))
+        this.write({ local });
   }
 
   /** Part by part, until nothing is left of what was dropped. */

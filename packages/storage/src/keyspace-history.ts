@@ -15,6 +15,8 @@ export class KeyspaceHistory implements History {
   #first: SequenceNumber | undefined;
   #last: SequenceNumber | undefined;
   #bytes = 0;
+  /** Since the last trim. */
+  #putBytes = 0;
 
   constructor(keyspace: Keyspace, bytesMax: number) {
     this.#keyspace = keyspace;
@@ -40,6 +42,7 @@ export class KeyspaceHistory implements History {
     const within = this.#first !== undefined && this.#last !== undefined && seq >= this.#first && seq <= this.#last;
     const replaced = within ? this.#sizeAt(key) : 0;
     this.#bytes += entry.length - replaced;
+    this.#putBytes += entry.length;
     if (this.#first === undefined || seq < this.#first) this.#first = seq;
     if (this.#last === undefined || seq > this.#last) this.#last = seq;
     this.#keyspace.write([{ key, value: seal(key, entry) }, this.#tally()]);
@@ -55,13 +58,16 @@ export class KeyspaceHistory implements History {
   }
 
   trim(below: SequenceNumber): void {
+    // As large as what has come, twice: else large entries would fill it for ever.
+    const share = Math.max(1, (2 * this.#putBytes) / TRIM_BYTES_MAX);
+    this.#putBytes = 0;
     if (this.#bytes <= this.#bytesMax) return;
     const changes: Change[] = [];
     const before = this.#bytes;
     for (const [key, sealed] of this.#keyspace.range(makeKey(0), makeKey(below))) {
       const size = sealed.length - SEAL_BYTES;
-      const isTooMuch = changes.length > 0 && before - this.#bytes + size > TRIM_BYTES_MAX;
-      if (this.#bytes <= this.#bytesMax || changes.length === TRIM_ENTRIES_MAX || isTooMuch) break;
+      const isTooMuch = changes.length > 0 && before - this.#bytes + size > share * TRIM_BYTES_MAX;
+      if (this.#bytes <= this.#bytesMax || changes.length >= share * TRIM_ENTRIES_MAX || isTooMuch) break;
       this.#bytes -= size;
       changes.push({ key, value: undefined });
     }

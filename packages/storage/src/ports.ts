@@ -40,7 +40,8 @@ export interface History {
   /**
    * Drops the oldest entries with a number `< below` while more than the store's `historyBytesMax` bytes are held, and at most
    * `TRIM_ENTRIES_MAX` of them and `TRIM_BYTES_MAX` bytes at a call, or one that is longer: what is too much after that is for
-   * later calls, so that none holds the event loop for long.
+   * later calls, so that none holds the event loop for long. Where more than half of these bytes have come since the last call,
+   * both grow with it, so that what is too much comes to an end.
    */
   trim(below: SequenceNumber): void;
   /** Drops everything: what comes next does not follow what is held. */

@@ -77,12 +77,27 @@ function describeTrimming(it: Suite["it"], subject: StoreSubject): void {
     const store = await subject.create({ historyBytesMax: 0 });
     const long = "x".repeat(TRIM_BYTES_MAX / 2);
     for (const [i, entry] of [long, long, "x", long + long + long, "x"].entries()) put(store, i + 1, entry);
+    // From here on nothing comes.
+    store.history.trim(sequenceNumber(0));
 
     const firsts = [3, 4, 5, undefined].map((first) => {
       store.history.trim(sequenceNumber(9));
       return [first, store.history.first];
     });
     for (const [expected, first] of firsts) assert.equal(first, expected);
+    await store.close();
+  });
+
+  it("gets down to its bound while longer entries come than it may trim at a call", async () => {
+    const store = await subject.create({ historyBytesMax: TRIM_BYTES_MAX });
+    const long = "x".repeat(TRIM_BYTES_MAX * 0.6);
+    for (let seq = 1; seq <= 20; seq++) put(store, seq, long);
+    store.history.trim(sequenceNumber(0));
+    for (let seq = 21; seq <= 41; seq++) {
+      put(store, seq, long);
+      store.history.trim(sequenceNumber(seq + 1));
+    }
+    assert.deepEqual(bounds(store), [41, 41, long.length]);
     await store.close();
   });
 
