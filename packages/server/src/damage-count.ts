@@ -22,6 +22,8 @@ export interface DamageCountOptions {
   readonly nowMs: () => number;
   /** After so long without damage the next one is the first again. */
   readonly forgottenAfterMs: number;
+  /** A repair was going on when the process before this one ended. */
+  readonly isUnderRepair: boolean;
 }
 
 /** The replica has come to its end: what its disk was given came back changed after each repair. */
@@ -57,11 +59,12 @@ const LONGEST_PAUSE_MS: number = REPAIR_PAUSES_MS.at(-1) ?? 0;
 export class DamageCount {
   readonly #o: DamageCountOptions;
   #record: DamageRecord | undefined;
-  #isUnderRepair = false;
+  #isUnderRepair: boolean;
 
   constructor(options: DamageCountOptions) {
     this.#o = options;
     this.#record = readRecord(options.store);
+    this.#isUnderRepair = options.isUnderRepair;
   }
 
   /** Repairs in a row, if the last one was not long ago. */

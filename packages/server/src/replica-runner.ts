@@ -83,12 +83,13 @@ export class ReplicaRunner {
     this.#options = options;
     this.#status = unknownStatus(options);
     const { damageForgottenMs } = { ...DEFAULT_HOST_SETTINGS, ...options.settings };
+    const installation = readInstallation(options.store.local, options.codec);
     this.#damages = new DamageCount({
       store: options.store.local,
       nowMs: () => options.ports.nowMs(),
       forgottenAfterMs: damageForgottenMs,
+      isUnderRepair: installation !== undefined,
     });
-    const installation = readInstallation(options.store.local, options.codec);
     const record = readQuarantine(options.store.local);
     if (installation !== undefined) this.#pend(withinReach(installation, options), this.#damages.pauseAtStartMs);
     else if (record?.isWaiting === true) this.#quarantine = this.#newQuarantine(record, { isRestart: true });
@@ -276,8 +277,8 @@ export class ReplicaRunner {
     // In the stream of the state's writes, as the count: a restart goes on with it.
     writeInstallation(store.local, codec, installation);
     const repair = this.#damages.found();
-    observer.onRepair?.(repair, damage);
     const pauseMs = this.#isStarted ? repair.pauseMs : this.#damages.pauseAtStartMs;
+    observer.onRepair?.({ ...repair, pauseMs }, damage);
     if (pauseMs !== undefined) this.#pending = { installation, attempt: repair.attempt, pauseMs };
     else this.#flushed(() => this.#die(new RecurringDamage(repair.attempt - 1, damage)));
   }

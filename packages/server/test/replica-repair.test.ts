@@ -72,6 +72,19 @@ describe("a replica whose state is damaged again and again (protocol rule 9.5)",
     expect(found(scene)[0]).to.equal("repair 1 after 0");
   });
 
+  it("a repair that a restart goes on with is no long time without damage either", () => {
+    const scene = levelScene();
+    found(scene);
+    scene.store.flush(() => undefined);
+    scene.flush();
+
+    const again = new Scene(scene.store.disk.crash());
+    again.nowMs += 2 * HOUR_MS;
+    repaired(again.start());
+    again.nowMs += HOUR_MS - 1;
+    expect(found(again)).to.deep.equal(["repair 2 after 1000"]);
+  });
+
   it("a crash in the pause goes on with the repair, and the count is durable", () => {
     const scene = levelScene();
     found(scene);
@@ -92,7 +105,12 @@ describe("a replica whose state is damaged again and again (protocol rule 9.5)",
 
   it("a start after its end has one more repair, after the longest pause, and no second", () => {
     const { store } = levelScene();
-    const damages = new DamageCount({ store: store.local, nowMs: () => 1_000, forgottenAfterMs: HOUR_MS });
+    const damages = new DamageCount({
+      store: store.local,
+      nowMs: () => 1_000,
+      forgottenAfterMs: HOUR_MS,
+      isUnderRepair: false,
+    });
     for (let i = 0; i < REPAIR_PAUSES_MS.length; i++) damages.found();
     const ended = new Scene(store).start();
     found(ended);
@@ -141,13 +159,20 @@ describe("a replica whose state is damaged again and again (protocol rule 9.5)",
   it("a clock that was set back far forgets as well: it says nothing of how long ago something was", () => {
     const { local } = createMemoryStore();
     let nowMs = 10 * HOUR_MS;
-    const damages = new DamageCount({ store: local, nowMs: () => nowMs, forgottenAfterMs: HOUR_MS });
+    const damages = new DamageCount({
+      store: local,
+      nowMs: () => nowMs,
+      forgottenAfterMs: HOUR_MS,
+      isUnderRepair: false,
+    });
     damages.found();
     nowMs -= HOUR_MS - 1;
     expect(damages.found()).to.deep.equal({ attempt: 2, pauseMs: 1_000 });
     nowMs -= HOUR_MS;
     expect(damages.found()).to.deep.equal({ attempt: 1, pauseMs: 0 });
     local.write([{ key: new TextEncoder().encode("host/damage"), value: new Uint8Array(3) }]);
-    expect(() => new DamageCount({ store: local, nowMs: () => 0, forgottenAfterMs: 1 })).to.throw("host.damage-record");
+    expect(() => new DamageCount({ store: local, nowMs: () => 0, forgottenAfterMs: 1, isUnderRepair: false })).to.throw(
+      "host.damage-record",
+    );
   });
 });

@@ -18,7 +18,7 @@ export interface KeptCheckpoint {
 }
 
 /** The record of a checkpoint that is being dropped: it can be read no more, and some of its undo records are gone. */
-const DROPPED = new Uint8Array(0);
+const DROPPED = Uint8Array.of(0);
 
 /**
  * The checkpoints that are kept. One that is dropped leaves as many undo records as entries and pages changed after it: they
@@ -32,7 +32,7 @@ export class KeptCheckpoints {
   constructor(local: OrderedReader) {
     this.#local = local;
     for (const [key, root] of local.range(...SNAPSHOTS))
-      this.#roots.set(seqOfSnapshotKey(key), root.length === 0 ? undefined : digest(bytesToHex(root)));
+      this.#roots.set(seqOfSnapshotKey(key), root.length === DROPPED.length ? undefined : digest(bytesToHex(root)));
   }
 
   /** Ascending. */
