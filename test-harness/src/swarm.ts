@@ -59,8 +59,8 @@ export function optionsForSeed(seed: number, draw: SeedDraw = FULL_DRAW): Simula
   const faults = faultsFor(prng.fork("faults"), replicas, safetyMs);
   const losses = lostDisks(prng.fork("lost disks"), replicas, safetyMs, byzantine, faultsOfDisks);
   const damages = stateDamageFor(prng.fork("state"), replicas, safetyMs);
-  const ofStores = [...faultsOfDisks, ...losses, ...damages];
-  const divergences = divergencesFor(prng.fork("divergences"), { replicas, safetyMs, byzantine, others: ofStores });
+  const others = [...faultsOfDisks, ...losses, ...damages];
+  const divergences = divergencesFor(prng.fork("divergences"), seed, { replicas, safetyMs, byzantine, others });
   const clients = prng.integer(1, 6);
   const clientCuts = clientCutsFor(prng.fork("client cuts"), { replicas, clients, safetyMs }, faults);
   const options: SimulationOptions = {
@@ -95,7 +95,7 @@ export function optionsForSeed(seed: number, draw: SeedDraw = FULL_DRAW): Simula
     ...(draw.isSwarm ? {} : { ...MIDDLE_RATES, disk: { store, ...MIDDLE_RATES.disk } }),
     faults: inOrder(
       faults,
-      ofStores,
+      others,
       divergences,
       partitions,
       clientCuts,

@@ -1,6 +1,5 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { bytesToHex, utf8 } from "@quorate/protocol";
 import type { AuditDocument } from "@quorate/server";
 import { ProcessCluster, QUORATE_COMMAND, RunningCommand } from "@quorate/test-harness";
 import { expect } from "chai";
@@ -86,9 +85,7 @@ describe("one of four real replicas that computes something else (protocol rule 
     await load.goesOn(20);
     expect(running.output).to.match(/quarantined: others contradict this replica/);
     // What the load changed between its last checkpoint and the target differs, too.
-    const [, keys = ""] = /"keys":\[([^\]]*)\][^\n]*entries that differed/.exec(running.output) ?? [];
-    expect(keys).to.include(bytesToHex(utf8("another")));
-    expect(keys, "the others are as they were").to.not.include(bytesToHex(utf8("key ")));
+    expect(running.output).to.match(/"differing":[1-9]/);
     await expectVotesCount(cluster, load, { without: 0, operations: 20 });
     await load.end();
     await expectOnce(store, load.ledger);
