@@ -214,6 +214,7 @@ export class ReplicaObserver {
       },
       onStateDamaged: () => marks.add("state transfer: damage found"),
       onRepair: ({ attempt, pauseMs }) => {
+        this.tellSaid((checker) => checker.onDamaged?.(id));
         if (attempt > 1) marks.add("state transfer: damaged again after a repair");
         note(`${end} is damaged, repair ${attempt} after ${pauseMs}`);
       },

@@ -6,12 +6,6 @@ const DIVERGING = 0.8;
 /** A repair in a row waits longer and longer: with more of them no run would see the last one. */
 const TIMES_MAX = 3;
 
-/**
- * Seeds above draw none: what a replica executed and lost in a kill it may sign again after its repair, and otherwise (seed
- * 831534913), until the silence of a quarantine reaches that far (protocol rule 9.5).
- */
-const SEEDS_BELOW = 1_000;
-
 /** What is drawn before. */
 export interface DivergenceDraw {
   readonly replicas: number;
@@ -26,10 +20,8 @@ export interface DivergenceDraw {
  */
 export function divergencesFor(
   prng: Prng,
-  seed: number,
   { replicas, safetyMs, byzantine, others }: DivergenceDraw,
 ): readonly Fault[] {
-  if (seed >= SEEDS_BELOW) return [];
   const damaged = others.flatMap((fault) => (isOfOneDisk(fault) ? [fault.replica] : []));
   const faulty = new Set([...byzantine.map(({ replica }) => replica), ...damaged]);
   if (faulty.size >= Math.floor((replicas - 1) / 3) || !prng.chance(DIVERGING)) return [];

@@ -7,6 +7,7 @@ import { expectOnce, expectSameState, expectVotesCount, Load } from "./process-l
 
 const DEADLINE_MS = 60_000;
 const WRONG = 2;
+const INTERVAL = 8;
 
 /** The key-value store, but that it spoils the first of its entries behind an operation, where `when` says so. */
 function serviceThatErrs(when: string): string {
@@ -44,7 +45,7 @@ describe("one of four real replicas that computes something else (protocol rule 
 
   /** All but replica 2 run the store as it is; that one goes wrong \`when\`. */
   async function clusterThatErrs(when: string): Promise<ProcessCluster> {
-    const cluster = await ProcessCluster.make({ checkpointInterval: 8, windowSize: 32 });
+    const cluster = await ProcessCluster.make({ checkpointInterval: INTERVAL, windowSize: 4 * INTERVAL });
     const service = join(cluster.path, "errs.mjs");
     writeFileSync(service, serviceThatErrs(when));
     const { path, config } = cluster.folder(WRONG);
@@ -53,6 +54,11 @@ describe("one of four real replicas that computes something else (protocol rule 
     const args = [QUORATE_COMMAND, "start", "--data", path, "--log-level", "info"];
     await cluster.startWith(WRONG, process.execPath, args);
     return cluster;
+  }
+
+  async function executed(cluster: ProcessCluster): Promise<number> {
+    const [status] = await cluster.settled();
+    return Number(status?.executed);
   }
 
   async function audit(
@@ -68,24 +74,29 @@ describe("one of four real replicas that computes something else (protocol rule 
   it("finds out, stands still, says which key differs, fetches just that, and goes on; clients notice nothing", async () => {
     const cluster = await clusterThatErrs("existsSync(flag) && (unlinkSync(flag), true)");
     const { store } = await cluster.connect();
-    for (let i = 0; i < 12; i++) await store.put(`key ${i}`, "value");
-    await cluster.settled();
+    // The next number is a checkpoint.
+    for (let i = 0; (await executed(cluster)) % INTERVAL !== INTERVAL - 1; i++) await store.put(`key ${i}`, "value");
     expect(await audit(cluster)).to.include({ code: 0 });
 
     const flag = join(cluster.path, "flag");
     writeFileSync(flag, "");
     await store.put("another", "value");
-    for (let i = 0; i < 12; i++) expect(await store.get(`key ${i}`)).to.deep.equal(new TextEncoder().encode("value"));
+    // Not as far as to the next one, which would be what it is repaired towards, with whatever has changed by then.
+    for (let i = 0; i < INTERVAL - 3; i++)
+      expect(await store.get(`key ${i}`)).to.deep.equal(new TextEncoder().encode("value"));
     expect(existsSync(flag), "it erred").to.equal(false);
-    const load = new Load([await cluster.connect()], "audit", DEADLINE_MS);
-    await load.goesOn(40);
     const running = cluster.process(WRONG);
     await running.printed(/entries that differed/);
-
-    await load.goesOn(20);
     expect(running.output).to.match(/quarantined: others contradict this replica/);
-    // What the load changed between its last checkpoint and the target differs, too.
-    expect(running.output).to.match(/"differing":[1-9]/);
+    expect(running.output).to.match(/"differing":1,"keys":\["[0-9a-f]*616e6f74686572"\]/);
+
+    // Once more, under load: of that, clients notice nothing.
+    const load = new Load([await cluster.connect()], "audit", DEADLINE_MS);
+    await load.goesOn(40);
+    const { length: before } = running.output;
+    writeFileSync(flag, "");
+    await load.goesOn(40);
+    await cluster.until(() => /entries that differed/.test(running.output.slice(before)), { ids: [0] });
     await expectVotesCount(cluster, load, { without: 0, operations: 20 });
     await load.end();
     await expectOnce(store, load.ledger);

@@ -44,6 +44,8 @@ export type Effect =
       readonly target: CheckpointCertificate | undefined;
       /** Up to there it may have signed what it cannot stand by, and signs nothing again. */
       readonly upTo: SequenceNumber;
+      /** The same of statements, of which it may have signed more in an earlier life than it knows of: at or above `upTo`. */
+      readonly statementsUpTo: SequenceNumber;
     }
   /** Another member is wrong. */
   | { readonly type: "divergence"; readonly divergence: Divergence }

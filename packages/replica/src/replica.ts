@@ -213,11 +213,14 @@ export class Replica {
     if (contradiction === undefined) return out;
     this.#isQuarantined = true;
     const { certified } = this.#checkpointing;
-    const { lastDelivered, highestAccepted } = this.#ordering;
+    const { lastDelivered, highestAccepted, highWatermark } = this.#ordering;
     const target = certified.signatures.length > 0 ? certified : undefined;
-    // It may have executed more before its last restart than it has now, but nothing that it had not accepted or fetched.
     const upTo = sequenceNumber(Math.max(this.#deliveries.executed, lastDelivered, highestAccepted));
-    return [...out.filter(saysNothing), { type: "quarantine", contradiction, target, upTo }];
+    // Before its last restart it may have executed, and answered clients of, what it had fetched, or accepted in an earlier view: nothing in
+    // the log says so, and the state may have lost it. None of it was above the window, which does not go back. A CHECKPOINT is signed of
+    // what is durable only, and need not be kept back so far: with another member down, no window would move without it.
+    const statementsUpTo = sequenceNumber(Math.max(upTo, highWatermark));
+    return [...out.filter(saysNothing), { type: "quarantine", contradiction, target, upTo, statementsUpTo }];
   }
 
   #dispatch(event: ReplicaEvent, atMs: number, out: Effect[]): void {

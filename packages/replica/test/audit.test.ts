@@ -29,6 +29,7 @@ describe("members that compare what they execute (protocol rule 9.5)", () => {
     const quarantine = quarantineOf(cluster.at(2));
     expect(quarantine?.contradiction.by).to.equal("members");
     expect([quarantine?.upTo, quarantine?.target?.seq]).to.deep.equal([10, 8]);
+    expect(quarantine?.statementsUpTo, "the window").to.equal(cluster.at(2).status.highWatermark);
     const before = spoken(cluster.at(2));
     cluster.request("10").tick(25);
     expect(spoken(cluster.at(2)), "silent").to.equal(before);

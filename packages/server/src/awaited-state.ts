@@ -6,6 +6,6 @@ export interface AwaitedState {
   readonly stable: CheckpointCertificate;
   /** What is executed of it; undefined while it is not here. */
   readonly executed: () => SequenceNumber | undefined;
-  /** How far the votes may go for now. When that moves up, `ReplicaHost.countExecuted` is called. */
+  /** How far the votes may go at the moment. When that moves up, `ReplicaHost.countExecuted` is called. */
   readonly votesMax: () => number;
 }

@@ -5,6 +5,7 @@ import {
   type Membership,
   nextSequenceNumber,
   type SequenceNumber,
+  sequenceNumber,
   type VerifiedCommittedEntry,
 } from "@quorate/protocol";
 import { Executor, type OwnCheckpoint } from "@quorate/state-machine";
@@ -62,7 +63,7 @@ export class CatchUp {
   constructor(options: CatchUpOptions) {
     this.#o = options;
     this.#membership = genesisMembership(options.genesis);
-    const silentUpTo = readQuarantine(options.store.local)?.upTo;
+    const silentUpTo = readQuarantine(options.store.local)?.statementsUpTo;
     this.#executor = new Executor({ ...options, membership: this.#membership, silentUpTo });
   }
 
@@ -171,7 +172,9 @@ export class CatchUp {
     if (seq <= stable.seq) this.#executor.collect(seq, seq);
     if (seq !== stable.seq || own === stable.stateRoot) return undefined;
     const contradiction = { by: "certificate", seq, own, certified: stable.stateRoot } as const;
-    return { contradiction, upTo: this.executed, lastCheckpoint: seq };
+    // See `Replica`: the host that votes has the window.
+    const statementsUpTo = sequenceNumber(Math.max(this.executed, stable.seq + this.#o.genesis.windowSize));
+    return { contradiction, upTo: this.executed, statementsUpTo, lastCheckpoint: seq };
   }
 
   #end(end: CatchUpEnd): void {

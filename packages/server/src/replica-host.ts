@@ -71,6 +71,7 @@ export interface Departure {
     | {
         readonly contradiction: Contradiction;
         readonly upTo: SequenceNumber;
+        readonly statementsUpTo: SequenceNumber;
         /** The last own checkpoint. */
         readonly lastCheckpoint: SequenceNumber;
       }
@@ -145,8 +146,7 @@ export class ReplicaHost {
     this.#others = this.#membership.members.map(({ id }) => id).filter((id) => id !== signer.self);
     this.#quarantine = readQuarantine(store.local);
     const silentUpTo = this.#quarantine?.upTo;
-    this.#state =
-      awaited === undefined ? new Executor({ ...options, membership: this.#membership, silentUpTo }) : undefined;
+    this.#state = awaited === undefined ? this.#newExecutor() : undefined;
     const genesisStable = genesisCheckpoint(this.#membership, cluster);
     this.#execution = this.#state ?? new DeferredExecution(awaited?.stable ?? genesisStable);
     this.#donor = new HistoryDonor({
@@ -208,6 +208,11 @@ export class ReplicaHost {
       executor: this.#execution,
       reject: (rejection) => this.#onIngressRejection(rejection),
     });
+  }
+
+  #newExecutor(): Executor {
+    const silentUpTo = this.#quarantine?.statementsUpTo;
+    return new Executor({ ...this.#options, membership: this.#membership, silentUpTo });
   }
 
   #newIngress(): Ingress {
@@ -533,9 +538,10 @@ export class ReplicaHost {
         this.#leftFor ??= { target: effect.target, distrustsEntries: false, quarantine: undefined };
         return;
       case "quarantine": {
-        const { contradiction, upTo, target } = effect;
+        const { contradiction, upTo, statementsUpTo, target } = effect;
         const lastCheckpoint = this.#execution.lastCheckpoint.seq;
-        this.#leftFor = { target, distrustsEntries: true, quarantine: { contradiction, upTo, lastCheckpoint } };
+        const quarantine = { contradiction, upTo, statementsUpTo, lastCheckpoint };
+        this.#leftFor = { target, distrustsEntries: true, quarantine };
         return;
       }
       case "divergence":

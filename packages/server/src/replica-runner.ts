@@ -325,11 +325,12 @@ export class ReplicaRunner {
   }
 
   /** Notes that it stands still, durably before a repair begins, since all is one stream of writes. */
-  #quarantined(upTo: number = 0): QuarantineRecord {
+  #quarantined({ upTo, statementsUpTo }: SaidSoFar = SAID_NOTHING): QuarantineRecord {
     const { local } = this.#options.store;
     const before = readQuarantine(local);
     const record = {
       upTo: sequenceNumber(Math.max(upTo, before?.upTo ?? 0)),
+      statementsUpTo: sequenceNumber(Math.max(statementsUpTo, before?.statementsUpTo ?? 0)),
       attempts: (before?.attempts ?? 0) + 1,
       isWaiting: true,
     };
@@ -381,7 +382,7 @@ export class ReplicaRunner {
       if (this.#pending !== undefined) this.#awaitPause(this.#pending);
       return;
     }
-    this.#quarantine = this.#newQuarantine(this.#quarantined(quarantine?.upTo), {
+    this.#quarantine = this.#newQuarantine(this.#quarantined(quarantine), {
       known: target,
       preferred: quarantine?.lastCheckpoint,
     });
@@ -544,6 +545,9 @@ export class ReplicaRunner {
     this.#options.observer.onFatal(error);
   }
 }
+
+type SaidSoFar = Pick<QuarantineRecord, "upTo" | "statementsUpTo">;
+const SAID_NOTHING: SaidSoFar = { upTo: sequenceNumber(0), statementsUpTo: sequenceNumber(0) };
 
 /** What is known when a quarantine begins; nothing after a restart. */
 type QuarantineGround = Pick<QuarantineOptions, "known" | "isRestart"> & {

@@ -38,7 +38,7 @@ class Scene {
       self: replicaId(1),
       verifier: newVerifier(),
       checkpointSigner: clientOf("member"),
-      record: { upTo: seqOf(20), attempts: 1, isWaiting: true, ...record },
+      record: { upTo: seqOf(20), statementsUpTo: seqOf(36), attempts: 1, isWaiting: true, ...record },
       known,
       preferred: seqOf(preferred),
       isRestart,
@@ -152,8 +152,8 @@ describe("a quarantine (protocol rule 9.5)", () => {
     const { local } = createMemoryStore();
     expect(readQuarantine(local)).to.equal(undefined);
     for (const record of [
-      { upTo: seqOf(2 ** 40), attempts: 3, isWaiting: true },
-      { upTo: seqOf(0), attempts: 0, isWaiting: false },
+      { upTo: seqOf(2 ** 40), statementsUpTo: seqOf(2 ** 40 + 16), attempts: 3, isWaiting: true },
+      { upTo: seqOf(0), statementsUpTo: seqOf(0), attempts: 0, isWaiting: false },
     ]) {
       writeQuarantine(local, record);
       expect(readQuarantine(local)).to.deep.equal(record);

@@ -1,5 +1,6 @@
 import { sessionIdOf } from "@quorate/crypto";
 import {
+  type Digest,
   digest,
   type Evidence,
   genesisMembership,
@@ -12,11 +13,12 @@ import {
   type VerifiedRequest,
   viewNumber,
 } from "@quorate/protocol";
-import { type HostSettings, ReplicaHost } from "@quorate/server/host";
+import { type Departure, type HostSettings, ReplicaHost } from "@quorate/server/host";
 import { Executor, type Service } from "@quorate/state-machine";
 import type { ReplicaStore } from "@quorate/storage";
 import { createMemoryStore, type MemoryStore } from "@quorate/storage/memory";
 import { expect } from "chai";
+import { writeQuarantine } from "../dist/quarantine-record.js";
 import {
   clientOf,
   cluster,
@@ -43,6 +45,7 @@ class Scene {
   readonly rejected: string[] = [];
   readonly evidence: Evidence[] = [];
   readonly damages: string[] = [];
+  readonly departures: Departure[] = [];
   readonly timers = new Map<string, () => void>();
   readonly host: ReplicaHost;
 
@@ -82,7 +85,7 @@ class Scene {
           onRejection: ({ code }) => this.rejected.push(code),
         },
       },
-      () => undefined,
+      (departure) => this.departures.push(departure),
     );
     this.host.start();
   }
@@ -114,6 +117,19 @@ function entryOf(seq: number, ...requests: VerifiedRequest[]): ReplicaFrame {
   }));
   return { type: "committed", entry: { batch, certificate: { ...place, signatures } } };
 }
+
+function statusOf(id: number, executed: number, executionDigest?: Digest): ReplicaFrame {
+  const view = viewNumber(0);
+  const envelope = signerOf(id).sign({
+    ...{ type: "status", epoch: genesisMembership(genesis).epoch, view, target: view },
+    ...{ executed: seqOf(executed), accepted: seqOf(executed), stable: seqOf(0), executionDigest },
+    ...{ lacks: [], viewChangesOf: [] },
+  } as const);
+  return { type: "signed", envelope };
+}
+
+const statementsIn = (frames: readonly ServerFrame[]): number[] =>
+  frames.flatMap((frame) => (frame.type === "reply" ? [frame.reply.statement.seq] : []));
 
 const largeEntry = (seq: number): ReplicaFrame => entryOf(seq, largeOf("a", seq), largeOf("b", seq));
 
@@ -245,6 +261,38 @@ describe("ReplicaHost", () => {
     expect(executed).to.equal(1);
     for (let seq = 2; seq <= 3; seq++) after.host.onReplicaFrame(replicaId(2), largeEntry(seq));
     expect(after.host.stateDigests).to.deep.equal(before.host.stateDigests);
+  });
+
+  it("a crash takes what it had fetched, executed and answered; one that is found to be wrong after it is silent of that all the same (protocol rule 9.5)", () => {
+    const before = new Scene(1);
+    for (let seq = 1; seq <= 3; seq++) before.host.onReplicaFrame(replicaId(2), largeEntry(seq));
+    before.host.onReplicaFrame(replicaId(2), entryOf(4, registration));
+    expect(statementsIn(before.toClients).at(-1), "it has spoken of them").to.equal(4);
+
+    // Two more contradict it at the first number than are faulty, before it is told of the others again.
+    const after = new Scene(1, before.store.disk.crash());
+    for (const id of [2, 3]) after.host.onReplicaFrame(replicaId(id), statusOf(id, 1, digestOf("another")));
+    after.host.onReplicaFrame(replicaId(2), largeEntry(1));
+
+    const [departure] = after.departures;
+    expect(departure?.quarantine?.upTo).to.equal(1);
+    expect(departure?.quarantine?.statementsUpTo).to.be.at.least(4);
+  });
+
+  it("after a quarantine it answers nobody of what it may have said before, up to the end of the window that it had", () => {
+    const store = createMemoryStore();
+    writeQuarantine(store.local, { upTo: seqOf(1), statementsUpTo: seqOf(3), attempts: 0, isWaiting: false });
+    const scene = new Scene(1, store);
+    for (let seq = 1; seq <= 4; seq++) {
+      const nonce = digestOf(`nonce ${seq}`);
+      const request = clientOf().signRegistration({ nonce, lastValid: seqOf(100) });
+      scene.host.onReplicaFrame(replicaId(2), entryOf(seq, request));
+      scene.host.onClientFrame(request.request.client, { type: "request", request: request.request });
+    }
+
+    expect(scene.host.status.executed).to.equal(4);
+    expect(statementsIn(scene.toClients).filter((seq) => seq < 4)).to.deep.equal([]);
+    expect(statementsIn(scene.toClients)).to.include(4);
   });
 
   it("a peer that asks for everything again and again gets its share of bytes and no more (protocol rule 13.1)", () => {

@@ -2,7 +2,7 @@ import { createMemoryStore } from "@quorate/storage/memory";
 import { expect } from "chai";
 import { readInstallation } from "../dist/installation-record.js";
 import { readQuarantine } from "../dist/quarantine-record.js";
-import { codec, digestOf, seqOf, withDamageAt } from "./builders.ts";
+import { codec, digestOf, genesis, seqOf, withDamageAt } from "./builders.ts";
 import {
   certificateOf,
   digestsOf,
@@ -123,7 +123,10 @@ describe("a replica runner whose state is below what its log calls stable (proto
       "quarantined by certificate 8, up to 8",
       "transfer 8, distrusting",
     ]);
-    expect(readQuarantine(scene.store.local)).to.deep.equal({ upTo: 8, attempts: 1, isWaiting: false });
+    expect(readQuarantine(scene.store.local)).to.deep.equal({
+      ...{ upTo: 8, statementsUpTo: STABLE + genesis.windowSize },
+      ...{ attempts: 1, isWaiting: false },
+    });
     scene.flush();
     expect([scene.votes, scene.runner.isInstalling, scene.runner.stateDigests]).to.deep.equal([[], true, undefined]);
   });

@@ -44,6 +44,8 @@ export interface Checker {
   onVoting?(replica: ReplicaId, stable: number): void;
   /** Its state becomes a wrong one; until it is repaired, what it does inside is told to nobody. */
   onDiverging?(replica: ReplicaId): void;
+  /** It has found damage in its state, which is replaced; of what it has said by that it knows nothing. */
+  onDamaged?(replica: ReplicaId): void;
   /** All that its disk held is gone. */
   onDiskLost?(replica: ReplicaId): void;
   /** After each event. */

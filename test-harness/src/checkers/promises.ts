@@ -12,11 +12,14 @@ import { type Checker, demand } from "./checker.ts";
 /**
  * Promises: in all its life, over all its crashes, a correct replica signs one digest for one place of one phase, one
  * root for one checkpoint, one VIEW-CHANGE and NEW-VIEW for one view and one statement for one number; so nobody has
- * evidence against it.
+ * evidence against it. One whose state is wrong is one of the faulty: it is held to what it signs all the same, for it is silent after a
+ * quarantine, but not to what it made of its wrong state before it found that to be damage, after which it is not.
  */
 export class PromisesChecker implements Checker {
   readonly #isCorrect: (replica: ReplicaId) => boolean;
   readonly #signed = new Map<string, string>();
+  /** Since their last repair. */
+  readonly #diverged = new Set<ReplicaId>();
 
   constructor(isCorrect: (replica: ReplicaId) => boolean) {
     this.#isCorrect = isCorrect;
@@ -33,6 +36,21 @@ export class PromisesChecker implements Checker {
   onReply(from: ReplicaId, { statement }: Reply): void {
     const { epoch, seq, historyDigest, outputsRoot } = statement;
     this.#keep(`${from} statement e${epoch} n${seq}`, `${historyDigest} ${outputsRoot}`);
+  }
+
+  onDiverging(replica: ReplicaId): void {
+    this.#diverged.add(replica);
+  }
+
+  onDamaged(replica: ReplicaId): void {
+    if (!this.#diverged.has(replica)) return;
+    for (const place of this.#signed.keys())
+      if (place.startsWith(`${replica} statement `) || place.startsWith(`${replica} checkpoint `))
+        this.#signed.delete(place);
+  }
+
+  onTransferred(replica: ReplicaId): void {
+    this.#diverged.delete(replica);
   }
 
   onEvidence(by: ReplicaId, evidence: Evidence): void {
