@@ -114,7 +114,7 @@ export class CatchUp {
     const startedMs = ports.monotonicMs();
     for (let batch = 0; batch < BATCHES_MAX && ports.monotonicMs() - startedMs < TURN_MS; batch++) {
       if (this.executed >= this.#o.votes().executed) return this.#end(this.#atTheEnd());
-      const entry = this.#next();
+      const entry = this.#entryAt(nextSequenceNumber(this.executed));
       if (entry === undefined) return this.#end({ type: "gap", damage: undefined });
       if (entry instanceof Error) return this.#end(this.#atDamage(entry));
       const quarantine = this.#execute(entry);
@@ -129,21 +129,33 @@ export class CatchUp {
     const { seq } = this.#o.votes().stable;
     const root = this.#executor.checkpointRoot(seq);
     const quarantine = root === undefined ? undefined : this.#contradictionAt({ seq, stateRoot: root });
-    return quarantine === undefined ? { type: "level" } : { type: "contradicted", quarantine };
+    if (quarantine !== undefined) return { type: "contradicted", quarantine };
+    const damage = this.#damageAbove();
+    if (damage === undefined) return { type: "level" };
+    this.#o.observer.onHistoryDamaged?.(damage);
+    return { type: "cut-short" };
   }
 
   #atDamage(damage: RecoveryError | StorageError): CatchUpEnd {
+    if (this.executed >= this.#o.votes().stable.seq) return this.#atTheEnd();
     this.#o.observer.onHistoryDamaged?.(damage);
-    if (this.executed < this.#o.votes().stable.seq) return { type: "gap", damage };
-    const end = this.#atTheEnd();
-    return end.type === "level" ? { type: "cut-short" } : end;
+    return { type: "gap", damage };
+  }
+
+  /** The next host reads what is above, too: no more than a window, which the votes were held back from. */
+  #damageAbove(): RecoveryError | StorageError | undefined {
+    for (let seq = nextSequenceNumber(this.executed); ; seq = nextSequenceNumber(seq)) {
+      const entry = this.#entryAt(seq);
+      if (entry === undefined) return undefined;
+      if (entry instanceof Error) return entry;
+    }
   }
 
   /** @returns undefined if it is not there, and why, if it is not what was written. */
-  #next(): VerifiedCommittedEntry | RecoveryError | StorageError | undefined {
+  #entryAt(seq: SequenceNumber): VerifiedCommittedEntry | RecoveryError | StorageError | undefined {
     const { store, codec, verifier } = this.#o;
     try {
-      return readHistoryEntry(store, codec, verifier, this.#membership, nextSequenceNumber(this.executed));
+      return readHistoryEntry(store, codec, verifier, this.#membership, seq);
     } catch (error) {
       if (error instanceof RecoveryError) return error;
       if (error instanceof StorageError && error.code === "storage.damaged") return error;

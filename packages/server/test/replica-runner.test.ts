@@ -206,6 +206,29 @@ describe("a replica runner whose state is below what its log calls stable (proto
     ]);
   });
 
+  it("one above its votes, which were held back, is no end either when it is level", () => {
+    const damaged = new Set<number>();
+    const scene = new Scene(storeOf({ last: 20 }), (store) => withDamageAt(damaged, store)).start();
+    scene.msPerLook = 6;
+    const above = (): number => scene.store.history.last ?? 0;
+    // One that its votes do not rest on afterwards.
+    const isMet = (): boolean => above() > scene.runner.status.executed && above() % STABLE === 3;
+    for (let decided = 0; !isMet() && decided < 200; decided++) {
+      if (decided % 4 === 0) scene.turn();
+      scene.decides(above() + 1);
+      scene.flush();
+    }
+    const last = above();
+    expect(last).to.be.greaterThan(scene.runner.status.executed);
+    damaged.add(last);
+    for (let turns = 0; scene.runner.isInstalling && turns < 200; turns++) scene.turn().flush();
+    expect(scene.happened.slice(-2)).to.deep.equal([
+      `damaged history entry ${last}`,
+      `level ${scene.runner.status.executed}`,
+    ]);
+    expect(scene.store.history.last, "it comes from the others").to.equal(undefined);
+  });
+
   it("gets level under a load that it cannot follow: its votes go on, but no faster than half of what it executes", () => {
     const scene = new Scene(storeOf({ last: 20 })).start();
     // One batch in each turn, while two are ordered.
