@@ -20,8 +20,10 @@ import {
   operationsRequestPreimage,
   outputLeafPreimage,
   type PublicKey,
+  type ReconfigurationRequest,
   type RegistrationRequest,
   type ReplicaId,
+  reconfigurationRequestPreimage,
   registrationRequestPreimage,
   replicaMessagePreimage,
   resultPreimage,
@@ -39,7 +41,11 @@ import {
 import { merkleRoot } from "./merkle.ts";
 
 /** A request of any type, without its signature. */
-export type UnsignedRequest = Unsigned<OperationsRequest> | Unsigned<RegistrationRequest> | Unsigned<CheckpointRequest>;
+export type UnsignedRequest =
+  | Unsigned<OperationsRequest>
+  | Unsigned<RegistrationRequest>
+  | Unsigned<CheckpointRequest>
+  | Unsigned<ReconfigurationRequest>;
 
 /** The cluster id: the digest of the genesis document. */
 export function clusterIdOf(hasher: Hasher, genesis: Genesis): ClusterId {
@@ -60,6 +66,8 @@ export function requestPreimage(hasher: Hasher, cluster: ClusterId, request: Uns
       return registrationRequestPreimage(cluster, request);
     case "checkpoint":
       return checkpointRequestPreimage(cluster, request);
+    case "reconfiguration":
+      return reconfigurationRequestPreimage(cluster, request);
     default:
       return assertNever(request);
   }

@@ -1,8 +1,11 @@
 import {
+  approvalPreimage,
   type ClientSigner,
   type ClusterId,
   type Hasher,
   invariant,
+  possessionPreimage,
+  type ReconfigurationRequest,
   type ReplicaId,
   replicaMessagePreimage,
   type Signer,
@@ -60,7 +63,18 @@ export function createClientSigner({ backend, hasher, seed: given, cluster }: Cl
       sign({ type: "operations", client, session, number, operations }),
     signRegistration: ({ nonce, lastValid }) => sign({ type: "registration", client, nonce, lastValid }),
     signCheckpoint: ({ epoch, above }) => sign({ type: "checkpoint", client, epoch, above }),
+    signReconfiguration: (unsigned) => sign({ ...unsigned, type: "reconfiguration", client }),
+    approve: (request) => ({ key: client, signature: backend.sign(seed, approvalPreimage(cluster, request)) }),
   };
+}
+
+/** What the holder of a key that a change brings in signs, to show that it has it (protocol rule 11.1). */
+export function signPossession(
+  { backend, seed, cluster }: Omit<ReplicaSignerOptions, "self">,
+  request: Pick<ReconfigurationRequest, "epoch" | "change">,
+): Uint8Array {
+  checkSeed(seed);
+  return backend.sign(seed, possessionPreimage(cluster, request));
 }
 
 /**

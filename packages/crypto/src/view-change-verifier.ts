@@ -161,12 +161,16 @@ export class ViewChangeVerifier {
     return proven;
   }
 
-  /** Genesis is known, not judged: its certificate has no signatures and its root is the cluster id. */
+  /**
+   * What an epoch begins with is known, not judged, and has no signatures: for genesis the root is the cluster id, for later
+   * epochs that of the link of the chain (protocol rule 11.3). Below it nothing is of this epoch.
+   */
   #provenCheckpoint(certificate: CheckpointCertificate, membership: Membership): CheckpointCertificate | undefined {
     const { epoch, seq, stateRoot, signatures } = certificate;
-    if (seq === 0) {
-      const isGenesis = stateRoot === (this.#cluster as string) && signatures.length === 0;
-      return isGenesis && epoch === membership.epoch ? certificate : undefined;
+    const start = membership.start ?? { seq: 0, stateRoot: this.#cluster as string };
+    if (seq <= start.seq) {
+      const isStart = seq === start.seq && stateRoot === start.stateRoot && signatures.length === 0;
+      return isStart && epoch === membership.epoch ? certificate : undefined;
     }
     return provenOf(this.#checkpoints, `${epoch} ${seq} ${stateRoot}`, epoch === membership.epoch, () =>
       this.#votes.verifyCheckpointCertificate(certificate, membership),

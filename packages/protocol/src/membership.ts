@@ -1,5 +1,6 @@
 import type { Epoch, PublicKey, ReplicaId, ViewNumber } from "./ids.ts";
 import { invariant } from "./invariant.ts";
+import type { CheckpointClaim } from "./messages.ts";
 
 /** One replica of an epoch. */
 export interface Member {
@@ -12,6 +13,11 @@ export interface Member {
 /** Who the replicas are in one epoch, in ascending order of id. Immutable; made by `membershipOf`. */
 export interface Membership {
   readonly epoch: Epoch;
+  /**
+   * The checkpoint that the epoch begins with: its certificate is a link of the epoch chain, judged by the members of the epoch
+   * before, and in this epoch it is known (protocol rule 11.3). Undefined for epoch 0, which begins with genesis.
+   */
+  readonly start: CheckpointClaim | undefined;
   readonly members: readonly Member[];
 }
 
@@ -23,14 +29,15 @@ export const MEMBERS_MAX = 64;
 /**
  * Puts members into their order.
  *
- * @throws InvariantViolation for fewer than four members or a duplicate id, key or address; `parseGenesis` refuses
+ * @throws InvariantViolation for fewer than four members, a duplicate id, key or address, or an epoch without its start; `parseGenesis` refuses
  * such a document before with a readable error.
  */
-export function membershipOf(epoch: Epoch, members: readonly Member[]): Membership {
+export function membershipOf(epoch: Epoch, members: readonly Member[], start?: CheckpointClaim): Membership {
+  invariant((epoch === 0) === (start === undefined), "membership.start", { epoch });
   invariant(members.length >= MEMBERS_MIN && members.length <= MEMBERS_MAX, "membership.size", { n: members.length });
   for (const field of ["id", "publicKey", "address"] as const)
     invariant(new Set(members.map((m) => m[field])).size === members.length, "membership.duplicate", { field });
-  return { epoch, members: [...members].sort((a, b) => a.id - b.id) };
+  return { epoch, start, members: [...members].sort((a, b) => a.id - b.id) };
 }
 
 /** f: how many members may be faulty in any way (OSDI'99 §2). The one place where this is computed. */

@@ -1,4 +1,6 @@
+import type { EpochLink, FetchEpochs } from "./epoch-link.ts";
 import type { Digest, Epoch, ReplicaId, RequestNumber, SequenceNumber, SessionId, ViewNumber } from "./ids.ts";
+import type { Request } from "./request.ts";
 
 /**
  * How one operation ended. `ok` and `failed` come from the service (`failed`: it threw, the state is as before it).
@@ -20,7 +22,9 @@ export type ResultStatus =
   | "checkpoint-not-permitted"
   | "checkpoint-too-soon"
   | "checkpoint-superseded"
-  | "checkpoint-too-far";
+  | "checkpoint-too-far"
+  /** See `ReconfigurationRefusal`. */
+  | "reconfiguration-refused";
 
 /** The byte of each status in a result's preimage and on the wire; append only. */
 export const RESULT_STATUS_CODES: Readonly<Record<ResultStatus, number>> = {
@@ -38,6 +42,7 @@ export const RESULT_STATUS_CODES: Readonly<Record<ResultStatus, number>> = {
   "checkpoint-too-soon": 24,
   "checkpoint-superseded": 25,
   "checkpoint-too-far": 26,
+  "reconfiguration-refused": 27,
 };
 
 /**
@@ -51,14 +56,15 @@ export interface OperationResult {
   readonly status: ResultStatus;
   /**
    * What the service returned; for `failed` a UTF-8 message; for a registration the 32 bytes of the session id; for an
-   * ordered checkpoint the number of the last checkpoint, see `checkpointNumberOf`.
+   * ordered checkpoint the number of the last checkpoint, see `checkpointNumberOf`; for a reconfiguration the epoch that it
+   * begins and where, see `bytesToAcceptedChange`, or why it was refused, see `bytesToRefusal`.
    */
   readonly value: Uint8Array;
 }
 
 /** A leaf of a batch's outputs tree: one per request that had an output (protocol rule 5.1). */
 export interface OutputLeaf {
-  /** For a registration: the session it opened, or zeros when it was refused. For an ordered checkpoint: zeros. */
+  /** For a registration: the session it opened, or zeros when it was refused. For what is in no session: zeros. */
   readonly session: SessionId;
   /** 0 for what is in no session. */
   readonly number: RequestNumber;
@@ -114,12 +120,16 @@ export interface Receipt {
 export type RefusalCode = "overloaded";
 
 /** Frames from a client to a replica. */
-export type ClientFrame = { readonly type: "request"; readonly request: import("./request.ts").Request };
+export type ClientFrame =
+  | { readonly type: "request"; readonly request: Request }
+  | { readonly type: "fetch-epochs"; readonly fetch: FetchEpochs };
 
 /** Frames from a replica to a client. */
 export type ServerFrame =
   | { readonly type: "reply"; readonly reply: Reply }
   | { readonly type: "refused"; readonly requestDigest: Digest; readonly code: RefusalCode }
+  /** The answer to `fetch-epochs`; links prove themselves. */
+  | { readonly type: "epoch-links"; readonly links: readonly EpochLink[] }
   /** After the handshake: unsigned hints for a start. */
   | {
       readonly type: "welcome";

@@ -3,6 +3,7 @@ import type { Digest, PublicKey, ReplicaId, TimestampMs } from "./ids.ts";
 import type { NewView, ReplicaMessage, ViewChange } from "./messages.ts";
 import type { Statement } from "./outputs.ts";
 import type { Unsigned } from "./preimage.ts";
+import type { Approval, ReconfigurationRequest } from "./reconfiguration.ts";
 import type { CheckpointRequest, OperationsRequest, RegistrationRequest } from "./request.ts";
 import type {
   VerifiedBatch,
@@ -57,6 +58,10 @@ export interface ClientSigner {
   signRegistration(request: Omit<Unsigned<RegistrationRequest>, "client" | "type">): VerifiedRequest;
   /** Ordered only if the key is an admin's or a member's (protocol rule 9.1). */
   signCheckpoint(request: Omit<Unsigned<CheckpointRequest>, "client" | "type">): VerifiedRequest;
+  /** Whoever submits it has verified the signatures of others in it. */
+  signReconfiguration(request: Omit<Unsigned<ReconfigurationRequest>, "client" | "type">): VerifiedRequest;
+  /** As an admin's key (protocol rule 11.1). */
+  approve(request: Pick<ReconfigurationRequest, "epoch" | "nonce" | "change">): Approval;
 }
 
 /** One change of an ordered store; `undefined` deletes. */

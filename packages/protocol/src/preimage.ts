@@ -22,6 +22,7 @@ import type {
 } from "./messages.ts";
 import { type OperationResult, type OutputLeaf, RESULT_STATUS_CODES, type Statement } from "./outputs.ts";
 import { PreimageWriter } from "./preimage-writer.ts";
+import { CHANGE_TYPE_CODES, type ReconfigurationChange, type ReconfigurationRequest } from "./reconfiguration.ts";
 import type { CheckpointRequest, OperationsRequest, RegistrationRequest } from "./request.ts";
 
 /** The domain tags. A tag is never reused for another layout. */
@@ -30,6 +31,9 @@ export const TAGS = {
   request: "quorate-request",
   registration: "quorate-register",
   checkpointRequest: "quorate-ordered",
+  reconfiguration: "quorate-change",
+  approval: "quorate-approve",
+  possession: "quorate-possess",
   operations: "quorate-ops",
   batch: "quorate-batch",
   history: "quorate-history",
@@ -215,6 +219,92 @@ export function checkpointRequestPreimage(cluster: ClusterId, request: Unsigned<
     .u64(request.epoch)
     .u64(request.above)
     .finish();
+}
+
+/** What an admin signs to agree with a change: bound to the epoch and to a nonce that is used once (protocol rule 11.1). */
+export function approvalPreimage(
+  cluster: ClusterId,
+  { epoch, nonce, change }: Pick<ReconfigurationRequest, "epoch" | "nonce" | "change">,
+): Uint8Array {
+  const fields = changeFields(change);
+  return headed(TAGS.approval, cluster, U64 + HASH + fields.length)
+    .u64(epoch)
+    .hex32(nonce)
+    .raw(fields)
+    .finish();
+}
+
+/** What the key that a change brings in signs: its holder agrees, before there is anyone to submit it. */
+export function possessionPreimage(
+  cluster: ClusterId,
+  { epoch, change }: Pick<ReconfigurationRequest, "epoch" | "change">,
+): Uint8Array {
+  const fields = changeFields(change);
+  return headed(TAGS.possession, cluster, U64 + fields.length)
+    .u64(epoch)
+    .raw(fields)
+    .finish();
+}
+
+/**
+ * What the submitter of a reconfiguration signs, and what is hashed to the request digest: who approved, but not with which
+ * signature (protocol rule 2.3).
+ */
+export function reconfigurationRequestPreimage(
+  cluster: ClusterId,
+  { client, epoch, nonce, change, approvals }: Omit<ReconfigurationRequest, "signature" | "possession">,
+): Uint8Array {
+  const fields = changeFields(change);
+  const writer = headed(TAGS.reconfiguration, cluster, 2 * HASH + U64 + fields.length + U32 + approvals.length * HASH)
+    .hex32(client)
+    .u64(epoch)
+    .hex32(nonce)
+    .raw(fields)
+    .u32(approvals.length);
+  for (const { key } of approvals) writer.hex32(key);
+  return writer.finish();
+}
+
+/** The change: its type, then the type's own fields. */
+function changeFields(change: ReconfigurationChange): Uint8Array {
+  const code = CHANGE_TYPE_CODES[change.type];
+  switch (change.type) {
+    case "join": {
+      const { member, checkpoint } = change;
+      const address = utf8(member.address);
+      return new PreimageWriter(1 + U32 + HASH + U32 + address.length + U64 + HASH)
+        .u8(code)
+        .u32(member.id)
+        .hex32(member.publicKey)
+        .sized(address)
+        .u64(checkpoint.seq)
+        .hex32(checkpoint.stateRoot)
+        .finish();
+    }
+    case "leave":
+      return new PreimageWriter(2 + U32)
+        .u8(code)
+        .u32(change.id)
+        .u8(change.mayLowerFaultThreshold ? 1 : 0)
+        .finish();
+    case "rejoin":
+      return new PreimageWriter(1 + U32 + HASH).u8(code).u32(change.id).hex32(change.loss).finish();
+    case "rotate-key":
+      return new PreimageWriter(1 + U32 + HASH).u8(code).u32(change.id).hex32(change.publicKey).finish();
+    case "admins": {
+      const { threshold, keys } = change.admins;
+      const writer = new PreimageWriter(1 + 2 * U32 + keys.length * HASH).u8(code).u32(threshold).u32(keys.length);
+      for (const key of keys) writer.hex32(key);
+      return writer.finish();
+    }
+    case "parameters":
+      return new PreimageWriter(1 + 2 * U64).u8(code).u64(change.checkpointInterval).u64(change.windowSize).finish();
+    case "admit":
+    case "expel":
+      return new PreimageWriter(1 + HASH).u8(code).hex32(change.client).finish();
+    default:
+      return assertNever(change);
+  }
 }
 
 /** Hashed to the batch digest: the time and the request digests in order. Nothing that execution sees lies outside. */

@@ -5,6 +5,7 @@ import type {
   JustifiedReplyStable,
   JustifiedViewChange,
 } from "./certificates.ts";
+import type { EpochLink, FetchEpochs } from "./epoch-link.ts";
 import type {
   Envelope,
   NewView,
@@ -44,7 +45,10 @@ export type ReplicaFrame =
   | { readonly type: "fetch-state"; readonly fetch: FetchState }
   | { readonly type: "state-chunk"; readonly chunk: StateChunk }
   | { readonly type: "deflated-chunk"; readonly chunk: DeflatedChunk }
-  | { readonly type: "state-unavailable"; readonly unavailable: StateUnavailable };
+  | { readonly type: "state-unavailable"; readonly unavailable: StateUnavailable }
+  /** Links prove themselves, whoever brings them. */
+  | { readonly type: "fetch-epochs"; readonly fetch: FetchEpochs }
+  | { readonly type: "epoch-links"; readonly links: readonly EpochLink[] };
 
 /** Messages that need nothing beside them, and are taken from their own signer alone. */
 export type SignedMessage = Exclude<ReplicaMessage, PrePrepare | ViewChange | NewView | QueryStable | ReplyStable>;

@@ -1,4 +1,5 @@
 import type { Digest, Epoch, PublicKey, RequestNumber, SequenceNumber, SessionId, TimestampMs } from "./ids.ts";
+import type { ReconfigurationRequest } from "./reconfiguration.ts";
 
 /** One or more operations of one session, under one client signature (protocol rule 3.1). */
 export interface OperationsRequest {
@@ -40,7 +41,7 @@ export interface CheckpointRequest {
   readonly signature: Uint8Array;
 }
 
-export type Request = OperationsRequest | RegistrationRequest | CheckpointRequest;
+export type Request = OperationsRequest | RegistrationRequest | CheckpointRequest | ReconfigurationRequest;
 
 /** A request with the digest of its preimage. The digest does not cover the signature (protocol rule 2.3). */
 export interface DigestedRequest {

@@ -1,5 +1,5 @@
-import type { ClusterId, Digest, Hasher } from "@quorate/protocol";
-import { isProven, rootOfProof, type StateProof } from "@quorate/state-tree";
+import type { ClusterId, Digest, Hasher, StateProof } from "@quorate/protocol";
+import { isProven, rootOfProof } from "@quorate/state-tree";
 import { stateRootOf } from "./genesis-state.ts";
 import { applicationKey, partOf } from "./state-keys.ts";
 

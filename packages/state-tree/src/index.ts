@@ -21,7 +21,7 @@ export { digestOfSealed, leafDigest, PATH_BYTES, pathOf, sealed, unsealed } from
 export { packedPage, unpackedPage } from "./packed-page.ts";
 export { pageDigest } from "./page-digest.ts";
 export { childPrefix, ROOT_PREFIX } from "./prefix.ts";
-export { isProven, type PageExcerpt, type ProvenPlace, rootOfProof, type StateProof } from "./proof.ts";
+export { isProven, type ProvenPlace, rootOfProof } from "./proof.ts";
 export { type ScrubBudget, type ScrubSlice, StateScrub } from "./scrub.ts";
 export { sealedEntries } from "./sealed-entries.ts";
 export { Snapshot } from "./snapshot.ts";

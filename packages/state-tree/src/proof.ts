@@ -1,22 +1,9 @@
-import { type Digest, type Hasher, invariant } from "@quorate/protocol";
+import { type Digest, type Hasher, invariant, type PageExcerpt, type StateProof } from "@quorate/protocol";
 import { isBucket, leafInSlots, slotsOf } from "./bucket.ts";
 import { childDigest, childInExcerpt, excerptFor } from "./inner-page.ts";
 import { leafDigest, PATH_BYTES, pathOf } from "./leaf.ts";
 import { childPrefix, ROOT_PREFIX } from "./prefix.ts";
 import type { Snapshot } from "./snapshot.ts";
-
-/** What an inner page says of one child: its head and the group of the child. */
-export interface PageExcerpt {
-  readonly head: Uint8Array;
-  readonly group: Uint8Array;
-}
-
-/** Shows what the state has, or has not, at a path: of each page from the root down what leads there. */
-export interface StateProof {
-  readonly excerpts: readonly PageExcerpt[];
-  /** Paths and digests of the bucket, and the digest of its keys; undefined when the last excerpt shows that there is nothing. */
-  readonly slots: Uint8Array | undefined;
-}
 
 /** The proof of what a snapshot has at a path; `Snapshot.prove` is its face. @throws StateDamage */
 export function proofOf(hasher: Hasher, snapshot: Snapshot, path: Uint8Array): StateProof {

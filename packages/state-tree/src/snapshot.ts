@@ -1,11 +1,18 @@
-import { type Digest, type Hasher, invariant, type OrderedReader, type SequenceNumber } from "@quorate/protocol";
+import {
+  type Digest,
+  type Hasher,
+  invariant,
+  type OrderedReader,
+  type SequenceNumber,
+  type StateProof,
+} from "@quorate/protocol";
 import { isBucket } from "./bucket.ts";
 import { CHILDREN, childDigest } from "./inner-page.ts";
 import type { KeptCheckpoints } from "./kept-checkpoints.ts";
 import { DIGEST_BYTES, digestOfSealed, pathOf, unsealed } from "./leaf.ts";
 import { pageDigest } from "./page-digest.ts";
 import { childPrefix, ROOT_PREFIX } from "./prefix.ts";
-import { proofOf, type StateProof } from "./proof.ts";
+import { proofOf } from "./proof.ts";
 import { StateDamage } from "./state-damage.ts";
 import { pageKey, UNDO_OF, type UndoOf, undoKey } from "./tree-keys.ts";
 
