@@ -16,16 +16,16 @@ const PACKAGES = {
   "view-change": { floor: 2, imports: ["protocol"] },
   checkpoint: { floor: 2, imports: ["protocol"] },
   "state-transfer": { floor: 2, imports: ["protocol", "state-tree"] },
-  reconfiguration: { floor: 2, imports: ["protocol"] },
+  reconfiguration: { floor: 2, imports: ["protocol", "crypto", "state-tree"] },
   "client-proxy": { floor: 2, imports: ["protocol"] },
-  "state-machine": { floor: 2, imports: ["protocol", "crypto", "state-tree"] },
+  "state-machine": { floor: 3, imports: ["protocol", "crypto", "state-tree", "reconfiguration"] },
   replica: {
     floor: 3,
     imports: ["protocol", "pbft-core", "view-change", "checkpoint", "state-transfer", "reconfiguration"],
   },
-  kv: { floor: 3, imports: ["protocol", "state-machine"] },
-  server: { floor: 4 },
-  quorate: { floor: 5 },
+  kv: { floor: 4, imports: ["protocol", "state-machine"] },
+  server: { floor: 5 },
+  quorate: { floor: 6 },
 };
 
 /** Packages that are pure functions: no Node, no input or output, and of others' packages only what is named here. */

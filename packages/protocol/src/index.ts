@@ -27,6 +27,7 @@ export * from "./preimage.ts";
 export * from "./preimage-writer.ts";
 export * from "./reconfiguration.ts";
 export * from "./reconfiguration-result.ts";
+export * from "./record-reader.ts";
 export * from "./rejection.ts";
 export * from "./replica-frame.ts";
 export * from "./request.ts";

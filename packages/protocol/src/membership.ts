@@ -40,9 +40,14 @@ export function membershipOf(epoch: Epoch, members: readonly Member[], start?: C
   return { epoch, start, members: [...members].sort((a, b) => a.id - b.id) };
 }
 
-/** f: how many members may be faulty in any way (OSDI'99 §2). The one place where this is computed. */
+/** f of a membership, see `faultThresholdOf`. */
 export function faultThreshold(membership: Membership): number {
-  return Math.floor((membership.members.length - 1) / 3);
+  return faultThresholdOf(membership.members.length);
+}
+
+/** f: how many of n members may be faulty in any way (OSDI'99 §2). The one place where this is computed. */
+export function faultThresholdOf(n: number): number {
+  return Math.floor((n - 1) / 3);
 }
 
 /**

@@ -7,6 +7,7 @@ import type { Genesis, Limits, Timeouts } from "./genesis.ts";
 import { FORMAT_VERSION, LIMITS_BOUNDS, TIMEOUTS_BOUNDS } from "./genesis.ts";
 import type { ClusterId, Digest, PublicKey, ReplicaId, SequenceNumber, TimestampMs } from "./ids.ts";
 import { assertNever } from "./invariant.ts";
+import type { Member } from "./membership.ts";
 import type {
   Checkpoint,
   FetchBatch,
@@ -221,12 +222,15 @@ export function checkpointRequestPreimage(cluster: ClusterId, request: Unsigned<
     .finish();
 }
 
-/** What an admin signs to agree with a change: bound to the epoch and to a nonce that is used once (protocol rule 11.1). */
+/**
+ * What an admin signs to agree with a change: bound to the epoch and to a nonce that is used once (protocol rule 11.1). How far
+ * a joiner has come is the joiner's to say, and may be newer than what it was when the admins signed.
+ */
 export function approvalPreimage(
   cluster: ClusterId,
   { epoch, nonce, change }: Pick<ReconfigurationRequest, "epoch" | "nonce" | "change">,
 ): Uint8Array {
-  const fields = changeFields(change);
+  const fields = change.type === "join" ? joinerFields(change.member) : changeFields(change);
   return headed(TAGS.approval, cluster, U64 + HASH + fields.length)
     .u64(epoch)
     .hex32(nonce)
@@ -265,18 +269,26 @@ export function reconfigurationRequestPreimage(
   return writer.finish();
 }
 
+/** Who joins. */
+function joinerFields({ id, publicKey, address }: Member): Uint8Array {
+  const bytes = utf8(address);
+  return new PreimageWriter(1 + 2 * U32 + HASH + bytes.length)
+    .u8(CHANGE_TYPE_CODES.join)
+    .u32(id)
+    .hex32(publicKey)
+    .sized(bytes)
+    .finish();
+}
+
 /** The change: its type, then the type's own fields. */
 function changeFields(change: ReconfigurationChange): Uint8Array {
   const code = CHANGE_TYPE_CODES[change.type];
   switch (change.type) {
     case "join": {
       const { member, checkpoint } = change;
-      const address = utf8(member.address);
-      return new PreimageWriter(1 + U32 + HASH + U32 + address.length + U64 + HASH)
-        .u8(code)
-        .u32(member.id)
-        .hex32(member.publicKey)
-        .sized(address)
+      const joiner = joinerFields(member);
+      return new PreimageWriter(joiner.length + U64 + HASH)
+        .raw(joiner)
         .u64(checkpoint.seq)
         .hex32(checkpoint.stateRoot)
         .finish();

@@ -2,6 +2,7 @@ import { executionDigest, historyDigest, seedDigest } from "@quorate/crypto";
 import {
   type CheckpointRequest,
   type ClusterId,
+  type Configuration,
   type Digest,
   type DigestedCertifiedBatch,
   type DigestedRequest,
@@ -9,10 +10,10 @@ import {
   type Genesis,
   type Hasher,
   invariant,
-  type Membership,
   nextSequenceNumber,
   type OperationsRequest,
   type PublicKey,
+  type ReconfigurationRequest,
   type Reply,
   type RequestStanding,
   type SequenceNumber,
@@ -21,9 +22,12 @@ import {
   type TimestampMs,
   timestampMs,
 } from "@quorate/protocol";
+import type { Rejoin } from "@quorate/reconfiguration";
 import type { ScrubBudget, ScrubSlice, Snapshot } from "@quorate/state-tree";
+import { CommittedConfiguration, type ConfigurationBatch } from "./committed-configuration.ts";
 import { CommittedSessions, isInWindow, readReply } from "./committed-sessions.ts";
 import type { ExecutionStore } from "./execution-store.ts";
+import type { OperationSurroundings } from "./operation.ts";
 import { CheckpointRule } from "./ordered-checkpoint.ts";
 import type { KeptLeaf, Output } from "./output-record.ts";
 import { Outputs, treeOf } from "./outputs.ts";
@@ -42,7 +46,6 @@ export interface ExecutorOptions {
   readonly store: ExecutionStore;
   readonly genesis: Genesis;
   readonly cluster: ClusterId;
-  readonly membership: Membership;
   readonly hasher: Hasher;
   readonly signer: Signer;
   /** After a quarantine: up to there no statement is signed, for others were, perhaps different ones (protocol rule 9.5). */
@@ -51,6 +54,16 @@ export interface ExecutorOptions {
 
 /** A reply but for the view, which the replica adds when it sends. */
 export type ExecutedReply = Omit<Reply, "view">;
+
+/** One batch while it is executed. */
+interface BatchPlace {
+  readonly overlay: Overlay;
+  readonly table: SessionTable;
+  readonly configuration: ConfigurationBatch;
+  readonly seq: SequenceNumber;
+  readonly timestampMs: TimestampMs;
+  readonly history: Digest;
+}
 
 /** What executing one batch brought. */
 export interface Execution {
@@ -63,6 +76,8 @@ export interface Execution {
   readonly statement: Statement;
   /** The state after the batch, if it is a checkpoint: a multiple of K, or one that it ordered (protocol rule 9.1). */
   readonly checkpoint: OwnCheckpoint | undefined;
+  /** See `Executor.activation`: as of this batch. */
+  readonly activation: SequenceNumber | undefined;
   readonly progress: ExecutionProgress;
   /** In the order of the batch. They may be sent at once: the promises behind them are durable, execution is repeatable. */
   readonly replies: readonly { readonly client: PublicKey; readonly reply: ExecutedReply }[];
@@ -77,11 +92,11 @@ const NO_SIGNATURE = new Uint8Array(0);
  */
 export class Executor {
   readonly #o: ExecutorOptions;
-  readonly #admitted: ReadonlySet<PublicKey> | undefined;
   readonly #state: RootedState;
   readonly #sessions: CommittedSessions;
   readonly #outputs: Outputs;
-  readonly #checkpointRule: CheckpointRule;
+  readonly #configuration: CommittedConfiguration;
+  #checkpointRule: CheckpointRule;
   #progress: Progress;
 
   /**
@@ -92,12 +107,12 @@ export class Executor {
   constructor(options: ExecutorOptions) {
     this.#o = options;
     const { genesis, store, hasher, cluster } = options;
-    this.#admitted = genesis.clients === "open" ? undefined : new Set(genesis.clients);
     this.#state = new RootedState({ store, hasher, genesis, cluster });
     this.#progress = this.#state.open();
     this.#sessions = new CommittedSessions(this.#state.reader);
     this.#outputs = new Outputs(store.local, hasher);
-    this.#checkpointRule = new CheckpointRule(genesis, options.membership);
+    this.#configuration = new CommittedConfiguration(this.#state.reader, genesis);
+    this.#checkpointRule = new CheckpointRule(this.#configuration.current);
     this.#openService();
   }
 
@@ -118,6 +133,19 @@ export class Executor {
     return this.#progress.timestampMs;
   }
 
+  /** What is in force: that of the next epoch as soon as the last batch of one is executed (protocol rule 11.2). */
+  get configuration(): Configuration {
+    return this.#configuration.current;
+  }
+  /** The last number of this epoch, where a change has been ordered; undefined otherwise. */
+  get activation(): SequenceNumber | undefined {
+    return this.#configuration.record.pending?.activation;
+  }
+  /** How members rejoined last, see `Rejoin`. */
+  get rejoins(): readonly Rejoin[] {
+    return this.#configuration.record.rejoins;
+  }
+
   /**
    * Executes the batch that follows. When it returns, everything is written, though not yet durable.
    *
@@ -125,18 +153,21 @@ export class Executor {
    */
   execute(seq: SequenceNumber, batch: DigestedCertifiedBatch): Execution {
     invariant(seq === this.executed + 1, "execution.order", { seq, executed: this.executed });
-    const { hasher, cluster, membership } = this.#o;
+    const { hasher, cluster } = this.#o;
+    const { epoch } = this.#configuration.current;
     const history = historyDigest(hasher, cluster, this.historyDigest, seq, batch.digest);
     const time = timestampMs(Math.max(this.timestampMs, batch.timestampMs));
     const overlay = new Overlay(this.#state.reader);
     const table = this.#tableFor(overlay, seq);
-    const { outputs, hasOrderedCheckpoint } = this.#executeRequests(batch.requests, overlay, table, seq, time, history);
+    const configuration = this.#configuration.beginBatch(seq, this.#state.lastCheckpoint);
+    const batchPlace = { overlay, table, configuration, seq, timestampMs: time, history };
+    const { outputs, hasOrderedCheckpoint } = this.#executeRequests(batch.requests, batchPlace);
     const isCheckpoint = this.#checkpointRule.isRegular(seq) || hasOrderedCheckpoint;
     const lastCheckpoint = isCheckpoint ? seq : this.#progress.lastCheckpoint;
 
     const leaves = outputs.map((output) => output.leaf);
     const tree = treeOf(hasher, leaves);
-    const statement: Statement = { epoch: membership.epoch, seq, historyDigest: history, outputsRoot: tree.root };
+    const statement: Statement = { epoch, seq, historyDigest: history, outputsRoot: tree.root };
     const execution = executionDigest(hasher, cluster, this.executionDigest, statement);
     const kept = this.#sign(statement, leaves);
     const { sessions, nonces } = table;
@@ -156,6 +187,7 @@ export class Executor {
 
     this.#progress = progress;
     this.#sessions.adopt(table.changed);
+    this.#adoptConfiguration(configuration);
     if (leaves.length > 0) this.#outputs.adopt(kept, tree);
     return {
       seq,
@@ -164,6 +196,7 @@ export class Executor {
       executionDigest: execution,
       statement,
       checkpoint: isCheckpoint ? this.#state.lastCheckpoint : undefined,
+      activation: this.activation,
       progress: {
         answered: leaves.map((leaf) => leaf.requestDigest),
         sessions: progressOf(table.changed),
@@ -203,6 +236,7 @@ export class Executor {
     if (request.type === "operations") return this.#standingInSession(request, digest);
     if (this.#outputs.placeOf(digest) !== undefined) return { type: "answered" };
     if (request.type === "checkpoint") return this.#standingOfCheckpoint(request);
+    if (request.type === "reconfiguration") return this.#standingOfChange(request);
     if (this.#state.isNonceRemembered(request.client, request.nonce)) return { type: "answer-lost" };
     const isOpening = request.lastValid > this.executed && this.#isAdmitted(request.client);
     return { type: isOpening ? "executable" : "refusable" };
@@ -258,7 +292,14 @@ export class Executor {
   }
 
   #isAdmitted(client: PublicKey): boolean {
-    return this.#admitted?.has(client) ?? true;
+    return this.#configuration.isAdmitted(client);
+  }
+
+  #adoptConfiguration(batch: ConfigurationBatch): void {
+    const before = this.#configuration.current;
+    this.#configuration.adopt(batch);
+    const { current } = this.#configuration;
+    if (current !== before) this.#checkpointRule = new CheckpointRule(current);
   }
 
   #tableFor(overlay: Overlay, seq: SequenceNumber): SessionTable {
@@ -271,18 +312,13 @@ export class Executor {
 
   #executeRequests(
     requests: readonly DigestedRequest[],
-    overlay: Overlay,
-    table: SessionTable,
-    seq: SequenceNumber,
-    time: TimestampMs,
-    history: Digest,
+    { overlay, table, configuration, seq, timestampMs, history }: BatchPlace,
   ): { readonly outputs: readonly RequestOutput[]; readonly hasOrderedCheckpoint: boolean } {
     const { service, hasher, cluster, genesis } = this.#o;
     const { limits } = genesis;
     const batchSeed = seedDigest(hasher, cluster, history, seq);
     const valueBytesMax = limits.requestBytesMax;
-    const surroundings = { service, overlay, hasher, seq, timestampMs: time, batchSeed, valueBytesMax };
-    const isAdmitted = (client: PublicKey): boolean => this.#isAdmitted(client);
+    const surroundings = { service, overlay, hasher, seq, timestampMs, batchSeed, valueBytesMax };
     const checkpointRule = this.#checkpointRule;
     const checkpointPlace = { seq, last: this.#progress.lastCheckpoint };
     const execution = new RequestExecution({
@@ -290,7 +326,7 @@ export class Executor {
       surroundings,
       limits,
       hasher,
-      isAdmitted,
+      configuration,
       checkpointRule,
       checkpointPlace,
     });
@@ -302,6 +338,7 @@ export class Executor {
       const output = execution.execute(request, index);
       if (output !== undefined) outputs.set(request.digest, output);
     });
+    if (configuration.finish(overlay)) this.#tellService(configuration, surroundings);
     this.#finishBatch(overlay);
     table.finish();
     return { outputs: [...outputs.values()], hasOrderedCheckpoint: execution.hasOrderedCheckpoint };
@@ -313,6 +350,25 @@ export class Executor {
     const overlay = new Overlay(this.#state.reader);
     const view = new StateView(overlay, genesis.limits.requestBytesMax);
     service.open(view);
+    view.close();
+    if (overlay.failure !== undefined) throw overlay.failure.cause;
+  }
+
+  /**
+   * The service hears of the new members in the last batch of the old ones, at every replica (protocol rule 11.2). One that throws
+   * has changed nothing, as with an operation.
+   */
+  #tellService({ record }: ConfigurationBatch, { service, overlay, seq, timestampMs }: OperationSurroundings): void {
+    if (service.onMembership === undefined) return;
+    const { epoch, members } = record.current;
+    const mark = overlay.mark();
+    const view = new StateView(overlay, this.#o.genesis.limits.requestBytesMax);
+    try {
+      service.onMembership({ epoch, members, seq, timestampMs }, view);
+    } catch {
+      overlay.rollback(mark);
+      service.undo?.();
+    }
     view.close();
     if (overlay.failure !== undefined) throw overlay.failure.cause;
   }
@@ -350,6 +406,13 @@ export class Executor {
   #standingOfCheckpoint(request: CheckpointRequest): RequestStanding {
     const place = { seq: nextSequenceNumber(this.executed), last: this.#progress.lastCheckpoint };
     return { type: this.#checkpointRule.judge(request, place) === "ok" ? "executable" : "refusable" };
+  }
+
+  /** As it would be judged in the next batch. One whose nonce is spent was executed, and its answer is gone. */
+  #standingOfChange(request: ReconfigurationRequest): RequestStanding {
+    const verdict = this.#configuration.judge(request, nextSequenceNumber(this.executed));
+    if (verdict.type !== "refused" || verdict.isNonceSpent) return { type: "executable" };
+    return { type: verdict.refusal === "nonce-used" ? "answer-lost" : "refusable" };
   }
 
   #standingInSession(request: OperationsRequest, digest: Digest): RequestStanding {

@@ -8,10 +8,10 @@ import {
   stateRootPreimage,
   timestampMs,
 } from "@quorate/protocol";
+import { CONFIGURATION_KEY, encodeConfiguration, genesisRecord } from "@quorate/reconfiguration";
 import { innerPageOf, leafDigest, pageDigest, pathOf, type UpdatedTree, updateTree } from "@quorate/state-tree";
-import { encodeMembership } from "./membership-record.ts";
 import { encodeProgress, type Progress } from "./records.ts";
-import { APPLICATION_PART, MEMBERSHIP_KEY, PROGRESS_KEY, partOf } from "./state-keys.ts";
+import { APPLICATION_PART, admissionKey, PROGRESS_KEY, partOf } from "./state-keys.ts";
 
 /** What the history chain starts from, and the chain over statements. */
 export const GENESIS_HISTORY_DIGEST: Digest = digest("0".repeat(64));
@@ -50,9 +50,11 @@ export function genesisEntries(
   genesis: Genesis,
   cluster: ClusterId,
 ): readonly { readonly key: Uint8Array; readonly value: Uint8Array }[] {
+  const admitted = genesis.clients === "open" ? [] : genesis.clients;
   return [
     { key: PROGRESS_KEY, value: encodeProgress(genesisProgress(genesis, cluster)) },
-    { key: MEMBERSHIP_KEY, value: encodeMembership(genesis) },
+    { key: CONFIGURATION_KEY, value: encodeConfiguration(genesisRecord(genesis)) },
+    ...admitted.map((client) => ({ key: admissionKey(client), value: new Uint8Array(0) })),
   ];
 }
 

@@ -4,6 +4,8 @@
  *
  * @packageDocumentation
  */
+
+export { ADMITTED_CLIENTS_MAX, CHANGE_NONCES_MAX } from "./committed-configuration.ts";
 export { SESSIONS_CACHED_MAX } from "./committed-sessions.ts";
 export * from "./execution-store.ts";
 export * from "./executor.ts";

@@ -1,9 +1,9 @@
 import {
   type CheckpointRequest,
+  type Configuration,
   checkpointNumberToBytes,
   checkpointSpacing,
-  type Genesis,
-  type Membership,
+  type Epoch,
   type OperationResult,
   type PublicKey,
   type ResultStatus,
@@ -28,14 +28,15 @@ const NOTHING = new Uint8Array(0);
 export class CheckpointRule {
   readonly #interval: number;
   readonly #spacing: number;
-  readonly #membership: Membership;
+  readonly #epoch: Epoch;
   readonly #permitted: ReadonlySet<PublicKey>;
 
-  constructor(genesis: Genesis, membership: Membership) {
-    this.#interval = genesis.checkpointInterval;
-    this.#spacing = checkpointSpacing(genesis);
-    this.#membership = membership;
-    this.#permitted = new Set([...genesis.admins.keys, ...membership.members.map(({ publicKey }) => publicKey)]);
+  constructor(configuration: Configuration) {
+    const { epoch, checkpointInterval, admins, members } = configuration;
+    this.#interval = checkpointInterval;
+    this.#spacing = checkpointSpacing(configuration);
+    this.#epoch = epoch;
+    this.#permitted = new Set([...admins.keys, ...members.map(({ publicKey }) => publicKey)]);
   }
 
   /** Whether the batch is one whatever stands in it. */
@@ -45,7 +46,7 @@ export class CheckpointRule {
 
   /** `ok`: the batch is a checkpoint by this request. Requests of one batch are judged alike, whatever their order. */
   judge({ client, epoch, above }: CheckpointRequest, { seq, last }: CheckpointPlace): ResultStatus {
-    if (epoch !== this.#membership.epoch || !this.#permitted.has(client)) return "checkpoint-not-permitted";
+    if (epoch !== this.#epoch || !this.#permitted.has(client)) return "checkpoint-not-permitted";
     if (above >= seq) return "checkpoint-too-far";
     if (above < last) return "checkpoint-superseded";
     return seq - last < this.#spacing ? "checkpoint-too-soon" : "ok";

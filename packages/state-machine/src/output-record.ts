@@ -4,12 +4,12 @@ import {
   type OperationResult,
   type OutputLeaf,
   PreimageWriter,
+  RecordReader,
   type RequestNumber,
   type SequenceNumber,
   type SessionId,
   type Statement,
 } from "@quorate/protocol";
-import { RecordReader } from "./record-reader.ts";
 import { readResults, resultsSize, writeResults } from "./records.ts";
 
 /** A leaf, and for a judgement (which no session's window remembers) its results. */

@@ -8,13 +8,13 @@ import {
   PreimageWriter,
   type PublicKey,
   RESULT_STATUS_CODES,
+  RecordReader,
   type RequestNumber,
   type ResultStatus,
   type SequenceNumber,
   type SessionId,
   type TimestampMs,
 } from "@quorate/protocol";
-import { RecordReader } from "./record-reader.ts";
 
 /** How far execution has come, and the counts that its bounds need. */
 export interface Progress {

@@ -10,11 +10,13 @@ import {
   type OperationResult,
   type OperationsRequest,
   type PublicKey,
+  type ReconfigurationRequest,
   type RegistrationRequest,
   type ResultStatus,
   requestNumber,
   sessionId,
 } from "@quorate/protocol";
+import type { ConfigurationBatch } from "./committed-configuration.ts";
 import { isInWindow, readReply } from "./committed-sessions.ts";
 import { type OperationSurroundings, POSTPONED, runOperation } from "./operation.ts";
 import type { CheckpointPlace, CheckpointRule } from "./ordered-checkpoint.ts";
@@ -35,7 +37,7 @@ export interface RequestExecutionOptions {
   readonly surroundings: OperationSurroundings;
   readonly limits: Limits;
   readonly hasher: Hasher;
-  readonly isAdmitted: (client: PublicKey) => boolean;
+  readonly configuration: ConfigurationBatch;
   readonly checkpointRule: CheckpointRule;
   readonly checkpointPlace: CheckpointPlace;
 }
@@ -68,6 +70,8 @@ export class RequestExecution {
         return this.#register(request, digest, index);
       case "checkpoint":
         return this.#orderCheckpoint(request, digest);
+      case "reconfiguration":
+        return this.#reconfigure(request, digest);
       default:
         return assertNever(request);
     }
@@ -77,16 +81,20 @@ export class RequestExecution {
     const { hasher, checkpointRule, checkpointPlace } = this.#o;
     const result = checkpointRule.resultOf(request, checkpointPlace);
     if (result.status === "ok") this.#hasOrderedCheckpoint = true;
-    const results = [result];
-    const resultDigest = resultDigestOf(hasher, results);
-    const leaf = { session: NO_SESSION, number: NO_NUMBER, requestDigest, resultDigest, inline: results };
-    return { client: request.client, leaf, results };
+    return outputOf(hasher, request, requestDigest, result);
+  }
+
+  #reconfigure(request: ReconfigurationRequest, requestDigest: Digest): RequestOutput {
+    const { hasher, configuration, surroundings } = this.#o;
+    return outputOf(hasher, request, requestDigest, configuration.execute(request, surroundings.overlay));
   }
 
   #register(request: RegistrationRequest, requestDigest: Digest, index: number): RequestOutput {
-    const { table, hasher, isAdmitted } = this.#o;
+    const { table, hasher, configuration } = this.#o;
     const { client } = request;
-    const outcome = isAdmitted(client) ? table.register(request, index) : { status: "client-not-admitted" as const };
+    const outcome = configuration.isAdmitted(client)
+      ? table.register(request, index)
+      : { status: "client-not-admitted" as const };
     const isOpen = outcome.status === "ok";
     const results = [{ status: outcome.status, value: isOpen ? hexToBytes(outcome.session) : NOTHING }];
     const session = isOpen ? outcome.session : NO_SESSION;
@@ -96,9 +104,9 @@ export class RequestExecution {
   }
 
   #operate(request: OperationsRequest, requestDigest: Digest, index: number): RequestOutput | undefined {
-    const { table, limits, surroundings, isAdmitted } = this.#o;
+    const { table, limits, surroundings, configuration } = this.#o;
     const { client, number } = request;
-    if (!isAdmitted(client)) return this.#refuse(request, requestDigest, "client-not-admitted");
+    if (!configuration.isAdmitted(client)) return this.#refuse(request, requestDigest, "client-not-admitted");
     const session = table.find(request.session);
     if (session?.client !== client) return this.#refuse(request, requestDigest, "session-unknown");
     if (number > session.expected) return undefined;
@@ -136,6 +144,19 @@ export class RequestExecution {
     const resultDigest = resultDigestOf(this.#o.hasher, results);
     return { client, leaf: { session, number, requestDigest, resultDigest, inline: results }, results };
   }
+}
+
+/** Of what is in no session. */
+function outputOf(
+  hasher: Hasher,
+  { client }: CheckpointRequest | ReconfigurationRequest,
+  requestDigest: Digest,
+  result: OperationResult,
+): RequestOutput {
+  const results = [result];
+  const resultDigest = resultDigestOf(hasher, results);
+  const leaf = { session: NO_SESSION, number: NO_NUMBER, requestDigest, resultDigest, inline: results };
+  return { client, leaf, results };
 }
 
 function executed({ client, session }: OperationsRequest, reply: CachedReply): RequestOutput {

@@ -1,4 +1,4 @@
-import type { Digest, PublicKey, SequenceNumber, TimestampMs } from "@quorate/protocol";
+import type { Digest, Epoch, Member, PublicKey, SequenceNumber, TimestampMs } from "@quorate/protocol";
 
 /** Reads of a service's part of the replicated state. What is returned is the caller's own copy. */
 export interface StateReader {
@@ -48,10 +48,26 @@ export interface Service {
    * begins on a state that this service did not bring about itself, or may not have: at a start, after a state transfer.
    */
   open?(state: StateReader): void;
+  /**
+   * The members change. Called once for each change, in the last batch of the old members and after its operations, so at the
+   * same place in the order everywhere. What is written is part of the batch; one that throws has changed nothing.
+   */
+  onMembership?(membership: ServiceMembership, state: StateStore): void;
   /** The operation executed last is executed as failed: nothing of it may remain. */
   undo?(): void;
   /** The operations of a batch have been executed. What is written here is part of the batch; nothing may be thrown. */
   finishBatch?(state: StateStore, limits: StateLimits): void;
+}
+
+/** Who the replicas are from the next batch on. */
+export interface ServiceMembership {
+  readonly epoch: Epoch;
+  /** Ascending by id. */
+  readonly members: readonly Member[];
+  /** The last batch of the members before. */
+  readonly seq: SequenceNumber;
+  /** Its agreed time. */
+  readonly timestampMs: TimestampMs;
 }
 
 /** What `StateStore` takes. */

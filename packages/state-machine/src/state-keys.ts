@@ -2,7 +2,9 @@
  * The layout of the replicated state: one ordered map, its parts told apart by the first byte of the key. Counters are
  * eight bytes big-endian, so that their order is the order of bytes.
  */
+
 import { allocateBytes, type Digest, PreimageWriter, type PublicKey, type SessionId } from "@quorate/protocol";
+import { CONFIGURATION_KEY, CONFIGURATION_PART } from "@quorate/reconfiguration";
 
 const PART = {
   application: 0x01,
@@ -14,7 +16,10 @@ const PART = {
   client: 0x07,
   clientBySessions: 0x08,
   sessionByUse: 0x09,
-  membership: 0x0a,
+  configuration: CONFIGURATION_KEY[0] ?? 0,
+  changeNonce: 0x0b,
+  admission: 0x0c,
+  checkpoints: 0x0d,
 } as const;
 
 /** Where the service's keys start. */
@@ -23,11 +28,11 @@ export const APPLICATION_START: Uint8Array = Uint8Array.of(PART.application);
 export const APPLICATION_END: Uint8Array = Uint8Array.of(PART.application + 1);
 /** How far execution has come: one record. */
 export const PROGRESS_KEY: Uint8Array = Uint8Array.of(PART.progress);
-/** Members, admins, K and L: one record. */
-export const MEMBERSHIP_KEY: Uint8Array = Uint8Array.of(PART.membership);
+/** The last checkpoints with their roots: one record. */
+export const CHECKPOINTS_KEY: Uint8Array = Uint8Array.of(PART.checkpoints);
 
 /** The parts of the state that a state transfer brings one after the other (protocol rule 10.2). */
-const TRANSFERRED = { cluster: 0, sessions: 1, application: 2 } as const;
+const TRANSFERRED = { cluster: CONFIGURATION_PART, sessions: 1, application: 2 } as const;
 
 /** The first byte of the paths of the service's keys. */
 export const APPLICATION_PART: number = TRANSFERRED.application;
@@ -38,12 +43,37 @@ export function partOf(key: Uint8Array): number {
     case PART.application:
       return TRANSFERRED.application;
     case PART.progress:
-    case PART.membership:
+    case PART.configuration:
+    case PART.changeNonce:
+    case PART.admission:
+    case PART.checkpoints:
       return TRANSFERRED.cluster;
     default:
       return TRANSFERRED.sessions;
   }
 }
+
+/** A nonce that a reconfiguration of this epoch has spent. */
+export function changeNonceKey(nonce: Digest): Uint8Array {
+  return new PreimageWriter(33).u8(PART.changeNonce).hex32(nonce).finish();
+}
+
+/** All `changeNonceKey`s: `[from, to)`. */
+export const CHANGE_NONCES: readonly [from: Uint8Array, to: Uint8Array] = [
+  Uint8Array.of(PART.changeNonce),
+  Uint8Array.of(PART.changeNonce + 1),
+];
+
+/** A client that may open sessions, where genesis lists them. */
+export function admissionKey(client: PublicKey): Uint8Array {
+  return new PreimageWriter(33).u8(PART.admission).hex32(client).finish();
+}
+
+/** All `admissionKey`s: `[from, to)`. */
+export const ADMISSIONS: readonly [from: Uint8Array, to: Uint8Array] = [
+  Uint8Array.of(PART.admission),
+  Uint8Array.of(PART.admission + 1),
+];
 
 const UINT32_MAX = 0xffff_ffff;
 

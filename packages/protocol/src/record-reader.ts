@@ -1,4 +1,5 @@
-import { bytesToHex, invariant } from "@quorate/protocol";
+import { bytesToHex } from "./hex.ts";
+import { invariant } from "./invariant.ts";
 
 /**
  * Reads what a `PreimageWriter` wrote. A record that does not read back is not a peer's doing but this replica's own

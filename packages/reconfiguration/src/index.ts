@@ -1,0 +1,18 @@
+/**
+ * Reconfiguration: what an ordered change of members, keys, admins, parameters or clients does, and the chain of epochs by
+ * which anyone with the genesis document knows the members of any epoch (protocol rules 11.1 to 11.5).
+ *
+ * @packageDocumentation
+ */
+export { activate, isActivation } from "./activation.ts";
+export {
+  type ConfigurationRecord,
+  decodeConfiguration,
+  encodeConfiguration,
+  genesisRecord,
+  type PendingChange,
+  type Rejoin,
+} from "./configuration-record.ts";
+export { EpochChain, type LinkFault, type LinkJudge } from "./epoch-chain.ts";
+export { CONFIGURATION_KEY, CONFIGURATION_PART, isConfigurationProven } from "./proven-configuration.ts";
+export { type ChangePlace, judgeReconfiguration, type ReconfigurationVerdict } from "./verdict.ts";

@@ -1,0 +1,245 @@
+import {
+  type AcceptedChange,
+  type AdminKeys,
+  APPROVALS_MAX,
+  activationOf,
+  assertNever,
+  type CheckpointClaim,
+  type Configuration,
+  epochNumber,
+  faultThresholdOf,
+  MEMBERS_MAX,
+  MEMBERS_MIN,
+  type Member,
+  type PublicKey,
+  type ReconfigurationChange,
+  type ReconfigurationRefusal,
+  type ReconfigurationRequest,
+  type ReplicaId,
+  type SequenceNumber,
+  WINDOW_BYTES_MAX,
+  WINDOW_SIZE_MAX,
+} from "@quorate/protocol";
+import type { ConfigurationRecord, PendingChange } from "./configuration-record.ts";
+
+/** Where in the order a change is judged, and what else it is judged by: all of it replicated state. */
+export interface ChangePlace {
+  readonly seq: SequenceNumber;
+  readonly isNonceUsed: boolean;
+  /** The last checkpoints before this batch: a joiner must have come to one of them. */
+  readonly recentCheckpoints: readonly CheckpointClaim[];
+  /** The limit of genesis that a window of batches is sized by. */
+  readonly batchBytesMax: number;
+  /** Undefined where genesis lets everyone open sessions. */
+  readonly clients: { readonly count: number; readonly isAdmitted: (client: PublicKey) => boolean } | undefined;
+  /** The most clients that may be admitted. */
+  readonly clientsMax: number;
+}
+
+/** What becomes of a change. A nonce is spent as soon as those have signed who may: refused or not (protocol rule 11.1). */
+export type ReconfigurationVerdict =
+  | { readonly type: "refused"; readonly refusal: ReconfigurationRefusal; readonly isNonceSpent: boolean }
+  /** It waits for its activation. */
+  | { readonly type: "ordered"; readonly record: ConfigurationRecord; readonly accepted: AcceptedChange }
+  /** In force at once. */
+  | {
+      readonly type: "admission";
+      readonly client: PublicKey;
+      readonly isAdmitted: boolean;
+      readonly accepted: AcceptedChange;
+    };
+
+/** A member that rejoined less than so many windows ago needs the admins to rejoin again. */
+const REJOIN_WINDOWS = 64;
+
+/** Judges a change whose signatures are all valid. A pure function of the replicated state and the request. */
+export function judgeReconfiguration(
+  record: ConfigurationRecord,
+  request: ReconfigurationRequest,
+  place: ChangePlace,
+): ReconfigurationVerdict {
+  const { current } = record;
+  if (request.epoch !== current.epoch) return refused("epoch-other", false);
+  if (place.isNonceUsed) return refused("nonce-used", false);
+  const authority = authorityOf(request, current);
+  if (authority !== "admins" && authority !== "member") return refused(authority, false);
+  const { change } = request;
+  if (change.type === "admit" || change.type === "expel") return judgeAdmission(change, current, place);
+  if (record.pending !== undefined) return queuedOrRefused(record, record.pending, change);
+  const next = nextOf(record, change, place, authority);
+  if (typeof next === "string") return refused(next, true);
+  const activation = activationOf(place.seq, current);
+  const epoch = epochNumber(current.epoch + 1);
+  const rejoins = change.type === "rejoin" ? change.id : undefined;
+  const pending = { ordered: place.seq, activation, next: { ...current, ...next, epoch }, rejoins, queued: undefined };
+  const noted = noteOf(record, change, place.seq);
+  return { type: "ordered", record: { ...noted, pending }, accepted: { epoch, activation } };
+}
+
+function refused(refusal: ReconfigurationRefusal, isNonceSpent: boolean): ReconfigurationVerdict {
+  return { type: "refused", refusal, isNonceSpent };
+}
+
+/** Who stands behind a change: m of the admins, or the member that it concerns and nobody else. */
+function authorityOf(
+  { client, change, approvals }: ReconfigurationRequest,
+  { admins, members }: Configuration,
+): "admins" | "member" | "approval-foreign" | "approvals-too-few" {
+  if (approvals.some(({ key }) => !admins.keys.includes(key))) return "approval-foreign";
+  if (approvals.length >= admins.threshold) return "admins";
+  const isOwn =
+    (change.type === "leave" || change.type === "rejoin") && memberIn(members, change.id)?.publicKey === client;
+  return isOwn ? "member" : "approvals-too-few";
+}
+
+function judgeAdmission(
+  change: Extract<ReconfigurationChange, { type: "admit" | "expel" }>,
+  { epoch }: Configuration,
+  { seq, clients, clientsMax }: ChangePlace,
+): ReconfigurationVerdict {
+  if (clients === undefined) return refused("clients-open", true);
+  const { client } = change;
+  const isAdmitted = change.type === "admit";
+  if (clients.isAdmitted(client) === isAdmitted) return refused("changes-nothing", true);
+  if (isAdmitted && clients.count >= clientsMax) return refused("clients-too-many", true);
+  return { type: "admission", client, isAdmitted, accepted: { epoch, activation: seq } };
+}
+
+/** One change at a time, but admins do not wait for a member that rejoins: there is one place behind it. */
+function queuedOrRefused(
+  record: ConfigurationRecord,
+  pending: PendingChange,
+  change: ReconfigurationChange,
+): ReconfigurationVerdict {
+  const isPlaceFree = pending.rejoins !== undefined && pending.queued === undefined;
+  if (change.type !== "admins" || !isPlaceFree) return refused("in-flight", true);
+  const fault = adminsFault(change.admins, record.current.admins);
+  if (fault !== undefined) return refused(fault, true);
+  const queued = normalized(change.admins);
+  const ordered = (pending.activation + 1) as SequenceNumber;
+  const accepted = { epoch: epochNumber(pending.next.epoch + 1), activation: activationOf(ordered, pending.next) };
+  return { type: "ordered", record: { ...record, pending: { ...pending, queued } }, accepted };
+}
+
+type Changed = Partial<Omit<Configuration, "epoch">>;
+
+/** What a change makes of the configuration, or why it is refused. */
+function nextOf(
+  record: ConfigurationRecord,
+  change: Exclude<ReconfigurationChange, { type: "admit" | "expel" }>,
+  place: ChangePlace,
+  authority: "admins" | "member",
+): Changed | ReconfigurationRefusal {
+  const { current } = record;
+  switch (change.type) {
+    case "join":
+      return afterJoin(record, change, place);
+    case "leave":
+      return afterLeave(current, change);
+    case "rejoin":
+      return afterRejoin(record, change, place.seq, authority);
+    case "rotate-key":
+      return afterRotation(current, change);
+    case "admins":
+      return adminsFault(change.admins, current.admins) ?? { admins: normalized(change.admins) };
+    case "parameters":
+      return afterParameters(current, change, place.batchBytesMax);
+    default:
+      return assertNever(change);
+  }
+}
+
+function afterJoin(
+  { current: { members }, highestId }: ConfigurationRecord,
+  { member, checkpoint }: Extract<ReconfigurationChange, { type: "join" }>,
+  { recentCheckpoints }: ChangePlace,
+): Changed | ReconfigurationRefusal {
+  if (member.id <= highestId) return "id-used";
+  if (members.some(({ publicKey }) => publicKey === member.publicKey)) return "key-used";
+  if (members.some(({ address }) => address === member.address)) return "address-used";
+  if (members.length >= MEMBERS_MAX) return "members-too-many";
+  const isLevel = recentCheckpoints.some(
+    ({ seq, stateRoot }) => seq === checkpoint.seq && stateRoot === checkpoint.stateRoot,
+  );
+  return isLevel ? { members: ascending([...members, member]) } : "joiner-behind";
+}
+
+function afterLeave(
+  { members }: Configuration,
+  { id, mayLowerFaultThreshold }: Extract<ReconfigurationChange, { type: "leave" }>,
+): Changed | ReconfigurationRefusal {
+  if (memberIn(members, id) === undefined) return "member-unknown";
+  if (members.length <= MEMBERS_MIN) return "members-too-few";
+  const isLowered = faultThresholdOf(members.length - 1) < faultThresholdOf(members.length);
+  if (isLowered && !mayLowerFaultThreshold) return "fault-threshold-lowered";
+  return { members: members.filter((member) => member.id !== id) };
+}
+
+function afterRejoin(
+  { current, rejoins }: ConfigurationRecord,
+  { id, loss }: Extract<ReconfigurationChange, { type: "rejoin" }>,
+  seq: SequenceNumber,
+  authority: "admins" | "member",
+): Changed | ReconfigurationRefusal {
+  if (memberIn(current.members, id) === undefined) return "member-unknown";
+  const last = rejoins.find((rejoin) => rejoin.id === id);
+  if (last?.loss === loss) return "changes-nothing";
+  const isSoon = last !== undefined && seq - last.ordered < REJOIN_WINDOWS * current.windowSize;
+  return authority === "member" && isSoon ? "rejoin-too-soon" : {};
+}
+
+function afterRotation(
+  { members }: Configuration,
+  { id, publicKey }: Extract<ReconfigurationChange, { type: "rotate-key" }>,
+): Changed | ReconfigurationRefusal {
+  const member = memberIn(members, id);
+  if (member === undefined) return "member-unknown";
+  if (member.publicKey === publicKey) return "changes-nothing";
+  if (members.some((other) => other.publicKey === publicKey)) return "key-used";
+  return { members: members.map((other) => (other.id === id ? { ...other, publicKey } : other)) };
+}
+
+function afterParameters(
+  current: Configuration,
+  { checkpointInterval: k, windowSize: l }: Extract<ReconfigurationChange, { type: "parameters" }>,
+  batchBytesMax: number,
+): Changed | ReconfigurationRefusal {
+  const isValid = k >= 1 && l >= 2 * k && l % k === 0 && l <= WINDOW_SIZE_MAX && l * batchBytesMax <= WINDOW_BYTES_MAX;
+  if (!isValid) return "parameters-invalid";
+  if (k === current.checkpointInterval && l === current.windowSize) return "changes-nothing";
+  return { checkpointInterval: k, windowSize: l };
+}
+
+function adminsFault({ threshold, keys }: AdminKeys, current: AdminKeys): ReconfigurationRefusal | undefined {
+  const isValid = threshold >= 1 && threshold <= keys.length && keys.length <= APPROVALS_MAX;
+  if (!isValid || new Set(keys).size !== keys.length) return "admins-invalid";
+  const before = normalized(current).keys;
+  const isSame = keys.length === before.length && keys.every((key) => before.includes(key));
+  return isSame && threshold === current.threshold ? "changes-nothing" : undefined;
+}
+
+/** The same admins are the same record. */
+function normalized({ threshold, keys }: AdminKeys): AdminKeys {
+  return { threshold, keys: [...keys].sort() };
+}
+
+/** What the next change has to know of this one. */
+function noteOf(
+  record: ConfigurationRecord,
+  change: ReconfigurationChange,
+  ordered: SequenceNumber,
+): ConfigurationRecord {
+  if (change.type === "join") return { ...record, highestId: change.member.id };
+  if (change.type !== "rejoin") return record;
+  const { id, loss } = change;
+  const others = record.rejoins.filter((rejoin) => rejoin.id !== id);
+  return { ...record, rejoins: [...others, { id, loss, ordered }].sort((a, b) => a.id - b.id) };
+}
+
+function ascending(members: readonly Member[]): Member[] {
+  return [...members].sort((a, b) => a.id - b.id);
+}
+
+function memberIn(members: readonly Member[], id: ReplicaId): Member | undefined {
+  return members.find((member) => member.id === id);
+}
