@@ -1,6 +1,14 @@
-import { clusterIdOf, createClientSigner, createNobleHasher, createReplicaSigner, digestBatch } from "@quorate/crypto";
+import {
+  clusterIdOf,
+  createClientSigner,
+  createNobleHasher,
+  createReplicaSigner,
+  digestBatch,
+  signPossession,
+} from "@quorate/crypto";
 import { createFakeBackend } from "@quorate/crypto/testing";
 import {
+  type ClientSigner,
   type ClusterId,
   DEFAULT_LIMITS,
   DEFAULT_TIMEOUTS,
@@ -11,10 +19,10 @@ import {
   epochNumber,
   FORMAT_VERSION,
   type Genesis,
-  genesisMembership,
   type Hasher,
   type Limits,
   type PublicKey,
+  type ReconfigurationChange,
   type RestoredState,
   replicaId,
   requestNumber,
@@ -76,6 +84,16 @@ export interface ClusterOptions {
   readonly silentUpTo?: SequenceNumber;
 }
 
+/** Whose keys a change is signed with; those of the admin unless it says otherwise. */
+export interface ChangeOptions {
+  readonly by?: number;
+  readonly approvedBy?: readonly number[];
+  readonly epoch?: number;
+  readonly nonce?: number;
+  /** Whose key it brings in. */
+  readonly holder?: number;
+}
+
 /** One replica's executor with what its tests need: clients that sign, batches, and a restart. */
 export class Fixture {
   readonly genesis: Genesis;
@@ -84,6 +102,8 @@ export class Fixture {
   store: MemoryStore;
   executor: Executor;
   readonly #silentUpTo: SequenceNumber | undefined;
+  /** How many changes were signed. */
+  #changes = 0;
 
   constructor(options: ClusterOptions = {}) {
     this.genesis = {
@@ -117,7 +137,6 @@ export class Fixture {
       store,
       genesis: this.genesis,
       cluster: this.cluster,
-      membership: genesisMembership(this.genesis),
       hasher,
       signer: createReplicaSigner({ backend, seed: seedOf(id), self: replicaId(id), cluster: this.cluster }),
       silentUpTo: this.#silentUpTo,
@@ -138,6 +157,27 @@ export class Fixture {
   order(by: number, above: number, epoch = 0): DigestedRequest {
     const signer = createClientSigner({ backend, hasher, seed: seedOf(by), cluster: this.cluster });
     return signer.signCheckpoint({ epoch: epochNumber(epoch), above: sequenceNumber(above) });
+  }
+
+  /** A change, submitted under the key of one seed and approved under those of others. */
+  change(
+    change: ReconfigurationChange,
+    { by = ADMIN, approvedBy = [ADMIN], epoch = 0, nonce = this.#changes++, holder }: ChangeOptions = {},
+  ): DigestedRequest {
+    const { cluster } = this;
+    const signerOf = (n: number): ClientSigner => createClientSigner({ backend, hasher, seed: seedOf(n), cluster });
+    const about = { epoch: epochNumber(epoch), nonce: nonceOf(nonce), change };
+    const approvals = approvedBy
+      .map((admin) => signerOf(admin).approve(about))
+      .sort((a, b) => (a.key < b.key ? -1 : 1));
+    const seed = seedOf(holder ?? 0);
+    const possession = holder === undefined ? new Uint8Array(0) : signPossession({ backend, seed, cluster }, about);
+    return signerOf(by).signReconfiguration({ ...about, approvals, possession });
+  }
+
+  /** The key of a seed. */
+  keyOf(n: number): PublicKey {
+    return backend.publicKeyOf(seedOf(n));
   }
 
   batch(requests: readonly DigestedRequest[], atMs = 1000): DigestedCertifiedBatch {

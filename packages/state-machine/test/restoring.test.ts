@@ -1,6 +1,6 @@
 import { clusterIdOf, createReplicaSigner } from "@quorate/crypto";
 import { createFakeBackend } from "@quorate/crypto/testing";
-import { type Genesis, genesisMembership, replicaId } from "@quorate/protocol";
+import { type Genesis, replicaId } from "@quorate/protocol";
 import {
   Executor,
   genesisStateRoot,
@@ -57,14 +57,13 @@ function restoredStore(genesis: Genesis, pieces: readonly TreePiece[]): MemorySt
 
 function executorOf(genesis: Genesis, store: MemoryStore): Executor {
   const cluster = clusterIdOf(hasher, genesis);
-  const membership = genesisMembership(genesis);
   const signer = createReplicaSigner({
     backend: createFakeBackend(hasher),
     seed: seedOf(0),
     self: replicaId(0),
     cluster,
   });
-  return new Executor({ service, store, genesis, cluster, membership, hasher, signer });
+  return new Executor({ service, store, genesis, cluster, hasher, signer });
 }
 
 describe("a cluster that starts from the state of another", () => {

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
-import { bytesToHex, hexToBytes } from "@quorate/protocol";
+import { bytesToHex, hexToBytes, replicaId } from "@quorate/protocol";
 import { genesisStateRoot } from "@quorate/state-machine";
 import { unsealed } from "@quorate/state-tree";
 import { expect } from "chai";
@@ -41,7 +41,7 @@ const fixed = (value: number, bytes: number): Buffer => Buffer.from(value.toStri
 /** As docs/wire.md says it, with nothing of the code that is tested. */
 function treeRootOf(entries: Vector["entries"]): string {
   const leaves = entries.map(({ key, value }) => {
-    const part = { "01": 2, "02": 0, "0a": 0 }[key.slice(0, 2)] ?? 1;
+    const part = { "01": 2, "02": 0, "0a": 0, "0b": 0, "0c": 0, "0d": 0 }[key.slice(0, 2)] ?? 1;
     const bytes = hexToBytes(key);
     return {
       path: Buffer.concat([Buffer.of(part), sha256(Buffer.of(4), bytes)]),
@@ -97,6 +97,9 @@ function makeVectors(): Vectors {
   fixture.idleTo(60);
   fixture.open(first, 3);
   note("sequence number 61: nonces are forgotten, and the first session has given way to a newer one of its client");
+  fixture.run(fixture.change({ type: "leave", id: replicaId(7), mayLowerFaultThreshold: false }, { nonce: 5 }));
+  fixture.run(fixture.change({ type: "parameters", checkpointInterval: 8, windowSize: 32 }, { nonce: 6 }));
+  note("two changes: one is refused, and one waits for its activation");
   const comment = "See docs/wire.md, State. Bytes are in hex. `entries` is the whole state, in the order of keys.";
   return { comment, cluster: fixture.cluster, sessionWindow: 2, states };
 }
@@ -128,6 +131,6 @@ describe("the vectors of the replicated state", () => {
 
     const fixture = new Fixture(OPTIONS);
     expect(genesis?.root).to.equal(genesisStateRoot(hasher, fixture.genesis, fixture.cluster));
-    expect([...parts].sort()).to.deep.equal(["01", "02", "03", "04", "05", "06", "07", "08", "09", "0a"]);
+    expect([...parts].sort()).to.deep.equal(["01", "02", "03", "04", "05", "06", "07", "08", "09", "0a", "0b", "0d"]);
   });
 });
