@@ -11,10 +11,10 @@ import {
 import { Executor, type OwnCheckpoint } from "@quorate/state-machine";
 import { StateDamage } from "@quorate/state-tree";
 import { StorageError } from "@quorate/storage";
+import type { Departure } from "./departure.ts";
 import { RecoveryError, readHistoryEntry } from "./disk-recovery.ts";
 import type { HostOptions } from "./host-options.ts";
 import { readQuarantine } from "./quarantine-record.ts";
-import type { Departure } from "./replica-host.ts";
 
 export interface CatchUpOptions extends HostOptions {
   /** How far the votes have come, and the stable checkpoint they rest on. */

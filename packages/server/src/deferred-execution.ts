@@ -42,9 +42,6 @@ export class DeferredExecution implements HostExecution {
   replyTo(): undefined {
     return undefined;
   }
-  snapshotAt(): undefined {
-    return undefined;
-  }
   collect(): void {
     // What the state holds is for those who bring it here.
   }

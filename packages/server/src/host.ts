@@ -5,11 +5,13 @@
  */
 export type { Compressor } from "./compressor.ts";
 export { type DamageRepair, RecurringDamage } from "./damage-count.ts";
+export type { Departure } from "./departure.ts";
 export * from "./describe-evidence.ts";
 export * from "./disk-recovery.ts";
 export * from "./evidence-shelf.ts";
 export * from "./host-options.ts";
 export * from "./host-settings.ts";
+export type { ExecutionDigests, StateDigests } from "./host-state.ts";
 export * from "./ingress.ts";
 export type { Installation } from "./installation-record.ts";
 export * from "./ports.ts";

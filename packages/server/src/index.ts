@@ -31,6 +31,7 @@ export { makeFolder } from "./make-folder.ts";
 export { judgeItem, type LoggedNumber, openStoppedLog } from "./ordered-log.ts";
 export type { Traffic } from "./peer-traffic.ts";
 export type { PreparedBatch } from "./prepared-batches.ts";
+export type { ProcessStatus } from "./process-status.ts";
 export { type Readiness, readinessOf } from "./readiness.ts";
 export { ReplicaCounters } from "./replica-counters.ts";
 export {
@@ -51,7 +52,9 @@ export {
   type ReplicaLinksOptions,
 } from "./replica-links.ts";
 export { type MetricSource, replicaMetrics } from "./replica-metrics.ts";
-export { type ProcessStatus, type RunningReplica, type StartOptions, startReplica } from "./replica-process.ts";
+export type { RunningReplica } from "./replica-process.ts";
 export { type SavedTrace, saveTrace, TRACE_FILES_MAX } from "./save-trace.ts";
+export type { StartOptions } from "./start-options.ts";
+export { startReplica } from "./start-replica.ts";
 export type { DataCheck, DataPart } from "./verify-data/data-check.ts";
 export { type DataVerdict, unreadableVerdict, verifyData } from "./verify-data/verify-data.ts";

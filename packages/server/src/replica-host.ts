@@ -1,130 +1,68 @@
-import { digestBatch } from "@quorate/crypto";
 import {
-  assertNever,
   type CheckpointCertificate,
   type ClientFrame,
-  type Contradiction,
-  type Effect,
   type Fill,
   genesisMembership,
   type Membership,
   type PublicKey,
   type ReplicaFrame,
   type ReplicaId,
-  type Request,
   type SequenceNumber,
   type ServerFrame,
-  sequenceNumberOf,
-  viewNumber,
 } from "@quorate/protocol";
-import {
-  OutputGate,
-  Replica,
-  type ReplicaEvent,
-  type ReplicaStatus,
-  recover,
-  type WriteNumber,
-} from "@quorate/replica";
-import { type ExecutedReply, Executor, type OwnCheckpoint } from "@quorate/state-machine";
-import { StateDamage } from "@quorate/state-tree";
+import type { Replica, ReplicaEvent, ReplicaStatus, WriteNumber } from "@quorate/replica";
+import type { ExecutedReply, OwnCheckpoint } from "@quorate/state-machine";
+import { AbsentState } from "./absent-state.ts";
 import type { OwnAudit } from "./audit-document.ts";
 import type { AwaitedState } from "./awaited-state.ts";
-import { BackupSlot } from "./backup/backup-slot.ts";
 import type { RunningBackup } from "./backup/state-backup.ts";
-import { refusalFrame, replyFrame } from "./client-frames.ts";
-import { ClientRequests } from "./client-requests.ts";
-import { DeferredExecution } from "./deferred-execution.ts";
-import { readDisk } from "./disk-recovery.ts";
+import { BatchExecution } from "./batch-execution.ts";
+import { replyFrame } from "./client-frames.ts";
+import type { Departure } from "./departure.ts";
 import { DurableState } from "./durable-state.ts";
+import { EffectPerformer } from "./effect-performer.ts";
 import { EvidenceShelf, type KeptEvidence } from "./evidence-shelf.ts";
+import { GatedLog, type Performed } from "./gated-log.ts";
 import { HistoryDonor } from "./history-donor.ts";
-import type { HostExecution } from "./host-execution.ts";
+import { HostEnd } from "./host-end.ts";
+import { HostInputs } from "./host-inputs.ts";
 import type { HostOptions } from "./host-options.ts";
-import { DEFAULT_HOST_SETTINGS } from "./host-settings.ts";
-import { Ingress, JUNK_CODES } from "./ingress.ts";
-import type { HandOverAnswer, IngressRejection } from "./ports.ts";
-import { type QuarantineRecord, readQuarantine, writeQuarantine } from "./quarantine-record.ts";
-import { genesisCheckpoint, genesisTarget, replicaOptionsOf } from "./replica-setup.ts";
+import { DEFAULT_HOST_SETTINGS, type HostSettings } from "./host-settings.ts";
+import type { ExecutionDigests, HostState, StateDigests } from "./host-state.ts";
+import { PastQuarantine } from "./past-quarantine.ts";
+import type { HandOverAnswer } from "./ports.ts";
+import { PresentState } from "./present-state.ts";
+import { recoverReplica } from "./recover-replica.ts";
+import { genesisTarget } from "./replica-setup.ts";
 import type { ReplicaTrace } from "./replica-trace.ts";
-import { Scrubber } from "./scrubber.ts";
-import { ServedState } from "./served-state.ts";
 import { StandingWatch } from "./standing-watch.ts";
 import { SteadyClock } from "./steady-clock.ts";
-import { StepRecorder } from "./step-recorder.ts";
-
-type Performed = Exclude<Effect, { type: "persist" }>;
-
-/** What identifies the state and all that was executed to come to it. */
-export interface StateDigests {
-  readonly stateRoot: string;
-  readonly historyDigest: string;
-}
-
-/** Why a host ends while its replica goes on: its state has to come from the others. */
-export interface Departure {
-  /** Undefined when no certificate is known. */
-  readonly target: CheckpointCertificate | undefined;
-  /** See `Installation.distrustsEntries`. */
-  readonly distrustsEntries: boolean;
-  /** It was found to be wrong, and may have said wrong things up to there. */
-  readonly quarantine:
-    | {
-        readonly contradiction: Contradiction;
-        readonly upTo: SequenceNumber;
-        readonly statementsUpTo: SequenceNumber;
-        /** The last own checkpoint. */
-        readonly lastCheckpoint: SequenceNumber;
-      }
-    | undefined;
-  /** What is damaged, if that is why. */
-  readonly damage?: Error | undefined;
-}
+import type { StepRecorder } from "./step-recorder.ts";
 
 /**
  * Runs one `Replica` over ports: verifies what comes in, performs what comes out behind the output gate, executes, and
  * answers clients. Synchronous; production and the simulator differ only in the ports, the store and the scheme of
- * signatures.
+ * signatures. Here is its turn: an event is stepped, what may happen at once is performed, what that brings about is stepped in
+ * order, and the log is flushed.
  */
 export class ReplicaHost {
   readonly #options: HostOptions;
+  readonly #settings: HostSettings;
   readonly #membership: Membership;
-  readonly #others: readonly ReplicaId[];
   readonly #replica: Replica;
   readonly #recorder: StepRecorder;
-  readonly #gate: OutputGate;
-  /** Undefined while the state is brought here. */
-  readonly #state: Executor | undefined;
-  readonly #execution: HostExecution;
-  readonly #ingress: Ingress;
-  readonly #evidence: EvidenceShelf;
-  readonly #donor: HistoryDonor;
-  readonly #stateDonor: ServedState;
-  readonly #backup: BackupSlot;
-  readonly #leave: (departure: Departure) => void;
-  #leftFor: Departure | undefined;
-  /** The last one, over or not. */
-  #quarantine: QuarantineRecord | undefined;
-  readonly #clientRequests: ClientRequests;
-  readonly #clock: SteadyClock;
-  readonly #events: ReplicaEvent[] = [];
-  readonly #votesMax: () => number;
-  /**
-   * What was put off beyond `#votesMax`. Not counted as executed, it holds the window and the filling of gaps where they are, as a
-   * slow disk does, so that it is bounded as that is.
-   */
-  readonly #putOff: Extract<ReplicaEvent, { type: "executed" }>[] = [];
-  #isDraining = false;
-  #isFlushing = false;
-  #isDead = false;
-  /** The frame at hand cannot come from a correct replica. */
-  #isJunk = false;
-  /** See `#raiseAwaited`. */
-  #raisedTo: SequenceNumber | undefined;
-  /** Events of one turn come one by one, but writes of a whole burst share a flush: see `#flush`. */
-  #flushedWrite = 0;
-  readonly #standingWatch: StandingWatch;
+  readonly #log: GatedLog;
+  readonly #state: HostState;
   readonly #durableState: DurableState;
-  readonly #scrubber: Scrubber | undefined;
+  readonly #batches: BatchExecution;
+  readonly #inputs: HostInputs;
+  readonly #effects: EffectPerformer;
+  readonly #evidence: EvidenceShelf;
+  readonly #standingWatch: StandingWatch;
+  readonly #clock: SteadyClock;
+  readonly #end: HostEnd;
+  readonly #events: ReplicaEvent[] = [];
+  #isDraining = false;
 
   /**
    * Recovers from what the store holds.
@@ -133,99 +71,106 @@ export class ReplicaHost {
    * @throws RecoveryError or StorageError when the disk holds what this replica cannot have written.
    */
   constructor(options: HostOptions, leave: (departure: Departure) => void, awaited?: AwaitedState) {
-    const { genesis, cluster, store, codec, verifier, signer } = options;
+    const { genesis, store, codec, hasher, observer, ports } = options;
     this.#options = options;
-    this.#leave = leave;
-    this.#votesMax = awaited?.votesMax ?? (() => Number.POSITIVE_INFINITY);
+    this.#settings = { ...DEFAULT_HOST_SETTINGS, ...options.settings };
+    this.#end = new HostEnd({
+      observer,
+      leave,
+      repairTarget: () => (this.stable.signatures.length > 0 ? this.stable : genesisTarget(options)),
+    });
     this.#membership = genesisMembership(genesis);
-    const { ports } = options;
     this.#clock = new SteadyClock(
       () => ports.nowMs(),
       () => ports.monotonicMs(),
     );
-    this.#others = this.#membership.members.map(({ id }) => id).filter((id) => id !== signer.self);
-    this.#quarantine = readQuarantine(store.local);
-    const silentUpTo = this.#quarantine?.upTo;
-    this.#state = awaited === undefined ? this.#newExecutor() : undefined;
-    const genesisStable = genesisCheckpoint(this.#membership, cluster);
-    this.#execution = this.#state ?? new DeferredExecution(awaited?.stable ?? genesisStable);
-    this.#donor = new HistoryDonor({
-      history: store.history,
-      codec,
-      ports: options.ports,
-      reject: (rejection) => options.observer.onRejection?.(rejection),
-      onDamage: (damage) => options.observer.onHistoryDamaged?.(damage),
-    });
-    this.#stateDonor = new ServedState(options, this.#execution);
-    this.#backup = new BackupSlot({
-      ...options,
-      endedBy: () => this.#endOfBackups,
-      onThrown: (error) => this.#onThrown(error),
-    });
-    this.#evidence = new EvidenceShelf(
-      store.local,
-      codec,
-      options.hasher,
-      this.#membership.members.map(({ id }) => id),
-    );
-    const disk = readDisk(store, codec, verifier, this.#membership, this.#execution.executed);
-    const genesisBase = {
-      stable: genesisStable,
-      membership: this.#membership,
-      view: viewNumber(0),
-    };
-    const { base, recovery } = recover(genesisBase, {
-      ...disk,
-      executionDigest: this.#state?.executionDigest,
-      silentUpTo,
-      awaitsState: awaited !== undefined,
-    });
-    this.#replica = new Replica(replicaOptionsOf(options), base, recovery);
-    const settings = { ...DEFAULT_HOST_SETTINGS, ...options.settings };
-    this.#gate = new OutputGate(settings.gatedMessagesMax);
-    const { tracedStepsMax: stepsMax, tracedBytesMax: bytesMax } = settings;
-    this.#recorder = new StepRecorder({ stepsMax, bytesMax }, { base, recovery });
-    this.#standingWatch = new StandingWatch(options.observer, this.#replica);
+    const quarantine = new PastQuarantine(store.local);
+    this.#state = this.#stateOf(quarantine, awaited);
+    const { execution } = this.#state;
+    const members = this.#membership.members.map(({ id }) => id);
+    this.#evidence = new EvidenceShelf(store.local, codec, hasher, members);
+    const ground = { membership: this.#membership, state: this.#state, quarantine, awaitsState: awaited !== undefined };
+    const { replica, recorder } = recoverReplica(options, ground);
+    this.#replica = replica;
+    this.#recorder = recorder;
+    this.#standingWatch = new StandingWatch(observer, this.#replica);
     this.#durableState = new DurableState({
       store,
       awaited,
-      executor: this.#execution,
+      executor: execution,
       checkpointInterval: genesis.checkpointInterval,
-      pinned: () => this.#pinned(),
+      pinned: () => this.#state.pinned(this.#now()),
       onFlushed: (own, failure) => this.#afterStateFlush(own, failure),
     });
-    this.#scrubber =
-      this.#state &&
-      new Scrubber({
-        ...options,
-        executor: this.#state,
-        bytesPerSecond: settings.scrubBytesPerSecond,
-        onThrown: (error) => this.#onThrown(error),
+    this.#batches = new BatchExecution({
+      execution,
+      observer,
+      votesMax: awaited?.votesMax ?? (() => Number.POSITIVE_INFINITY),
+      reply: (client, executed) => this.#reply(client, executed),
+      onCheckpoint: (own) => this.#durableState.makeDurable(own),
+      count: (event) => this.#events.push(event),
+    });
+    this.#log = this.#newLog();
+    this.#inputs = this.#newInputs();
+    this.#effects = this.#newEffects(members);
+  }
+
+  #stateOf(quarantine: PastQuarantine, awaited: AwaitedState | undefined): HostState {
+    if (awaited === undefined)
+      return new PresentState({
+        ...this.#options,
+        membership: this.#membership,
+        quarantine,
+        endedBy: () => this.#end.reason,
+        onThrown: (error) => this.#end.onThrown(error),
       });
-    this.#ingress = this.#newIngress();
-    this.#clientRequests = new ClientRequests({
-      ingress: this.#ingress,
-      executor: this.#execution,
-      reject: (rejection) => this.#onIngressRejection(rejection),
+    return new AbsentState({
+      stable: awaited.stable,
+      observer: this.#options.observer,
+      makeDurable: (checkpoint) => this.#durableState.makeDurable(checkpoint),
     });
   }
 
-  #newExecutor(): Executor {
-    const silentUpTo = this.#quarantine?.statementsUpTo;
-    return new Executor({ ...this.#options, membership: this.#membership, silentUpTo });
+  #newLog(): GatedLog {
+    return new GatedLog({
+      ...this.#options,
+      messagesMax: this.#settings.gatedMessagesMax,
+      isDead: () => this.#end.isOver,
+      onDurable: (write) => this.#end.guarded(() => this.#afterFlush(write)),
+      onFailed: (failure) => this.#end.die(failure),
+    });
   }
 
-  #newIngress(): Ingress {
-    const { verifier, hasher, cluster } = this.#options;
-    return new Ingress({
-      verifier,
+  #newInputs(): HostInputs {
+    return new HostInputs({
+      ...this.#options,
       membership: this.#membership,
-      relevance: this.#replica.relevance,
-      view: () => this.#replica.view,
-      digestOf: (batch) => digestBatch(hasher, cluster, batch).digest,
+      replica: this.#replica,
+      state: this.#state,
       nowMs: () => this.#now(),
-      standingOf: (request) => this.#execution.standing(request),
-      reject: (rejection: IngressRejection) => this.#onIngressRejection(rejection),
+      step: (event) => this.#step(event),
+      reply: (client, executed) => this.#reply(client, executed),
+    });
+  }
+
+  #newEffects(members: readonly ReplicaId[]): EffectPerformer {
+    const { store, signer, observer } = this.#options;
+    return new EffectPerformer({
+      ...this.#options,
+      others: members.filter((id) => id !== signer.self),
+      state: this.#state,
+      batches: this.#batches,
+      durableState: this.#durableState,
+      donor: new HistoryDonor({
+        ...this.#options,
+        history: store.history,
+        reject: (rejection) => observer.onRejection?.(rejection),
+        onDamage: (damage) => observer.onHistoryDamaged?.(damage),
+      }),
+      evidence: this.#evidence,
+      nowMs: () => this.#now(),
+      step: (event) => this.#step(event),
+      depart: (departure) => this.#end.depart(departure),
     });
   }
 
@@ -240,46 +185,29 @@ export class ReplicaHost {
   get stable(): CheckpointCertificate {
     return this.#replica.stable;
   }
-  /** What was executed, and what was put out by it, in one digest each; undefined while the state is brought here. */
-  get digests(): { readonly historyDigest: string; readonly executionDigest: string } | undefined {
-    if (this.#state === undefined) return undefined;
-    const { historyDigest, executionDigest } = this.#state;
-    return { historyDigest, executionDigest };
+  /** Undefined while the state is brought here, as are the next two. */
+  get digests(): ExecutionDigests | undefined {
+    return this.#state.digests;
   }
-  /**
-   * For audits and tests: the digest of the replicated state and of the history after the last executed batch; undefined
-   * while the state is brought here. Costs what changed.
-   */
+  /** For audits and tests: the digest of the replicated state and of the history after the last executed batch. */
   get stateDigests(): StateDigests | undefined {
-    return this.#state && { stateRoot: this.#state.stateRoot(), historyDigest: this.#state.historyDigest };
+    return this.#state.stateDigests;
+  }
+  /** See `HostState.audited`. */
+  get audited(): OwnAudit | undefined {
+    return this.#state.audited(this.#replica);
   }
   /** For audits and tests: the number of the last checkpoint, stable or not. */
   get lastCheckpoint(): number {
-    return this.#execution.lastCheckpoint.seq;
-  }
-  /** What is compared with the other replicas: the own part of an audit; undefined while the state is brought here. */
-  get audited(): OwnAudit | undefined {
-    if (this.#state === undefined) return undefined;
-    const { executed, historyDigest, executionDigest, lastCheckpoint } = this.#state;
-    const { seq, stateRoot } = this.#replica.stable;
-    return {
-      executed,
-      historyDigest,
-      executionDigest,
-      stateRoot: this.#state.stateRoot(),
-      stable: { seq, stateRoot },
-      lastCheckpoint,
-      outputs: this.#replica.recentOutputs,
-      silentUpTo: this.#quarantine?.upTo ?? 0,
-    };
+    return this.#state.execution.lastCheckpoint.seq;
   }
   /** See `Replica.fills`. */
   get fills(): readonly Fill[] {
-    return [...this.#replica.fills, this.#evidence.fill, this.#gate.fill];
+    return [...this.#replica.fills, this.#evidence.fill, this.#log.fill];
   }
-  /** How much of its round the scrubber has done, from 0 to 1. */
+  /** See `HostState.scrubbed`. */
   get scrubbed(): number {
-    return this.#state?.scrubbed ?? 0;
+    return this.#state.scrubbed;
   }
   get evidenceCount(): number {
     return this.#evidence.count;
@@ -290,7 +218,7 @@ export class ReplicaHost {
   }
   /** Effects that wait for a flush of the log. */
   get gatedEffects(): number {
-    return this.#gate.waitingCount;
+    return this.#log.waitingCount;
   }
   /** See `EvidenceShelf.kept`. */
   keptEvidence(): Iterable<KeptEvidence> {
@@ -306,7 +234,7 @@ export class ReplicaHost {
       genesis,
       cluster,
       replica: signer.self,
-      settings: { ...DEFAULT_HOST_SETTINGS, ...this.#options.settings },
+      settings: this.#settings,
       failure: { name, message, stack },
       ...this.#recorder.steps(),
     };
@@ -317,7 +245,7 @@ export class ReplicaHost {
     const own = this.#durableState.revoteLast(this.#replica.status.lowWatermark);
     if (own !== undefined) this.#step({ type: "state-durable", ...own });
     this.#step({ type: "start" });
-    if (!this.#isDead) this.#scrubber?.start();
+    if (!this.#end.isOver) this.#state.start();
   }
 
   /**
@@ -327,44 +255,25 @@ export class ReplicaHost {
    * new handshake (protocol rule 13.1).
    */
   onReplicaFrame(peer: ReplicaId, frame: ReplicaFrame): boolean {
-    if (this.#isDead) return true;
-    this.#isJunk = false;
-    try {
-      if (frame.type === "fetch-state") {
-        // Without a state it says nothing: that it has none says nothing of what the others keep.
-        if (this.#state !== undefined) this.#stateDonor.answer(peer, frame.fetch, this.#replica.stable, this.#now());
-        return true;
-      }
-      // What requests are worth is known by their sessions.
-      if (frame.type === "request" && this.#state === undefined) return true;
-      const event = this.#ingress.fromReplica(peer, frame);
-      if (event !== undefined) this.#step(event);
-    } catch (error) {
-      this.#onThrown(error);
-    }
-    return !this.#isJunk;
+    if (this.#end.isOver) return true;
+    this.#end.guarded(() => this.#inputs.onReplicaFrame(peer, frame));
+    return !this.#inputs.isJunk;
   }
 
   /**
-   * A decoded frame from a client over its own authenticated link. While the state is brought here, clients are left to
-   * the others.
+   * A decoded frame from a client over its own authenticated link.
    *
    * @returns false when no correct client sends such a thing: the link is to be closed (protocol rule 13.1).
    */
   onClientFrame(client: PublicKey, frame: ClientFrame): boolean {
-    if (this.#isDead || this.#state === undefined) return true;
-    try {
-      return this.#onClientRequest(client, frame.request);
-    } catch (error) {
-      this.#onThrown(error);
-      return true;
-    }
+    if (this.#end.isOver) return true;
+    return this.#end.guarded(() => this.#inputs.onClientFrame(client, frame)) ?? true;
   }
 
   /** The operator wants another primary: a primary asks to be relieved, a backup can do nothing (protocol rule 7.6). */
   askHandOver(): HandOverAnswer {
     const { view, target, primary, mute } = this.#replica.status;
-    const isOrdering = view === target && mute === undefined && !this.#isDead;
+    const isOrdering = view === target && mute === undefined && !this.#end.isOver;
     const isAsked = isOrdering && primary === this.#options.signer.self;
     this.#step({ type: "hand-over-asked" });
     return { isAsked, view, target, primary };
@@ -372,7 +281,7 @@ export class ReplicaHost {
 
   /** `AwaitedState.votesMax` has moved up: what was put off below counts as executed. */
   countExecuted(): void {
-    this.#takePutOff();
+    this.#batches.countExecuted();
     if (this.#events.length > 0) this.#takeSteps();
   }
 
@@ -384,47 +293,13 @@ export class ReplicaHost {
 
   /** The state at the last stable checkpoint as a backup, one at a time; undefined when there is none to be had. */
   openBackup(): RunningBackup | undefined {
-    const { stable } = this.#replica;
-    return this.#isDead ? undefined : this.#backup.open(stable, this.#state?.snapshotAt(stable.seq));
+    return this.#end.isOver ? undefined : this.#state.openBackup(this.#replica.stable);
   }
 
   /** Nothing happens any more; what was not flushed is not spoken. */
   stop(): void {
-    this.#isDead = true;
-    this.#stateDonor.stop();
-  }
-
-  get #endOfBackups(): string | undefined {
-    if (!this.#isDead) return undefined;
-    return this.#leftFor === undefined ? "the replica stops" : "the replica has its state brought to it";
-  }
-
-  #pinned(): readonly SequenceNumber[] {
-    return [...this.#stateDonor.pinned(this.#now()), ...this.#backup.pinned];
-  }
-
-  #onClientRequest(client: PublicKey, request: Request): boolean {
-    const outcome = this.#clientRequests.onRequest(client, request, this.#now());
-    switch (outcome.type) {
-      case "junk":
-        return false;
-      case "over-budget":
-      case "silent":
-        return true;
-      case "answered":
-        this.#reply(client, outcome.reply);
-        return true;
-      case "pending":
-        this.#step({ type: "request", request: outcome.request, standing: outcome.standing });
-        return true;
-      default:
-        return assertNever(outcome);
-    }
-  }
-
-  #onIngressRejection(rejection: IngressRejection): void {
-    if (JUNK_CODES.has(rejection.code)) this.#isJunk = true;
-    this.#options.observer.onRejection?.(rejection);
+    this.#end.stop();
+    this.#state.stop();
   }
 
   /** Steps, and performs what may happen now; events that this brings about follow in order, never inside one another. */
@@ -434,34 +309,21 @@ export class ReplicaHost {
   }
 
   #takeSteps(): void {
-    if (this.#isDraining || this.#isDead) return;
-    try {
-      this.#drain();
-      this.#flush();
-      this.#leaveIfAsked();
-    } catch (error) {
-      this.#onThrown(error);
-    }
+    if (this.#isDraining || this.#end.isOver) return;
+    this.#end.guarded(() => this.#endTurn());
+  }
+
+  #endTurn(): void {
+    this.#drain();
+    this.#log.flush();
+    this.#end.leaveIfAsked();
   }
 
   #drain(): void {
     this.#isDraining = true;
     for (let event = this.#events.shift(); event !== undefined; event = this.#events.shift()) this.#stepOne(event);
     this.#isDraining = false;
-    if (this.#state === undefined) this.#raiseAwaited();
-  }
-
-  /**
-   * The state is not here, and a later checkpoint is certified: votes rest on that one as soon as all batches below it are
-   * in the history, durably, from where they are executed later (protocol rule 9.1, s). Members cannot change yet: those of
-   * the certificate's epoch are those of genesis.
-   */
-  #raiseAwaited(): void {
-    const { certified, stable, executed } = this.#replica;
-    const { seq, stateRoot } = certified;
-    if (seq <= stable.seq || seq > executed || seq === this.#raisedTo) return;
-    this.#raisedTo = seq;
-    this.#durableState.makeDurable({ seq, stateRoot });
+    this.#state.onVotes(this.#replica);
   }
 
   #stepOne(event: ReplicaEvent): void {
@@ -472,166 +334,31 @@ export class ReplicaHost {
     // Most votes change a count and ask for nothing.
     if (stepped.length === 0) return;
     this.#standingWatch.look(this.#replica);
-    const { writes, effects } = this.#gate.push(stepped);
-    const { store, codec } = this.#options;
-    for (const record of writes) store.log.append(sequenceNumberOf(record), codec.encodeLogRecord(record));
-    for (const effect of effects) this.#performOne(effect);
+    this.#perform(this.#log.push(stepped));
   }
 
-  /**
-   * One flush of the log at a time; what is written while it runs shares the next one. What was executed may reach the
-   * disk later: only promises cannot be made again (protocol rule 8.3).
-   */
-  #flush(): void {
-    const write = this.#gate.lastWrite;
-    if (this.#isFlushing || this.#flushedWrite === write) return;
-    this.#isFlushing = true;
-    const { ports, observer, store } = this.#options;
-    const startedMs = ports.monotonicMs();
-    store.flushLog((failure) => {
-      this.#isFlushing = false;
-      if (this.#isDead) return;
-      if (failure !== undefined) return this.#die(failure);
-      this.#flushedWrite = write;
-      observer.onLogFlushed?.(ports.monotonicMs() - startedMs);
-      try {
-        this.#afterFlush(write);
-      } catch (error) {
-        this.#onThrown(error);
-      }
-    });
+  #perform(effects: readonly Performed[]): void {
+    for (const effect of effects) this.#effects.perform(effect);
   }
 
   #afterFlush(write: WriteNumber): void {
+    // What comes back meanwhile waits for its turn, which is the one that begins here.
     this.#isDraining = true;
-    for (const effect of this.#gate.onDurable(write)) this.#performOne(effect);
-    this.#drain();
-    this.#flush();
-    this.#leaveIfAsked();
+    this.#perform(this.#log.release(write));
+    this.#endTurn();
   }
 
-  /** Never in the middle of a step: all that it asked for has been done by then, or waits for a flush, as before a crash. */
-  #leaveIfAsked(): void {
-    if (this.#leftFor === undefined || this.#isDead) return;
-    this.#isDead = true;
-    this.#leave(this.#leftFor);
-  }
-
-  #performOne(effect: Performed): void {
-    const { ports, codec, observer } = this.#options;
-    switch (effect.type) {
-      case "send":
-        return ports.sendToReplica(effect.to, effect.frame);
-      case "broadcast":
-        return ports.sendToReplicas(this.#others, effect.frame);
-      case "execute":
-        return this.#execute(effect);
-      case "archive":
-        return this.#durableState.archive(effect.seq, codec.encodeCommittedEntry(effect.entry));
-      case "send-history":
-        return this.#donor.send(effect, this.#now());
-      case "cut": {
-        const stable = this.#durableState.cut(effect.upTo);
-        return this.#state === undefined ? observer.onVoting?.(stable) : this.#onStable(stable);
-      }
-      case "fetch-state":
-        this.#leftFor ??= { target: effect.target, distrustsEntries: false, quarantine: undefined };
-        return;
-      case "quarantine": {
-        const { contradiction, upTo, statementsUpTo, target } = effect;
-        const lastCheckpoint = this.#execution.lastCheckpoint.seq;
-        const quarantine = { contradiction, upTo, statementsUpTo, lastCheckpoint };
-        this.#leftFor = { target, distrustsEntries: true, quarantine };
-        return;
-      }
-      case "divergence":
-        return observer.onDivergence?.(effect.divergence);
-      case "start-timer":
-        return ports.startTimer(effect.timer, effect.afterMs, () =>
-          this.#step({ type: "timeout", timer: effect.timer, token: effect.token }),
-        );
-      case "cancel-timer":
-        return ports.cancelTimer(effect.timer);
-      case "evidence":
-        if (this.#evidence.keep(effect.evidence)) observer.onEvidence?.(effect.evidence);
-        return;
-      case "rejected":
-        return observer.onRejection?.(effect.rejection);
-      case "refuse":
-        return ports.sendToClient(effect.client, refusalFrame(effect));
-      default:
-        return assertNever(effect);
-    }
-  }
-
-  #execute({ seq, batch }: Extract<Effect, { type: "execute" }>): void {
-    const { observer } = this.#options;
-    const { replies, historyDigest, executionDigest, progress, checkpoint } = this.#execution.execute(seq, batch);
-    if (historyDigest !== undefined)
-      observer.onExecuted?.({
-        seq,
-        batchDigest: batch.digest,
-        historyDigest,
-        requests: batch.requests.length,
-        sessionsEvicted: progress.evicted.length,
-        isCheckpoint: checkpoint !== undefined,
-      });
-    for (const { client, reply } of replies) this.#reply(client, reply);
-    if (checkpoint !== undefined) this.#durableState.makeDurable(checkpoint);
-    this.#putOff.push({ type: "executed", seq, progress, executionDigest });
-    this.#takePutOff();
-  }
-
-  #takePutOff(): void {
-    for (let next = this.#putOff[0]; next !== undefined && next.seq <= this.#votesMax(); next = this.#putOff[0]) {
-      this.#putOff.shift();
-      this.#events.push(next);
-    }
-  }
-
-  /** A quorum agrees with what came after a quarantine: the next one is the first again. */
-  #onStable(seq: SequenceNumber): void {
-    const { store, observer } = this.#options;
-    if (this.#quarantine !== undefined && this.#quarantine.attempts > 0 && seq > this.#quarantine.upTo) {
-      this.#quarantine = { ...this.#quarantine, attempts: 0 };
-      writeQuarantine(store.local, this.#quarantine);
-    }
-    observer.onStable?.(seq);
+  #afterStateFlush({ seq, stateRoot }: OwnCheckpoint, failure: Error | undefined): void {
+    if (this.#end.isOver) return;
+    if (failure !== undefined) return this.#end.die(failure);
+    this.#step({ type: "state-durable", seq, stateRoot });
   }
 
   #reply(client: PublicKey, executed: ExecutedReply): void {
     this.#options.ports.sendToClient(client, replyFrame(executed, this.#replica.view));
   }
 
-  #afterStateFlush({ seq, stateRoot }: OwnCheckpoint, failure: Error | undefined): void {
-    if (this.#isDead) return;
-    if (failure !== undefined) return this.#die(failure);
-    this.#step({ type: "state-durable", seq, stateRoot });
-  }
-
   #now(): number {
     return this.#clock.nowMs();
-  }
-
-  /**
-   * Whatever is thrown in here is our own bug or our own disk: the replica stops, and says nothing more. But a damaged entry of
-   * the state, found before anything was made of it, is replaced by that of the others, and of each other entry it is
-   * made sure that it is what the last stable checkpoint says (protocol rule 9.5).
-   */
-  #onThrown(error: unknown): void {
-    if (error instanceof StateDamage && !this.#isDead) {
-      const { stable } = this.#replica;
-      this.#options.observer.onStateDamaged?.(error);
-      const target = stable.signatures.length > 0 ? stable : genesisTarget(this.#options);
-      this.#leftFor = { target, distrustsEntries: true, quarantine: undefined, damage: error };
-      return this.#leaveIfAsked();
-    }
-    this.#die(error instanceof Error ? error : new Error(String(error)));
-  }
-
-  #die(error: Error): void {
-    if (this.#isDead) return;
-    this.#isDead = true;
-    this.#options.observer.onFatal(error);
   }
 }

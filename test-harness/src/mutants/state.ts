@@ -174,7 +174,7 @@ export const STATE_MUTANTS: readonly Mutant[] = [
     name: "votes-on-without-the-batches",
     rule: "10.2",
     bug: "votes rest on a checkpoint although what was ordered below it is in no history",
-    file: "packages/server/src/replica-host.ts",
+    file: "packages/server/src/absent-state.ts",
     edits: [{ find: "seq > executed || seq === this.#raisedTo", replace: "seq === this.#raisedTo" }],
     caughtBy: [INSTALLATIONS],
   },

@@ -1,0 +1,147 @@
+import type { Codec } from "@quorate/codec";
+import type { SignatureBackend } from "@quorate/crypto";
+import { genesisMembership } from "@quorate/protocol";
+import type { ReplicaStore } from "@quorate/storage";
+import type { AuditDocument } from "./audit-document.ts";
+import type { BackupFault } from "./backup/stream-backup.ts";
+import { type EvidenceDocument, evidenceDocumentOf } from "./evidence-document.ts";
+import type { MetricFamily } from "./exposition.ts";
+import type { NumberRange } from "./history-reading.ts";
+import { type KeptEvidenceList, pieceOf } from "./kept-evidence.ts";
+import { type LogPage, logPageOf } from "./log-page.ts";
+import type { ProcessStatus } from "./process-status.ts";
+import { type Readiness, readinessOf } from "./readiness.ts";
+import type { ReplicaCounters } from "./replica-counters.ts";
+import type { ReplicaFolder } from "./replica-folder.ts";
+import type { ReplicaLinks } from "./replica-links.ts";
+import { replicaMetrics } from "./replica-metrics.ts";
+import type { ReplicaRunner } from "./replica-runner.ts";
+
+/** The parts of a process that its documents are read from. */
+export interface ProcessDocumentsOptions {
+  readonly folder: ReplicaFolder;
+  readonly backend: Pick<SignatureBackend, "name">;
+  readonly store: Pick<ReplicaStore, "history">;
+  readonly codec: Codec;
+  readonly host: ReplicaRunner;
+  readonly links: ReplicaLinks;
+  readonly counters: ReplicaCounters;
+  readonly backupFault: () => BackupFault | undefined;
+}
+
+/** What a running replica shows of itself to its operator. */
+export class ProcessDocuments {
+  readonly #o: ProcessDocumentsOptions;
+  readonly #startedMs = Date.now();
+
+  constructor(options: ProcessDocumentsOptions) {
+    this.#o = options;
+  }
+
+  get status(): ProcessStatus {
+    const { folder, backend, host, links, counters } = this.#o;
+    const { epoch } = genesisMembership(folder.genesis);
+    return {
+      cluster: folder.cluster,
+      replica: folder.self.id,
+      pid: globalThis.process.pid,
+      role: this.#isPrimary ? "primary" : "backup",
+      epoch,
+      ...host.status,
+      transfer: host.transfer,
+      repair: host.repair,
+      quarantine: host.quarantine,
+      backupFault: this.#o.backupFault(),
+      peers: links.peers,
+      clients: links.clientCount,
+      ...links.clientOutput,
+      uptimeMs: Date.now() - this.#startedMs,
+      durability: folder.config.durability,
+      signatures: backend.name,
+      ...(host.digests ?? { historyDigest: "", executionDigest: "" }),
+      evidence: host.evidenceCount,
+      scrub: { round: counters.scrubRounds + 1, position: host.scrubbed, findings: counters.scrubFindings },
+      rejections: Object.fromEntries(counters.rejections.filter(([, count]) => count > 0)),
+    };
+  }
+
+  get #isPrimary(): boolean {
+    const { folder, host } = this.#o;
+    const { primary, mute } = host.status;
+    return primary === folder.self.id && mute === undefined && !host.isInstalling;
+  }
+
+  get readiness(): Readiness {
+    const { folder, host, links } = this.#o;
+    const connected = links.peers.filter(({ isConnected }) => isConnected).length;
+    return readinessOf(
+      host.status,
+      genesisMembership(folder.genesis),
+      connected,
+      host.isInstalling,
+      host.quarantine !== undefined,
+    );
+  }
+
+  metrics(): MetricFamily[] {
+    const { folder, backend, host, links, counters } = this.#o;
+    const { user, system } = globalThis.process.cpuUsage();
+    return replicaMetrics({
+      replica: folder.self.id,
+      durability: folder.config.durability,
+      signatures: backend.name,
+      status: host.status,
+      readiness: this.readiness,
+      counters,
+      transfer: host.transfer,
+      repairsInARow: host.repairs,
+      scrubbed: host.scrubbed,
+      isQuarantined: host.quarantine !== undefined,
+      fills: host.fills,
+      gatedEffects: host.gatedEffects,
+      evidence: { kept: host.evidenceCount, dropped: host.evidenceDropped },
+      peers: links.peers,
+      clients: links.clientCount,
+      listener: links.listener,
+      links: links.counts,
+      process: {
+        startedMs: performance.timeOrigin,
+        cpuSeconds: (user + system) / 1e6,
+        residentBytes: globalThis.process.memoryUsage.rss(),
+        loopActiveMs: performance.eventLoopUtilization().active,
+      },
+    });
+  }
+
+  audit(): AuditDocument {
+    const { folder, host } = this.#o;
+    return {
+      cluster: folder.cluster,
+      replica: folder.self.id,
+      own: host.audited,
+      quarantine: host.quarantine,
+      isInstalling: host.isInstalling,
+      divergent: host.status.divergent.map(({ from, part, seq }) => ({ replica: from, part, seq })),
+    };
+  }
+
+  evidence(): KeptEvidenceList {
+    const { folder, host } = this.#o;
+    return { cluster: folder.cluster, replica: folder.self.id, evidence: [...host.keptEvidence()].map(pieceOf) };
+  }
+
+  /** @returns undefined for an id that is not among those that are kept. */
+  evidenceDocument(id: string): EvidenceDocument | undefined {
+    const { folder, host, codec } = this.#o;
+    for (const kept of host.keptEvidence())
+      if (kept.id === id) return evidenceDocumentOf(kept.evidence, folder.cluster, codec);
+    return undefined;
+  }
+
+  /** A page of the ordered log that begins at or behind `range.from`. */
+  log(range: NumberRange): LogPage {
+    const { folder, host, store } = this.#o;
+    const { cluster, self } = folder;
+    return logPageOf({ cluster, replica: self.id, history: store.history, executed: host.status.executed }, range);
+  }
+}

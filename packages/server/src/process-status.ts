@@ -1,0 +1,52 @@
+import type { ClusterId, ReplicaId } from "@quorate/protocol";
+import type { MuteStatus, ReplicaStatus } from "@quorate/replica";
+import type { BackupFault } from "./backup/stream-backup.ts";
+import type { QuarantineStatus } from "./quarantine.ts";
+import type { ClientOutputStatus, PeerStatus } from "./replica-links.ts";
+import type { RepairStatus, TransferStatus } from "./replica-runner.ts";
+
+/** What `quorate status` shows of one replica. */
+export interface ProcessStatus extends ClientOutputStatus {
+  readonly cluster: ClusterId;
+  readonly replica: ReplicaId;
+  readonly pid: number;
+  readonly role: "primary" | "backup";
+  readonly epoch: number;
+  /** The view entered last. */
+  readonly view: number;
+  /** The view it moves to; equal to `view` while it orders. */
+  readonly target: number;
+  /** How long a request may wait in this view, in milliseconds. */
+  readonly timeOutMs: number;
+  readonly primary: ReplicaId;
+  readonly executed: number;
+  readonly lowWatermark: number;
+  readonly highWatermark: number;
+  readonly pendingRequests: number;
+  /** How many views were left since it started, by cause. */
+  readonly viewsLeft: ReplicaStatus["viewsLeft"];
+  readonly isStranded: boolean;
+  /** It lost its disk and does not vote yet. */
+  readonly mute: MuteStatus | undefined;
+  /** What is brought here of the others' state; undefined while the own is whole. */
+  readonly transfer: TransferStatus | undefined;
+  /** Its state is damaged again, and is repaired after a pause. */
+  readonly repair: RepairStatus | undefined;
+  /** Others contradict it, and it stands still until there is something to repair it towards. */
+  readonly quarantine: QuarantineStatus | undefined;
+  /** Why the last backup that was cut short was. */
+  readonly backupFault: BackupFault | undefined;
+  readonly peers: readonly PeerStatus[];
+  readonly clients: number;
+  readonly uptimeMs: number;
+  readonly durability: string;
+  readonly signatures: string;
+  /** Of what was executed, and of what was put out by it; empty while the state is brought here. */
+  readonly historyDigest: string;
+  readonly executionDigest: string;
+  readonly evidence: number;
+  /** The scrubber's round since the process started, how much of it is done (0 to 1), and how often it found damage. */
+  readonly scrub: { readonly round: number; readonly position: number; readonly findings: number };
+  /** Dropped inputs by reason. */
+  readonly rejections: Readonly<Record<string, number>>;
+}
