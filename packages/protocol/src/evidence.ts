@@ -1,4 +1,4 @@
-import type { ReplicaId } from "./ids.ts";
+import type { Epoch, ReplicaId } from "./ids.ts";
 import type { Checkpoint, Commit, Envelope, NewView, PrePrepare, Prepare, ViewChange } from "./messages.ts";
 import { isSameNewView, isSameViewChange } from "./new-view.ts";
 
@@ -27,6 +27,11 @@ export type Equivocation = Extract<Evidence, { type: "equivocation" }>;
 /** Whom the evidence convicts, once it is verified. */
 export function accusedOf(evidence: Evidence): ReplicaId {
   return evidence.type === "equivocation" ? evidence.first.from : evidence.newView.from;
+}
+
+/** The epoch whose members' keys judge the evidence. */
+export function epochOfEvidence(evidence: Evidence): Epoch {
+  return (evidence.type === "equivocation" ? evidence.first : evidence.newView).message.epoch;
 }
 
 /**

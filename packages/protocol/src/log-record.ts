@@ -5,7 +5,7 @@ import type {
   JustifiedViewChange,
   PreparedCertificate,
 } from "./certificates.ts";
-import type { Digest, SequenceNumber } from "./ids.ts";
+import type { Digest, Epoch, SequenceNumber } from "./ids.ts";
 import { assertNever } from "./invariant.ts";
 import type { Envelope, PrePrepare } from "./messages.ts";
 import type { Batch } from "./request.ts";
@@ -26,6 +26,31 @@ export type LogRecord =
   | { readonly type: "mute"; readonly at: SequenceNumber; readonly replies: readonly JustifiedReplyStable[] }
   /** Mute since it drew this nonce, the replica votes again from here on. `at` as above. */
   | { readonly type: "released"; readonly at: SequenceNumber; readonly nonce: Digest };
+
+/**
+ * The epoch that a record is a promise of; undefined for what is none to others. Promises of an epoch that is over bind nobody
+ * (protocol rule 11.2).
+ */
+export function epochOfRecord(record: LogRecord): Epoch | undefined {
+  switch (record.type) {
+    case "pre-prepared":
+      return record.envelope.message.epoch;
+    case "prepared":
+      return record.certificate.prePrepare.message.epoch;
+    case "stable":
+      return record.checkpoint.epoch;
+    case "view-change":
+      return record.viewChange.envelope.message.epoch;
+    case "new-view":
+      return record.newView.envelope.message.epoch;
+    case "mute":
+      return record.replies[0]?.envelope.message.epoch;
+    case "released":
+      return undefined;
+    default:
+      return assertNever(record);
+  }
+}
 
 /** The sequence number a record belongs to; the log is cut by it. */
 export function sequenceNumberOf(record: LogRecord): SequenceNumber {

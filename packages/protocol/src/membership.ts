@@ -21,6 +21,13 @@ export interface Membership {
   readonly members: readonly Member[];
 }
 
+/** The members of all epochs that are known, see `EpochChain`. */
+export interface Memberships {
+  /** Of the latest. */
+  readonly membership: Membership;
+  membershipAt(epoch: Epoch): Membership | undefined;
+}
+
 /** The fewest members of a Byzantine cluster: `n = 3f+1` with `f = 1` (protocol rule 1.3). */
 export const MEMBERS_MIN = 4;
 /** The most members of a cluster. Certificates grow with n, and all-to-all voting with its square. */

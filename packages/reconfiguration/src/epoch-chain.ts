@@ -11,6 +11,7 @@ import {
   InvariantViolation,
   invariant,
   type Membership,
+  type Memberships,
   membershipOf,
 } from "@quorate/protocol";
 import { type ConfigurationRecord, decodeConfiguration } from "./configuration-record.ts";
@@ -38,7 +39,7 @@ interface KnownEpoch {
  * before, of a state that has the next configuration. It only grows: nobody goes back an epoch (protocol rule 11.4). One
  * entry for each change that admins made; what they do is not bounded by anyone else.
  */
-export class EpochChain {
+export class EpochChain implements Memberships {
   readonly #judge: LinkJudge;
   readonly #epochs: KnownEpoch[];
 
@@ -58,6 +59,10 @@ export class EpochChain {
   }
   get membership(): Membership {
     return this.#last.membership;
+  }
+  /** What proves the latest epoch; undefined for that of genesis. */
+  get link(): EpochLink | undefined {
+    return this.#last.link;
   }
 
   /** The members of an epoch; undefined for one that is not known here. */

@@ -1,4 +1,4 @@
-import type { CheckpointCertificate, SequenceNumber } from "@quorate/protocol";
+import { type CheckpointCertificate, invariant, type SequenceNumber } from "@quorate/protocol";
 import type { Replica } from "@quorate/replica";
 import type { OwnCheckpoint } from "@quorate/state-machine";
 import { DeferredExecution } from "./deferred-execution.ts";
@@ -8,6 +8,8 @@ import type { HostObserver } from "./ports.ts";
 export interface AbsentStateOptions {
   /** What the log calls stable. */
   readonly stable: CheckpointCertificate;
+  /** See `HostState.activation`. */
+  readonly activation: SequenceNumber | undefined;
   readonly observer: Pick<HostObserver, "onVoting">;
   /** Makes what was written up to here durable, and tells the replica. */
   readonly makeDurable: (checkpoint: OwnCheckpoint) => void;
@@ -23,6 +25,7 @@ export class AbsentState implements HostState {
   readonly stateDigests = undefined;
   readonly scrubbed = 0;
   readonly takesRequests = false;
+  readonly activation: SequenceNumber | undefined;
   readonly #o: AbsentStateOptions;
   /** See `onVotes`. */
   #raisedTo: SequenceNumber | undefined;
@@ -30,6 +33,12 @@ export class AbsentState implements HostState {
   constructor(options: AbsentStateOptions) {
     this.#o = options;
     this.execution = new DeferredExecution(options.stable);
+    this.activation = options.activation;
+  }
+
+  epochLink(): never {
+    // Votes stay below: see `onVotes`.
+    return invariant(false, "host.activation-without-state");
   }
 
   audited(): undefined {
@@ -47,14 +56,22 @@ export class AbsentState implements HostState {
 
   /**
    * A later checkpoint is certified: votes rest on that one as soon as all batches below it are in the history, durably, from
-   * where they are executed later (protocol rule 9.1, s). Members cannot change yet: those of the certificate's epoch are
-   * those of genesis.
+   * where they are executed later (protocol rule 9.1, s). But not above a batch that may begin an epoch, nor on the end of this one:
+   * what is ordered above h + L of a change is of the next epoch, and only execution says whether there is a change (protocol
+   * rule 11.2).
    */
   onVotes({ certified, stable, executed }: Pick<Replica, "certified" | "stable" | "executed">): void {
     const { seq, stateRoot } = certified;
     if (seq <= stable.seq || seq > executed || seq === this.#raisedTo) return;
+    if (!this.#isBelowAnyChange(seq)) return;
     this.#raisedTo = seq;
     this.#o.makeDurable({ seq, stateRoot });
+  }
+
+  #isBelowAnyChange(seq: SequenceNumber): boolean {
+    const { firstChange } = this.execution;
+    const isBelowEnd = this.activation === undefined || seq < this.activation;
+    return isBelowEnd && (firstChange === undefined || seq < firstChange);
   }
 
   onStable(seq: SequenceNumber): void {

@@ -32,7 +32,7 @@ export class BatchExecution {
 
   execute({ seq, batch }: Extract<Effect, { type: "execute" }>): void {
     const { execution, observer, reply, onCheckpoint } = this.#o;
-    const { replies, historyDigest, executionDigest, progress, checkpoint } = execution.execute(seq, batch);
+    const { replies, historyDigest, executionDigest, progress, checkpoint, activation } = execution.execute(seq, batch);
     if (historyDigest !== undefined)
       observer.onExecuted?.({
         seq,
@@ -44,7 +44,7 @@ export class BatchExecution {
       });
     for (const { client, reply: executed } of replies) reply(client, executed);
     if (checkpoint !== undefined) onCheckpoint(checkpoint);
-    this.#putOff.push({ type: "executed", seq, progress, executionDigest });
+    this.#putOff.push({ type: "executed", seq, progress, executionDigest, activation });
     this.countExecuted();
   }
 

@@ -1,8 +1,6 @@
 import {
   type CheckpointCertificate,
   type Digest,
-  genesisMembership,
-  type Membership,
   nextSequenceNumber,
   type SequenceNumber,
   sequenceNumber,
@@ -53,7 +51,6 @@ const EXECUTED_PER_VOTE = 2;
  */
 export class CatchUp {
   readonly #o: CatchUpOptions;
-  readonly #membership: Membership;
   readonly #executor: Executor;
   /** Where it stood when it began, and the votes. */
   #began: { readonly executed: SequenceNumber; readonly voted: SequenceNumber } | undefined;
@@ -62,9 +59,8 @@ export class CatchUp {
   /** @throws what `Executor` throws. */
   constructor(options: CatchUpOptions) {
     this.#o = options;
-    this.#membership = genesisMembership(options.genesis);
     const silentUpTo = readQuarantine(options.store.local)?.statementsUpTo;
-    this.#executor = new Executor({ ...options, membership: this.#membership, silentUpTo });
+    this.#executor = new Executor({ ...options, silentUpTo });
   }
 
   get executed(): SequenceNumber {
@@ -81,7 +77,7 @@ export class CatchUp {
   get votesMax(): number {
     if (this.#began === undefined) return Number.POSITIVE_INFINITY;
     const { executed, voted } = this.#began;
-    return voted + this.#o.genesis.windowSize + Math.floor((this.executed - executed) / EXECUTED_PER_VOTE);
+    return voted + this.#o.epochs.configuration.windowSize + Math.floor((this.executed - executed) / EXECUTED_PER_VOTE);
   }
 
   /** To be called once, when frames can be sent. */
@@ -153,9 +149,9 @@ export class CatchUp {
 
   /** @returns undefined if it is not there, and why, if it is not what was written. */
   #entryAt(seq: SequenceNumber): VerifiedCommittedEntry | RecoveryError | StorageError | undefined {
-    const { store, codec, verifier } = this.#o;
+    const { store, codec, verifier, epochs } = this.#o;
     try {
-      return readHistoryEntry(store, codec, verifier, this.#membership, seq);
+      return readHistoryEntry(store, codec, verifier, epochs, seq);
     } catch (error) {
       if (error instanceof RecoveryError) return error;
       if (error instanceof StorageError && error.code === "storage.damaged") return error;
@@ -185,7 +181,9 @@ export class CatchUp {
     if (seq !== stable.seq || own === stable.stateRoot) return undefined;
     const contradiction = { by: "certificate", seq, own, certified: stable.stateRoot } as const;
     // See `Replica`: the host that votes has the window.
-    const statementsUpTo = sequenceNumber(Math.max(this.executed, stable.seq + this.#o.genesis.windowSize));
+    const statementsUpTo = sequenceNumber(
+      Math.max(this.executed, stable.seq + this.#o.epochs.configuration.windowSize),
+    );
     return { contradiction, upTo: this.executed, statementsUpTo, lastCheckpoint: seq };
   }
 

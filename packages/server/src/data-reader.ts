@@ -1,9 +1,11 @@
 import { type Codec, createCodec, wireLimitsOf } from "@quorate/codec";
 import { createReplicaSigner, type SignatureBackend, Verifier } from "@quorate/crypto";
-import { genesisMembership, type Hasher, type Membership } from "@quorate/protocol";
+import type { Hasher, OrderedReader } from "@quorate/protocol";
+import { EpochChain } from "@quorate/reconfiguration";
 import { Executor } from "@quorate/state-machine";
 import { lockFolderToRead, openStoreToRead, type StoreReader } from "@quorate/storage";
 import { EntryJudge } from "./entry-judge.ts";
+import { readEpochs } from "./epoch-records.ts";
 import type { ReplicaFolder } from "./replica-folder.ts";
 
 /** What signatures and digests are made with. */
@@ -16,15 +18,23 @@ export interface Cryptography {
 export interface Judges {
   readonly codec: Codec;
   readonly verifier: Verifier;
-  readonly membership: Membership;
+  readonly epochs: EpochChain;
   readonly entries: EntryJudge;
 }
 
-export function judgesOf({ genesis, cluster }: ReplicaFolder, { backend, hasher }: Cryptography): Judges {
+/**
+ * @param local where the links of the epoch chain are kept; what is not of the epoch of genesis is judged by nobody else.
+ */
+export function judgesOf(
+  { genesis, cluster }: ReplicaFolder,
+  { backend, hasher }: Cryptography,
+  local?: OrderedReader,
+): Judges {
   const codec = createCodec(wireLimitsOf(genesis));
   const verifier = new Verifier({ backend, hasher, cluster, windowSize: genesis.windowSize });
-  const membership = genesisMembership(genesis);
-  return { codec, verifier, membership, entries: new EntryJudge({ codec, verifier, hasher, cluster, membership }) };
+  const judge = { cluster, hasher, verifier };
+  const epochs = local === undefined ? new EpochChain(judge, genesis) : readEpochs(local, { ...judge, genesis, codec });
+  return { codec, verifier, epochs, entries: new EntryJudge({ codec, verifier, hasher, cluster, epochs }) };
 }
 
 /** The store of a replica that does not run, kept from running. */
@@ -83,7 +93,6 @@ export function readStoredState(
     service: { execute: refuse },
     genesis,
     cluster,
-    membership: genesisMembership(genesis),
     hasher,
     signer: createReplicaSigner({ backend, seed, self: self.id, cluster }),
   });

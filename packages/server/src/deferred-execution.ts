@@ -1,6 +1,13 @@
-import { type CheckpointCertificate, invariant, type RequestStanding, type SequenceNumber } from "@quorate/protocol";
+import {
+  type CheckpointCertificate,
+  type DigestedCertifiedBatch,
+  invariant,
+  type RequestStanding,
+  type SequenceNumber,
+} from "@quorate/protocol";
 import type { OwnCheckpoint } from "@quorate/state-machine";
 import type { HostExecuted, HostExecution } from "./host-execution.ts";
+import { mayBeginEpoch } from "./noted-changes.ts";
 
 /** What it cannot say of any request without the sessions of its moment. */
 const UNKNOWN: RequestStanding = { type: "refusable" };
@@ -13,6 +20,7 @@ const UNKNOWN: RequestStanding = { type: "refusable" };
 export class DeferredExecution implements HostExecution {
   readonly #stable: CheckpointCertificate;
   #executed: SequenceNumber;
+  #firstChange: SequenceNumber | undefined;
 
   /** @param stable what the log calls stable: all below it is in the state that is being brought, or will be executed on top of it. */
   constructor(stable: CheckpointCertificate) {
@@ -29,11 +37,24 @@ export class DeferredExecution implements HostExecution {
     return { seq, stateRoot };
   }
 
-  execute(seq: SequenceNumber): HostExecuted {
+  /** The first batch that was put off and may begin an epoch. */
+  get firstChange(): SequenceNumber | undefined {
+    return this.#firstChange;
+  }
+
+  execute(seq: SequenceNumber, { batch }: DigestedCertifiedBatch): HostExecuted {
     invariant(seq === this.#executed + 1, "deferred-execution.order", { seq, executed: this.#executed });
     this.#executed = seq;
+    if (mayBeginEpoch(batch)) this.#firstChange ??= seq;
     const progress = { answered: [], sessions: [], evicted: [], lastCheckpoint: this.#stable.seq };
-    return { replies: [], progress, checkpoint: undefined, historyDigest: undefined, executionDigest: undefined };
+    return {
+      replies: [],
+      progress,
+      checkpoint: undefined,
+      historyDigest: undefined,
+      executionDigest: undefined,
+      activation: undefined,
+    };
   }
 
   standing(): RequestStanding {

@@ -1,6 +1,6 @@
-import type { CheckpointCertificate, Contradiction, Effect, SequenceNumber } from "@quorate/protocol";
+import type { CheckpointCertificate, Contradiction, Effect, EpochLink, SequenceNumber } from "@quorate/protocol";
 
-/** Why a host ends while its replica goes on: its state has to come from the others. */
+/** Why a host ends while its replica goes on: its state has to come from the others, or a new epoch begins. */
 export interface Departure {
   /** Undefined when no certificate is known. */
   readonly target: CheckpointCertificate | undefined;
@@ -18,6 +18,8 @@ export interface Departure {
     | undefined;
   /** What is damaged, if that is why. */
   readonly damage?: Error | undefined;
+  /** The state is here, and the epoch is over: this proves the next one. */
+  readonly link?: EpochLink | undefined;
 }
 
 /** The others have left it behind: what it lacks is in no history any more. */
@@ -31,4 +33,9 @@ export function quarantined(
   lastCheckpoint: SequenceNumber,
 ): Departure {
   return { target, distrustsEntries: true, quarantine: { contradiction, upTo, statementsUpTo, lastCheckpoint } };
+}
+
+/** The activation of the next epoch is stable here (protocol rule 11.2). */
+export function epochOver({ link }: Extract<Effect, { type: "epoch-over" }>, proven: EpochLink): Departure {
+  return { target: link, distrustsEntries: false, quarantine: undefined, link: proven };
 }

@@ -2,8 +2,10 @@ import type { Codec, Decoded } from "@quorate/codec";
 import type { Verifier } from "@quorate/crypto";
 import {
   assertNever,
+  epochOfRecord,
   type LogRecord,
   type Membership,
+  type Memberships,
   nextSequenceNumber,
   type Prepare,
   type SequenceNumber,
@@ -32,7 +34,8 @@ export interface DiskSource extends Pick<ReplicaStore, "lossNonce"> {
 }
 
 /**
- * Reads what the disk holds, as strictly as what others send: every signature is verified again.
+ * Reads what the disk holds, as strictly as what others send: every signature is verified again. What was promised in epochs
+ * that are over is left out: it binds nobody any more.
  *
  * @throws RecoveryError or StorageError when anything is not what was written.
  */
@@ -40,17 +43,20 @@ export function readDisk(
   store: DiskSource,
   codec: Codec,
   verifier: Verifier,
-  membership: Membership,
+  epochs: Memberships,
   executed: SequenceNumber,
 ): RecoveredDisk {
   const records: VerifiedLogRecord[] = [];
-  for (const entry of store.log.entries()) records.push(readLogRecord(entry, codec, verifier, membership));
+  for (const entry of store.log.entries()) {
+    const record = readLogRecord(entry, codec, verifier, epochs);
+    if (record !== undefined) records.push(record);
+  }
   const committed: VerifiedCommittedEntry[] = [];
   // A state below what the log calls stable is no ground to start from, and the history up to there may be long.
   if (records.some((record) => record.type === "stable" && record.checkpoint.seq > executed))
     return { records, executed, committed, lossNonce: store.lossNonce };
   for (let seq = nextSequenceNumber(executed); ; seq = nextSequenceNumber(seq)) {
-    const entry = readHistoryEntry(store, codec, verifier, membership, seq);
+    const entry = readHistoryEntry(store, codec, verifier, epochs, seq);
     if (entry === undefined) break;
     committed.push(entry);
   }
@@ -66,7 +72,7 @@ export function readHistoryEntry(
   store: Pick<DiskSource, "history">,
   codec: Codec,
   verifier: Verifier,
-  membership: Membership,
+  epochs: Memberships,
   seq: SequenceNumber,
 ): VerifiedCommittedEntry | undefined {
   const bytes = store.history.get(seq);
@@ -74,13 +80,14 @@ export function readHistoryEntry(
   const entry = decodedOrThrow(codec.decodeCommittedEntry(bytes), `history entry ${seq}`);
   if (entry.certificate.seq !== seq)
     throw new RecoveryError(`history entry ${seq} belongs to number ${entry.certificate.seq}`);
-  const verified = verifier.verifyCommittedEntry(entry, membership);
+  const membership = epochs.membershipAt(entry.certificate.epoch);
+  const verified = membership && verifier.verifyCommittedEntry(entry, membership);
   if (verified === undefined) throw new RecoveryError(`history entry ${seq} has a certificate that is not valid`);
   return verified;
 }
 
 /**
- * Reads one record of the log.
+ * Reads one record of the log; undefined for a promise of an epoch that is over.
  *
  * @throws RecoveryError when it is not what a correct replica has written.
  */
@@ -88,11 +95,12 @@ export function readLogRecord(
   { seq, record }: LogEntry,
   codec: Codec,
   verifier: Verifier,
-  membership: Membership,
-): VerifiedLogRecord {
+  { membership }: Memberships,
+): VerifiedLogRecord | undefined {
   const value = decodedOrThrow(codec.decodeLogRecord(record), `log record ${seq}`);
   if (sequenceNumberOf(value) !== seq)
     throw new RecoveryError(`log record ${seq} (${value.type}) belongs to number ${sequenceNumberOf(value)}`);
+  if ((epochOfRecord(value) ?? membership.epoch) < membership.epoch) return undefined;
   const verified = verifyRecord(value, verifier, membership);
   if (verified !== undefined) return verified;
   throw new RecoveryError(`log record ${seq} (${value.type}) has a signature or digest that is not valid`);

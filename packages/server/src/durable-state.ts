@@ -1,14 +1,15 @@
-import { type SequenceNumber, sequenceNumber } from "@quorate/protocol";
+import { type Batch, type SequenceNumber, sequenceNumber } from "@quorate/protocol";
 import type { Executor, OwnCheckpoint } from "@quorate/state-machine";
 import type { ReplicaStore } from "@quorate/storage";
 import type { AwaitedState } from "./awaited-state.ts";
+import { forgetChanges, mayBeginEpoch, noteChange } from "./noted-changes.ts";
 
 export interface DurableStateOptions {
   readonly store: ReplicaStore;
   readonly executor: Pick<Executor, "lastCheckpoint" | "collect">;
   /** The state that is being brought here, or is behind the votes; undefined when it is neither. */
   readonly awaited?: Pick<AwaitedState, "executed"> | undefined;
-  /** K of genesis. */
+  /** K. */
   readonly checkpointInterval: number;
   /** Checkpoints that others fetch, which are kept although they are old. */
   readonly pinned: () => readonly SequenceNumber[];
@@ -61,9 +62,10 @@ export class DurableState {
    * @returns the stable number, below which nothing else is kept.
    */
   cut(upTo: SequenceNumber): SequenceNumber {
-    const { store, executor, checkpointInterval, pinned } = this.#options;
+    const { store, executor, awaited, checkpointInterval, pinned } = this.#options;
     store.log.cut(upTo);
     const stable = sequenceNumber(upTo + 1);
+    if (awaited === undefined) forgetChanges(store.local, stable);
     this.#trimBelow = this.#neededFrom(stable);
     store.history.trim(this.#trimBelow);
     executor.collect(stable, sequenceNumber(Math.max(0, stable - checkpointInterval)), pinned());
@@ -74,8 +76,9 @@ export class DurableState {
    * Puts a decided batch into the history. A part of what is too much of it goes with each one: all at once, after a state was
    * brought here, would be a long time in which nothing else happens.
    */
-  archive(seq: SequenceNumber, entry: Uint8Array): void {
-    const { history } = this.#options.store;
+  archive(seq: SequenceNumber, entry: Uint8Array, batch: Batch): void {
+    const { history, local } = this.#options.store;
+    if (mayBeginEpoch(batch)) noteChange(local, seq);
     history.put(seq, entry);
     history.trim(this.#trimBelow);
   }

@@ -2,7 +2,7 @@ import { assertNever, type ReplicaId } from "@quorate/protocol";
 import type { ReplicaEvent } from "@quorate/replica";
 import type { BatchExecution } from "./batch-execution.ts";
 import { refusalFrame } from "./client-frames.ts";
-import { type Departure, leftBehind, quarantined } from "./departure.ts";
+import { type Departure, epochOver, leftBehind, quarantined } from "./departure.ts";
 import type { DurableState } from "./durable-state.ts";
 import type { EvidenceShelf } from "./evidence-shelf.ts";
 import type { Performed } from "./gated-log.ts";
@@ -12,7 +12,7 @@ import type { HostState } from "./host-state.ts";
 
 export interface EffectPerformerOptions extends Pick<HostOptions, "ports" | "codec" | "observer"> {
   readonly others: readonly ReplicaId[];
-  readonly state: Pick<HostState, "execution" | "onStable">;
+  readonly state: Pick<HostState, "execution" | "onStable" | "epochLink">;
   readonly batches: Pick<BatchExecution, "execute">;
   readonly durableState: Pick<DurableState, "archive" | "cut">;
   readonly donor: Pick<HistoryDonor, "send">;
@@ -41,7 +41,7 @@ export class EffectPerformer {
       case "execute":
         return batches.execute(effect);
       case "archive":
-        return durableState.archive(effect.seq, codec.encodeCommittedEntry(effect.entry));
+        return durableState.archive(effect.seq, codec.encodeCommittedEntry(effect.entry), effect.entry.batch);
       case "send-history":
         return donor.send(effect, this.#o.nowMs());
       case "cut":
@@ -50,6 +50,8 @@ export class EffectPerformer {
         return depart(leftBehind(effect));
       case "quarantine":
         return depart(quarantined(effect, state.execution.lastCheckpoint.seq));
+      case "epoch-over":
+        return depart(epochOver(effect, state.epochLink(effect.link)));
       case "divergence":
         return observer.onDivergence?.(effect.divergence);
       case "start-timer": {

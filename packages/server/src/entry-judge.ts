@@ -8,6 +8,7 @@ import {
   commitCertificateFault,
   type Hasher,
   type Membership,
+  type Memberships,
   quorumSize,
   type SequenceNumber,
   type VerifiedCommittedEntry,
@@ -24,7 +25,7 @@ export interface EntryJudgeOptions {
   readonly verifier: Verifier;
   readonly hasher: Hasher;
   readonly cluster: ClusterId;
-  readonly membership: Membership;
+  readonly epochs: Memberships;
 }
 
 /** Tells whether the encoding of a committed batch proves that the batch was decided for a number (protocol rule 4.5). */
@@ -36,31 +37,37 @@ export class EntryJudge {
   }
 
   judge(seq: SequenceNumber, bytes: Uint8Array): EntryVerdict {
-    const { codec, verifier, membership } = this.#options;
+    const { codec, verifier, epochs } = this.#options;
     const decoded = codec.decodeCommittedEntry(bytes);
     if (!decoded.ok) return { problem: `it does not decode: ${describeDecodeError(decoded.error)}` };
     const { value } = decoded;
     if (value.certificate.seq !== seq) return { problem: `it belongs to number ${value.certificate.seq}` };
+    const membership = epochs.membershipAt(value.certificate.epoch);
+    if (membership === undefined)
+      return { problem: `it is of epoch ${value.certificate.epoch}, which is not known here` };
     const entry = verifier.verifyCommittedEntry(value, membership);
-    return entry === undefined ? { problem: this.#faultOf(value) } : { entry };
+    return entry === undefined ? { problem: this.#faultOf(value, membership) } : { entry };
   }
 
-  #faultOf({ batch, certificate }: CommittedEntry): string {
-    const { hasher, cluster, membership } = this.#options;
+  #faultOf({ batch, certificate }: CommittedEntry, membership: Membership): string {
+    const { hasher, cluster } = this.#options;
     const found = digestBatch(hasher, cluster, batch).digest;
     if (found !== certificate.digest)
       return `its batch has the digest ${found}, the certificate is of ${certificate.digest}`;
     const fault = commitCertificateFault(certificate, membership);
     if (fault !== undefined) return `its certificate proves nothing: ${describeFault(fault, certificate, membership)}`;
-    const forged = certificate.signatures.filter((one) => !this.#isSigned(certificate, one)).map(({ from }) => from);
+    const forged = certificate.signatures
+      .filter((one) => !this.#isSigned(certificate, one, membership))
+      .map(({ from }) => from);
     return `its certificate proves nothing: no valid signature of replica ${forged.join(", ")}`;
   }
 
   #isSigned(
     { epoch, view, seq, digest }: CommitCertificate,
     { from, signature }: CommitCertificate["signatures"][number],
+    membership: Membership,
   ): boolean {
-    const { verifier, membership } = this.#options;
+    const { verifier } = this.#options;
     const message = { type: "commit", epoch, view, seq, digest } as const;
     return verifier.verifyEnvelope({ from, message, signature }, membership) !== undefined;
   }

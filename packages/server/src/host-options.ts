@@ -1,14 +1,15 @@
 import type { Codec } from "@quorate/codec";
 import type { Verifier } from "@quorate/crypto";
 import type { BatchComposer, ClientSigner, ClusterId, Genesis, Hasher, Signer } from "@quorate/protocol";
+import type { EpochChain } from "@quorate/reconfiguration";
 import type { Service } from "@quorate/state-machine";
 import type { ReplicaStore } from "@quorate/storage";
 import type { Compressor } from "./compressor.ts";
 import type { HostSettings } from "./host-settings.ts";
 import type { HostObserver, HostPorts } from "./ports.ts";
 
-/** How one replica runs; everything that all replicas share comes from genesis. */
-export interface HostOptions {
+/** How one replica runs; everything that all replicas share comes from genesis, and from what they have ordered since. */
+export interface RunnerOptions {
   readonly genesis: Genesis;
   readonly cluster: ClusterId;
   readonly service: Service;
@@ -25,4 +26,10 @@ export interface HostOptions {
   /** Deflates the state on its way to others, and takes it deflated; without it, neither. */
   readonly compressor?: Compressor | undefined;
   readonly settings?: Partial<HostSettings>;
+}
+
+/** How it runs in one epoch. */
+export interface HostOptions extends RunnerOptions {
+  /** The epochs that are known here: a host lives in the latest of when it was made, and the chain grows under it. */
+  readonly epochs: EpochChain;
 }

@@ -1,4 +1,11 @@
-import type { CheckpointCertificate, Digest, FetchState, ReplicaId, SequenceNumber } from "@quorate/protocol";
+import type {
+  CheckpointCertificate,
+  Digest,
+  EpochLink,
+  FetchState,
+  ReplicaId,
+  SequenceNumber,
+} from "@quorate/protocol";
 import type { Replica } from "@quorate/replica";
 import type { OwnAudit } from "./audit-document.ts";
 import type { RunningBackup } from "./backup/state-backup.ts";
@@ -31,6 +38,11 @@ export interface HostState {
   /** What requests are worth is known by their sessions, which are part of the state. */
   readonly takesRequests: boolean;
 
+  /** The last number of the epoch, as far as is known: where a change is ordered, or may be. */
+  readonly activation: SequenceNumber | undefined;
+
+  /** The link of the chain that the state at a stable activation makes with its certificate (protocol rule 11.3). */
+  epochLink(certificate: CheckpointCertificate): EpochLink;
   /** What is compared with the other replicas: the own part of an audit. */
   audited(replica: Pick<Replica, "stable" | "recentOutputs">): OwnAudit | undefined;
   /** A peer asks for a part of the state. */

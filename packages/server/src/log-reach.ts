@@ -1,4 +1,4 @@
-import { type CheckpointCertificate, genesisMembership } from "@quorate/protocol";
+import type { CheckpointCertificate } from "@quorate/protocol";
 import type { HostOptions } from "./host-options.ts";
 import type { Installation } from "./installation-record.ts";
 
@@ -16,12 +16,17 @@ export function leadsTo({ history }: HostOptions["store"], from: number, to: num
   return history.first !== undefined && history.first <= from + 1 && (history.last ?? 0) >= to;
 }
 
-/** The stable checkpoint that the log starts from; undefined for that of genesis. */
-export function stableInLog({ store, codec, verifier, genesis }: HostOptions): CheckpointCertificate | undefined {
+/**
+ * The stable checkpoint that the log starts from: the highest of this epoch, or the one that the epoch began with; undefined for
+ * that of genesis.
+ */
+export function stableInLog({ store, codec, verifier, epochs }: HostOptions): CheckpointCertificate | undefined {
+  const { membership, link } = epochs;
   const stable = [...store.log.entries()].flatMap(({ record }) => {
     const decoded = codec.decodeLogRecord(record);
     return decoded.ok && decoded.value.type === "stable" ? [decoded.value.checkpoint] : [];
   });
-  const last = stable.sort((a, b) => a.seq - b.seq).at(-1);
-  return last && verifier.verifyCheckpointCertificate(last, genesisMembership(genesis));
+  const ofThisEpoch = stable.filter(({ epoch }) => epoch === membership.epoch);
+  const last = ofThisEpoch.sort((a, b) => a.seq - b.seq).at(-1);
+  return last === undefined ? link?.certificate : verifier.verifyCheckpointCertificate(last, membership);
 }

@@ -30,7 +30,7 @@ export interface StoppedLog {
  */
 export function openStoppedLog(folder: ReplicaFolder, cryptography: Cryptography): StoppedLog {
   const { store, close } = openStoppedStore(folder);
-  const judges = judgesOf(folder, cryptography);
+  const judges = judgesOf(folder, cryptography, store.local);
   return { items: (range) => itemsOf(store, executedIn(folder, store, cryptography), judges, range), close };
 }
 

@@ -41,9 +41,10 @@ export class PreparedBatches {
     return [...this.#prepared.values()].sort((a, b) => a.seq - b.seq);
   }
 
-  #read(entry: LogEntry, { codec, verifier, membership }: Judges): void {
+  #read(entry: LogEntry, { codec, verifier, epochs }: Judges): void {
     try {
-      this.#add(entry.seq, readLogRecord(entry, codec, verifier, membership));
+      const record = readLogRecord(entry, codec, verifier, epochs);
+      if (record !== undefined) this.#add(entry.seq, record);
     } catch (error) {
       if (!(error instanceof RecoveryError)) throw error;
       this.#problems.push({ seq: entry.seq, problem: error.message });

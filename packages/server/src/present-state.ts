@@ -1,4 +1,13 @@
-import type { CheckpointCertificate, FetchState, Membership, ReplicaId, SequenceNumber } from "@quorate/protocol";
+import {
+  type CheckpointCertificate,
+  type EpochLink,
+  type FetchState,
+  invariant,
+  type Membership,
+  type ReplicaId,
+  type SequenceNumber,
+} from "@quorate/protocol";
+import { CONFIGURATION_KEY } from "@quorate/reconfiguration";
 import type { Replica } from "@quorate/replica";
 import { Executor } from "@quorate/state-machine";
 import type { OwnAudit } from "./audit-document.ts";
@@ -45,8 +54,21 @@ export class PresentState implements HostState {
   get stateDigests(): StateDigests {
     return { stateRoot: this.execution.stateRoot(), historyDigest: this.execution.historyDigest };
   }
+  /** The batch that ends the epoch may be executed before it is stable: then it was the last that this host executes. */
+  get activation(): SequenceNumber | undefined {
+    const { configuration, activation, executed } = this.execution;
+    return configuration.epoch > this.#o.membership.epoch ? executed : activation;
+  }
   get scrubbed(): number {
     return this.execution.scrubbed;
+  }
+
+  epochLink(certificate: CheckpointCertificate): EpochLink {
+    const { seq } = certificate;
+    const snapshot = this.execution.snapshotAt(seq);
+    const record = snapshot?.get(CONFIGURATION_KEY);
+    invariant(snapshot !== undefined && record !== undefined, "host.activation-not-kept", { seq });
+    return { certificate, record, proof: snapshot.prove(CONFIGURATION_KEY) };
   }
 
   audited({ stable, recentOutputs }: Pick<Replica, "stable" | "recentOutputs">): OwnAudit {

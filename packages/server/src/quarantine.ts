@@ -3,9 +3,6 @@ import {
   type CheckpointCertificate,
   type ClientSigner,
   type FetchStateItem,
-  type Genesis,
-  genesisMembership,
-  type Membership,
   type ReplicaFrame,
   type ReplicaId,
   type SequenceNumber,
@@ -13,6 +10,7 @@ import {
   sequenceNumber,
   weakQuorumSize,
 } from "@quorate/protocol";
+import type { EpochChain } from "@quorate/reconfiguration";
 import type { HostPorts, IngressRejection } from "./ports.ts";
 import type { QuarantineRecord } from "./quarantine-record.ts";
 
@@ -27,7 +25,7 @@ export interface QuarantineStatus {
 }
 
 export interface QuarantineOptions {
-  readonly genesis: Genesis;
+  readonly epochs: EpochChain;
   readonly self: ReplicaId;
   readonly verifier: Pick<Verifier, "verifyCheckpointCertificate" | "verifyEnvelope">;
   /** Signs with the member's key: a member may order checkpoints (protocol rule 9.1). */
@@ -69,7 +67,6 @@ const ROOT_PAGE: FetchStateItem = { type: "page", prefix: new Uint8Array(0) };
  */
 export class Quarantine {
   readonly #o: QuarantineOptions;
-  readonly #membership: Membership;
   readonly #others: readonly ReplicaId[];
   /** The least number of a checkpoint that helps. */
   readonly #least: SequenceNumber;
@@ -83,9 +80,8 @@ export class Quarantine {
 
   constructor(options: QuarantineOptions) {
     this.#o = options;
-    const { genesis, self, record, known } = options;
-    this.#membership = genesisMembership(genesis);
-    this.#others = this.#membership.members.map(({ id }) => id).filter((id) => id !== self);
+    const { epochs, self, record, known } = options;
+    this.#others = epochs.membership.members.map(({ id }) => id).filter((id) => id !== self);
     this.#least = sequenceNumber(record.attempts <= 1 ? 1 : Math.max(1, record.upTo));
     this.#best = known;
   }
@@ -131,9 +127,11 @@ export class Quarantine {
   }
 
   #onCertificate(peer: ReplicaId, checkpoint: CheckpointCertificate): boolean {
-    const { verifier, onRejection } = this.#o;
+    const { verifier, epochs, onRejection } = this.#o;
     if (checkpoint.seq <= (this.#best?.seq ?? 0)) return true;
-    const verified = verifier.verifyCheckpointCertificate(checkpoint, this.#membership);
+    const membership = epochs.membershipAt(checkpoint.epoch);
+    if (membership === undefined) return true;
+    const verified = verifier.verifyCheckpointCertificate(checkpoint, membership);
     if (verified === undefined) {
       onRejection({ from: peer, code: "ingress.bad-certificate" });
       return false;
@@ -147,7 +145,7 @@ export class Quarantine {
   #onStatus(peer: ReplicaId, envelope: Extract<ReplicaFrame, { type: "signed" }>["envelope"]): void {
     const { message, from } = envelope;
     if (from !== peer || message.type !== "status" || message.executed <= (this.#executed.get(peer) ?? 0)) return;
-    if (this.#o.verifier.verifyEnvelope(envelope, this.#membership) !== undefined)
+    if (this.#o.verifier.verifyEnvelope(envelope, this.#o.epochs.membership) !== undefined)
       this.#executed.set(peer, message.executed);
   }
 
@@ -180,10 +178,10 @@ export class Quarantine {
    */
   #order(): void {
     const told = [...this.#executed.values()].sort((a, b) => b - a);
-    const above = told[weakQuorumSize(this.#membership) - 1];
+    const above = told[weakQuorumSize(this.#o.epochs.membership) - 1];
     if (above === undefined || (above === this.#orderedAbove && this.#asks % ORDER_AGAIN_ASKS !== 0)) return;
     this.#orderedAbove = above;
-    const { request } = this.#o.checkpointSigner.signCheckpoint({ epoch: this.#membership.epoch, above });
+    const { request } = this.#o.checkpointSigner.signCheckpoint({ epoch: this.#o.epochs.epoch, above });
     this.#o.ports.sendToReplicas(this.#others, { type: "request", request });
   }
 

@@ -1,12 +1,13 @@
 import {
   type CheckpointCertificate,
   type ClientFrame,
+  type Epoch,
   type Fill,
-  genesisMembership,
   type Membership,
   type PublicKey,
   type ReplicaFrame,
   type ReplicaId,
+  type Request,
   type SequenceNumber,
   type ServerFrame,
 } from "@quorate/protocol";
@@ -21,6 +22,7 @@ import { replyFrame } from "./client-frames.ts";
 import type { Departure } from "./departure.ts";
 import { DurableState } from "./durable-state.ts";
 import { EffectPerformer } from "./effect-performer.ts";
+import { endOfEpoch } from "./end-of-epoch.ts";
 import { EvidenceShelf, type KeptEvidence } from "./evidence-shelf.ts";
 import { GatedLog, type Performed } from "./gated-log.ts";
 import { HistoryDonor } from "./history-donor.ts";
@@ -33,7 +35,7 @@ import { PastQuarantine } from "./past-quarantine.ts";
 import type { HandOverAnswer } from "./ports.ts";
 import { PresentState } from "./present-state.ts";
 import { recoverReplica } from "./recover-replica.ts";
-import { genesisTarget } from "./replica-setup.ts";
+import { startTarget } from "./replica-setup.ts";
 import type { ReplicaTrace } from "./replica-trace.ts";
 import { StandingWatch } from "./standing-watch.ts";
 import { SteadyClock } from "./steady-clock.ts";
@@ -71,15 +73,15 @@ export class ReplicaHost {
    * @throws RecoveryError or StorageError when the disk holds what this replica cannot have written.
    */
   constructor(options: HostOptions, leave: (departure: Departure) => void, awaited?: AwaitedState) {
-    const { genesis, store, codec, hasher, observer, ports } = options;
+    const { epochs, store, codec, hasher, observer, ports } = options;
     this.#options = options;
     this.#settings = { ...DEFAULT_HOST_SETTINGS, ...options.settings };
     this.#end = new HostEnd({
       observer,
       leave,
-      repairTarget: () => (this.stable.signatures.length > 0 ? this.stable : genesisTarget(options)),
+      repairTarget: () => (this.stable.signatures.length > 0 ? this.stable : startTarget(options)),
     });
-    this.#membership = genesisMembership(genesis);
+    this.#membership = epochs.membership;
     this.#clock = new SteadyClock(
       () => ports.nowMs(),
       () => ports.monotonicMs(),
@@ -98,7 +100,7 @@ export class ReplicaHost {
       store,
       awaited,
       executor: execution,
-      checkpointInterval: genesis.checkpointInterval,
+      checkpointInterval: epochs.configuration.checkpointInterval,
       pinned: () => this.#state.pinned(this.#now()),
       onFlushed: (own, failure) => this.#afterStateFlush(own, failure),
     });
@@ -126,6 +128,7 @@ export class ReplicaHost {
       });
     return new AbsentState({
       stable: awaited.stable,
+      activation: endOfEpoch(this.#options, awaited),
       observer: this.#options.observer,
       makeDurable: (checkpoint) => this.#durableState.makeDurable(checkpoint),
     });
@@ -174,6 +177,14 @@ export class ReplicaHost {
     });
   }
 
+  /** That it lives in. */
+  get epoch(): Epoch {
+    return this.#membership.epoch;
+  }
+  /** Requests that wait to be ordered: they are worth as much in the next epoch. */
+  get pendingRequests(): Iterable<Request> {
+    return this.#replica.pendingRequests;
+  }
   get status(): ReplicaStatus {
     return this.#replica.status;
   }

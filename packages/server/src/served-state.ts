@@ -28,12 +28,12 @@ export class ServedState {
   constructor(options: HostOptions, executor: Pick<Executor, "snapshotAt">) {
     this.#options = options;
     this.#executor = executor;
-    const { hasher, genesis } = options;
+    const { hasher, genesis, epochs } = options;
     this.#deflater = new ChunkDeflater(options);
     this.#donor = new StateDonor({
       hasher,
       chunkBytesMax: stateChunkBytesMax(genesis.limits),
-      limits: { ratePerPeer: shareOf(SERVED, genesis.members.length - 1), rate: SERVED },
+      limits: { ratePerPeer: shareOf(SERVED, epochs.membership.members.length - 1), rate: SERVED },
     });
   }
 

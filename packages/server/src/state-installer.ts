@@ -4,7 +4,6 @@ import {
   type CheckpointCertificate,
   type ClusterId,
   type Genesis,
-  genesisMembership,
   type Hasher,
   invariant,
   type Membership,
@@ -14,6 +13,7 @@ import {
   stateChunkBytesMax,
   weakQuorumSize,
 } from "@quorate/protocol";
+import type { EpochChain } from "@quorate/reconfiguration";
 import { partOf } from "@quorate/state-machine";
 import { type FetchProgress, type FetchStep, StateFetcher } from "@quorate/state-transfer";
 import type { TreeChanges } from "@quorate/state-tree";
@@ -26,6 +26,7 @@ import { SteadyClock } from "./steady-clock.ts";
 
 export interface StateInstallerOptions {
   readonly genesis: Genesis;
+  readonly epochs: EpochChain;
   readonly cluster: ClusterId;
   readonly self: ReplicaId;
   readonly store: ReplicaStore;
@@ -96,7 +97,7 @@ export class StateInstaller {
     this.#o = options;
     const { genesis, cluster, self, store, hasher, ports, installation } = options;
     this.#installation = installation;
-    this.#membership = genesisMembership(genesis);
+    this.#membership = options.epochs.membership;
     this.#clock = new SteadyClock(
       () => ports.nowMs(),
       () => ports.monotonicMs(),
@@ -192,7 +193,10 @@ export class StateInstaller {
     atMs: number,
   ): boolean {
     if (checkpoint.seq <= this.#installation.target.seq || !this.#isStalled(atMs)) return true;
-    const target = this.#o.verifier.verifyCheckpointCertificate(checkpoint, this.#membership);
+    const membership = this.#o.epochs.membershipAt(checkpoint.epoch);
+    // Of an epoch that is not known here yet: its link comes first.
+    if (membership === undefined) return true;
+    const target = this.#o.verifier.verifyCheckpointCertificate(checkpoint, membership);
     if (target === undefined) {
       this.#o.onRejection({ from: peer, code: "ingress.bad-certificate" });
       return false;

@@ -1,4 +1,4 @@
-import { genesisMembership, primaryOf, sequenceNumber, viewNumber } from "@quorate/protocol";
+import { primaryOf, sequenceNumber, viewNumber } from "@quorate/protocol";
 import type { ReplicaStatus } from "@quorate/replica";
 import type { HostOptions } from "./host-options.ts";
 
@@ -6,13 +6,13 @@ import type { HostOptions } from "./host-options.ts";
 const NO_VIEWS_LEFT = { failed: 0, joined: 0, slow: 0, unfair: 0, "handed-over": 0, rotated: 0 } as const;
 
 /** Of a replica that comes back in the middle of an installation: it knows nothing of where it stood. */
-export function unknownStatus({ genesis }: HostOptions): ReplicaStatus {
+export function unknownStatus({ genesis, epochs }: HostOptions): ReplicaStatus {
   const view = viewNumber(0);
   return {
     view,
     target: view,
     timeOutMs: genesis.timeouts.viewChangeMs,
-    primary: primaryOf(genesisMembership(genesis), view),
+    primary: primaryOf(epochs.membership, view),
     executed: sequenceNumber(0),
     lowWatermark: sequenceNumber(0),
     highWatermark: sequenceNumber(0),

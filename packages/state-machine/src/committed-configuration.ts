@@ -117,6 +117,7 @@ export class ConfigurationBatch {
   readonly #admissions = new Map<PublicKey, boolean>();
   #record: ConfigurationRecord;
   #nonces: number;
+  #activation: SequenceNumber | undefined;
 
   constructor(seq: SequenceNumber, genesis: Genesis, before: BeforeBatch) {
     this.#seq = seq;
@@ -137,6 +138,10 @@ export class ConfigurationBatch {
   }
   get admissions(): ReadonlyMap<PublicKey, boolean> {
     return this.#admissions;
+  }
+  /** The last number of the batch's own epoch, where a change waits for it. Known once the batch is finished. */
+  get activation(): SequenceNumber | undefined {
+    return this.#activation;
   }
   isAdmitted(client: PublicKey): boolean {
     return this.#admissions.get(client) ?? this.#before.isAdmitted(client);
@@ -189,6 +194,7 @@ export class ConfigurationBatch {
     const { record, areCheckpointsNews, checkpoints } = this.#before;
     if (areCheckpointsNews) overlay.put(CHECKPOINTS_KEY, encodeClaims(checkpoints));
     const isLast = isActivation(this.#record, this.#seq);
+    this.#activation = this.#record.pending?.activation;
     if (isLast) {
       this.#record = activate(this.#record);
       for (const [key] of [...overlay.range(...CHANGE_NONCES)]) overlay.put(key, undefined);

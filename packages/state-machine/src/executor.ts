@@ -76,7 +76,7 @@ export interface Execution {
   readonly statement: Statement;
   /** The state after the batch, if it is a checkpoint: a multiple of K, or one that it ordered (protocol rule 9.1). */
   readonly checkpoint: OwnCheckpoint | undefined;
-  /** See `Executor.activation`: as of this batch. */
+  /** The last number of the epoch of this batch, where a change waits for it: this batch, perhaps. */
   readonly activation: SequenceNumber | undefined;
   readonly progress: ExecutionProgress;
   /** In the order of the batch. They may be sent at once: the promises behind them are durable, execution is repeatable. */
@@ -196,7 +196,7 @@ export class Executor {
       executionDigest: execution,
       statement,
       checkpoint: isCheckpoint ? this.#state.lastCheckpoint : undefined,
-      activation: this.activation,
+      activation: configuration.activation,
       progress: {
         answered: leaves.map((leaf) => leaf.requestDigest),
         sessions: progressOf(table.changed),

@@ -22,3 +22,4 @@ export {
 } from "./session-table.ts";
 export { partOf } from "./state-keys.ts";
 export { isApplicationProven, type ProvenState } from "./state-proof.ts";
+export { storedConfiguration } from "./stored-configuration.ts";

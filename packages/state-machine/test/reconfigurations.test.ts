@@ -45,7 +45,7 @@ describe("a reconfiguration (protocol rules 11.1 and 11.2)", () => {
     const last = fixture.run();
 
     expect(last.statement.epoch, "the last batch is of the epoch that it ends").to.equal(0);
-    expect([last.checkpoint?.seq, last.activation]).to.deep.equal([80, undefined]);
+    expect([last.checkpoint?.seq, last.activation, fixture.executor.activation]).to.deep.equal([80, 80, undefined]);
     expect(fixture.executor.configuration).to.deep.include({ epoch: 1, checkpointInterval: 8, windowSize: 32 });
     expect(fixture.run().statement.epoch).to.equal(1);
     fixture.idleTo(87);

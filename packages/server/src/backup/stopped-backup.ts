@@ -1,6 +1,5 @@
 import { createCodec, wireLimitsOf } from "@quorate/codec";
 import type { CheckpointCertificate, SequenceNumber } from "@quorate/protocol";
-import { genesisMembership } from "@quorate/protocol";
 import { StateDamage } from "@quorate/state-tree";
 import type { StoreReader } from "@quorate/storage";
 import { ConfigurationError } from "../configuration-error.ts";
@@ -62,14 +61,15 @@ function stableIn(
   folder: ReplicaFolder,
   cryptography: Cryptography,
 ): CheckpointCertificate | undefined {
-  const { codec, verifier } = judgesOf(folder, cryptography);
+  const { codec, verifier, epochs } = judgesOf(folder, cryptography, store.local);
   let last: CheckpointCertificate | undefined;
   for (const { record } of store.openLog().entries()) {
     const decoded = codec.decodeLogRecord(record);
     if (decoded.ok && decoded.value.type === "stable" && decoded.value.checkpoint.seq > (last?.seq ?? 0))
       last = decoded.value.checkpoint;
   }
-  return last && verifier.verifyCheckpointCertificate(last, genesisMembership(folder.genesis));
+  const membership = last && epochs.membershipAt(last.epoch);
+  return membership && verifier.verifyCheckpointCertificate(last, membership);
 }
 
 function refuse(path: string, why: string): never {

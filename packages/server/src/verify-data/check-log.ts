@@ -13,13 +13,14 @@ export interface CheckedLog {
 
 /** Reads every record as a start does: the chain of its groups, each checksum, each signature (protocol rule 8.4). */
 export function checkLog(store: Pick<StoreReader, "openLog">, judges: Judges, report: Report): Looked<CheckedLog> {
-  const { codec, verifier, membership } = judges;
+  const { codec, verifier, epochs } = judges;
   const log = store.openLog();
   const counts = new Map<VerifiedLogRecord["type"], number>();
   let stable: VerifiedCheckpointCertificate | undefined;
   for (const entry of log.entries()) {
     try {
-      const record = readLogRecord(entry, codec, verifier, membership);
+      const record = readLogRecord(entry, codec, verifier, epochs);
+      if (record === undefined) continue;
       counts.set(record.type, (counts.get(record.type) ?? 0) + 1);
       if (record.type === "stable" && record.checkpoint.seq > stableNumber(stable)) stable = record.checkpoint;
     } catch (error) {

@@ -6,24 +6,26 @@ import type { StoreReader } from "@quorate/storage";
 import type { Cryptography, Judges } from "../data-reader.ts";
 import { readDisk } from "../disk-recovery.ts";
 import type { ReplicaFolder } from "../replica-folder.ts";
-import { genesisCheckpoint, replicaOptionsOf } from "../replica-setup.ts";
+import { epochStart, replicaOptionsOf } from "../replica-setup.ts";
 import type { Looked } from "./data-check.ts";
 
 /** Makes the replica that a start would make, which nobody then speaks to: what it finds must fit together. */
 export function checkRecovery(
   { genesis, cluster, self, seed }: ReplicaFolder,
   store: StoreReader,
-  { executed }: Pick<Executor, "executed">,
-  { codec, verifier, membership }: Judges,
+  { executed, activation }: Pick<Executor, "executed" | "activation">,
+  { codec, verifier, epochs }: Judges,
   { backend, hasher }: Cryptography,
 ): Looked<undefined> {
   const source = { log: store.openLog(), history: store.openHistory(), lossNonce: store.lossNonce };
-  const disk = readDisk(source, codec, verifier, membership, executed);
-  const stable = genesisCheckpoint(membership, cluster);
-  const { base, recovery } = recover({ stable, membership, view: viewNumber(0) }, disk);
+  const disk = readDisk(source, codec, verifier, epochs, executed);
+  const { membership, configuration } = epochs;
+  const stable = epochStart(membership, cluster);
+  const { base, recovery } = recover({ stable, membership, view: viewNumber(0) }, { ...disk, activation });
   const signer = createReplicaSigner({ backend, seed, self: self.id, cluster });
   const composer = createBatchComposer(hasher, cluster);
-  const { status } = new Replica(replicaOptionsOf({ genesis, cluster, signer, composer, hasher }), base, recovery);
+  const setup = { genesis, configuration, cluster, signer, composer, hasher };
+  const { status } = new Replica(replicaOptionsOf(setup), base, recovery);
   const { view, target, lowWatermark, highWatermark, mute } = status;
   const views = view === target ? `view ${view}` : `view ${view} on the way to ${target}`;
   const muteness = mute === undefined ? "" : "; mute, for a disk was lost";

@@ -15,7 +15,7 @@ const ANY_VIEW = viewNumber(0);
 export function checkReplies(
   history: Pick<History, "get" | "first" | "last">,
   executor: Executor,
-  { entries, verifier, membership }: Judges,
+  { entries, verifier, epochs }: Judges,
   above: number,
   report: Report,
 ): Looked<undefined> {
@@ -27,7 +27,8 @@ export function checkReplies(
       const reply = executor.replyTo(request);
       if (reply === undefined) continue;
       replies += 1;
-      if (verifier.verifyReply({ ...reply, view: ANY_VIEW }, membership) === undefined)
+      const membership = epochs.membershipAt(reply.statement.epoch);
+      if (membership === undefined || verifier.verifyReply({ ...reply, view: ANY_VIEW }, membership) === undefined)
         report(`the reply to request ${request.digest} of number ${seq} does not lead to what this replica signed`);
     }
   }

@@ -86,7 +86,7 @@ async function checkAll(folder: ReplicaFolder, cryptography: Cryptography, check
 }
 
 function checkStore(folder: ReplicaFolder, store: StoreReader, cryptography: Cryptography, checks: DataChecks): void {
-  const judges = judgesOf(folder, cryptography);
+  const judges = judgesOf(folder, cryptography, store.local);
   const log = checks.look("write-ahead log", ADVICE["write-ahead log"], (report) => checkLog(store, judges, report));
   const installation = readInstallation(store.local, createCodec(wireLimitsOf(folder.genesis)));
   if (installation !== undefined) {
