@@ -2,6 +2,7 @@ import {
   type CheckpointCertificate,
   type ClientFrame,
   type CommittedEntry,
+  type EpochLink,
   type Evidence,
   invariant,
   type LogRecord,
@@ -16,6 +17,7 @@ import {
   writeCheckpointCertificate,
 } from "./certificates.ts";
 import type { Decoded } from "./decode-error.ts";
+import { readEpochLink, writeEpochLink } from "./epochs.ts";
 import { readEvidence, writeEvidence } from "./evidence.ts";
 import {
   readClientFrame,
@@ -42,7 +44,7 @@ import { Writer } from "./writer.ts";
  *
  * Encoding gives bytes that nobody else holds, and throws `InvariantViolation` for a value that has no encoding: that
  * is our own bug. Short frames, records and entries are to be sent or written and forgotten: they share blocks of memory
- * (`allocateBytes`). Certificates, receipts and evidence, which are kept, have a block of their own.
+ * (`allocateBytes`). Certificates, links, receipts and evidence, which are kept, have a block of their own.
  *
  * Decoding never throws, and copies: nothing of the value is a view into the bytes, so a frame of megabytes is not kept
  * alive by a digest, and its buffer may be used again.
@@ -61,6 +63,8 @@ export interface Codec {
   decodeCommittedEntry(bytes: Uint8Array): Decoded<CommittedEntry>;
   encodeCheckpointCertificate(certificate: CheckpointCertificate): Uint8Array;
   decodeCheckpointCertificate(bytes: Uint8Array): Decoded<CheckpointCertificate>;
+  encodeEpochLink(link: EpochLink): Uint8Array;
+  decodeEpochLink(bytes: Uint8Array): Decoded<EpochLink>;
   encodeReceipt(receipt: Receipt): Uint8Array;
   decodeReceipt(bytes: Uint8Array): Decoded<Receipt>;
   encodeEvidence(evidence: Evidence): Uint8Array;
@@ -100,6 +104,8 @@ export function createCodec(limits: WireLimits): Codec {
       encode("checkpoint", limits.checkpointCertificate, writeCheckpointCertificate, certificate).slice(),
     decodeCheckpointCertificate: (bytes) =>
       decode(bytes, "checkpoint", limits.checkpointCertificate, readCheckpointCertificate),
+    encodeEpochLink: (link) => encode("epoch-link", limits.epochLink, writeEpochLink, link).slice(),
+    decodeEpochLink: (bytes) => decode(bytes, "link", limits.epochLink, readEpochLink),
     encodeReceipt: (receipt) => encode("receipt", limits.receipt, writeReceipt, receipt).slice(),
     decodeReceipt: (bytes) => decode(bytes, "receipt", limits.receipt, readReceipt),
     encodeEvidence: (evidence) => encode("evidence", limits.evidence, writeEvidence, evidence).slice(),

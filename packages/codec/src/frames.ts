@@ -16,6 +16,7 @@ import {
   writePreparedCertificate,
 } from "./certificates.ts";
 import { writeBatchAgain } from "./encoded-batches.ts";
+import { readEpochLinks, readFetchEpochs, writeEpochLinks, writeFetchEpochs } from "./epochs.ts";
 import { readEnvelope, writeEnvelope } from "./messages.ts";
 import { readReply, writeReply } from "./outputs.ts";
 import { readBatch, readRequest, writeRequest } from "./requests.ts";
@@ -51,11 +52,18 @@ export const REPLICA_FRAME_CODES: Readonly<Record<ReplicaFrame["type"], number>>
   "state-chunk": 13,
   "state-unavailable": 14,
   "deflated-chunk": 15,
+  "fetch-epochs": 16,
+  "epoch-links": 17,
 };
 /** The type numbers of frames from a client; append only. */
-export const CLIENT_FRAME_CODES: Readonly<Record<ClientFrame["type"], number>> = { request: 1 };
+export const CLIENT_FRAME_CODES: Readonly<Record<ClientFrame["type"], number>> = { request: 1, "fetch-epochs": 2 };
 /** The type numbers of frames to a client; append only. */
-export const SERVER_FRAME_CODES: Readonly<Record<ServerFrame["type"], number>> = { reply: 1, refused: 2, welcome: 3 };
+export const SERVER_FRAME_CODES: Readonly<Record<ServerFrame["type"], number>> = {
+  reply: 1,
+  refused: 2,
+  welcome: 3,
+  "epoch-links": 4,
+};
 /** The type numbers of log records; append only. */
 export const LOG_RECORD_CODES: Readonly<Record<LogRecord["type"], number>> = {
   "pre-prepared": 1,
@@ -120,6 +128,10 @@ export function writeReplicaFrame(writer: Writer, frame: ReplicaFrame): void {
       return writeDeflatedChunk(writer, frame.chunk);
     case "state-unavailable":
       return writeStateUnavailable(writer, frame.unavailable);
+    case "fetch-epochs":
+      return writeFetchEpochs(writer, frame.fetch);
+    case "epoch-links":
+      return writeEpochLinks(writer, frame.links);
     default:
       return assertNever(frame);
   }
@@ -162,6 +174,10 @@ export function readReplicaFrame(tuple: Tuple): ReplicaFrame | undefined {
       return { type, chunk: readDeflatedChunk(tuple.shape(2).tuple(1, "chunk")) };
     case "state-unavailable":
       return { type, unavailable: readStateUnavailable(tuple.shape(2).tuple(1, "unavailable")) };
+    case "fetch-epochs":
+      return { type, fetch: readFetchEpochs(tuple.shape(2).tuple(1, "fetch")) };
+    case "epoch-links":
+      return { type, links: readEpochLinks(tuple.shape(2), 1) };
     case undefined:
       return undefined;
     default:
@@ -171,11 +187,28 @@ export function readReplicaFrame(tuple: Tuple): ReplicaFrame | undefined {
 
 export function writeClientFrame(writer: Writer, frame: ClientFrame): void {
   writer.array(2).uint(CLIENT_FRAME_CODES[frame.type]);
-  writeRequest(writer, frame.request);
+  switch (frame.type) {
+    case "request":
+      return writeRequest(writer, frame.request);
+    case "fetch-epochs":
+      return writeFetchEpochs(writer, frame.fetch);
+    default:
+      return assertNever(frame);
+  }
 }
+
 export function readClientFrame(tuple: Tuple): ClientFrame | undefined {
   const type = typeOf(tuple, CLIENT_FRAMES);
-  return type && { type, request: readRequest(tuple.shape(2).tuple(1, "request")) };
+  switch (type) {
+    case "request":
+      return { type, request: readRequest(tuple.shape(2).tuple(1, "request")) };
+    case "fetch-epochs":
+      return { type, fetch: readFetchEpochs(tuple.shape(2).tuple(1, "fetch")) };
+    case undefined:
+      return undefined;
+    default:
+      return assertNever(type);
+  }
 }
 
 export function writeServerFrame(writer: Writer, frame: ServerFrame): void {
@@ -190,6 +223,8 @@ export function writeServerFrame(writer: Writer, frame: ServerFrame): void {
     case "welcome":
       writer.array(4).uint(type).uint(frame.epoch).uint(frame.view).uint(frame.executed);
       return;
+    case "epoch-links":
+      return writeEpochLinks(writer.array(2).uint(type), frame.links);
     default:
       return assertNever(frame);
   }
@@ -210,6 +245,8 @@ export function readServerFrame(tuple: Tuple): ServerFrame | undefined {
         view: tuple.counter(2, "view"),
         executed: tuple.counter(3, "executed"),
       };
+    case "epoch-links":
+      return { type, links: readEpochLinks(tuple.shape(2), 1) };
     case undefined:
       return undefined;
     default:

@@ -1,12 +1,14 @@
 /** Requests and batches on the wire. */
 import {
   assertNever,
+  BATCH_RECONFIGURATIONS_MAX,
   type Batch,
   type CheckpointRequest,
   type OperationsRequest,
   type RegistrationRequest,
   type Request,
 } from "@quorate/protocol";
+import { RECONFIGURATION, readReconfiguration, writeReconfiguration } from "./reconfigurations.ts";
 import type { Tuple } from "./tuple.ts";
 import type { Writer } from "./writer.ts";
 
@@ -15,6 +17,7 @@ export const REQUEST_TYPE_CODES: Readonly<Record<Request["type"], number>> = {
   operations: 1,
   registration: 2,
   checkpoint: 3,
+  reconfiguration: RECONFIGURATION,
 };
 
 export function writeRequest(writer: Writer, request: Request): void {
@@ -25,6 +28,8 @@ export function writeRequest(writer: Writer, request: Request): void {
       return writeRegistration(writer, request);
     case "checkpoint":
       return writeCheckpointRequest(writer, request);
+    case "reconfiguration":
+      return writeReconfiguration(writer, request);
     default:
       return assertNever(request);
   }
@@ -36,6 +41,8 @@ export function readRequest(tuple: Tuple): Request {
       return readRegistration(tuple);
     case REQUEST_TYPE_CODES.checkpoint:
       return readCheckpointRequest(tuple);
+    case REQUEST_TYPE_CODES.reconfiguration:
+      return readReconfiguration(tuple);
     default:
       return readOperations(tuple);
   }
@@ -122,6 +129,9 @@ export function readBatch(tuple: Tuple): Batch {
   const bytes = operationBytes(batch.requests);
   if (bytes > batchBytesMax)
     tuple.fault("too-many", "requests", `at most ${batchBytesMax} operation bytes`, `${bytes}`);
+  const changes = reconfigurationCount(batch.requests);
+  if (changes > BATCH_RECONFIGURATIONS_MAX)
+    tuple.fault("too-many", "requests", `at most ${BATCH_RECONFIGURATIONS_MAX} reconfigurations`, `${changes}`);
   return batch;
 }
 
@@ -136,4 +146,10 @@ function operationBytes(requests: readonly Request[]): number {
   for (const request of requests)
     if (request.type === "operations") for (const operation of request.operations) bytes += operation.length;
   return bytes;
+}
+
+function reconfigurationCount(requests: readonly Request[]): number {
+  let count = 0;
+  for (const { type } of requests) if (type === "reconfiguration") count++;
+  return count;
 }

@@ -1,5 +1,6 @@
 import { bytesToHex, REPLICA_ID_MAX, type ReplicaId } from "@quorate/protocol";
 import type { DecodeError, DecodeErrorCode } from "./decode-error.ts";
+import { isUtf8, textOf } from "./utf8.ts";
 import type { WireLimits } from "./wire-limits.ts";
 
 /** One decoding: its limits and the first thing that was wrong. Later faults follow from the first and are not kept. */
@@ -115,6 +116,27 @@ export class Tuple implements Place {
     if (value instanceof Uint8Array) return value;
     this.fault("wrong-type", field, "a byte string", kindOf(value));
     return NO_BYTES;
+  }
+
+  /** A byte string of at least `min` and at most `max` bytes. */
+  sized(index: number, field: string | number, min: number, max: number): Uint8Array {
+    const value = this.bytes(index, field);
+    if (value.length < min || value.length > max)
+      this.fault(
+        value.length > max ? "too-many" : "wrong-length",
+        field,
+        min === max ? `${min} bytes` : `${min} to ${max} bytes`,
+        `${value.length} bytes`,
+      );
+    return value;
+  }
+
+  /** A byte string of at most `max` bytes that is text. */
+  utf8(index: number, field: string | number, max: number): string {
+    const value = this.sized(index, field, 0, max);
+    if (isUtf8(value, 0, value.length)) return textOf(value);
+    this.fault("invalid-utf8", field, "well-formed UTF-8", "other bytes");
+    return "";
   }
 
   tuple(index: number, field: string | number): Tuple {

@@ -12,6 +12,22 @@ export function isUtf8(bytes: Uint8Array, from: number, to: number): boolean {
   return true;
 }
 
+/**
+ * The text of well-formed UTF-8. What looks like a byte order mark is a character as any other: nothing is left out of what
+ * was signed.
+ */
+export function textOf(bytes: Uint8Array): string {
+  let text = "";
+  for (let at = 0; at < bytes.length; ) {
+    const lead = bytes[at++] ?? 0;
+    const length = lengthOfLead(lead);
+    let point = length === 0 ? lead : lead & (0x7f >> length);
+    for (let i = 1; i < length; i++) point = (point << 6) | ((bytes[at++] ?? 0) & 0x3f);
+    text += String.fromCodePoint(point);
+  }
+  return text;
+}
+
 /** The length of the well-formed sequence at `at`, or 0. */
 function sequenceLength(bytes: Uint8Array, at: number, to: number): number {
   const lead = bytes[at] ?? 0;

@@ -1,11 +1,20 @@
 import {
+  ADDRESS_BYTES_MAX,
+  APPROVALS_MAX,
+  BATCH_RECONFIGURATIONS_MAX,
+  CONFIGURATION_BYTES_MAX,
+  EPOCH_LINKS_MAX,
+  EXCERPT_GROUP_BYTES,
+  EXCERPT_HEAD_BYTES,
   FAILURE_MESSAGE_BYTES_MAX,
   FETCH_STATE_ITEMS_MAX,
   FETCH_STATE_VALUES_MAX,
   type Genesis,
   MEMBERS_MAX,
+  PROOF_SLOTS_BYTES_MAX,
   STATE_BUCKET_VALUES_MAX,
   STATE_PREFIX_BYTES_MAX,
+  STATE_PROOF_EXCERPTS_MAX,
   STATUS_LACKS_MAX,
   stateChunkBytesMax,
 } from "@quorate/protocol";
@@ -44,6 +53,7 @@ export interface WireLimits {
   readonly logRecord: ScanLimits;
   readonly committedEntry: ScanLimits;
   readonly checkpointCertificate: ScanLimits;
+  readonly epochLink: ScanLimits;
   readonly receipt: ScanLimits;
   readonly evidence: ScanLimits;
   /** The largest frame between replicas: what the transport allows a replica's link. */
@@ -59,7 +69,7 @@ export function wireLimitsOf(genesis: Pick<Genesis, "limits" | "windowSize">): W
   const { batchRequestsMax, batchBytesMax, batchOperationsMax } = genesis.limits;
   const { requestOperationsMax, requestBytesMax, resultBytesMax } = genesis.limits;
   const replyBytesMax = resultBytesMax + requestOperationsMax * FAILURE_MESSAGE_BYTES_MAX;
-  const request = requestCost(requestOperationsMax, requestBytesMax);
+  const request = greatest(requestCost(requestOperationsMax, requestBytesMax), RECONFIGURATION);
   const batch = batchCost(genesis.limits);
   const entry = tuple(UINT, batch, COMMIT_CERTIFICATE);
   const prePrepare = tuple(UINT, ENVELOPE, batch);
@@ -75,9 +85,10 @@ export function wireLimitsOf(genesis: Pick<Genesis, "limits" | "windowSize">): W
     tuple(UINT, REPLY_STABLE),
     tuple(UINT, FETCH_STATE),
     tuple(UINT, chunkCost(stateChunkBytesMax(genesis.limits))),
+    tuple(UINT, EPOCH_LINKS),
   );
   const clientFrame = tuple(UINT, request);
-  const serverFrame = tuple(UINT, reply);
+  const serverFrame = greatest(tuple(UINT, reply), tuple(UINT, EPOCH_LINKS));
   return {
     batchRequestsMax,
     batchBytesMax,
@@ -102,6 +113,7 @@ export function wireLimitsOf(genesis: Pick<Genesis, "limits" | "windowSize">): W
     ),
     committedEntry: entry,
     checkpointCertificate: CHECKPOINT_CERTIFICATE,
+    epochLink: EPOCH_LINK,
     receipt: tuple(reply, SIGNATURES),
     evidence: greatest(
       tuple(UINT, ENVELOPE, ENVELOPE),
@@ -130,6 +142,10 @@ function list(count: number, element: ScanLimits): ScanLimits {
  */
 function strings(count: number, bytes: number): ScanLimits {
   return { bytesMax: 5 + count + bytes + Math.floor(bytes / 24), itemsMax: 1 + count, elementsMax: count };
+}
+/** One byte string; its header is five bytes at most. */
+function bytes(length: number): ScanLimits {
+  return { bytesMax: 5 + length, itemsMax: 1, elementsMax: 0 };
 }
 function sum(...parts: readonly ScanLimits[]): ScanLimits {
   let bytesMax = 0;
@@ -166,6 +182,25 @@ const PREPARED_CERTIFICATE = tuple(enveloped(tuple(UINT, UINT, UINT, UINT, HASH)
 const COMMIT_CERTIFICATE = tuple(UINT, UINT, UINT, HASH, SIGNATURES);
 const CHECKPOINT_CERTIFICATE = tuple(UINT, UINT, UINT, HASH, SIGNATURES);
 const REPLY_STABLE = tuple(ENVELOPE, CHECKPOINT_CERTIFICATE);
+
+/** Of a change: a new member, or other admins. */
+const CHANGE = greatest(
+  tuple(UINT, UINT, HASH, bytes(ADDRESS_BYTES_MAX), UINT, HASH),
+  tuple(UINT, UINT, list(APPROVALS_MAX, HASH)),
+);
+const RECONFIGURATION = tuple(
+  ...[UINT, HASH, UINT, HASH],
+  CHANGE,
+  list(APPROVALS_MAX, tuple(HASH, SIGNATURE)),
+  list(1, SIGNATURE),
+  SIGNATURE,
+);
+const STATE_PROOF = tuple(
+  list(STATE_PROOF_EXCERPTS_MAX, tuple(bytes(EXCERPT_HEAD_BYTES), bytes(EXCERPT_GROUP_BYTES))),
+  list(1, bytes(PROOF_SLOTS_BYTES_MAX)),
+);
+const EPOCH_LINK = tuple(UINT, CHECKPOINT_CERTIFICATE, bytes(CONFIGURATION_BYTES_MAX), STATE_PROOF);
+const EPOCH_LINKS = list(EPOCH_LINKS_MAX, EPOCH_LINK);
 
 /** The values are spread over the items: no list holds more than those of one bucket. */
 const VALUES_ASKED: ScanLimits = {
@@ -220,8 +255,10 @@ function requestCost(operations: number, bytes: number): ScanLimits {
 function batchCost(limits: Genesis["limits"]): ScanLimits {
   const heads = list(limits.batchRequestsMax, requestCost(0, 0));
   const operations = strings(limits.batchOperationsMax, limits.batchBytesMax);
-  // They are spread over the requests: no list holds more than one request's.
-  return tuple(UINT, heads, { ...operations, elementsMax: limits.requestOperationsMax });
+  const changes = list(Math.min(limits.batchRequestsMax, BATCH_RECONFIGURATIONS_MAX), RECONFIGURATION);
+  // They are spread over the requests: no list holds more than one request's. Reconfigurations have no operations, and room of
+  // their own beside that of all requests.
+  return tuple(UINT, heads, { ...operations, elementsMax: limits.requestOperationsMax }, changes);
 }
 
 function replyCost(results: number, bytes: number): ScanLimits {

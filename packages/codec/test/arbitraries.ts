@@ -1,5 +1,8 @@
 import {
+  BATCH_RECONFIGURATIONS_MAX,
   type Envelope,
+  EXCERPT_GROUP_BYTES,
+  EXCERPT_HEAD_BYTES,
   FETCH_COMMITTED_MAX,
   type LogRecord,
   RESULT_STATUS_CODES,
@@ -88,17 +91,29 @@ const request = fc.oneof(
   }),
   fc.record({ type: fc.constant("registration"), client: hash, nonce: hash, lastValid: counter, signature }),
   fc.record({ type: fc.constant("checkpoint"), client: hash, epoch: counter, above: counter, signature }),
+  reconfiguration(),
 );
+const isReconfiguration = ({ type }: { readonly type: string }): boolean => type === "reconfiguration";
+const requests = fc
+  .array(request, { minLength: 1, maxLength: 5 })
+  .filter((list) => list.filter(isReconfiguration).length <= BATCH_RECONFIGURATIONS_MAX);
 const batch = fc.oneof(
   { weight: 1, arbitrary: fc.constant({ timestampMs: 0, requests: [] }) },
   {
     weight: 9,
-    arbitrary: fc.record({ timestampMs: counter, requests: fc.array(request, { minLength: 1, maxLength: 5 }) }),
+    arbitrary: fc.record({ timestampMs: counter, requests: requests }),
   },
 );
 const commitCertificate = fc.record({ epoch: counter, view: counter, seq: counter, digest: hash, signatures });
 const checkpointCertificate = fc.record({ epoch: counter, seq: counter, stateRoot: hash, signatures });
 const entry = fc.record({ batch, certificate: commitCertificate });
+
+/** Of epochs one after the other. */
+const epochLinks = fc
+  .record({ first: counter.map((epoch) => Math.min(epoch, 2 ** 50)), links: fc.array(epochLink(), { maxLength: 8 }) })
+  .map(({ first, links }) =>
+    links.map((link, i) => ({ ...link, certificate: { ...link.certificate, epoch: first + i } })),
+  );
 
 /** Ascending by number. */
 const claims = fc
@@ -272,6 +287,8 @@ const replicaFrame = fc.oneof(
   fc.record({ type: fc.constant("state-chunk"), chunk: stateChunk }),
   fc.record({ type: fc.constant("deflated-chunk"), chunk: deflatedChunk }),
   fc.record({ type: fc.constant("state-unavailable"), unavailable: fc.record({ seq: counter, stable: counter }) }),
+  fc.record({ type: fc.constant("fetch-epochs"), fetch: fc.record({ above: counter }) }),
+  fc.record({ type: fc.constant("epoch-links"), links: epochLinks }),
   fc.record({ type: fc.constant("request"), request }),
   fc.record({ type: fc.constant("batch-body"), batch }),
   fc.record({ type: fc.constant("committed"), entry }),
@@ -287,6 +304,7 @@ const serverFrame = fc.oneof(
     code: fc.constant("overloaded"),
   }),
   fc.record({ type: fc.constant("welcome"), epoch: counter, view: counter, executed: counter }),
+  fc.record({ type: fc.constant("epoch-links"), links: epochLinks }),
 ) as unknown as fc.Arbitrary<ServerFrame>;
 const logRecord = fc.oneof(
   fc.record({ type: fc.constant("mute"), at: counter, replies: repliesStable }),
@@ -301,11 +319,65 @@ const logRecord = fc.oneof(
 /** Any legal value of each kind. */
 export const VALUES: { readonly [K in Kind]: fc.Arbitrary<unknown> } = {
   ReplicaFrame: replicaFrame,
-  ClientFrame: fc.record({ type: fc.constant("request"), request }),
+  ClientFrame: fc.oneof(
+    fc.record({ type: fc.constant("request"), request }),
+    fc.record({ type: fc.constant("fetch-epochs"), fetch: fc.record({ above: counter }) }),
+  ),
   ServerFrame: serverFrame,
   LogRecord: logRecord,
   CommittedEntry: entry,
   CheckpointCertificate: checkpointCertificate,
+  EpochLink: epochLink(),
   Receipt: fc.record({ ...answered, signatures }),
   Evidence: evidence,
 };
+
+/** With text of every width, and what looks like a byte order mark. */
+function reconfiguration() {
+  const address = fc.oneof(
+    fc.string({ unit: "binary", maxLength: 60 }),
+    fc.string({ unit: "binary", maxLength: 60 }).map((rest) => `\uFEFF${rest}`),
+  );
+  const keys = fc.array(hash, { maxLength: 8 });
+  const id = replica;
+  const change = fc.oneof(
+    fc.record({
+      type: fc.constant("join"),
+      member: fc.record({ id, publicKey: hash, address }),
+      checkpoint: fc.record({ seq: counter, stateRoot: hash }),
+    }),
+    fc.record({ type: fc.constant("leave"), id, mayLowerFaultThreshold: fc.boolean() }),
+    fc.record({ type: fc.constant("rejoin"), id, loss: hash }),
+    fc.record({ type: fc.constant("rotate-key"), id, publicKey: hash }),
+    fc.record({ type: fc.constant("admins"), admins: fc.record({ threshold: fc.nat(64), keys }) }),
+    fc.record({ type: fc.constant("parameters"), checkpointInterval: counter, windowSize: counter }),
+    fc.record({ type: fc.constantFrom("admit", "expel"), client: hash }),
+  );
+  const approvals = fc
+    .uniqueArray(fc.record({ key: hash, signature }), { selector: ({ key }) => key, maxLength: 5 })
+    .map((list) => list.sort((a, b) => (a.key < b.key ? -1 : 1)));
+  return fc
+    .record({
+      ...{ type: fc.constant("reconfiguration"), client: hash, epoch: counter, nonce: hash },
+      ...{ change, approvals, possession: signature, signature },
+    })
+    .map((request) => ({
+      ...request,
+      possession: ["join", "rotate-key"].includes(request.change.type) ? request.possession : new Uint8Array(0),
+    }));
+}
+
+function epochLink() {
+  const excerpt = fc.record({
+    head: fc.nat(255).map((byte) => new Uint8Array(EXCERPT_HEAD_BYTES).fill(byte)),
+    group: fc.nat(255).map((byte) => new Uint8Array(EXCERPT_GROUP_BYTES).fill(byte)),
+  });
+  return fc.record({
+    certificate: checkpointCertificate,
+    record: fc.uint8Array({ minLength: 1, maxLength: 300 }),
+    proof: fc.record({
+      excerpts: fc.array(excerpt, { minLength: 1, maxLength: 5 }),
+      slots: fc.option(fc.uint8Array({ minLength: 1, maxLength: 300 }), { nil: undefined }),
+    }),
+  });
+}

@@ -1,9 +1,19 @@
 import { type Codec, createCodec, wireLimitsOf } from "@quorate/codec";
 import {
+  ADDRESS_BYTES_MAX,
+  APPROVALS_MAX,
+  BATCH_RECONFIGURATIONS_MAX,
   type CheckpointCertificate,
+  type ClientFrame,
+  CONFIGURATION_BYTES_MAX,
+  type CommittedEntry,
   DEFAULT_LIMITS,
   DEFAULT_WINDOW_SIZE,
   digest,
+  EPOCH_LINKS_MAX,
+  type EpochLink,
+  EXCERPT_GROUP_BYTES,
+  EXCERPT_HEAD_BYTES,
   epochNumber,
   FETCH_STATE_ITEMS_MAX,
   type FetchState,
@@ -11,6 +21,7 @@ import {
   type JustifiedViewChange,
   type Limits,
   type NewView,
+  PROOF_SLOTS_BYTES_MAX,
   type PreparedCertificate,
   type PreparedClaim,
   publicKey,
@@ -21,6 +32,7 @@ import {
   requestNumber,
   type ServerFrame,
   STATE_BUCKET_VALUES_MAX,
+  STATE_PROOF_EXCERPTS_MAX,
   sequenceNumber,
   sessionId,
   stateChunkBytesMax,
@@ -68,6 +80,56 @@ function largestFrame(limits: Limits, operations: number): ReplicaFrame {
       },
     },
   };
+}
+
+/** With as much of everything as is legal. */
+function largestReconfiguration(type: "join" | "admins"): Request {
+  const keys = Array.from({ length: APPROVALS_MAX }, (_, i) => publicKey((0xf00 + i).toString(16).padStart(64, "f")));
+  const address = "a".repeat(ADDRESS_BYTES_MAX);
+  const changes = {
+    join: {
+      type: "join",
+      member: { id: replicaId(2 ** 31 - 1), publicKey: publicKey(HASH), address },
+      checkpoint: { seq: sequenceNumber(COUNTER), stateRoot: HASH },
+    },
+    admins: { type: "admins", admins: { threshold: APPROVALS_MAX, keys } },
+  } as const;
+  return {
+    type: "reconfiguration",
+    client: publicKey(HASH),
+    epoch: epochNumber(COUNTER),
+    nonce: HASH,
+    change: changes[type],
+    approvals: keys.map((key) => ({ key, signature: SIGNATURE })),
+    possession: type === "join" ? SIGNATURE : new Uint8Array(0),
+    signature: SIGNATURE,
+  };
+}
+
+/** A batch full of operations beside as many reconfigurations as are legal. */
+function largestMixedEntry(limits: Limits, type: "join" | "admins"): CommittedEntry {
+  const full = largestFrame(limits, limits.batchOperationsMax);
+  if (full.type !== "committed") throw new Error("the frame is another");
+  const count = Math.min(limits.batchRequestsMax, BATCH_RECONFIGURATIONS_MAX);
+  const changes = new Array(count).fill(largestReconfiguration(type));
+  // With a single place there are either operations or a change.
+  const operations = full.entry.batch.requests.slice(count);
+  const batch = { timestampMs: timestampMs(COUNTER), requests: [...operations, ...changes] };
+  return { ...full.entry, batch };
+}
+
+function largestLinks(): readonly EpochLink[] {
+  return Array.from({ length: EPOCH_LINKS_MAX }, (_, i) => ({
+    certificate: { ...CHECKPOINT, epoch: epochNumber(COUNTER - EPOCH_LINKS_MAX + i) },
+    record: new Uint8Array(CONFIGURATION_BYTES_MAX),
+    proof: {
+      excerpts: new Array(STATE_PROOF_EXCERPTS_MAX).fill({
+        head: new Uint8Array(EXCERPT_HEAD_BYTES),
+        group: new Uint8Array(EXCERPT_GROUP_BYTES),
+      }),
+      slots: new Uint8Array(PROOF_SLOTS_BYTES_MAX),
+    },
+  }));
 }
 
 const CLAIMS: readonly PreparedClaim[] = Array.from({ length: DEFAULT_WINDOW_SIZE }, (_, i) => ({
@@ -157,6 +219,12 @@ function millisecondsOf(run: () => unknown): number {
 }
 
 const FOUR_MEGABYTES: Limits = { ...DEFAULT_LIMITS, batchBytesMax: 4 << 20, requestBytesMax: 4 << 20 };
+/** The least that genesis may have of what a frame's size depends on. */
+const LEAST: Limits = {
+  ...DEFAULT_LIMITS,
+  ...{ batchBytesMax: 1024, batchRequestsMax: 1, batchOperationsMax: 1 },
+  ...{ requestOperationsMax: 1, requestBytesMax: 1024, resultBytesMax: 1024 },
+};
 
 describe("codec limits", () => {
   it("computes the sizes that docs/wire.md states for the default limits", () => {
@@ -165,6 +233,9 @@ describe("codec limits", () => {
     expect(limits.replicaFrameBytesMax).to.equal(4_374_232);
     expect(limits.clientFrameBytesMax).to.equal(547_325);
     expect(limits.serverFrameBytesMax).to.equal(1_377_944);
+    expect(limits.epochLink.bytesMax).to.equal(76_410);
+    const { clientFrameBytesMax } = wireLimitsOf({ limits: LEAST, windowSize: 2 });
+    expect(clientFrameBytesMax).to.equal(1 + 9 + 8_893);
   });
 
   it("leaves room for the largest frame of every division of the bytes", () => {
@@ -189,6 +260,33 @@ describe("codec limits", () => {
       reply([new Uint8Array(resultBytesMax), ...split(requestOperationsMax - 1, 256)]),
     );
     expect(codec.decodeServerFrame(bytes).ok).to.equal(true);
+  });
+
+  it("leaves room for the largest reconfiguration, and for as many of them as one batch may have", () => {
+    for (const limits of [DEFAULT_LIMITS, LEAST, { ...LEAST, batchRequestsMax: 5, batchOperationsMax: 5 }]) {
+      const codec = createCodec(wireLimitsOf({ limits, windowSize: 2 }));
+      for (const type of ["join", "admins"] as const) {
+        const frame: ClientFrame = { type: "request", request: largestReconfiguration(type) };
+        expect(codec.decodeClientFrame(codec.encodeClientFrame(frame)).ok, type).to.equal(true);
+        // No other kind of frame may lend it room.
+        const entry = largestMixedEntry(limits, type);
+        expect(codec.decodeCommittedEntry(codec.encodeCommittedEntry(entry)).ok, type).to.equal(true);
+      }
+    }
+  });
+
+  it("leaves room for as many of the largest links as one answer may have", () => {
+    const links = largestLinks();
+    for (const limits of [DEFAULT_LIMITS, LEAST]) {
+      const codec = createCodec(wireLimitsOf({ limits, windowSize: 2 }));
+      const frame = { type: "epoch-links", links } as const;
+      expect(codec.decodeReplicaFrame(codec.encodeReplicaFrame(frame)).ok).to.equal(true);
+      expect(codec.decodeServerFrame(codec.encodeServerFrame(frame)).ok).to.equal(true);
+      for (const link of links) expect(codec.decodeEpochLink(codec.encodeEpochLink(link)).ok).to.equal(true);
+    }
+    // What a link to a client carries at most.
+    const { serverFrameBytesMax } = wireLimitsOf({ limits: LEAST, windowSize: 2 });
+    expect(serverFrameBytesMax).to.be.lessThan(4 * 1024 * 1024);
   });
 
   it("leaves room for the largest VIEW-CHANGE and NEW-VIEW, in frames, in the log and as evidence", () => {
@@ -227,10 +325,8 @@ describe("codec limits", () => {
   });
 
   it("has room in its own cost for them, whatever other frames may take", () => {
-    const small = { ...DEFAULT_LIMITS, batchBytesMax: 1024, batchRequestsMax: 1, batchOperationsMax: 1 };
-    const limits = { ...small, requestOperationsMax: 1, requestBytesMax: 1024, resultBytesMax: 1024 };
-    const codec = createCodec(wireLimitsOf({ limits, windowSize: 2 }));
-    const frame = largestChunk(stateChunkBytesMax(limits), STATE_BUCKET_VALUES_MAX);
+    const codec = createCodec(wireLimitsOf({ limits: LEAST, windowSize: 2 }));
+    const frame = largestChunk(stateChunkBytesMax(LEAST), STATE_BUCKET_VALUES_MAX);
     expect(codec.decodeReplicaFrame(codec.encodeReplicaFrame(frame)).ok).to.equal(true);
     const fetch: ReplicaFrame = { type: "fetch-state", fetch: LARGEST_FETCH };
     expect(codec.decodeReplicaFrame(codec.encodeReplicaFrame(fetch)).ok).to.equal(true);

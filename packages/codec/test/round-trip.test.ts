@@ -11,7 +11,7 @@ import { setSizeLimits } from "cbor-x/decode";
 import { expect } from "chai";
 import fc from "fast-check";
 import { VALUES } from "./arbitraries.ts";
-import { CODEC, MESSAGES, SAMPLE_LIST, SAMPLES, SHAPES } from "./samples.ts";
+import { CODEC, MESSAGES, REQUESTS, SAMPLE_LIST, SAMPLES, SHAPES } from "./samples.ts";
 
 const NOTHING = new Uint8Array(0);
 
@@ -40,7 +40,7 @@ describe("codec round trip", () => {
     });
 
   it("is tried with every type that there is, of frames, messages, records and evidence", () => {
-    for (const kind of ["ReplicaFrame", "ServerFrame", "LogRecord", "Evidence"] as const) {
+    for (const kind of ["ReplicaFrame", "ClientFrame", "ServerFrame", "LogRecord", "Evidence"] as const) {
       const drawn = fc.sample(VALUES[kind], { numRuns: 1_000, seed: 20_261 });
       expect(typesIn(drawn), kind).to.have.all.keys(...typesIn(Object.values(SAMPLES[kind])));
     }
@@ -98,6 +98,7 @@ describe("codec round trip", () => {
       CODEC.encodeReceipt(SAMPLES.Receipt.receipt!),
       CODEC.encodeEvidence(SAMPLES.Evidence.equivocation!),
       CODEC.encodeCheckpointCertificate(SAMPLES.CheckpointCertificate.certificate!),
+      CODEC.encodeEpochLink(SAMPLES.EpochLink.first!),
     ])
       expect(kept.buffer.byteLength).to.equal(kept.length);
   });
@@ -182,7 +183,7 @@ describe("codec round trip", () => {
         windowSize: DEFAULT_WINDOW_SIZE,
       }),
     );
-    const request = { ...SAMPLES.ClientFrame.request!.request, operations: [new Uint8Array(5000)] };
+    const request = { ...REQUESTS.operations, operations: [new Uint8Array(50_000)] };
 
     expect(() => small.encodeClientFrame({ type: "request", request } as never)).to.throw(/codec\.too-large/);
   });

@@ -10,7 +10,10 @@ import {
   type Digest,
   digest,
   type Envelope,
+  type EpochLink,
   type Evidence,
+  EXCERPT_GROUP_BYTES,
+  EXCERPT_HEAD_BYTES,
   epochNumber,
   type JustifiedNewView,
   type JustifiedReplyStable,
@@ -23,6 +26,8 @@ import {
   type PreparedClaim,
   publicKey,
   RESULT_STATUS_CODES,
+  type ReconfigurationChange,
+  type ReconfigurationRequest,
   type RefusalCode,
   type ReplicaFrame,
   type ReplicaMessage,
@@ -144,6 +149,37 @@ export const MESSAGES: Each<ReplicaMessage> = {
   },
 };
 
+/** Those of the two admin keys that approve. */
+const APPROVALS = [0x2a, 0x2b].map((byte) => ({ key: publicKey(hash(byte)), signature: signature(byte) }));
+const CHANGES: Each<ReconfigurationChange> = {
+  join: {
+    type: "join",
+    member: { id: replicaId(4), publicKey: publicKey(hash(0x2c)), address: "münchen.example:7004" },
+    checkpoint: { seq: sequenceNumber(256), stateRoot: hash(0x43) },
+  },
+  leave: { type: "leave", id: replicaId(3), mayLowerFaultThreshold: true },
+  rejoin: { type: "rejoin", id: replicaId(2 ** 31 - 1), loss: hash(0x2d) },
+  "rotate-key": { type: "rotate-key", id: replicaId(0), publicKey: publicKey(hash(0x2e)) },
+  // They need not ascend: their order is what is signed.
+  admins: { type: "admins", admins: { threshold: 2, keys: [0x2f, 0x2a, 0x2b].map((byte) => publicKey(hash(byte))) } },
+  parameters: { type: "parameters", checkpointInterval: 64, windowSize: 256 },
+  admit: { type: "admit", client: publicKey(hash(0x21)) },
+  expel: { type: "expel", client: publicKey(hash(0x21)) },
+};
+
+function changing(change: ReconfigurationChange): ReconfigurationRequest {
+  return {
+    type: "reconfiguration",
+    client: publicKey(hash(0x29)),
+    epoch: epochNumber(1),
+    nonce: hash(0x2d),
+    change,
+    approvals: APPROVALS,
+    possession: change.type === "join" || change.type === "rotate-key" ? signature(0x2c) : new Uint8Array(0),
+    signature: signature(0x29),
+  };
+}
+
 export const REQUESTS: Each<Request> = {
   operations: {
     type: "operations",
@@ -167,6 +203,7 @@ export const REQUESTS: Each<Request> = {
     above: sequenceNumber(2 ** 32 + 6),
     signature: signature(0x28),
   },
+  reconfiguration: changing(CHANGES.join),
 };
 
 function enveloped<M extends ReplicaMessage>(message: M, from = 2): Envelope<M> {
@@ -271,6 +308,21 @@ const CHUNK: StateChunk = {
   left: 300_000,
 };
 
+/** How epoch 1 follows from genesis, and 2 from it. */
+const LINKS: readonly EpochLink[] = [1, 2].map((depth, i) => ({
+  certificate: { ...CHECKPOINT, epoch: epochNumber(i), seq: sequenceNumber(1_024 * depth) },
+  record: Uint8Array.of(0, 0, 0, depth),
+  proof: {
+    excerpts: Array.from({ length: depth }, (_, at) => ({
+      head: new Uint8Array(EXCERPT_HEAD_BYTES).fill(0x81 + at),
+      group: new Uint8Array(EXCERPT_GROUP_BYTES).fill(0x91 + at),
+    })),
+    slots: depth === 1 ? undefined : new Uint8Array(100).fill(0xa1),
+  },
+}));
+const FETCH_EPOCHS = { type: "fetch-epochs", fetch: { above: epochNumber(2 ** 32) } } as const;
+const EPOCH_LINKS = { type: "epoch-links", links: LINKS } as const;
+
 const REPLICA_FRAMES: Each<ReplicaFrame> = {
   "pre-prepare": { type: "pre-prepare", envelope: PRE_PREPARE, batch: BATCH },
   signed: { type: "signed", envelope: SIGNED.prepare },
@@ -307,6 +359,8 @@ const REPLICA_FRAMES: Each<ReplicaFrame> = {
     type: "state-unavailable",
     unavailable: { seq: sequenceNumber(256), stable: sequenceNumber(384) },
   },
+  "fetch-epochs": FETCH_EPOCHS,
+  "epoch-links": EPOCH_LINKS,
 };
 
 const statuses = Object.keys(RESULT_STATUS_CODES) as ResultStatus[];
@@ -334,11 +388,15 @@ const SERVER_FRAMES: Each<ServerFrame> = {
   reply: { type: "reply", reply: REPLY },
   refused: { type: "refused", requestDigest: hash(0x61), code: "overloaded" },
   welcome: { type: "welcome", epoch: epochNumber(0), view: viewNumber(4), executed: sequenceNumber(2 ** 53 - 1) },
+  "epoch-links": EPOCH_LINKS,
 };
 const REFUSALS: { readonly [C in RefusalCode]: ServerFrame } = {
   overloaded: { type: "refused", requestDigest: hash(0x62), code: "overloaded" },
 };
-const CLIENT_FRAMES: Each<ClientFrame> = { request: { type: "request", request: REQUESTS.operations } };
+const CLIENT_FRAMES: Each<ClientFrame> = {
+  request: { type: "request", request: REQUESTS.operations },
+  "fetch-epochs": FETCH_EPOCHS,
+};
 const LOG_RECORDS: Each<LogRecord> = {
   "pre-prepared": { type: "pre-prepared", envelope: PRE_PREPARE, batch: BATCH },
   prepared: { type: "prepared", certificate: { prePrepare: PRE_PREPARE, prepares: SIGNATURES } },
@@ -394,11 +452,21 @@ export const SAMPLES: { readonly [K in Kind]: { readonly [name: string]: ValueOf
     },
     "bare state-chunk": { type: "state-chunk", chunk: { ...CHUNK, items: [], left: 1 } },
     "bare reply-stable": { type: "reply-stable", reply: BARE_REPLY_STABLE },
+    reconfigurations: {
+      type: "batch-body",
+      batch: { ...BATCH, requests: [REQUESTS.operations, changing(CHANGES.leave), changing(CHANGES.admins)] },
+    },
+    "no epoch-links": { type: "epoch-links", links: [] },
   } satisfies Each<ReplicaFrame> & { readonly [T in Signed]: ReplicaFrame } & { readonly [name: string]: ReplicaFrame },
   ClientFrame: {
     ...CLIENT_FRAMES,
     registration: { type: "request", request: REQUESTS.registration },
     "ordered checkpoint": { type: "request", request: REQUESTS.checkpoint },
+    ...mapValues(CHANGES, (change): ClientFrame => ({ type: "request", request: changing(change) })),
+    "change without approvals": {
+      type: "request",
+      request: { ...changing(CHANGES.join), approvals: [] },
+    },
   },
   ServerFrame: {
     ...SERVER_FRAMES,
@@ -413,6 +481,7 @@ export const SAMPLES: { readonly [K in Kind]: { readonly [name: string]: ValueOf
   LogRecord: LOG_RECORDS,
   CommittedEntry: { entry: ENTRY },
   CheckpointCertificate: { certificate: CHECKPOINT, genesis: { ...CHECKPOINT, signatures: [] } },
+  EpochLink: { first: LINKS[0]!, later: LINKS[1]! },
   Receipt: { receipt: { ...RECEIPT, signatures: SIGNATURES } },
   Evidence: {
     ...EVIDENCE,

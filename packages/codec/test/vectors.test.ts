@@ -25,7 +25,7 @@ describe("wire vectors", () => {
 
     for (const tag of Object.values(TAGS)) expect(wire, tag).to.contain(`\`${tag}\``);
     for (const [type, code] of Object.entries(MESSAGE_TYPE_CODES)) expect(wire).to.contain(`| ${code} | ${type} |`);
-    for (const kind of ["ReplicaFrame", "ServerFrame", "LogRecord"] as const) {
+    for (const kind of ["ReplicaFrame", "ClientFrame", "ServerFrame", "LogRecord"] as const) {
       const [, shapes = ""] = new RegExp(`\\n(${kind} +=.*(?:\\n +\\|.*)*)`).exec(wire) ?? [];
       for (const { type } of Object.values(SAMPLES[kind])) expect(shapes.toLowerCase(), kind).to.contain(type);
     }

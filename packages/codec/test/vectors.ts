@@ -1,5 +1,6 @@
 import { createHash, createPrivateKey, createPublicKey, sign } from "node:crypto";
 import {
+  approvalPreimage,
   batchPreimage,
   bytesToHex,
   checkpointRequestPreimage,
@@ -20,11 +21,14 @@ import {
   operationsRequestPreimage,
   outputLeafPreimage,
   type PublicKey,
+  possessionPreimage,
   publicKey,
+  type ReconfigurationRequest,
   type ReplicaFrame,
   type ReplicaMessage,
   type ReplicaMessageType,
   type Request,
+  reconfigurationRequestPreimage,
   registrationRequestPreimage,
   replicaId,
   replicaMessagePreimage,
@@ -53,9 +57,11 @@ const signWith = (byte: number, preimage: Uint8Array): Uint8Array =>
   Uint8Array.from(sign(null, preimage, privateKeyOf(byte)));
 const sha256 = (bytes: Uint8Array): Digest => digest(createHash("sha256").update(bytes).digest("hex"));
 
-/** Seeds for all to know: members 0 … 3 have 01 … 04, the admin a1, the client c1, each byte repeated 32 times. */
+/** Seeds for all to know: members 0 … 3 have 01 … 04, one that joins 05, the admin a1, the client c1, each byte repeated 32 times. */
 const ADMIN = 0xa1;
 const CLIENT = 0xc1;
+/** Of the member that joins. */
+const JOINER = 0x05;
 const memberSeed = (id: number): number => id + 1;
 
 const GENESIS: Genesis = {
@@ -133,6 +139,31 @@ function requestVector(unsigned: Request, preimageOf: (request: Request) => Uint
   return { ...hashed(preimage), ...(extra as object), value: jsonOf(request), frame };
 }
 
+/** A member joins: its own signature, that of the admin who agrees, and that of whoever submits both. */
+function reconfigurationVectors(): Readonly<Record<"reconfiguration" | "approval" | "possession", Json>> {
+  const { change } = REQUESTS.reconfiguration;
+  if (change.type !== "join") throw new Error("the sample is another");
+  const member = { ...change.member, publicKey: publicKeyOf(JOINER) };
+  const joining: ReconfigurationRequest = { ...REQUESTS.reconfiguration, change: { ...change, member } };
+  const approval = approvalPreimage(CLUSTER, joining);
+  const possession = possessionPreimage(CLUSTER, joining);
+  const signatures = { approval: signWith(ADMIN, approval), possession: signWith(JOINER, possession) };
+  const approved: ReconfigurationRequest = {
+    ...joining,
+    approvals: [{ key: publicKeyOf(ADMIN), signature: signatures.approval }],
+    possession: signatures.possession,
+  };
+  return {
+    reconfiguration: requestVector(
+      approved,
+      (own) => reconfigurationRequestPreimage(CLUSTER, { ...approved, client: own.client }),
+      {},
+    ),
+    approval: { ...hashed(approval), key: publicKeyOf(ADMIN), signature: bytesToHex(signatures.approval) },
+    possession: { ...hashed(possession), key: publicKeyOf(JOINER), signature: bytesToHex(signatures.possession) },
+  };
+}
+
 /** A vector for every domain tag: the compiler refuses a tag without one. */
 function preimageVectors(): { readonly [T in keyof typeof TAGS]: Json } {
   const seq = sequenceNumber(2 ** 32 + 7);
@@ -154,6 +185,7 @@ function preimageVectors(): { readonly [T in keyof typeof TAGS]: Json } {
     (own) => checkpointRequestPreimage(CLUSTER, { ...REQUESTS.checkpoint, client: own.client }),
     {},
   );
+  const change = reconfigurationVectors();
   const time = timestampMs(1_790_000_000_123);
   const batch = hashed(batchPreimage(CLUSTER, time, batched));
   const history = hashed(historyPreimage(CLUSTER, digest("00".repeat(32)), seq, batch.digest));
@@ -180,6 +212,7 @@ function preimageVectors(): { readonly [T in keyof typeof TAGS]: Json } {
     request,
     registration,
     checkpointRequest,
+    ...change,
     batch: {
       ...batch,
       timestampMs: time,
@@ -237,7 +270,15 @@ function jsonOf(value: unknown): Json {
 /** Everything that `vectors.json` holds, made anew. */
 export function makeVectors(): Json {
   requestDigests.length = 0;
-  const seeds = { "member 0": 1, "member 1": 2, "member 2": 3, "member 3": 4, admin: ADMIN, client: CLIENT };
+  const seeds = {
+    "member 0": 1,
+    "member 1": 2,
+    "member 2": 3,
+    "member 3": 4,
+    admin: ADMIN,
+    client: CLIENT,
+    joiner: JOINER,
+  };
   return {
     comment:
       "See docs/wire.md. Bytes are in hex. The signatures in `frames` are filler, those in `preimages` are real.",

@@ -32,6 +32,8 @@ export interface Memberships {
 export const MEMBERS_MIN = 4;
 /** The most members of a cluster. Certificates grow with n, and all-to-all voting with its square. */
 export const MEMBERS_MAX = 64;
+/** The longest address that a new member may have, in UTF-8; genesis has as many characters at most. */
+export const ADDRESS_BYTES_MAX = 260;
 
 /**
  * Puts members into their order.

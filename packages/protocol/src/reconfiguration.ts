@@ -89,6 +89,12 @@ export interface ReconfigurationRequest {
 /** The most approvals of one request, and the most admin keys of a cluster. */
 export const APPROVALS_MAX = 64;
 
+/**
+ * The most reconfigurations of one batch: one needs no operations, so that no limit of genesis holds their signatures. More wait
+ * for the next batch; only one of them can be accepted before it is in force anyway (protocol rule 11.1).
+ */
+export const BATCH_RECONFIGURATIONS_MAX = 4;
+
 /** The key that a change brings in, whose holder has to agree; undefined if it brings in none. */
 export function possessedKeyOf(change: ReconfigurationChange): PublicKey | undefined {
   switch (change.type) {

@@ -4,6 +4,13 @@ export interface PageExcerpt {
   readonly group: Uint8Array;
 }
 
+/** Of an inner page without its groups: its domain, its count and sixteen digests. */
+export const EXCERPT_HEAD_BYTES = 521;
+/** Of a group: its domain and sixteen digests. */
+export const EXCERPT_GROUP_BYTES = 513;
+/** Of the fullest bucket: its domain, its count, 64 paths with their digests, and the digest of the keys. */
+export const PROOF_SLOTS_BYTES_MAX = 4195;
+
 /** Shows what the state has, or has not, at a path: of each page from the root down what leads there. */
 export interface StateProof {
   readonly excerpts: readonly PageExcerpt[];

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { isAbsolute } from "node:path";
 import {
+  ADDRESS_BYTES_MAX,
   checkGenesis,
   FORMAT_VERSION,
   type Genesis,
@@ -18,7 +19,7 @@ import { ConfigurationError } from "./configuration-error.ts";
 import { SCRUB_BYTES_PER_SECOND } from "./host-settings.ts";
 
 const KEY = { type: "string", pattern: "^[0-9a-f]{64}$" } as const;
-const ADDRESS = { type: "string", maxLength: 260 } as const;
+const ADDRESS = { type: "string", maxLength: ADDRESS_BYTES_MAX } as const;
 
 function integer(minimum: number, maximum: number): object {
   return { type: "integer", minimum, maximum };
