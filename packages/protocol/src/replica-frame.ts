@@ -6,6 +6,8 @@ import type {
   JustifiedViewChange,
 } from "./certificates.ts";
 import type { EpochLink, FetchEpochs } from "./epoch-link.ts";
+import type { Epoch } from "./ids.ts";
+import { assertNever } from "./invariant.ts";
 import type {
   Envelope,
   NewView,
@@ -52,3 +54,38 @@ export type ReplicaFrame =
 
 /** Messages that need nothing beside them, and are taken from their own signer alone. */
 export type SignedMessage = Exclude<ReplicaMessage, PrePrepare | ViewChange | NewView | QueryStable | ReplyStable>;
+
+/**
+ * The epoch whose members signed what is in a frame; undefined for what belongs to none: requests, bodies, parts of the state, and
+ * links, which prove themselves.
+ */
+export function epochOfFrame(frame: ReplicaFrame): Epoch | undefined {
+  switch (frame.type) {
+    case "pre-prepare":
+    case "signed":
+    case "query-stable":
+      return frame.envelope.message.epoch;
+    case "committed":
+      return frame.entry.certificate.epoch;
+    case "stable-checkpoint":
+    case "below-history":
+      return frame.checkpoint.epoch;
+    case "view-change":
+      return frame.viewChange.envelope.message.epoch;
+    case "new-view":
+      return frame.newView.envelope.message.epoch;
+    case "reply-stable":
+      return frame.reply.envelope.message.epoch;
+    case "request":
+    case "batch-body":
+    case "fetch-state":
+    case "state-chunk":
+    case "deflated-chunk":
+    case "state-unavailable":
+    case "fetch-epochs":
+    case "epoch-links":
+      return undefined;
+    default:
+      return assertNever(frame);
+  }
+}

@@ -20,6 +20,8 @@ export function endOfEpoch(
   if (record === undefined) return stable.seq;
   if (record.current.epoch > configuration.epoch) return known;
   const [first] = notedChanges(store.local, known);
-  const ends = [record.pending?.activation, first && activationOf(first, configuration)].filter((end) => end !== undefined);
+  const ends = [record.pending?.activation, first && activationOf(first, configuration)].filter(
+    (end) => end !== undefined,
+  );
   return ends.length === 0 ? undefined : sequenceNumber(Math.min(...ends));
 }

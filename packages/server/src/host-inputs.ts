@@ -1,21 +1,27 @@
 import { digestBatch } from "@quorate/crypto";
 import {
   assertNever,
-  type ClientFrame,
+  FETCH_COMMITTED_MAX,
   type Membership,
   type PublicKey,
   type ReplicaFrame,
   type ReplicaId,
+  type Request,
+  sequenceNumber,
 } from "@quorate/protocol";
 import type { Replica, ReplicaEvent } from "@quorate/replica";
 import type { ExecutedReply } from "@quorate/state-machine";
+import { ServingBudget } from "@quorate/state-transfer";
 import { ClientRequests } from "./client-requests.ts";
+import type { HistoryDonor } from "./history-donor.ts";
 import type { HostOptions } from "./host-options.ts";
 import type { HostState } from "./host-state.ts";
 import { Ingress, JUNK_CODES } from "./ingress.ts";
 import type { IngressRejection } from "./ports.ts";
 
-export interface HostInputsOptions extends Pick<HostOptions, "verifier" | "hasher" | "cluster" | "observer"> {
+export interface HostInputsOptions
+  extends Pick<HostOptions, "verifier" | "hasher" | "cluster" | "observer" | "epochs"> {
+  readonly donor: Pick<HistoryDonor, "send">;
   readonly membership: Membership;
   readonly replica: Pick<Replica, "relevance" | "view" | "stable">;
   readonly state: HostState;
@@ -30,6 +36,8 @@ export class HostInputs {
   readonly #o: HostInputsOptions;
   readonly #ingress: Ingress;
   readonly #clientRequests: ClientRequests;
+  /** Questions of those who are in an earlier epoch cost a signature each. */
+  readonly #earlier = new ServingBudget({ burst: 64, refillMs: 5 });
   /** The frame at hand cannot come from a correct replica. */
   #isJunk = false;
 
@@ -66,12 +74,32 @@ export class HostInputs {
   }
 
   /**
-   * A decoded frame from a client over its own authenticated link. While the state is brought here, clients are left to
+   * A peer is in an epoch that is over, and asks for the batches that it lacks of it: with those it comes to the end of that epoch
+   * by itself. The rest of what it says there concerns nobody here.
+   */
+  onEarlierEpoch(peer: ReplicaId, frame: ReplicaFrame): void {
+    if (frame.type !== "signed" || frame.envelope.message.type !== "fetch-committed") return;
+    const { epochs, verifier, donor, nowMs } = this.#o;
+    const { message } = frame.envelope;
+    const membership = epochs.membershipAt(message.epoch);
+    const [link] = epochs.linksAbove(message.epoch);
+    if (membership === undefined || link === undefined || !this.#earlier.take(peer, nowMs())) return;
+    if (verifier.verifyEnvelope(frame.envelope, membership) === undefined) {
+      this.#onRejection({ from: peer, code: "ingress.bad-signature" });
+      return;
+    }
+    const stable = link.certificate;
+    const last = sequenceNumber(Math.min(message.last, message.first + FETCH_COMMITTED_MAX - 1, stable.seq));
+    donor.send({ type: "send-history", to: peer, first: message.first, last, stable }, nowMs());
+  }
+
+  /**
+   * A request from a client over its own authenticated link. While the state is brought here, clients are left to
    * the others.
    *
    * @returns false when no correct client sends such a thing.
    */
-  onClientFrame(client: PublicKey, { request }: ClientFrame): boolean {
+  onClientRequest(client: PublicKey, request: Request): boolean {
     const { state, nowMs, step, reply } = this.#o;
     if (!state.takesRequests) return true;
     const outcome = this.#clientRequests.onRequest(client, request, nowMs());

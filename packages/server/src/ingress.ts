@@ -5,6 +5,7 @@ import {
   type Digest,
   type DigestedRequest,
   type Envelope,
+  epochOfFrame,
   type JustifiedNewView,
   type JustifiedReplyStable,
   type JustifiedViewChange,
@@ -35,10 +36,12 @@ export const JUNK_CODES: ReadonlySet<IngressRejection["code"]> = new Set([
   "ingress.foreign-vote",
 ]);
 
-/** They have no signature: a link is authenticated, and chunks prove themselves. */
-type StateTransferFrame = Extract<
+/** They have no signature: a link is authenticated, and chunks and links of the epoch chain prove themselves. */
+type UnsignedFrame = Extract<
   ReplicaFrame,
-  { type: "fetch-state" | "state-chunk" | "deflated-chunk" | "state-unavailable" }
+  {
+    type: "fetch-state" | "state-chunk" | "deflated-chunk" | "state-unavailable" | "fetch-epochs" | "epoch-links";
+  }
 >;
 
 export interface IngressOptions {
@@ -86,6 +89,12 @@ export class Ingress {
 
   /** A frame from the replica at the other end of an authenticated link. */
   fromReplica(peer: ReplicaId, frame: ReplicaFrame): ReplicaEvent | undefined {
+    const { epoch } = this.#options.membership;
+    const ofFrame = epochOfFrame(frame) ?? epoch;
+    if (ofFrame !== epoch) {
+      this.#options.reject({ from: peer, code: "epoch.other", epoch: ofFrame });
+      return undefined;
+    }
     switch (frame.type) {
       case "pre-prepare":
         return this.#prePrepare(peer, frame.envelope, frame.batch);
@@ -112,7 +121,9 @@ export class Ingress {
       case "state-chunk":
       case "deflated-chunk":
       case "state-unavailable":
-        return this.#stateTransfer(peer, frame);
+      case "fetch-epochs":
+      case "epoch-links":
+        return this.#unsigned(peer, frame);
       default:
         return assertNever(frame);
     }
@@ -128,8 +139,8 @@ export class Ingress {
     return verified ?? this.#refuse(client, "ingress.bad-signature");
   }
 
-  /** The one place where the frames of state transfer go on from: questions are answered by the host, and answers concern nobody who does not install. */
-  #stateTransfer(peer: ReplicaId, _frame: StateTransferFrame): undefined {
+  /** Questions are answered by the host or its runner, and answers concern nobody who does not wait for them. */
+  #unsigned(peer: ReplicaId, _frame: UnsignedFrame): undefined {
     this.#options.reject({ from: peer, code: "state-transfer.unexpected" });
   }
 

@@ -2,6 +2,7 @@ import type {
   Contradiction,
   Divergence,
   Evidence,
+  Membership,
   PublicKey,
   Rejection,
   ReplicaFrame,
@@ -74,6 +75,8 @@ export interface HostObserver {
   onScrubbed?(slice: ScrubSlice): void;
   /** It found something, which `onStateDamaged` tells. */
   onScrubFound?(): void;
+  /** A new epoch has begun here: what it fixes, and the last number before it (protocol rule 11.2). */
+  onEpoch?(membership: Membership): void;
   /** The replica is wrong, says nothing more, and is to be repaired. */
   onQuarantined?(contradiction: Contradiction, quarantine: QuarantineStatus): void;
   /** Another member is wrong. */
@@ -115,6 +118,8 @@ export type IngressRejection =
   /** It asked for an entry that the own disk has changed. */
   | { readonly from: ReplicaId; readonly code: "history.damaged"; readonly seq: SequenceNumber }
   | { readonly from: ReplicaId; readonly code: "state-transfer.unexpected" }
+  /** It asks for links of the epoch chain more often than anyone needs them, or sent one that proves nothing. */
+  | { readonly from: ReplicaId; readonly code: "epochs.over-budget" | "epochs.bad-link" }
   | {
       readonly from: ReplicaId | PublicKey;
       readonly code:

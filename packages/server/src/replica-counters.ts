@@ -49,6 +49,8 @@ export const REJECTION_CODES: Readonly<Record<IngressRejection["code"], true>> =
   "state-chunk.wrong-page": true,
   "state-chunk.wrong-value": true,
   "state-transfer.unexpected": true,
+  "epochs.over-budget": true,
+  "epochs.bad-link": true,
   "ingress.bad-signature": true,
   "ingress.bad-batch": true,
   "ingress.bad-certificate": true,

@@ -1,15 +1,14 @@
-import {
-  type CheckpointCertificate,
-  type ClientFrame,
-  type Epoch,
-  type Fill,
-  type Membership,
-  type PublicKey,
-  type ReplicaFrame,
-  type ReplicaId,
-  type Request,
-  type SequenceNumber,
-  type ServerFrame,
+import type {
+  CheckpointCertificate,
+  Epoch,
+  Fill,
+  Membership,
+  PublicKey,
+  ReplicaFrame,
+  ReplicaId,
+  Request,
+  SequenceNumber,
+  ServerFrame,
 } from "@quorate/protocol";
 import type { Replica, ReplicaEvent, ReplicaStatus, WriteNumber } from "@quorate/replica";
 import type { ExecutedReply, OwnCheckpoint } from "@quorate/state-machine";
@@ -59,6 +58,7 @@ export class ReplicaHost {
   readonly #batches: BatchExecution;
   readonly #inputs: HostInputs;
   readonly #effects: EffectPerformer;
+  readonly #donor: HistoryDonor;
   readonly #evidence: EvidenceShelf;
   readonly #standingWatch: StandingWatch;
   readonly #clock: SteadyClock;
@@ -112,6 +112,12 @@ export class ReplicaHost {
       onCheckpoint: (own) => this.#durableState.makeDurable(own),
       count: (event) => this.#events.push(event),
     });
+    this.#donor = new HistoryDonor({
+      ...options,
+      history: store.history,
+      reject: (rejection) => observer.onRejection?.(rejection),
+      onDamage: (damage) => observer.onHistoryDamaged?.(damage),
+    });
     this.#log = this.#newLog();
     this.#inputs = this.#newInputs();
     this.#effects = this.#newEffects(members);
@@ -150,6 +156,7 @@ export class ReplicaHost {
       membership: this.#membership,
       replica: this.#replica,
       state: this.#state,
+      donor: this.#donor,
       nowMs: () => this.#now(),
       step: (event) => this.#step(event),
       reply: (client, executed) => this.#reply(client, executed),
@@ -157,19 +164,14 @@ export class ReplicaHost {
   }
 
   #newEffects(members: readonly ReplicaId[]): EffectPerformer {
-    const { store, signer, observer } = this.#options;
+    const { signer } = this.#options;
     return new EffectPerformer({
       ...this.#options,
       others: members.filter((id) => id !== signer.self),
       state: this.#state,
       batches: this.#batches,
       durableState: this.#durableState,
-      donor: new HistoryDonor({
-        ...this.#options,
-        history: store.history,
-        reject: (rejection) => observer.onRejection?.(rejection),
-        onDamage: (damage) => observer.onHistoryDamaged?.(damage),
-      }),
+      donor: this.#donor,
       evidence: this.#evidence,
       nowMs: () => this.#now(),
       step: (event) => this.#step(event),
@@ -272,13 +274,20 @@ export class ReplicaHost {
   }
 
   /**
-   * A decoded frame from a client over its own authenticated link.
+   * A request from a client over its own authenticated link.
    *
    * @returns false when no correct client sends such a thing: the link is to be closed (protocol rule 13.1).
    */
-  onClientFrame(client: PublicKey, frame: ClientFrame): boolean {
+  onClientRequest(client: PublicKey, request: Request): boolean {
     if (this.#end.isOver) return true;
-    return this.#end.guarded(() => this.#inputs.onClientFrame(client, frame)) ?? true;
+    return this.#end.guarded(() => this.#inputs.onClientRequest(client, request)) ?? true;
+  }
+
+  /** A decoded frame of an epoch that is over; see `HostInputs`. */
+  onEarlierEpoch(peer: ReplicaId, frame: ReplicaFrame): boolean {
+    if (this.#end.isOver) return true;
+    this.#end.guarded(() => this.#inputs.onEarlierEpoch(peer, frame));
+    return !this.#inputs.isJunk;
   }
 
   /** The operator wants another primary: a primary asks to be relieved, a backup can do nothing (protocol rule 7.6). */

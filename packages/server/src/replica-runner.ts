@@ -2,8 +2,10 @@ import {
   assertNever,
   type CheckpointCertificate,
   type ClientFrame,
+  type Epoch,
+  type EpochLink,
+  epochOfFrame,
   type Fill,
-  genesisMembership,
   invariant,
   type PublicKey,
   type ReplicaFrame,
@@ -19,8 +21,11 @@ import type { RunningBackup } from "./backup/state-backup.ts";
 import { CatchUp, type CatchUpEnd, type CatchUpOptions } from "./catch-up.ts";
 import { DamageCount, RecurringDamage } from "./damage-count.ts";
 import type { Departure } from "./departure.ts";
+import { EpochBacklog } from "./epoch-backlog.ts";
+import { EpochExchange } from "./epoch-exchange.ts";
+import { readEpochs, writeEpochLink } from "./epoch-records.ts";
 import type { KeptEvidence } from "./evidence-shelf.ts";
-import type { HostOptions } from "./host-options.ts";
+import type { HostOptions, RunnerOptions } from "./host-options.ts";
 import { DEFAULT_HOST_SETTINGS } from "./host-settings.ts";
 import type { StateDigests } from "./host-state.ts";
 import { type Installation, readInstallation, writeInstallation } from "./installation-record.ts";
@@ -31,7 +36,7 @@ import { type QuarantineRecord, readQuarantine, writeQuarantine } from "./quaran
 import { raiseLog } from "./raise-log.ts";
 import { isBelowStable, isMissing, isRepairable } from "./repairable.ts";
 import { ReplicaHost } from "./replica-host.ts";
-import { genesisTarget } from "./replica-setup.ts";
+import { startTarget } from "./replica-setup.ts";
 import { StateInstaller } from "./state-installer.ts";
 import { unknownStatus } from "./unknown-status.ts";
 
@@ -67,6 +72,10 @@ interface PendingInstallation extends RepairStatus {
  */
 export class ReplicaRunner {
   readonly #options: HostOptions;
+  readonly #epochExchange: EpochExchange;
+  readonly #epochBacklog = new EpochBacklog();
+  /** Between the end of a host and the beginning of the next. */
+  #isTurning = false;
   /** With the state, or voting while that is brought here. */
   #host: ReplicaHost | undefined;
   #installer: StateInstaller | undefined;
@@ -81,18 +90,21 @@ export class ReplicaRunner {
   #isStopped = false;
 
   /** @throws what `ReplicaHost` throws. */
-  constructor(options: HostOptions) {
+  constructor(given: RunnerOptions) {
+    const { store, codec } = given;
+    const options = { ...given, epochs: readEpochs(store.local, given) };
     this.#options = options;
+    this.#epochExchange = new EpochExchange(options);
     this.#status = unknownStatus(options);
     const { damageForgottenMs } = { ...DEFAULT_HOST_SETTINGS, ...options.settings };
-    const installation = readInstallation(options.store.local, options.codec);
+    const installation = readInstallation(store.local, codec);
     this.#damages = new DamageCount({
-      store: options.store.local,
+      store: store.local,
       nowMs: () => options.ports.nowMs(),
       forgottenAfterMs: damageForgottenMs,
       isUnderRepair: installation !== undefined,
     });
-    const record = readQuarantine(options.store.local);
+    const record = readQuarantine(store.local);
     if (installation !== undefined) this.#pend(withinReach(installation, options), this.#damages.pauseAtStartMs);
     else if (record?.isWaiting === true) this.#quarantine = this.#newQuarantine(record, { isRestart: true });
     else this.#hostOrRepair();
@@ -190,7 +202,20 @@ export class ReplicaRunner {
 
   /** See `ReplicaHost.onReplicaFrame`. */
   onReplicaFrame(peer: ReplicaId, frame: ReplicaFrame): boolean {
+    if (this.#isStopped) return true;
+    if (this.#isTurning) {
+      this.#epochBacklog.keepFrame(peer, frame);
+      return true;
+    }
+    const epoch = epochOfFrame(frame) ?? this.#epoch;
+    if (epoch > this.#epoch) return this.#onLaterEpoch(peer, frame);
+    if (epoch < this.#epoch) return this.#onEarlierEpoch(peer, epoch, frame);
     switch (frame.type) {
+      case "fetch-epochs":
+        this.#epochExchange.answer(peer, frame.fetch.above);
+        return true;
+      case "epoch-links":
+        return this.#onLinks(peer, frame.links);
       case "state-chunk":
       case "deflated-chunk":
       case "state-unavailable":
@@ -205,9 +230,19 @@ export class ReplicaRunner {
     return (this.#host ?? this.#quarantine)?.onReplicaFrame(peer, frame) ?? true;
   }
 
-  /** See `ReplicaHost.onClientFrame`; while it installs, clients are left to the others. */
+  /** See `ReplicaHost.onClientRequest`; while it installs, clients are left to the others. */
   onClientFrame(client: PublicKey, frame: ClientFrame): boolean {
-    return this.#host?.onClientFrame(client, frame) ?? true;
+    switch (frame.type) {
+      case "request":
+        if (!this.#isTurning) return this.#host?.onClientRequest(client, frame.request) ?? true;
+        this.#epochBacklog.keepRequest(client, frame);
+        return true;
+      case "fetch-epochs":
+        this.#epochExchange.answerClient(client, frame.fetch.above);
+        return true;
+      default:
+        return assertNever(frame);
+    }
   }
 
   /** See `ReplicaHost.askHandOver`. */
@@ -219,7 +254,7 @@ export class ReplicaRunner {
   /** See `ReplicaHost.welcome`. */
   welcome(): ServerFrame {
     const { view, executed } = this.#status;
-    const { epoch } = genesisMembership(this.#options.genesis);
+    const { epoch } = this.#options.epochs;
     return this.#host?.welcome() ?? { type: "welcome", epoch, view, executed };
   }
 
@@ -257,7 +292,7 @@ export class ReplicaRunner {
       begin();
     } catch (error) {
       if (!isRepairable(error)) throw error;
-      const target = stableInLog(this.#options) ?? genesisTarget(this.#options);
+      const target = stableInLog(this.#options) ?? startTarget(this.#options);
       this.#endHost();
       // What a crash left behind is less than the log says, and not wrong; what is not there yet is no damage either.
       if (isBelowStable(error)) this.#pend({ target, distrustsEntries: false });
@@ -372,10 +407,85 @@ export class ReplicaRunner {
     });
   }
 
-  /** A host has come to its end: what it lacks only the state of others can give. */
-  #depart({ target, distrustsEntries, quarantine, damage }: Departure): void {
+  /** That the host lives in, or the latest that is known. */
+  get #epoch(): Epoch {
+    return this.#host?.epoch ?? this.#options.epochs.epoch;
+  }
+
+  #onLaterEpoch(peer: ReplicaId, frame: ReplicaFrame): boolean {
+    this.#epochBacklog.keepFrame(peer, frame);
+    if ((epochOfFrame(frame) ?? 0) > this.#options.epochs.epoch) this.#epochExchange.ask(peer);
+    return true;
+  }
+
+  /** Whatever it was, it is answered with what its sender lacks (protocol rule 11.3). */
+  #onEarlierEpoch(peer: ReplicaId, epoch: Epoch, frame: ReplicaFrame): boolean {
+    this.#options.observer.onRejection?.({ from: peer, code: "epoch.other", epoch });
+    this.#epochExchange.answer(peer, epoch);
+    return this.#host?.onEarlierEpoch(peer, frame) ?? true;
+  }
+
+  #onLinks(peer: ReplicaId, links: readonly EpochLink[]): boolean {
+    const outcome = this.#epochExchange.onLinks(peer, links);
+    if (outcome === "junk") return false;
+    // Nothing is said in an epoch before its link is durable.
+    if (outcome) this.#flushed(() => this.#onEpochsKnown(peer));
+    return true;
+  }
+
+  /**
+   * Epochs have begun without this replica. What it lacks of its own may be in the others' histories, and it comes to the end of it
+   * by itself; of an epoch before the last only the state helps.
+   */
+  #onEpochsKnown(peer: ReplicaId): void {
+    const { epochs } = this.#options;
+    const { link } = epochs;
+    if (link === undefined || this.#host?.epoch === epochs.epoch) return;
+    const isNext = this.#host?.epoch === epochs.epoch - 1;
+    if (isNext && this.#installer === undefined && this.#catchUp === undefined) {
+      this.#host?.onReplicaFrame(peer, { type: "stable-checkpoint", checkpoint: link.certificate });
+      return;
+    }
+    if (this.#quarantine !== undefined || this.#pending !== undefined) return;
+    const installation = this.#installer?.installation;
+    this.#installer?.stop();
+    this.#installer = undefined;
+    this.#endHost();
+    this.#endCatchUp();
+    if (installation === undefined) this.#beginEpoch();
+    else
+      this.#install(
+        withinReach({ ...installation, target: later(installation.target, link.certificate) }, this.#options),
+      );
+  }
+
+  /** This replica has come to the end of its epoch, and has the state to begin the next with. */
+  #onEpochOver(link: EpochLink): void {
+    const { epochs, store, codec } = this.#options;
+    const waiting = [...(this.#host?.pendingRequests ?? [])];
+    const verdict = epochs.add(link);
+    invariant(verdict === "added" || verdict === "known", "runner.own-link", { verdict });
+    if (verdict === "added") writeEpochLink(store.local, codec, link);
+    this.#endHost();
+    this.#endCatchUp();
+    this.#isTurning = true;
+    for (const request of waiting) this.#epochBacklog.keepRequest(request.client, { type: "request", request });
+    this.#flushed(() => this.#beginEpoch());
+  }
+
+  #beginEpoch(): void {
+    this.#isTurning = false;
+    this.#hostOrRepair();
+    this.#options.observer.onEpoch?.(this.#options.epochs.membership);
+    this.start();
+    this.#epochBacklog.release(this);
+  }
+
+  /** A host has come to its end: what it lacks only the state of others can give, or its epoch is over. */
+  #depart({ target, distrustsEntries, quarantine, damage, link }: Departure): void {
     const { observer } = this.#options;
     if (this.#isStopped || this.#host === undefined) return;
+    if (link !== undefined) return this.#guarded(() => this.#onEpochOver(link));
     this.#endHost();
     this.#endCatchUp();
     if (quarantine === undefined && target !== undefined) {
@@ -555,6 +665,10 @@ const SAID_NOTHING: SaidSoFar = { upTo: sequenceNumber(0), statementsUpTo: seque
 type QuarantineGround = Pick<QuarantineOptions, "known" | "isRestart"> & {
   readonly preferred: SequenceNumber | undefined;
 };
+
+function later(a: CheckpointCertificate, b: CheckpointCertificate): CheckpointCertificate {
+  return a.seq > b.seq ? a : b;
+}
 
 /** All of them, or it does not compile. */
 const ALL_REPLICA_TIMERS: Readonly<Record<TimerName, true>> = {

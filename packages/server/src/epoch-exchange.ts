@@ -1,0 +1,74 @@
+import { EPOCH_LINKS_MAX, type Epoch, type EpochLink, type PublicKey, type ReplicaId } from "@quorate/protocol";
+import { ServingBudget } from "@quorate/state-transfer";
+import { writeEpochLink } from "./epoch-records.ts";
+import type { HostOptions } from "./host-options.ts";
+
+/** Links are as long as a certificate and a record with all members: each peer and each client has a share. */
+const SERVED = { burst: 16, refillMs: 50 } as const;
+/** Whoever is ahead is asked so often, at most. */
+const ASKED = { burst: 1, refillMs: 50 } as const;
+
+/** Brings the epoch chain from whoever is ahead, and to whoever is behind (protocol rules 11.3 and 11.4). */
+export class EpochExchange {
+  readonly #o: HostOptions;
+  readonly #served = new ServingBudget(SERVED);
+  readonly #asked = new ServingBudget(ASKED);
+  /** Clients as one: they have the others to ask, too. */
+  readonly #servedToClients = new ServingBudget({ burst: 256, refillMs: 5 });
+
+  constructor(options: HostOptions) {
+    this.#o = options;
+  }
+
+  /** A peer asks, or has said something of an epoch that is over: it is given the links above. */
+  answer(peer: ReplicaId, above: Epoch): void {
+    const links = this.#o.epochs.linksAbove(above);
+    if (links.length === 0) return;
+    if (!this.#served.take(peer, this.#nowMs())) return this.#reject(peer, "epochs.over-budget");
+    this.#o.ports.sendToReplica(peer, { type: "epoch-links", links });
+  }
+
+  answerClient(client: PublicKey, above: Epoch): void {
+    const { epochs, ports } = this.#o;
+    if (this.#servedToClients.take(0 as ReplicaId, this.#nowMs()))
+      ports.sendToClient(client, { type: "epoch-links", links: epochs.linksAbove(above) });
+  }
+
+  /** A peer is ahead. */
+  ask(peer: ReplicaId): void {
+    const { epochs, ports } = this.#o;
+    if (this.#asked.take(peer, this.#nowMs()))
+      ports.sendToReplica(peer, { type: "fetch-epochs", fetch: { above: epochs.epoch } });
+  }
+
+  /**
+   * Adds what is proven, and notes it beside the state.
+   *
+   * @returns whether the chain has grown, or `junk`: no correct replica sends such a link.
+   */
+  onLinks(peer: ReplicaId, links: readonly EpochLink[]): boolean | "junk" {
+    const { epochs, store, codec, ports } = this.#o;
+    let hasGrown = false;
+    for (const link of links) {
+      const verdict = epochs.add(link);
+      if (verdict === "known" || verdict === "gap") continue;
+      if (verdict !== "added") {
+        this.#reject(peer, "epochs.bad-link");
+        return "junk";
+      }
+      writeEpochLink(store.local, codec, link);
+      hasGrown = true;
+    }
+    if (hasGrown && links.length === EPOCH_LINKS_MAX)
+      ports.sendToReplica(peer, { type: "fetch-epochs", fetch: { above: epochs.epoch } });
+    return hasGrown;
+  }
+
+  #reject(from: ReplicaId, code: "epochs.over-budget" | "epochs.bad-link"): void {
+    this.#o.observer.onRejection?.({ from, code });
+  }
+
+  #nowMs(): number {
+    return this.#o.ports.monotonicMs();
+  }
+}
