@@ -75,13 +75,13 @@ export class FakeSigner implements ClientSigner {
   }
 }
 
-export function membershipOfSize(n: number, epoch = 0): Membership {
+export function membershipOfSize(n: number): Membership {
   const members = Array.from({ length: n }, (_, id) => ({
     id: replicaId(id),
     publicKey: publicKey(id.toString(16).padStart(64, "b")),
     address: `host:${id}`,
   }));
-  return membershipOf(epochNumber(epoch), members);
+  return membershipOf(epochNumber(0), members);
 }
 
 /** What the correct members of a cluster agree on about one request. */

@@ -28,6 +28,7 @@ import {
   type Hasher,
   type MemberSignature,
   type Membership,
+  membershipOf,
   type OperationResult,
   outputLeafPreimage,
   type PreparedCertificate,
@@ -86,6 +87,11 @@ export const otherCluster: ClusterId = clusterId(digestOf("another cluster"));
 export const membership: Membership = genesisMembership(genesis);
 export const epoch0: Epoch = epochNumber(0);
 export const epoch1: Epoch = epochNumber(1);
+/** The same members in the epoch after, which begins at 8. */
+export const membership1: Membership = membershipOf(epoch1, genesis.members, {
+  seq: sequenceNumber(8),
+  stateRoot: digestOf("state at the activation"),
+});
 export const view3: ViewNumber = viewNumber(3);
 export const seq5: SequenceNumber = sequenceNumber(5);
 

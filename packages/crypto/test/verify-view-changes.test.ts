@@ -7,7 +7,6 @@ import {
   type JustifiedNewView,
   type JustifiedReplyStable,
   type JustifiedViewChange,
-  membershipOf,
   newViewFault,
   replicaId,
   sequenceNumber,
@@ -17,7 +16,7 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { alterationsOf } from "./alterations.ts";
 import { BACKENDS } from "./backends.ts";
-import { cluster, digestOf, genesis, hasher, membership, verificationsOf } from "./builders.ts";
+import { cluster, digestOf, genesis, hasher, membership, membership1, verificationsOf } from "./builders.ts";
 import { nullDigest, referringTo, resigned, ViewChangeScene } from "./view-change-scene.ts";
 
 const scene = new ViewChangeScene();
@@ -94,7 +93,7 @@ describe("a verified VIEW-CHANGE", () => {
     const { message } = good.envelope;
     const early = resigned(scene, good, { ...message, epoch: epochNumber(1) });
     const stranger = { ...good, envelope: scene.sign(7, message) };
-    const next = membershipOf(epochNumber(1), genesis.members);
+    const next = membership1;
 
     expect(scene.newVerifier().verifyViewChange(early, membership)).to.equal(undefined);
     expect(scene.newVerifier().verifyViewChange(early, next)).to.equal(undefined);

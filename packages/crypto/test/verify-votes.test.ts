@@ -24,9 +24,9 @@ import {
   envelopeOf,
   epoch0,
   epoch1,
-  genesis,
   hasher,
   membership,
+  membership1,
   newVerifier,
   operationsOf,
   otherCluster,
@@ -127,7 +127,7 @@ describe("a verified envelope", () => {
   });
 
   it("is not made of a message of another epoch than the membership's", () => {
-    const next = membershipOf(epoch1, genesis.members);
+    const next = membership1;
     const old = envelopeOf(1, voteOf("commit"));
     const early = envelopeOf(1, { ...voteOf("commit"), epoch: epoch1 });
 

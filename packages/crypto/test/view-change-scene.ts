@@ -14,6 +14,7 @@ import {
   type JustifiedNewView,
   type JustifiedViewChange,
   type MemberSignature,
+  type Membership,
   type NewView,
   type PreparedCertificate,
   type PreparedClaim,
@@ -28,18 +29,23 @@ import {
   type ViewChangeComposer,
   viewNumber,
 } from "@quorate/protocol";
-import { backend, cluster, digestOf, epoch0, genesis, hasher, membership, seedOf } from "./builders.ts";
+import { backend, cluster, digestOf, genesis, hasher, membership, seedOf } from "./builders.ts";
 
 /** The null batch's digest in the test cluster. */
 export const nullDigest: Digest = nullBatchDigest(hasher, cluster);
 
-/** Four replicas over one back end that leave views and enter them. L is 16; the view moved to is 5, its primary 1. */
+/**
+ * Four replicas over one back end that leave views and enter them. L is 16; the view moved to is 5, its primary is 1 in
+ * epoch 0.
+ */
 export class ViewChangeScene {
   readonly verifier: Verifier;
   readonly #backend: SignatureBackend;
+  readonly #members: Membership;
 
-  constructor(of: SignatureBackend = backend) {
+  constructor(of: SignatureBackend = backend, members: Membership = membership) {
     this.#backend = of;
+    this.#members = members;
     this.verifier = this.newVerifier();
   }
 
@@ -58,11 +64,12 @@ export class ViewChangeScene {
     return this.signer(id).sign(message);
   }
 
-  /** Of genesis for 0, else signed by replicas 0 … 2. */
+  /** What the epoch begins with, in epoch 0 genesis, else signed by replicas 0 … 2. */
   checkpoint(seq: number): CheckpointCertificate {
-    if (seq === 0)
-      return { epoch: epoch0, seq: sequenceNumber(0), stateRoot: cluster as string as Digest, signatures: [] };
-    const content = { epoch: epoch0, seq: sequenceNumber(seq), stateRoot: digestOf(`root ${seq}`) };
+    const { epoch } = this.#members;
+    const start = this.#members.start ?? { seq: sequenceNumber(0), stateRoot: cluster as string as Digest };
+    if (seq === start.seq) return { epoch, ...start, signatures: [] };
+    const content = { epoch, seq: sequenceNumber(seq), stateRoot: digestOf(`root ${seq}`) };
     return { ...content, signatures: this.#signatures([0, 1, 2], { type: "checkpoint", ...content }) };
   }
   claim(seq: number, view: number, batch = `batch ${seq}`): PreparedClaim {
@@ -70,18 +77,18 @@ export class ViewChangeScene {
   }
   /** Of the primary and two backups, those with the lowest ids unless told otherwise. */
   certificate(claim: PreparedClaim, among: readonly number[] = [0, 1, 2, 3]): PreparedCertificate {
-    const primary = primaryOf(membership, claim.view);
+    const primary = primaryOf(this.#members, claim.view);
     const backups = among.filter((id) => id !== primary).slice(0, 2);
     return {
-      prePrepare: this.sign(primary, { type: "pre-prepare", epoch: epoch0, ...claim }),
-      prepares: this.#signatures(backups, { type: "prepare", epoch: epoch0, ...claim }),
+      prePrepare: this.sign(primary, { type: "pre-prepare", epoch: this.#members.epoch, ...claim }),
+      prepares: this.#signatures(backups, { type: "prepare", epoch: this.#members.epoch, ...claim }),
     };
   }
   viewChange(id: number, stable: number, claims: readonly PreparedClaim[] = []): VerifiedViewChange {
     const checkpoint = this.checkpoint(stable);
     const message: ViewChange = {
       type: "view-change",
-      epoch: epoch0,
+      epoch: this.#members.epoch,
       view: viewNumber(5),
       stable: { seq: checkpoint.seq, stateRoot: checkpoint.stateRoot },
       prepared: claims,
@@ -90,13 +97,13 @@ export class ViewChangeScene {
     return this.composer(id).viewChange(message, checkpoint, certificates);
   }
   /** What the primary of view 5 draws from these. */
-  newView(quorum: readonly VerifiedViewChange[], change: Partial<NewView> = {}, sender = 1): VerifiedNewView {
+  newView(quorum: readonly VerifiedViewChange[], change: Partial<NewView> = {}): VerifiedNewView {
     const conclusion = concludeNewView(quorum.map(({ viewChange }) => viewChange.envelope.message));
     if (conclusion === undefined) throw new Error("the VIEW-CHANGEs contradict each other");
     const { start, chosen } = conclusion;
     const message: NewView = {
       type: "new-view",
-      epoch: epoch0,
+      epoch: this.#members.epoch,
       view: viewNumber(5),
       viewChanges: quorum.map(({ digest, viewChange }) => ({ from: viewChange.envelope.from, digest })),
       start: start.seq,
@@ -104,7 +111,12 @@ export class ViewChangeScene {
       ...change,
     };
     const certificates = chosen.filter((claim) => claim !== undefined).map((claim) => this.certificate(claim));
-    return this.composer(sender).newView(message, quorum, this.checkpoint(start.seq), certificates);
+    return this.composer(primaryOf(this.#members, message.view)).newView(
+      message,
+      quorum,
+      this.checkpoint(start.seq),
+      certificates,
+    );
   }
   /** Three replicas with claims, gaps and different checkpoints, and what follows. */
   usual(): { readonly quorum: readonly VerifiedViewChange[]; readonly newView: VerifiedNewView } {

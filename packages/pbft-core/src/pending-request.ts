@@ -35,8 +35,12 @@ export function operationsOf({ request }: DigestedRequest): number {
   return request.type === "operations" ? request.operations.length : 0;
 }
 
-/** Of its operations. */
+/** Of an approval: a key and a signature. */
+const APPROVAL_BYTES = 32 + 64;
+
+/** Of its operations, or approvals. */
 export function bytesOf({ request }: DigestedRequest): number {
+  if (request.type === "reconfiguration") return 1 + request.approvals.length * APPROVAL_BYTES;
   if (request.type !== "operations") return 1;
   let bytes = 0;
   for (const operation of request.operations) bytes += operation.length;

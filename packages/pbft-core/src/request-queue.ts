@@ -1,4 +1,5 @@
 import {
+  BATCH_RECONFIGURATIONS_MAX,
   type Digest,
   type DigestedRequest,
   type ExecutionProgress,
@@ -47,7 +48,7 @@ export class RequestQueue {
   readonly #byDigest = new Map<Digest, PendingRequest>();
   readonly #sessions = new Map<string, SessionQueue>();
   readonly #shares: PendingShares;
-  /** Registrations and ordered checkpoints, which are in no session. */
+  /** Registrations, ordered checkpoints and reconfigurations, which are in no session. */
   readonly #sessionless = new Set<PendingRequest>();
   /** Those whose turn it is: a primary that lets them wait is not doing its work (protocol rule 7.4). */
   readonly #clocks = new Waits<PendingRequest>();
@@ -136,12 +137,17 @@ export class RequestQueue {
     return "added";
   }
 
-  /** Takes ready requests for a batch at `seq`, oldest first, within all caps; at least one if any is ready. */
+  /**
+   * Takes ready requests for a batch at `seq`, oldest first, within all caps; at least one if any is ready. Reconfigurations beyond
+   * those that one batch may have are passed over: whoever sends many of them holds nobody else up.
+   */
   take(seq: SequenceNumber, limits: BatchLimits, atMs: number): VerifiedRequest[] {
     const taken: VerifiedRequest[] = [];
     let bytes = 0;
     let operations = 0;
+    let reconfigurations = 0;
     for (const pending of this.#ready) {
+      if (isReconfiguration(pending) && ++reconfigurations > BATCH_RECONFIGURATIONS_MAX) continue;
       bytes += pending.bytes;
       operations += operationsOf(pending.request);
       const isFull = bytes > limits.batchBytesMax || operations > limits.batchOperationsMax;
@@ -232,7 +238,10 @@ export class RequestQueue {
     this.#promoteFrom(queue, atMs);
   }
 
-  /** A registration that is too late, and a checkpoint that is there already, would only be refused. */
+  /**
+   * A registration that is too late, and a checkpoint that is there already, would only be refused. A reconfiguration is refused or
+   * not by what the state says of it, and not by the numbers that pass.
+   */
   #endOverdue(seq: SequenceNumber, lastCheckpoint: SequenceNumber): void {
     for (const pending of this.#sessionless)
       if (isOverdue(pending.request.request, seq, lastCheckpoint)) this.#endClock(pending);
@@ -370,6 +379,10 @@ export class RequestQueue {
 function isOverdue(request: Request, seq: SequenceNumber, lastCheckpoint: SequenceNumber): boolean {
   if (request.type === "checkpoint") return request.above < lastCheckpoint;
   return request.type === "registration" && request.lastValid <= seq;
+}
+
+function isReconfiguration({ request }: PendingRequest): boolean {
+  return request.request.type === "reconfiguration";
 }
 
 /** By owner too: a request under another client's session must not move that session's queue. */

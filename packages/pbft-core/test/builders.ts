@@ -70,6 +70,14 @@ export function registrationOf(nonce: string, client = "client"): VerifiedReques
   return clientOf(client).signRegistration({ nonce: digestOf(nonce), lastValid: seqOf(100) });
 }
 
+/** An admin of each label agrees with it. */
+export function reconfigurationOf(nonce: string, admins: readonly string[] = [], client = "client"): VerifiedRequest {
+  const change = { type: "leave", id: replicaId(3), mayLowerFaultThreshold: true } as const;
+  const request = { epoch, nonce: digestOf(nonce), change };
+  const approvals = admins.map((admin) => clientOf(admin).approve(request)).sort((a, b) => (a.key < b.key ? -1 : 1));
+  return clientOf(client).signReconfiguration({ ...request, approvals, possession: new Uint8Array(0) });
+}
+
 export function batchOf(label = "a", atMs = 1_000): VerifiedBatch {
   return composer.compose(timestampMs(atMs), [requestOf(1, { session: label })]);
 }

@@ -1,5 +1,6 @@
 import { RequestQueue } from "@quorate/pbft-core";
 import {
+  BATCH_RECONFIGURATIONS_MAX,
   type Digest,
   type ExecutionProgress,
   type RequestStanding,
@@ -10,7 +11,16 @@ import {
 } from "@quorate/protocol";
 import { expect } from "chai";
 import { array, assert, constant, constantFrom, integer, oneof, property, record } from "fast-check";
-import { clientOf, digestOf, proposalsIn, registrationOf, requestOf, Scene, seqOf } from "./builders.ts";
+import {
+  clientOf,
+  digestOf,
+  proposalsIn,
+  reconfigurationOf,
+  registrationOf,
+  requestOf,
+  Scene,
+  seqOf,
+} from "./builders.ts";
 
 const EXECUTABLE: RequestStanding = { type: "executable" };
 const REFUSABLE: RequestStanding = { type: "refusable" };
@@ -190,6 +200,31 @@ describe("RequestQueue", () => {
     expect(take(fill(), 1, { ...WIDE, batchBytesMax: 1 }), "one at least").to.have.length(1);
   });
 
+  it("has no more reconfigurations in a batch than it may have, and holds nothing else up for them", () => {
+    const queue = queueOf();
+    const changes = Array.from({ length: 2 * BATCH_RECONFIGURATIONS_MAX + 1 }, (_, i) => reconfigurationOf(`${i}`));
+    for (const change of changes) add(queue, change, EXECUTABLE);
+    add(queue, requestOf(1), EXECUTABLE);
+
+    const batches = [1, 2, 3].map((seq) => take(queue, seq));
+
+    expect(batches[0]).to.deep.equal([...changes.slice(0, BATCH_RECONFIGURATIONS_MAX), requestOf(1)]);
+    expect(batches[1]).to.deep.equal(changes.slice(BATCH_RECONFIGURATIONS_MAX, 2 * BATCH_RECONFIGURATIONS_MAX));
+    expect(batches[2]).to.deep.equal(changes.slice(-1));
+  });
+
+  it("gives a reconfiguration at once, and again until it has its output, however many numbers pass", () => {
+    const queue = queueOf();
+    const change = reconfigurationOf("n");
+    add(queue, change, EXECUTABLE);
+    expect(take(queue), "first").to.deep.equal([change]);
+    executed(queue, seqOf(1), [change], progressOf([]));
+    executed(queue, seqOf(1_000), [], progressOf([]));
+    expect([take(queue, 1_001), queue.clockedCount], "again").to.deep.equal([[change], 1]);
+    executed(queue, seqOf(1_001), [change], progressOf([change]));
+    expect([queue.size, queue.clockedCount]).to.deep.equal([0, 0]);
+  });
+
   it("what does not fit into one batch comes first in the next", () => {
     const queue = queueOf();
     for (const session of ["a", "b", "c"]) add(queue, requestOf(1, { session }), EXECUTABLE);
@@ -225,6 +260,14 @@ describe("the bounds of RequestQueue", () => {
       add(queue, requestOf(1, { session: `${i}`, operations: [text] }), EXECUTABLE),
     );
     expect(sizes).to.deep.equal(["added", "added", "full"]);
+  });
+
+  it("approvals are among the bytes", () => {
+    const queue = queueOf({ pendingBytesMax: 300 });
+    const added = [["a", "b", "c"], ["a", "b"], ["a"]].map((admins, i) =>
+      add(queue, reconfigurationOf(`${i}`, admins), EXECUTABLE),
+    );
+    expect(added).to.deep.equal(["added", "full", "full"]);
   });
 
   it("those whose turn may never come give way, the oldest first", () => {

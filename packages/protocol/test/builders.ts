@@ -16,6 +16,7 @@ import {
   type ReplicaId,
   replicaId,
   type SessionId,
+  sequenceNumber,
   sessionId,
 } from "@quorate/protocol";
 
@@ -43,7 +44,8 @@ export function membersOf(n: number): Member[] {
   return Array.from({ length: n }, (_, id) => memberWith(id));
 }
 export function membershipWith(n: number, epoch = 0): Membership {
-  return membershipOf(epochNumber(epoch), membersOf(n));
+  const start = epoch === 0 ? undefined : { seq: sequenceNumber(1_024 * epoch), stateRoot: digestOf(epoch) };
+  return membershipOf(epochNumber(epoch), membersOf(n), start);
 }
 export function ids(...values: readonly number[]): ReplicaId[] {
   return values.map(replicaId);

@@ -9,11 +9,12 @@ import {
   primaryOf,
   quorumSize,
   replicaId,
+  sequenceNumber,
   viewNumber,
   weakQuorumSize,
 } from "@quorate/protocol";
 import { expect } from "chai";
-import { keyOf, membershipWith, membersOf, memberWith } from "./builders.ts";
+import { digestOf, keyOf, membershipWith, membersOf, memberWith } from "./builders.ts";
 
 /** n, f, q, f+1 written out by hand from protocol rule 1.1, not computed. */
 const SIZES: readonly (readonly [n: number, f: number, quorum: number, weak: number])[] = [
@@ -110,6 +111,18 @@ describe("A membership", () => {
       expect(() => membershipOf(epochNumber(0), [...membersOf(4), twin]))
         .to.throw(InvariantViolation)
         .with.property("code", "membership.duplicate");
+  });
+
+  it("of a later epoch has the checkpoint that it begins with, and that of genesis has none", () => {
+    const start = { seq: sequenceNumber(1_024), stateRoot: digestOf(1) };
+
+    expect(membershipOf(epochNumber(1), membersOf(4), start).start).to.deep.equal(start);
+    expect(membershipOf(epochNumber(0), membersOf(4)).start).to.equal(undefined);
+    for (const made of [
+      () => membershipOf(epochNumber(1), membersOf(4)),
+      () => membershipOf(epochNumber(0), membersOf(4), start),
+    ])
+      expect(made).to.throw(InvariantViolation).with.property("code", "membership.start");
   });
 
   it("finds its members and no strangers", () => {

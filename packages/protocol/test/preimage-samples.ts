@@ -1,4 +1,5 @@
 import {
+  approvalPreimage,
   batchPreimage,
   checkpointRequestPreimage,
   DEFAULT_LIMITS,
@@ -13,7 +14,10 @@ import {
   operationsPreimage,
   operationsRequestPreimage,
   outputLeafPreimage,
+  possessionPreimage,
+  type ReconfigurationChange,
   type ReplicaMessage,
+  reconfigurationRequestPreimage,
   registrationRequestPreimage,
   replicaId,
   replicaMessagePreimage,
@@ -47,6 +51,7 @@ const bytes = (...values: readonly number[]): Uint8Array => Uint8Array.from(valu
 export const SAMPLES: readonly Sample[] = [
   ...replicaMessages(),
   ...requests(),
+  ...reconfigurations(),
   ...digests(),
   ...outputs(),
   ...state(),
@@ -283,6 +288,132 @@ function requests(): Sample[] {
       none: [],
     }),
   ];
+}
+
+type ChangeSample = readonly [number, ReconfigurationChange, Readonly<Record<string, ReconfigurationChange>>];
+
+/** A change of each type with the bytes that its fields take, and the same with one of them changed. */
+function changes(): readonly ChangeSample[] {
+  return [
+    changeOf(
+      4 + 32 + 4 + "é.example:1".length + 1 + 8 + 32,
+      {
+        type: "join",
+        member: { id: replicaId(4), publicKey: keyOf(5), address: "é.example:1" },
+        checkpoint: { seq: sequenceNumber(8), stateRoot: digestOf(9) },
+      },
+      {
+        "joiner's id": { member: { id: replicaId(5), publicKey: keyOf(5), address: "é.example:1" } },
+        "joiner's key": { member: { id: replicaId(4), publicKey: keyOf(6), address: "é.example:1" } },
+        "joiner's address": { member: { id: replicaId(4), publicKey: keyOf(5), address: "e.example:1" } },
+        "joiner's checkpoint": { checkpoint: { seq: sequenceNumber(9), stateRoot: digestOf(9) } },
+        "joiner's greatest checkpoint": { checkpoint: { seq: sequenceNumber(GREATEST), stateRoot: digestOf(9) } },
+        "joiner's state": { checkpoint: { seq: sequenceNumber(8), stateRoot: digestOf(10) } },
+      },
+    ),
+    changeOf(
+      4 + 1,
+      { type: "leave", id: replicaId(4), mayLowerFaultThreshold: false },
+      {
+        "leaver's id": { id: replicaId(5) },
+        "leaver's greatest id": { id: replicaId(2 ** 31 - 1) },
+        "what it may lower": { mayLowerFaultThreshold: true },
+      },
+    ),
+    changeOf(
+      4 + 32,
+      { type: "rejoin", id: replicaId(4), loss: digestOf(9) },
+      { "id of who comes back": { id: replicaId(5) }, loss: { loss: digestOf(10) } },
+    ),
+    changeOf(
+      4 + 32,
+      { type: "rotate-key", id: replicaId(4), publicKey: keyOf(9) },
+      { "id of the key": { id: replicaId(5) }, "new key": { publicKey: keyOf(10) } },
+    ),
+    changeOf(
+      4 + 4 + 2 * 32,
+      { type: "admins", admins: { threshold: 1, keys: [keyOf(2), keyOf(3)] } },
+      {
+        threshold: { admins: { threshold: 2, keys: [keyOf(2), keyOf(3)] } },
+        "an admin less": { admins: { threshold: 1, keys: [keyOf(2)] } },
+        "another admin": { admins: { threshold: 1, keys: [keyOf(2), keyOf(4)] } },
+        "another order of admins": { admins: { threshold: 1, keys: [keyOf(3), keyOf(2)] } },
+        "no admin": { admins: { threshold: 1, keys: [] } },
+      },
+    ),
+    changeOf(
+      8 + 8,
+      { type: "parameters", checkpointInterval: 64, windowSize: 256 },
+      {
+        K: { checkpointInterval: 128 },
+        L: { windowSize: 512 },
+        "both swapped": { checkpointInterval: 256, windowSize: 64 },
+      },
+    ),
+    changeOf(32, { type: "admit", client: keyOf(7) }, { "admitted client": { client: keyOf(8) } }),
+    changeOf(32, { type: "expel", client: keyOf(7) }, { "expelled client": { client: keyOf(8) } }),
+  ];
+}
+
+function changeOf<T extends ReconfigurationChange["type"]>(
+  own: number,
+  change: Extract<ReconfigurationChange, { readonly type: T }>,
+  changed: Readonly<Record<string, Partial<typeof change>>>,
+): ChangeSample {
+  const others = Object.entries(changed).map(([field, part]) => [field, { ...change, ...part }]);
+  return [1 + own, change, Object.fromEntries(others)];
+}
+
+/** For each type of change the three preimages that have it, each with what it has beside. */
+function reconfigurations(): Sample[] {
+  const approvals = [keyOf(2), keyOf(3)].map((key) => ({ key, signature: bytes(1) }));
+  const all = changes();
+  return all.flatMap(([size, change, changed]) => {
+    const base = { cluster: CLUSTER, client: keyOf(1), epoch: epochNumber(1), nonce: digestOf(4), change, approvals };
+    type Base = Omit<typeof base, "change"> & { readonly change: ReconfigurationChange };
+    const inAll: Record<string, Base> = {
+      cluster: { ...base, cluster: clusterOf(2) },
+      epoch: { ...base, epoch: epochNumber(2) },
+      "greatest epoch": { ...base, epoch: epochNumber(GREATEST) },
+      ...Object.fromEntries(Object.entries(changed).map(([field, other]) => [field, { ...base, change: other }])),
+    };
+    const others = all.map(([, other]) => other).filter(({ type }) => type !== change.type);
+    for (const other of others) inAll[`a change of type ${other.type}`] = { ...base, change: other };
+    const nonce: Base = { ...base, nonce: digestOf(5) };
+    return [
+      sampleOf<Base>(
+        `approval of ${change.type}`,
+        "quorate-approve",
+        16 + 32 + 8 + 32 + size,
+        (r) => approvalPreimage(r.cluster, r),
+        base,
+        { ...inAll, nonce },
+      ),
+      sampleOf<Base>(
+        `possession in ${change.type}`,
+        "quorate-possess",
+        16 + 32 + 8 + size,
+        (r) => possessionPreimage(r.cluster, r),
+        base,
+        inAll,
+      ),
+      sampleOf<Base>(
+        `request for ${change.type}`,
+        "quorate-change",
+        16 + 32 + 32 + 8 + 32 + size + 4 + 2 * 32,
+        (r) => reconfigurationRequestPreimage(r.cluster, { type: "reconfiguration", ...r }),
+        base,
+        {
+          ...inAll,
+          nonce,
+          client: { ...base, client: keyOf(9) },
+          "an approval less": { ...base, approvals: approvals.slice(1) },
+          "no approvals": { ...base, approvals: [] },
+          "another's approval": { ...base, approvals: approvals.with(1, { key: keyOf(9), signature: bytes(1) }) },
+        },
+      ),
+    ];
+  });
 }
 
 function digests(): Sample[] {

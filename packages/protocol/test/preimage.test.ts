@@ -1,10 +1,13 @@
 import {
   bytesToHex,
+  CHANGE_TYPE_CODES,
   epochNumber,
   genesisPreimage,
   InvariantViolation,
   MESSAGE_TYPE_CODES,
+  REFUSAL_CODES,
   RESULT_STATUS_CODES,
+  reconfigurationRequestPreimage,
   replicaId,
   replicaMessagePreimage,
   sequenceNumber,
@@ -33,9 +36,33 @@ describe("The preimage", () => {
     });
   }
 
-  it("has a sample for every tag and every message type", () => {
+  it("of a reconfiguration has neither the approvals' signatures nor that of possession", () => {
+    const request = {
+      type: "reconfiguration",
+      client: keyOf(1),
+      epoch: epochNumber(0),
+      nonce: digestOf(2),
+      change: { type: "rotate-key", id: replicaId(1), publicKey: keyOf(3) },
+      approvals: [{ key: keyOf(4), signature: Uint8Array.of(1) }],
+      possession: Uint8Array.of(2),
+    } as const;
+    const other = {
+      ...request,
+      approvals: [{ key: keyOf(4), signature: Uint8Array.of(3, 4) }],
+      possession: Uint8Array.of(5),
+    };
+
+    const preimages = [request, other].map((each) => bytesToHex(reconfigurationRequestPreimage(clusterOf(1), each)));
+
+    expect(preimages[0]).to.equal(preimages[1]);
+  });
+
+  it("has a sample for every tag, message type and change", () => {
     expect(new Set(SAMPLES.map((sample) => sample.tag))).to.deep.equal(new Set(Object.values(TAGS)));
     expect(SAMPLES.map((sample) => sample.name)).to.include.members(Object.keys(MESSAGE_TYPE_CODES));
+    expect(SAMPLES.map((sample) => sample.name)).to.include.members(
+      Object.keys(CHANGE_TYPE_CODES).map((type) => `approval of ${type}`),
+    );
   });
 
   it("of one type is never that of another, nor a beginning of it", () => {
@@ -95,8 +122,9 @@ describe("Domain tags and codes", () => {
     expect(new Set(tags).size).to.equal(tags.length);
   });
 
-  it("of messages and results are distinct bytes", () => {
-    for (const codes of [Object.values(MESSAGE_TYPE_CODES), Object.values(RESULT_STATUS_CODES)]) {
+  it("of messages, results, changes and refusals are distinct bytes", () => {
+    for (const table of [MESSAGE_TYPE_CODES, RESULT_STATUS_CODES, CHANGE_TYPE_CODES, REFUSAL_CODES]) {
+      const codes = Object.values(table);
       expect(new Set(codes).size).to.equal(codes.length);
       for (const code of codes) expect(Number.isInteger(code) && code >= 0 && code < 256, String(code)).to.equal(true);
     }

@@ -1,10 +1,20 @@
-import { bytesToHex, compareBytes, hexToBytes, utf8 } from "@quorate/protocol";
+import {
+  bytesToHex,
+  compareBytes,
+  EXCERPT_GROUP_BYTES,
+  EXCERPT_HEAD_BYTES,
+  hexToBytes,
+  PROOF_SLOTS_BYTES_MAX,
+  STATE_PROOF_EXCERPTS_MAX,
+  utf8,
+} from "@quorate/protocol";
 import {
   BUCKET_LEAVES_MAX,
   isBucket,
   isProven,
   leafCount,
   leafDigest,
+  PATH_BYTES,
   type ProvenPlace,
   pageKey,
   pathOf,
@@ -508,6 +518,11 @@ describe("a proof of the state", () => {
     const size = excerpts.reduce((sum, { head, group }) => sum + head.length + group.length, 0) + slots!.length;
     expect(size).to.be.lessThan(2 * 1034 + 64 * 65 + 35);
     expect((slots!.length - 35) % 65).to.equal(0);
+    // What the wire allows.
+    for (const { head, group } of excerpts)
+      expect([head.length, group.length]).to.deep.equal([EXCERPT_HEAD_BYTES, EXCERPT_GROUP_BYTES]);
+    expect(PROOF_SLOTS_BYTES_MAX).to.equal(35 + BUCKET_LEAVES_MAX * 65);
+    expect(PATH_BYTES).to.equal(STATE_PROOF_EXCERPTS_MAX);
   });
 });
 
