@@ -1,4 +1,4 @@
-import { type CheckpointCertificate, invariant, type SequenceNumber } from "@quorate/protocol";
+import { type CheckpointCertificate, InvariantViolation, type SequenceNumber } from "@quorate/protocol";
 import type { Replica } from "@quorate/replica";
 import type { OwnCheckpoint } from "@quorate/state-machine";
 import { DeferredExecution } from "./deferred-execution.ts";
@@ -38,7 +38,7 @@ export class AbsentState implements HostState {
 
   epochLink(): never {
     // Votes stay below: see `onVotes`.
-    return invariant(false, "host.activation-without-state");
+    throw new InvariantViolation("host.activation-without-state", { activation: this.activation });
   }
 
   audited(): undefined {

@@ -60,6 +60,10 @@ export class DeferredExecution implements HostExecution {
   standing(): RequestStanding {
     return UNKNOWN;
   }
+  isAdmitted(): boolean {
+    // Without the state that is for the others to say.
+    return true;
+  }
   replyTo(): undefined {
     return undefined;
   }

@@ -3,7 +3,7 @@ import type { Execution, Executor } from "@quorate/state-machine";
 
 /** What a host has its decided batches executed by, and reads what came of them from. */
 export interface HostExecution
-  extends Pick<Executor, "executed" | "lastCheckpoint" | "standing" | "replyTo" | "collect"> {
+  extends Pick<Executor, "executed" | "lastCheckpoint" | "standing" | "isAdmitted" | "replyTo" | "collect"> {
   /** Executes the batch that follows, or puts it off. */
   execute(seq: Execution["seq"], batch: DigestedCertifiedBatch): HostExecuted;
 }

@@ -1,6 +1,5 @@
 import type { Codec } from "@quorate/codec";
 import type { SignatureBackend } from "@quorate/crypto";
-import { genesisMembership } from "@quorate/protocol";
 import type { ReplicaStore } from "@quorate/storage";
 import type { AuditDocument } from "./audit-document.ts";
 import type { BackupFault } from "./backup/stream-backup.ts";
@@ -40,13 +39,11 @@ export class ProcessDocuments {
 
   get status(): ProcessStatus {
     const { folder, backend, host, links, counters } = this.#o;
-    const { epoch } = genesisMembership(folder.genesis);
     return {
       cluster: folder.cluster,
       replica: folder.self.id,
       pid: globalThis.process.pid,
       role: this.#isPrimary ? "primary" : "backup",
-      epoch,
       ...host.status,
       transfer: host.transfer,
       repair: host.repair,
@@ -72,11 +69,11 @@ export class ProcessDocuments {
   }
 
   get readiness(): Readiness {
-    const { folder, host, links } = this.#o;
+    const { host, links } = this.#o;
     const connected = links.peers.filter(({ isConnected }) => isConnected).length;
     return readinessOf(
       host.status,
-      genesisMembership(folder.genesis),
+      host.epochs.membership,
       connected,
       host.isInstalling,
       host.quarantine !== undefined,

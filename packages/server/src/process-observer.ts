@@ -1,4 +1,11 @@
-import { accusedOf, type Contradiction, type Divergence, type Evidence, type SequenceNumber } from "@quorate/protocol";
+import {
+  accusedOf,
+  type Contradiction,
+  type Divergence,
+  type Evidence,
+  type Membership,
+  type SequenceNumber,
+} from "@quorate/protocol";
 import { isVerdict, type MuteStatus, type ReplicaStatus } from "@quorate/replica";
 import type { FetchProgress } from "@quorate/state-transfer";
 import type { ScrubSlice } from "@quorate/state-tree";
@@ -15,6 +22,8 @@ export interface ProcessObserverOptions {
   readonly log: Logger;
   readonly counters: ReplicaCounters;
   readonly status: () => ReplicaStatus;
+  /** The members may have changed. */
+  readonly onEpoch: () => void;
   readonly onFatal: (error: Error) => void;
 }
 
@@ -36,6 +45,11 @@ export class ProcessObserver implements HostObserver {
   onStable(seq: number): void {
     this.#o.counters.onStable();
     this.#o.log.debug({ seq }, "stable checkpoint");
+  }
+  onEpoch({ epoch, members, start }: Membership): void {
+    this.#o.counters.onEpoch();
+    this.#o.onEpoch();
+    this.#o.log.info({ epoch, above: start?.seq, members: members.map(({ id }) => id) }, "a new epoch begins");
   }
   onLogFlushed(tookMs: number): void {
     this.#o.counters.onLogFlushed(tookMs);

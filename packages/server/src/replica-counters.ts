@@ -91,6 +91,7 @@ export class ReplicaCounters
   scrubbedEntries = 0;
   scrubbedBytes = 0;
   scrubFindings = 0;
+  epochsBegun = 0;
   quarantines = 0;
   divergences = 0;
 
@@ -129,6 +130,9 @@ export class ReplicaCounters
     this.scrubbedEntries += entries;
     this.scrubbedBytes += bytes;
     if (isRoundOver) this.scrubRounds += 1;
+  }
+  onEpoch(): void {
+    this.epochsBegun += 1;
   }
   onScrubFound(): void {
     this.scrubFindings += 1;

@@ -1,5 +1,6 @@
 import type {
   CheckpointCertificate,
+  Configuration,
   Epoch,
   Fill,
   Membership,
@@ -50,6 +51,7 @@ export class ReplicaHost {
   readonly #options: HostOptions;
   readonly #settings: HostSettings;
   readonly #membership: Membership;
+  readonly #configuration: Configuration;
   readonly #replica: Replica;
   readonly #recorder: StepRecorder;
   readonly #log: GatedLog;
@@ -82,6 +84,7 @@ export class ReplicaHost {
       repairTarget: () => (this.stable.signatures.length > 0 ? this.stable : startTarget(options)),
     });
     this.#membership = epochs.membership;
+    this.#configuration = epochs.configuration;
     this.#clock = new SteadyClock(
       () => ports.nowMs(),
       () => ports.monotonicMs(),
@@ -241,10 +244,12 @@ export class ReplicaHost {
   /** What came before `failure`, to be kept for those who look for its cause; see `encodeReplicaTrace`. */
   trace(failure: Error, madeBy: string): Omit<ReplicaTrace, "format"> {
     const { genesis, cluster, signer } = this.#options;
+    const { checkpointInterval, windowSize } = this.#configuration;
     const { name, message, stack = "" } = failure;
     return {
       madeBy,
       genesis,
+      configuration: { checkpointInterval, windowSize },
       cluster,
       replica: signer.self,
       settings: this.#settings,
@@ -303,6 +308,11 @@ export class ReplicaHost {
   countExecuted(): void {
     this.#batches.countExecuted();
     if (this.#events.length > 0) this.#takeSteps();
+  }
+
+  /** Whether a client may open sessions, as far as is known here. */
+  isClientAdmitted(client: PublicKey): boolean {
+    return this.#state.execution.isAdmitted(client);
   }
 
   /** What a client is told when its link is up: hints for a start. */

@@ -1,7 +1,9 @@
 import { type Codec, describeDecodeError } from "@quorate/codec";
 import {
   type ClientFrame,
-  type Membership,
+  epochNumber,
+  type Member,
+  type Memberships,
   memberOf,
   type PublicKey,
   type ReplicaFrame,
@@ -38,12 +40,13 @@ export interface LinkEvents {
 
 export interface ReplicaLinksOptions {
   readonly self: ReplicaId;
-  readonly membership: Membership;
+  /** The epochs that are known: members of the latest are dialed, and those of the one before may still ask. */
+  readonly epochs: () => Memberships;
   readonly listen: string;
   readonly endpoint: Endpoint;
   readonly codec: Codec;
   /** Who may connect as a client; undefined: everyone with an admissible key. */
-  readonly isClientAdmitted: ((client: PublicKey) => boolean) | undefined;
+  readonly isClientAdmitted?: (client: PublicKey) => boolean;
   readonly events: LinkEvents;
   readonly log: Logger;
 }
@@ -66,13 +69,18 @@ export interface ClientOutputStatus {
   readonly clientLinksCut: number;
 }
 
+/** A peer that this replica dials, as it was when it was dialed first. */
+interface DialedPeer extends Pick<Member, "address" | "publicKey"> {
+  readonly link: PersistentLink;
+}
+
 /**
  * All links of a replica: one with each other member (the lower id dials the higher) and those of clients. Turns frames
  * into bytes and back; a frame that does not decode closes the link it came by, and nothing else.
  */
 export class ReplicaLinks {
   readonly #options: ReplicaLinksOptions;
-  readonly #dialed = new Map<ReplicaId, PersistentLink>();
+  readonly #dialed = new Map<ReplicaId, DialedPeer>();
   readonly #accepted = new Map<ReplicaId, FramedLink>();
   readonly #clients = new Map<PublicKey, Set<FramedLink>>();
   readonly #traffic = new PeerTraffic();
@@ -102,11 +110,11 @@ export class ReplicaLinks {
   }
 
   get peers(): PeerStatus[] {
-    const { self, membership } = this.#options;
-    return membership.members
-      .filter(({ id }) => id !== self)
+    const { self, epochs } = this.#options;
+    return epochs()
+      .membership.members.filter(({ id }) => id !== self)
       .map(({ id }) => {
-        const dialed = this.#dialed.get(id);
+        const dialed = this.#dialed.get(id)?.link;
         const snapshot = dialed === undefined ? this.#accepted.get(id)?.snapshot() : dialed.snapshot();
         const traffic = this.#traffic.of(id, snapshot);
         const droppedDown = dialed?.droppedDown ?? 0;
@@ -127,7 +135,7 @@ export class ReplicaLinks {
    * @throws TransportError `listen.*` when the address cannot be had.
    */
   async open(): Promise<void> {
-    const { self, membership, endpoint, codec, isClientAdmitted, log } = this.#options;
+    const { endpoint, codec, isClientAdmitted, log } = this.#options;
     this.#listener = await listen({
       address: parseAddress(this.#options.listen),
       endpoint,
@@ -136,13 +144,36 @@ export class ReplicaLinks {
         ...CLIENT_LINK_LIMITS,
         frameBytesMax: Math.max(codec.limits.clientFrame.bytesMax, codec.limits.serverFrame.bytesMax),
       },
-      membershipKeyOf: (id) => (id === self ? undefined : memberOf(membership, id)?.publicKey),
+      membershipKeyOf: (id) => this.#keyOf(id),
       ...(isClientAdmitted && { isClientAdmitted }),
       onLink: (_peer, link) =>
         link.peer.role === "replica" ? this.#onReplica(link, link.peer.id) : this.#onClient(link),
       onRefused: (error, remoteAddress) => log.debug({ code: error.code, remoteAddress }, error.message),
     });
-    for (const { id, address } of membership.members) if (id > self) this.#dial(id, address);
+    this.follow();
+  }
+
+  /** Members may have come, gone, moved or changed their keys: dials whom it has to, and no one else. */
+  follow(): void {
+    const { self, epochs } = this.#options;
+    const { members } = epochs().membership;
+    const toDial = new Map(members.filter(({ id }) => id > self).map((member) => [member.id, member]));
+    for (const [id, dialed] of this.#dialed) {
+      const member = toDial.get(id);
+      if (member?.address === dialed.address && member.publicKey === dialed.publicKey) continue;
+      this.#dialed.delete(id);
+      dialed.link.close("the members have changed");
+    }
+    for (const member of toDial.values()) if (!this.#dialed.has(member.id)) this.#dial(member);
+  }
+
+  /** Whose link is taken: a member of the latest epoch, or of the one before, which may not know better yet. */
+  #keyOf(id: ReplicaId): PublicKey | undefined {
+    if (id === this.#options.self) return undefined;
+    const epochs = this.#options.epochs();
+    const { epoch } = epochs.membership;
+    const before = epoch > 0 ? epochs.membershipAt(epochNumber(epoch - 1)) : undefined;
+    return memberOf(epochs.membership, id)?.publicKey ?? (before && memberOf(before, id)?.publicKey);
   }
 
   sendToReplica(to: ReplicaId, frame: ReplicaFrame): void {
@@ -163,20 +194,18 @@ export class ReplicaLinks {
   }
 
   async close(reason: string): Promise<void> {
-    for (const link of this.#dialed.values()) link.close(reason);
+    for (const { link } of this.#dialed.values()) link.close(reason);
     await this.#listener?.close(reason);
   }
 
   #send(id: ReplicaId, frame: Uint8Array): void {
-    const link = this.#dialed.get(id) ?? this.#accepted.get(id);
+    const link = this.#dialed.get(id)?.link ?? this.#accepted.get(id);
     if (link === undefined) this.#traffic.onUnsent(id);
     else link.send(frame);
   }
 
-  #dial(id: ReplicaId, address: string): void {
-    const { endpoint, codec, membership, log } = this.#options;
-    const publicKey = memberOf(membership, id)?.publicKey;
-    if (publicKey === undefined) return;
+  #dial({ id, address, publicKey }: Member): void {
+    const { endpoint, codec, log } = this.#options;
     let lastReason = "";
     let current: FramedLink | undefined;
     // Only the link of now: the next one is dialed after a pause that grows.
@@ -201,7 +230,7 @@ export class ReplicaLinks {
         lastReason = reason.code;
       },
     });
-    this.#dialed.set(id, link);
+    this.#dialed.set(id, { address, publicKey, link });
   }
 
   #onReplica(link: FramedLink, id: ReplicaId): LinkHandlers {

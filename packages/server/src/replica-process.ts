@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { type Codec, createCodec, wireLimitsOf } from "@quorate/codec";
 import { createBatchComposer, createClientSigner, createReplicaSigner, Verifier } from "@quorate/crypto";
-import { type Genesis, genesisMembership, type PublicKey, primaryOf } from "@quorate/protocol";
+import type { PublicKey } from "@quorate/protocol";
 import type { ReplicaStore } from "@quorate/storage";
 import type { Endpoint } from "@quorate/transport";
 import { AdminEndpoint } from "./admin-endpoint.ts";
@@ -54,6 +54,7 @@ export class ReplicaProcess implements RunningReplica {
       log: options.log,
       counters: this.#counters,
       status: () => this.#host.status,
+      onEpoch: () => this.#links.follow(),
       onFatal: (error) => this.#onFatal(error),
     });
     this.#host = this.#newHost();
@@ -78,11 +79,13 @@ export class ReplicaProcess implements RunningReplica {
     const { genesis, self, config } = folder;
     return new ReplicaLinks({
       self: self.id,
-      membership: genesisMembership(genesis),
+      epochs: () => this.#host.epochs,
       listen: config.listen,
       endpoint: this.#endpoint(),
       codec: this.#codec,
-      isClientAdmitted: admissionOf(genesis),
+      ...(genesis.clients !== "open" && {
+        isClientAdmitted: (client: PublicKey) => this.#host.isClientAdmitted(client),
+      }),
       log,
       events: {
         onReplicaFrame: (peer, frame) => this.#host.onReplicaFrame(peer, frame),
@@ -147,19 +150,20 @@ export class ReplicaProcess implements RunningReplica {
   /** Listens, dials, and orders from here on. */
   async open(): Promise<void> {
     const { folder, backend, log } = this.#options;
-    const { config, genesis, cluster, self } = folder;
+    const { config, cluster, self } = folder;
     await this.#admin.open(config.admin);
     await this.#links.open();
     log.info(
       {
         cluster,
-        members: genesis.members.length,
+        epoch: this.#host.epochs.epoch,
+        members: this.#host.epochs.membership.members.length,
         listen: config.listen,
         advertise: self.address,
         admin: config.admin,
         durability: config.durability,
         signatures: backend.name,
-        primary: primaryOf(genesisMembership(genesis), this.#host.status.view),
+        primary: this.#host.status.primary,
         executed: this.#host.status.executed,
       },
       "replica started",
@@ -193,11 +197,4 @@ export class ReplicaProcess implements RunningReplica {
     this.#isDead = true;
     onFatal(sayLastWords(thrown, { folder, log, host: this.#host }));
   }
-}
-
-/** Admins and members may open no session where they are not listed, but order a checkpoint (protocol rule 9.1). */
-function admissionOf({ clients, admins, members }: Genesis): ((client: PublicKey) => boolean) | undefined {
-  if (clients === "open") return undefined;
-  const admitted = new Set([...clients, ...admins.keys, ...members.map(({ publicKey }) => publicKey)]);
-  return (client) => admitted.has(client);
 }

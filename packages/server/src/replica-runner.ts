@@ -15,6 +15,7 @@ import {
   sequenceNumber,
   type TimerName,
 } from "@quorate/protocol";
+import type { EpochChain } from "@quorate/reconfiguration";
 import type { ReplicaStatus } from "@quorate/replica";
 import type { FetchProgress } from "@quorate/state-transfer";
 import type { RunningBackup } from "./backup/state-backup.ts";
@@ -142,6 +143,19 @@ export class ReplicaRunner {
     const percent = leaves && Math.floor((100 * (leavesSkipped + leavesFetched)) / leaves);
     const isVoting = this.#host !== undefined && this.#host.status.mute === undefined;
     return { ...progress, differing: progress.differing.count, percent, isVoting };
+  }
+  /** The epochs that are known here. */
+  get epochs(): EpochChain {
+    return this.#options.epochs;
+  }
+  /**
+   * Whether a client may connect at all. Admins and members may open no session where they are not listed, but order a checkpoint
+   * or a change (protocol rules 9.1 and 11.1).
+   */
+  isClientAdmitted(client: PublicKey): boolean {
+    const { admins, members } = this.#options.epochs.configuration;
+    const isKnown = admins.keys.includes(client) || members.some(({ publicKey }) => publicKey === client);
+    return isKnown || (this.#host?.isClientAdmitted(client) ?? true);
   }
   /** See `ReplicaHost.digests`; undefined while there is no state. */
   get digests(): ReplicaHost["digests"] | undefined {

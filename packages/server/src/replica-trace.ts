@@ -1,9 +1,9 @@
 import { decodePlainValue, encodePlainValue } from "@quorate/codec";
-import type { ClusterId, Genesis, ReplicaId } from "@quorate/protocol";
+import type { ClusterId, Configuration, Genesis, ReplicaId } from "@quorate/protocol";
 import type { HostSettings } from "./host-settings.ts";
 import type { RecordedSteps } from "./step-recorder.ts";
 
-const FORMAT = "quorate-replica-trace/1";
+const FORMAT = "quorate-replica-trace/2";
 
 /**
  * What a replica saw before it came to its end, with all that is needed to run it again as far as `start` is there. It has
@@ -14,6 +14,8 @@ export interface ReplicaTrace extends RecordedSteps {
   /** The program, for people. */
   readonly madeBy: string;
   readonly genesis: Genesis;
+  /** K and L of the epoch. */
+  readonly configuration: Pick<Configuration, "checkpointInterval" | "windowSize">;
   readonly cluster: ClusterId;
   readonly replica: ReplicaId;
   readonly settings: HostSettings;

@@ -238,8 +238,13 @@ export class Executor {
     if (request.type === "checkpoint") return this.#standingOfCheckpoint(request);
     if (request.type === "reconfiguration") return this.#standingOfChange(request);
     if (this.#state.isNonceRemembered(request.client, request.nonce)) return { type: "answer-lost" };
-    const isOpening = request.lastValid > this.executed && this.#isAdmitted(request.client);
+    const isOpening = request.lastValid > this.executed && this.isAdmitted(request.client);
     return { type: isOpening ? "executable" : "refusable" };
+  }
+
+  /** Whether a client may open sessions (protocol rule 11.1). */
+  isAdmitted(client: PublicKey): boolean {
+    return this.#configuration.isAdmitted(client);
   }
 
   /** The last checkpoint that execution came to, stable or not. */
@@ -289,10 +294,6 @@ export class Executor {
   /** How much of this round of `scrub` is done, from 0 to 1. */
   get scrubbed(): number {
     return this.#state.scrubbed;
-  }
-
-  #isAdmitted(client: PublicKey): boolean {
-    return this.#configuration.isAdmitted(client);
   }
 
   #adoptConfiguration(batch: ConfigurationBatch): void {

@@ -69,7 +69,7 @@ function stableIn(
       last = decoded.value.checkpoint;
   }
   const membership = last && epochs.membershipAt(last.epoch);
-  return membership && verifier.verifyCheckpointCertificate(last, membership);
+  return last && membership && verifier.verifyCheckpointCertificate(last, membership);
 }
 
 function refuse(path: string, why: string): never {
