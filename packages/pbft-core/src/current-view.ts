@@ -30,8 +30,9 @@ export class CurrentView {
     this.#number = number;
     this.#isMute = isMute;
     this.#primary = primaryOf(membership, number);
-    // View 0 begins with nothing; where a later one began, its NEW-VIEW tells (`beganAt`): until then it does not end.
-    this.#last = number === 0 ? this.#lastAfter(sequenceNumber(0)) : NO_END;
+    // View 0 begins with what its epoch begins with; where a later one began, its NEW-VIEW tells (`beganAt`): until then it does not end.
+    const start = membership.start?.seq ?? sequenceNumber(0);
+    this.#last = number === 0 ? this.#lastAfter(start) : NO_END;
   }
 
   get number(): ViewNumber {

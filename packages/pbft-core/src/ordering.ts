@@ -49,14 +49,17 @@ export class Ordering {
   readonly #proposer: Proposer;
   readonly #reproposals: Reproposals;
   readonly #standing: VoteStanding;
+  /** When a number was executed last, or the view was entered. */
+  #progressAtMs: number | undefined;
 
-  constructor(options: OrderingOptions, base: Base, executed: SequenceNumber) {
+  /** @param activation see `activation`. */
+  constructor(options: OrderingOptions, base: Base, executed: SequenceNumber, activation?: SequenceNumber) {
     invariant(executed >= base.stable.seq, "ordering.executed-below-stable", { executed, stable: base.stable.seq });
     this.#options = options;
     this.#queue = new RequestQueue(options.queue);
     const { isMute = false, rotateEveryBatches } = options;
     this.#view = new CurrentView(base.membership, options.signer.self, base.view, rotateEveryBatches, isMute);
-    this.#window = new Window(options.windowSize, base.stable.seq, executed);
+    this.#window = new Window(options.windowSize, base.stable.seq, executed, activation);
     this.#standing = new VoteStanding(options.signer.self, this.#view, this.#window);
     this.#phases = new ThreePhases(options, this.#view, this.#window, this.#queue, executed);
     this.#proposer = new Proposer(options, this.#queue, this.#window, executed);
@@ -73,8 +76,13 @@ export class Ordering {
   get lowWatermark(): SequenceNumber {
     return this.#window.low;
   }
+  /** See `Window.high`. */
   get highWatermark(): SequenceNumber {
     return this.#window.high;
+  }
+  /** See `Window.activation`. */
+  get activation(): SequenceNumber | undefined {
+    return this.#window.activation;
   }
   get lastDelivered(): SequenceNumber {
     return this.#window.lastDelivered;
@@ -102,10 +110,9 @@ export class Ordering {
   }
   /** Since when the oldest work that the primary ought to have done waits (protocol rule 7.4). */
   get oldestWaitAtMs(): number | undefined {
-    const requests = this.#queue.oldestAtMs;
-    const unexecuted = this.#phases.unexecuted.oldestAtMs;
-    if (requests === undefined || unexecuted === undefined) return requests ?? unexecuted;
-    return Math.min(requests, unexecuted);
+    const waits = [this.#queue.oldestAtMs, this.#phases.unexecuted.oldestAtMs, this.#endAwaitedSinceMs];
+    const oldest = Math.min(...waits.map((atMs) => atMs ?? Number.POSITIVE_INFINITY));
+    return oldest === Number.POSITIVE_INFINITY ? undefined : oldest;
   }
   /** How many requests the primary is held to (protocol rule 7.4). */
   get clockedCount(): number {
@@ -121,6 +128,14 @@ export class Ordering {
   /** Whether it is known here that this replica once sent a COMMIT for `seq`, which it must be above h. */
   hasPrepared(seq: SequenceNumber): boolean {
     return this.#phases.preparedSet.has(seq);
+  }
+
+  /**
+   * A change was executed that takes effect at `activation`: the way there is work that waits, for as long as it takes (protocol
+   * rule 11.2). What is above it, see `Window.endAt`.
+   */
+  endAt(activation: SequenceNumber): void {
+    this.#window.endAt(activation);
   }
 
   /** See `VoteStanding.classify`. */
@@ -228,7 +243,8 @@ export class Ordering {
 
   /**
    * Null batches are accepted up to `accepts`, and up to `proposes` this replica as primary fills numbers with them while
-   * it has nothing to order: a member that lost its disk waits for the numbers (protocol rule 8.5).
+   * it has nothing to order: a member that lost its disk waits for the numbers (protocol rule 8.5), or a change for its
+   * activation (protocol rule 11.2).
    */
   onNullBatches(
     { accepts, proposes }: { readonly accepts: SequenceNumber; readonly proposes: SequenceNumber },
@@ -261,6 +277,7 @@ export class Ordering {
   ): ExecutedWaits {
     const served = this.#queue.onExecuted(seq, requests, progress, atMs);
     const preparedAtMs = this.#phases.unexecuted.end(seq);
+    this.#progressAtMs = atMs;
     this.#propose(atMs, out);
     let sinceMs = preparedAtMs ?? atMs;
     for (const request of served) sinceMs = Math.min(sinceMs, request.sinceMs);
@@ -295,6 +312,7 @@ export class Ordering {
     this.#window.clearSlots();
     this.#phases.clockWait.cancel(out);
     this.#queue.onNewView(atMs);
+    this.#progressAtMs = atMs;
     this.#phases.onNewView();
     this.#proposer.restartAt(sequenceNumber(Math.max(taken, this.#window.lastDelivered)));
     const decisions = this.#reproposals.orderAgain(prePrepares, bodies, atMs, out);
@@ -304,6 +322,7 @@ export class Ordering {
 
   /** After a restart: the clocks of what was restored run, and what the view's NEW-VIEW proposes is ordered. */
   resume(newView: VerifiedNewView | undefined, atMs: number, out: Outbox): Decision[] {
+    this.#progressAtMs = atMs;
     for (const { seq, isPrepared } of this.#window.undelivered())
       if (isPrepared) this.#phases.unexecuted.begin(seq, atMs);
     if (newView === undefined) return [];
@@ -371,6 +390,12 @@ export class Ordering {
     invariant(lastProposed <= highest, "ordering.proposed-above-window", { at: lastProposed });
     const prepared = this.#phases.preparedSet.size;
     invariant(prepared <= this.#options.windowSize, "ordering.too-many-prepared", { prepared });
+  }
+
+  /** Since when nothing was done for the activation that is waited for: each number on the way there has its own clock. */
+  get #endAwaitedSinceMs(): number | undefined {
+    const { activation, lastDelivered } = this.#window;
+    return activation !== undefined && lastDelivered < activation ? this.#progressAtMs : undefined;
   }
 
   /** What held proposals back may be over. */

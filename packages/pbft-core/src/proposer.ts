@@ -19,7 +19,7 @@ export interface Proposal {
 
 /** When a primary proposes, and what (protocol rules 4.3 and 4.6). */
 export class Proposer {
-  /** Numbers up to here are filled with null batches while there is nothing else to order (protocol rule 8.5). */
+  /** Numbers up to here are filled with null batches while there is nothing else to order (protocol rules 8.5 and 11.2). */
   nullBatchesUntil: SequenceNumber = sequenceNumber(0);
   readonly #composer: BatchComposer;
   readonly #nullBatch: VerifiedBatch;

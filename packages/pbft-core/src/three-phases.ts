@@ -36,7 +36,7 @@ export class ThreePhases {
   readonly #quorum: number;
   readonly #weakQuorum: number;
   #highestAccepted: SequenceNumber;
-  /** Null batches are accepted up to here: a member that lost its disk waits for the numbers (protocol rule 8.5). */
+  /** Null batches are accepted up to here: somebody waits for the numbers, see `Ordering.onNullBatches`. */
   nullBatchesUntil: SequenceNumber = sequenceNumber(0);
   readonly clockWait: ClockWait;
   readonly preparedSet: PreparedSet = new PreparedSet();

@@ -15,7 +15,7 @@ import type { Decision } from "./decision.ts";
 import { Slot } from "./slot.ts";
 
 /**
- * The log between the watermarks (OSDI'99 §4.2): a slot for each number of (h, h+L], and the decisions that wait for
+ * The log between the watermarks (OSDI'99 §4.2): a slot for each number of (h, h+L] that is of this epoch, and the decisions that wait for
  * their predecessors. Slots stay until a stable checkpoint passes them; a batch leaves memory when it is delivered,
  * for from then on the history serves it.
  */
@@ -25,29 +25,39 @@ export class Window {
   #high: SequenceNumber;
   #lastDelivered: SequenceNumber;
   #highestHeard: SequenceNumber;
+  #activation: SequenceNumber | undefined;
   readonly #slots = new Map<SequenceNumber, Slot>();
   readonly #decisions = new Map<SequenceNumber, Decision>();
 
-  /** @param size L; at least one. */
-  constructor(size: number, low: SequenceNumber, delivered: SequenceNumber) {
+  /**
+   * @param size L; at least one.
+   * @param activation see `endAt`.
+   */
+  constructor(size: number, low: SequenceNumber, delivered: SequenceNumber, activation?: SequenceNumber) {
     this.#size = size;
     this.#low = low;
     this.#high = sequenceNumber(low + size);
     this.#lastDelivered = delivered;
     this.#highestHeard = delivered;
+    if (activation !== undefined) this.endAt(activation);
   }
 
   /** h. */
   get low(): SequenceNumber {
     return this.#low;
   }
-  /** h + L. */
+  /** h + L, or the last number of the epoch if that is lower. */
   get high(): SequenceNumber {
     return this.#high;
   }
   /** All numbers up to this one were handed out for execution, in order. */
   get lastDelivered(): SequenceNumber {
     return this.#lastDelivered;
+  }
+
+  /** The last number of the epoch: undefined while no change waits for its activation (protocol rule 11.2). */
+  get activation(): SequenceNumber | undefined {
+    return this.#activation;
   }
 
   /** The highest number of which a proposal or a vote was taken. */
@@ -85,6 +95,21 @@ export class Window {
     return slot;
   }
 
+  /**
+   * A change that was ordered at n takes effect at `activation`, a ≥ n+L: nothing above it is of this epoch (protocol rule
+   * 11.2). Nothing above it is here either. Whoever makes a place for m > a has h+L ≥ m > n+L, so h > n: it has executed n, and
+   * knew of a before. That holds for every correct member. So no number above a prepares in this epoch, for one of the quorum
+   * would be correct; no VIEW-CHANGE proves one, no NEW-VIEW proposes one again, and none commits.
+   */
+  endAt(activation: SequenceNumber): void {
+    const known = this.#activation;
+    invariant(known === undefined || known === activation, "window.two-activations", { known: known ?? 0, activation });
+    const highest = Math.max(this.#lastDelivered, this.#highestHeard, ...this.#decisions.keys());
+    invariant(highest <= activation, "window.above-activation", { highest, activation });
+    this.#activation = activation;
+    this.#setHigh();
+  }
+
   isDecided(seq: SequenceNumber): boolean {
     return seq <= this.#lastDelivered || this.#decisions.has(seq);
   }
@@ -95,6 +120,8 @@ export class Window {
   /** Adds a decision and returns those that are now next in order. */
   decide(decision: Decision): Decision[] {
     invariant(!this.isDecided(decision.seq), "window.decided-twice", { seq: decision.seq });
+    const last = this.#activation ?? decision.seq;
+    invariant(decision.seq <= last, "window.decided-above-activation", { seq: decision.seq, activation: last });
     this.#decisions.set(decision.seq, decision);
     const delivered: Decision[] = [];
     for (;;) {
@@ -113,7 +140,7 @@ export class Window {
     invariant(stable >= this.#low, "window.moved-back", { from: this.#low, to: stable });
     invariant(stable <= this.#lastDelivered, "window.stable-above-delivered", { stable, at: this.#lastDelivered });
     this.#low = stable;
-    this.#high = sequenceNumber(stable + this.#size);
+    this.#setHigh();
     for (const seq of this.#slots.keys()) if (seq <= stable) this.#slots.delete(seq);
   }
 
@@ -154,6 +181,11 @@ export class Window {
   clearSlots(): void {
     this.#slots.clear();
     this.#highestHeard = this.#lastDelivered;
+  }
+
+  #setHigh(): void {
+    const high = this.#low + this.#size;
+    this.#high = sequenceNumber(Math.min(high, this.#activation ?? high));
   }
 
   checkInvariants(): void {

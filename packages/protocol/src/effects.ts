@@ -40,13 +40,18 @@ export type Effect =
   | {
       readonly type: "quarantine";
       readonly contradiction: Contradiction;
-      /** The highest certificate known, to repair towards; undefined when there is none but genesis. */
+      /** The highest certificate known, to repair towards; undefined when there is none but what the epoch began with. */
       readonly target: CheckpointCertificate | undefined;
       /** Up to there it may have signed what it cannot stand by, and signs nothing again. */
       readonly upTo: SequenceNumber;
       /** The same of statements, of which it may have signed more in an earlier life than it knows of: at or above `upTo`. */
       readonly statementsUpTo: SequenceNumber;
     }
+  /**
+   * The checkpoint at the activation of a change is stable here: the epoch is over, and this replica says nothing more. Its certificate
+   * is the link to the next one (protocol rules 11.2 and 11.3).
+   */
+  | { readonly type: "epoch-over"; readonly link: CheckpointCertificate }
   /** Another member is wrong. */
   | { readonly type: "divergence"; readonly divergence: Divergence }
   | { readonly type: "start-timer"; readonly timer: TimerName; readonly token: number; readonly afterMs: number }

@@ -13,6 +13,8 @@ export type Rejection = {
   | { readonly code: "view.past"; readonly view: ViewNumber }
   /** Above the last number of its view: that is for the next primary. */
   | { readonly code: "view.over"; readonly seq: SequenceNumber }
+  /** Above the last number of its epoch: its members have no say in what follows. */
+  | { readonly code: "epoch.over"; readonly seq: SequenceNumber }
   | { readonly code: "window.below"; readonly seq: SequenceNumber }
   | { readonly code: "window.above"; readonly seq: SequenceNumber }
   | { readonly code: "pre-prepare.not-from-primary"; readonly seq: SequenceNumber }

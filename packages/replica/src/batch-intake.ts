@@ -91,6 +91,8 @@ export class BatchIntake {
     const { seq } = event.entry.certificate;
     if (!this.#relevance.isEntryAwaited(seq))
       return reject({ code: "committed.not-asked-for", from: event.from, seq }, out);
+    // It cannot be, see `Window.endAt`, unless the own state is wrong: that is for the next checkpoint to show.
+    if (seq > (ordering.activation ?? seq)) return reject({ code: "epoch.over", from: event.from, seq }, out);
     this.#checkMemory(event.entry);
     this.#deliveries.deliver(ordering.onCommitted(event.entry, out), out);
   }
@@ -115,6 +117,7 @@ function rejectionOf(code: string, from: ReplicaId, message: ThreePhaseMessage):
     case "view.past":
       return { code, from, view: message.view };
     case "view.over":
+    case "epoch.over":
       return { code, from, seq: message.seq };
     default:
       return { code: "window.below", from, seq: message.seq };

@@ -31,6 +31,10 @@ export function describeReplicaFrame(frame: ReplicaFrame): string {
       return `state-chunk n${frame.chunk.seq} #${frame.chunk.request} of ${frame.chunk.items.length}`;
     case "state-unavailable":
       return `state-unavailable n${frame.unavailable.seq} h${frame.unavailable.stable}`;
+    case "fetch-epochs":
+      return `fetch-epochs above e${frame.fetch.above}`;
+    case "epoch-links":
+      return `epoch-links of ${frame.links.length}`;
     default:
       return assertNever(frame);
   }
@@ -44,6 +48,8 @@ function describeRequest(request: Request): string {
       return `registration ${short(request.nonce)}`;
     case "checkpoint":
       return `checkpoint above n${request.above} by ${short(request.client)}`;
+    case "reconfiguration":
+      return `reconfiguration ${request.change.type} ${short(request.nonce)}`;
     default:
       return assertNever(request);
   }

@@ -69,6 +69,8 @@ function describeEffect(effect: Effect): string {
       return `execute n${effect.seq} ${short(effect.batch.digest)}`;
     case "fetch-state":
       return `fetch-state n${effect.target.seq}`;
+    case "epoch-over":
+      return `epoch-over e${effect.link.epoch} n${effect.link.seq}`;
     case "quarantine":
       return `quarantine n${effect.upTo} by ${effect.contradiction.by}`;
     case "divergence":

@@ -40,12 +40,16 @@ export type ReplicaEvent =
   | { readonly type: "query-stable"; readonly from: ReplicaId; readonly envelope: VerifiedEnvelope<QueryStable> }
   | { readonly type: "reply-stable"; readonly from: ReplicaId; readonly reply: VerifiedReplyStable }
   | { readonly type: "timeout"; readonly timer: TimerName; readonly token: number }
-  /** The state machine has executed `seq`; the digest is over all that it has put out so far, undefined if it puts `seq` off. */
+  /**
+   * The state machine has executed `seq`; the digest is over all that it has put out so far, undefined if it puts `seq` off. If a change
+   * was ordered in this epoch, at `seq` or before, `activation` says where it takes effect (protocol rule 11.2).
+   */
   | {
       readonly type: "executed";
       readonly seq: SequenceNumber;
       readonly progress: ExecutionProgress;
       readonly executionDigest: Digest | undefined;
+      readonly activation?: SequenceNumber | undefined;
     }
   /** The state after executing `seq` is durable and has this root; only for numbers executed with `checkpoint`. */
   | { readonly type: "state-durable"; readonly seq: SequenceNumber; readonly stateRoot: Digest };

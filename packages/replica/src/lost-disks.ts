@@ -6,6 +6,7 @@ import {
   type ReplicaId,
   type SequenceNumber,
   type Signer,
+  sequenceNumber,
   type VerifiedEnvelope,
   type VerifiedReplyStable,
   type ViewNumber,
@@ -19,6 +20,12 @@ import type { WindowSizes } from "./window-sizes.ts";
 
 /** A mute replica that has its answers repeats what it waits for at every so many status ticks. */
 const REPEAT_TICKS = 5;
+
+/** Numbers that null batches may fill: up to one they are accepted, up to one a primary proposes them. */
+export interface NullBatches {
+  readonly accepts: SequenceNumber;
+  readonly proposes: SequenceNumber;
+}
 
 /** Both sides of a lost disk (protocol rule 8.5): what the mute one asks, and what others answer and do for it. */
 export class LostDisks {
@@ -136,13 +143,13 @@ export class LostDisks {
     const { membership, checkpointing, ordering } = this.#parts;
     if (this.#members.isEmpty || !ordering.isPrimary) return undefined;
     const { view, until } = this.#members.wanted;
-    const isBusy = checkpointing.stable.seq <= this.#stableAtEntry && ordering.lastDelivered < until;
+    const isBusy = checkpointing.stable.seq <= this.#stableAtEntry && ordering.lastDelivered < this.#withinEpoch(until);
     if (view <= ordering.view || isBusy) return undefined;
     return this.#signer.sign({ type: "hand-over", epoch: membership.epoch, view: ordering.view });
   }
 
   /** How far null batches go; undefined when nobody ever asked for any within reach. */
-  get nullBatches(): { readonly accepts: SequenceNumber; readonly proposes: SequenceNumber } | undefined {
+  get nullBatches(): NullBatches | undefined {
     if (this.#members.isEmpty) return undefined;
     return { accepts: this.#members.acceptsUntil, proposes: this.#members.wanted.until };
   }
@@ -155,7 +162,7 @@ export class LostDisks {
     if (this.#members.isEmpty) return undefined;
     const { membership, ordering } = this.#parts;
     const { until, view } = this.#members.held;
-    const waitsForNumbers = ordering.lastDelivered < until;
+    const waitsForNumbers = ordering.lastDelivered < this.#withinEpoch(until);
     if (this.#deliveredThen !== ordering.lastDelivered) this.#viewsInVain = 0;
     // Everyone has had a turn: others have not granted what was granted here, and no view will change that.
     if (this.#viewsInVain > membership.members.length) return undefined;
@@ -164,6 +171,11 @@ export class LostDisks {
       this.#waitsSinceMs = atMs;
     this.#deliveredThen = ordering.lastDelivered;
     return this.#waitsSinceMs;
+  }
+
+  /** Numbers above the last one of the epoch are not this one's to order, whoever waits for them. */
+  #withinEpoch(until: SequenceNumber): SequenceNumber {
+    return sequenceNumber(Math.min(until, this.#parts.ordering.activation ?? until));
   }
 
   /**
@@ -189,7 +201,7 @@ export class LostDisks {
     if (this.#muteness.isMute) return;
     const { ordering } = this.#parts;
     const { until, view } = this.#members.wanted;
-    if (ordering.lastDelivered >= until && ordering.view >= view) return;
+    if (ordering.lastDelivered >= this.#withinEpoch(until) && ordering.view >= view) return;
     for (const envelope of this.#members.granted)
       out.push({ type: "broadcast", frame: { type: "query-stable", envelope } });
   }

@@ -52,6 +52,12 @@ export interface RecoveredDisk {
   readonly awaitsState?: boolean | undefined;
   /** Of the state after `executed`; see `Status.executionDigest`. */
   readonly executionDigest?: Digest | undefined;
+  /**
+   * Where the change takes effect that was ordered in the epoch of this replica, up to `executed` (protocol rule 11.2): at or above
+   * `executed`, for the replica lives until the checkpoint at that number is stable. Undefined if none was. It is known: what awaits its
+   * state has it proven of that state before it starts, for it votes above.
+   */
+  readonly activation?: SequenceNumber | undefined;
   /** It was quarantined, and signs nothing up to there (protocol rule 9.5). */
   readonly silentUpTo?: SequenceNumber | undefined;
 }
@@ -60,17 +66,18 @@ export interface RecoveredDisk {
  * The ground and the promises to start from: the replica stands where it stood, and every promise that it made is
  * known to it again (protocol rules 8.1 and 8.2).
  *
- * @param genesis the base of a replica that never ran.
+ * @param start the base of a replica that has promised nothing in its epoch: genesis, or what a later epoch begins with. All records
+ *   are of that epoch, see `logOfEpoch`.
  */
-export function recover(genesis: Base, disk: RecoveredDisk): { readonly base: Base; readonly recovery: Recovery } {
-  const { executed, committed, executionDigest, silentUpTo } = disk;
+export function recover(start: Base, disk: RecoveredDisk): { readonly base: Base; readonly recovery: Recovery } {
+  const { executed, committed, executionDigest, silentUpTo, activation } = disk;
   const promises = readPromises(disk.records);
-  const stable = promises.stable ?? genesis.stable;
+  const stable = promises.stable ?? start.stable;
   invariant(executed >= stable.seq, "recovery.state-below-stable", { executed, h: stable.seq });
   const { newView, viewChange } = promises;
-  const view = newView?.newView.envelope.message.view ?? genesis.view;
+  const view = newView?.newView.envelope.message.view ?? start.view;
   return {
-    base: { ...genesis, stable, view },
+    base: { ...start, stable, view },
     recovery: {
       executed,
       executionDigest,
@@ -78,6 +85,7 @@ export function recover(genesis: Base, disk: RecoveredDisk): { readonly base: Ba
       committed,
       views: { newView, viewChange },
       ...(disk.awaitsState === true && { awaitsState: true }),
+      ...(activation !== undefined && { activation }),
       muteness: disk.lossNonce === undefined ? undefined : mutenessOf(disk.lossNonce, promises),
       ordering: {
         slots: slotsOf(promises, stable.seq, view),

@@ -2,6 +2,7 @@ import type { OrderingOptions, RestoredOrdering } from "@quorate/pbft-core";
 import type {
   Digest,
   Divergence,
+  Epoch,
   ReplicaId,
   SequenceNumber,
   Signer,
@@ -30,6 +31,8 @@ export interface Recovery {
   /** The last number whose effects are in the state. */
   readonly executed: SequenceNumber;
   readonly executionDigest?: Digest | undefined;
+  /** See `RecoveredDisk.activation`. */
+  readonly activation?: SequenceNumber | undefined;
   /** See `RecoveredDisk.silentUpTo`. */
   readonly silentUpTo?: SequenceNumber | undefined;
   readonly ordering: RestoredOrdering;
@@ -44,6 +47,9 @@ export interface Recovery {
 
 /** Where a replica stands, for `status` and metrics. */
 export interface ReplicaStatus {
+  readonly epoch: Epoch;
+  /** The last number of the epoch; undefined while no change waits for its activation (protocol rule 11.2). */
+  readonly activation: SequenceNumber | undefined;
   /** The view entered last. */
   readonly view: ViewNumber;
   /** The view it moves to; equal to `view` while it orders. */

@@ -23,6 +23,7 @@ import { Backlog } from "./backlog.ts";
 import { BatchIntake } from "./batch-intake.ts";
 import { cutLog } from "./cut-log.ts";
 import { Deliveries } from "./deliveries.ts";
+import { EpochEnd } from "./epoch-end.ts";
 import type { ReplicaEvent } from "./events.ts";
 import { LeftBehind } from "./left-behind.ts";
 import { LoneLeavers } from "./lone-leavers.ts";
@@ -63,6 +64,7 @@ export class Replica {
   readonly #loneLeavers: LoneLeavers;
   readonly #leftBehind: LeftBehind;
   readonly #audit: Audit;
+  readonly #epochEnd: EpochEnd;
   #isQuarantined = false;
   readonly #recovered: readonly VerifiedCommittedEntry[];
   /** See `RecoveredDisk`. */
@@ -77,7 +79,7 @@ export class Replica {
     this.#awaitsState = awaitsState;
     this.#muteness = new Muteness(signer.self, membership, options, recovery?.muteness, awaitsState);
     const { isMute } = this.#muteness;
-    this.#ordering = new Ordering({ ...options, isMute }, base, executed);
+    this.#ordering = new Ordering({ ...options, isMute }, base, executed, recovery?.activation);
     const nullDigest = options.nullBatch.digest;
     const composer = options.viewChangeComposer;
     this.#viewChanging = new ViewChanging({ ...options, composer, nullDigest, isMute }, base, recovery?.views);
@@ -108,6 +110,7 @@ export class Replica {
       backlog: this.#backlog,
     };
     this.#lostDisks = new LostDisks(signer, this.#parts, this.#muteness, options, statusIntervalMs);
+    this.#epochEnd = new EpochEnd(this.#parts, options);
     this.#leftBehind = new LeftBehind(this.#parts);
     this.#loneLeavers = new LoneLeavers(signer, this.#parts, statusIntervalMs);
     this.#supervision = new PrimarySupervision(options, this.#parts, this.#muteness, this.#lostDisks);
@@ -121,6 +124,8 @@ export class Replica {
 
   get status(): ReplicaStatus {
     return {
+      epoch: this.#parts.membership.epoch,
+      activation: this.#ordering.activation,
       view: this.#ordering.view,
       target: this.#viewChanging.target,
       timeOutMs: this.#viewChanging.timeOutMs,
@@ -191,10 +196,10 @@ export class Replica {
    */
   step(event: ReplicaEvent, atMs: number): readonly Effect[] {
     const out: Effect[] = [];
-    if (this.#isQuarantined) return out;
+    if (this.#isQuarantined || this.#epochEnd.isOver) return out;
     this.#dispatch(event, atMs, out);
     this.#takeTurns(atMs, out);
-    this.#serveMuteMembers(atMs, out);
+    this.#fillNumbers(atMs, out);
     this.#tryToSpeak(atMs, out);
     this.#gapFiller.onExecuted(this.#deliveries.executed);
     this.#gapFiller.onDelivered(this.#ordering.lastDelivered, out);
@@ -210,16 +215,21 @@ export class Replica {
     const contradiction =
       this.#checkpointing.contradiction ??
       (this.#audit.isContradicted ? ({ by: "members", divergences: this.#audit.open } as const) : undefined);
-    if (contradiction === undefined) return out;
+    if (contradiction === undefined) {
+      // Without its state a replica has not come to the activation.
+      if (!this.#awaitsState) this.#epochEnd.onStep(out);
+      return out;
+    }
     this.#isQuarantined = true;
     const { certified } = this.#checkpointing;
-    const { lastDelivered, highestAccepted, highWatermark } = this.#ordering;
+    const { lastDelivered, highestAccepted, lowWatermark } = this.#ordering;
     const target = certified.signatures.length > 0 ? certified : undefined;
     const upTo = sequenceNumber(Math.max(this.#deliveries.executed, lastDelivered, highestAccepted));
     // Before its last restart it may have executed, and answered clients of, what it had fetched, or accepted in an earlier view: nothing in
     // the log says so, and the state may have lost it. None of it was above the window, which does not go back. A CHECKPOINT is signed of
-    // what is durable only, and need not be kept back so far: with another member down, no window would move without it.
-    const statementsUpTo = sequenceNumber(Math.max(upTo, highWatermark));
+    // what is durable only, and need not be kept back so far: with another member down, no window would move without it. Where the epoch
+    // ends the wrong state says: that is not believed.
+    const statementsUpTo = sequenceNumber(Math.max(upTo, lowWatermark + this.#options.windowSize));
     return [...out.filter(saysNothing), { type: "quarantine", contradiction, target, upTo, statementsUpTo }];
   }
 
@@ -319,10 +329,11 @@ export class Replica {
   }
 
   #onExecuted(event: Extract<ReplicaEvent, { type: "executed" }>, atMs: number, out: Effect[]): void {
-    const { seq, progress, executionDigest } = event;
+    const { seq, progress, executionDigest, activation } = event;
     if (executionDigest !== undefined) this.#audit.onOwn("outputs", seq, executionDigest);
     const decision = this.#deliveries.onExecuted(seq);
     const { requests } = decision.batch;
+    this.#epochEnd.onExecuted(seq, activation);
     const waits = this.#ordering.onExecuted(seq, requests, progress, atMs, out);
     // Null batches say nothing about what a view can do.
     if (requests.length === 0 || decision.certificate.view !== this.#ordering.view) return;
@@ -397,7 +408,9 @@ export class Replica {
    */
   #takeTurns(atMs: number, out: Effect[]): void {
     if (this.#awaitsState && this.#ordering.isPrimary && this.#viewChanging.isSettled) this.#onHandOverAsked(atMs, out);
-    if (this.#deliveries.executed >= this.#ordering.lastOfView)
+    const { executed } = this.#deliveries;
+    // No primary has anything to do behind the last number of the epoch.
+    if (executed >= this.#ordering.lastOfView && executed !== this.#ordering.activation)
       this.#follow(this.#viewChanging.onTurnOver(), atMs, out);
   }
 
@@ -411,11 +424,11 @@ export class Replica {
   }
 
   /**
-   * Members that lost their disks wait for numbers, which are null batches when nobody else wants them, and for views
-   * (protocol rule 8.5).
+   * A change waits for its activation (protocol rule 11.2). Members that lost their disks wait for numbers, too, and for views
+   * (protocol rule 8.5). The numbers are null batches when nobody else wants them.
    */
-  #serveMuteMembers(atMs: number, out: Effect[]): void {
-    const upTo = this.#lostDisks.nullBatches;
+  #fillNumbers(atMs: number, out: Effect[]): void {
+    const upTo = this.#epochEnd.nullBatches(this.#lostDisks.nullBatches);
     if (upTo === undefined) return;
     this.#deliveries.deliver(this.#ordering.onNullBatches(upTo, atMs, out), out);
     const { handOver } = this.#lostDisks;

@@ -50,7 +50,8 @@ export class StatusExchange {
   onTick(executed: SequenceNumber, out: Effect[]): void {
     const { ordering, viewChanging, gapFiller } = this.#parts;
     const { lastDelivered, highestHeard, highWatermark, pendingCount } = ordering;
-    const isBusy = pendingCount > 0 || !viewChanging.isSettled;
+    // What an activation waits for may have been lost like everything else, the votes for its checkpoint, too.
+    const isBusy = pendingCount > 0 || !viewChanging.isSettled || ordering.activation !== undefined;
     const stand: OrderingStand = { lastDelivered, highestHeard, highWatermark, isBusy };
     if (this.#rounds.onTick(stand)) this.#broadcast(executed, out);
     gapFiller.onTick(lastDelivered, out);

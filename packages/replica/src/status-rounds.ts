@@ -5,7 +5,7 @@ export interface OrderingStand {
   readonly lastDelivered: SequenceNumber;
   readonly highestHeard: SequenceNumber;
   readonly highWatermark: SequenceNumber;
-  /** There is work that is not done: requests wait, or a view change is on. */
+  /** There is work that is not done: requests wait, or a change for its activation, or a view change is on. */
   readonly isBusy: boolean;
 }
 

@@ -2,6 +2,7 @@ import { createViewChangeComposer, requestDigest, type Verifier } from "@quorate
 import { createNodeHasher } from "@quorate/crypto/node";
 import { type Cast, createCast, createFakeBackend } from "@quorate/crypto/testing";
 import {
+  activationOf,
   type Base,
   type CommittedEntry,
   type Digest,
@@ -37,6 +38,7 @@ export const epoch: Epoch = epochNumber(0);
 export const seqOf: (value: number) => SequenceNumber = sequenceNumber;
 export const K = 4;
 export const L = 8;
+const SIZES = { checkpointInterval: K, windowSize: L };
 export const STATUS_MS = 100;
 export const VIEW_CHANGE_MS = 1_000;
 
@@ -82,6 +84,9 @@ export function newReplica(
   );
 }
 
+/** The first time that it is executed it changes the members: an activation is waited for. */
+export const CHANGE: VerifiedRequest = requestOf("a change of the members");
+
 /** What a replica keeps; a crash leaves it. */
 export class Disk {
   log: LogRecord[] = [];
@@ -94,17 +99,21 @@ export class Disk {
   awaitsState = false;
   /** Zero unless it was quarantined. */
   silentUpTo = 0;
+  /** What the state says of a change that was ordered, see `CHANGE`. */
+  activation: SequenceNumber | undefined;
+  /** What its epoch begins with. */
+  base: Base = genesisBase;
 }
 
 /** From frames to events, as a host does it: verified, or dropped. */
-export function eventOf(from: number, frame: ReplicaFrame): ReplicaEvent | undefined {
+export function eventOf(from: number, frame: ReplicaFrame, members: Membership = membership): ReplicaEvent | undefined {
   switch (frame.type) {
     case "pre-prepare": {
-      const envelope = verifier.verifyEnvelope(frame.envelope, membership);
+      const envelope = verifier.verifyEnvelope(frame.envelope, members);
       return envelope && { type: "message", envelope, batch: verifier.verifyBatch(frame.batch) };
     }
     case "signed": {
-      const envelope = verifier.verifyEnvelope(frame.envelope, membership);
+      const envelope = verifier.verifyEnvelope(frame.envelope, members);
       return envelope && { type: "message", envelope };
     }
     case "request": {
@@ -116,33 +125,35 @@ export function eventOf(from: number, frame: ReplicaFrame): ReplicaEvent | undef
       return batch && { type: "batch-body", from: replicaId(from), batch };
     }
     case "committed": {
-      const entry = verifier.verifyCommittedEntry(frame.entry, membership);
+      const entry = verifier.verifyCommittedEntry(frame.entry, members);
       return entry && { type: "committed", from: replicaId(from), entry };
     }
     case "view-change": {
-      const viewChange = verifier.verifyViewChange(frame.viewChange, membership);
+      const viewChange = verifier.verifyViewChange(frame.viewChange, members);
       return viewChange && { type: "view-change", from: replicaId(from), viewChange };
     }
     case "new-view": {
-      const newView = verifier.verifyNewView(frame.newView, membership);
+      const newView = verifier.verifyNewView(frame.newView, members);
       return newView && { type: "new-view", from: replicaId(from), newView };
     }
     case "query-stable": {
-      const envelope = verifier.verifyEnvelope(frame.envelope, membership);
+      const envelope = verifier.verifyEnvelope(frame.envelope, members);
       return envelope && { type: "query-stable", from: replicaId(from), envelope };
     }
     case "reply-stable": {
-      const reply = verifier.verifyReplyStable(frame.reply, membership);
+      const reply = verifier.verifyReplyStable(frame.reply, members);
       return reply && { type: "reply-stable", from: replicaId(from), reply };
     }
     case "fetch-state":
     case "state-chunk":
     case "deflated-chunk":
     case "state-unavailable":
-      // They are not the replica's: its host serves and fetches state.
+    case "fetch-epochs":
+    case "epoch-links":
+      // They are not the replica's: its host serves and fetches state and epochs.
       return undefined;
     default: {
-      const certificate = verifier.verifyCheckpointCertificate(frame.checkpoint, membership);
+      const certificate = verifier.verifyCheckpointCertificate(frame.checkpoint, members);
       const isBelowHistory = frame.type === "below-history";
       return certificate && { type: "certificate", from: replicaId(from), certificate, isBelowHistory };
     }
@@ -191,7 +202,7 @@ export class Node {
   receive({ from, frame }: Packet): void {
     // As a host does: who has the answer does not order again.
     if (frame.type === "request" && this.#answered.has(requestDigest(hasher, cluster, frame.request))) return;
-    const event = eventOf(from, frame);
+    const event = eventOf(from, frame, this.disk.base.membership);
     if (event !== undefined) this.#step(event);
   }
   request(request: VerifiedRequest, standing: RequestStanding = { type: "executable" }): void {
@@ -216,16 +227,19 @@ export class Node {
   }
 
   #recovered(): Replica {
-    const records = this.disk.log.map(verifiedRecordOf);
+    const { base: start, activation } = this.disk;
+    const { membership: members } = start;
+    const records = this.disk.log.map((record) => verifiedRecordOf(record, members));
     const executed = seqOf(this.disk.executed.length);
     const committed = [];
     for (let at = executed + 1; this.disk.history.has(at); at++) {
-      const entry = verifier.verifyCommittedEntry(this.disk.history.get(at)!, membership);
+      const entry = verifier.verifyCommittedEntry(this.disk.history.get(at)!, members);
       if (entry !== undefined) committed.push(entry);
     }
     const { lossNonce, awaitsState, silentUpTo } = this.disk;
-    const { base, recovery } = recover(genesisBase, {
+    const { base, recovery } = recover(start, {
       records,
+      activation,
       executed,
       committed,
       lossNonce,
@@ -250,7 +264,7 @@ export class Node {
       case "send":
         return this.#emit({ from: this.id, to: effect.to, frame: effect.frame });
       case "broadcast":
-        for (const { id } of membership.members)
+        for (const { id } of this.disk.base.membership.members)
           if (id !== this.id) this.#emit({ from: this.id, to: id, frame: effect.frame });
         return;
       case "archive":
@@ -290,47 +304,49 @@ export class Node {
     this.disk.executed.push(batch.digest);
     const answered = batch.requests.map(({ digest }) => digest);
     for (const digest of answered) this.#answered.add(digest);
+    if (answered.includes(CHANGE.digest)) this.disk.activation ??= activationOf(seq, SIZES);
+    const { activation } = this.disk;
     const isCheckpoint = seq % K === 0 || batch.requests.some(({ request }) => request.type === "checkpoint");
     if (isCheckpoint) this.#lastCheckpoint = seq;
     const progress = { answered, sessions: [], evicted: [], lastCheckpoint: this.#lastCheckpoint };
     const stateRoot = this.#digest;
-    this.#step({ type: "executed", seq, progress, executionDigest: stateRoot });
+    this.#step({ type: "executed", seq, progress, executionDigest: stateRoot, activation });
     if (isCheckpoint) this.#step({ type: "state-durable", seq, stateRoot });
   }
 }
 
-function verifiedRecordOf(record: LogRecord): VerifiedLogRecord {
+function verifiedRecordOf(record: LogRecord, members: Membership): VerifiedLogRecord {
   switch (record.type) {
     case "stable":
       return {
         type: "stable",
-        checkpoint: present(verifier.verifyCheckpointCertificate(record.checkpoint, membership)),
+        checkpoint: present(verifier.verifyCheckpointCertificate(record.checkpoint, members)),
       };
     case "pre-prepared":
       return {
         type: "pre-prepared",
-        envelope: present(verifier.verifyEnvelope(record.envelope, membership)),
+        envelope: present(verifier.verifyEnvelope(record.envelope, members)),
         batch: present(verifier.verifyBatch(record.batch)),
       };
     case "prepared": {
       const { message } = record.certificate.prePrepare;
       const prepares = record.certificate.prepares.map(({ from, signature }) =>
         present(
-          verifier.verifyEnvelope({ from, message: { ...message, type: "prepare" as const }, signature }, membership),
+          verifier.verifyEnvelope({ from, message: { ...message, type: "prepare" as const }, signature }, members),
         ),
       );
-      const certificate = present(verifier.verifyPreparedCertificate(record.certificate, membership));
+      const certificate = present(verifier.verifyPreparedCertificate(record.certificate, members));
       return { type: "prepared", certificate, prepares };
     }
     case "view-change":
       return {
         type: "view-change",
-        viewChange: present(verifier.verifyViewChange(record.viewChange, membership)),
+        viewChange: present(verifier.verifyViewChange(record.viewChange, members)),
       };
     case "new-view":
-      return { type: "new-view", newView: present(verifier.verifyNewView(record.newView, membership)) };
+      return { type: "new-view", newView: present(verifier.verifyNewView(record.newView, members)) };
     case "mute": {
-      const replies = record.replies.map((reply) => present(verifier.verifyReplyStable(reply, membership)));
+      const replies = record.replies.map((reply) => present(verifier.verifyReplyStable(reply, members)));
       return { type: "mute", replies };
     }
     case "released":
@@ -349,9 +365,9 @@ export class Cluster {
   readonly rotateEvery: number;
   isLost: (packet: Packet) => boolean = () => false;
 
-  constructor(rotateEvery = 0) {
+  constructor(rotateEvery = 0, disks: readonly Disk[] = membership.members.map(() => new Disk())) {
     this.rotateEvery = rotateEvery;
-    for (const { id } of membership.members) this.nodes.push(new Node(id, this.emit, new Disk(), rotateEvery));
+    for (const [id, disk] of disks.entries()) this.nodes.push(new Node(id, this.emit, disk, rotateEvery));
     this.run();
   }
 
