@@ -10,6 +10,7 @@ import {
   invariant,
   memberOf,
   type Rejection,
+  type Request,
   type SequenceNumber,
   sequenceNumber,
   type VerifiedCommittedEntry,
@@ -139,6 +140,11 @@ export class Replica {
       mute: this.#muteness.status,
       divergent: this.#audit.convicted,
     };
+  }
+
+  /** Requests that wait to be ordered, for the next epoch. */
+  get pendingRequests(): Iterable<Request> {
+    return this.#ordering.pendingRequests();
   }
 
   /** How full everything is that others can fill. Looks at all of it: not for each step of a loaded replica. */

@@ -6,6 +6,7 @@ import type { ExecutedBatch, HostObserver, IngressRejection, ViewTurn } from "./
 export const REJECTION_CODES: Readonly<Record<IngressRejection["code"], true>> = {
   "membership.stranger": true,
   "epoch.other": true,
+  "epoch.over": true,
   "view.past": true,
   "view.over": true,
   "window.below": true,

@@ -9,6 +9,8 @@ const NO_VIEWS_LEFT = { failed: 0, joined: 0, slow: 0, unfair: 0, "handed-over":
 export function unknownStatus({ genesis, epochs }: HostOptions): ReplicaStatus {
   const view = viewNumber(0);
   return {
+    epoch: epochs.epoch,
+    activation: undefined,
     view,
     target: view,
     timeOutMs: genesis.timeouts.viewChangeMs,
