@@ -33,7 +33,6 @@ import {
   epoch,
   genesis,
   hasher,
-  membership,
   seqOf,
   signerOf,
 } from "./builders.ts";
@@ -54,7 +53,7 @@ const service: Service = {
 
 function snapshotOfCluster(): Snapshot {
   const store = createMemoryStore();
-  const executor = new Executor({ genesis, cluster, membership, service, store, hasher, signer: signerOf(0) });
+  const executor = new Executor({ genesis, cluster, service, store, hasher, signer: signerOf(0) });
   const nonce = digestOf("nonce");
   const session = sessionIdOf(hasher, cluster, clientOf().publicKey, nonce, seqOf(1), 0);
   for (let seq = 1; seq <= CHECKPOINT; seq++) {

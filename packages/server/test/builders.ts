@@ -26,6 +26,7 @@ import {
   type VerifiedViewChange,
   viewNumber,
 } from "@quorate/protocol";
+import { EpochChain } from "@quorate/reconfiguration";
 import { type ReplicaStore, StorageError } from "@quorate/storage";
 
 export const hasher: Hasher = createNodeHasher();
@@ -59,6 +60,8 @@ export const membership: Membership = genesisMembership(genesis);
 export const codec: Codec = createCodec(wireLimitsOf(genesis));
 export const composer: BatchComposer = createBatchComposer(hasher, cluster);
 export const newVerifier = (): Verifier => new Verifier({ backend, hasher, cluster });
+
+export const newEpochs = (): EpochChain => new EpochChain({ hasher, cluster, verifier: newVerifier() }, genesis);
 
 const cast: Cast = createCast(hasher, backend, cluster);
 export const clientOf: Cast["clientOf"] = cast.clientOf;

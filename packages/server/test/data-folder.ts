@@ -107,7 +107,7 @@ class Life {
   constructor(store: ReplicaStore, stableRoot: Digest | undefined) {
     this.#store = store;
     this.#stableRoot = stableRoot;
-    this.#executor = new Executor({ service, store, genesis, cluster, membership, hasher, signer: signerOf(3) });
+    this.#executor = new Executor({ service, store, genesis, cluster, hasher, signer: signerOf(3) });
   }
 
   live(): void {

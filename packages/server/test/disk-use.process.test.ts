@@ -25,7 +25,6 @@ import {
   epoch,
   genesis,
   hasher,
-  membership,
   seqOf,
   signerOf,
 } from "./builders.ts";
@@ -60,7 +59,7 @@ class Life {
 
   constructor(store: ReplicaStore) {
     this.#store = store;
-    this.#executor = new Executor({ service, store, genesis, cluster, membership, hasher, signer: signerOf(0) });
+    this.#executor = new Executor({ service, store, genesis, cluster, hasher, signer: signerOf(0) });
     this.#durable = new DurableState({
       store,
       executor: this.#executor,
@@ -84,7 +83,7 @@ class Life {
     await new Promise<void>((resolve, reject) =>
       this.#store.flushLog((failure) => (failure === undefined ? resolve() : reject(failure))),
     );
-    this.#durable.archive(seq, codec.encodeCommittedEntry(entryOf(batch, place)));
+    this.#durable.archive(seq, codec.encodeCommittedEntry(entryOf(batch, place)), batch.batch);
     const { checkpoint, replies } = this.#executor.execute(seq, batch);
     this.#session ??= replies[0]?.reply.session;
     if (checkpoint === undefined) return;

@@ -21,6 +21,7 @@ import {
   epoch,
   hasher,
   membership,
+  newEpochs,
   newVerifier,
   newViewOf,
   requestOf,
@@ -40,7 +41,7 @@ function certificateOf(seq: number): CommitCertificate {
   return { epoch, view, seq: seqOf(seq), digest: batch.digest, signatures };
 }
 const read = (store: MemoryStore, executed = 0): ReturnType<typeof readDisk> =>
-  readDisk(store, codec, newVerifier(), membership, seqOf(executed));
+  readDisk(store, codec, newVerifier(), newEpochs(), seqOf(executed));
 function storeWith(seq: number, record: LogRecord): MemoryStore {
   const store = createMemoryStore();
   store.log.append(seqOf(seq), codec.encodeLogRecord(record));

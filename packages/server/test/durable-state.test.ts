@@ -1,4 +1,4 @@
-import type { SequenceNumber } from "@quorate/protocol";
+import { type SequenceNumber, timestampMs } from "@quorate/protocol";
 import type { OwnCheckpoint } from "@quorate/state-machine";
 import { TRIM_ENTRIES_MAX } from "@quorate/storage";
 import { createMemoryStore } from "@quorate/storage/memory";
@@ -8,6 +8,7 @@ import { digestOf, seqOf } from "./builders.ts";
 
 const K = 4;
 const ENTRY = new Uint8Array(1);
+const BATCH = { timestampMs: timestampMs(0), requests: [] };
 const rootAt = (seq: number): OwnCheckpoint => ({ seq: seqOf(seq), stateRoot: digestOf(`root ${seq}`) });
 
 /** A state whose last checkpoint is at this number; `flushed` is what was said to be durable. */
@@ -62,21 +63,21 @@ describe("DurableState (protocol rules 8.2 and 8.3)", () => {
   it("trims a long history part by part, with each batch that is archived, and keeps what is above the stable number", () => {
     const { state, history } = stateAt(8);
     const stable = 2 * TRIM_ENTRIES_MAX + 3;
-    for (let seq = 1; seq <= stable + 1; seq++) state.archive(seqOf(seq), ENTRY);
+    for (let seq = 1; seq <= stable + 1; seq++) state.archive(seqOf(seq), ENTRY, BATCH);
     expect(history.first, "nothing is stable").to.equal(1);
     state.cut(seqOf(stable - 1));
     expect(history.first).to.equal(TRIM_ENTRIES_MAX + 1);
-    state.archive(seqOf(stable + 2), ENTRY);
+    state.archive(seqOf(stable + 2), ENTRY, BATCH);
     expect(history.first).to.equal(2 * TRIM_ENTRIES_MAX + 1);
-    state.archive(seqOf(stable + 3), ENTRY);
-    state.archive(seqOf(stable + 4), ENTRY);
+    state.archive(seqOf(stable + 3), ENTRY, BATCH);
+    state.archive(seqOf(stable + 4), ENTRY, BATCH);
     expect([history.first, history.last]).to.deep.equal([stable, stable + 4]);
   });
 
   it("of what was ordered while the state was brought here it trims what is executed, and nothing else", () => {
     let executed: SequenceNumber | undefined;
     const { state, history } = stateAt(8, { executed: () => executed });
-    for (let seq = 1; seq <= 12; seq++) state.archive(seqOf(seq), ENTRY);
+    for (let seq = 1; seq <= 12; seq++) state.archive(seqOf(seq), ENTRY, BATCH);
     state.cut(seqOf(7));
     expect(history.first, "no state").to.equal(1);
     executed = seqOf(5);

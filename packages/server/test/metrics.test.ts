@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { replicaId, viewNumber } from "@quorate/protocol";
+import { epochNumber, replicaId, viewNumber } from "@quorate/protocol";
 import {
   exposition,
   LinkCounts,
@@ -18,6 +18,8 @@ import { type ParsedFamily, parseExposition } from "./strict-exposition.ts";
 const GUIDE = fileURLToPath(new URL("../../../docs/operators-guide.md", import.meta.url));
 
 const status: MetricSource["status"] = {
+  epoch: epochNumber(0),
+  activation: undefined,
   view: viewNumber(1),
   target: viewNumber(2),
   timeOutMs: 2_500,

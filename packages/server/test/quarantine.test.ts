@@ -11,7 +11,7 @@ import { createMemoryStore } from "@quorate/storage/memory";
 import { expect } from "chai";
 import { Quarantine } from "../dist/quarantine.js";
 import { type QuarantineRecord, readQuarantine, writeQuarantine } from "../dist/quarantine-record.js";
-import { clientOf, digestOf, envelopeOf, genesis, newVerifier, seqOf } from "./builders.ts";
+import { clientOf, digestOf, envelopeOf, genesis, newEpochs, newVerifier, seqOf } from "./builders.ts";
 
 const { epoch } = genesisMembership(genesis);
 
@@ -34,7 +34,7 @@ class Scene {
 
   constructor(record: Partial<QuarantineRecord> = {}, known?: CheckpointCertificate, preferred = 0, isRestart = false) {
     this.quarantine = new Quarantine({
-      genesis,
+      epochs: newEpochs(),
       self: replicaId(1),
       verifier: newVerifier(),
       checkpointSigner: clientOf("member"),

@@ -28,6 +28,7 @@ import {
   envelopeOf,
   genesis,
   hasher,
+  newEpochs,
   newVerifier,
   seqOf,
   signerOf,
@@ -69,6 +70,7 @@ class Scene {
         hasher,
         composer,
         codec,
+        epochs: newEpochs(),
         ports: {
           nowMs: () => 1_000,
           monotonicMs: () => 0,
@@ -92,7 +94,7 @@ class Scene {
 
   request(): boolean {
     const { request } = registration;
-    return this.host.onClientFrame(request.client, { type: "request", request });
+    return this.host.onClientRequest(request.client, request);
   }
   get spoken(): string[] {
     return this.sent.map((frame) => (frame.type === "signed" ? frame.envelope.message.type : frame.type));
@@ -215,7 +217,6 @@ describe("ReplicaHost", () => {
     const executor = new Executor({
       genesis,
       cluster,
-      membership: genesisMembership(genesis),
       service: echo,
       store,
       hasher,
@@ -287,7 +288,7 @@ describe("ReplicaHost", () => {
       const nonce = digestOf(`nonce ${seq}`);
       const request = clientOf().signRegistration({ nonce, lastValid: seqOf(100) });
       scene.host.onReplicaFrame(replicaId(2), entryOf(seq, request));
-      scene.host.onClientFrame(request.request.client, { type: "request", request: request.request });
+      scene.host.onClientRequest(request.request.client, request.request);
     }
 
     expect(scene.host.status.executed).to.equal(4);
@@ -346,7 +347,7 @@ describe("ReplicaHost", () => {
     scene.host.onReplicaFrame(replicaId(2), entryOf(1, registration));
     scene.host.onReplicaFrame(replicaId(2), entryOf(2, large));
     scene.toClients.length = 0;
-    for (let i = 0; i < 50; i++) scene.host.onClientFrame(publicKey, { type: "request", request: large.request });
+    for (let i = 0; i < 50; i++) scene.host.onClientRequest(publicKey, large.request);
 
     expect(scene.toClients.map(({ type }) => type)).to.deep.equal(Array(16).fill("reply"));
   });
@@ -355,9 +356,7 @@ describe("ReplicaHost", () => {
     const scene = new Scene(1);
     const forged = { ...registration.request, signature: new Uint8Array(64) };
     const { client } = forged;
-    const verdicts = Array.from({ length: 4_100 }, () =>
-      scene.host.onClientFrame(client, { type: "request", request: forged }),
-    );
+    const verdicts = Array.from({ length: 4_100 }, () => scene.host.onClientRequest(client, forged));
 
     expect(verdicts.filter((isCorrect) => !isCorrect)).to.have.length(4_000);
     expect(scene.rejected.slice(-100)).to.deep.equal(Array(100).fill("ingress.over-budget"));
@@ -401,7 +400,7 @@ describe("ReplicaHost", () => {
       operations: [new Uint8Array(1)],
     });
     const { client } = registration.request;
-    expect(host.onClientFrame(client, { type: "request", request: other.request }), "another's").to.equal(false);
-    expect(host.onClientFrame(client, { type: "request", request: registration.request }), "own").to.equal(true);
+    expect(host.onClientRequest(client, other.request), "another's").to.equal(false);
+    expect(host.onClientRequest(client, registration.request), "own").to.equal(true);
   });
 });

@@ -6,7 +6,7 @@ import { ReplicaLinks } from "@quorate/server";
 import { CLIENT_DIAL_LIMITS, dial, type Endpoint, type PersistentLink } from "@quorate/transport";
 import { expect } from "chai";
 import pino from "pino";
-import { backend, cluster, codec, genesis, membership, requestOf, seedOf } from "./builders.ts";
+import { backend, cluster, codec, genesis, newEpochs, requestOf, seedOf } from "./builders.ts";
 
 function endpointOf(identity: LinkIdentity, seed: Uint8Array): Endpoint {
   return {
@@ -42,11 +42,10 @@ describe("ReplicaLinks", () => {
   function linksAt(listen: string): ReplicaLinks {
     return new ReplicaLinks({
       self: self.id,
-      membership,
+      epochs: newEpochs,
       listen,
       endpoint: endpointOf(self, seedOf("replica 3")),
       codec,
-      isClientAdmitted: undefined,
       events: {
         onReplicaFrame: () => true,
         onClientFrame: () => true,

@@ -26,7 +26,6 @@ import {
   epoch,
   genesis,
   hasher,
-  membership,
   newVerifier,
   seqOf,
   signerOf,
@@ -68,7 +67,7 @@ const batchOf = (seq: number): ReturnType<typeof composer.compose> => {
 };
 
 export function newExecutor(store: MemoryStore, id: number, upTo: number): Executor {
-  const executor = new Executor({ genesis, cluster, membership, service: echo, store, hasher, signer: signerOf(id) });
+  const executor = new Executor({ genesis, cluster, service: echo, store, hasher, signer: signerOf(id) });
   for (let seq = 1; seq <= upTo; seq++) executor.execute(seqOf(seq), batchOf(seq));
   return executor;
 }

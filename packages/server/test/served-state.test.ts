@@ -5,7 +5,7 @@ import { createMemoryStore } from "@quorate/storage/memory";
 import { expect } from "chai";
 import type { HostOptions } from "../dist/host-options.js";
 import { ServedState } from "../dist/served-state.js";
-import { cluster, codec, digestOf, epoch, genesis, hasher, seqOf } from "./builders.ts";
+import { cluster, codec, digestOf, epoch, genesis, hasher, newEpochs, seqOf } from "./builders.ts";
 import { HeldCompressor } from "./held-compressor.ts";
 
 const PEER = replicaId(2);
@@ -30,7 +30,7 @@ class Scene {
     const { local } = tree.checkpoint(seqOf(8));
     store.writeAtomically({ state: [], local });
     const options = {
-      ...{ genesis, cluster, hasher, codec, compressor },
+      ...{ genesis, epochs: newEpochs(), cluster, hasher, codec, compressor },
       ports: { sendToReplica: (_: unknown, frame: ReplicaFrame) => this.sent.push(frame) },
       observer: {},
     } as unknown as HostOptions;

@@ -18,7 +18,18 @@ import { expect } from "chai";
 import type { Compressor } from "../dist/compressor.js";
 import { readInstallation } from "../dist/installation-record.js";
 import { StateInstaller } from "../dist/state-installer.js";
-import { cluster, codec, digestOf, envelopeOf, epoch, genesis, hasher, newVerifier, seqOf } from "./builders.ts";
+import {
+  cluster,
+  codec,
+  digestOf,
+  envelopeOf,
+  epoch,
+  genesis,
+  hasher,
+  newEpochs,
+  newVerifier,
+  seqOf,
+} from "./builders.ts";
 import { HeldCompressor } from "./held-compressor.ts";
 
 const SELF = replicaId(3);
@@ -76,7 +87,16 @@ class Scene {
   constructor(count = 400, flushBytes?: number, compressor?: Compressor) {
     this.source = new Source(count);
     this.installer = new StateInstaller({
-      ...{ genesis, cluster, self: SELF, store: this.store, codec, verifier: newVerifier(), hasher },
+      ...{
+        genesis,
+        epochs: newEpochs(),
+        cluster,
+        self: SELF,
+        store: this.store,
+        codec,
+        verifier: newVerifier(),
+        hasher,
+      },
       ports: {
         nowMs: () => this.nowMs,
         monotonicMs: () => this.nowMs,

@@ -28,6 +28,7 @@ import {
   epoch,
   genesis,
   hasher,
+  newEpochs,
   newVerifier,
   seedOf,
   seqOf,
@@ -56,6 +57,7 @@ class Backup {
         hasher,
         composer,
         codec,
+        epochs: newEpochs(),
         settings,
         ports: {
           nowMs: () => this.#nowMs++,

@@ -17,6 +17,7 @@ import {
   type ConfigurationRecord,
   decodeConfiguration,
   encodeConfiguration,
+  genesisRecord,
   isActivation,
   judgeReconfiguration,
   type ReconfigurationVerdict,
@@ -47,13 +48,14 @@ export class CommittedConfiguration {
   #checkpoints: readonly CheckpointClaim[];
   #nonces: number;
 
-  constructor(state: OrderedReader, genesis: Genesis) {
+  /** @param executed 0: what genesis says is in force, whether it is written yet or not. */
+  constructor(state: OrderedReader, genesis: Genesis, executed: SequenceNumber) {
     this.#state = state;
     this.#genesis = genesis;
-    const record = state.get(CONFIGURATION_KEY);
-    if (record === undefined)
+    const bytes = state.get(CONFIGURATION_KEY);
+    if (bytes === undefined && executed > 0)
       throw new StateError("state.damaged", "the replicated state has no record of its configuration");
-    this.#record = decodeConfiguration(record);
+    this.#record = bytes === undefined ? genesisRecord(genesis) : decodeConfiguration(bytes);
     this.#admitted = genesis.clients === "open" ? undefined : new Set(admissionsIn(state));
     const checkpoints = state.get(CHECKPOINTS_KEY);
     this.#checkpoints = checkpoints === undefined ? [] : decodeClaims(checkpoints);

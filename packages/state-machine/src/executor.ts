@@ -111,7 +111,7 @@ export class Executor {
     this.#progress = this.#state.open();
     this.#sessions = new CommittedSessions(this.#state.reader);
     this.#outputs = new Outputs(store.local, hasher);
-    this.#configuration = new CommittedConfiguration(this.#state.reader, genesis);
+    this.#configuration = new CommittedConfiguration(this.#state.reader, genesis, this.#progress.executed);
     this.#checkpointRule = new CheckpointRule(this.#configuration.current);
     this.#openService();
   }
