@@ -7,6 +7,7 @@ import {
   type Effect,
   epochNumber,
   isContradiction,
+  membershipOf,
   type ReplicaFrame,
   replicaId,
   type SequenceNumber,
@@ -84,6 +85,44 @@ const CONTRADICTED = {
   own: digestOf("my own root"),
   certified: digestOf("root 8"),
 } as const;
+
+describe("Checkpointing from the start of a later epoch (protocol rule 11.3)", () => {
+  const start = { seq: seqOf(24), stateRoot: digestOf("root 24") };
+  const later = membershipOf(epochNumber(1), membership.members, start);
+  function checkpointing(): Checkpointing {
+    const stable = { epoch: later.epoch, ...start, signatures: [] };
+    const options = { signer: signerOf(1), interval: 8, windowSize: 16 };
+    return new Checkpointing(options, { stable, membership: later, view: viewNumber(0) });
+  }
+
+  it("has nothing to show for it to one that says to be further back: nobody signed it in this epoch", () => {
+    const at = checkpointing();
+    expect([at.stable.seq, at.certified.seq]).to.deep.equal([24, 24]);
+    expect(at.framesFor(seqOf(0))).to.deep.equal([]);
+    expect(at.onStateDurable(seqOf(32), digestOf("root 32"), [])).to.equal(undefined);
+    const [own] = at.framesFor(seqOf(0));
+    expect(own?.type === "signed" && own.envelope.message).to.deep.include({ type: "checkpoint", epoch: 1, seq: 32 });
+  });
+
+  it("takes no vote for it or below, and its first certificate is one of this epoch's members", () => {
+    const at = checkpointing();
+    const vote = (from: number, seq: number): VerifiedEnvelope<Checkpoint> =>
+      envelopeOf(from, {
+        type: "checkpoint",
+        epoch: later.epoch,
+        seq: seqOf(seq),
+        stateRoot: digestOf(`root ${seq}`),
+      });
+    for (const from of [0, 2, 3]) expect(at.onCheckpoint(vote(from, 24), [])).to.equal(undefined);
+    expect(at.isRedundant(replicaId(0), vote(0, 24).message)).to.equal(true);
+    at.onStateDurable(seqOf(32), digestOf("root 32"), []);
+    at.onCheckpoint(vote(0, 32), []);
+    const stable = at.onCheckpoint(vote(2, 32), []);
+    expect(stable).to.deep.include({ epoch: 1, seq: 32 });
+    expect(stable && verifier.verifyCheckpointCertificate(stable, later)).not.to.equal(undefined);
+    expect(stable && verifier.verifyCheckpointCertificate(stable, membership)).to.equal(undefined);
+  });
+});
 
 describe("Checkpointing of a mute replica (protocol rule 8.5)", () => {
   it("signs nothing and counts for nothing, and h moves by the votes of others and the own state", () => {

@@ -119,6 +119,8 @@ export interface SceneOptions {
   readonly stable?: number;
   readonly executed?: number;
   readonly view?: number;
+  /** Known from the start. */
+  readonly activation?: number;
   readonly options?: Partial<Omit<OrderingOptions, "signer" | "composer">>;
 }
 
@@ -144,13 +146,15 @@ export class Scene {
   readonly decisions: Decision[] = [];
   nowMs = 1_000;
 
-  constructor({ self = 1, n = 4, stable = 0, executed = stable, view = 0, options = {} }: SceneOptions = {}) {
+  constructor(given: SceneOptions = {}) {
+    const { self = 1, n = 4, stable = 0, executed = stable, view = 0, activation, options = {} } = given;
+    const end = activation === undefined ? undefined : seqOf(activation);
     const base = {
       stable: { epoch, seq: seqOf(stable), stateRoot: digestOf("genesis"), signatures: [] },
       membership: membersOf(n),
       view: viewNumber(view),
     };
-    this.ordering = new Ordering({ ...orderingOptionsOf(signerOf(self)), ...options }, base, seqOf(executed));
+    this.ordering = new Ordering({ ...orderingOptionsOf(signerOf(self)), ...options }, base, seqOf(executed), end);
   }
 
   prePrepare(batch: VerifiedBatch, seq = 1, body: VerifiedBatch | undefined = batch): this {

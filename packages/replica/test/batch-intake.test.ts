@@ -123,6 +123,28 @@ class Intake {
   }
 }
 
+describe("What is above the last number of the epoch", () => {
+  it("does not count and does not wait: other members have the say there (protocol rule 11.2)", () => {
+    const intake = new Intake();
+    intake.ordering.endAt(seqOf(L));
+    intake.say(0, "pre-prepare", { seq: L + 1 }).say(2, "commit", { seq: L + 1, view: 1 });
+
+    expect(intake.rejections).to.deep.equal([
+      { code: "epoch.over", from: 0, seq: L + 1 },
+      { code: "epoch.over", from: 2, seq: L + 1 },
+    ]);
+    expect(intake.backlog.release(viewNumber(1), seqOf(2 * L))).to.deep.equal([]);
+  });
+
+  it("is not taken as decided either", () => {
+    const intake = new Intake();
+    intake.ordering.endAt(seqOf(L));
+    intake.committed(entryOf(L + 1, [0, 2, 3]));
+
+    expect(intake.rejections).to.deep.equal([{ code: "epoch.over", from: 3, seq: L + 1 }]);
+  });
+});
+
 describe("A vote of the three phases", () => {
   it("that is of the view and inside the window counts, and what it decides is executed", () => {
     const intake = new Intake().decide(1);
