@@ -1,9 +1,10 @@
 import type { ClusterId, ReplicaId } from "@quorate/protocol";
 import type { MuteStatus, ReplicaStatus } from "@quorate/replica";
 import type { BackupFault } from "./backup/stream-backup.ts";
+import type { RepairStatus } from "./pending-installation.ts";
 import type { QuarantineStatus } from "./quarantine.ts";
 import type { ClientOutputStatus, PeerStatus } from "./replica-links.ts";
-import type { RepairStatus, TransferStatus } from "./replica-runner.ts";
+import type { TransferStatus } from "./replica-runner.ts";
 
 /** What `quorate status` shows of one replica. */
 export interface ProcessStatus extends ClientOutputStatus {

@@ -53,7 +53,7 @@ export const AUDIT_MUTANTS: readonly Mutant[] = [
     name: "quarantine-forgotten",
     rule: "9.5",
     bug: "how far a replica had spoken wrongly is not noted: after the repair it does not know where to be silent",
-    file: "packages/server/src/replica-runner.ts",
+    file: "packages/server/src/note-quarantine.ts",
     edits: [
       {
         find: "upTo: sequenceNumber(Math.max(upTo, before?.upTo ?? 0)),",

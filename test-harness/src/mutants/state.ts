@@ -142,7 +142,7 @@ export const STATE_MUTANTS: readonly Mutant[] = [
     name: "installation-forgotten",
     rule: "10.1",
     bug: "after a crash a replica runs on a state that is of no checkpoint",
-    file: "packages/server/src/replica-runner.ts",
+    file: "packages/server/src/replica-stages.ts",
     edits: [
       {
         find: "const installation = readInstallation(options.store.local, options.codec);",

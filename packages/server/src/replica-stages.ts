@@ -1,0 +1,440 @@
+import {
+  assertNever,
+  type CheckpointCertificate,
+  type Epoch,
+  type EpochLink,
+  invariant,
+  type ReplicaId,
+  type Request,
+  type SequenceNumber,
+} from "@quorate/protocol";
+import type { ReplicaStatus } from "@quorate/replica";
+import type { FetchProgress } from "@quorate/state-transfer";
+import { CatchUp, type CatchUpEnd, type CatchUpOptions } from "./catch-up.ts";
+import type { Departure } from "./departure.ts";
+import { writeEpochLink } from "./epoch-records.ts";
+import type { HostOptions } from "./host-options.ts";
+import { type Installation, readInstallation } from "./installation-record.ts";
+import { leadsTo, stableInLog, withinReach } from "./log-reach.ts";
+import { PendingInstallation } from "./pending-installation.ts";
+import { QuarantineStage } from "./quarantine-stage.ts";
+import { raiseLog } from "./raise-log.ts";
+import { isBelowStable, isMissing, isRepairable } from "./repairable.ts";
+import { ReplicaHost } from "./replica-host.ts";
+import { startTarget } from "./replica-setup.ts";
+import { REPLICA_TIMERS } from "./replica-timers.ts";
+import { StateInstaller } from "./state-installer.ts";
+import { unknownStatus } from "./unknown-status.ts";
+
+/** What is kept while a replica goes from one epoch to the next. */
+export interface TurnOfEpochs {
+  /** It waits to be ordered, and is worth as much in the next epoch. */
+  keepRequest(request: Request): void;
+  /** The next epoch has begun. */
+  onBegun(): void;
+}
+
+/**
+ * What a replica is from one time to the next. While the state on its store is whole it is a `ReplicaHost`. While it is brought to a
+ * checkpoint of the others a `StateInstaller` does that, and as soon as what votes rest on is proven, a host votes beside it, with
+ * execution put off; then a `CatchUp` executes what those votes decided. While the state is wrong and there is no checkpoint to bring
+ * it to yet, it is a `Quarantine`. From one to the next it goes as through a crash and a restart: by what the store holds, and
+ * nothing else, so that a real crash at any moment is no case of its own.
+ */
+export class ReplicaStages {
+  readonly #options: HostOptions;
+  #host: ReplicaHost | undefined;
+  #installer: StateInstaller | undefined;
+  #catchUp: CatchUp | undefined;
+  #installed: FetchProgress | undefined;
+  readonly #quarantine: QuarantineStage;
+  /** Its installation is under way, or in front of it. */
+  readonly #pending: PendingInstallation;
+  readonly #turn: TurnOfEpochs;
+  /** Between the end of a host and the beginning of the next. */
+  #isTurning = false;
+  #isStarted = false;
+  #isStopped = false;
+  #status: ReplicaStatus;
+
+  /** @throws what `ReplicaHost` throws. */
+  constructor(options: HostOptions, turn: TurnOfEpochs) {
+    this.#options = options;
+    this.#turn = turn;
+    this.#status = unknownStatus(options);
+    const installation = readInstallation(options.store.local, options.codec);
+    this.#pending = new PendingInstallation(options, installation !== undefined);
+    this.#quarantine = new QuarantineStage(options, (repair) => this.#install(repair));
+    if (installation !== undefined) this.#pending.putAgain(withinReach(installation, options));
+    else if (!this.#quarantine.resume()) this.#hostOrRepair();
+  }
+
+  /** With the state, or voting while that is brought here. */
+  get host(): ReplicaHost | undefined {
+    return this.#host;
+  }
+  get installer(): StateInstaller | undefined {
+    return this.#installer;
+  }
+  get catchUp(): CatchUp | undefined {
+    return this.#catchUp;
+  }
+  /** What was installed last, for as long as this replica catches up. */
+  get installed(): FetchProgress | undefined {
+    return this.#installed;
+  }
+  get quarantine(): Pick<QuarantineStage, "status" | "onReplicaFrame"> {
+    return this.#quarantine;
+  }
+  get pending(): Pick<PendingInstallation, "status" | "repairs"> {
+    return this.#pending;
+  }
+  /** That the host lives in, or the latest that is known. */
+  get epoch(): Epoch {
+    return this.#host?.epoch ?? this.#options.epochs.epoch;
+  }
+  /** It goes from one epoch to the next: what comes meanwhile is to be kept for that. */
+  get isTurning(): boolean {
+    return this.#isTurning;
+  }
+  /** Where it stood when it had a host last; see `ReplicaRunner.status`. */
+  get lastStatus(): ReplicaStatus {
+    return this.#status;
+  }
+  get status(): ReplicaStatus {
+    return this.#host?.status ?? this.#status;
+  }
+  get isInstalling(): boolean {
+    return this.#host === undefined || this.#installer !== undefined || this.#catchUp !== undefined;
+  }
+  get stateExecuted(): SequenceNumber | undefined {
+    if (this.#installer !== undefined) return undefined;
+    return this.#catchUp?.executed ?? this.#host?.executed;
+  }
+
+  /** To be called once, when frames can be sent. */
+  start(): void {
+    this.#isStarted = true;
+    // A host may find at its start that it has to install, and has then begun with that.
+    const [isPending, catchUp] = [this.#pending.next !== undefined, this.#catchUp];
+    const isQuarantined = this.#quarantine.isUnderWay;
+    if (catchUp !== undefined && this.#host !== undefined) this.#options.observer.onVoting?.(this.#host.stable.seq);
+    this.#host?.start();
+    if (isPending) this.#installWhenDue();
+    catchUp?.start();
+    if (isQuarantined) this.#quarantine.start();
+  }
+
+  /** Nothing happens any more; what was not flushed is not spoken. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#host?.stop();
+    this.#installer?.stop();
+    this.#catchUp?.stop();
+    this.#quarantine.stop();
+    this.#pending.stop();
+  }
+
+  /**
+   * A host on the state that is here. What execution reads at a start may be damaged as everything else, or less than what the log
+   * says is stable: then what is missing is in the history, or the log says to what the state can be repaired.
+   */
+  #hostOrRepair(): void {
+    this.#orRepair(() => {
+      try {
+        this.#host = this.#newHost();
+      } catch (error) {
+        if (!isBelowStable(error) || !this.#catchUpFromHistory()) throw error;
+      }
+    });
+  }
+
+  #orRepair(begin: () => void): void {
+    try {
+      begin();
+    } catch (error) {
+      if (!isRepairable(error)) throw error;
+      const target = stableInLog(this.#options) ?? startTarget(this.#options);
+      this.#endHost();
+      // What a crash left behind is less than the log says, and not wrong; what is not there yet is no damage either.
+      if (isBelowStable(error)) this.#pending.put({ target, distrustsEntries: false });
+      else if (isMissing(error)) this.#pending.put({ target, distrustsEntries: true });
+      else this.#pendRepair({ target, distrustsEntries: true }, error);
+    }
+  }
+
+  /** Damage was found. */
+  #pendRepair(installation: Installation, damage: Error): void {
+    const end = this.#pending.putRepair(installation, damage, !this.#isStarted);
+    if (end !== undefined) this.#flushed(() => this.#die(end));
+  }
+
+  #installWhenDue(): void {
+    const { next } = this.#pending;
+    if (next === undefined) return;
+    const { installation, pauseMs } = next;
+    if (pauseMs === 0) return this.#install(installation);
+    this.#options.ports.startTimer("install", pauseMs, () => {
+      if (!this.#isStopped) this.#guarded(() => this.#install(installation));
+    });
+  }
+
+  /** @returns whether the history leads from the state that is here to what the log calls stable. */
+  #catchUpFromHistory(): boolean {
+    const stable = stableInLog(this.#options);
+    if (stable === undefined) return false;
+    const catchUp = new CatchUp(this.#catchUpOptions());
+    if (!leadsTo(this.#options.store, catchUp.executed, stable.seq)) return false;
+    this.#host = this.#newHost(stable);
+    this.#catchUp = catchUp;
+    return true;
+  }
+
+  #catchUpOptions(): CatchUpOptions {
+    return {
+      ...this.#options,
+      votes: () => {
+        invariant(this.#host !== undefined, "runner.catches-up-with-nothing");
+        return this.#host;
+      },
+      onProgress: () => this.#host?.countExecuted(),
+      onEnd: (end) => this.#onCaughtUp(end),
+      onFatal: (error) => this.#die(error),
+    };
+  }
+
+  /** @param stable what the log calls stable, if the state is not here, or less. */
+  #newHost(stable?: CheckpointCertificate): ReplicaHost {
+    const awaited = stable && {
+      stable,
+      executed: () => this.#catchUp?.executed,
+      votesMax: () => this.#catchUp?.votesMax ?? Number.POSITIVE_INFINITY,
+    };
+    return new ReplicaHost(this.#options, (departure) => this.#depart(departure), awaited);
+  }
+
+  #newInstaller(installation: Installation): StateInstaller {
+    const { observer, signer } = this.#options;
+    return new StateInstaller({
+      ...this.#options,
+      self: signer.self,
+      installation,
+      onVotesFounded: (target) => this.#vote(target),
+      raiseLog: (target, done) => this.#raiseLog(target, done),
+      onRejection: (rejection) => observer.onRejection?.(rejection),
+      onInstalled: (progress) => this.#onInstalled(progress),
+      onFatal: (error) => this.#die(error),
+    });
+  }
+
+  /**
+   * Epochs have begun without this replica. What it lacks of its own may be in the others' histories, and it comes to the end of it
+   * by itself; of an epoch before the last only the state helps.
+   */
+  onEpochsKnown(peer: ReplicaId): void {
+    // Nothing is said in an epoch before its link is durable.
+    this.#flushed(() => {
+      const { epochs } = this.#options;
+      const { link } = epochs;
+      if (link === undefined || this.#isTurning || this.#host?.epoch === epochs.epoch) return;
+      const hasState = this.#installer === undefined && this.#catchUp === undefined;
+      if (hasState && this.#host?.epoch === epochs.epoch - 1)
+        this.#host.onReplicaFrame(peer, { type: "stable-checkpoint", checkpoint: link.certificate });
+      else this.#beginAgain(link.certificate);
+    });
+  }
+
+  /** From what lies on the disk, in the latest epoch that is known. */
+  #beginAgain(start: CheckpointCertificate): void {
+    if (this.#quarantine.isUnderWay || this.#pending.next !== undefined) return;
+    const installation = this.#installer?.installation;
+    this.#installer?.stop();
+    this.#installer = undefined;
+    this.#endHost();
+    this.#endCatchUp();
+    if (installation === undefined) return this.#beginEpoch();
+    const target = installation.target.seq > start.seq ? installation.target : start;
+    this.#install(withinReach({ ...installation, target }, this.#options));
+  }
+
+  /** This replica has come to the end of its epoch, and has the state to begin the next with. */
+  #onEpochOver(link: EpochLink): void {
+    const { epochs, store, codec } = this.#options;
+    const waiting = [...(this.#host?.pendingRequests ?? [])];
+    const verdict = epochs.add(link);
+    invariant(verdict === "added" || verdict === "known", "runner.own-link", { verdict });
+    if (verdict === "added") writeEpochLink(store.local, codec, link);
+    this.#endHost();
+    this.#endCatchUp();
+    this.#isTurning = true;
+    for (const request of waiting) this.#turn.keepRequest(request);
+    this.#flushed(() => this.#beginEpoch());
+  }
+
+  #beginEpoch(): void {
+    this.#isTurning = false;
+    this.#hostOrRepair();
+    this.#options.observer.onEpoch?.(this.#options.epochs.membership);
+    this.start();
+    this.#turn.onBegun();
+  }
+
+  /** A host has come to its end: what it lacks only the state of others can give, or its epoch is over. */
+  #depart(departure: Departure): void {
+    if (this.#isStopped || this.#host === undefined) return;
+    const { target, distrustsEntries, quarantine, damage, link } = departure;
+    if (link !== undefined) return this.#guarded(() => this.#onEpochOver(link));
+    this.#endHost();
+    this.#endCatchUp();
+    if (quarantine === undefined && target !== undefined) {
+      if (damage === undefined) return this.#install({ target, distrustsEntries });
+      this.#pendRepair({ target, distrustsEntries }, damage);
+      return this.#installWhenDue();
+    }
+    this.#quarantine.enter(departure);
+  }
+
+  #install(installation: Installation): void {
+    if (this.#installer !== undefined) {
+      this.#installer.supersede(installation.target);
+      if (this.#installer.isFounded) this.#vote(this.#installer.installation.target);
+      return;
+    }
+    this.#pending.take();
+    this.#options.observer.onTransferStarted?.(installation);
+    this.#installer = this.#newInstaller(installation);
+    this.#installer.start();
+  }
+
+  /**
+   * From here on this replica votes again (protocol rule 10.2). Not one whose own state was found wrong: before it is told from
+   * what, it says nothing.
+   */
+  #vote(target: CheckpointCertificate): void {
+    const installer = this.#installer;
+    const isToVote = (): boolean =>
+      // What is voted for above genesis rests on no certificate: it votes when it has the state.
+      target.seq > 0 &&
+      // One that votes already is ended where it is behind: from the target it goes on at once.
+      (this.#host === undefined || this.#host.executed < target.seq) &&
+      this.#installer === installer &&
+      installer?.installation.target.seq === target.seq &&
+      !installer.installation.distrustsEntries;
+    if (!isToVote()) return;
+    // The record of the installation must be there before the log says more than the state is.
+    this.#flushed(() => {
+      if (!isToVote()) return;
+      this.#raiseLog(target, () => {
+        if (!isToVote()) return;
+        this.#startVoting(stableInLog(this.#options));
+      });
+    });
+  }
+
+  #startVoting(stable: CheckpointCertificate | undefined): void {
+    this.#host = this.#newHost(stable);
+    this.#options.observer.onVoting?.(this.#host.stable.seq);
+    this.#host.start();
+  }
+
+  #raiseLog(target: CheckpointCertificate, done: () => void): void {
+    const { store, codec } = this.#options;
+    // What the votes have come to leads on from the target.
+    if (this.#host !== undefined && this.#host.executed >= target.seq) return done();
+    if (this.#host !== undefined) this.#endHost();
+    // The log starts from genesis without saying so, and nothing in it is below.
+    if (target.seq > 0 && (stableInLog(this.#options)?.seq ?? 0) <= target.seq) raiseLog(store, codec, target);
+    this.#flushed(done);
+  }
+
+  #flushed(next: () => void): void {
+    const { store } = this.#options;
+    store.flush((failure) => {
+      if (this.#isStopped) return;
+      if (failure !== undefined) return this.#die(failure);
+      this.#guarded(next);
+    });
+  }
+
+  #onInstalled(progress: FetchProgress): void {
+    if (this.#isStopped) return;
+    this.#installer = undefined;
+    this.#pending.onInstalled();
+    if (this.#host !== undefined) return this.#guarded(() => this.#onStateHere(progress));
+    // One that has voted may have left what is not durable; see `#onCaughtUp`.
+    this.#flushed(() => this.#onStateHere(progress));
+  }
+
+  #onStateHere(progress: FetchProgress): void {
+    const isVoting = this.#host !== undefined;
+    if (isVoting) this.#orRepair(() => (this.#catchUp = new CatchUp(this.#catchUpOptions())));
+    else this.#hostOrRepair();
+    const executed = this.stateExecuted;
+    if (executed !== undefined) this.#options.observer.onTransferred?.(progress, { ...this.status, executed });
+    if (this.#catchUp !== undefined) this.#installed = progress;
+    if (isVoting && this.#catchUp !== undefined) this.#catchUp.start();
+    else this.start();
+  }
+
+  #onCaughtUp(end: CatchUpEnd): void {
+    const { observer } = this.#options;
+    if (this.#isStopped || this.#host === undefined) return;
+    const { stable } = this.#host;
+    this.#endCatchUp();
+    this.#guarded(() => {
+      switch (end.type) {
+        case "cut-short":
+          this.#options.store.history.clear();
+          return this.#onLevel();
+        case "level":
+          return this.#onLevel();
+        case "gap":
+          return this.#depart({ target: stable, distrustsEntries: false, quarantine: undefined, damage: end.damage });
+        case "damaged":
+          observer.onStateDamaged?.(end.damage);
+          return this.#depart({ target: stable, distrustsEntries: true, quarantine: undefined, damage: end.damage });
+        case "contradicted":
+          return this.#depart({ target: stable, distrustsEntries: true, quarantine: end.quarantine });
+        default:
+          return assertNever(end);
+      }
+    });
+  }
+
+  #onLevel(): void {
+    this.#endHost();
+    // What the log and the state hold may be in memory only, and the next host speaks of it as of what is durable.
+    this.#flushed(() => {
+      this.#hostOrRepair();
+      if (!this.isInstalling) this.#options.observer.onLevel?.(this.status);
+      this.start();
+    });
+  }
+
+  #endHost(): void {
+    this.#status = this.status;
+    this.#host?.stop();
+    this.#host = undefined;
+    for (const timer of [...REPLICA_TIMERS, "scrub"] as const) this.#options.ports.cancelTimer(timer);
+  }
+
+  #endCatchUp(): void {
+    this.#catchUp?.stop();
+    this.#catchUp = undefined;
+    this.#installed = undefined;
+  }
+
+  #guarded(act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      this.#die(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  /** Nothing speaks for a replica of which a part has failed. */
+  #die(error: Error): void {
+    this.stop();
+    this.#options.observer.onFatal(error);
+  }
+}
