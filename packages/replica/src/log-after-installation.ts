@@ -2,7 +2,7 @@ import { assertNever, type CheckpointCertificate, type LogRecord } from "@quorat
 
 /**
  * What a log must hold, beside what is above it, for a replica to which the state at a stable checkpoint was brought: that the
- * checkpoint is stable, unless the epoch begins with it, and what was promised in view changes and while mute, which no checkpoint ends.
+ * checkpoint is stable, and what was promised in view changes and while mute, which no checkpoint ends.
  *
  * @param records the whole log, in its order.
  */
@@ -27,7 +27,5 @@ export function logAfterInstallation(
       default:
         assertNever(record);
     }
-  // What an epoch begins with has no signatures: it is known, and no record could prove it.
-  const isKnown = stable.signatures.length === 0;
-  return isKnown ? [...newest.values()] : [{ type: "stable", checkpoint: stable }, ...newest.values()];
+  return [{ type: "stable", checkpoint: stable }, ...newest.values()];
 }

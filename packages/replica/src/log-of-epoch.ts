@@ -1,4 +1,4 @@
-import { assertNever, type Epoch, type LogRecord } from "@quorate/protocol";
+import { type Epoch, epochOfRecord, type LogRecord } from "@quorate/protocol";
 
 /**
  * What of a log binds a replica in this epoch: what was promised in it. Votes, views and checkpoints of epochs before are over with
@@ -13,23 +13,6 @@ export function logOfEpoch(records: readonly LogRecord[], epoch: Epoch): readonl
   return records.flatMap((record): readonly LogRecord[] => {
     if (record.type === "mute")
       return [{ ...record, replies: record.replies.filter(({ envelope }) => envelope.message.epoch === epoch) }];
-    return record.type === "released" || epochOf(record) === epoch ? [record] : [];
+    return record.type === "released" || epochOfRecord(record) === epoch ? [record] : [];
   });
-}
-
-function epochOf(record: Exclude<LogRecord, { type: "mute" | "released" }>): Epoch {
-  switch (record.type) {
-    case "pre-prepared":
-      return record.envelope.message.epoch;
-    case "prepared":
-      return record.certificate.prePrepare.message.epoch;
-    case "stable":
-      return record.checkpoint.epoch;
-    case "view-change":
-      return record.viewChange.envelope.message.epoch;
-    case "new-view":
-      return record.newView.envelope.message.epoch;
-    default:
-      return assertNever(record);
-  }
 }
