@@ -28,7 +28,7 @@ export interface SimulatedCluster {
   readonly codec: Codec;
   /** By replica id. */
   readonly replicaSeeds: readonly Uint8Array[];
-  /** First the correct clients', then the faulty ones', then those of `orderersOf`. */
+  /** First the correct clients', then the faulty ones', then those of `orderersOf`, then the admin's if changes are ordered. */
   readonly clientSeeds: readonly Uint8Array[];
 }
 
@@ -48,6 +48,7 @@ export function createCluster(options: SimulationOptions, prng: Prng, restored?:
   const clientSeeds = [
     ...ownSeeds,
     ...orderers.map((orderer) => (orderer === "admin" ? adminSeed : (replicaSeeds[orderer] ?? adminSeed))),
+    ...(options.changes.length > 0 ? [adminSeed] : []),
   ];
   const genesis: Genesis = {
     formatVersion: FORMAT_VERSION,

@@ -1,10 +1,19 @@
 import { Verifier } from "@quorate/crypto";
-import { primaryOf, type ReplicaId, weakQuorumSize } from "@quorate/protocol";
+import {
+  type Configuration,
+  epochNumber,
+  epochOfEvidence,
+  invariant,
+  primaryOf,
+  type ReplicaId,
+  weakQuorumSize,
+} from "@quorate/protocol";
+import type { EpochChain } from "@quorate/reconfiguration";
 import { AgreementChecker } from "./checkers/agreement.ts";
 import { AuditChecker } from "./checkers/audit.ts";
 import { BoundsChecker } from "./checkers/bounds.ts";
 import type { Checker } from "./checkers/checker.ts";
-import { CheckpointsChecker } from "./checkers/checkpoints.ts";
+import { type CheckpointRules, CheckpointsChecker } from "./checkers/checkpoints.ts";
 import { ClientHistoryChecker } from "./checkers/client-history.ts";
 import { DurabilityChecker } from "./checkers/durability.ts";
 import { EvidenceChecker } from "./checkers/evidence.ts";
@@ -26,6 +35,8 @@ import type { VirtualClock } from "./virtual-clock.ts";
 export interface WatchedRun {
   readonly options: SimulationOptions;
   readonly cluster: SimulatedCluster;
+  /** The epochs that any replica has come to. */
+  readonly epochs: () => EpochChain;
   readonly clock: VirtualClock;
   readonly marks: Marks;
   /** Whether this member exists twice. */
@@ -38,32 +49,38 @@ export interface WatchedRun {
 export function createCheckers({
   options,
   cluster,
+  epochs,
   clock,
   marks,
   isTwin,
   isWrongEverywhere,
 }: WatchedRun): readonly Checker[] {
   const { backend, hasher, cluster: clusterId, membership, clientSeeds, genesis } = cluster;
-  const { checkpointInterval, windowSize } = genesis;
+  const { windowSize } = genesis;
   const clients = new Map(clientSeeds.map((seed, index) => [backend.publicKeyOf(seed), index]));
   const byzantine = new Set(options.byzantine.map(({ replica }) => replica));
   const diverging = new Set<number>(
     options.faults.flatMap((fault) => (fault.type === "diverge" ? [fault.replica] : [])),
   );
   const isCorrect = (client: number): boolean => client < options.clients;
-  const permitted = new Set([...genesis.admins.keys, ...membership.members.map(({ publicKey }) => publicKey)]);
   const memberKeys = new Map(membership.members.map(({ id, publicKey }) => [id, publicKey]));
   const verifier = new Verifier({ backend, hasher, cluster: clusterId });
   return [
     new AgreementChecker(),
     new BoundsChecker({ ...options, windowSize }),
     new AuditChecker((replica) => isWrongEverywhere || byzantine.has(replica) || diverging.has(replica)),
-    new EvidenceChecker((evidence) => verifier.verifyEvidence(evidence, membership)),
+    new EvidenceChecker((evidence) => {
+      const judges = epochs().membershipAt(epochOfEvidence(evidence));
+      return judges !== undefined && verifier.verifyEvidence(evidence, judges);
+    }),
     new StateEqualityChecker(),
     new PromisesChecker((replica) => !byzantine.has(replica)),
     new TwinsChecker(isTwin, (name) => marks.add(name)),
-    new WatermarksChecker(windowSize),
-    new CheckpointsChecker({ interval: checkpointInterval, permitted }, (name) => marks.add(name)),
+    new WatermarksChecker((epoch) => configurationOf(epochs(), epoch).windowSize),
+    new CheckpointsChecker(
+      (seq) => checkpointRulesAt(epochs(), seq),
+      (name) => marks.add(name),
+    ),
     new ExactlyOnceChecker(isCorrect),
     new TimeChecker(),
     new TimeOutChecker(
@@ -74,9 +91,23 @@ export function createCheckers({
     new DurabilityChecker(),
     new ValidityChecker(hasher, clusterId, clients, (client) => !isCorrect(client), memberKeys),
     new ViewsChecker(
-      (view) => !byzantine.has(primaryOf(membership, view)),
+      (view, epoch) => !byzantine.has(primaryOf(epochs().membershipAt(epochNumber(epoch)) ?? membership, view)),
       options.rotateEveryBatches > 0 ? { weakQuorum: weakQuorumSize(membership) } : undefined,
     ),
     new ClientHistoryChecker(() => clock.nowMs, isCorrect),
   ];
+}
+
+function configurationOf(epochs: EpochChain, epoch: number): Configuration {
+  const configuration = epochs.configurationAt(epochNumber(epoch));
+  invariant(configuration !== undefined, "checkers.epoch", { epoch });
+  return configuration;
+}
+
+/** An epoch begins above its start. */
+function checkpointRulesAt(epochs: EpochChain, seq: number): CheckpointRules {
+  let epoch = 0;
+  while ((epochs.membershipAt(epochNumber(epoch + 1))?.start?.seq ?? seq) < seq) epoch++;
+  const { checkpointInterval: interval, admins, members } = configurationOf(epochs, epoch);
+  return { epoch, interval, permitted: new Set([...admins.keys, ...members.map(({ publicKey }) => publicKey)]) };
 }

@@ -39,5 +39,6 @@ export const EXAMPLE_RUN: SimulationOptions = {
   safetyMs: 160,
   faults: [{ type: "crash", atMs: PRIMARY_FALLS_MS, replicas: [0], downMs: 1_000 }],
   checkpointOrders: [],
+  changes: [],
   byzantine: [],
 };

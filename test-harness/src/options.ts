@@ -6,6 +6,7 @@ import type { DiskFaults } from "./disk/flush-times.ts";
 import type { CrashKind } from "./disk/simulated-files.ts";
 import type { LinkShape } from "./link-shape.ts";
 import type { LinkFaults } from "./network.ts";
+import type { PlannedChange } from "./planned-changes.ts";
 
 /** A replica by its id, or the one that is primary when the fault comes: of the highest view that runs. */
 export type Victim = number | "primary";
@@ -122,5 +123,7 @@ export interface SimulationOptions {
   readonly faults: readonly Fault[];
   /** Checkpoints that admins and members order. */
   readonly checkpointOrders: readonly PlannedCheckpointOrder[];
+  /** Reconfigurations that the admin orders. */
+  readonly changes: readonly PlannedChange[];
   readonly byzantine: readonly { readonly replica: number; readonly behaviour: ByzantineBehaviour }[];
 }

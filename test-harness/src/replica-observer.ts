@@ -174,6 +174,14 @@ export class ReplicaObserver {
         if (isCorrect) this.#viewMarks.onEvidence(evidence);
         this.tell((checker) => checker.onEvidence?.(id, evidence));
       },
+      onEpoch: ({ epoch, start }) => {
+        marks.add("epoch: begun");
+        note(`${end} is in e${epoch} above n${start?.seq}`);
+        const status = this.#replica.host()?.status;
+        if (status === undefined || this.#replica.host()?.isInstalling === true) return;
+        this.tell((checker) => checker.onRecovered?.(id, status));
+        if (isCorrect) this.#viewMarks.onRecovered(status);
+      },
       onMute: (mute) => {
         if (mute !== undefined) return;
         marks.add("mute: voted again");

@@ -1,5 +1,7 @@
+import { Verifier } from "@quorate/crypto";
 import { decodeKvResult } from "@quorate/kv";
 import { type CommittedEntry, invariant, primaryOf, type ServerFrame, sequenceNumber } from "@quorate/protocol";
+import { EpochChain } from "@quorate/reconfiguration";
 import type { HostSettings, ReplicaRunner } from "@quorate/server/host";
 import { type CheckpointOrderer, orderersOf } from "./checkpoint-orders.ts";
 import { createCluster, type SimulatedCluster } from "./cluster.ts";
@@ -12,8 +14,10 @@ import { Marks } from "./marks.ts";
 import { Network } from "./network.ts";
 import type { SimulationOptions } from "./options.ts";
 import { planCheckpointOrders, planMischief, planWorkload } from "./planned-calls.ts";
+import { planChanges } from "./planned-changes.ts";
 import type { Plant } from "./plant.ts";
 import { Prng } from "./prng.ts";
+import { SimulatedAdmin } from "./simulated-admin.ts";
 import { backUp, restoredDisk, restoredEntries, type SimulatedBackup } from "./simulated-backup.ts";
 import { SimulatedClient } from "./simulated-client.ts";
 import { SimulatedOrderer } from "./simulated-orderer.ts";
@@ -87,6 +91,9 @@ export class Simulation {
   readonly #clients: readonly SimulatedClient[];
   readonly #faultyClients: readonly FaultyClient[];
   readonly #orderers: ReadonlyMap<CheckpointOrderer, SimulatedOrderer>;
+  /** Undefined where nothing is changed. */
+  readonly #admin: SimulatedAdmin | undefined;
+  #epochs: EpochChain;
   readonly #faults: FaultInjector;
   readonly #spaceTime: SpaceTime | undefined;
   readonly #lines: string[] | undefined;
@@ -103,6 +110,8 @@ export class Simulation {
     this.#lines = lines;
     this.#prng = new Prng(`simulation/${options.seed}`);
     this.#cluster = createCluster(options, this.#prng.fork("keys"), plant.restored?.restored);
+    const { hasher, backend, cluster, genesis } = this.#cluster;
+    this.#epochs = new EpochChain({ hasher, cluster, verifier: new Verifier({ backend, hasher, cluster }) }, genesis);
     this.#world = this.#createWorld(plant.wrongFrom !== undefined);
     const image = plant.restored && restoredDisk(this.#cluster.hasher, this.#cluster, plant.restored);
     if (plant.restored !== undefined) this.#tellRestored(restoredEntries(plant.restored));
@@ -143,6 +152,7 @@ export class Simulation {
         new SimulatedOrderer(this.#world, firstOrderer + i, options, by),
       ]),
     );
+    if (options.changes.length > 0) this.#admin = new SimulatedAdmin(this.#world, firstOrderer + this.#orderers.size);
     this.#faults = new FaultInjector(this.#world, this.#replicas, {
       onReplicaUp: (replica) => this.#connect(replica),
       onReplicaDown: (replica) => {
@@ -199,6 +209,7 @@ export class Simulation {
     this.#faults.plan(this.#options.faults);
     planWorkload(this.#options, this.#prng, this.#clients, clock);
     planCheckpointOrders(this.#options.checkpointOrders, this.#orderers, clock);
+    planChanges(this.#options.changes, this.#admin, clock);
     planMischief(this.#options, this.#prng, this.#faultyClients, this.#clients, clock);
     this.#advance(this.#options.safetyMs);
     this.#faults.heal();
@@ -233,7 +244,9 @@ export class Simulation {
       network: new Network(clock, prng.fork("network"), options.network, marks),
       wire: options.scheme === "fake" ? createValueWire(cluster.codec) : createCodecWire(cluster.codec),
       archive: new Map(),
+      epochs: () => this.#latestEpochs(),
       checkers: createCheckers({
+        epochs: () => this.#latestEpochs(),
         ...{ options, cluster, clock, marks, isWrongEverywhere },
         isTwin: (replica) => this.#twins.has(replica),
       }),
@@ -261,6 +274,13 @@ export class Simulation {
     };
   }
 
+  /** The longest chain that any replica has shown so far: each has proven its own. */
+  #latestEpochs(): EpochChain {
+    for (const { host } of this.#replicas ?? [])
+      if (host !== undefined && host.epochs.epoch > this.#epochs.epoch) this.#epochs = host.epochs;
+    return this.#epochs;
+  }
+
   /** Who this peer finds there: one replica, or of a member that exists twice what this round lets through. */
   #replicasAt(id: number, peer: string): readonly SimulatedReplica[] {
     const twins = this.#twins.get(id);
@@ -276,8 +296,9 @@ export class Simulation {
   }
 
   /** Whoever has this place among the ends of clients. */
-  #partyAt(index: number): SimulatedClient | FaultyClient | SimulatedOrderer | undefined {
+  #partyAt(index: number): SimulatedClient | FaultyClient | SimulatedOrderer | SimulatedAdmin | undefined {
     const { clients, faultyClients } = this.#options;
+    if (index === this.#admin?.index) return this.#admin;
     return (
       this.#clients[index] ??
       this.#faultyClients[index - clients] ??
@@ -286,8 +307,8 @@ export class Simulation {
   }
 
   /** Those who notice when a replica goes or comes. */
-  #linked(): readonly (SimulatedClient | SimulatedOrderer)[] {
-    return [...this.#clients, ...this.#orderers.values()];
+  #linked(): readonly (SimulatedClient | SimulatedOrderer | SimulatedAdmin)[] {
+    return [...this.#clients, ...this.#orderers.values(), ...(this.#admin === undefined ? [] : [this.#admin])];
   }
 
   /** A replica came up: each client's link to it does too, and the replica says where it stands. */
@@ -333,7 +354,9 @@ export class Simulation {
     if (!this.#linked().every((client) => client.isQuiet)) return false;
     if (this.#correct().some(({ host }) => host?.status.mute !== undefined || host?.isInstalling === true))
       return false;
-    const places = this.#correct().map(({ host }) => `${host?.status.executed} ${host?.status.lowWatermark}`);
+    const places = this.#correct().map(
+      ({ host }) => `${host?.status.epoch} ${host?.status.executed} ${host?.status.lowWatermark}`,
+    );
     const host = this.#correct()[0]?.host;
     const isCheckpointStable = host === undefined || host.lastCheckpoint === host.status.lowWatermark;
     return isCheckpointStable && new Set(places).size === 1 && this.#areTogether() && this.#areAlike();
@@ -350,12 +373,13 @@ export class Simulation {
    * (protocol rule 7.5).
    */
   #areTogether(): boolean {
+    if (this.#correct().some(({ host }) => host?.status.activation !== undefined)) return false;
     const stands = this.#correct().flatMap(({ host }) => (host === undefined ? [] : [host.status]));
     const settled = stands.filter(({ view, target }) => view === target);
     const views = new Set(settled.map(({ view }) => view));
     const [view] = views;
     if (view === undefined || views.size > 1) return false;
-    const primary = primaryOf(this.#cluster.membership, view);
+    const primary = primaryOf(this.#latestEpochs().membership, view);
     const isPrimaryFaulty = this.#correct().every(({ id }) => id !== primary);
     const away = stands.filter((stand) => !settled.includes(stand));
     return away.every(({ target }) => isPrimaryFaulty && target === view + 1);

@@ -39,5 +39,6 @@ export function calmed(options: SimulationOptions, fault: Fault | undefined): Si
     safetyMs: SAFETY_MS,
     faults: fault === undefined ? [] : [fault],
     checkpointOrders: [],
+    changes: [],
   };
 }

@@ -101,6 +101,7 @@ export function optionsForSeed(seed: number, draw: SeedDraw = FULL_DRAW): Simula
       clientCuts,
       faultsOfByzantine(byzantine, replicas, safetyMs),
     ),
+    changes: [],
     checkpointOrders: checkpointOrdersFor(prng.fork("checkpoint orders"), replicas, safetyMs),
     byzantine,
   };

@@ -1,4 +1,5 @@
 import type { ClientFrame, ReplicaFrame, ServerFrame } from "@quorate/protocol";
+import type { EpochChain } from "@quorate/reconfiguration";
 import type { Checker } from "./checkers/checker.ts";
 import type { SimulatedCluster } from "./cluster.ts";
 import type { Marks } from "./marks.ts";
@@ -19,6 +20,8 @@ export interface World {
   readonly checkers: readonly Checker[];
   /** Records the run for a picture of it, when one is wanted. */
   readonly spaceTime: SpaceTime | undefined;
+  /** The epochs that any replica has come to. */
+  epochs(): EpochChain;
   /** Every committed entry that a correct replica has put into its history, which may keep little of it. */
   readonly archive: Map<number, Uint8Array>;
   /** Adds a line to the trace, with the time. */

@@ -1,5 +1,5 @@
-import { type Effect, epochNumber, type LogRecord, membershipOf, sequenceNumberOf } from "@quorate/protocol";
-import { logAfterInstallation, logOfEpoch } from "@quorate/replica";
+import { type Effect, epochNumber, type LogRecord, membershipOf } from "@quorate/protocol";
+import { logOfEpoch } from "@quorate/replica";
 import { expect } from "chai";
 import { CHANGE, Cluster, Disk, digestOf, K, L, membership, requestOf, seqOf, VIEW_CHANGE_MS } from "./builders.ts";
 
@@ -170,17 +170,5 @@ describe("the log of an epoch", () => {
     expect(mute?.replies).to.have.length(3);
     expect(logOfEpoch([mute!], epoch1)).to.deep.equal([{ ...mute, replies: [] }]);
     expect(logOfEpoch([mute!], epochNumber(0))).to.deep.equal([mute]);
-  });
-
-  it("begins with no record of the checkpoint that the epoch begins with, when its state is brought", () => {
-    const [disk] = over(new Cluster());
-    const { stable } = disk!.base;
-    expect(logAfterInstallation([], stable)).to.deep.equal([]);
-    const cluster = later();
-    for (let i = 0; i < K; i++) cluster.request(`${i}`);
-    const record = cluster.at(0).disk.log.find(({ type }) => type === "stable");
-    expect(record && sequenceNumberOf(record)).to.equal(START + K);
-    const certified = record?.type === "stable" ? record.checkpoint : stable;
-    expect(logAfterInstallation([], certified)).to.deep.equal([record]);
   });
 });

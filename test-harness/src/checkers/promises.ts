@@ -82,16 +82,17 @@ export function envelopeIn(frame: ReplicaFrame): Envelope | undefined {
 
 /** What a message promises: one content for one place, for ever. */
 export function promiseOf(message: ReplicaMessage): { readonly place: string; readonly content: string } | undefined {
+  const { epoch } = message;
   switch (message.type) {
     case "pre-prepare":
     case "prepare":
     case "commit":
-      return { place: `${message.type} v${message.view} n${message.seq}`, content: message.digest };
+      return { place: `${message.type} e${epoch} v${message.view} n${message.seq}`, content: message.digest };
     case "checkpoint":
       return { place: `checkpoint n${message.seq}`, content: message.stateRoot };
     case "view-change":
     case "new-view":
-      return { place: `${message.type} v${message.view}`, content: JSON.stringify(message) };
+      return { place: `${message.type} e${epoch} v${message.view}`, content: JSON.stringify(message) };
     default:
       return undefined;
   }

@@ -14,8 +14,8 @@ export class TimeChecker implements Checker {
   readonly #agreed = new Map<number, number>();
   #latest = { seq: 0, agreedMs: 0 };
   readonly #proposed = new Map<ReplicaId, Proposed>();
-  /** The last number that a NEW-VIEW proposes again, with the time it had: by view. */
-  readonly #reproposed = new Map<number, number>();
+  /** The last number that a NEW-VIEW proposes again, with the time it had: by epoch and view. */
+  readonly #reproposed = new Map<string, number>();
 
   /** Its clock starts anew, from the wall. */
   onVoting(replica: ReplicaId): void {
@@ -39,17 +39,17 @@ export class TimeChecker implements Checker {
 
   onSent(from: ReplicaId, frame: ReplicaFrame): void {
     if (frame.type === "new-view") {
-      const { view, start, digests } = frame.newView.envelope.message;
-      this.#reproposed.set(view, start + digests.length);
+      const { epoch, view, start, digests } = frame.newView.envelope.message;
+      this.#reproposed.set(`${epoch}/${view}`, start + digests.length);
     }
     if (frame.type !== "pre-prepare" || frame.envelope.from !== from) return;
-    const { view, seq } = frame.envelope.message;
+    const { epoch, view, seq } = frame.envelope.message;
     const { timestampMs, requests } = frame.batch;
     // A null batch, for a member that lost its disk: it keeps the time that was agreed before it.
     if (requests.length === 0) return;
     const before = this.#proposed.get(from) ?? { seq: 0, timestampMs: 0 };
     // Sent again, or somebody else's with the time that it had.
-    if (seq <= before.seq || seq <= (this.#reproposed.get(view) ?? 0)) return;
+    if (seq <= before.seq || seq <= (this.#reproposed.get(`${epoch}/${view}`) ?? 0)) return;
     demand(timestampMs >= before.timestampMs, "time.proposed-back", { from, view, seq, timestampMs, before });
     this.#proposed.set(from, { seq, timestampMs });
   }

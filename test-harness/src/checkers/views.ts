@@ -31,11 +31,14 @@ export interface TurnsOfPrimaries {
 
 /** Stability: once faults have ended, primaries that are correct lose their place a bounded number of times. */
 export class ViewsChecker implements Checker {
-  readonly #isPrimaryCorrect: (view: ViewNumber) => boolean;
+  readonly #isPrimaryCorrect: (view: ViewNumber, epoch: number) => boolean;
   readonly #turns: TurnsOfPrimaries | undefined;
   /** Who gave up which view because nothing came of it, while faults were over; bounded by the length of a run. */
   readonly #gaveUp = new Map<ViewNumber, Set<ReplicaId>>();
   readonly #judged = new Map<ReplicaId, number>();
+  readonly #epochOf = new Map<ReplicaId, number>();
+  /** The latest that anyone is in. Views begin again with each. */
+  #epoch = 0;
   #highest = viewNumber(0);
   #correctLeft = 0;
   #correctFailed = 0;
@@ -44,7 +47,7 @@ export class ViewsChecker implements Checker {
   #isHealed = false;
 
   /** @param turns given where genesis lets primaries take turns. */
-  constructor(isPrimaryCorrect: (view: ViewNumber) => boolean, turns?: TurnsOfPrimaries) {
+  constructor(isPrimaryCorrect: (view: ViewNumber, epoch: number) => boolean, turns?: TurnsOfPrimaries) {
     this.#isPrimaryCorrect = isPrimaryCorrect;
     this.#turns = turns;
   }
@@ -54,10 +57,11 @@ export class ViewsChecker implements Checker {
   }
 
   onViewChange(replica: ReplicaId, turn: ViewTurn): void {
-    if (!this.#isHealed || turn.type === "entered") return;
+    // Of an earlier epoch: whoever is left in it is brought out of it.
+    if (!this.#isHealed || turn.type === "entered" || (this.#epochOf.get(replica) ?? 0) < this.#epoch) return;
     const left = viewNumber(turn.target - 1);
     this.#firstLeft ??= left;
-    if (!this.#isPrimaryCorrect(left)) return;
+    if (!this.#isPrimaryCorrect(left, this.#epoch)) return;
     if (turn.cause === "failed") this.#onGivenUp(replica, left);
     if (!isVerdict(turn.cause)) return;
     const judged = (this.#judged.get(replica) ?? 0) + 1;
@@ -65,12 +69,21 @@ export class ViewsChecker implements Checker {
     demand(judged <= CORRECT_JUDGED_MAX, "views.correct-primaries-judged", { replica, turn, judged });
   }
 
-  onStatus(replica: ReplicaId, { view }: ReplicaStatus): void {
-    if (this.#turns !== undefined) return;
+  onStatus(replica: ReplicaId, { epoch, view }: ReplicaStatus): void {
+    this.#epochOf.set(replica, epoch);
+    if (epoch > this.#epoch) this.#beginEpoch(epoch);
+    if (this.#turns !== undefined || epoch < this.#epoch) return;
     for (; this.#highest < view; this.#highest = viewNumber(this.#highest + 1))
-      if (this.#isHealed && this.#isPrimaryCorrect(this.#highest)) this.#correctLeft += 1;
+      if (this.#isHealed && this.#isPrimaryCorrect(this.#highest, this.#epoch)) this.#correctLeft += 1;
     const correctLeft = this.#correctLeft;
     demand(correctLeft <= CORRECT_LEFT_MAX, "views.correct-primaries-left", { replica, view, correctLeft });
+  }
+
+  #beginEpoch(epoch: number): void {
+    this.#epoch = epoch;
+    this.#highest = viewNumber(0);
+    this.#firstLeft = undefined;
+    this.#gaveUp.clear();
   }
 
   #onGivenUp(replica: ReplicaId, view: ViewNumber): void {

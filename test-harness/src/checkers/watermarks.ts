@@ -7,7 +7,7 @@ import { type Checker, demand, type Ending, type ExecutionStep } from "./checker
  * the log was cut for it. No vote is for a number outside of (h, H], or (s, s+L] while a state is fetched. At the end the last checkpoint is stable everywhere.
  */
 export class WatermarksChecker implements Checker {
-  readonly #window: number;
+  readonly #windowOf: (epoch: number) => number;
   readonly #low = new Map<ReplicaId, number>();
   readonly #cut = new Map<ReplicaId, number>();
   /** Where these have their windows is not told. */
@@ -15,8 +15,9 @@ export class WatermarksChecker implements Checker {
   /** Numbers that are checkpoints. Genesis is one. */
   readonly #checkpoints = new Set([0]);
 
-  constructor(window: number) {
-    this.#window = window;
+  /** @param windowOf L of an epoch. */
+  constructor(windowOf: (epoch: number) => number) {
+    this.#windowOf = windowOf;
   }
 
   onRecovered(replica: ReplicaId, status: ReplicaStatus): void {
@@ -54,17 +55,16 @@ export class WatermarksChecker implements Checker {
     this.#low.set(replica, stable);
   }
 
-  onStatus(replica: ReplicaId, { lowWatermark, highWatermark, executed }: ReplicaStatus): void {
+  onStatus(replica: ReplicaId, status: ReplicaStatus): void {
+    const { epoch, activation, lowWatermark, highWatermark, executed } = status;
     const before = this.#low.get(replica) ?? 0;
     demand(lowWatermark >= before, "watermarks.back", { replica, h: lowWatermark, before });
     this.#low.set(replica, lowWatermark);
     demand(this.#checkpoints.has(lowWatermark), "watermarks.no-checkpoint", { replica, h: lowWatermark });
     demand(lowWatermark <= executed, "watermarks.above-executed", { replica, h: lowWatermark, executed });
-    demand(highWatermark === lowWatermark + this.#window, "watermarks.window", {
-      replica,
-      highWatermark,
-      lowWatermark,
-    });
+    // Where the epoch ends, so does the window (protocol rule 11.2).
+    const due = Math.min(lowWatermark + this.#windowOf(epoch), activation ?? Number.POSITIVE_INFINITY);
+    demand(highWatermark === due, "watermarks.window", { replica, epoch, highWatermark, lowWatermark, activation });
   }
 
   /**
@@ -76,10 +76,10 @@ export class WatermarksChecker implements Checker {
     const { message, from: signer } = frame.envelope;
     if (signer !== from || this.#diverging.has(from)) return;
     if (message.type !== "pre-prepare" && message.type !== "prepare" && message.type !== "commit") return;
-    const { type, view, seq } = message;
+    const { type, epoch, view, seq } = message;
     const [low, cut] = [this.#low.get(from) ?? 0, this.#cut.get(from) ?? 0];
-    const facts = { from, type, view, seq, low, cut };
-    demand(seq <= Math.max(low, cut) + this.#window, "watermarks.voted-above", facts);
+    const facts = { from, type, epoch, view, seq, low, cut };
+    demand(seq <= Math.max(low, cut) + this.#windowOf(epoch), "watermarks.voted-above", facts);
     demand(seq > cut, "watermarks.voted-below", facts);
   }
 
