@@ -133,6 +133,8 @@ export class FaultyClient {
         return this.#signer.signRegistration(request);
       case "checkpoint":
         return this.#signer.signCheckpoint(request);
+      case "reconfiguration":
+        return this.#signer.signReconfiguration(request);
     }
   }
 

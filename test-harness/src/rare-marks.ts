@@ -15,6 +15,9 @@ export const RARE_MARKS_AFTER_SEEDS = 2_000;
 /** Why no replica behind its ingress can have this reason to drop something: the same question was asked before. */
 const ASKED_BEFORE = "the ingress asks the same before it verifies, and counts it as ingress.redundant";
 
+/** Why no replica has a reason that has to do with the epoch chain. */
+const ONE_EPOCH = "the clusters of a campaign stay in the epoch of genesis, and nobody in them asks for links";
+
 /** Reasons to drop an input that no campaign can reach, and why. Unit tests hand these inputs to the cores themselves. */
 export const UNREACHABLE_REJECTIONS: Readonly<Partial<Record<RejectionCode, string>>> = {
   "membership.stranger": ASKED_BEFORE,
@@ -26,6 +29,8 @@ export const UNREACHABLE_REJECTIONS: Readonly<Partial<Record<RejectionCode, stri
   "prepare.from-primary": ASKED_BEFORE,
   "body.not-asked-for": ASKED_BEFORE,
   "committed.not-asked-for": ASKED_BEFORE,
+  "epochs.over-budget": ONE_EPOCH,
+  "epochs.bad-link": ONE_EPOCH,
   "view-change.past": ASKED_BEFORE,
   "new-view.past": ASKED_BEFORE,
   "hand-over.not-from-primary": ASKED_BEFORE,

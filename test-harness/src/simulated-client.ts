@@ -4,17 +4,10 @@ import {
   type ClientEffect,
   type ClientEvent,
   type ClientTimer,
+  type RequestFrame,
 } from "@quorate/client-proxy";
 import { createClientSigner, Verifier } from "@quorate/crypto";
-import {
-  bytesToHex,
-  type ClientFrame,
-  digest,
-  type PublicKey,
-  replicaId,
-  type ServerFrame,
-  type SessionId,
-} from "@quorate/protocol";
+import { bytesToHex, digest, type PublicKey, replicaId, type ServerFrame, type SessionId } from "@quorate/protocol";
 import { describeFrame } from "./describe-frame.ts";
 import { drawn } from "./drawn.ts";
 import type { SimulationOptions } from "./options.ts";
@@ -43,7 +36,7 @@ export class SimulatedClient {
   readonly #verifier: Verifier;
   readonly #timers = new Map<ClientTimer, Scheduled>();
   /** Frames sent, to tell the first time from the next. */
-  readonly #sent = new WeakMap<ClientFrame, Set<number>>();
+  readonly #sent = new WeakMap<RequestFrame, Set<number>>();
   readonly #outcomes = new Map<number, CallOutcome>();
   readonly #plant: Plant;
   #calls = 0;
@@ -178,7 +171,7 @@ export class SimulatedClient {
     }
   }
 
-  #send(to: number, frame: ClientFrame): void {
+  #send(to: number, frame: RequestFrame): void {
     const { network, wire, receive, marks, checkers } = this.#world;
     if (frame.request.type === "operations") this.#session = frame.request.session;
     this.#world.note(`${this.end} > r${to} ${describeFrame(frame)}`);

@@ -1,6 +1,12 @@
-import { type CallOutcome, CheckpointOrder, type CheckpointOrderEvent, type ClientEffect } from "@quorate/client-proxy";
+import {
+  type CallOutcome,
+  CheckpointOrder,
+  type CheckpointOrderEvent,
+  type ClientEffect,
+  type RequestFrame,
+} from "@quorate/client-proxy";
 import { createClientSigner, Verifier } from "@quorate/crypto";
-import { type ClientFrame, type ClientSigner, type PublicKey, replicaId, type ServerFrame } from "@quorate/protocol";
+import { type ClientSigner, type PublicKey, replicaId, type ServerFrame } from "@quorate/protocol";
 import type { CheckpointOrderer } from "./checkpoint-orders.ts";
 import { describeFrame } from "./describe-frame.ts";
 import { drawn } from "./drawn.ts";
@@ -33,7 +39,7 @@ export class SimulatedOrderer {
   readonly #verifier: Verifier;
   readonly #welcomes = new Map<number, Extract<ServerFrame, { type: "welcome" }>>();
   readonly #open = new Set<OpenOrder>();
-  readonly #told = new WeakSet<ClientFrame>();
+  readonly #told = new WeakSet<RequestFrame>();
 
   constructor(world: World, index: number, options: SimulationOptions, orderer: CheckpointOrderer) {
     const { backend, hasher, cluster, clientSeeds } = world.cluster;
@@ -91,6 +97,8 @@ export class SimulatedOrderer {
   }
 
   #onFrame(open: OpenOrder, from: number, frame: ServerFrame): void {
+    // As the orderer of a real replica: it asks for no links.
+    if (frame.type === "epoch-links") return;
     if (frame.type !== "reply") return this.#step(open, { ...frame, from: replicaId(from) });
     if (frame.reply.from !== from || !open.core.wants(frame.reply)) return;
     const reply = this.#verifier.verifyReply(frame.reply, this.#world.cluster.membership);
@@ -120,7 +128,7 @@ export class SimulatedOrderer {
     }
   }
 
-  #send(to: number, frame: ClientFrame): void {
+  #send(to: number, frame: RequestFrame): void {
     if (to === this.#orderer) return;
     const { network, wire, receive, checkers, note } = this.#world;
     note(`${this.end} > r${to} ${describeFrame(frame)}`);

@@ -48,6 +48,8 @@ export function status({
   lowWatermark?: number;
 }): ReplicaStatus {
   return {
+    epoch: 0 as ReplicaStatus["epoch"],
+    activation: undefined,
     view: 0 as ReplicaStatus["view"],
     target: 0 as ReplicaStatus["view"],
     timeOutMs: 1_000,

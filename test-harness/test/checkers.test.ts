@@ -379,7 +379,7 @@ describe("The validity checker", () => {
 describe("The watermarks checker", () => {
   /** Checkpoints are at 4 and 8, as K has it, and at 7, where one was ordered. */
   const watermarksChecker = (): WatermarksChecker => {
-    const checker = new WatermarksChecker(8);
+    const checker = new WatermarksChecker(() => 8);
     for (const at of [4, 7, 8]) checker.onExecuted(step({ replica: R0, seq: seq(at), isCheckpoint: true }));
     checker.onExecuted(step({ replica: R0, seq: seq(6) }));
     return checker;
@@ -425,7 +425,10 @@ describe("The checkpoints checker", () => {
   const [admin, stranger] = ["a", "b"].map((digit) => publicKey(digit.repeat(64))) as [PublicKey, PublicKey];
   const marks: string[] = [];
   const checkpointsChecker = (): CheckpointsChecker =>
-    new CheckpointsChecker({ interval: 8, permitted: new Set([admin]) }, (mark) => marks.push(mark));
+    new CheckpointsChecker(
+      () => ({ epoch: 0, interval: 8, permitted: new Set([admin]) }),
+      (mark) => marks.push(mark),
+    );
   const order = (above: number, client = admin, epoch = 0): Request =>
     ({ type: "checkpoint", client, epoch, above }) as Request;
   const entry = (at: number, ...requests: Request[]): CommittedEntry =>

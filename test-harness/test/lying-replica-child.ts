@@ -16,6 +16,7 @@ import {
 import { chooseBackend, createNodeHasher } from "@quorate/crypto/node";
 import { kvService } from "@quorate/kv";
 import { type Digest, digest, genesisMembership, type ReplicaFrame, type Reply } from "@quorate/protocol";
+import { EpochChain } from "@quorate/reconfiguration";
 import { type HostTimer, ReplicaHost, ReplicaLinks, readReplicaFolder } from "@quorate/server";
 import { openStore } from "@quorate/storage";
 import { createLogger } from "quorate";
@@ -64,10 +65,11 @@ function framesFor(frame: ReplicaFrame): ReplicaFrame[] {
   return isTwoFaced && lie !== frame ? [frame, lie] : [lie];
 }
 
+const epochs = new EpochChain({ cluster, hasher, verifier }, genesis);
 const timers = new Map<HostTimer, NodeJS.Timeout>();
 const links: ReplicaLinks = new ReplicaLinks({
   self: self.id,
-  membership,
+  epochs: () => epochs,
   listen: config.listen,
   endpoint: {
     cluster,
@@ -80,11 +82,10 @@ const links: ReplicaLinks = new ReplicaLinks({
     randomBytes: (length) => randomBytes(length),
   },
   codec,
-  isClientAdmitted: undefined,
   log: createLogger("silent", {}),
   events: {
     onReplicaFrame: (peer, frame) => host.onReplicaFrame(peer, frame),
-    onClientFrame: (client, frame) => host.onClientFrame(client, frame),
+    onClientFrame: (client, frame) => frame.type !== "request" || host.onClientRequest(client, frame.request),
     welcome: () => host.welcome(),
   },
 });
@@ -100,6 +101,7 @@ const host: ReplicaHost = new ReplicaHost(
     hasher,
     composer: createBatchComposer(hasher, cluster),
     codec,
+    epochs,
     ports: {
       nowMs: () => Date.now(),
       monotonicMs: () => performance.now(),

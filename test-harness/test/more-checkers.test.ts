@@ -29,7 +29,7 @@ describe("The watermarks checker", () => {
     }) as unknown as ReplicaFrame;
 
   it("finds votes outside of the window, and lets others' votes be passed on", () => {
-    const checker = new WatermarksChecker(8);
+    const checker = new WatermarksChecker(() => 8);
     checker.onExecuted(step({ replica: R0, seq: seq(4), isCheckpoint: true }));
     checker.onStable(R0, 4);
     checker.onStatus(R0, status({ executed: 5, lowWatermark: 4 }));

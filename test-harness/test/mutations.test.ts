@@ -4,6 +4,7 @@ import {
   FRAME_MUTATIONS,
   fields,
   hex32,
+  isOfOtherEpochs,
   listOf,
   Marks,
   type Mutation,
@@ -11,7 +12,9 @@ import {
   mutationCoverage,
   oneOf,
   Prng,
+  possibleSignature,
   REQUEST_MUTATIONS,
+  text,
 } from "@quorate/test-harness";
 import { expect } from "chai";
 
@@ -78,6 +81,34 @@ describe("Mutations of messages", () => {
 
     expect([...new Set(drawn)].sort()).to.deep.equal([...ofOperations].sort());
     expect(mutator.mutate("no such type", REQUEST)).to.equal(undefined);
+  });
+
+  it("know the fields of what is sent only where the members change", () => {
+    const { never: all } = mutationCoverage(new Marks());
+    const others = all.filter(isOfOtherEpochs);
+
+    expect(others).to.include.members([
+      "byzantine: mutated request.request.reconfiguration.change.join.member.address",
+      "byzantine: mutated pre-prepare.batch.requests.[].reconfiguration.approvals.[].key",
+      "byzantine: mutated fetch-epochs.fetch.above",
+      "byzantine: mutated epoch-links.links",
+      "byzantine: mutated epoch-links.links.[].proof.slots",
+      "faulty client: mutated reconfiguration.possession",
+    ]);
+    for (const type of ["operations", "registration", "checkpoint"])
+      expect(others.filter((mark) => mark.includes(`${type}.`) && !mark.includes("reconfiguration."))).to.deep.equal(
+        [],
+      );
+    expect(others).to.have.length.lessThan(all.length);
+  });
+
+  it("leave a missing signature missing, and text text", () => {
+    const prng = new Prng("text");
+    const [possible] = possibleSignature();
+    expect(possible?.mutate(new Uint8Array(0), { prng })).to.equal(undefined);
+    expect(possible?.mutate(new Uint8Array(64), { prng })).to.have.length(64);
+    for (let draw = 0; draw < DRAWS; draw++)
+      for (const value of ["", "host:1"]) expect(text()[0]?.mutate(value, { prng })).to.be.a("string").not.equal(value);
   });
 
   it("name the fields that a campaign never mutated", () => {

@@ -56,10 +56,13 @@ export type ClientEvent = { readonly atMs: number } & (
   | { readonly type: "close" }
 );
 
+/** A request as it is sent. */
+export type RequestFrame = Extract<ClientFrame, { readonly type: "request" }>;
+
 /** What a client asks of the world. The runner performs effects in order. */
 export type ClientEffect =
   /** The frame of one request is one object, however often it is sent, so the runner may keep its encoding by it. */
-  | { readonly type: "send"; readonly to: ReplicaId; readonly frame: ClientFrame }
+  | { readonly type: "send"; readonly to: ReplicaId; readonly frame: RequestFrame }
   | { readonly type: "start-timer"; readonly timer: ClientTimer; readonly token: number; readonly afterMs: number }
   | { readonly type: "cancel-timer"; readonly timer: ClientTimer }
   /** The end of a call; exactly one for each submit. */

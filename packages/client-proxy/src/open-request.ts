@@ -1,5 +1,4 @@
 import type {
-  ClientFrame,
   Digest,
   Membership,
   RefusalCode,
@@ -12,8 +11,9 @@ import type {
   VerifiedRequest,
   ViewNumber,
 } from "@quorate/protocol";
-import { assertNever, bytesToCheckpointNumber, bytesToHex } from "@quorate/protocol";
+import { assertNever, bytesToAcceptedChange, bytesToCheckpointNumber, bytesToHex } from "@quorate/protocol";
 import type { Call } from "./call-table.ts";
+import type { RequestFrame } from "./events.ts";
 import type { Refusal } from "./outcome.ts";
 import { type AcceptedOutput, OutputFilter } from "./output-filter.ts";
 
@@ -22,13 +22,13 @@ import { type AcceptedOutput, OutputFilter } from "./output-filter.ts";
  * only after it, so it is sent again and again, the same bytes each time, also when none of its callers waits any more.
  */
 export class OpenRequest {
-  /** Undefined for a registration, whose session is its output, and for an ordered checkpoint. */
+  /** Undefined for a registration, whose session is its output, and for an ordered checkpoint or reconfiguration. */
   readonly session: SessionId | undefined;
   /** 0 for what is in no session. */
   readonly number: RequestNumber;
   readonly digest: Digest;
   /** The one object that is sent each time. */
-  readonly frame: ClientFrame;
+  readonly frame: RequestFrame;
   /** In the order of their operations; some may be settled. Empty for what is in no session. */
   readonly calls: readonly Call[];
   #sentInView: ViewNumber;
@@ -141,6 +141,8 @@ export class OpenRequest {
         return isOpening(reply);
       case "checkpoint":
         return isCheckpoint(reply);
+      case "reconfiguration":
+        return isAcceptedChange(reply);
       default:
         return assertNever(this.frame.request);
     }
@@ -160,6 +162,12 @@ const EXECUTED: ReadonlySet<ResultStatus> = new Set(["ok", "failed"]);
 function isCheckpoint({ results }: Reply): boolean {
   const [made] = results;
   return results.length === 1 && made?.status === "ok" && bytesToCheckpointNumber(made.value) !== undefined;
+}
+
+/** The output of a reconfiguration: one result, the epoch that it begins and where (protocol rule 11.2). */
+function isAcceptedChange({ results }: Reply): boolean {
+  const [made] = results;
+  return results.length === 1 && made?.status === "ok" && bytesToAcceptedChange(made.value) !== undefined;
 }
 
 /** The output of a registration that opened a session: one result, the session's id (protocol rule 3.2). */

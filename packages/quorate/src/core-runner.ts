@@ -159,6 +159,8 @@ export class CoreRunner {
     if (!decoded.ok) return;
     const frame = decoded.value;
     const atMs = this.#platform.nowMs();
+    // Nobody asks for links of the epoch chain here: an answer to no question.
+    if (frame.type === "epoch-links") return;
     if (frame.type !== "reply") return this.#step({ ...frame, from, atMs });
     // Cheap checks first: a reply that can change nothing costs no signature (protocol rule 13.1).
     if (frame.reply.from !== from || !core.wants(frame.reply)) return;

@@ -106,7 +106,7 @@ export class ValidityChecker implements Checker {
       expected.set(`${request.client}/${session}`, 1);
       return [];
     }
-    if (request.type === "checkpoint" || request.type === "reconfiguration") return [];
+    if (request.type !== "operations") return [];
     const session = `${request.client}/${request.session}`;
     if (request.number !== expected.get(session)) return [];
     expected.set(session, request.number + 1);

@@ -30,3 +30,11 @@ export function mutationCoverage(marks: Marks): { readonly fields: number; reado
 export function isSeldomMutated(mark: string): boolean {
   return mark.startsWith(`byzantine: ${MUTATED}state-chunk.chunk.items.[].whole.`);
 }
+
+/**
+ * Whether no campaign comes to this field: its clusters stay in the epoch of genesis, and nobody in them orders a reconfiguration
+ * or asks for links.
+ */
+export function isOfOtherEpochs(mark: string): boolean {
+  return /(?:\breconfiguration|mutated fetch-epochs|mutated epoch-links)\./.test(mark);
+}

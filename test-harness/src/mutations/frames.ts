@@ -1,22 +1,31 @@
 import {
+  type AdminKeys,
+  type Approval,
   type Batch,
   type CheckpointCertificate,
+  type CheckpointClaim,
   type CheckpointRequest,
   type CommitCertificate,
   type CommittedEntry,
   type DeflatedChunk,
   type Envelope,
+  type EpochLink,
+  type FetchEpochs,
   type FetchState,
   type FetchStateItem,
   type JustifiedNewView,
   type JustifiedReplyStable,
   type JustifiedViewChange,
+  type Member,
   type MemberSignature,
   type MerklePath,
   type OperationResult,
   type OperationsRequest,
+  type PageExcerpt,
   type PreparedCertificate,
   RESULT_STATUS_CODES,
+  type ReconfigurationChange,
+  type ReconfigurationRequest,
   type RegistrationRequest,
   type ReplicaFrame,
   type ReplicaMessage,
@@ -28,6 +37,7 @@ import {
   type StateChunk,
   type StateChunkItem,
   type Statement,
+  type StateProof,
   type StateUnavailable,
 } from "@quorate/protocol";
 import { MESSAGE_MUTATIONS } from "./messages.ts";
@@ -41,8 +51,11 @@ import {
   type Mutations,
   member,
   oneOf,
+  optional,
   places,
+  possibleSignature,
   signature,
+  text,
   word,
 } from "./mutation.ts";
 
@@ -50,6 +63,24 @@ type FrameOf<T extends ReplicaFrame["type"]> = Extract<ReplicaFrame, { readonly 
 type FetchStateItemOf<T extends FetchStateItem["type"]> = Extract<FetchStateItem, { readonly type: T }>;
 type StateChunkItemOf<T extends StateChunkItem["type"]> = Extract<StateChunkItem, { readonly type: T }>;
 type ServerFrameOf<T extends ServerFrame["type"]> = Extract<ServerFrame, { readonly type: T }>;
+
+type ChangeOf<T extends ReconfigurationChange["type"]> = Extract<ReconfigurationChange, { readonly type: T }>;
+
+const change = oneOf<ReconfigurationChange>({
+  join: fields<ChangeOf<"join">>({
+    member: fields<Member>({ id: member(), publicKey: hex32(), address: text() }),
+    checkpoint: fields<CheckpointClaim>({ seq: counter(), stateRoot: hex32() }),
+  }),
+  leave: fields<ChangeOf<"leave">>({ id: member(), mayLowerFaultThreshold: flag() }),
+  rejoin: fields<ChangeOf<"rejoin">>({ id: member(), loss: hex32() }),
+  "rotate-key": fields<ChangeOf<"rotate-key">>({ id: member(), publicKey: hex32() }),
+  admins: fields<ChangeOf<"admins">>({
+    admins: fields<AdminKeys>({ threshold: counter(), keys: listOf(hex32()) }),
+  }),
+  parameters: fields<ChangeOf<"parameters">>({ checkpointInterval: counter(), windowSize: counter() }),
+  admit: fields<ChangeOf<"admit">>({ client: hex32() }),
+  expel: fields<ChangeOf<"expel">>({ client: hex32() }),
+});
 
 /** What can be wrong in a request. */
 export const REQUEST_MUTATIONS: Mutations<Request> = oneOf<Request>({
@@ -70,6 +101,15 @@ export const REQUEST_MUTATIONS: Mutations<Request> = oneOf<Request>({
     client: hex32(),
     epoch: counter(),
     above: counter(),
+    signature: signature(),
+  }),
+  reconfiguration: fields<ReconfigurationRequest>({
+    client: hex32(),
+    epoch: counter(),
+    nonce: hex32(),
+    change,
+    approvals: listOf(fields<Approval>({ key: hex32(), signature: signature() })),
+    possession: possibleSignature(),
     signature: signature(),
   }),
 });
@@ -114,6 +154,18 @@ const justifiedReplyStable = fields<JustifiedReplyStable>({
   envelope: envelopeOf("reply-stable"),
   checkpoint: checkpointCertificate,
 });
+
+const epochLinks = listOf(
+  fields<EpochLink>({
+    certificate: checkpointCertificate,
+    record: bytes(),
+    proof: fields<StateProof>({
+      // They keep their size: what has another is no excerpt, and is not decoded.
+      excerpts: listOf(fields<PageExcerpt>({ head: signature(), group: signature() })),
+      slots: optional(bytes()),
+    }),
+  }),
+);
 
 /** What can be wrong in each frame from replica to replica. Of signed messages it is the message, not its signature. */
 export const FRAME_MUTATIONS: Mutations<ReplicaFrame> = oneOf<ReplicaFrame>({
@@ -171,6 +223,8 @@ export const FRAME_MUTATIONS: Mutations<ReplicaFrame> = oneOf<ReplicaFrame>({
   "state-unavailable": fields<FrameOf<"state-unavailable">>({
     unavailable: fields<StateUnavailable>({ seq: counter(), stable: counter() }),
   }),
+  "fetch-epochs": fields<FrameOf<"fetch-epochs">>({ fetch: fields<FetchEpochs>({ above: counter() }) }),
+  "epoch-links": fields<FrameOf<"epoch-links">>({ links: epochLinks }),
 });
 
 const statement = fields<Statement>({
@@ -202,6 +256,7 @@ export const SERVER_FRAME_MUTATIONS: Mutations<ServerFrame> = oneOf<ServerFrame>
   // There is one code so far, so no wrong one.
   refused: fields<ServerFrameOf<"refused">>({ requestDigest: hex32(), code: [] }),
   welcome: fields<ServerFrameOf<"welcome">>({ epoch: counter(), view: counter(), executed: counter() }),
+  "epoch-links": fields<ServerFrameOf<"epoch-links">>({ links: epochLinks }),
 });
 
 function envelopeOf<T extends ReplicaMessageType>(

@@ -151,6 +151,19 @@ export function bytes(): Mutations<Uint8Array> {
   });
 }
 
+/** Of text: one character more, or none. */
+export function text(): Mutations<string> {
+  return leaf((value, prng) => (value === "" ? "é" : prng.pick([`${value}0`, `\uFEFF${value}`, ""])));
+}
+
+/** Of a signature that may be missing: nothing, while it is. */
+export function possibleSignature(): Mutations<Uint8Array> {
+  return signature().map(({ path, mutate }) => ({
+    path,
+    mutate: (value, draw) => (value.length === 0 ? undefined : mutate(value, draw)),
+  }));
+}
+
 export function flag(): Mutations<boolean> {
   return leaf((value) => !value);
 }

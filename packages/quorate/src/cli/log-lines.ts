@@ -1,4 +1,4 @@
-import { assertNever, bytesToHex, type Request } from "@quorate/protocol";
+import { assertNever, bytesToHex, type ReconfigurationRequest, type Request } from "@quorate/protocol";
 import { digestOf, type MergedEntry } from "./merge-logs.ts";
 
 /** Enough of a digest to tell two apart. */
@@ -93,6 +93,8 @@ function requestJson(request: Request): object {
       return { type, client, nonce: request.nonce, lastValid: request.lastValid };
     case "checkpoint":
       return { type, client, epoch: request.epoch, above: request.above };
+    case "reconfiguration":
+      return reconfigurationJson(request);
     case "operations": {
       const { session, number, operations } = request;
       return { type, client, session, number, operations: operations.map((operation) => bytesToHex(operation)) };
@@ -100,6 +102,11 @@ function requestJson(request: Request): object {
     default:
       return assertNever(request);
   }
+}
+
+/** With who approved, and without signatures, as other requests are shown. */
+function reconfigurationJson({ type, client, epoch, nonce, change, approvals }: ReconfigurationRequest): object {
+  return { type, client, epoch, nonce, change, approvals: approvals.map(({ key }) => key) };
 }
 
 /** A time that a date cannot hold is shown as it is. */
