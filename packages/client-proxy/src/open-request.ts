@@ -1,6 +1,7 @@
 import type {
+  ClientFrame,
   Digest,
-  Membership,
+  Epoch,
   RefusalCode,
   ReplicaId,
   Reply,
@@ -11,24 +12,25 @@ import type {
   VerifiedRequest,
   ViewNumber,
 } from "@quorate/protocol";
-import { assertNever, bytesToAcceptedChange, bytesToCheckpointNumber, bytesToHex } from "@quorate/protocol";
+import { assertNever, bytesToAcceptedChange, bytesToCheckpointNumber, bytesToHex, viewNumber } from "@quorate/protocol";
 import type { Call } from "./call-table.ts";
-import type { RequestFrame } from "./events.ts";
+import { EpochFilters } from "./epoch-filters.ts";
+import type { ClientEpochs } from "./epoch-follower.ts";
 import type { Refusal } from "./outcome.ts";
-import { type AcceptedOutput, OutputFilter } from "./output-filter.ts";
+import type { AcceptedOutput } from "./output-filter.ts";
 
 /**
  * A request that was sent and has no accepted output yet. It occupies its number until it has: later numbers execute
  * only after it, so it is sent again and again, the same bytes each time, also when none of its callers waits any more.
  */
 export class OpenRequest {
-  /** Undefined for a registration, whose session is its output, and for an ordered checkpoint or reconfiguration. */
+  /** Undefined for a registration, whose session is its output, and for what is in no session. */
   readonly session: SessionId | undefined;
   /** 0 for what is in no session. */
   readonly number: RequestNumber;
   readonly digest: Digest;
   /** The one object that is sent each time. */
-  readonly frame: RequestFrame;
+  readonly frame: Extract<ClientFrame, { readonly type: "request" }>;
   /** In the order of their operations; some may be settled. Empty for what is in no session. */
   readonly calls: readonly Call[];
   #sentInView: ViewNumber;
@@ -36,14 +38,14 @@ export class OpenRequest {
   #resendAtMs: number;
   #intervalMs: number;
   #backOffLimitMs: number;
-  readonly #filter: OutputFilter;
+  readonly #filters: EpochFilters;
   readonly #refusals = new Map<ReplicaId, RefusalCode>();
 
   constructor(
     signed: VerifiedRequest,
     calls: readonly Call[],
     sent: { readonly atMs: number; readonly view: ViewNumber; readonly resendAfterMs: number },
-    membership: Membership,
+    chain: ClientEpochs,
     number: RequestNumber,
   ) {
     this.session = signed.request.type === "operations" ? signed.request.session : undefined;
@@ -55,7 +57,7 @@ export class OpenRequest {
     this.#intervalMs = sent.resendAfterMs;
     this.#resendAtMs = sent.atMs + sent.resendAfterMs;
     this.#backOffLimitMs = this.#resendAtMs + sent.resendAfterMs;
-    this.#filter = new OutputFilter(membership);
+    this.#filters = new EpochFilters(chain);
   }
 
   /** The highest view whose primary got it. */
@@ -70,30 +72,39 @@ export class OpenRequest {
     return this.#resendAtMs;
   }
   get replies(): readonly VerifiedReply[] {
-    return this.#filter.replies();
+    return this.#filters.replies();
   }
   get repliesHeld(): number {
-    return this.#filter.held;
+    return this.#filters.held;
+  }
+  get repliesHeldMax(): number {
+    return this.#filters.heldMax;
   }
   get isDivergent(): boolean {
-    return this.#filter.isDivergent();
+    return this.#filters.isDivergent();
   }
   /** What members said instead of an answer; the last word of each. */
   get refusals(): readonly Refusal[] {
     return [...this.#refusals].map(([from, code]) => ({ from, code }));
   }
 
-  /** Whether a reply of this member could still matter. */
-  wants(from: ReplicaId): boolean {
-    return this.#filter.wants(from);
+  /** Whether a reply of this replica, under a statement of this epoch, could still matter. */
+  wants(from: ReplicaId, epoch: Epoch): boolean {
+    return this.#filters.wants(from, epoch);
   }
 
   /**
-   * Counts a reply of a member of this epoch that names this request (see `RequestTable.answeredBy`). One whose results
-   * cannot answer it, in number or kind, counts nothing.
+   * Counts a reply that names this request (see `RequestTable.answeredBy`), of a member of its statement's epoch. One whose
+   * results cannot answer it, in number or kind, counts nothing.
    */
   onReply(reply: VerifiedReply): AcceptedOutput | undefined {
-    return this.#isAnswer(reply) ? this.#filter.offer(reply) : undefined;
+    return this.#isAnswer(reply) ? this.#filters.offer(reply) : undefined;
+  }
+
+  /** There are other members: none of them has got it yet, and views begin anew. */
+  onEpoch(): void {
+    this.#sentInView = viewNumber(0);
+    this.#isWithAll = false;
   }
 
   /** It goes out to all again: doubles the silence until the next time. */
@@ -116,7 +127,7 @@ export class OpenRequest {
 
   /** It was sent to this member, which may answer again. */
   onSent(to: ReplicaId): void {
-    this.#filter.renew(to);
+    this.#filters.renew(to);
   }
 
   /** Notes a refusal. `overloaded` delays the next resend, at most to twice its interval whoever says so how often. */
@@ -164,10 +175,10 @@ function isCheckpoint({ results }: Reply): boolean {
   return results.length === 1 && made?.status === "ok" && bytesToCheckpointNumber(made.value) !== undefined;
 }
 
-/** The output of a reconfiguration: one result, the epoch that it begins and where (protocol rule 11.2). */
+/** The output of an accepted reconfiguration: one result, the epoch that it begins and where. */
 function isAcceptedChange({ results }: Reply): boolean {
-  const [made] = results;
-  return results.length === 1 && made?.status === "ok" && bytesToAcceptedChange(made.value) !== undefined;
+  const [accepted] = results;
+  return results.length === 1 && accepted?.status === "ok" && bytesToAcceptedChange(accepted.value) !== undefined;
 }
 
 /** The output of a registration that opened a session: one result, the session's id (protocol rule 3.2). */

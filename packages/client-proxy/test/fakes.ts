@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import {
+  type Approval,
   bytesToHex,
   type ClientSigner,
   checkpointNumberToBytes,
@@ -9,8 +10,6 @@ import {
   digest,
   epochNumber,
   hexToBytes,
-  type Membership,
-  membershipOf,
   type OperationResult,
   operationsPreimage,
   operationsRequestPreimage,
@@ -20,9 +19,7 @@ import {
   type Reply,
   type Request,
   type RequestNumber,
-  reconfigurationRequestPreimage,
   registrationRequestPreimage,
-  replicaId,
   requestNumber,
   type SequenceNumber,
   type SessionId,
@@ -55,7 +52,7 @@ export function requestDigestOf(request: Request): Digest {
 function preimageOf(request: Request): Uint8Array {
   if (request.type === "registration") return registrationRequestPreimage(CLUSTER, request);
   if (request.type === "checkpoint") return checkpointRequestPreimage(CLUSTER, request);
-  if (request.type === "reconfiguration") return reconfigurationRequestPreimage(CLUSTER, request);
+  if (request.type === "reconfiguration") throw new Error("this client changes nothing");
   return operationsRequestPreimage(CLUSTER, request, sha256(operationsPreimage(request.operations)));
 }
 
@@ -72,26 +69,15 @@ export class FakeSigner implements ClientSigner {
   signCheckpoint(r: Parameters<ClientSigner["signCheckpoint"]>[0]): ReturnType<ClientSigner["signCheckpoint"]> {
     return this.#seal({ type: "checkpoint", client: this.publicKey, ...r, signature: SIGNATURE });
   }
-  signReconfiguration(
-    r: Parameters<ClientSigner["signReconfiguration"]>[0],
-  ): ReturnType<ClientSigner["signReconfiguration"]> {
-    return this.#seal({ ...r, type: "reconfiguration", client: this.publicKey, signature: SIGNATURE });
+  signReconfiguration(): never {
+    throw new Error("this client changes nothing");
   }
-  approve(): ReturnType<ClientSigner["approve"]> {
-    return { key: this.publicKey, signature: SIGNATURE };
+  approve(): Approval {
+    throw new Error("this client approves of nothing");
   }
   #seal(request: Request): ReturnType<ClientSigner["signOperations"]> {
     return sealVerified({ request, digest: requestDigestOf(request) });
   }
-}
-
-export function membershipOfSize(n: number): Membership {
-  const members = Array.from({ length: n }, (_, id) => ({
-    id: replicaId(id),
-    publicKey: publicKey(id.toString(16).padStart(64, "b")),
-    address: `host:${id}`,
-  }));
-  return membershipOf(epochNumber(0), members);
 }
 
 /** What the correct members of a cluster agree on about one request. */
@@ -167,7 +153,7 @@ export class FakeExecution {
   #perform(seq: SequenceNumber, requestDigest: Digest, request: Request): Executed | undefined {
     if (request.type === "registration") return this.#register(seq, requestDigest, request.lastValid);
     if (request.type === "checkpoint") return this.#orderCheckpoint(seq, requestDigest, request.above);
-    if (request.type === "reconfiguration") throw new Error("nobody changes the members of this cluster");
+    if (request.type === "reconfiguration") throw new Error("this cluster changes nothing by itself");
     return this.#run(seq, requestDigest, request);
   }
 
