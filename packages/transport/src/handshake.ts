@@ -16,8 +16,8 @@ export type PeerJudge = (peer: LinkIdentity) => TransportError | undefined;
 
 /** Which end of the connection this is, and whom it will talk to. */
 export type HandshakeSide =
-  /** Speaks first and proves first. */
-  | { readonly type: "dialer"; readonly expected: LinkIdentity }
+  /** Speaks first and proves first. A client may not know whom it finds there: see `Handshake`. */
+  | { readonly type: "dialer"; readonly expected: LinkIdentity | "any-replica" }
   /** Signs only for those who have proven themselves. */
   | { readonly type: "listener"; readonly judge: PeerJudge };
 
@@ -34,6 +34,9 @@ const NONCE_BYTES = 32;
  * Mutual authentication of the two ends of one connection, without I/O: dialer's hello, listener's hello, dialer's
  * proof, listener's proof. A proof signs the cluster, both identities and both fresh nonces, so it is worth nothing on
  * another connection, in another direction or to another peer.
+ *
+ * A client that expects any replica is introduced: the listener's hello says who it is, and its proof that it has that key,
+ * which does not make it a member of anything. The client's own proof names the key that the listener claimed, as always.
  */
 export class Handshake {
   readonly #endpoint: Endpoint;
@@ -87,11 +90,32 @@ export class Handshake {
     if (hello.own.publicKey === own.publicKey || hello.nonce === this.#ownNonce)
       return new TransportError("hello.reflected", "hello carries this end's own key or nonce");
     if (this.#side.type === "dialer") {
-      const error = judgeExpected(hello.own, this.#side.expected);
+      const error = this.#judgeListener(hello.own, this.#side.expected);
       if (error !== undefined) return error;
     }
-    if (!isSameIdentity(hello.other, own)) return judgeExpected(own, hello.other);
+    const error = this.#judgeNamed(hello);
+    if (error !== undefined) return error;
     return this.#side.type === "listener" ? this.#side.judge(hello.own) : undefined;
+  }
+
+  #judgeListener(actual: LinkIdentity, expected: LinkIdentity | "any-replica"): TransportError | undefined {
+    if (expected !== "any-replica") return judgeExpected(actual, expected);
+    if (actual.role === "replica" && this.#endpoint.credentials.isAdmissible(actual.publicKey)) return undefined;
+    return new TransportError(
+      "hello.wrong-peer",
+      `this is ${describeIdentity(actual)}, expected a replica with a valid key`,
+    );
+  }
+
+  /** Only a client may not know who this is, and only before it has heard so. */
+  #judgeNamed({ own: peer, other }: Hello): TransportError | undefined {
+    const own = this.#endpoint.credentials.identity;
+    if (other !== "any-replica") return isSameIdentity(other, own) ? undefined : judgeExpected(own, other);
+    if (this.#side.type === "listener" && peer.role === "client") return undefined;
+    return new TransportError(
+      "hello.wrong-peer",
+      `the hello of ${describeIdentity(peer)} is for any replica, expected one for ${describeIdentity(own)}`,
+    );
   }
 
   #onProof(frame: Uint8Array, peer: Hello): HandshakeStep {
@@ -103,7 +127,7 @@ export class Handshake {
     return { type: "established", peer: peer.own, frame: proof };
   }
 
-  #helloTo(other: LinkIdentity): Uint8Array {
+  #helloTo(other: LinkIdentity | "any-replica"): Uint8Array {
     const { cluster, credentials } = this.#endpoint;
     return encodeHello({ cluster, own: credentials.identity, nonce: this.#ownNonce, other });
   }

@@ -20,7 +20,7 @@ export interface Hello {
   /** 32 fresh random bytes. */
   readonly nonce: Digest;
   /** Whom the sender believes to be at the other end. */
-  readonly other: LinkIdentity;
+  readonly other: LinkIdentity | "any-replica";
 }
 
 const TAG_BYTES = 16;
@@ -36,11 +36,14 @@ export const PROOF_BYTES = 64;
 export const FOREIGN_HELLO_BYTES_MAX = 1024;
 
 const ROLE_CODES = { replica: 1, client: 2 } as const;
+/** In place of the other end's role: whoever is there. Its id and its key are zero. */
+const ANY_REPLICA = 0;
 
 /** The `HELLO_BYTES` bytes of a hello of this format version. */
 export function encodeHello(hello: Hello): Uint8Array {
   const writer = new PreimageWriter(HELLO_BYTES).tag(TAGS.hello).u32(FORMAT_VERSION).hex32(hello.cluster);
   writeIdentity(writer, hello.own).hex32(hello.nonce);
+  if (hello.other === "any-replica") return writer.raw(new Uint8Array(IDENTITY_BYTES).fill(ANY_REPLICA)).finish();
   return writeIdentity(writer, hello.other).finish();
 }
 
@@ -84,10 +87,14 @@ export function decodeHello(bytes: Uint8Array): DecodedHello {
   const cluster = clusterId(hash());
   const own = identity();
   const nonce = digest(hash());
-  const other = identity();
+  const other = isZero(bytes.subarray(at)) ? "any-replica" : identity();
   return own === undefined || other === undefined
     ? MALFORMED
     : { type: "hello", hello: { cluster, own, nonce, other } };
+}
+
+function isZero(bytes: Uint8Array): boolean {
+  return bytes.every((byte) => byte === ANY_REPLICA);
 }
 
 function hasHelloTag(bytes: Uint8Array): boolean {

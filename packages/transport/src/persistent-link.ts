@@ -11,8 +11,8 @@ import { TransportError } from "./transport-error.ts";
 /** What every dialer needs, whatever carries its frames. */
 export interface DialOptions {
   readonly endpoint: Endpoint;
-  /** Whom to find there; anyone else is refused. */
-  readonly expected: LinkIdentity;
+  /** Whom to find there; anyone else is refused. A client may be introduced to any replica, which proves no more than a key. */
+  readonly expected: LinkIdentity | "any-replica";
   readonly limits: LinkLimits;
   readonly timings?: Partial<LinkTimings>;
   readonly backOff?: BackOffOptions;
@@ -27,7 +27,7 @@ export interface DialOptions {
 
 /** A link that is made again whenever it is lost, until `close`. */
 export interface PersistentLink extends Link {
-  readonly expected: LinkIdentity;
+  readonly expected: LinkIdentity | "any-replica";
   readonly isUp: boolean;
   /** Counters of the current link; undefined while there is none. */
   snapshot(): LinkSnapshot | undefined;
@@ -44,7 +44,7 @@ export function dialWith(open: SocketOpener, options: DialOptions): PersistentLi
 }
 
 class RedialedLink implements PersistentLink {
-  readonly expected: LinkIdentity;
+  readonly expected: LinkIdentity | "any-replica";
   readonly #open: SocketOpener;
   readonly #options: DialOptions;
   readonly #timings: LinkTimings;

@@ -118,6 +118,52 @@ describe("handshake", () => {
     expect(codeOf(far.receive(proof))).to.equal("hello.bad-proof");
   });
 
+  it("introduces a client to a replica that it does not know: it learns who is there, and both are proven", () => {
+    const near = new Handshake(client, { type: "dialer", expected: "any-replica" });
+    const far = listener(bob);
+
+    const atListener = far.receive(frameOf(near.receive(frameOf(far.receive(near.opening()!)))));
+
+    expect(atListener).to.deep.include({ type: "established", peer: identityOf(client) });
+    expect(near.receive(frameOf(atListener))).to.deep.include({ type: "established", peer: identityOf(bob) });
+  });
+
+  it("takes a hello for anyone from no replica, and from no listener", () => {
+    const replica = new Handshake(alice, { type: "dialer", expected: "any-replica" });
+    expect(codeOf(listener(bob).receive(replica.opening()!))).to.equal("hello.wrong-peer");
+
+    const near = new Handshake(client, { type: "dialer", expected: "any-replica" });
+    const answer = decodeHello(frameOf(listener(bob).receive(near.opening()!)));
+    if (answer.type !== "hello") throw new Error("not a hello");
+    expect(codeOf(near.receive(encodeHello({ ...answer.hello, other: "any-replica" })))).to.equal("hello.wrong-peer");
+  });
+
+  it("introduces a client to no other client, and to no key that is none", () => {
+    const introduced = (own: LinkIdentity): string => {
+      const near = new Handshake(client, { type: "dialer", expected: "any-replica" });
+      const answer = decodeHello(frameOf(listener(bob).receive(near.opening()!)));
+      if (answer.type !== "hello") throw new Error("not a hello");
+      return codeOf(near.receive(encodeHello({ ...answer.hello, own })));
+    };
+    const noKey = "00".repeat(32) as never;
+
+    expect(introduced({ role: "client", publicKey: digest("44".repeat(32)) as never })).to.equal("hello.wrong-peer");
+    expect(introduced({ role: "replica", id: 5 as never, publicKey: noKey })).to.equal("hello.wrong-peer");
+    expect(introduced(identityOf(bob))).to.equal("send");
+  });
+
+  it("gives whoever claims another's key at an introduction a proof that is worth nothing to it", () => {
+    const near = new Handshake(client, { type: "dialer", expected: "any-replica" });
+    const far = listener(bob);
+    const answer = decodeHello(frameOf(far.receive(near.opening()!)));
+    if (answer.type !== "hello") throw new Error("not a hello");
+
+    const proof = frameOf(near.receive(encodeHello({ ...answer.hello, own: identityOf(carol) })));
+
+    expect(codeOf(far.receive(proof))).to.equal("hello.bad-proof");
+    expect(codeOf(near.receive(new Uint8Array(PROOF_BYTES)))).to.equal("hello.bad-proof");
+  });
+
   it("says in one line when the other end speaks another format version, of whatever length", () => {
     for (const length of [20, HELLO_BYTES, HELLO_BYTES + 7, FOREIGN_HELLO_BYTES_MAX]) {
       const foreign = new Uint8Array(length);
@@ -191,7 +237,7 @@ describe("handshake", () => {
       fc.record({ role: fc.constant("client" as const), publicKey: hex32() }),
     ) as fc.Arbitrary<LinkIdentity>;
     fc.assert(
-      fc.property(identity, identity, hex32(), (own, other, nonce) => {
+      fc.property(identity, fc.oneof(identity, fc.constant("any-replica" as const)), hex32(), (own, other, nonce) => {
         const hello = { cluster: CLUSTER, own, nonce: digest(nonce), other };
         expect(decodeHello(encodeHello(hello))).to.deep.equal({ type: "hello", hello });
       }),
