@@ -17,7 +17,7 @@ const PACKAGES = {
   checkpoint: { floor: 2, imports: ["protocol"] },
   "state-transfer": { floor: 2, imports: ["protocol", "state-tree"] },
   reconfiguration: { floor: 2, imports: ["protocol", "crypto", "state-tree"] },
-  "client-proxy": { floor: 2, imports: ["protocol"] },
+  "client-proxy": { floor: 3, imports: ["protocol", "reconfiguration"] },
   "state-machine": { floor: 3, imports: ["protocol", "crypto", "state-tree", "reconfiguration"] },
   replica: {
     floor: 3,

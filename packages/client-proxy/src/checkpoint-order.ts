@@ -4,8 +4,6 @@ import {
   type ClientSigner,
   checkpointSpacing,
   type Digest,
-  type Genesis,
-  type Membership,
   type ReplicaId,
   type Reply,
   requestNumber,
@@ -15,6 +13,7 @@ import {
   weakQuorumSize,
 } from "@quorate/protocol";
 import { Alarm } from "./alarm.ts";
+import { type ClientEpochs, EpochFollower } from "./epoch-follower.ts";
 import type { ClientEffect, ClientEvent } from "./events.ts";
 import * as failures from "./failures.ts";
 import { OpenRequest } from "./open-request.ts";
@@ -29,9 +28,7 @@ export interface CheckpointOrderOptions
   extends Partial<Pick<ClientOptions, "resendAfterMs" | "resendAfterMaxMs" | "defaultDeadlineMs">> {
   /** With the key of an admin or a member. */
   readonly signer: Pick<ClientSigner, "signCheckpoint">;
-  readonly membership: Membership;
-  /** K of genesis. */
-  readonly checkpointInterval: Genesis["checkpointInterval"];
+  readonly chain: ClientEpochs;
 }
 
 /** What happens to an order: as to a client, but that nothing is submitted. `order` comes first, and once. */
@@ -48,15 +45,20 @@ const ATTEMPTS_MAX = 2;
  * Orders one checkpoint (protocol rule 9.1). It needs no session: the request names a number that f+1 members, hence a
  * correct one, say is executed, and asks for a checkpoint above it. If there is one already, and it may have been made
  * before this order, a second request asks for one above that.
+ *
+ * An order has no effect in another epoch than its own, so in a new one it is signed again, above the same number: if the one
+ * before has brought about a checkpoint, that is the answer.
  */
 export class CheckpointOrder {
   readonly #options: CheckpointOrderOptions & Required<Pick<ClientOptions, "resendAfterMs" | "resendAfterMaxMs">>;
-  readonly #weakQuorum: number;
   readonly #hints: ReplicaHints;
+  readonly #follower: EpochFollower;
   readonly #resendAlarm = new Alarm("resend");
   readonly #deadlineAlarm = new Alarm("deadline");
   #deadlineAtMs: number | undefined;
   #request: OpenRequest | undefined;
+  /** What its request asks for a checkpoint above. */
+  #above: SequenceNumber = sequenceNumber(0);
   #attempts = 0;
   /** The highest number that anyone said was executed when the request was signed. */
   #executedMax = 0;
@@ -67,13 +69,13 @@ export class CheckpointOrder {
   constructor(options: CheckpointOrderOptions) {
     const { resendAfterMs, resendAfterMaxMs } = CLIENT_DEFAULTS;
     this.#options = { resendAfterMs, resendAfterMaxMs, ...options };
-    this.#weakQuorum = weakQuorumSize(options.membership);
-    this.#hints = new ReplicaHints(options.membership);
+    this.#hints = new ReplicaHints(options.chain.membership);
+    this.#follower = new EpochFollower(options.chain, this.#options);
   }
 
   /** As `ClientCore.wants`. */
-  wants(reply: Pick<Reply, "requestDigest" | "number" | "from">): boolean {
-    return this.#hints.isMember(reply.from) && this.#isAnswered(reply) && this.#request?.wants(reply.from) === true;
+  wants(reply: Pick<Reply, "requestDigest" | "number" | "from" | "statement">): boolean {
+    return this.#isAnswered(reply) && this.#request?.wants(reply.from, reply.statement.epoch) === true;
   }
 
   /** As `ClientCore.openDigests`. */
@@ -101,10 +103,16 @@ export class CheckpointOrder {
         return this.#onReply(event.reply);
       case "welcome": {
         const { from, epoch, view, executed } = event;
-        if (epoch !== this.#options.membership.epoch || !this.#hints.isMember(from)) return;
-        this.#hints.onWelcome(from, view, executed);
-        return this.#onLinkUp(from);
+        if (!this.#hints.isMember(from)) return;
+        this.#hints.onWelcome(from, { epoch, view, executed });
+        this.#onLinkUp(from);
+        return this.#follower.onTold(from, epoch, this.#nowMs, this.#effects);
       }
+      case "epoch-told":
+        return this.#follower.onTold(event.from, event.epoch, this.#nowMs, this.#effects);
+      case "epoch-links":
+        if (this.#follower.onLinks(event.from, event.links, this.#nowMs, this.#effects)) this.#onEpoch();
+        return;
       case "refused":
         if (this.#hints.isMember(event.from) && event.requestDigest === this.#request?.digest)
           this.#request.onRefused(event.from, event.code, this.#nowMs);
@@ -113,6 +121,7 @@ export class CheckpointOrder {
         return this.#onLinkUp(event.replica);
       case "link-down":
         this.#hints.onLinkDown(event.replica);
+        this.#follower.onLinkDown(event.replica);
         if (event.replica === this.#hints.primary && this.#request?.isWithAll === false) this.#sendToAll();
         return;
       case "turned-away":
@@ -127,13 +136,24 @@ export class CheckpointOrder {
   }
 
   #onLinkUp(replica: ReplicaId): void {
-    if (this.#hints.onLinkUp(replica)) this.#send(replica);
+    if (!this.#hints.onLinkUp(replica)) return;
+    this.#follower.onLinkUp(replica, this.#nowMs, this.#effects);
+    this.#send(replica);
+  }
+
+  #onEpoch(): void {
+    const { membership } = this.#options.chain;
+    for (const replica of this.#hints.onEpoch(membership)) this.#follower.onLinkDown(replica);
+    this.#effects.push({ type: "members", membership });
+    if (this.#request === undefined) return;
+    this.#sign();
+    this.#sendToAll();
   }
 
   #onReply(reply: VerifiedReply): void {
     const { from, statement, view } = reply;
-    if (statement.epoch !== this.#options.membership.epoch || !this.#hints.isMember(from)) return;
-    this.#hints.onReply(from, view, statement.seq);
+    if (statement.epoch === this.#options.chain.epoch && this.#hints.isMember(from))
+      this.#hints.onReply(from, view, statement.seq);
     const request = this.#request;
     if (request === undefined || !this.#isAnswered(reply)) return;
     const output = request.onReply(reply);
@@ -142,8 +162,10 @@ export class CheckpointOrder {
   }
 
   #onResendTimeout(token: number): void {
+    if (!this.#resendAlarm.rings(token)) return;
+    this.#follower.askDue(this.#nowMs, this.#effects);
     const request = this.#request;
-    if (!this.#resendAlarm.rings(token) || request === undefined || request.resendAtMs > this.#nowMs) return;
+    if (request === undefined || request.resendAtMs > this.#nowMs) return;
     request.onResend(this.#nowMs, this.#options.resendAfterMaxMs);
     request.onSentIn(this.#hints.view);
     this.#sendToAll();
@@ -166,8 +188,7 @@ export class CheckpointOrder {
         return this.#settle({ type: "result", result, seq: receipt?.statement.seq, index: 0, receipt });
       return this.#ask(sequenceNumber(Math.max(number, this.#hints.executed)));
     }
-    const { checkpointInterval } = this.#options;
-    const next = number === undefined ? undefined : number + checkpointSpacing({ checkpointInterval });
+    const next = number === undefined ? undefined : number + checkpointSpacing(this.#options.chain.configuration);
     this.#fail(failures.checkpointRefused(result?.status ?? "checkpoint-not-permitted", number, next));
   }
 
@@ -179,6 +200,7 @@ export class CheckpointOrder {
       return this.#fail((reason === "not-admitted" ? failures.notAdmitted : failures.wrongCluster)(this.#effect));
     if (this.#request === undefined && this.#hints.isReady && this.#hints.linked.length > 0)
       this.#ask(this.#hints.executed);
+    this.#resendAlarm.set(this.#follower.dueAtMs, this.#nowMs, this.#effects);
     const request = this.#request;
     if (request === undefined) return;
     if (request.sentInView < this.#hints.view) {
@@ -189,12 +211,17 @@ export class CheckpointOrder {
   }
 
   #ask(above: SequenceNumber): void {
-    const { signer, membership, resendAfterMs } = this.#options;
     if (this.#attempts++ === 0) this.#executedMax = this.#hints.executedMax;
-    const signed = signer.signCheckpoint({ epoch: membership.epoch, above });
-    const sent = { atMs: this.#nowMs, view: this.#hints.view, resendAfterMs };
-    this.#request = new OpenRequest(signed, [], sent, membership, requestNumber(0));
+    this.#above = above;
+    this.#sign();
     this.#transmit();
+  }
+
+  #sign(): void {
+    const { signer, chain, resendAfterMs } = this.#options;
+    const signed = signer.signCheckpoint({ epoch: chain.epoch, above: this.#above });
+    const sent = { atMs: this.#nowMs, view: this.#hints.view, resendAfterMs };
+    this.#request = new OpenRequest(signed, [], sent, chain, requestNumber(0));
   }
 
   #isAnswered({ requestDigest, number }: Pick<Reply, "requestDigest" | "number">): boolean {
@@ -218,6 +245,9 @@ export class CheckpointOrder {
     this.#effects.push({ type: "send", to, frame: this.#request.frame });
   }
 
+  get #weakQuorum(): number {
+    return weakQuorumSize(this.#options.chain.membership);
+  }
   get #effect(): "none" | "unknown" {
     return this.#request === undefined ? "none" : "unknown";
   }

@@ -17,12 +17,13 @@ import {
 } from "@quorate/protocol";
 import { Alarm } from "./alarm.ts";
 import { type Call, CallTable } from "./call-table.ts";
+import { EpochFollower } from "./epoch-follower.ts";
 import type { ClientEffect, ClientEvent } from "./events.ts";
 import * as failures from "./failures.ts";
 import { OpenRequest } from "./open-request.ts";
 import { type ClientOptions, completeOptions } from "./options.ts";
 import type { ClientFailure, FailureEffect } from "./outcome.ts";
-import { type AcceptedOutput, REPLIES_PER_MEMBER_MAX } from "./output-filter.ts";
+import type { AcceptedOutput } from "./output-filter.ts";
 import { decideRegistration, selectLastValid } from "./registration.ts";
 import { ReplicaHints } from "./replica-hints.ts";
 import { RequestTable } from "./request-table.ts";
@@ -56,8 +57,8 @@ export interface ClientOccupancy {
  */
 export class ClientCore {
   readonly #options: Required<ClientOptions>;
-  readonly #weakQuorum: number;
   readonly #hints: ReplicaHints;
+  readonly #follower: EpochFollower;
   readonly #calls = new CallTable();
   readonly #requests: RequestTable;
   readonly #resendAlarm = new Alarm("resend");
@@ -71,8 +72,8 @@ export class ClientCore {
   /** @throws InvariantViolation for options that contradict each other. */
   constructor(options: ClientOptions) {
     this.#options = completeOptions(options);
-    this.#weakQuorum = weakQuorumSize(options.membership);
-    this.#hints = new ReplicaHints(options.membership);
+    this.#hints = new ReplicaHints(options.chain.membership);
+    this.#follower = new EpochFollower(options.chain, this.#options);
     this.#requests = new RequestTable(this.#options.requestsOutstandingMax);
   }
 
@@ -89,11 +90,11 @@ export class ClientCore {
   /** The same with its bounds. */
   get fills(): readonly Fill[] {
     const { waitingOperations, waitingBytes, requestsOutstanding, repliesHeld } = this.occupancy;
-    const { waitingOperationsMax, waitingBytesMax, requestsOutstandingMax, limits, membership } = this.#options;
+    const { waitingOperationsMax, waitingBytesMax, requestsOutstandingMax, limits } = this.#options;
     // What was sent and did not run waits again, beyond the bound on what callers may hand in.
     const again = requestsOutstandingMax * limits.requestOperationsMax;
     const bytesAgain = requestsOutstandingMax * limits.requestBytesMax;
-    const repliesMax = requestsOutstanding * membership.members.length * REPLIES_PER_MEMBER_MAX;
+    const repliesMax = [...this.#requests.values()].reduce((sum, request) => sum + request.repliesHeldMax, 0);
     return [
       { of: "waiting operations", size: waitingOperations, max: waitingOperationsMax + again },
       { of: "bytes of waiting operations", size: waitingBytes, max: waitingBytesMax + bytesAgain },
@@ -111,8 +112,8 @@ export class ClientCore {
    * Whether a reply could still matter: ask before its signature is verified (protocol rule 13.1). Most of the n
    * replies to a request come after its f+1 and need no verification.
    */
-  wants(reply: Pick<Reply, "session" | "number" | "requestDigest" | "from">): boolean {
-    return this.#hints.isMember(reply.from) && (this.#requests.answeredBy(reply)?.wants(reply.from) ?? false);
+  wants(reply: Pick<Reply, "session" | "number" | "requestDigest" | "from" | "statement">): boolean {
+    return this.#requests.answeredBy(reply)?.wants(reply.from, reply.statement.epoch) ?? false;
   }
 
   /**
@@ -155,6 +156,10 @@ export class ClientCore {
         return this.#onWelcome(event);
       case "refused":
         return this.#onRefused(event);
+      case "epoch-told":
+        return this.#follower.onTold(event.from, event.epoch, this.#nowMs, this.#effects);
+      case "epoch-links":
+        return this.#onEpochLinks(event);
       case "link-up":
         return this.#onLinkUp(event.replica);
       case "link-down":
@@ -187,8 +192,9 @@ export class ClientCore {
   }
 
   #onReply(reply: VerifiedReply): void {
-    if (reply.statement.epoch !== this.#options.membership.epoch || !this.#hints.isMember(reply.from)) return;
-    this.#hints.onReply(reply.from, reply.view, reply.statement.seq);
+    const { from, view, statement } = reply;
+    if (statement.epoch === this.#options.chain.epoch && this.#hints.isMember(from))
+      this.#hints.onReply(from, view, statement.seq);
     const request = this.#requests.answeredBy(reply);
     if (request === undefined) return;
     const output = request.onReply(reply);
@@ -197,9 +203,28 @@ export class ClientCore {
   }
 
   #onWelcome({ from, epoch, view, executed }: Extract<ClientEvent, { type: "welcome" }>): void {
-    if (epoch !== this.#options.membership.epoch || !this.#hints.isMember(from)) return;
-    this.#hints.onWelcome(from, view, executed);
+    if (!this.#hints.isMember(from)) return;
+    this.#hints.onWelcome(from, { epoch, view, executed });
     this.#onLinkUp(from);
+    this.#follower.onTold(from, epoch, this.#nowMs, this.#effects);
+  }
+
+  #onEpochLinks({ from, links }: Extract<ClientEvent, { type: "epoch-links" }>): void {
+    if (this.#follower.onLinks(from, links, this.#nowMs, this.#effects)) this.#onEpoch();
+  }
+
+  /**
+   * The members are others. What is on the way goes to them at once, the same bytes under the same number: whether it was
+   * executed before or not, it is executed once.
+   */
+  #onEpoch(): void {
+    const { membership } = this.#options.chain;
+    for (const replica of this.#hints.onEpoch(membership)) this.#follower.onLinkDown(replica);
+    this.#effects.push({ type: "members", membership });
+    for (const request of this.#requests.values()) {
+      request.onEpoch();
+      this.#sendToAll(request);
+    }
   }
 
   #onRefused({ from, requestDigest, code }: Extract<ClientEvent, { type: "refused" }>): void {
@@ -208,18 +233,21 @@ export class ClientCore {
 
   #onLinkUp(replica: ReplicaId): void {
     if (!this.#hints.onLinkUp(replica)) return;
+    this.#follower.onLinkUp(replica, this.#nowMs, this.#effects);
     for (const request of this.#requests.values()) this.#send(request, replica);
   }
 
   /** A primary that is gone starts no clock: the others learn at once what it was sent, and hold it to that. */
   #onLinkDown(replica: ReplicaId): void {
     this.#hints.onLinkDown(replica);
+    this.#follower.onLinkDown(replica);
     if (replica !== this.#hints.primary) return;
     for (const request of this.#requests.values()) if (!request.isWithAll) this.#sendToAll(request);
   }
 
   #onResendTimeout(token: number): void {
     if (!this.#resendAlarm.rings(token)) return;
+    this.#follower.askDue(this.#nowMs, this.#effects);
     for (const request of this.#requests.values()) {
       if (request.resendAtMs > this.#nowMs) continue;
       request.onResend(this.#nowMs, this.#options.resendAfterMaxMs);
@@ -311,6 +339,7 @@ export class ClientCore {
       while (this.#session.type === "open" && this.#mayPack(this.#session.next)) this.#pack(this.#session);
     }
     this.#resendAlarm.set(this.#requests.earliestResend(), this.#nowMs, this.#effects);
+    this.#resendAlarm.set(this.#follower.dueAtMs, this.#nowMs, this.#effects);
   }
 
   /** Waiting longer would change nothing. What is on the way is sent on in the background, as after a deadline. */
@@ -360,9 +389,9 @@ export class ClientCore {
   }
 
   #open(signed: VerifiedRequest, calls: readonly Call[], number: RequestNumber): void {
-    const { membership, resendAfterMs } = this.#options;
+    const { chain, resendAfterMs } = this.#options;
     const sent = { atMs: this.#nowMs, view: this.#hints.view, resendAfterMs };
-    const request = new OpenRequest(signed, calls, sent, membership, number);
+    const request = new OpenRequest(signed, calls, sent, chain, number);
     this.#requests.add(request);
     this.#transmit(request);
   }
@@ -381,6 +410,10 @@ export class ClientCore {
   #send(request: OpenRequest, to: ReplicaId): void {
     request.onSent(to);
     this.#effects.push({ type: "send", to, frame: request.frame });
+  }
+
+  get #weakQuorum(): number {
+    return weakQuorumSize(this.#options.chain.membership);
   }
 
   #failAll(calls: readonly Call[], failure: ClientFailure): void {

@@ -2,6 +2,8 @@ import type {
   ClientFrame,
   Digest,
   Epoch,
+  EpochLink,
+  Membership,
   RefusalCode,
   ReplicaId,
   SequenceNumber,
@@ -30,7 +32,10 @@ export type ClientEvent = { readonly atMs: number } & (
       /** Milliseconds from now after which the call fails with `client.no-quorum`; `defaultDeadlineMs` if left out. */
       readonly deadlineMs?: number;
     }
-  /** A reply whose signature and path are verified, from the replica at the other end of the link it came by. */
+  /**
+   * A reply whose signature and path are verified, by the members of its statement's epoch, from the replica at the other
+   * end of the link it came by.
+   */
   | { readonly type: "reply"; readonly reply: VerifiedReply }
   | {
       readonly type: "welcome";
@@ -45,6 +50,10 @@ export type ClientEvent = { readonly atMs: number } & (
       readonly requestDigest: Digest;
       readonly code: RefusalCode;
     }
+  /** The replica is in this epoch, as it says by what cannot be verified yet. `welcome` tells so, too. */
+  | { readonly type: "epoch-told"; readonly from: ReplicaId; readonly epoch: Epoch }
+  /** Links prove themselves. `from` undefined: of a replica that is linked as no member, and was asked outside of the core. */
+  | { readonly type: "epoch-links"; readonly from: ReplicaId | undefined; readonly links: readonly EpochLink[] }
   | { readonly type: "link-up"; readonly replica: ReplicaId }
   | { readonly type: "link-down"; readonly replica: ReplicaId }
   /** The replica's listener refused this client. Nobody signed that, so it is believed only of f+1 members. */
@@ -62,7 +71,12 @@ export type RequestFrame = Extract<ClientFrame, { readonly type: "request" }>;
 /** What a client asks of the world. The runner performs effects in order. */
 export type ClientEffect =
   /** The frame of one request is one object, however often it is sent, so the runner may keep its encoding by it. */
-  | { readonly type: "send"; readonly to: ReplicaId; readonly frame: RequestFrame }
+  | { readonly type: "send"; readonly to: ReplicaId; readonly frame: ClientFrame }
+  /**
+   * A new epoch: to these and no others the runner shall be linked from now on. Links to members whose key and address are as
+   * before stay up; all others count as down, without an event.
+   */
+  | { readonly type: "members"; readonly membership: Membership }
   | { readonly type: "start-timer"; readonly timer: ClientTimer; readonly token: number; readonly afterMs: number }
   | { readonly type: "cancel-timer"; readonly timer: ClientTimer }
   /** The end of a call; exactly one for each submit. */

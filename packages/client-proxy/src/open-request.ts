@@ -1,6 +1,6 @@
 import type {
   Digest,
-  Membership,
+  Epoch,
   RefusalCode,
   ReplicaId,
   Reply,
@@ -11,11 +11,13 @@ import type {
   VerifiedRequest,
   ViewNumber,
 } from "@quorate/protocol";
-import { assertNever, bytesToAcceptedChange, bytesToCheckpointNumber, bytesToHex } from "@quorate/protocol";
+import { assertNever, bytesToAcceptedChange, bytesToCheckpointNumber, bytesToHex, viewNumber } from "@quorate/protocol";
 import type { Call } from "./call-table.ts";
+import { EpochFilters } from "./epoch-filters.ts";
+import type { ClientEpochs } from "./epoch-follower.ts";
 import type { RequestFrame } from "./events.ts";
 import type { Refusal } from "./outcome.ts";
-import { type AcceptedOutput, OutputFilter } from "./output-filter.ts";
+import type { AcceptedOutput } from "./output-filter.ts";
 
 /**
  * A request that was sent and has no accepted output yet. It occupies its number until it has: later numbers execute
@@ -36,14 +38,14 @@ export class OpenRequest {
   #resendAtMs: number;
   #intervalMs: number;
   #backOffLimitMs: number;
-  readonly #filter: OutputFilter;
+  readonly #filters: EpochFilters;
   readonly #refusals = new Map<ReplicaId, RefusalCode>();
 
   constructor(
     signed: VerifiedRequest,
     calls: readonly Call[],
     sent: { readonly atMs: number; readonly view: ViewNumber; readonly resendAfterMs: number },
-    membership: Membership,
+    chain: ClientEpochs,
     number: RequestNumber,
   ) {
     this.session = signed.request.type === "operations" ? signed.request.session : undefined;
@@ -55,7 +57,7 @@ export class OpenRequest {
     this.#intervalMs = sent.resendAfterMs;
     this.#resendAtMs = sent.atMs + sent.resendAfterMs;
     this.#backOffLimitMs = this.#resendAtMs + sent.resendAfterMs;
-    this.#filter = new OutputFilter(membership);
+    this.#filters = new EpochFilters(chain);
   }
 
   /** The highest view whose primary got it. */
@@ -70,30 +72,39 @@ export class OpenRequest {
     return this.#resendAtMs;
   }
   get replies(): readonly VerifiedReply[] {
-    return this.#filter.replies();
+    return this.#filters.replies();
   }
   get repliesHeld(): number {
-    return this.#filter.held;
+    return this.#filters.held;
+  }
+  get repliesHeldMax(): number {
+    return this.#filters.heldMax;
   }
   get isDivergent(): boolean {
-    return this.#filter.isDivergent();
+    return this.#filters.isDivergent();
   }
   /** What members said instead of an answer; the last word of each. */
   get refusals(): readonly Refusal[] {
     return [...this.#refusals].map(([from, code]) => ({ from, code }));
   }
 
-  /** Whether a reply of this member could still matter. */
-  wants(from: ReplicaId): boolean {
-    return this.#filter.wants(from);
+  /** Whether a reply of this replica, under a statement of this epoch, could still matter. */
+  wants(from: ReplicaId, epoch: Epoch): boolean {
+    return this.#filters.wants(from, epoch);
   }
 
   /**
-   * Counts a reply of a member of this epoch that names this request (see `RequestTable.answeredBy`). One whose results
-   * cannot answer it, in number or kind, counts nothing.
+   * Counts a reply that names this request (see `RequestTable.answeredBy`), of a member of its statement's epoch. One whose
+   * results cannot answer it, in number or kind, counts nothing.
    */
   onReply(reply: VerifiedReply): AcceptedOutput | undefined {
-    return this.#isAnswer(reply) ? this.#filter.offer(reply) : undefined;
+    return this.#isAnswer(reply) ? this.#filters.offer(reply) : undefined;
+  }
+
+  /** There are other members: none of them has got it yet, and views begin anew. */
+  onEpoch(): void {
+    this.#sentInView = viewNumber(0);
+    this.#isWithAll = false;
   }
 
   /** It goes out to all again: doubles the silence until the next time. */
@@ -116,7 +127,7 @@ export class OpenRequest {
 
   /** It was sent to this member, which may answer again. */
   onSent(to: ReplicaId): void {
-    this.#filter.renew(to);
+    this.#filters.renew(to);
   }
 
   /** Notes a refusal. `overloaded` delays the next resend, at most to twice its interval whoever says so how often. */

@@ -1,11 +1,5 @@
-import {
-  type ClientSigner,
-  type Digest,
-  invariant,
-  type Limits,
-  type Membership,
-  type Timeouts,
-} from "@quorate/protocol";
+import { type ClientSigner, type Digest, invariant, type Limits, type Timeouts } from "@quorate/protocol";
+import type { ClientEpochs } from "./epoch-follower.ts";
 
 /** The limits of genesis that a client keeps to. */
 export type ClientLimits = Pick<
@@ -16,8 +10,8 @@ export type ClientLimits = Pick<
 /** What a client core is made of. All that is left out has the value of `CLIENT_DEFAULTS`. */
 export interface ClientOptions {
   readonly signer: ClientSigner;
-  /** Whose replies count; statements of any other epoch are ignored. */
-  readonly membership: Membership;
+  /** Whose replies count, by the epoch of their statements; the core makes it grow. */
+  readonly chain: ClientEpochs;
   readonly limits: ClientLimits;
   /** A fresh random nonce at each call, never one twice: the only randomness, and it comes from outside. */
   readonly nextNonce: () => Digest;
@@ -35,7 +29,7 @@ export interface ClientOptions {
 }
 
 /** The options a user need not think about. */
-export const CLIENT_DEFAULTS: Required<Omit<ClientOptions, "signer" | "membership" | "limits" | "nextNonce">> = {
+export const CLIENT_DEFAULTS: Required<Omit<ClientOptions, "signer" | "chain" | "limits" | "nextNonce">> = {
   requestsOutstandingMax: 4,
   waitingOperationsMax: 16_384,
   waitingBytesMax: 64 * 1024 * 1024,

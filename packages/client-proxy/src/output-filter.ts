@@ -30,7 +30,7 @@ interface Testimony {
 }
 
 /**
- * The output filter of one request (protocol rule 5.2): it believes what f+1 distinct members say, for one of them is
+ * The output filter of one request in one epoch (protocol rule 5.2): it believes what f+1 distinct members say, for one of them is
  * correct. Replies match by leaf, so that a retry that was executed again under a later statement counts with the
  * first. A member's first reply for a sequence number stands: a second that contradicts it changes nothing, and a
  * member with several statements for one leaf is still one member.
@@ -81,11 +81,14 @@ export class OutputFilter {
     return [...this.#testimonies.values()].flatMap((testimony) => testimony.replies);
   }
 
-  /** How many replies are held; bounded by members × `REPLIES_PER_MEMBER_MAX`. */
+  /** How many replies are held; at most `heldMax`. */
   get held(): number {
     let held = 0;
     for (const testimony of this.#testimonies.values()) held += testimony.replies.length;
     return held;
+  }
+  get heldMax(): number {
+    return this.#membership.members.length * REPLIES_PER_MEMBER_MAX;
   }
 
   #judge(reply: VerifiedReply): AcceptedOutput | undefined {

@@ -1,4 +1,6 @@
 import {
+  type Epoch,
+  type Member,
   type Membership,
   memberOf,
   primaryOf,
@@ -11,18 +13,26 @@ import {
 } from "@quorate/protocol";
 import type { TurnedAwayReason } from "./events.ts";
 
+/** What a replica said last about itself. */
+interface Report {
+  readonly epoch: Epoch;
+  /** In that epoch. */
+  readonly view: ViewNumber;
+  readonly executed: SequenceNumber;
+}
+
 /**
  * What single replicas say about themselves, and what may be made of it. Nothing here is proven; it decides only where
  * a request goes first and until when a registration is valid. The (f+1)-th highest report is never above the highest
- * of a correct member, so f liars cannot push it up.
+ * of a correct member, so f liars cannot push it up. Sequence numbers go on from epoch to epoch, views begin anew: those of
+ * another epoch than the current one do not count.
  */
 export class ReplicaHints {
-  readonly #membership: Membership;
+  #membership: Membership;
   readonly #links = new Set<ReplicaId>();
   readonly #turnedAway = new Map<ReplicaId, TurnedAwayReason>();
-  readonly #views = new Map<ReplicaId, ViewNumber>();
-  readonly #executed = new Map<ReplicaId, SequenceNumber>();
-  /** Looked at in every step, so made when it changes. */
+  readonly #reports = new Map<ReplicaId, Report>();
+  /** Looked at in every step, so made when they change. */
   #linked: readonly ReplicaId[] = [];
   #view: ViewNumber = viewNumber(0);
 
@@ -32,7 +42,7 @@ export class ReplicaHints {
 
   /** Whether f+1 members have reported, so that one of them is correct. */
   get isReady(): boolean {
-    return this.#executed.size >= weakQuorumSize(this.#membership);
+    return this.#reports.size >= weakQuorumSize(this.#membership);
   }
 
   /** Members that can be reached, ascending. */
@@ -52,16 +62,35 @@ export class ReplicaHints {
 
   /** A sequence number that a correct member has executed, as far as f+1 reports tell; 0 before. */
   get executed(): SequenceNumber {
-    return sequenceNumber(this.#weakQuorumth(this.#executed));
+    return sequenceNumber(this.#weakQuorumth([...this.#reports.values()].map(({ executed }) => executed)));
   }
 
   /** The highest number that any member says it has executed; a liar's, perhaps. */
   get executedMax(): number {
-    return Math.max(0, ...this.#executed.values());
+    return Math.max(0, ...[...this.#reports.values()].map(({ executed }) => executed));
   }
 
   isMember(replica: ReplicaId): boolean {
     return memberOf(this.#membership, replica) !== undefined;
+  }
+
+  /**
+   * Other members: what is known of those that stay as they were stays.
+   *
+   * @returns whose links are gone.
+   */
+  onEpoch(membership: Membership): readonly ReplicaId[] {
+    const before = this.#membership;
+    this.#membership = membership;
+    const gone = before.members.filter((member) => !isSameMember(member, memberOf(membership, member.id)));
+    for (const { id } of gone) {
+      this.#links.delete(id);
+      this.#turnedAway.delete(id);
+      this.#reports.delete(id);
+    }
+    this.#listLinked();
+    this.#summarize();
+    return gone.map(({ id }) => id);
   }
 
   /** @returns whether it was down. */
@@ -91,29 +120,44 @@ export class ReplicaHints {
   }
 
   /** A welcome: the newest of a member replaces what it said before. */
-  onWelcome(from: ReplicaId, view: ViewNumber, executed: SequenceNumber): void {
-    this.#onView(from, view);
-    this.#executed.set(from, executed);
+  onWelcome(from: ReplicaId, report: Report): void {
+    this.#onReport(from, report);
   }
 
-  /** A reply tells the member's view and, by its statement, a number that it has executed. */
+  /** A reply of the current epoch tells the member's view and, by its statement, a number that it has executed. */
   onReply(from: ReplicaId, view: ViewNumber, seq: SequenceNumber): void {
-    this.#onView(from, view);
-    if (seq > (this.#executed.get(from) ?? -1)) this.#executed.set(from, seq);
+    const { epoch } = this.#membership;
+    const before = this.#reports.get(from);
+    // What it has said of a later epoch stands.
+    if (
+      before !== undefined &&
+      (before.epoch > epoch || (before.epoch === epoch && before.view === view && before.executed >= seq))
+    )
+      return;
+    this.#onReport(from, { epoch, view, executed: sequenceNumber(Math.max(before?.executed ?? 0, seq)) });
   }
 
-  #onView(from: ReplicaId, view: ViewNumber): void {
-    if (this.#views.get(from) === view) return;
-    this.#views.set(from, view);
-    this.#view = viewNumber(this.#weakQuorumth(this.#views));
+  #onReport(from: ReplicaId, report: Report): void {
+    const before = this.#reports.get(from);
+    this.#reports.set(from, report);
+    if (before?.epoch !== report.epoch || before.view !== report.view) this.#summarize();
   }
 
   #listLinked(): void {
     this.#linked = this.#membership.members.map((member) => member.id).filter((id) => this.#links.has(id));
   }
 
-  #weakQuorumth(reports: ReadonlyMap<ReplicaId, number>): number {
-    const descending = [...reports.values()].sort((a, b) => b - a);
+  #summarize(): void {
+    const current = [...this.#reports.values()].filter(({ epoch }) => epoch === this.#membership.epoch);
+    this.#view = viewNumber(this.#weakQuorumth(current.map(({ view }) => view)));
+  }
+
+  #weakQuorumth(numbers: readonly number[]): number {
+    const descending = [...numbers].sort((a, b) => b - a);
     return descending[weakQuorumSize(this.#membership) - 1] ?? 0;
   }
+}
+
+function isSameMember(a: Member, b: Member | undefined): boolean {
+  return a.publicKey === b?.publicKey && a.address === b.address;
 }

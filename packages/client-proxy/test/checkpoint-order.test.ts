@@ -17,14 +17,16 @@ import {
   sequenceNumber,
   viewNumber,
 } from "@quorate/protocol";
+import { ScriptedEpochs } from "@quorate/reconfiguration/testing";
 import { expect } from "chai";
-import { type Executed, FakeSigner, membershipOfSize, NO_SESSION, replyOf, requestDigestOf } from "./fakes.ts";
+import { type Executed, FakeSigner, NO_SESSION, replyOf, requestDigestOf } from "./fakes.ts";
 
 type Untimed<E> = E extends unknown ? Omit<E, "atMs"> : never;
 
 /** Runs one order on a virtual clock; the test plays the replicas. */
 class OrderRig {
   readonly core: CheckpointOrder;
+  readonly epochs: ScriptedEpochs;
   readonly ids: readonly ReplicaId[];
   readonly outcomes: CallOutcome[] = [];
   readonly timers: Map<ClientTimer, { readonly token: number; readonly atMs: number }> = new Map();
@@ -32,9 +34,10 @@ class OrderRig {
   nowMs = 1_000;
 
   constructor(n = 4, options: Partial<CheckpointOrderOptions> = {}) {
-    const membership = membershipOfSize(n);
-    this.ids = membership.members.map(({ id }) => id);
-    this.core = new CheckpointOrder({ signer: new FakeSigner(), membership, checkpointInterval: 16, ...options });
+    this.epochs = new ScriptedEpochs({ n });
+    const chain = this.epochs.chainAt(0);
+    this.ids = chain.membership.members.map(({ id }) => id);
+    this.core = new CheckpointOrder({ signer: new FakeSigner(), chain, ...options });
   }
 
   /** One that was ordered, and of which all members say that they have executed this number. */
@@ -51,14 +54,14 @@ class OrderRig {
       if (effect.type === "start-timer")
         this.timers.set(effect.timer, { token: effect.token, atMs: this.nowMs + effect.afterMs });
       if (effect.type === "cancel-timer") this.timers.delete(effect.timer);
-      if (effect.type !== "send") continue;
+      if (effect.type !== "send" || effect.frame.type !== "request") continue;
       const { request } = effect.frame;
       if (request.type !== "checkpoint") throw new Error(`sent a request of type ${request.type}`);
       this.sent.push({ to: effect.to, request });
     }
   }
-  welcome(from: ReplicaId, executed: number, view = 0): void {
-    const hints = { epoch: epochNumber(0), view: viewNumber(view), executed: sequenceNumber(executed) };
+  welcome(from: ReplicaId, executed: number, view = 0, epoch = 0): void {
+    const hints = { epoch: epochNumber(epoch), view: viewNumber(view), executed: sequenceNumber(executed) };
     this.run({ type: "welcome", from, ...hints });
   }
   pass(ms: number): void {
@@ -94,7 +97,7 @@ class OrderRig {
       results: [result],
     };
     for (const id of members) {
-      const reply = replyOf(id, executed);
+      const reply = replyOf(id, executed, { epoch: request.epoch });
       if (this.core.wants(reply)) this.run({ type: "reply", reply });
     }
   }
@@ -276,6 +279,51 @@ describe("An order of a checkpoint", () => {
     expect(divided.failure.code).to.equal("client.divergent");
     expect(foreign.failure.code).to.equal("client.wrong-cluster");
     expect(stranger.failure.code).to.equal("client.not-admitted");
+  });
+
+  it("is signed again in a new epoch, above the same number, for it has no effect in another", () => {
+    const rig = OrderRig.at(40);
+    const request = rig.asked();
+    rig.answer(request, 41, told("ok", 41), rig.ids.slice(0, 1));
+    rig.epochs.rotateKey(rig.ids[3]!);
+
+    rig.run({ type: "epoch-links", from: undefined, links: rig.epochs.links });
+    const again = rig.takeSent();
+
+    expect(
+      again.map(({ to }) => to),
+      "the one with a new key is not linked",
+    ).to.deep.equal(rig.ids.slice(0, 3));
+    expect(again[0]!.request).to.include({ epoch: 1, above: 40 });
+    rig.answer(request, 41, told("ok", 41), rig.ids.slice(1, 2));
+    expect(rig.outcomes, "nobody waits for the first any more").to.deep.equal([]);
+    rig.answer(again[0]!.request, 44, told("checkpoint-superseded", 41));
+    expect(rig.made, "what the first brought about").to.equal("checkpoint-superseded 41");
+  });
+
+  it("asks for what it is told of, and is not signed before there is anything to sign", () => {
+    const rig = new OrderRig(4, { resendAfterMs: 100 });
+    rig.run({ type: "order" });
+    rig.epochs.idle(2);
+    rig.welcome(rig.ids[0]!, 40, 0, 2);
+    rig.run({ type: "epoch-links", from: rig.ids[0]!, links: rig.epochs.links });
+    expect(rig.takeSent()).to.deep.equal([]);
+
+    rig.welcome(rig.ids[1]!, 40, 0, 2);
+
+    expect(rig.asked()).to.include({ epoch: 2, above: 40 });
+  });
+
+  it("goes on asking for links while it waits for its answer", () => {
+    const rig = OrderRig.at(40, 4, { resendAfterMs: 100 });
+    rig.epochs.idle(1);
+    rig.asked();
+    rig.run({ type: "epoch-told", from: rig.ids[2]!, epoch: epochNumber(1) });
+    rig.pass(100);
+
+    rig.run({ type: "epoch-links", from: rig.ids[1]!, links: rig.epochs.links });
+
+    expect(rig.takeSent().at(-1)?.request).to.include({ epoch: 1, above: 40 });
   });
 
   it("that is closed says and hears nothing any more", () => {

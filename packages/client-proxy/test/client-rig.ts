@@ -10,14 +10,19 @@ import {
 import {
   DEFAULT_LIMITS,
   type Digest,
+  EPOCH_LINKS_MAX,
+  type EpochLink,
   epochNumber,
+  type Membership,
   type ReplicaId,
   type Request,
   sequenceNumber,
   type VerifiedReply,
   viewNumber,
 } from "@quorate/protocol";
-import { type Executed, FakeExecution, FakeSigner, membershipOfSize, replyOf, sha256 } from "./fakes.ts";
+import type { EpochChain } from "@quorate/reconfiguration";
+import { ScriptedEpochs } from "@quorate/reconfiguration/testing";
+import { type Executed, FakeExecution, FakeSigner, replyOf, sha256 } from "./fakes.ts";
 
 type Untimed<E> = E extends unknown ? Omit<E, "atMs"> : never;
 
@@ -26,32 +31,47 @@ export interface Sent {
   readonly request: Request;
 }
 
+/** Who was asked for the links above which epoch. */
+export interface Asked {
+  readonly to: ReplicaId;
+  readonly above: number;
+}
+
 /** Runs one core on a virtual clock; the test plays the replicas. */
 export class ClientRig {
   readonly core: ClientCore;
+  /** What the cluster comes to; the client knows its genesis alone. */
+  readonly epochs: ScriptedEpochs;
+  readonly chain: EpochChain;
   readonly execution: FakeExecution = new FakeExecution();
   readonly ids: readonly ReplicaId[];
   readonly outcomes: Map<number, CallOutcome> = new Map();
   readonly timers: Map<ClientTimer, { readonly token: number; readonly atMs: number }> = new Map();
   readonly nonces: Digest[] = [];
   nowMs = 1_000;
+  /** What the runner was told to be linked to, as often as it was. */
+  readonly members: Membership[] = [];
   #sent: Sent[] = [];
+  #asked: Asked[] = [];
 
   constructor(n = 4, options: Partial<ClientOptions> = {}) {
-    const membership = membershipOfSize(n);
-    this.ids = membership.members.map((member) => member.id);
+    this.epochs = new ScriptedEpochs({ n });
+    this.chain = this.epochs.chainAt(0);
+    this.ids = this.chain.membership.members.map((member) => member.id);
     const nextNonce = (): Digest => {
       this.nonces.push(sha256(`nonce ${this.nonces.length}`));
       return this.nonces.at(-1)!;
     };
-    this.core = new ClientCore({ signer: new FakeSigner(), membership, limits: DEFAULT_LIMITS, nextNonce, ...options });
+    const { chain } = this;
+    this.core = new ClientCore({ signer: new FakeSigner(), chain, limits: DEFAULT_LIMITS, nextNonce, ...options });
   }
 
-  /** A rig whose session is open and whose links are all up. */
+  /** A rig whose session is open and whose links are all up; nobody has links of later epochs yet. */
   static open(n = 4, options: Partial<ClientOptions> = {}): ClientRig {
     const rig = new ClientRig(n, options);
     for (const id of rig.ids) rig.welcome(id);
     rig.answerAll();
+    rig.answerAsked();
     return rig;
   }
 
@@ -70,6 +90,25 @@ export class ClientRig {
     this.run({ type: "link-up", replica: from }, { type: "welcome", from, ...hints });
   }
 
+  /** What a replica answers that knows all epochs of the script, to a question above one. */
+  linksAbove(above: number): readonly EpochLink[] {
+    return this.epochs.links.slice(above, above + EPOCH_LINKS_MAX);
+  }
+  links(from: ReplicaId | undefined, links: readonly EpochLink[]): void {
+    this.run({ type: "epoch-links", from, links });
+  }
+  /** These answer what they were asked, until they are asked no more. Returns how often they were. */
+  answerAsked(members: readonly ReplicaId[] = this.ids): number {
+    let answers = 0;
+    for (let asked = this.takeAsked(); asked.length > 0; asked = this.takeAsked())
+      for (const { to, above } of asked)
+        if (members.includes(to)) {
+          answers++;
+          this.links(to, this.linksAbove(above));
+        }
+    return answers;
+  }
+
   submit(call: number, operation: Uint8Array = Uint8Array.of(call & 255, call >> 8), deadlineMs?: number): void {
     this.run({ type: "submit", call, operation, ...(deadlineMs === undefined ? {} : { deadlineMs }) });
   }
@@ -83,6 +122,13 @@ export class ClientRig {
     const sent = this.#sent;
     this.#sent = [];
     return sent;
+  }
+
+  /** Whom it asked for links since the last look. */
+  takeAsked(): readonly Asked[] {
+    const asked = this.#asked;
+    this.#asked = [];
+    return asked;
   }
 
   /** Executes what was sent and has `members` reply, until nothing more is sent. */
@@ -126,7 +172,11 @@ export class ClientRig {
   #perform(effect: ClientEffect): void {
     switch (effect.type) {
       case "send":
-        this.#sent.push({ to: effect.to, request: effect.frame.request });
+        if (effect.frame.type === "request") this.#sent.push({ to: effect.to, request: effect.frame.request });
+        else this.#asked.push({ to: effect.to, above: effect.frame.fetch.above });
+        break;
+      case "members":
+        this.members.push(effect.membership);
         break;
       case "settle":
         if (this.outcomes.has(effect.call)) throw new Error(`call ${effect.call} settled twice`);

@@ -9,8 +9,6 @@ import {
   digest,
   epochNumber,
   hexToBytes,
-  type Membership,
-  membershipOf,
   type OperationResult,
   operationsPreimage,
   operationsRequestPreimage,
@@ -22,7 +20,6 @@ import {
   type RequestNumber,
   reconfigurationRequestPreimage,
   registrationRequestPreimage,
-  replicaId,
   requestNumber,
   type SequenceNumber,
   type SessionId,
@@ -83,15 +80,6 @@ export class FakeSigner implements ClientSigner {
   #seal(request: Request): ReturnType<ClientSigner["signOperations"]> {
     return sealVerified({ request, digest: requestDigestOf(request) });
   }
-}
-
-export function membershipOfSize(n: number): Membership {
-  const members = Array.from({ length: n }, (_, id) => ({
-    id: replicaId(id),
-    publicKey: publicKey(id.toString(16).padStart(64, "b")),
-    address: `host:${id}`,
-  }));
-  return membershipOf(epochNumber(0), members);
 }
 
 /** What the correct members of a cluster agree on about one request. */

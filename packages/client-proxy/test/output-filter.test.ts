@@ -192,7 +192,7 @@ describe("The output filter", () => {
     const rig = ClientRig.open();
     const executed = sendOne(rig);
     const from = rig.ids[0]!;
-    const wanted = { ...executed, from };
+    const wanted = replyOf(from, executed);
 
     expect(rig.core.wants(wanted)).to.equal(true);
     expect(rig.core.wants({ ...wanted, from: 99 as typeof from })).to.equal(false);
@@ -206,6 +206,6 @@ describe("The output filter", () => {
     rig.pass(500);
     expect(rig.core.wants(wanted), "after a resend").to.equal(true);
     for (const id of rig.ids.slice(1, 3)) rig.reply(replyOf(id, executed));
-    expect(rig.core.wants({ ...executed, from: rig.ids[3]! }), "after f+1").to.equal(false);
+    expect(rig.core.wants(replyOf(rig.ids[3]!, executed)), "after f+1").to.equal(false);
   });
 });
