@@ -8,7 +8,7 @@
 export { CheckpointOrder, type CheckpointOrderEvent, type CheckpointOrderOptions } from "./checkpoint-order.ts";
 export { ClientCore, type ClientOccupancy } from "./client-core.ts";
 export type { ClientEpochs } from "./epoch-follower.ts";
-export type { ClientEffect, ClientEvent, ClientTimer, TurnedAwayReason } from "./events.ts";
+export type { ClientEffect, ClientEvent, ClientTimer, RequestFrame, TurnedAwayReason } from "./events.ts";
 export { CLIENT_DEFAULTS, type ClientLimits, type ClientOptions, decideResendAfterMs } from "./options.ts";
 export {
   type CallOutcome,

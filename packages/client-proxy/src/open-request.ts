@@ -1,5 +1,4 @@
 import type {
-  ClientFrame,
   Digest,
   Epoch,
   RefusalCode,
@@ -16,6 +15,7 @@ import { assertNever, bytesToAcceptedChange, bytesToCheckpointNumber, bytesToHex
 import type { Call } from "./call-table.ts";
 import { EpochFilters } from "./epoch-filters.ts";
 import type { ClientEpochs } from "./epoch-follower.ts";
+import type { RequestFrame } from "./events.ts";
 import type { Refusal } from "./outcome.ts";
 import type { AcceptedOutput } from "./output-filter.ts";
 
@@ -24,13 +24,13 @@ import type { AcceptedOutput } from "./output-filter.ts";
  * only after it, so it is sent again and again, the same bytes each time, also when none of its callers waits any more.
  */
 export class OpenRequest {
-  /** Undefined for a registration, whose session is its output, and for what is in no session. */
+  /** Undefined for a registration, whose session is its output, and for an ordered checkpoint or reconfiguration. */
   readonly session: SessionId | undefined;
   /** 0 for what is in no session. */
   readonly number: RequestNumber;
   readonly digest: Digest;
   /** The one object that is sent each time. */
-  readonly frame: Extract<ClientFrame, { readonly type: "request" }>;
+  readonly frame: RequestFrame;
   /** In the order of their operations; some may be settled. Empty for what is in no session. */
   readonly calls: readonly Call[];
   #sentInView: ViewNumber;
@@ -175,10 +175,10 @@ function isCheckpoint({ results }: Reply): boolean {
   return results.length === 1 && made?.status === "ok" && bytesToCheckpointNumber(made.value) !== undefined;
 }
 
-/** The output of an accepted reconfiguration: one result, the epoch that it begins and where. */
+/** The output of a reconfiguration: one result, the epoch that it begins and where (protocol rule 11.2). */
 function isAcceptedChange({ results }: Reply): boolean {
-  const [accepted] = results;
-  return results.length === 1 && accepted?.status === "ok" && bytesToAcceptedChange(accepted.value) !== undefined;
+  const [made] = results;
+  return results.length === 1 && made?.status === "ok" && bytesToAcceptedChange(made.value) !== undefined;
 }
 
 /** The output of a registration that opened a session: one result, the session's id (protocol rule 3.2). */

@@ -20,16 +20,18 @@ export interface BrowserConnectOptions {
   readonly seed?: Uint8Array;
   /** `wss:` where the replicas stand behind TLS; `ws:` unless given. */
   readonly scheme?: "ws:" | "wss:";
+  /** Where replicas may be found when members have changed since then; the addresses of genesis unless given. */
+  readonly addresses?: readonly string[];
   readonly settings?: ClientSettings;
 }
 
 /**
  * Connects to a cluster.
  *
- * @throws GenesisError for an inconsistent genesis document.
+ * @throws GenesisError for an inconsistent genesis document, TransportError for an address that is none.
  */
 export function connect(options: BrowserConnectOptions): QuorateClient {
-  const { genesis, scheme = "ws:", settings } = options;
+  const { genesis, scheme = "ws:", settings, addresses } = options;
   checkGenesis(genesis);
   const backend = createNobleBackend();
   const hasher = createNobleHasher();
@@ -40,13 +42,13 @@ export function connect(options: BrowserConnectOptions): QuorateClient {
   const webSocket = (globalThis as { WebSocket?: BrowserWebSocketConstructor }).WebSocket;
   if (webSocket === undefined) throw new Error("this platform has no WebSocket; in Node, use `connect` of `quorate`");
   return new QuorateClient(
-    { genesis, cluster, signer, seed, ...(settings && { settings }) },
+    { genesis, cluster, signer, seed, ...(settings && { settings }), ...(addresses && { addresses }) },
     {
       backend,
       hasher,
       randomBytes,
       nowMs: () => performance.now(),
-      dial: ({ address }, dialOptions) => dialWebSocket({ ...dialOptions, webSocket, url: `${scheme}//${address}/` }),
+      dial: (address, dialOptions) => dialWebSocket({ ...dialOptions, webSocket, url: `${scheme}//${address}/` }),
     },
   );
 }

@@ -6,17 +6,18 @@ import {
   type ClientOptions,
   decideResendAfterMs,
 } from "@quorate/client-proxy";
+import { Verifier } from "@quorate/crypto";
 import {
   bytesToHex,
   type ClientSigner,
   type ClusterId,
   digest,
   type Genesis,
-  genesisMembership,
   type OperationResult,
   type Receipt,
   type SequenceNumber,
 } from "@quorate/protocol";
+import { EpochChain } from "@quorate/reconfiguration";
 import { type ClientPlatform, CoreRunner } from "./core-runner.ts";
 
 /** An operation has no result; `failure.code` says why, `failure.effect` whether it may have had an effect. */
@@ -60,8 +61,12 @@ export interface ClientInit {
   readonly signer: ClientSigner;
   /** The secret behind `signer`, for the handshake. */
   readonly seed: Uint8Array;
+  readonly addresses?: readonly string[];
   readonly settings?: ClientSettings;
 }
+
+/** The epochs that a client knows, from genesis on: who the members are, and the links that prove it to others. */
+export type KnownEpochs = Pick<EpochChain, "epoch" | "configuration" | "membership" | "membershipAt" | "linksAbove">;
 
 interface Waiting {
   readonly resolve: (outcome: OperationOutcome) => void;
@@ -69,10 +74,12 @@ interface Waiting {
 }
 
 /**
- * A client of one cluster: runs the sans-I/O `ClientCore` over links to all replicas. It believes a result when f+1
- * members signed it, and nothing else.
+ * A client of one cluster: runs the sans-I/O `ClientCore` over links to all members. It believes a result when f+1
+ * members of one epoch signed it, and nothing else, and follows the members from epoch to epoch.
  */
 export class QuorateClient {
+  /** For whoever verifies receipts: by the members of the statement's epoch. */
+  readonly epochs: KnownEpochs;
   readonly #platform: ClientPlatform;
   readonly #core: ClientCore;
   readonly #runner: CoreRunner;
@@ -82,18 +89,23 @@ export class QuorateClient {
   #isClosed = false;
 
   constructor(init: ClientInit, platform: ClientPlatform) {
-    const { genesis, signer } = init;
+    const { genesis, cluster, signer } = init;
+    const { backend, hasher } = platform;
+    const verifier = new Verifier({ backend, hasher, cluster });
+    const chain = new EpochChain({ cluster, hasher, verifier }, genesis);
+    this.epochs = chain;
     this.#platform = platform;
     this.#core = new ClientCore({
       signer,
-      membership: genesisMembership(genesis),
+      chain,
       limits: genesis.limits,
       nextNonce: () => digest(bytesToHex(platform.randomBytes(32))),
       resendAfterMs: decideResendAfterMs(genesis.timeouts),
       ...init.settings,
     });
     const onSettled = (call: number, outcome: CallOutcome): void => this.#settle(call, outcome);
-    this.#runner = new CoreRunner({ ...init, publicKey: signer.publicKey, core: this.#core, onSettled }, platform);
+    const { publicKey } = signer;
+    this.#runner = new CoreRunner({ ...init, publicKey, chain, verifier, core: this.#core, onSettled }, platform);
   }
 
   /**

@@ -13,13 +13,19 @@ export interface ConnectOptions {
   readonly genesis: Genesis | string;
   /** 32 secret bytes of the client's key; a fresh key unless given. Clusters with a list of clients need a listed one. */
   readonly seed?: Uint8Array;
+  /**
+   * Where replicas may be found, `host:port`, when members have changed since the genesis document was written; its addresses
+   * unless given. Who is found there is believed nothing but what proves itself.
+   */
+  readonly addresses?: readonly string[];
   readonly settings?: ClientSettings;
 }
 
 /**
  * Connects to a cluster. Links are made in the background and remade for ever; calls wait for them.
  *
- * @throws ConfigurationError when the genesis document cannot be read (the promise rejects).
+ * @throws ConfigurationError when the genesis document cannot be read, TransportError for an address that is none (the
+ * promise rejects).
  *
  * @example
  * ```ts
@@ -35,8 +41,9 @@ export async function connect(options: ConnectOptions): Promise<QuorateClient> {
   const cluster = clusterIdOf(hasher, genesis);
   const seed = options.seed ?? generateSeed(randomBytes(32));
   const signer = createClientSigner({ backend, hasher, seed, cluster });
+  const { settings, addresses } = options;
   return new QuorateClient(
-    { genesis, cluster, signer, seed, ...(options.settings && { settings: options.settings }) },
+    { genesis, cluster, signer, seed, ...(settings && { settings }), ...(addresses && { addresses }) },
     nodePlatform(backend, hasher),
   );
 }
@@ -48,7 +55,7 @@ export function nodePlatform(backend: SignatureBackend, hasher: Hasher): ClientP
     hasher,
     randomBytes: (length) => randomBytes(length),
     nowMs: () => performance.now(),
-    dial: ({ address }, dialOptions) => dial({ ...dialOptions, address }),
+    dial: (address, dialOptions) => dial({ ...dialOptions, address }),
   };
 }
 

@@ -7,20 +7,23 @@ import type {
   ClientTimer,
 } from "@quorate/client-proxy";
 import { type Codec, createCodec, wireLimitsOf } from "@quorate/codec";
-import { type SignatureBackend, Verifier } from "@quorate/crypto";
+import type { SignatureBackend, Verifier } from "@quorate/crypto";
 import {
   type ClientFrame,
   type ClusterId,
   type Genesis,
-  genesisMembership,
   type Hasher,
   type Member,
-  type Membership,
   type PublicKey,
   type ReplicaId,
+  type ServerFrame,
+  weakQuorumSize,
 } from "@quorate/protocol";
+import type { EpochChain } from "@quorate/reconfiguration";
 import type { DialOptions, Endpoint, PersistentLink, TransportError } from "@quorate/transport/client";
-import { CLIENT_DIAL_LIMITS } from "@quorate/transport/client";
+import { CLIENT_DIAL_LIMITS, parseAddress } from "@quorate/transport/client";
+import { Introductions } from "./introductions.ts";
+import { type LinkCalls, MemberLinks } from "./member-links.ts";
 import { answersOther } from "./reply-peek.ts";
 
 /** What the platform brings. */
@@ -31,7 +34,7 @@ export interface ClientPlatform {
   /** Milliseconds that never go back. */
   readonly nowMs: () => number;
   /** Opens a link that redials for ever. */
-  readonly dial: (member: Member, options: DialOptions) => PersistentLink;
+  readonly dial: (address: string, options: DialOptions) => PersistentLink;
 }
 
 /** What happens to a client's core from outside; what its user wants it is told by whoever made it. */
@@ -48,33 +51,53 @@ export interface CoreRunnerOptions {
   readonly publicKey: PublicKey;
   /** The secret behind `publicKey`, for the handshake. */
   readonly seed: Uint8Array;
+  /** The core's. */
+  readonly chain: EpochChain;
+  readonly verifier: Verifier;
   readonly core: RunnableCore;
+  /** Where replicas may be found, beside the addresses of members; those of genesis unless given. */
+  readonly addresses?: readonly string[];
   readonly onSettled: (call: number, outcome: CallOutcome) => void;
 }
 
-/** Runs a core over links to all replicas and timers of the platform. */
+/** What tells that another replica than the one that was expected answers at an address. */
+const SOMEONE_ELSE: ReadonlySet<string> = new Set(["hello.wrong-key", "hello.wrong-peer"]);
+
+/** Runs a core over links to all members of the current epoch and timers of the platform. */
 export class CoreRunner {
   readonly #options: CoreRunnerOptions;
   readonly #platform: ClientPlatform;
   readonly #codec: Codec;
-  readonly #verifier: Verifier;
-  readonly #membership: Membership;
-  readonly #links = new Map<ReplicaId, PersistentLink>();
-  /** Why there is no link to a replica, for people. */
-  readonly #downReasons = new Map<ReplicaId, string>();
+  readonly #links: MemberLinks;
+  readonly #introductions: Introductions;
+  readonly #seeds: readonly string[];
   readonly #timers = new Map<ClientTimer, ReturnType<typeof setTimeout>>();
   /** One request goes to several replicas as one object, one after the other; it is encoded once. */
   #encoded: { readonly frame: ClientFrame; readonly bytes: Uint8Array } | undefined;
   #isClosed = false;
 
+  /** @throws TransportError `address.malformed` for one of `addresses`. */
   constructor(options: CoreRunnerOptions, platform: ClientPlatform) {
-    const { genesis, cluster } = options;
+    const { genesis, chain } = options;
     this.#options = options;
     this.#platform = platform;
-    this.#membership = genesisMembership(genesis);
     this.#codec = createCodec(wireLimitsOf(genesis));
-    this.#verifier = new Verifier({ backend: platform.backend, hasher: platform.hasher, cluster });
-    for (const member of this.#membership.members) this.#links.set(member.id, this.#dial(member));
+    this.#seeds = options.addresses ?? genesis.members.map(({ address }) => address);
+    for (const address of this.#seeds) parseAddress(address);
+    this.#links = new MemberLinks((member, calls) => this.#dialMember(member, calls), {
+      onUp: (replica) => this.#onUp(replica),
+      onDown: (member, reason) => this.#onDown(member, reason),
+      onFrame: (from, bytes) => this.#onFrame(from, bytes),
+    });
+    this.#introductions = new Introductions({
+      dial: (address, calls) => this.#dial(address, "any-replica", calls),
+      encode: (frame) => this.#codec.encodeClientFrame(frame),
+      decode: (bytes) => this.#decode(bytes),
+      epoch: () => chain.epoch,
+      onLinks: (links) => this.#step({ type: "epoch-links", from: undefined, links, atMs: this.#platform.nowMs() }),
+    });
+    this.#links.follow(chain.membership);
+    this.#introduceIfAlone();
   }
 
   /** Does what the core asks for. */
@@ -82,7 +105,11 @@ export class CoreRunner {
     for (const effect of effects) {
       switch (effect.type) {
         case "send":
-          this.#links.get(effect.to)?.send(this.#encode(effect.frame));
+          this.#links.send(effect.to, this.#encode(effect.frame));
+          break;
+        case "members":
+          this.#links.follow(effect.membership);
+          this.#introduceIfAlone();
           break;
         case "start-timer":
           this.#startTimer(effect.timer, effect.token, effect.afterMs);
@@ -99,8 +126,9 @@ export class CoreRunner {
 
   /** Without an answer in time, the links that are missing are mostly why. */
   explain({ code, message }: ClientFailure): string {
-    if (code !== "client.no-quorum" || this.#downReasons.size === 0) return message;
-    const reasons = [...this.#downReasons].map(([replica, reason]) => `replica ${replica}: ${reason}`);
+    const { downReasons } = this.#links;
+    if (code !== "client.no-quorum" || downReasons.size === 0) return message;
+    const reasons = [...downReasons].map(([replica, reason]) => `replica ${replica}: ${reason}`);
     return `${message}; no link to ${reasons.join(", ")}`;
   }
 
@@ -110,10 +138,15 @@ export class CoreRunner {
     this.#step({ type: "close", atMs: this.#platform.nowMs() });
     this.#isClosed = true;
     for (const timer of this.#timers.values()) clearTimeout(timer);
-    for (const link of this.#links.values()) link.close("client closes");
+    this.#links.close("client closes");
+    this.#introductions.close("client closes");
   }
 
-  #dial(member: Member): PersistentLink {
+  #dialMember({ id, publicKey, address }: Member, calls: LinkCalls): PersistentLink {
+    return this.#dial(address, { role: "replica", id, publicKey }, calls);
+  }
+
+  #dial(address: string, expected: DialOptions["expected"], calls: LinkCalls): PersistentLink {
     const { backend } = this.#platform;
     const { cluster, publicKey: own, seed } = this.#options;
     const endpoint: Endpoint = {
@@ -126,46 +159,67 @@ export class CoreRunner {
       },
       randomBytes: this.#platform.randomBytes,
     };
-    const replica = member.id;
     const frameBytesMax = Math.max(this.#codec.limits.clientFrame.bytesMax, this.#codec.limits.serverFrame.bytesMax);
-    return this.#platform.dial(member, {
+    return this.#platform.dial(address, {
       endpoint,
-      expected: { role: "replica", id: replica, publicKey: member.publicKey },
+      expected,
       limits: { ...CLIENT_DIAL_LIMITS, frameBytesMax },
-      onUp: () => {
-        this.#downReasons.delete(replica);
-        this.#step({ type: "link-up", replica, atMs: this.#platform.nowMs() });
-      },
-      onDown: (reason) => this.#onDown(replica, reason),
-      onFrame: (bytes) => this.#onFrame(replica, bytes),
+      ...calls,
     });
   }
 
-  #onDown(replica: ReplicaId, reason: TransportError): void {
-    this.#downReasons.set(replica, reason.message);
+  #onUp(replica: ReplicaId): void {
+    // Among so many is a correct one, which tells of every epoch that there is.
+    if (!this.#isAlone) this.#introductions.close("members are linked");
+    this.#step({ type: "link-up", replica, atMs: this.#platform.nowMs() });
+  }
+
+  #onDown(member: Member, reason: TransportError): void {
+    if (this.#isClosed) return;
+    const replica = member.id;
     const atMs = this.#platform.nowMs();
     this.#step({ type: "link-down", replica, atMs });
     if (reason.code === "hello.not-admitted")
       this.#step({ type: "turned-away", replica, reason: "not-admitted", atMs });
     if (reason.code === "hello.wrong-cluster")
       this.#step({ type: "turned-away", replica, reason: "wrong-cluster", atMs });
+    if (SOMEONE_ELSE.has(reason.code) && this.#isAlone) this.#introductions.introduce(member.address);
+    this.#introduceIfAlone();
+  }
+
+  /** Fewer members are linked than have a correct one among them. */
+  get #isAlone(): boolean {
+    return this.#links.up < weakQuorumSize(this.#options.chain.membership);
+  }
+
+  /** Where a member should be it is dialed; someone else is asked there only if someone else answers. */
+  #introduceIfAlone(): void {
+    if (!this.#isAlone) return;
+    for (const address of this.#seeds) if (!this.#links.hasAddress(address)) this.#introductions.introduce(address);
   }
 
   #onFrame(from: ReplicaId, bytes: Uint8Array): void {
-    const { core } = this.#options;
+    const { core, chain, verifier } = this.#options;
     // Most of the n replies to a request come after its f+1: they are dropped by the digest they name (rule 13.1).
     if (answersOther(bytes, core.openDigests)) return;
-    const decoded = this.#codec.decodeServerFrame(bytes);
-    if (!decoded.ok) return;
-    const frame = decoded.value;
+    const frame = this.#decode(bytes);
+    if (frame === undefined) return;
     const atMs = this.#platform.nowMs();
     // Nobody asks for links of the epoch chain here: an answer to no question.
     if (frame.type === "epoch-links") return;
     if (frame.type !== "reply") return this.#step({ ...frame, from, atMs });
+    const { epoch } = frame.reply.statement;
+    if (epoch > chain.epoch) return this.#step({ type: "epoch-told", from, epoch, atMs });
     // Cheap checks first: a reply that can change nothing costs no signature (protocol rule 13.1).
     if (frame.reply.from !== from || !core.wants(frame.reply)) return;
-    const reply = this.#verifier.verifyReply(frame.reply, this.#membership);
+    const membership = chain.membershipAt(epoch);
+    const reply = membership && verifier.verifyReply(frame.reply, membership);
     if (reply !== undefined) this.#step({ type: "reply", reply, atMs });
+  }
+
+  #decode(bytes: Uint8Array): ServerFrame | undefined {
+    const decoded = this.#codec.decodeServerFrame(bytes);
+    return decoded.ok ? decoded.value : undefined;
   }
 
   #step(event: OutsideEvent): void {

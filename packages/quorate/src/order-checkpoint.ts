@@ -1,14 +1,8 @@
 import { type CallOutcome, CheckpointOrder, decideResendAfterMs } from "@quorate/client-proxy";
-import { clusterIdOf, createClientSigner } from "@quorate/crypto";
+import { clusterIdOf, createClientSigner, Verifier } from "@quorate/crypto";
 import { chooseBackend, createNodeHasher } from "@quorate/crypto/node";
-import {
-  bytesToCheckpointNumber,
-  type Genesis,
-  genesisMembership,
-  invariant,
-  type Receipt,
-  type SequenceNumber,
-} from "@quorate/protocol";
+import { bytesToCheckpointNumber, type Genesis, invariant, type Receipt, type SequenceNumber } from "@quorate/protocol";
+import { EpochChain } from "@quorate/reconfiguration";
 import { QuorateError } from "./client.ts";
 import { genesisOf, nodePlatform } from "./connect.ts";
 import { CoreRunner } from "./core-runner.ts";
@@ -50,15 +44,21 @@ export async function orderCheckpoint({
   const cluster = clusterIdOf(hasher, genesis);
   const signer = createClientSigner({ backend, hasher, seed, cluster });
   const platform = nodePlatform(backend, hasher);
-  const core = new CheckpointOrder({
-    signer,
-    membership: genesisMembership(genesis),
-    checkpointInterval: genesis.checkpointInterval,
-    resendAfterMs: decideResendAfterMs(genesis.timeouts),
-  });
+  const verifier = new Verifier({ backend, hasher, cluster });
+  const chain = new EpochChain({ cluster, hasher, verifier }, genesis);
+  const core = new CheckpointOrder({ signer, chain, resendAfterMs: decideResendAfterMs(genesis.timeouts) });
   const { promise, resolve } = withResolver<CallOutcome>();
   const runner = new CoreRunner(
-    { genesis, cluster, publicKey: signer.publicKey, seed, core, onSettled: (_call, outcome) => resolve(outcome) },
+    {
+      genesis,
+      cluster,
+      publicKey: signer.publicKey,
+      seed,
+      chain,
+      verifier,
+      core,
+      onSettled: (_call, outcome) => resolve(outcome),
+    },
     platform,
   );
   runner.perform(core.step({ type: "order", atMs: platform.nowMs(), ...(deadlineMs !== undefined && { deadlineMs }) }));
