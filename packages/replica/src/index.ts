@@ -9,7 +9,6 @@ export { describeReplicaFrame } from "./describe-frame.ts";
 export { describeStep } from "./describe-step.ts";
 export type { ReplicaEvent } from "./events.ts";
 export { logAfterInstallation } from "./log-after-installation.ts";
-export { logOfEpoch } from "./log-of-epoch.ts";
 export { type Ground, MuteMembers } from "./mute-members.ts";
 export { Muteness, type MuteStatus, type RestoredMuteness } from "./muteness.ts";
 export { OutputGate, type Released, type WriteNumber } from "./output-gate.ts";

@@ -67,7 +67,7 @@ export interface RecoveredDisk {
  * known to it again (protocol rules 8.1 and 8.2).
  *
  * @param start the base of a replica that has promised nothing in its epoch: genesis, or what a later epoch begins with. All records
- *   are of that epoch, see `logOfEpoch`.
+ *   are of that epoch: what was promised in one that is over binds nobody.
  */
 export function recover(start: Base, disk: RecoveredDisk): { readonly base: Base; readonly recovery: Recovery } {
   const { executed, committed, executionDigest, silentUpTo, activation } = disk;

@@ -1,7 +1,6 @@
-import { type Effect, epochNumber, type LogRecord, membershipOf } from "@quorate/protocol";
-import { logOfEpoch } from "@quorate/replica";
+import { type Effect, epochNumber, epochOfRecord, membershipOf } from "@quorate/protocol";
 import { expect } from "chai";
-import { CHANGE, Cluster, Disk, digestOf, K, L, membership, requestOf, seqOf, VIEW_CHANGE_MS } from "./builders.ts";
+import { CHANGE, Cluster, Disk, digestOf, K, L, membership, requestOf, VIEW_CHANGE_MS } from "./builders.ts";
 
 /** Of a change that is ordered first. */
 const START = 12;
@@ -14,7 +13,7 @@ function nextOf(before: Disk, effects: readonly Effect[]): Disk {
   if (over === undefined) throw new Error("the epoch is not over");
   const { seq, stateRoot } = over.link;
   const disk = new Disk();
-  disk.log = [...logOfEpoch(before.log, epoch1)];
+  disk.log = before.log.filter((record) => (epochOfRecord(record) ?? epoch1) === epoch1);
   for (const [at, entry] of before.history) disk.history.set(at, entry);
   disk.executed = [...before.executed];
   disk.lossNonce = before.lossNonce;
@@ -57,6 +56,13 @@ describe("a replica in a later epoch (protocol rules 11.2 and 11.3)", () => {
         activation: undefined,
       });
     for (const { effects } of cluster.nodes) expect(effects.map(({ type }) => type)).not.to.include("epoch-over");
+  });
+
+  it("is bound by no view of the epoch before", () => {
+    const before = new Cluster(3);
+    const disks = over(before);
+    expect(before.at(1).disk.log.map(({ type }) => type)).to.include.members(["stable", "new-view"]);
+    expect(new Cluster(3, disks).views).to.deep.equal(four(0));
   });
 
   it("orders, and has checkpoints by its own members", () => {
@@ -125,6 +131,21 @@ describe("a replica in a later epoch (protocol rules 11.2 and 11.3)", () => {
     expect(cluster.at(3).status.lowWatermark).to.equal(START + 2 * L);
   });
 
+  it("votes if it was released of a lost disk in the epoch before, and is mute if it was not", () => {
+    const before = new Cluster();
+    before.lose(3).run();
+    before.tick(30);
+    expect(before.at(3).status).to.deep.include({ mute: undefined, lowWatermark: 2 * L });
+    const released = new Cluster(0, over(before)).at(3);
+    expect(released.status).to.deep.include({ epoch: 1, mute: undefined });
+
+    const early = new Cluster();
+    const disks = over(early.lose(3));
+    expect(disks[3]!.lossNonce).not.to.equal(undefined);
+    const { mute } = new Cluster(0, disks).at(3).status;
+    expect(mute, "it asks the members of this epoch").to.deep.include({ replies: 3, checkpoint: START + 2 * L });
+  });
+
   it("that is wrong before its first checkpoint has nothing to repair towards, and says so", () => {
     const cluster = later().request("a");
     cluster.at(2).wrong = "a bit flipped";
@@ -139,36 +160,5 @@ describe("a replica in a later epoch (protocol rules 11.2 and 11.3)", () => {
     cluster.run();
     const links = cluster.nodes.flatMap(({ effects }) => effects.filter((effect) => effect.type === "epoch-over"));
     expect(links.map(({ link: { epoch, seq } }) => [epoch, seq])).to.deep.equal(four([1, 24]));
-  });
-});
-
-describe("the log of an epoch", () => {
-  it("keeps nothing of what was promised in the one before", () => {
-    const cluster = new Cluster(3);
-    const disks = over(cluster);
-    const before = cluster.at(1).disk.log;
-    expect(before.map(({ type }) => type)).to.include.members(["stable", "new-view"]);
-    expect(disks[1]!.log).to.deep.equal([]);
-    expect(new Cluster(3, disks).views).to.deep.equal(four(0));
-  });
-
-  it("keeps what was promised in it: read again, it is the same", () => {
-    const cluster = later();
-    cluster.request("a");
-    const { log } = cluster.at(1).durable();
-    expect(log.map(({ type }) => type)).to.include.members(["pre-prepared", "prepared"]);
-    expect(logOfEpoch(log, epoch1)).to.deep.equal(log);
-  });
-
-  it("says for ever that a lost disk was answered for, and of one that was not what was answered in this epoch", () => {
-    const nonce = digestOf("loss");
-    const released: LogRecord = { type: "released", at: seqOf(12), nonce };
-    expect(logOfEpoch([released], epoch1)).to.deep.equal([released]);
-    const asked = new Cluster();
-    asked.lose(3).run();
-    const mute = asked.at(3).disk.log.findLast((record) => record.type === "mute");
-    expect(mute?.replies).to.have.length(3);
-    expect(logOfEpoch([mute!], epoch1)).to.deep.equal([{ ...mute, replies: [] }]);
-    expect(logOfEpoch([mute!], epochNumber(0))).to.deep.equal([mute]);
   });
 });

@@ -3,6 +3,7 @@ import { BACKUP_MUTANTS } from "./backups.ts";
 import { CHECKPOINT_MUTANTS } from "./checkpoints.ts";
 import { DOOR_MUTANTS } from "./doors.ts";
 import { DURABILITY_MUTANTS } from "./durability.ts";
+import { EPOCH_MUTANTS } from "./epochs.ts";
 import { EXECUTION_MUTANTS } from "./execution.ts";
 import { FOUNDATION_MUTANTS } from "./foundations.ts";
 import { LOST_DISK_MUTANTS } from "./lost-disks.ts";
@@ -30,4 +31,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...STATE_MUTANTS,
   ...BACKUP_MUTANTS,
   ...AUDIT_MUTANTS,
+  ...EPOCH_MUTANTS,
 ];

@@ -1,0 +1,103 @@
+import type { Mutant } from "./mutant.ts";
+
+const WINDOW = "packages/pbft-core/src/window.ts";
+const EPOCH_END = "packages/replica/src/epoch-end.ts";
+const ORDERING_TEST = "packages/pbft-core/test/activation.test.ts";
+const REPLICA_TEST = "packages/replica/test/activation.test.ts";
+const NEXT_TEST = "packages/replica/test/later-epoch.test.ts";
+
+/** The end of an epoch, and the start of the next one (protocol rules 11.2 and 11.3). */
+export const EPOCH_MUTANTS: readonly Mutant[] = [
+  {
+    name: "window-not-cut-at-the-activation",
+    rule: "11.2",
+    bug: "numbers above the activation are proposed and voted for by the members of the epoch that ends there",
+    file: WINDOW,
+    edits: [{ find: "Math.min(high, this.#activation ?? high)", replace: "high" }],
+    caughtBy: [ORDERING_TEST, REPLICA_TEST],
+  },
+  {
+    name: "activation-not-known-after-a-restart",
+    rule: "11.2",
+    bug: "a replica that was restarted does not know that a change waits, and votes above its activation",
+    file: "packages/replica/src/replica.ts",
+    edits: [{ find: "base, executed, recovery?.activation);", replace: "base, executed);" }],
+    caughtBy: [REPLICA_TEST],
+  },
+  {
+    name: "votes-above-the-activation-wait",
+    rule: "11.2",
+    bug: "what is said of numbers above the activation waits for a window that never comes",
+    file: "packages/pbft-core/src/vote-standing.ts",
+    edits: [{ find: 'if (seq > (this.#window.activation ?? seq)) return "epoch.over";', replace: "" }],
+    caughtBy: [ORDERING_TEST],
+  },
+  {
+    name: "way-to-the-activation-not-filled",
+    rule: "11.2",
+    bug: "a change in an idle cluster never takes effect: nobody proposes null batches up to its activation",
+    file: EPOCH_END,
+    edits: [
+      { find: "if (activation === undefined) return ofMute;", replace: "if (ofMute === undefined) return ofMute;" },
+    ],
+    caughtBy: [REPLICA_TEST],
+  },
+  {
+    name: "stalled-way-to-the-activation-not-waited-for",
+    rule: "7.4",
+    bug: "a primary that proposes no null batch after a change keeps its view for as long as nobody asks for anything",
+    file: "packages/pbft-core/src/ordering.ts",
+    edits: [
+      {
+        find: "activation !== undefined && lastDelivered < activation ? this.#progressAtMs : undefined",
+        replace: "activation === lastDelivered && activation === 0 ? this.#progressAtMs : undefined",
+      },
+    ],
+    caughtBy: [ORDERING_TEST, REPLICA_TEST],
+  },
+  {
+    name: "left-for-a-checkpoint",
+    rule: "11.2",
+    bug: "primaries are left while the checkpoint at the activation is awaited, for which they can do nothing",
+    file: "packages/pbft-core/src/ordering.ts",
+    edits: [
+      {
+        find: "activation !== undefined && lastDelivered < activation ? this.#progressAtMs",
+        replace: "activation !== undefined ? this.#progressAtMs",
+      },
+    ],
+    caughtBy: [ORDERING_TEST, REPLICA_TEST],
+  },
+  {
+    name: "speaks-after-its-epoch",
+    rule: "11.2",
+    bug: "a replica goes on in an epoch after it has said that it is over",
+    file: EPOCH_END,
+    edits: [{ find: "this.#isOver = true;", replace: "" }],
+    caughtBy: [REPLICA_TEST],
+  },
+  {
+    name: "epoch-over-without-its-state",
+    rule: "11.2",
+    bug: "a replica leaves the epoch at an activation whose state is not there",
+    file: "packages/replica/src/replica.ts",
+    edits: [{ find: "if (!this.#awaitsState) this.#epochEnd", replace: "this.#epochEnd" }],
+    caughtBy: [REPLICA_TEST],
+  },
+  {
+    name: "null-batches-for-the-lost-above-the-activation",
+    rule: "8.5",
+    bug: "primaries are left for numbers that a mute member waits for and that this epoch does not have",
+    file: "packages/replica/src/lost-disks.ts",
+    edits: [{ find: "Math.min(until, this.#parts.ordering.activation ?? until)", replace: "until" }],
+    caughtBy: [REPLICA_TEST],
+  },
+  {
+    name: "first-turn-counts-from-genesis",
+    rule: "7.6",
+    bug: "the first view of a later epoch is over before it begins",
+    file: "packages/pbft-core/src/current-view.ts",
+    edits: [{ find: "membership.start?.seq ?? sequenceNumber(0)", replace: "sequenceNumber(0)" }],
+    caughtBy: [ORDERING_TEST, NEXT_TEST],
+  },
+];
