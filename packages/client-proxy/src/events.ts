@@ -65,6 +65,9 @@ export type ClientEvent = { readonly atMs: number } & (
   | { readonly type: "close" }
 );
 
+/** A request as it is sent. */
+export type RequestFrame = Extract<ClientFrame, { readonly type: "request" }>;
+
 /** What a client asks of the world. The runner performs effects in order. */
 export type ClientEffect =
   /** The frame of one request is one object, however often it is sent, so the runner may keep its encoding by it. */

@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
 import {
-  type Approval,
   bytesToHex,
   type ClientSigner,
   checkpointNumberToBytes,
@@ -19,6 +18,7 @@ import {
   type Reply,
   type Request,
   type RequestNumber,
+  reconfigurationRequestPreimage,
   registrationRequestPreimage,
   requestNumber,
   type SequenceNumber,
@@ -52,7 +52,7 @@ export function requestDigestOf(request: Request): Digest {
 function preimageOf(request: Request): Uint8Array {
   if (request.type === "registration") return registrationRequestPreimage(CLUSTER, request);
   if (request.type === "checkpoint") return checkpointRequestPreimage(CLUSTER, request);
-  if (request.type === "reconfiguration") throw new Error("this client changes nothing");
+  if (request.type === "reconfiguration") return reconfigurationRequestPreimage(CLUSTER, request);
   return operationsRequestPreimage(CLUSTER, request, sha256(operationsPreimage(request.operations)));
 }
 
@@ -69,11 +69,13 @@ export class FakeSigner implements ClientSigner {
   signCheckpoint(r: Parameters<ClientSigner["signCheckpoint"]>[0]): ReturnType<ClientSigner["signCheckpoint"]> {
     return this.#seal({ type: "checkpoint", client: this.publicKey, ...r, signature: SIGNATURE });
   }
-  signReconfiguration(): never {
-    throw new Error("this client changes nothing");
+  signReconfiguration(
+    r: Parameters<ClientSigner["signReconfiguration"]>[0],
+  ): ReturnType<ClientSigner["signReconfiguration"]> {
+    return this.#seal({ ...r, type: "reconfiguration", client: this.publicKey, signature: SIGNATURE });
   }
-  approve(): Approval {
-    throw new Error("this client approves of nothing");
+  approve(): ReturnType<ClientSigner["approve"]> {
+    return { key: this.publicKey, signature: SIGNATURE };
   }
   #seal(request: Request): ReturnType<ClientSigner["signOperations"]> {
     return sealVerified({ request, digest: requestDigestOf(request) });
@@ -153,7 +155,7 @@ export class FakeExecution {
   #perform(seq: SequenceNumber, requestDigest: Digest, request: Request): Executed | undefined {
     if (request.type === "registration") return this.#register(seq, requestDigest, request.lastValid);
     if (request.type === "checkpoint") return this.#orderCheckpoint(seq, requestDigest, request.above);
-    if (request.type === "reconfiguration") throw new Error("this cluster changes nothing by itself");
+    if (request.type === "reconfiguration") throw new Error("nobody changes the members of this cluster");
     return this.#run(seq, requestDigest, request);
   }
 

@@ -1,5 +1,5 @@
-import { Audit, Checkpointing } from "@quorate/checkpoint";
-import { Ordering } from "@quorate/pbft-core";
+import type { Audit, Checkpointing } from "@quorate/checkpoint";
+import type { Ordering } from "@quorate/pbft-core";
 import {
   assertNever,
   type Base,
@@ -12,31 +12,30 @@ import {
   type Rejection,
   type Request,
   type SequenceNumber,
-  sequenceNumber,
   type VerifiedCommittedEntry,
-  type VerifiedNewView,
   type ViewNumber,
-  weakQuorumSize,
 } from "@quorate/protocol";
-import { GapFiller } from "@quorate/state-transfer";
-import { type LeaveCause, type LeaveStep, type ViewChangeStep, ViewChanging } from "@quorate/view-change";
-import { Backlog } from "./backlog.ts";
+import type { GapFiller } from "@quorate/state-transfer";
+import type { LeaveCause, ViewChanging } from "@quorate/view-change";
 import { BatchIntake } from "./batch-intake.ts";
+import { createSubProtocols } from "./create-sub-protocols.ts";
 import { cutLog } from "./cut-log.ts";
-import { Deliveries } from "./deliveries.ts";
+import type { Deliveries } from "./deliveries.ts";
 import { EpochEnd } from "./epoch-end.ts";
 import type { ReplicaEvent } from "./events.ts";
 import { LeftBehind } from "./left-behind.ts";
 import { LoneLeavers } from "./lone-leavers.ts";
 import { LostDisks } from "./lost-disks.ts";
-import { Muteness, type MuteStatus } from "./muteness.ts";
+import type { Muteness, MuteStatus } from "./muteness.ts";
 import { narrow } from "./narrow.ts";
 import { PrimarySupervision } from "./primary-supervision.ts";
 import { Relevance } from "./relevance.ts";
 import type { Recovery, ReplicaOptions, ReplicaStatus } from "./replica-options.ts";
 import { RequestRelay } from "./request-relay.ts";
+import { SelfQuarantine } from "./self-quarantine.ts";
 import { StatusExchange } from "./status-exchange.ts";
 import type { SubProtocols } from "./sub-protocols.ts";
+import { ViewFollowing } from "./view-following.ts";
 
 /** Replicas that are asked within a second are seldom further apart. */
 const OUTPUTS_TOLD = 1_024;
@@ -58,58 +57,32 @@ export class Replica {
   readonly #relay: RequestRelay;
   readonly #deliveries: Deliveries;
   readonly #intake: BatchIntake;
-  readonly #backlog = new Backlog();
   readonly #statusExchange: StatusExchange;
   readonly #muteness: Muteness;
   readonly #lostDisks: LostDisks;
   readonly #loneLeavers: LoneLeavers;
   readonly #leftBehind: LeftBehind;
   readonly #audit: Audit;
+  readonly #selfQuarantine: SelfQuarantine;
+  readonly #views: ViewFollowing;
   readonly #epochEnd: EpochEnd;
-  #isQuarantined = false;
   readonly #recovered: readonly VerifiedCommittedEntry[];
   /** See `RecoveredDisk`. */
   readonly #awaitsState: boolean;
 
   constructor(options: ReplicaOptions, base: Base, recovery?: Recovery) {
     this.#options = options;
-    const executed = recovery?.executed ?? base.stable.seq;
-    const { signer, windowSize, checkpointInterval: interval, statusIntervalMs } = options;
-    const { membership } = base;
-    const awaitsState = recovery?.awaitsState === true;
-    this.#awaitsState = awaitsState;
-    this.#muteness = new Muteness(signer.self, membership, options, recovery?.muteness, awaitsState);
-    const { isMute } = this.#muteness;
-    this.#ordering = new Ordering({ ...options, isMute }, base, executed, recovery?.activation);
-    const nullDigest = options.nullBatch.digest;
-    const composer = options.viewChangeComposer;
-    this.#viewChanging = new ViewChanging({ ...options, composer, nullDigest, isMute }, base, recovery?.views);
-    // No CHECKPOINT rests on a state that is not here.
-    const signsNone = isMute || awaitsState;
-    const silentUpTo = recovery?.silentUpTo;
-    this.#checkpointing = new Checkpointing({ signer, windowSize, interval, isMute: signsNone, silentUpTo }, base);
-    // As far as members may be apart while both take part.
-    const auditOptions = { self: signer.self, membership, outputsMax: 2 * windowSize, silentUpTo };
-    this.#audit = new Audit(auditOptions, { executed, executionDigest: recovery?.executionDigest });
-    this.#deliveries = new Deliveries(executed);
-    const retryAfterMs = 4 * statusIntervalMs;
-    this.#gapFiller = new GapFiller({
-      signer,
-      epoch: membership.epoch,
-      weakQuorum: weakQuorumSize(membership),
-      retryAfterMs,
-      executed,
-      unexecutedMax: windowSize,
-    });
-    this.#parts = {
-      membership,
-      ordering: this.#ordering,
-      checkpointing: this.#checkpointing,
-      audit: this.#audit,
-      gapFiller: this.#gapFiller,
-      viewChanging: this.#viewChanging,
-      backlog: this.#backlog,
-    };
+    const { signer, windowSize, statusIntervalMs } = options;
+    this.#awaitsState = recovery?.awaitsState === true;
+    const { parts, muteness, deliveries } = createSubProtocols(options, base, recovery);
+    this.#parts = parts;
+    this.#ordering = parts.ordering;
+    this.#checkpointing = parts.checkpointing;
+    this.#gapFiller = parts.gapFiller;
+    this.#viewChanging = parts.viewChanging;
+    this.#audit = parts.audit;
+    this.#muteness = muteness;
+    this.#deliveries = deliveries;
     this.#lostDisks = new LostDisks(signer, this.#parts, this.#muteness, options, statusIntervalMs);
     this.#epochEnd = new EpochEnd(this.#parts, options);
     this.#leftBehind = new LeftBehind(this.#parts);
@@ -118,9 +91,21 @@ export class Replica {
     this.#relay = new RequestRelay(signer.self, this.#parts, this.#muteness);
     this.relevance = new Relevance(this.#parts, windowSize, this.#lostDisks, this.#muteness);
     this.#intake = new BatchIntake(options, this.#parts, this.#muteness, this.relevance, this.#deliveries);
-    this.#statusExchange = new StatusExchange(signer, this.#parts, statusIntervalMs, executed);
+    this.#statusExchange = new StatusExchange(signer, this.#parts, statusIntervalMs, deliveries.executed);
+    this.#selfQuarantine = new SelfQuarantine(parts, windowSize);
+    this.#views = new ViewFollowing({
+      signer,
+      awaitsState: this.#awaitsState,
+      parts,
+      deliveries,
+      muteness,
+      supervision: this.#supervision,
+      statusExchange: this.#statusExchange,
+      lostDisks: this.#lostDisks,
+      relay: this.#relay,
+      intake: this.#intake,
+    });
     this.#recovered = recovery?.committed ?? [];
-    if (recovery !== undefined) this.#ordering.restore(recovery.ordering);
   }
 
   get status(): ReplicaStatus {
@@ -150,7 +135,7 @@ export class Replica {
   /** How full everything is that others can fill. Looks at all of it: not for each step of a loaded replica. */
   get fills(): readonly Fill[] {
     const executing = this.#deliveries.fill(this.#options.windowSize);
-    const components = [this.#backlog, this.#ordering, this.#checkpointing, this.#audit, this.#viewChanging];
+    const components = [this.#parts.backlog, this.#ordering, this.#checkpointing, this.#audit, this.#viewChanging];
     return [executing, ...components.flatMap(({ fills }) => fills)];
   }
 
@@ -202,9 +187,9 @@ export class Replica {
    */
   step(event: ReplicaEvent, atMs: number): readonly Effect[] {
     const out: Effect[] = [];
-    if (this.#isQuarantined || this.#epochEnd.isOver) return out;
+    if (this.#selfQuarantine.isSilent || this.#epochEnd.isOver) return out;
     this.#dispatch(event, atMs, out);
-    this.#takeTurns(atMs, out);
+    this.#views.takeTurns(atMs, out);
     this.#fillNumbers(atMs, out);
     this.#tryToSpeak(atMs, out);
     this.#gapFiller.onExecuted(this.#deliveries.executed);
@@ -212,31 +197,10 @@ export class Replica {
     this.#leftBehind.onStep(this.#deliveries.executed, out);
     this.#supervision.onStep(atMs, out);
     this.#checkInvariants();
-    return this.#audited(out);
-  }
-
-  /** A replica that is contradicted says nothing more, of this step neither: as if it had crashed before it. */
-  #audited(out: Effect[]): readonly Effect[] {
-    for (const divergence of this.#audit.takeNews()) out.push({ type: "divergence", divergence });
-    const contradiction =
-      this.#checkpointing.contradiction ??
-      (this.#audit.isContradicted ? ({ by: "members", divergences: this.#audit.open } as const) : undefined);
-    if (contradiction === undefined) {
-      // Without its state a replica has not come to the activation.
-      if (!this.#awaitsState) this.#epochEnd.onStep(out);
-      return out;
-    }
-    this.#isQuarantined = true;
-    const { certified } = this.#checkpointing;
-    const { lastDelivered, highestAccepted, lowWatermark } = this.#ordering;
-    const target = certified.signatures.length > 0 ? certified : undefined;
-    const upTo = sequenceNumber(Math.max(this.#deliveries.executed, lastDelivered, highestAccepted));
-    // Before its last restart it may have executed, and answered clients of, what it had fetched, or accepted in an earlier view: nothing in
-    // the log says so, and the state may have lost it. None of it was above the window, which does not go back. A CHECKPOINT is signed of
-    // what is durable only, and need not be kept back so far: with another member down, no window would move without it. Where the epoch
-    // ends the wrong state says: that is not believed.
-    const statementsUpTo = sequenceNumber(Math.max(upTo, lowWatermark + this.#options.windowSize));
-    return [...out.filter(saysNothing), { type: "quarantine", contradiction, target, upTo, statementsUpTo }];
+    const said = this.#selfQuarantine.onStep(out, this.#deliveries.executed);
+    // Without its state a replica has not come to the activation.
+    if (!this.#awaitsState && !this.#selfQuarantine.isSilent) this.#epochEnd.onStep(out);
+    return said;
   }
 
   #dispatch(event: ReplicaEvent, atMs: number, out: Effect[]): void {
@@ -255,15 +219,15 @@ export class Replica {
         if (event.isBelowHistory) this.#gapFiller.onBelowHistory(event.from, this.#ordering.lastDelivered, out);
         return this.#afterCheckpoint(this.#checkpointing.onCertificate(event.certificate), atMs, out);
       case "view-change":
-        return this.#follow(this.#viewChanging.onViewChange(event.viewChange, out), atMs, out);
+        return this.#views.follow(this.#viewChanging.onViewChange(event.viewChange, out), atMs, out);
       case "new-view":
-        return this.#follow(this.#viewChanging.onNewView(event.newView, out), atMs, out);
+        return this.#views.follow(this.#viewChanging.onNewView(event.newView, out), atMs, out);
       case "query-stable":
         return this.#lostDisks.onQuery(event.from, event.envelope, atMs, out);
       case "reply-stable":
         return this.#lostDisks.onReply(event.reply, out);
       case "hand-over-asked":
-        return this.#onHandOverAsked(atMs, out);
+        return this.#views.handOver(atMs, out);
       case "timeout":
         return this.#onTimeout(event, atMs, out);
       case "executed":
@@ -322,7 +286,7 @@ export class Replica {
       case "fetch-committed":
         return this.#statusExchange.onFetchCommitted(from, message, atMs, out);
       case "hand-over":
-        return this.#follow(this.#viewChanging.onHandOver(narrow(envelope, message), out), atMs, out);
+        return this.#views.follow(this.#viewChanging.onHandOver(narrow(envelope, message), out), atMs, out);
       case "view-change":
       case "new-view":
       case "query-stable":
@@ -344,7 +308,7 @@ export class Replica {
     // Null batches say nothing about what a view can do.
     if (requests.length === 0 || decision.certificate.view !== this.#ordering.view) return;
     this.#viewChanging.onProgress(waits.waitedMs);
-    if (waits.isOrderedHere) this.#follow(this.#supervision.onExecuted(decision, waits.served, atMs), atMs, out);
+    if (waits.isOrderedHere) this.#views.follow(this.#supervision.onExecuted(decision, waits.served, atMs), atMs, out);
   }
 
   #onTimeout(event: Extract<ReplicaEvent, { type: "timeout" }>, atMs: number, out: Effect[]): void {
@@ -357,9 +321,9 @@ export class Replica {
       case "fetch":
         return this.#gapFiller.onTimeout(event.token, this.#ordering.lastDelivered, out);
       case "progress":
-        return this.#follow(this.#supervision.onTimeout(event.token, atMs), atMs, out);
+        return this.#views.follow(this.#supervision.onTimeout(event.token, atMs), atMs, out);
       case "view-change":
-        return this.#follow(this.#viewChanging.onTimeout(event.token), atMs, out);
+        return this.#views.follow(this.#viewChanging.onTimeout(event.token), atMs, out);
       default:
         return assertNever(event.timer);
     }
@@ -369,7 +333,7 @@ export class Replica {
     this.#statusExchange.onTick(this.#deliveries.executed, out);
     this.#lostDisks.onTick(out);
     this.#relay.passOnAgain(atMs - this.#options.statusIntervalMs, out);
-    this.#follow(this.#loneLeavers.onTick(out), atMs, out);
+    this.#views.follow(this.#loneLeavers.onTick(out), atMs, out);
   }
 
   /** h moved: the log below it goes, the window opens, and what waited for it is looked at again. */
@@ -379,54 +343,7 @@ export class Replica {
     cutLog(stable, this.#viewChanging.standing, this.#muteness.recordAt(stable.seq), out);
     this.#ordering.collectGarbage(stable.seq, atMs, out);
     this.#intake.releaseBacklog(atMs, out);
-    this.#follow(this.#viewChanging.onStable(stable.seq, out), atMs, out);
-  }
-
-  /** Does what the view change asks for, step by step. */
-  #follow(first: ViewChangeStep | undefined, atMs: number, out: Effect[]): void {
-    for (let step = first; step !== undefined; ) {
-      if (step.type === "enter") return this.#enterView(step.newView, atMs, out);
-      // A VIEW-CHANGE is a vote like any other.
-      const { isMute } = this.#muteness;
-      if (isMute && !this.#muteness.isSafe(this.#checkpointing.stable.seq, step.target)) return;
-      this.#ordering.leaveView(out);
-      if (isMute) step = later(step, this.#speak(atMs, out));
-      this.#supervision.onLeft(step.target, step.cause, out);
-      const prepared = this.#ordering.preparedCertificates;
-      step = this.#viewChanging.leave(step, { stable: this.#checkpointing.stable, prepared }, out);
-    }
-  }
-
-  #onHandOverAsked(atMs: number, out: Effect[]): void {
-    const { view, isPrimary } = this.#ordering;
-    // Before the start ordering does not know yet that the view was left.
-    if (!isPrimary || !this.#viewChanging.isSettled)
-      return reject({ code: "hand-over.not-primary", from: undefined, view }, out);
-    const { epoch } = this.#parts.membership;
-    const asked = this.#options.signer.sign({ type: "hand-over", epoch, view });
-    this.#follow(this.#viewChanging.handOver(asked, out), atMs, out);
-  }
-
-  /**
-   * The view's last number is executed: on to the next primary. A level, not an edge, so that it holds after a restart
-   * and for whoever learnt from later views that this one is over (protocol rule 7.6). Without its state a primary cannot
-   * tell what is worth ordering, and hands over at once.
-   */
-  #takeTurns(atMs: number, out: Effect[]): void {
-    if (this.#awaitsState && this.#ordering.isPrimary && this.#viewChanging.isSettled) this.#onHandOverAsked(atMs, out);
-    const { executed } = this.#deliveries;
-    // No primary has anything to do behind the last number of the epoch.
-    if (executed >= this.#ordering.lastOfView && executed !== this.#ordering.activation)
-      this.#follow(this.#viewChanging.onTurnOver(), atMs, out);
-  }
-
-  #enterView(newView: VerifiedNewView, atMs: number, out: Effect[]): void {
-    this.#supervision.onEntered(atMs, out);
-    this.#statusExchange.onNewView();
-    this.#lostDisks.onNewView(out);
-    this.#deliveries.deliver(this.#ordering.enterView(newView, atMs, out), out);
-    this.#relay.passOnAll(out);
-    this.#intake.releaseBacklog(atMs, out);
+    this.#views.follow(this.#viewChanging.onStable(stable.seq, out), atMs, out);
   }
 
   /**
@@ -439,23 +356,14 @@ export class Replica {
     this.#deliveries.deliver(this.#ordering.onNullBatches(upTo, atMs, out), out);
     const { handOver } = this.#lostDisks;
     if (handOver === undefined) return;
-    this.#follow(this.#viewChanging.handOver(handOver, out), atMs, out);
+    this.#views.follow(this.#viewChanging.handOver(handOver, out), atMs, out);
   }
 
-  /** Mute, this replica votes again as soon as it can contradict nothing that it promised before (protocol rule 8.5). */
+  /** Votes may be due that were not before: of a mute replica, and of one that has been (protocol rule 8.5). */
   #tryToSpeak(atMs: number, out: Effect[]): void {
-    const { isMute } = this.#muteness;
-    if (isMute && this.#muteness.isSafe(this.#checkpointing.stable.seq, this.#ordering.view))
-      this.#follow(this.#speak(atMs, out), atMs, out);
+    this.#views.tryToSpeak(atMs, out);
     if (this.#checkpointing.isMute && !this.#muteness.isMute && !this.#awaitsState)
       this.#afterCheckpoint(this.#checkpointing.unmute(out), atMs, out);
-  }
-
-  /** @returns what others did meanwhile that this replica now does, too. */
-  #speak(atMs: number, out: Effect[]): ViewChangeStep | undefined {
-    this.#muteness.release(this.#checkpointing.stable.seq, out);
-    this.#deliveries.deliver(this.#ordering.unmute(atMs, out), out);
-    return this.#viewChanging.unmute();
   }
 
   #checkInvariants(): void {
@@ -467,14 +375,6 @@ export class Replica {
     invariant(lowWatermark === this.#checkpointing.stable.seq, "replica.two-low-watermarks", { h: lowWatermark });
     this.#deliveries.checkInvariants(lowWatermark, lastDelivered);
   }
-}
-
-function later(first: LeaveStep, second: ViewChangeStep | undefined): LeaveStep {
-  return second?.type === "leave" && second.target > first.target ? second : first;
-}
-
-function saysNothing({ type }: Effect): boolean {
-  return type === "evidence" || type === "rejected" || type === "divergence";
 }
 
 function reject(rejection: Rejection, out: Effect[]): void {

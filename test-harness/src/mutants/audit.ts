@@ -26,9 +26,9 @@ export const AUDIT_MUTANTS: readonly Mutant[] = [
     name: "quarantined-and-speaking",
     rule: "9.5",
     bug: "a replica that is contradicted goes on as if nothing had happened",
-    file: REPLICA,
+    file: "packages/replica/src/self-quarantine.ts",
     edits: [
-      { find: "if (this.#isQuarantined) return out;", replace: "" },
+      { find: "    this.#isSilent = true;\n", replace: "" },
       { find: "return [...out.filter(saysNothing),", replace: "return [...out," },
     ],
     caughtBy: [IN_A_CLUSTER],

@@ -42,13 +42,13 @@ export const LOST_DISK_MUTANTS: readonly Mutant[] = [
     name: "votes-before-its-release-is-written",
     rule: "8.5",
     bug: "the first votes leave before the record that it may vote: after a crash it is mute and has voted",
-    file: "packages/replica/src/replica.ts",
+    file: "packages/replica/src/view-following.ts",
     edits: [
-      { find: "this.#muteness.release(this.#checkpointing.stable.seq, out);\n", replace: "" },
+      { find: "muteness.release(parts.checkpointing.stable.seq, out);\n", replace: "" },
       {
-        find: "this.#deliveries.deliver(this.#ordering.unmute(atMs, out), out);",
+        find: "deliveries.deliver(parts.ordering.unmute(atMs, out), out);",
         replace:
-          "this.#deliveries.deliver(this.#ordering.unmute(atMs, out), out);\n    this.#muteness.release(this.#checkpointing.stable.seq, out);",
+          "deliveries.deliver(parts.ordering.unmute(atMs, out), out);\n    muteness.release(parts.checkpointing.stable.seq, out);",
       },
     ],
     caughtBy: [LOST_DISK],

@@ -2,7 +2,6 @@ import type { Mutant } from "./mutant.ts";
 
 const ORDERING = "packages/pbft-core/src/ordering.ts";
 const PHASES = "packages/pbft-core/src/three-phases.ts";
-const REPLICA = "packages/replica/src/replica.ts";
 const CUT_LOG = "packages/replica/src/cut-log.ts";
 const VIEWS = "packages/pbft-core/test/views.test.ts";
 const CLUSTER = "packages/replica/test/replica.test.ts";
@@ -145,8 +144,8 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     name: "requests-not-passed-on-to-the-new-primary",
     rule: "7.4",
     bug: "what waits in the old view waits for the next retry of its client",
-    file: REPLICA,
-    edits: [{ find: "this.#relay.passOnAll(out);", replace: "" }],
+    file: "packages/replica/src/view-following.ts",
+    edits: [{ find: "relay.passOnAll(out);", replace: "" }],
     caughtBy: ["packages/replica/test/view-change.test.ts"],
   },
   {

@@ -155,7 +155,7 @@ export const STATE_MUTANTS: readonly Mutant[] = [
     name: "checkpoints-without-the-state",
     rule: "9.1",
     bug: "a replica whose state is being brought to it signs CHECKPOINTs of others' roots",
-    file: "packages/replica/src/replica.ts",
+    file: "packages/replica/src/create-sub-protocols.ts",
     edits: [
       { find: "isMute: signsNone, silentUpTo }, base);", replace: "isMute, silentUpTo }, base);" },
       { find: "const signsNone = isMute || awaitsState;\n", replace: "" },
