@@ -7,6 +7,7 @@ import {
   type Hasher,
   hexToBytes,
   invariant,
+  type KeyReader,
   type OrderedReader,
   type Rejection,
   type ReplicaId,
@@ -46,7 +47,7 @@ export interface StateFetcherOptions {
   readonly partOf: (key: Uint8Array) => number;
   /** The two stores of the state tree. What a step says is written before the next call. */
   readonly state: OrderedReader;
-  readonly local: OrderedReader;
+  readonly local: KeyReader;
   /** Who may be asked: the other members. */
   readonly donors: readonly ReplicaId[];
   /** The most content of any chunk (`stateChunkBytesMax`). */

@@ -7,6 +7,7 @@ import {
   type Hasher,
   hexToBytes,
   invariant,
+  type KeyReader,
   type OrderedReader,
   type SequenceNumber,
 } from "@quorate/protocol";
@@ -27,7 +28,7 @@ export interface StateTreeOptions {
   /** Entries: each with the digest of its leaf. */
   readonly state: OrderedReader;
   /** Pages, undo records, and which checkpoints are kept, beside what others keep there. */
-  readonly local: OrderedReader;
+  readonly local: KeyReader;
   readonly hasher: Hasher;
   /** The part of the state that a key belongs to, 0 to 255: the first byte of its path. Parts can be fetched one by one. */
   readonly partOf: (key: Uint8Array) => number;
@@ -188,9 +189,9 @@ export class StateTree implements OrderedReader {
     return this.#kept.drop(seq);
   }
 
-  /** What is to be written so that up to so many of the records that dropped checkpoints left are gone. */
-  tidied(recordsMax: number): readonly Change[] {
-    return this.#kept.tidied(recordsMax);
+  /** What is to be written so that up to so many of the records that dropped checkpoints left are gone, and so many bytes. */
+  tidied(recordsMax: number, bytesMax: number): readonly Change[] {
+    return this.#kept.tidied(recordsMax, bytesMax);
   }
 
   /**
