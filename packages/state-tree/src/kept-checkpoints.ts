@@ -1,14 +1,14 @@
 import {
   allocateBytes,
-  bytesToHex,
   type Change,
   type Digest,
-  digest,
   hexToBytes,
   invariant,
   type KeyReader,
   type SequenceNumber,
 } from "@quorate/protocol";
+import { StateDamage } from "./state-damage.ts";
+import { storedRoot } from "./stored-root.ts";
 import { SNAPSHOTS, seqOfSnapshotKey, snapshotKey, subjectOf, undoKey, undoRange } from "./tree-keys.ts";
 
 /** A kept checkpoint. */
@@ -30,10 +30,16 @@ export class KeptCheckpoints {
   /** Ascending; without a root those that are being dropped. */
   readonly #roots = new Map<SequenceNumber, Digest | undefined>();
 
+  /** @throws StateDamage for a record that is neither a root nor that of a dropped one, and if the last one is dropped. */
   constructor(local: KeyReader) {
     this.#local = local;
-    for (const [key, root] of local.range(...SNAPSHOTS))
-      this.#roots.set(seqOfSnapshotKey(key), root.length === DROPPED.length ? undefined : digest(bytesToHex(root)));
+    let droppedLast: Uint8Array | undefined;
+    for (const [key, record] of local.range(...SNAPSHOTS)) {
+      const isDropped = record.length === DROPPED.length && record[0] === DROPPED[0];
+      this.#roots.set(seqOfSnapshotKey(key), isDropped ? undefined : storedRoot(key, record));
+      droppedLast = isDropped ? new Uint8Array(key) : undefined;
+    }
+    if (droppedLast !== undefined) throw new StateDamage("root", droppedLast);
   }
 
   /** Ascending. */

@@ -1,9 +1,7 @@
 import {
   allocateBytes,
-  bytesToHex,
   type Change,
   type Digest,
-  digest,
   type Hasher,
   hexToBytes,
   invariant,
@@ -21,6 +19,7 @@ import { childPrefix, ROOT_PREFIX } from "./prefix.ts";
 import { ProvenPages } from "./proven-pages.ts";
 import { Snapshot } from "./snapshot.ts";
 import { StateDamage } from "./state-damage.ts";
+import { storedRoot } from "./stored-root.ts";
 import { pageKey, ROOT_OF_PAGES, subjectOf, UNDO_OF, undoKey, undoneEntries, undonePages } from "./tree-keys.ts";
 import { type UpdatedTree, updateTree } from "./tree-update.ts";
 
@@ -82,7 +81,7 @@ export class StateTree implements OrderedReader {
     }
     const rootOfPages = local.get(ROOT_OF_PAGES);
     this.#isAhead = rootOfPages !== undefined;
-    this.#rootOfPages = rootOfPages === undefined ? last.root : digest(bytesToHex(rootOfPages));
+    this.#rootOfPages = rootOfPages === undefined ? last.root : storedRoot(ROOT_OF_PAGES, rootOfPages);
     for (const [undo] of local.range(...undonePages(last.seq))) this.#changedPages.add(nameOf(subjectOf(undo).key));
     // Which of them the pages have is not noted: they may be given them twice.
     this.#unrooted = new Map(this.#touched);
