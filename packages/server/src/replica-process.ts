@@ -93,7 +93,7 @@ export interface ProcessStatus extends ClientOutputStatus {
   readonly repair: RepairStatus | undefined;
   /** Others contradict it, and it stands still until there is something to repair it towards. */
   readonly quarantine: QuarantineStatus | undefined;
-  /** Why the last backup that was cut short was. */
+  /** Why the last backup was cut short; undefined once one has been given whole since. */
   readonly backupFault: BackupFault | undefined;
   readonly peers: readonly PeerStatus[];
   readonly clients: number;
@@ -173,7 +173,7 @@ class ReplicaProcess implements RunningReplica {
     evidenceDocument: (id) => this.#evidenceDocument(id),
     log: (range) => this.#log(range),
     backup: () => this.#host.openBackup(),
-    onBackupCutShort: (fault) => this.#onBackupCutShort(fault),
+    onBackupCutShort: (fault) => this.#options.log.warn(fault, "a backup was cut short, and is of no use"),
     handOver: () => this.#host.askHandOver(),
   });
   readonly #timers = new Map<HostTimer, NodeJS.Timeout>();
@@ -181,7 +181,6 @@ class ReplicaProcess implements RunningReplica {
   readonly #startedMs = Date.now();
   /** When it was last said of each peer that it is wrong. */
   readonly #divergenceLoggedMs = new Map<ReplicaId, number>();
-  #backupFault: BackupFault | undefined;
   #isDead = false;
   #stopped: Promise<void> | undefined;
 
@@ -274,7 +273,7 @@ class ReplicaProcess implements RunningReplica {
       transfer: this.#host.transfer,
       repair: this.#host.repair,
       quarantine: this.#host.quarantine,
-      backupFault: this.#backupFault,
+      backupFault: this.#admin.backupFault,
       peers: this.#links.peers,
       clients: this.#links.clientCount,
       ...this.#links.clientOutput,
@@ -476,11 +475,6 @@ class ReplicaProcess implements RunningReplica {
       log.error("given up: each repair was followed by the next divergence; the service or the machine is at fault");
     else if (attempt > 1)
       log.warn({ attempt }, "it was repaired before, and is wrong again: the service may not be deterministic");
-  }
-
-  #onBackupCutShort(fault: BackupFault): void {
-    this.#backupFault = fault;
-    this.#options.log.warn(fault, "a backup was cut short, and is of no use");
   }
 
   #onRepair({ attempt, pauseMs }: DamageRepair, { message: reason }: Error): void {
