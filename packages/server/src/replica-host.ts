@@ -25,7 +25,7 @@ import {
   recover,
   type WriteNumber,
 } from "@quorate/replica";
-import { type ExecutedReply, Executor, type OwnCheckpoint } from "@quorate/state-machine";
+import { Executor, type OwnCheckpoint } from "@quorate/state-machine";
 import { StateDamage } from "@quorate/state-tree";
 import type { OwnAudit } from "./audit-document.ts";
 import type { AwaitedState } from "./awaited-state.ts";
@@ -37,6 +37,7 @@ import { DeferredExecution } from "./deferred-execution.ts";
 import { readDisk } from "./disk-recovery.ts";
 import { DurableState } from "./durable-state.ts";
 import { EvidenceShelf, type KeptEvidence } from "./evidence-shelf.ts";
+import { HeldReplies } from "./held-replies.ts";
 import { HistoryDonor } from "./history-donor.ts";
 import type { HostExecution } from "./host-execution.ts";
 import type { HostOptions } from "./host-options.ts";
@@ -104,6 +105,7 @@ export class ReplicaHost {
   #leftFor: Departure | undefined;
   /** The last one, over or not. */
   #quarantine: QuarantineRecord | undefined;
+  readonly #replies: HeldReplies;
   readonly #clientRequests: ClientRequests;
   readonly #clock: SteadyClock;
   readonly #events: ReplicaEvent[] = [];
@@ -202,6 +204,7 @@ export class ReplicaHost {
         bytesPerSecond: settings.scrubBytesPerSecond,
         onThrown: (error) => this.#onThrown(error),
       });
+    this.#replies = this.#newReplies(base.stable.seq);
     this.#ingress = this.#newIngress();
     this.#clientRequests = new ClientRequests({
       ingress: this.#ingress,
@@ -213,6 +216,17 @@ export class ReplicaHost {
   #newExecutor(): Executor {
     const silentUpTo = this.#quarantine?.statementsUpTo;
     return new Executor({ ...this.#options, membership: this.#membership, silentUpTo });
+  }
+
+  #newReplies(stable: SequenceNumber): HeldReplies {
+    const { genesis, ports } = this.#options;
+    return new HeldReplies({
+      windowSize: genesis.windowSize,
+      stable,
+      executed: this.#execution.executed,
+      flush: (done) => this.#flushState(done),
+      send: (client, reply) => ports.sendToClient(client, replyFrame(reply, this.#replica.view)),
+    });
   }
 
   #newIngress(): Ingress {
@@ -275,7 +289,7 @@ export class ReplicaHost {
   }
   /** See `Replica.fills`. */
   get fills(): readonly Fill[] {
-    return [...this.#replica.fills, this.#evidence.fill, this.#gate.fill];
+    return [...this.#replica.fills, this.#evidence.fill, this.#gate.fill, this.#replies.fill];
   }
   /** How much of its round the scrubber has done, from 0 to 1. */
   get scrubbed(): number {
@@ -412,7 +426,7 @@ export class ReplicaHost {
       case "silent":
         return true;
       case "answered":
-        this.#reply(client, outcome.reply);
+        this.#replies.give(client, outcome.reply);
         return true;
       case "pending":
         this.#step({ type: "request", request: outcome.request, standing: outcome.standing });
@@ -532,6 +546,7 @@ export class ReplicaHost {
         return this.#donor.send(effect, this.#now());
       case "cut": {
         const stable = this.#durableState.cut(effect.upTo);
+        this.#replies.onStable(stable);
         return this.#state === undefined ? observer.onVoting?.(stable) : this.#onStable(stable);
       }
       case "fetch-state":
@@ -576,7 +591,7 @@ export class ReplicaHost {
         sessionsEvicted: progress.evicted.length,
         isCheckpoint: checkpoint !== undefined,
       });
-    for (const { client, reply } of replies) this.#reply(client, reply);
+    for (const { client, reply } of replies) this.#replies.give(client, reply);
     if (checkpoint !== undefined) this.#durableState.makeDurable(checkpoint);
     this.#putOff.push({ type: "executed", seq, progress, executionDigest });
     this.#takePutOff();
@@ -599,8 +614,12 @@ export class ReplicaHost {
     observer.onStable?.(seq);
   }
 
-  #reply(client: PublicKey, executed: ExecutedReply): void {
-    this.#options.ports.sendToClient(client, replyFrame(executed, this.#replica.view));
+  #flushState(done: () => void): void {
+    this.#options.store.flush((failure) => {
+      if (this.#isDead) return;
+      if (failure !== undefined) return this.#die(failure);
+      done();
+    });
   }
 
   #afterStateFlush({ seq, stateRoot }: OwnCheckpoint, failure: Error | undefined): void {
