@@ -118,7 +118,10 @@ class StateBench {
     const tookMs = msSince(startedUs);
     const older = this.#tree.kept.slice(0, -2).map(({ seq }) => this.#tree.drop(seq));
     this.#store.writeAtomically({ state: [], local: [...local, ...older] });
-    this.#store.writeAtomically({ state: [], local: this.#tree.tidied(Number.POSITIVE_INFINITY) });
+    this.#store.writeAtomically({
+      state: [],
+      local: this.#tree.tidied(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY),
+    });
     await this.#flushed();
     return tookMs;
   }

@@ -84,8 +84,8 @@ describe("a cluster with one faulty backup", function () {
     expect(await fresh.getText("greeting")).to.equal("hello");
 
     const [first] = await cluster.settled([0, 2, 3]);
-    const lies = await liesAt(1, Number(first?.executed));
-    expect(lies.results - already, "wrong results, validly signed").to.be.at.least(OPERATIONS);
+    // All of them, wrong results validly signed; those of what it executes beyond its window wait for its disk.
+    const lies = await liesAt(1, Number(first?.executed), already + OPERATIONS);
     expect(lies.votes, "votes for what was never proposed").to.be.at.least(INTERVAL);
     expect(lies.checkpoints, "votes for states that nobody has").to.be.at.least(2);
     await expectSameState([0, 2, 3]);
@@ -94,12 +94,12 @@ describe("a cluster with one faulty backup", function () {
     );
   });
 
-  /** Asks the liar until it has executed as much as the others: it is told of everything, a little later. */
-  async function liesAt(id: number, executed: number): Promise<Lies> {
+  /** Asks the liar until it has executed as much as the others, and said as much: it is told of everything, a little later. */
+  async function liesAt(id: number, executed: number, results = 0): Promise<Lies> {
     for (;;) {
       cluster.process(id).send({ type: "tell" });
       const lies = (await cluster.process(id).message("lies")) as unknown as Lies;
-      if (lies.executed >= executed) return lies;
+      if (lies.executed >= executed && lies.results >= results) return lies;
     }
   }
 

@@ -22,7 +22,7 @@ type Step =
   | { readonly type: "change"; readonly changes: readonly Change[] }
   | { readonly type: "checkpoint" | "reopen" | "absorb" | "flush" | "begin-flush" }
   | { readonly type: "drop"; readonly which: number }
-  | { readonly type: "tidy"; readonly records: number };
+  | { readonly type: "tidy"; readonly records: number; readonly bytes: number };
 
 const hasher = createNodeHasher();
 const partOf = (key: Uint8Array): number => (key[0] ?? 0) % 3;
@@ -46,7 +46,14 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 2, arbitrary: fc.nat().map((which) => ({ type: "drop" as const, which })) },
   { weight: 2, arbitrary: fc.constantFrom("flush" as const, "begin-flush" as const).map((type) => ({ type })) },
   { weight: 2, arbitrary: fc.constantFrom("reopen" as const, "absorb" as const).map((type) => ({ type })) },
-  { weight: 1, arbitrary: fc.nat({ max: 40 }).map((records) => ({ type: "tidy" as const, records })) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      type: fc.constant("tidy" as const),
+      records: fc.nat({ max: 40 }),
+      bytes: fc.nat({ max: 3000 }),
+    }),
+  },
 );
 
 /** What every store does under the tree (protocol rules 9.1, 9.5 and 10.1). */
@@ -210,7 +217,7 @@ class Scene {
       case "absorb":
         return this.write({ local: this.tree.absorb(10) });
       case "tidy":
-        return this.write({ local: this.tree.tidied(taken.records) });
+        return this.write({ local: this.tree.tidied(taken.records, taken.bytes) });
       case "begin-flush":
         return this.store.flush(() => undefined);
       case "flush":
@@ -232,7 +239,8 @@ class Scene {
 
   /** Until nothing is left of what was dropped. */
   tidy(): void {
-    for (let local = this.tree.tidied(50); local.length > 0; local = this.tree.tidied(50)) this.write({ local });
+    for (let local = this.tree.tidied(50, 5000); local.length > 0; local = this.tree.tidied(50, 5000))
+      this.write({ local });
   }
 
   close(): Promise<void> {

@@ -42,6 +42,8 @@ interface OwnCheckpoint {
  * with those that are ordered four may be made in one.
  */
 const VOTES_PER_MEMBER_MAX = 32;
+/** Certificates that are kept beside the newest one, for an own state that is behind. */
+const PASSED_MAX = 32;
 
 /**
  * Votes on state roots and the low watermark (OSDI'99 §4.3). A certificate alone moves nothing: h moves when the own
@@ -54,6 +56,11 @@ export class Checkpointing {
   #stable: CheckpointCertificate;
   /** The highest certificate known; at or above `stable`. */
   #certified: CheckpointCertificate;
+  /**
+   * Those between h and the newest one, ascending. A replica whose states become durable after the next certificate is there, as on
+   * a slow disk under load, comes to these one by one, and to the newest never. When they are too many the newer ones are left out.
+   */
+  readonly #passed = new Map<SequenceNumber, CheckpointCertificate>();
   #contradiction: Extract<Contradiction, { by: "certificate" }> | undefined;
   /**
    * Own states above h, with the votes for them: as many of the newest as L numbers can hold, and one. Filling a gap executes
@@ -97,6 +104,7 @@ export class Checkpointing {
     return [
       { of: "checkpoint votes of a member", size: votes, max: VOTES_PER_MEMBER_MAX },
       { of: "members with checkpoint votes", size: this.#votes.size, max: this.#membership.members.length },
+      { of: "certificates above h", size: this.#passed.size, max: PASSED_MAX },
       { of: "own checkpoint votes", size: this.#own.size, max: this.#ownVotesMax },
     ];
   }
@@ -168,6 +176,8 @@ export class Checkpointing {
 
   checkInvariants(): void {
     invariant(this.#stable.seq <= this.#certified.seq, "checkpoint.stable-above-certified", { h: this.#stable.seq });
+    for (const seq of this.#passed.keys())
+      invariant(seq > this.#stable.seq && seq < this.#certified.seq, "checkpoint.passed-certificate", { seq });
     const most = this.#ownVotesMax;
     invariant(this.#own.size <= most, "checkpoint.too-many-own-votes", { votes: this.#own.size, most });
   }
@@ -220,6 +230,8 @@ export class Checkpointing {
   }
 
   #adopt(certificate: CheckpointCertificate): void {
+    const before = this.#certified;
+    if (before.seq > this.#stable.seq && this.#passed.size < PASSED_MAX) this.#passed.set(before.seq, before);
     this.#certified = certificate;
     for (const [id, votes] of this.#votes) {
       for (const seq of votes.keys()) if (seq <= certificate.seq) votes.delete(seq);
@@ -229,16 +241,21 @@ export class Checkpointing {
 
   /** Moves h to the highest certificate whose state is held here, durably. */
   #advance(): CheckpointCertificate | undefined {
-    const certificate = this.#certified;
-    const own = this.#own.get(certificate.seq);
-    if (certificate.seq <= this.#stable.seq || own === undefined) return undefined;
-    if (own.stateRoot !== certificate.stateRoot) {
+    let stable: CheckpointCertificate | undefined;
+    for (const certificate of [...this.#passed.values(), this.#certified]) {
       const { seq, stateRoot: certified } = certificate;
-      this.#contradiction = { by: "certificate", seq, own: own.stateRoot, certified };
-      return undefined;
+      const own = this.#own.get(seq);
+      if (own === undefined || seq <= this.#stable.seq) continue;
+      if (own.stateRoot !== certified) {
+        this.#contradiction = { by: "certificate", seq, own: own.stateRoot, certified };
+        return undefined;
+      }
+      stable = certificate;
     }
-    this.#stable = certificate;
-    for (const seq of this.#own.keys()) if (seq <= certificate.seq) this.#own.delete(seq);
-    return certificate;
+    if (stable === undefined) return undefined;
+    this.#stable = stable;
+    for (const kept of [this.#own, this.#passed])
+      for (const seq of kept.keys()) if (seq <= stable.seq) kept.delete(seq);
+    return stable;
   }
 }

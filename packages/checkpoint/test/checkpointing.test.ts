@@ -203,6 +203,37 @@ describe("Checkpointing (OSDI'99 §4.3)", () => {
     expect(scene.durable(16)?.seq).to.equal(16);
   });
 
+  it("h follows, though each own state is durable only after the next certificate, as on a slow disk under load", () => {
+    const scene = new Scene();
+    scene.certificate(8);
+    for (const seq of [16, 24, 32, 40]) {
+      if (seq % 16 === 0) for (const from of [0, 2, 3]) scene.vote(from, seq);
+      else scene.certificate(seq);
+      expect(scene.durable(seq - 8)?.seq).to.equal(seq - 8);
+      expect(scene.marks).to.deep.equal({ stable: seq - 8, certified: seq });
+    }
+  });
+
+  it("of certificates that the own state is behind so many are kept, and h comes by them to the newest", () => {
+    const scene = new Scene();
+    for (let seq = 8; seq <= 800; seq += 8) scene.certificate(seq);
+    const kept = scene.checkpointing.fills.find(({ of }) => of === "certificates above h");
+    expect(kept).to.deep.equal({ of: "certificates above h", size: 32, max: 32 });
+    for (let seq = 8; seq <= 256; seq += 8) expect(scene.durable(seq)?.seq).to.equal(seq);
+    expect(scene.durable(264), "one that was not kept").to.equal(undefined);
+    expect(scene.durable(800)?.seq).to.equal(800);
+    expect(scene.checkpointing.fills.find(({ of }) => of === "certificates above h")?.size).to.equal(0);
+  });
+
+  it("an own state that contradicts a certificate that is not the newest tells that this replica is wrong", () => {
+    const scene = new Scene();
+    scene.certificate(8);
+    scene.certificate(16);
+    expect(scene.durable(8, "my own root")).to.equal(undefined);
+    expect(scene.contradiction).to.deep.equal(CONTRADICTED);
+    expect(scene.marks).to.deep.equal({ stable: 0, certified: 16 });
+  });
+
   it("an own state that a quorum contradicts moves nothing, and tells that this replica is wrong", () => {
     const scene = new Scene();
     scene.durable(8, "my own root");

@@ -77,8 +77,14 @@ export interface OrderedReader {
   range(from: Uint8Array, to: Uint8Array | undefined): Iterable<readonly [key: Uint8Array, value: Uint8Array]>;
 }
 
+/** An ordered map that can be read without its values, which may be large. */
+export interface KeyReader extends OrderedReader {
+  /** The keys of `range`, of which no value is read. */
+  keys(from: Uint8Array, to: Uint8Array | undefined): Iterable<Uint8Array>;
+}
+
 /** An ordered map whose writes are atomic groups. Reads see all writes at once, durable or not. */
-export interface OrderedStore extends OrderedReader {
+export interface OrderedStore extends KeyReader {
   /** Applies all changes or, after a crash, none of them. Groups become durable in the order of their writes. */
   write(changes: readonly Change[]): void;
 }

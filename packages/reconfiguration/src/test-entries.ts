@@ -1,7 +1,7 @@
-import { bytesToHex, type Change, hexToBytes, type OrderedReader } from "@quorate/protocol";
+import { bytesToHex, type Change, hexToBytes, type KeyReader } from "@quorate/protocol";
 
 /** The plainest ordered map there is. */
-export class TestEntries implements OrderedReader {
+export class TestEntries implements KeyReader {
   readonly #entries = new Map<string, Uint8Array>();
 
   get(key: Uint8Array): Uint8Array | undefined {
@@ -14,6 +14,9 @@ export class TestEntries implements OrderedReader {
       const value = this.#entries.get(name);
       if (value !== undefined) yield [hexToBytes(name), value];
     }
+  }
+  *keys(from: Uint8Array, to: Uint8Array | undefined): Generator<Uint8Array> {
+    for (const [key] of this.range(from, to)) yield key;
   }
   write(changes: readonly Change[]): void {
     for (const { key, value } of changes) {

@@ -117,7 +117,7 @@ describe("a replica that lost its disk (protocol rule 8.5)", () => {
     let ticks = 0;
     untilReleased(cluster, 2, () => {
       ticks += 1;
-      if (ticks % 5 === 0) cluster.restart(2);
+      if (ticks % 3 === 2) cluster.restart(2);
     });
     expect(ticks, "it crashed on the way").to.be.greaterThan(10);
 

@@ -56,6 +56,7 @@ const PATHS =
 export class AdminEndpoint {
   readonly #source: AdminSource;
   readonly #server: Server;
+  #backupFault: BackupFault | undefined;
   /** The host that it was told to listen on. */
   #host = "";
   #isClosing = false;
@@ -64,7 +65,7 @@ export class AdminEndpoint {
     this.#source = source;
     this.#server = createServer({ requestTimeout: 5_000, headersTimeout: 5_000 }, (request, response) => {
       const backup = this.#asksForBackup(request) ? this.#source.backup() : undefined;
-      if (backup !== undefined) return void streamBackup(backup, response, (fault) => this.#onCutShort(fault));
+      if (backup !== undefined) return void streamBackup(backup, response, (fault) => this.#onBackupEnd(fault));
       const { code, contentType, body } = this.#answer(request);
       response.writeHead(code, { "Content-Type": contentType, Connection: "close" });
       response.end(body);
@@ -90,6 +91,11 @@ export class AdminEndpoint {
     });
   }
 
+  /** Why the last backup was cut short; undefined once one has been given whole since. */
+  get backupFault(): BackupFault | undefined {
+    return this.#backupFault;
+  }
+
   close(): Promise<void> {
     this.#isClosing = true;
     return new Promise((resolve) => {
@@ -99,8 +105,9 @@ export class AdminEndpoint {
   }
 
   /** Whoever reads when this closes is cut off by it, and has not gone. */
-  #onCutShort(fault: BackupFault): void {
-    this.#source.onBackupCutShort(this.#isClosing ? { ...fault, reason: "the replica stops" } : fault);
+  #onBackupEnd(fault: BackupFault | undefined): void {
+    this.#backupFault = fault && this.#isClosing ? { ...fault, reason: "the replica stops" } : fault;
+    if (this.#backupFault !== undefined) this.#source.onBackupCutShort(this.#backupFault);
   }
 
   #answer({ method, url = "/", headers }: IncomingMessage): Answer {

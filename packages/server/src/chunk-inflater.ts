@@ -7,6 +7,8 @@ export interface ChunkInflaterOptions {
   readonly compressor?: Compressor | undefined;
   /** See `StateFetcher.asked`. */
   readonly asked: (from: ReplicaId, request: number) => FetchState | "former" | undefined;
+  /** A chunk is being inflated, which ends with one of the next two. */
+  readonly onArrival: (from: ReplicaId, request: number) => void;
   readonly onChunk: (from: ReplicaId, chunk: StateChunk, bytesOnWire: number) => void;
   readonly onFault: (from: ReplicaId, chunk: DeflatedChunk, fault: StateChunkFault) => void;
 }
@@ -36,6 +38,7 @@ export class ChunkInflater {
     if (compressor === undefined || seq !== asked.seq) return onFault(from, chunk, "state-chunk.other-than-asked");
     if (length > chunkFrameBytesMax(asked)) return onFault(from, chunk, "state-chunk.oversized");
     this.#inflating.add(request);
+    this.#o.onArrival(from, request);
     compressor.inflate(deflated, length, (frame) => {
       this.#inflating.delete(request);
       const inflated = frame && this.#chunkIn(frame, chunk);

@@ -1,4 +1,4 @@
-import { assertNever, type ReplicaId } from "@quorate/protocol";
+import { assertNever, type ReplicaId, type SequenceNumber } from "@quorate/protocol";
 import type { ReplicaEvent } from "@quorate/replica";
 import type { BatchExecution } from "./batch-execution.ts";
 import { refusalFrame } from "./client-frames.ts";
@@ -12,7 +12,9 @@ import type { HostState } from "./host-state.ts";
 
 export interface EffectPerformerOptions extends Pick<HostOptions, "ports" | "codec" | "observer"> {
   readonly others: readonly ReplicaId[];
-  readonly state: Pick<HostState, "execution" | "onStable" | "epochLink">;
+  readonly state: Pick<HostState, "execution" | "epochLink">;
+  /** The log was cut below this checkpoint. */
+  readonly onStable: (seq: SequenceNumber) => void;
   readonly batches: Pick<BatchExecution, "execute">;
   readonly durableState: Pick<DurableState, "archive" | "cut">;
   readonly donor: Pick<HistoryDonor, "send">;
@@ -45,7 +47,7 @@ export class EffectPerformer {
       case "send-history":
         return donor.send(effect, this.#o.nowMs());
       case "cut":
-        return state.onStable(durableState.cut(effect.upTo));
+        return this.#o.onStable(durableState.cut(effect.upTo));
       case "fetch-state":
         return depart(leftBehind(effect));
       case "quarantine":

@@ -35,7 +35,7 @@ export interface ProcessStatus extends ClientOutputStatus {
   readonly repair: RepairStatus | undefined;
   /** Others contradict it, and it stands still until there is something to repair it towards. */
   readonly quarantine: QuarantineStatus | undefined;
-  /** Why the last backup that was cut short was. */
+  /** Why the last backup was cut short; undefined once one has been given whole since. */
   readonly backupFault: BackupFault | undefined;
   readonly peers: readonly PeerStatus[];
   readonly clients: number;

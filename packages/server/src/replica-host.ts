@@ -12,7 +12,7 @@ import type {
   ServerFrame,
 } from "@quorate/protocol";
 import type { Replica, ReplicaEvent, ReplicaStatus, WriteNumber } from "@quorate/replica";
-import type { ExecutedReply, OwnCheckpoint } from "@quorate/state-machine";
+import type { OwnCheckpoint } from "@quorate/state-machine";
 import { AbsentState } from "./absent-state.ts";
 import type { OwnAudit } from "./audit-document.ts";
 import type { AwaitedState } from "./awaited-state.ts";
@@ -25,6 +25,7 @@ import { EffectPerformer } from "./effect-performer.ts";
 import { endOfEpoch } from "./end-of-epoch.ts";
 import { EvidenceShelf, type KeptEvidence } from "./evidence-shelf.ts";
 import { GatedLog, type Performed } from "./gated-log.ts";
+import { HeldReplies } from "./held-replies.ts";
 import { HistoryDonor } from "./history-donor.ts";
 import { HostEnd } from "./host-end.ts";
 import { HostInputs } from "./host-inputs.ts";
@@ -60,6 +61,7 @@ export class ReplicaHost {
   readonly #batches: BatchExecution;
   readonly #inputs: HostInputs;
   readonly #effects: EffectPerformer;
+  readonly #replies: HeldReplies;
   readonly #donor: HistoryDonor;
   readonly #evidence: EvidenceShelf;
   readonly #standingWatch: StandingWatch;
@@ -98,6 +100,7 @@ export class ReplicaHost {
     const { replica, recorder } = recoverReplica(options, ground);
     this.#replica = replica;
     this.#recorder = recorder;
+    this.#replies = this.#newReplies();
     this.#standingWatch = new StandingWatch(observer, this.#replica);
     this.#durableState = new DurableState({
       store,
@@ -111,7 +114,7 @@ export class ReplicaHost {
       execution,
       observer,
       votesMax: awaited?.votesMax ?? (() => Number.POSITIVE_INFINITY),
-      reply: (client, executed) => this.#reply(client, executed),
+      reply: (client, executed) => this.#replies.give(client, executed),
       onCheckpoint: (own) => this.#durableState.makeDurable(own),
       count: (event) => this.#events.push(event),
     });
@@ -143,6 +146,16 @@ export class ReplicaHost {
     });
   }
 
+  #newReplies(): HeldReplies {
+    return new HeldReplies({
+      windowSize: this.#configuration.windowSize,
+      stable: this.stable.seq,
+      executed: this.#state.execution.executed,
+      flush: (done) => this.#flushState(done),
+      send: (client, reply) => this.#options.ports.sendToClient(client, replyFrame(reply, this.#replica.view)),
+    });
+  }
+
   #newLog(): GatedLog {
     return new GatedLog({
       ...this.#options,
@@ -162,7 +175,7 @@ export class ReplicaHost {
       donor: this.#donor,
       nowMs: () => this.#now(),
       step: (event) => this.#step(event),
-      reply: (client, executed) => this.#reply(client, executed),
+      reply: (client, executed) => this.#replies.give(client, executed),
     });
   }
 
@@ -172,6 +185,10 @@ export class ReplicaHost {
       ...this.#options,
       others: members.filter((id) => id !== signer.self),
       state: this.#state,
+      onStable: (seq) => {
+        this.#replies.onStable(seq);
+        this.#state.onStable(seq);
+      },
       batches: this.#batches,
       durableState: this.#durableState,
       donor: this.#donor,
@@ -219,7 +236,7 @@ export class ReplicaHost {
   }
   /** See `Replica.fills`. */
   get fills(): readonly Fill[] {
-    return [...this.#replica.fills, this.#evidence.fill, this.#log.fill];
+    return [...this.#replica.fills, this.#evidence.fill, this.#log.fill, this.#replies.fill];
   }
   /** See `HostState.scrubbed`. */
   get scrubbed(): number {
@@ -384,8 +401,12 @@ export class ReplicaHost {
     this.#step({ type: "state-durable", seq, stateRoot });
   }
 
-  #reply(client: PublicKey, executed: ExecutedReply): void {
-    this.#options.ports.sendToClient(client, replyFrame(executed, this.#replica.view));
+  #flushState(done: () => void): void {
+    this.#options.store.flush((failure) => {
+      if (this.#end.isOver) return;
+      if (failure !== undefined) return this.#end.die(failure);
+      done();
+    });
   }
 
   #now(): number {

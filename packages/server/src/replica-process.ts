@@ -5,7 +5,6 @@ import type { PublicKey } from "@quorate/protocol";
 import type { ReplicaStore } from "@quorate/storage";
 import type { Endpoint } from "@quorate/transport";
 import { AdminEndpoint } from "./admin-endpoint.ts";
-import type { BackupFault } from "./backup/stream-backup.ts";
 import { exposition } from "./exposition.ts";
 import { sayLastWords } from "./last-words.ts";
 import { ProcessDocuments } from "./process-documents.ts";
@@ -38,7 +37,6 @@ export class ReplicaProcess implements RunningReplica {
   readonly #host: ReplicaRunner;
   readonly #documents: ProcessDocuments;
   readonly #admin: AdminEndpoint;
-  #backupFault: BackupFault | undefined;
   #isDead = false;
   #stopped: Promise<void> | undefined;
 
@@ -65,7 +63,7 @@ export class ReplicaProcess implements RunningReplica {
       host: this.#host,
       links: this.#links,
       counters: this.#counters,
-      backupFault: () => this.#backupFault,
+      backupFault: () => this.#admin.backupFault,
     });
     this.#admin = this.#newAdmin(this.#documents);
   }
@@ -142,7 +140,7 @@ export class ReplicaProcess implements RunningReplica {
       evidenceDocument: (id) => documents.evidenceDocument(id),
       log: (range) => documents.log(range),
       backup: () => this.#host.openBackup(),
-      onBackupCutShort: (fault) => this.#onBackupCutShort(fault),
+      onBackupCutShort: (fault) => this.#options.log.warn(fault, "a backup was cut short, and is of no use"),
       handOver: () => this.#host.askHandOver(),
     });
   }
@@ -185,11 +183,6 @@ export class ReplicaProcess implements RunningReplica {
     await this.#admin.close();
     await this.#store.close();
     this.#releaseLock();
-  }
-
-  #onBackupCutShort(fault: BackupFault): void {
-    this.#backupFault = fault;
-    this.#options.log.warn(fault, "a backup was cut short, and is of no use");
   }
 
   #onFatal(thrown: Error): void {

@@ -116,6 +116,7 @@ export class StateInstaller {
     this.#inflater = new ChunkInflater({
       ...options,
       asked: (from, request) => this.#fetcher.asked(from, request),
+      onArrival: (from, request) => this.#fetcher.onArrival(from, request, this.#clock.nowMs()),
       onChunk: (from, chunk, bytesOnWire) =>
         this.#fetched((atMs) => this.#fetcher.onChunk(from, chunk, atMs, bytesOnWire)),
       onFault: (from, chunk, fault) => this.#fetched((atMs) => this.#fetcher.onBadChunk(from, chunk, fault, atMs)),

@@ -91,6 +91,10 @@ class AnyStore {
     for (const key of [...this.#entries.keys()].sort())
       if (key >= first && (end === undefined || key < end)) yield [hexToBytes(key), this.#entries.get(key)!];
   }
+  *keys(from: Uint8Array, to: Uint8Array | undefined): Generator<Uint8Array> {
+    for (const [key] of this.range(from, to)) yield key;
+  }
+
   write(changes: readonly Change[]): void {
     for (const { key, value } of changes)
       if (value === undefined) this.#entries.delete(bytesToHex(key));

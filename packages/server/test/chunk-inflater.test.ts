@@ -16,12 +16,14 @@ const fetchOf = (request: number): FetchState => {
 class Scene {
   readonly compressor = new HeldCompressor();
   readonly happened: string[] = [];
+  readonly arrived: number[] = [];
   readonly inflater: ChunkInflater;
 
   constructor(asked: (request: number) => FetchState | "former" | undefined) {
     this.inflater = new ChunkInflater({
       ...{ codec, compressor: this.compressor },
       asked: (_, request) => asked(request),
+      onArrival: (_, request) => this.arrived.push(request),
       onChunk: (_, { request }) => this.happened.push(`${request}`),
       onFault: (_, { request }, fault) => this.happened.push(`${request} ${fault}`),
     });
@@ -32,13 +34,14 @@ describe("a deflated chunk", () => {
   it("that is not waited for any more is not inflated, and is nobody's fault", () => {
     const scene = new Scene(() => "former");
     scene.inflater.take(DONOR, chunkOf(1));
-    expect([scene.compressor.waiting, scene.happened]).to.deep.equal([0, []]);
+    expect([scene.compressor.waiting, scene.arrived, scene.happened]).to.deep.equal([0, [], []]);
   });
 
   it("is left when 1024 others wait, and another one is taken when they are done", () => {
     const scene = new Scene(fetchOf);
     for (let request = 0; request < 1_030; request++) scene.inflater.take(DONOR, chunkOf(request));
     expect([scene.compressor.waiting, scene.happened]).to.deep.equal([1_024, []]);
+    expect(scene.arrived, "what is left is not here").to.deep.equal(Array.from({ length: 1_024 }, (_, n) => n));
     scene.compressor.finish();
     expect(scene.happened).to.have.lengthOf(1_024);
     expect(scene.happened.at(-1)).to.equal("1023 state-chunk.bad-deflate");

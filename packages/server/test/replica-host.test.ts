@@ -280,6 +280,43 @@ describe("ReplicaHost", () => {
     expect(departure?.quarantine?.statementsUpTo).to.be.at.least(4);
   });
 
+  it("says what it executes beyond its window once that is durable, and nothing of it that a crash may take (protocol rule 9.5)", () => {
+    const { windowSize } = genesis;
+    const requests = Array.from({ length: windowSize + 3 }, (_, i) =>
+      clientOf().signRegistration({ nonce: digestOf(`nonce ${i}`), lastValid: seqOf(100) }),
+    );
+    /** What is above the window comes only where it was asked for. */
+    const fetched = (scene: Scene): Scene => {
+      scene.host.onReplicaFrame(replicaId(2), statusOf(2, 100));
+      for (const [i, request] of requests.entries()) scene.host.onReplicaFrame(replicaId(2), entryOf(i + 1, request));
+      expect(scene.host.status).to.include({ executed: windowSize + 3, lowWatermark: 0 });
+      return scene;
+    };
+    const upTo = (last: number): number[] => Array.from({ length: last }, (_, i) => i + 1);
+    const asked = (scene: Scene): void => {
+      for (const { request } of requests.slice(-2))
+        scene.host.onClientRequest(request.client, request);
+    };
+
+    const scene = fetched(new Scene(1));
+    asked(scene);
+    expect(statementsIn(scene.toClients)).to.deep.equal(upTo(windowSize));
+
+    const again = fetched(new Scene(1, scene.store.disk.crash()));
+    expect(statementsIn(again.toClients), "nothing that the first life had said is missing").to.deep.equal(
+      upTo(windowSize),
+    );
+    while (again.store.disk.completeFlush());
+    expect(statementsIn(again.toClients)).to.deep.equal(upTo(windowSize + 3));
+    asked(again);
+    expect(statementsIn(again.toClients).slice(-2), "durable").to.deep.equal([windowSize + 2, windowSize + 3]);
+
+    const third = new Scene(1, again.store.disk.crash());
+    expect(third.host.status.executed).to.equal(windowSize + 3);
+    asked(third);
+    expect(statementsIn(third.toClients)).to.deep.equal([windowSize + 2, windowSize + 3]);
+  });
+
   it("after a quarantine it answers nobody of what it may have said before, up to the end of the window that it had", () => {
     const store = createMemoryStore();
     writeQuarantine(store.local, { upTo: seqOf(1), statementsUpTo: seqOf(3), attempts: 0, isWaiting: false });

@@ -1,4 +1,5 @@
 import { REPAIR_PAUSES_MS } from "@quorate/server/host";
+import { ROOT_OF_PAGES, snapshotKey } from "@quorate/state-tree";
 import { createMemoryStore, type MemoryStore } from "@quorate/storage/memory";
 import { expect } from "chai";
 import { DamageCount, RecurringDamage } from "../dist/damage-count.js";
@@ -35,6 +36,30 @@ function repaired(scene: Scene): Scene {
   for (let i = 0; i < 100 && scene.runner.isInstalling; i++) scene.receivesState().flush().turn();
   return scene;
 }
+
+describe("a replica whose records of checkpoints are damaged (protocol rule 9.5)", () => {
+  const last = snapshotKey(STABLE);
+  const damages: readonly (readonly [name: string, key: Uint8Array, value: Uint8Array])[] = [
+    ["a root that is too short", last, new Uint8Array(31)],
+    ["one that is too long", last, new Uint8Array(33)],
+    ["nothing of a root", last, new Uint8Array(0)],
+    ["the last one marked as dropped", last, new Uint8Array(1)],
+    ["another mark than that of a dropped one", snapshotKey(0), Uint8Array.of(7)],
+    ["a root of pages that is too short", ROOT_OF_PAGES, new Uint8Array(5)],
+    ["one of no length", ROOT_OF_PAGES, new Uint8Array(0)],
+  ];
+  for (const [name, key, value] of damages)
+    it(`is repaired at its start: ${name}`, () => {
+      const { store } = levelScene();
+      store.local.write([{ key, value }]);
+
+      const scene = new Scene(store).start();
+      expect(scene.happened).to.deep.equal(["repair 1 after 0", "transfer 8, distrusting"]);
+      repaired(scene);
+      expect(scene.transition.at(-1)).to.equal("transferred 8");
+      expect(scene.runner.stateDigests).to.deep.equal(digestsOf(newExecutor(createMemoryStore(), 2, 10)));
+    });
+});
 
 describe("a replica whose state is damaged again and again (protocol rule 9.5)", () => {
   it("repairs at once, then after longer and longer pauses, and then ends with an error that names the disk", () => {

@@ -232,6 +232,15 @@ describe("a state installer of what comes deflated", () => {
     expect([scene.happened, scene.installer.progress?.pagesFetched]).to.deep.equal([[], 1]);
   });
 
+  it("waits for what has come, however long that takes to inflate, and asks nobody else for it", () => {
+    const scene = new DeflatingScene();
+    scene.deflated();
+    for (let i = 0; i < 100; i++) scene.go();
+    expect(scene.requests).to.deep.equal([]);
+    scene.compressor.finish();
+    expect([scene.happened, scene.installer.progress?.pagesFetched]).to.deep.equal([[], 1]);
+  });
+
   it("does nothing with what is inflated after it has stopped", () => {
     const scene = new DeflatingScene();
     scene.deflated();

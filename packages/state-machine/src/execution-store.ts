@@ -1,4 +1,4 @@
-import type { Change, OrderedReader } from "@quorate/protocol";
+import type { Change, KeyReader, OrderedReader } from "@quorate/protocol";
 
 /** A group of changes that becomes durable as a whole or not at all (protocol rule 8.3). */
 export interface ExecutionChanges {
@@ -12,7 +12,7 @@ export interface ExecutionChanges {
  */
 export interface ExecutionStore {
   readonly state: OrderedReader;
-  readonly local: OrderedReader;
+  readonly local: KeyReader;
   /** Applies both groups as one. Reads see it at once, durable or not. */
   writeAtomically(changes: ExecutionChanges): void;
 }

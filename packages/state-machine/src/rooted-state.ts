@@ -54,6 +54,8 @@ const ABSORBED_CHANGES = 16_384;
  */
 const TIDIED_RECORDS = 8_192;
 const TIDIED_RECORDS_PER_CHANGE = 4;
+/** The same in bytes, for values are up to a thousand times as long as a key; and as many more as a batch adds. */
+const TIDIED_BYTES: number = 4 * 1024 * 1024;
 
 export interface RootedStateOptions {
   readonly store: ExecutionStore;
@@ -119,7 +121,8 @@ export class RootedState {
       checkpoint === undefined
         ? this.#tree.absorb(ABSORBED_CHANGES, absorbedMax)
         : this.#tree.checkpoint(checkpoint).local;
-    const tidied = this.#tree.tidied(TIDIED_RECORDS + TIDIED_RECORDS_PER_CHANGE * changed.state.length);
+    const records = TIDIED_RECORDS + TIDIED_RECORDS_PER_CHANGE * changed.state.length;
+    const tidied = this.#tree.tidied(records, TIDIED_BYTES + bytesOf(changed.local) + bytesOf(pages));
     this.#o.store.writeAtomically({ state: changed.state, local: [...local, ...changed.local, ...pages, ...tidied] });
     this.#root = undefined;
   }
@@ -155,7 +158,7 @@ export class RootedState {
   collectCheckpoints(stable: SequenceNumber, pinned: readonly SequenceNumber[]): void {
     const older = this.#tree.kept.filter(({ seq }) => seq < stable).slice(0, -1);
     const dropped = older.filter(({ seq }) => !pinned.includes(seq)).map(({ seq }) => this.#tree.drop(seq));
-    const local = [...dropped, ...this.#tree.tidied(TIDIED_RECORDS)];
+    const local = [...dropped, ...this.#tree.tidied(TIDIED_RECORDS, TIDIED_BYTES)];
     if (local.length > 0) this.#o.store.writeAtomically({ state: [], local });
   }
 
@@ -199,6 +202,12 @@ export class RootedState {
   #rootOf(treeRoot: Digest): Digest {
     return stateRootOf(this.#o.hasher, this.#o.cluster, treeRoot);
   }
+}
+
+function bytesOf(changes: readonly Change[]): number {
+  let bytes = 0;
+  for (const { key, value } of changes) bytes += key.length + (value?.length ?? 0);
+  return bytes;
 }
 
 function isEmpty(entries: Iterable<unknown>): boolean {

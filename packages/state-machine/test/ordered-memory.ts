@@ -1,8 +1,8 @@
-import { bytesToHex, type Change, hexToBytes, type OrderedReader } from "@quorate/protocol";
+import { bytesToHex, type Change, hexToBytes, type KeyReader } from "@quorate/protocol";
 import type { ExecutionChanges, ExecutionStore } from "@quorate/state-machine";
 
 /** The plainest ordered map there is. Its reads fail while it is told to. */
-export class OrderedMemory implements OrderedReader {
+export class OrderedMemory implements KeyReader {
   readonly entries: Map<string, Uint8Array> = new Map<string, Uint8Array>();
 
   isFailing = false;
@@ -12,12 +12,15 @@ export class OrderedMemory implements OrderedReader {
     return this.entries.get(bytesToHex(key));
   }
   *range(from: Uint8Array, to: Uint8Array | undefined): Generator<readonly [Uint8Array, Uint8Array]> {
-    const [low, high] = [bytesToHex(from), to === undefined ? undefined : bytesToHex(to)];
-    const names = [...this.entries.keys()].filter((name) => name >= low && (high === undefined || name < high));
-    for (const key of names.sort().map(hexToBytes)) {
+    for (const key of this.keys(from, to)) {
       const value = this.get(key);
       if (value !== undefined) yield [key, value];
     }
+  }
+  *keys(from: Uint8Array, to: Uint8Array | undefined): Generator<Uint8Array> {
+    const [low, high] = [bytesToHex(from), to === undefined ? undefined : bytesToHex(to)];
+    const names = [...this.entries.keys()].filter((name) => name >= low && (high === undefined || name < high));
+    yield* names.sort().map(hexToBytes);
   }
   write(changes: readonly Change[]): void {
     for (const { key, value } of changes) {

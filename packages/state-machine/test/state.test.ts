@@ -12,7 +12,7 @@ import { StateDamage, undoRange, unsealed } from "@quorate/state-tree";
 import { expect } from "chai";
 import fc from "fast-check";
 import { bytesOf, Fixture, hasher, resultsOf, textOf } from "./cluster.ts";
-import { MemoryStore } from "./ordered-memory.ts";
+import { MemoryStore, OrderedMemory } from "./ordered-memory.ts";
 
 const VALUE_BYTES_MAX = DEFAULT_LIMITS.requestBytesMax;
 
@@ -315,6 +315,82 @@ describe("what is done for checkpoints", () => {
     expect(undoOf(64)).to.equal(0);
     expect(fixture.executor.verifyStateRoot()).to.equal(true);
   }).timeout(60_000);
+});
+
+describe("what dropped checkpoints leave", () => {
+  /** How many bytes of values are read at once. */
+  class ReadCounter extends OrderedMemory {
+    bytes = 0;
+
+    override get(key: Uint8Array): Uint8Array | undefined {
+      const value = super.get(key);
+      this.bytes += value?.length ?? 0;
+      return value;
+    }
+  }
+  class ReadCountingStore extends MemoryStore {
+    override readonly local: ReadCounter = new ReadCounter();
+  }
+  const VALUE_BYTES = 64 * 1024;
+  const ENTRIES = 400;
+
+  /** Values of 25 MiB in all that change before each checkpoint, but between 64 and 128 only the first half of them. */
+  function changedTwice(): { readonly fixture: Fixture; readonly local: ReadCounter } {
+    const store = new ReadCountingStore();
+    const service: Service = {
+      execute: (operation, state) => {
+        const value = new Uint8Array(VALUE_BYTES).fill(operation[0] ?? 0);
+        const entries = textOf(operation) === "1" ? ENTRIES / 2 : ENTRIES;
+        for (let i = 0; i < entries; i++) state.put(bytesOf(`${i}`), value);
+        return operation;
+      },
+    };
+    const fixture = new Fixture({ service, store, checkpointInterval: 64 });
+    const alice = fixture.client(1);
+    const session = fixture.open(alice);
+    for (const [number, checkpoint] of [64, 128, 192, 256].entries()) {
+      fixture.run(alice.operate(session, number + 1, String(number)));
+      fixture.idleTo(checkpoint);
+    }
+    return { fixture, local: store.local };
+  }
+
+  const undoOf = ({ store }: Fixture, seq: number): Uint8Array[] => [
+    ...store.local.keys(...undoRange(sequenceNumber(seq))),
+  ];
+
+  it("is removed without being read, where no older checkpoint needs it", () => {
+    const { fixture, local } = changedTwice();
+    local.bytes = 0;
+
+    fixture.executor.collect(sequenceNumber(256), sequenceNumber(0));
+    fixture.idleTo(260);
+
+    expect([64, 128].flatMap((seq) => undoOf(fixture, seq))).to.deep.equal([]);
+    expect(local.bytes).to.be.lessThan(1024 * 1024);
+  }).timeout(20_000);
+
+  it("is handed down to an older checkpoint a few megabytes at a time, however large the values are", () => {
+    const { fixture, local } = changedTwice();
+    // Of the first half checkpoint 64 has undo records of its own, of the second half it needs those of 128.
+    const pinned = [sequenceNumber(64)];
+    const read: number[] = [];
+    const counted = (step: () => void): void => {
+      local.bytes = 0;
+      step();
+      read.push(local.bytes);
+    };
+
+    counted(() => fixture.executor.collect(sequenceNumber(256), sequenceNumber(0), pinned));
+    for (let seq = 257; seq < 280; seq++) counted(() => fixture.idleTo(seq));
+
+    expect(undoOf(fixture, 128), "all of it").to.deep.equal([]);
+    expect(Math.max(...read)).to.be.lessThan(6 * 1024 * 1024);
+    const kept = fixture.executor.snapshotAt(sequenceNumber(64));
+    for (const key of ["7", "307"])
+      expect(kept?.get(hexToBytes(`01${bytesToHex(bytesOf(key))}`))?.[0], key).to.equal(bytesOf("0")[0]);
+    expect(fixture.executor.verifyStateRoot()).to.equal(true);
+  }).timeout(20_000);
 });
 
 describe("the store underneath", () => {

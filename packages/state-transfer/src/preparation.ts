@@ -1,4 +1,4 @@
-import type { OrderedReader, SequenceNumber } from "@quorate/protocol";
+import type { KeyReader, OrderedReader, SequenceNumber } from "@quorate/protocol";
 import {
   type InstallMark,
   installMarkChange,
@@ -24,14 +24,14 @@ const BYTES_PER_UNIT = 1024;
  *
  * The mark comes first, and the records of the checkpoints last: they tell which undo records are those of the last one.
  */
-export function prepare(local: OrderedReader, mark: InstallMark, group: WriteGroup, work: Work): boolean {
+export function prepare(local: KeyReader, mark: InstallMark, group: WriteGroup, work: Work): boolean {
   const before = installMarkOf(local);
   if (before?.seq !== mark.seq || before.root !== mark.root || before.distrustsEntries !== mark.distrustsEntries)
     group.local(installMarkChange(mark));
-  const snapshots = [...local.range(...SNAPSHOTS)].map(([key]) => new Uint8Array(key));
+  const snapshots = [...local.keys(...SNAPSHOTS)].map((key) => new Uint8Array(key));
   const last = snapshots.at(-1);
   if (last !== undefined && !takeBack(local, seqOfSnapshotKey(last), group, work)) return false;
-  for (const [undo] of local.range(...UNDO_RECORDS)) {
+  for (const undo of local.keys(...UNDO_RECORDS)) {
     if (!work.isLeft) return false;
     work.spend(1);
     group.local({ key: new Uint8Array(undo), value: undefined });

@@ -19,6 +19,8 @@ export interface AskedRequest {
   readonly items: readonly AskedItem[];
   readonly atMs: number;
   readonly untilMs: number;
+  /** The answer came then and is not read yet: nobody is waited for. */
+  readonly arrivedAtMs?: number;
 }
 
 export interface RequestBookOptions {
@@ -92,6 +94,12 @@ export class RequestBook {
     const asked = this.#asked.get(request);
     if (asked?.to === from) return asked;
     return request < this.#first || this.#former.get(request) === from ? "former" : undefined;
+  }
+
+  /** The answer of this donor is here, and can be read later only. */
+  arrive(from: ReplicaId, request: number, atMs: number): void {
+    const asked = this.find(from, request);
+    if (asked !== undefined && asked !== "former") this.#asked.set(request, { ...asked, arrivedAtMs: atMs });
   }
 
   /** Gives up what is overdue, or asked of somebody; those requests. What they were for is wanted again. */

@@ -7,6 +7,7 @@ import {
   type Hasher,
   hexToBytes,
   invariant,
+  type KeyReader,
   type OrderedReader,
   type Rejection,
   type ReplicaId,
@@ -46,7 +47,7 @@ export interface StateFetcherOptions {
   readonly partOf: (key: Uint8Array) => number;
   /** The two stores of the state tree. What a step says is written before the next call. */
   readonly state: OrderedReader;
-  readonly local: OrderedReader;
+  readonly local: KeyReader;
   /** Who may be asked: the other members. */
   readonly donors: readonly ReplicaId[];
   /** The most content of any chunk (`stateChunkBytesMax`). */
@@ -198,6 +199,11 @@ export class StateFetcher {
     return asked === "former" ? asked : asked?.request;
   }
 
+  /** An answer of a donor is here and is being inflated: how long that takes is not the donor's fault. */
+  onArrival(from: ReplicaId, request: number, atMs: number): void {
+    this.#book?.arrive(from, request, atMs);
+  }
+
   /**
    * An answer of a donor.
    *
@@ -210,7 +216,7 @@ export class StateFetcher {
     this.#bytesOnWire += bytesOnWire ?? bytes;
     if (asked === "former") return this.#step(atMs, []);
     if (asked === undefined) return this.#step(atMs, [this.#rejection(from, "state-chunk.not-asked-for", chunk.seq)]);
-    this.#donors.onAnswer(from, atMs - asked.atMs);
+    this.#donors.onAnswer(from, (asked.arrivedAtMs ?? atMs) - asked.atMs);
     const { hasher, chunkBytesMax } = this.#o;
     const isPage = (open: OpenPage, page: Uint8Array): boolean => this.#isPage(open, page);
     const judgement = judgeChunk({ hasher, chunkBytesMax, isPage }, asked, chunk);
@@ -230,7 +236,7 @@ export class StateFetcher {
     const asked = this.#book?.take(from, request);
     if (asked === "former") return this.#step(atMs, []);
     if (asked === undefined) return this.#step(atMs, [this.#rejection(from, "state-chunk.not-asked-for", seq)]);
-    this.#donors.onAnswer(from, atMs - asked.atMs);
+    this.#donors.onAnswer(from, (asked.arrivedAtMs ?? atMs) - asked.atMs);
     for (const item of asked.items) unmark(item);
     return this.#step(atMs, [this.#offence(from, fault, seq)]);
   }
@@ -323,7 +329,8 @@ export class StateFetcher {
 
   /** Time-outs are looked at in every step, so that nobody who sends often can keep them off. */
   #step(atMs: number, rejections: readonly Rejection[]): FetchStep {
-    for (const { to } of this.#book?.giveUp(({ untilMs }) => untilMs <= atMs) ?? []) this.#donors.onTimeout(to, atMs);
+    const isOverdue = ({ arrivedAtMs, untilMs }: AskedRequest): boolean => arrivedAtMs === undefined && untilMs <= atMs;
+    for (const { to } of this.#book?.giveUp(isOverdue) ?? []) this.#donors.onTimeout(to, atMs);
     const done = this.#work(new Work(this.#limits.workMax));
     const writes = this.#tree.take();
     const hasMore = this.#phase === "preparing" || this.#phase === "sweeping" || this.#isWalkBusy();

@@ -356,6 +356,24 @@ describe("a chunk", () => {
     expect(scene.answer(late).rejections).to.deep.equal([]);
   });
 
+  it("that comes in time and is inflated late keeps nobody waiting for another, and is nobody's fault", () => {
+    const scene = new Scene();
+    const { transfer } = scene;
+    const chunk = scene.right();
+    transfer.fetcher.onArrival(OTHER, chunk.request, transfer.nowMs);
+    transfer.nowMs += 10;
+    transfer.fetcher.onArrival(DONOR, chunk.request, transfer.nowMs);
+    transfer.nowMs += 10_000;
+    expect(transfer.tick().requests, "nothing is asked again").to.deep.equal([]);
+    expect(transfer.fetcher.asked(DONOR, chunk.request)).to.deep.equal(scene.request);
+    expect(scene.answer(chunk).rejections).to.deep.equal([]);
+    expect(transfer.fetcher.asked(DONOR, scene.request.request), "asked on at once").to.deep.equal(scene.request);
+    // It took 10 ms: the next answer is late after half a second.
+    transfer.nowMs += 600;
+    transfer.tick();
+    expect(transfer.fetcher.asked(DONOR, scene.request.request)).to.equal("former");
+  });
+
   it("does not hold the root unless the certificate names it", () => {
     const scene = new Scene({ ...certificateOf(stores), stateRoot: certificateOf(Stores.of(new Map(), 9)).stateRoot });
     expect(scene.answer(scene.right()).rejections[0]).to.include({ code: "state-chunk.wrong-page" });

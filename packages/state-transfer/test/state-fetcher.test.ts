@@ -1,4 +1,4 @@
-import { bytesToHex } from "@quorate/protocol";
+import { bytesToHex, utf8 } from "@quorate/protocol";
 import { pageKey, StateTree } from "@quorate/state-tree";
 import { expect } from "chai";
 import fc from "fast-check";
@@ -389,6 +389,16 @@ describe("an unfinished installation", () => {
     expect(() => new StateTree({ ...stores, hasher, partOf })).to.throw("state-tree.installing");
     transfer.run();
     expect(stores.tree().kept.map(({ seq }) => seq)).to.deep.equal([TARGET]);
+  });
+
+  it("goes on where its mark is damaged, and believes nothing of what is here", () => {
+    for (const length of [0, 40, 42]) {
+      const stores = damaged(Stores.of(large(300), 3), [[true, 5, 2]]);
+      stores.local.write([{ key: utf8("installing"), value: new Uint8Array(length) }]);
+      expect(() => new StateTree({ ...stores, hasher, partOf })).to.throw("state-tree.installing");
+      new Transfer({ stores, target: certificateOf(expected), donors: [correctDonor(expected)] }).run();
+      expect(differenceOf(stores, expected), `${length} bytes`).to.equal(undefined);
+    }
   });
 
   it("has the parts in their order: membership and sessions before anything of the application", () => {

@@ -52,6 +52,10 @@ export class SortedStore implements OrderedStore {
     }
   }
 
+  *keys(from: Uint8Array, to: Uint8Array | undefined): Generator<Uint8Array> {
+    for (const [key] of this.range(from, to)) yield key;
+  }
+
   write(changes: readonly Change[]): void {
     const isMany = changes.length > 2000;
     for (const { key, value } of changes) {

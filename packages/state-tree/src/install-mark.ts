@@ -26,10 +26,18 @@ export interface InstallMark {
   readonly distrustsEntries: boolean;
 }
 
+/** A mark that is not what was written: an installation goes on, of nobody knows what. */
+const DAMAGED: InstallMark = {
+  seq: sequenceNumber(0),
+  root: digest("00".repeat(DIGEST_BYTES)),
+  distrustsEntries: true,
+};
+
 /** The installation that a store is in the middle of. */
 export function installMarkOf(local: OrderedReader): InstallMark | undefined {
   const value = local.get(INSTALLING);
   if (value === undefined) return undefined;
+  if (value.length !== SEQ_BYTES + DIGEST_BYTES + 1) return DAMAGED;
   return {
     seq: sequenceNumber(readU32(value, 0) * 0x1_0000_0000 + readU32(value, 4)),
     root: digest(bytesToHex(value.subarray(SEQ_BYTES, SEQ_BYTES + DIGEST_BYTES))),

@@ -1,13 +1,14 @@
 import {
-  bytesToHex,
+  allocateBytes,
   type Change,
   type Digest,
-  digest,
   hexToBytes,
   invariant,
-  type OrderedReader,
+  type KeyReader,
   type SequenceNumber,
 } from "@quorate/protocol";
+import { StateDamage } from "./state-damage.ts";
+import { storedRoot } from "./stored-root.ts";
 import { SNAPSHOTS, seqOfSnapshotKey, snapshotKey, subjectOf, undoKey, undoRange } from "./tree-keys.ts";
 
 /** A kept checkpoint. */
@@ -25,14 +26,20 @@ const DROPPED = Uint8Array.of(0);
  * go part by part, so that no batch waits for all of them.
  */
 export class KeptCheckpoints {
-  readonly #local: OrderedReader;
+  readonly #local: KeyReader;
   /** Ascending; without a root those that are being dropped. */
   readonly #roots = new Map<SequenceNumber, Digest | undefined>();
 
-  constructor(local: OrderedReader) {
+  /** @throws StateDamage for a record that is neither a root nor that of a dropped one, and if the last one is dropped. */
+  constructor(local: KeyReader) {
     this.#local = local;
-    for (const [key, root] of local.range(...SNAPSHOTS))
-      this.#roots.set(seqOfSnapshotKey(key), root.length === DROPPED.length ? undefined : digest(bytesToHex(root)));
+    let droppedLast: Uint8Array | undefined;
+    for (const [key, record] of local.range(...SNAPSHOTS)) {
+      const isDropped = record.length === DROPPED.length && record[0] === DROPPED[0];
+      this.#roots.set(seqOfSnapshotKey(key), isDropped ? undefined : storedRoot(key, record));
+      droppedLast = isDropped ? new Uint8Array(key) : undefined;
+    }
+    if (droppedLast !== undefined) throw new StateDamage("root", droppedLast);
   }
 
   /** Ascending. */
@@ -68,23 +75,25 @@ export class KeptCheckpoints {
   }
 
   /**
-   * What is to be written so that up to so many undo records of dropped checkpoints are gone. What an older checkpoint needs
-   * of them becomes that one's.
+   * What is to be written so that up to so many undo records of dropped checkpoints are gone, and no more than that take so
+   * many bytes, or one that is longer. What an older checkpoint needs of them becomes that one's; the value of no other is read.
    */
-  tidied(recordsMax: number): readonly Change[] {
+  tidied(recordsMax: number, bytesMax: number): readonly Change[] {
     const changes: Change[] = [];
     let older: SequenceNumber | undefined;
     let left = recordsMax;
+    let bytes = 0;
     for (const [seq, root] of this.#roots) {
       if (root !== undefined) {
         older = seq;
         continue;
       }
-      for (const [undo, value] of this.#local.range(...undoRange(seq))) {
-        if (left === 0) return changes;
+      for (const undo of this.#local.keys(...undoRange(seq))) {
+        if (left === 0 || bytes >= bytesMax) return changes;
         left--;
         changes.push({ key: undo, value: undefined });
-        if (older !== undefined) this.#handDown(undo, value, older, changes);
+        bytes += undo.length;
+        if (older !== undefined) bytes += this.#handDown(undo, older, changes);
       }
       changes.push({ key: snapshotKey(seq), value: undefined });
       this.#roots.delete(seq);
@@ -94,9 +103,22 @@ export class KeptCheckpoints {
     return changes;
   }
 
-  #handDown(undo: Uint8Array, value: Uint8Array, older: SequenceNumber, changes: Change[]): void {
+  /** @returns the bytes that were read. */
+  #handDown(undo: Uint8Array, older: SequenceNumber, changes: Change[]): number {
     const { of, key } = subjectOf(undo);
     const heir = undoKey(older, of, key);
-    if (this.#local.get(heir) === undefined) changes.push({ key: heir, value });
+    if (this.#isThere(heir)) return 0;
+    const value = this.#local.get(undo);
+    invariant(value !== undefined, "state-tree.undo-record-gone", { seq: older });
+    changes.push({ key: heir, value });
+    return value.length;
+  }
+
+  /** Without reading what is there: it may be much longer than what it is compared with. */
+  #isThere(key: Uint8Array): boolean {
+    const next = allocateBytes(key.length + 1);
+    next.set(key);
+    for (const _key of this.#local.keys(key, next)) return true;
+    return false;
   }
 }

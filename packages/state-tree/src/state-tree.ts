@@ -1,12 +1,11 @@
 import {
   allocateBytes,
-  bytesToHex,
   type Change,
   type Digest,
-  digest,
   type Hasher,
   hexToBytes,
   invariant,
+  type KeyReader,
   type OrderedReader,
   type SequenceNumber,
 } from "@quorate/protocol";
@@ -20,6 +19,7 @@ import { childPrefix, ROOT_PREFIX } from "./prefix.ts";
 import { ProvenPages } from "./proven-pages.ts";
 import { Snapshot } from "./snapshot.ts";
 import { StateDamage } from "./state-damage.ts";
+import { storedRoot } from "./stored-root.ts";
 import { pageKey, ROOT_OF_PAGES, subjectOf, UNDO_OF, undoKey, undoneEntries, undonePages } from "./tree-keys.ts";
 import { type UpdatedTree, updateTree } from "./tree-update.ts";
 
@@ -27,7 +27,7 @@ export interface StateTreeOptions {
   /** Entries: each with the digest of its leaf. */
   readonly state: OrderedReader;
   /** Pages, undo records, and which checkpoints are kept, beside what others keep there. */
-  readonly local: OrderedReader;
+  readonly local: KeyReader;
   readonly hasher: Hasher;
   /** The part of the state that a key belongs to, 0 to 255: the first byte of its path. Parts can be fetched one by one. */
   readonly partOf: (key: Uint8Array) => number;
@@ -81,7 +81,7 @@ export class StateTree implements OrderedReader {
     }
     const rootOfPages = local.get(ROOT_OF_PAGES);
     this.#isAhead = rootOfPages !== undefined;
-    this.#rootOfPages = rootOfPages === undefined ? last.root : digest(bytesToHex(rootOfPages));
+    this.#rootOfPages = rootOfPages === undefined ? last.root : storedRoot(ROOT_OF_PAGES, rootOfPages);
     for (const [undo] of local.range(...undonePages(last.seq))) this.#changedPages.add(nameOf(subjectOf(undo).key));
     // Which of them the pages have is not noted: they may be given them twice.
     this.#unrooted = new Map(this.#touched);
@@ -188,9 +188,9 @@ export class StateTree implements OrderedReader {
     return this.#kept.drop(seq);
   }
 
-  /** What is to be written so that up to so many of the records that dropped checkpoints left are gone. */
-  tidied(recordsMax: number): readonly Change[] {
-    return this.#kept.tidied(recordsMax);
+  /** What is to be written so that up to so many of the records that dropped checkpoints left are gone, and so many bytes. */
+  tidied(recordsMax: number, bytesMax: number): readonly Change[] {
+    return this.#kept.tidied(recordsMax, bytesMax);
   }
 
   /**

@@ -42,6 +42,10 @@ export class PlainStore implements OrderedStore {
       if (name >= low && (high === undefined || name < high)) yield [hexToBytes(name), this.entries.get(name)!];
   }
 
+  *keys(from: Uint8Array, to: Uint8Array | undefined): Generator<Uint8Array> {
+    for (const [key] of this.range(from, to)) yield key;
+  }
+
   write(changes: readonly Change[]): void {
     this.#sorted = undefined;
     for (const { key, value } of changes)
@@ -64,6 +68,10 @@ export class SharingStore implements OrderedStore {
       const isIn = compareBytes(key, from) >= 0 && (to === undefined || compareBytes(key, to) < 0);
       if (isIn) yield [key, this.#entries.get(name)!];
     }
+  }
+
+  *keys(from: Uint8Array, to: Uint8Array | undefined): Generator<Uint8Array> {
+    for (const [key] of this.range(from, to)) yield key;
   }
 
   write(changes: readonly Change[]): void {
@@ -107,9 +115,9 @@ export class TreeScene {
   }
 
   /** Part by part, until nothing is left of what was dropped. */
-  tidy(recordsMax = 7): void {
+  tidy(recordsMax = 7, bytesMax: number = Number.POSITIVE_INFINITY): void {
     for (;;) {
-      const local = this.tree.tidied(recordsMax);
+      const local = this.tree.tidied(recordsMax, bytesMax);
       if (local.length === 0) return;
       this.write({ local });
     }

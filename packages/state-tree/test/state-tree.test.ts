@@ -45,7 +45,7 @@ type Step =
   | { readonly type: "checkpoint" | "reopen" }
   | { readonly type: "absorb"; readonly changes: number }
   | { readonly type: "drop"; readonly which: number }
-  | { readonly type: "tidy"; readonly records: number };
+  | { readonly type: "tidy"; readonly records: number; readonly bytes: number };
 
 const change: fc.Arbitrary<PlainChange> = fc.record({
   key: keys,
@@ -59,7 +59,14 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 3, arbitrary: fc.constant({ type: "checkpoint" as const }) },
   { weight: 1, arbitrary: fc.constant({ type: "reopen" as const }) },
   { weight: 2, arbitrary: fc.integer({ min: 1, max: 60 }).map((changes) => ({ type: "absorb" as const, changes })) },
-  { weight: 1, arbitrary: fc.nat({ max: 40 }).map((records) => ({ type: "tidy" as const, records })) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      type: fc.constant("tidy" as const),
+      records: fc.nat({ max: 40 }),
+      bytes: fc.nat({ max: 3000 }),
+    }),
+  },
   { weight: 2, arbitrary: fc.nat().map((which) => ({ type: "drop" as const, which })) },
 );
 
@@ -116,7 +123,7 @@ class Comparison {
       case "absorb":
         return this.scene.write({ local: this.scene.tree.absorb(taken.changes) });
       case "tidy":
-        this.scene.write({ local: this.scene.tree.tidied(taken.records) });
+        this.scene.write({ local: this.scene.tree.tidied(taken.records, taken.bytes) });
     }
   }
 
@@ -242,7 +249,7 @@ describe("the state tree", () => {
 
     scene.write({ local: [scene.tree.drop(seqOf(1))] });
     expect(scene.tree.at(seqOf(1)), "from then on").to.equal(undefined);
-    expect(scene.tree.tidied(500).length).to.be.within(500, 1000);
+    expect(scene.tree.tidied(500, Number.POSITIVE_INFINITY).length).to.be.within(500, 1000);
   });
 
   it("leaves nothing behind: what is stored is that of a tree made at once", () => {

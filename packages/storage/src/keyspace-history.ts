@@ -1,14 +1,16 @@
 import { type Change, type SequenceNumber, sequenceNumber } from "@quorate/protocol";
 import { damaged } from "./damage.ts";
+import { readTally, tallyChange } from "./history-tally.ts";
 import { type Keyspace, PREFIX } from "./keyspace.ts";
 import { type History, TRIM_BYTES_MAX, TRIM_ENTRIES_MAX } from "./ports.ts";
 import { SEAL_BYTES, seal, unseal } from "./seal.ts";
 
-const TALLY_KEY = Uint8Array.of(PREFIX.historyTally);
 const END = Uint8Array.of(PREFIX.history + 1);
-const TALLY_BYTES = 16;
 
-/** The history as keys `prefix, sequence number`; a tally beside it holds the total size and the highest number. */
+/**
+ * The history as keys `prefix, sequence number`; a tally beside it holds the total size, and the first and the highest number.
+ * What else is stored was there when it was cleared: it is not given, and goes part by part.
+ */
 export class KeyspaceHistory implements History {
   readonly #keyspace: Keyspace;
   readonly #bytesMax: number;
@@ -17,12 +19,20 @@ export class KeyspaceHistory implements History {
   #bytes = 0;
   /** Since the last trim. */
   #putBytes = 0;
+  /** There may be entries from before it was cleared. */
+  #hasRemains: boolean;
 
+  /** @throws StorageError `storage.damaged` when what it holds is not there. */
   constructor(keyspace: Keyspace, bytesMax: number) {
     this.#keyspace = keyspace;
     this.#bytesMax = bytesMax;
-    this.#first = this.#firstFrom(0);
-    this.#readTally();
+    const { first, last, bytes } = readTally(keyspace, this.#firstIn(makeKey(0), END));
+    this.#first = first === undefined ? undefined : this.#firstIn(makeKey(first), END);
+    this.#last = this.#first === undefined ? undefined : last;
+    this.#bytes = bytes;
+    if (this.#first === undefined && bytes !== 0)
+      throw damaged("the history", `${bytes} bytes were written, no entry is there`);
+    this.#hasRemains = this.#remains(1).length > 0;
   }
 
   get first(): SequenceNumber | undefined {
@@ -38,9 +48,10 @@ export class KeyspaceHistory implements History {
   }
 
   put(seq: SequenceNumber, entry: Uint8Array): void {
+    // What stands in between would be among its entries. Execution leaves no gap, so this is not to be spread.
+    if (this.#hasRemains && !this.#isWithin(seq, 1)) this.#sweep(Number.POSITIVE_INFINITY);
     const key = makeKey(seq);
-    const within = this.#first !== undefined && this.#last !== undefined && seq >= this.#first && seq <= this.#last;
-    const replaced = within ? this.#sizeAt(key) : 0;
+    const replaced = this.#isWithin(seq) ? this.#sizeAt(key) : 0;
     this.#bytes += entry.length - replaced;
     this.#putBytes += entry.length;
     if (this.#first === undefined || seq < this.#first) this.#first = seq;
@@ -49,6 +60,7 @@ export class KeyspaceHistory implements History {
   }
 
   get(seq: SequenceNumber): Uint8Array | undefined {
+    if (!this.#isWithin(seq)) return undefined;
     const key = makeKey(seq);
     const sealed = this.#keyspace.get(key);
     if (sealed === undefined) return undefined;
@@ -58,13 +70,15 @@ export class KeyspaceHistory implements History {
   }
 
   trim(below: SequenceNumber): void {
+    if (this.#hasRemains) this.#sweep(TRIM_ENTRIES_MAX);
     // As large as what has come, twice: else large entries would fill it for ever.
     const share = Math.max(1, (2 * this.#putBytes) / TRIM_BYTES_MAX);
     this.#putBytes = 0;
-    if (this.#bytes <= this.#bytesMax) return;
+    if (this.#bytes <= this.#bytesMax || this.#first === undefined || below <= this.#first) return;
     const changes: Change[] = [];
     const before = this.#bytes;
-    for (const [key, sealed] of this.#keyspace.range(makeKey(0), makeKey(below))) {
+    const end = Math.min(below, (this.#last ?? 0) + 1);
+    for (const [key, sealed] of this.#keyspace.range(makeKey(this.#first), makeKey(end))) {
       const size = sealed.length - SEAL_BYTES;
       const isTooMuch = changes.length > 0 && before - this.#bytes + size > share * TRIM_BYTES_MAX;
       if (this.#bytes <= this.#bytesMax || changes.length >= share * TRIM_ENTRIES_MAX || isTooMuch) break;
@@ -73,7 +87,7 @@ export class KeyspaceHistory implements History {
     }
     const dropped = changes.at(-1);
     if (dropped === undefined) return;
-    this.#first = this.#firstFrom(parseKey(dropped.key) + 1);
+    this.#first = this.#firstIn(makeKey(parseKey(dropped.key) + 1), makeKey((this.#last ?? 0) + 1));
     if (this.#first === undefined) {
       this.#last = undefined;
       this.#bytes = 0;
@@ -82,12 +96,32 @@ export class KeyspaceHistory implements History {
   }
 
   clear(): void {
-    const changes: Change[] = [];
-    for (const [key] of this.#keyspace.range(makeKey(0), END)) changes.push({ key, value: undefined });
+    this.#hasRemains ||= this.#first !== undefined;
     this.#first = undefined;
     this.#last = undefined;
     this.#bytes = 0;
-    this.#keyspace.write([...changes, this.#tally()]);
+    this.#keyspace.write([this.#tally()]);
+  }
+
+  /** Whether a number is among those that are held, or so many beside them; any is beside nothing. */
+  #isWithin(seq: SequenceNumber, beside = 0): boolean {
+    if (this.#first === undefined || this.#last === undefined) return beside > 0;
+    return seq >= this.#first - beside && seq <= this.#last + beside;
+  }
+
+  /** Drops up to so many entries from before it was cleared. */
+  #sweep(entriesMax: number): void {
+    const remains = this.#remains(entriesMax);
+    this.#hasRemains = remains.length >= entriesMax;
+    if (remains.length > 0) this.#keyspace.write(remains.map((key) => ({ key, value: undefined })));
+  }
+
+  /** The keys of up to so many entries that are stored and not held. */
+  #remains(entriesMax: number): Uint8Array[] {
+    if (this.#first === undefined || this.#last === undefined)
+      return upTo(entriesMax, this.#keyspace.keys(makeKey(0), END));
+    const below = upTo(entriesMax, this.#keyspace.keys(makeKey(0), makeKey(this.#first)));
+    return [...below, ...upTo(entriesMax - below.length, this.#keyspace.keys(makeKey(this.#last + 1), END))];
   }
 
   #sizeAt(key: Uint8Array): number {
@@ -95,28 +129,24 @@ export class KeyspaceHistory implements History {
     return sealed === undefined ? 0 : sealed.length - SEAL_BYTES;
   }
 
-  #firstFrom(seq: number): SequenceNumber | undefined {
-    for (const [key] of this.#keyspace.range(makeKey(seq), END)) return sequenceNumber(parseKey(key));
+  #firstIn(from: Uint8Array, to: Uint8Array): SequenceNumber | undefined {
+    for (const key of this.#keyspace.keys(from, to)) return sequenceNumber(parseKey(key));
     return undefined;
   }
 
   #tally(): Change {
-    const tally = Buffer.allocUnsafeSlow(TALLY_BYTES);
-    tally.writeBigUInt64BE(BigInt(this.#bytes), 0);
-    tally.writeBigUInt64BE(BigInt(this.#last ?? 0), 8);
-    return { key: TALLY_KEY, value: seal(TALLY_KEY, tally) };
+    return tallyChange({ first: this.#first, last: this.#last, bytes: this.#bytes });
   }
+}
 
-  #readTally(): void {
-    const stored = this.#keyspace.get(TALLY_KEY);
-    if (stored === undefined && this.#first === undefined) return;
-    const tally = stored === undefined ? undefined : unseal(TALLY_KEY, stored);
-    if (tally === undefined) throw damaged("the history's tally", "it is missing or its checksum differs");
-    const bytes = Buffer.from(tally.buffer, tally.byteOffset, tally.byteLength);
-    this.#bytes = Number(bytes.readBigUInt64BE(0));
-    if (this.#first !== undefined) this.#last = sequenceNumber(Number(bytes.readBigUInt64BE(8)));
-    else if (this.#bytes !== 0) throw damaged("the history", `${this.#bytes} bytes were written, no entry is there`);
+function upTo<T>(countMax: number, things: Iterable<T>): T[] {
+  const found: T[] = [];
+  if (countMax === 0) return found;
+  for (const thing of things) {
+    found.push(thing);
+    if (found.length >= countMax) break;
   }
+  return found;
 }
 
 function makeKey(seq: number): Uint8Array {

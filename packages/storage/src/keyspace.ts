@@ -38,8 +38,13 @@ export class Partition implements OrderedStore {
 
   *range(from: Uint8Array, to: Uint8Array | undefined): Iterable<readonly [Uint8Array, Uint8Array]> {
     if (to !== undefined && compareBytes(from, to) >= 0) return;
-    const end = to === undefined ? Uint8Array.of(this.#prefix + 1) : prefixed(this.#prefix, to);
-    for (const [key, value] of this.#keyspace.range(prefixed(this.#prefix, from), end)) yield [key.subarray(1), value];
+    for (const [key, value] of this.#keyspace.range(prefixed(this.#prefix, from), this.#end(to)))
+      yield [key.subarray(1), value];
+  }
+
+  *keys(from: Uint8Array, to: Uint8Array | undefined): Iterable<Uint8Array> {
+    if (to !== undefined && compareBytes(from, to) >= 0) return;
+    for (const key of this.#keyspace.keys(prefixed(this.#prefix, from), this.#end(to))) yield key.subarray(1);
   }
 
   write(changes: readonly Change[]): void {
@@ -49,6 +54,10 @@ export class Partition implements OrderedStore {
   /** The changes as the keyspace has them. */
   place(changes: readonly Change[]): Change[] {
     return changes.map(({ key, value }) => ({ key: this.#key(key), value }));
+  }
+
+  #end(to: Uint8Array | undefined): Uint8Array {
+    return to === undefined ? Uint8Array.of(this.#prefix + 1) : prefixed(this.#prefix, to);
   }
 
   #key(key: Uint8Array): Uint8Array {

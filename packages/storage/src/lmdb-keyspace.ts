@@ -66,12 +66,12 @@ export class LmdbKeyspace implements Keyspace, LazyDomain {
 
   range(from: Uint8Array, to: Uint8Array | undefined): Iterable<readonly [Uint8Array, Uint8Array]> {
     invariant(to !== undefined, "storage.open-range");
-    const [low, high] = [orderedText(from), orderedText(to)];
-    const stored = this.#stored(from, to);
-    const committing = this.#committing.range(low, high);
-    const pending = this.#pending.range(low, high);
-    const written = pending.length === 0 ? committing : [...overlaid(committing, pending)];
-    return written.length === 0 ? present(stored) : present(overlaid(stored, written));
+    return present(this.#overlaid(this.#stored(from, to), from, to));
+  }
+
+  keys(from: Uint8Array, to: Uint8Array | undefined): Iterable<Uint8Array> {
+    invariant(to !== undefined, "storage.open-range");
+    return presentKeys(this.#overlaid(this.#storedKeys(from, to), from, to));
   }
 
   write(changes: readonly Change[]): void {
@@ -138,15 +138,36 @@ export class LmdbKeyspace implements Keyspace, LazyDomain {
     );
   }
 
+  /** What is stored with what is written and not yet committed over it. */
+  #overlaid(stored: Iterable<OrderedEntry>, from: Uint8Array, to: Uint8Array): Iterable<OrderedEntry> {
+    const [low, high] = [orderedText(from), orderedText(to)];
+    const committing = this.#committing.range(low, high);
+    const pending = this.#pending.range(low, high);
+    const written = pending.length === 0 ? committing : [...overlaid(committing, pending)];
+    return written.length === 0 ? stored : overlaid(stored, written);
+  }
+
   *#stored(from: Uint8Array, to: Uint8Array): Iterable<OrderedEntry> {
     for (const { key, value } of this.#database.getRange({ start: asBuffer(from), end: asBuffer(to) })) {
       yield { key, value };
     }
   }
+
+  *#storedKeys(from: Uint8Array, to: Uint8Array): Iterable<OrderedEntry> {
+    for (const key of this.#database.getKeys({ start: asBuffer(from), end: asBuffer(to) }))
+      yield { key, value: UNREAD };
+  }
 }
+
+/** Stands for a value that is there and was not read. */
+const UNREAD = new Uint8Array(0);
 
 function* present(entries: Iterable<OrderedEntry>): Iterable<readonly [Uint8Array, Uint8Array]> {
   for (const { key, value } of entries) if (value !== undefined) yield [key, value];
+}
+
+function* presentKeys(entries: Iterable<OrderedEntry>): Iterable<Uint8Array> {
+  for (const { key, value } of entries) if (value !== undefined) yield key;
 }
 
 /** Both ascending sequences as one; of equal keys the upper one's entry. */

@@ -82,6 +82,10 @@ export class MemoryKeyspace implements Keyspace, LazyDomain {
     }
   }
 
+  *keys(from: Uint8Array, to: Uint8Array | undefined): Iterable<Uint8Array> {
+    for (const [key] of this.range(from, to)) yield key;
+  }
+
   write(changes: readonly Change[]): void {
     this.#power.checkOpen();
     const group = changes.map((entry) => ({ text: orderedText(entry.key), entry }));

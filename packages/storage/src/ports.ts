@@ -44,7 +44,10 @@ export interface History {
    * both grow with it, so that what is too much comes to an end.
    */
   trim(below: SequenceNumber): void;
-  /** Drops everything: what comes next does not follow what is held. */
+  /**
+   * Drops everything: what comes next does not follow what is held. It is given no more from then on; its bytes go with the next
+   * calls of `trim`, part by part.
+   */
   clear(): void;
 }
 

@@ -1,7 +1,7 @@
 import { mkdtempSync, realpathSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Digest, invariant, type OrderedReader } from "@quorate/protocol";
+import { type Digest, invariant, type KeyReader, type OrderedReader } from "@quorate/protocol";
 import { damaged } from "./damage.ts";
 import { checkMeta, META_KEY, type StoreIdentity, type StoreMark } from "./identity.ts";
 import { type Keyspace, Partition, PREFIX } from "./keyspace.ts";
@@ -27,7 +27,7 @@ export interface StoreReader {
   /** See `ReplicaStore.lossNonce`. */
   readonly lossNonce: Digest | undefined;
   readonly state: OrderedReader;
-  readonly local: OrderedReader;
+  readonly local: KeyReader;
   /**
    * Finds what a start would find, by the same code.
    *
@@ -61,7 +61,7 @@ export function openStoreToRead(path: string, identity: StoreIdentity): StoreRea
 class StoreOnDisk implements StoreReader {
   readonly lossNonce: Digest | undefined;
   readonly state: OrderedReader;
-  readonly local: OrderedReader;
+  readonly local: KeyReader;
   readonly #path: string;
   readonly #view: DatabaseView;
   readonly #keyspace: Keyspace;
@@ -135,14 +135,21 @@ function keyspaceOf(database: BytesDatabase): Keyspace {
       throw damaged("the database", error instanceof Error ? error.message : String(error));
     }
   }
+  function* eachOrDamaged<T>(range: Iterable<T>): Iterable<T> {
+    const entries = orDamaged(() => range[Symbol.iterator]());
+    for (let next = orDamaged(() => entries.next()); next.done !== true; next = orDamaged(() => entries.next()))
+      yield next.value;
+  }
   return {
     get: (key) => orDamaged(() => database.getBinary(Buffer.from(key))),
     *range(from, to) {
       invariant(to !== undefined, "storage.open-range");
-      const range = database.getRange({ start: Buffer.from(from), end: Buffer.from(to) });
-      const entries = orDamaged(() => range[Symbol.iterator]());
-      for (let next = orDamaged(() => entries.next()); next.done !== true; next = orDamaged(() => entries.next()))
-        yield [next.value.key, next.value.value];
+      const range = { start: Buffer.from(from), end: Buffer.from(to) };
+      for (const { key, value } of eachOrDamaged(database.getRange(range))) yield [key, value];
+    },
+    keys(from, to) {
+      invariant(to !== undefined, "storage.open-range");
+      return eachOrDamaged(database.getKeys({ start: Buffer.from(from), end: Buffer.from(to) }));
     },
     write: () => invariant(false, "storage.written-while-reading"),
   };

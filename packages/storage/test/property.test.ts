@@ -145,6 +145,7 @@ function expectSame(store: OrderedStore, model: Model, from: Uint8Array, to: Uin
     [...entries].map(([held, bytes]) => `${hex(held)}=${hex(bytes)}`);
   for (const [held, bytes] of model.range(from, to)) expect(hex(store.get(held))).to.equal(hex(bytes));
   expect(shown(store.range(from, to))).to.deep.equal(shown(model.range(from, to)));
+  expect([...store.keys(from, to)].map(hex)).to.deep.equal(model.range(from, to).map(([held]) => hex(held)));
 }
 
 function clear(store: OrderedStore): void {

@@ -85,4 +85,12 @@ export const AUDIT_MUTANTS: readonly Mutant[] = [
     ],
     caughtBy: [UNIT],
   },
+  {
+    name: "answered-before-it-is-durable",
+    rule: "9.5",
+    bug: "what a replica fetched beyond its window is answered, and lost in a crash",
+    file: "packages/server/src/held-replies.ts",
+    edits: [{ find: "return seq <= this.#windowEnd || seq <= this.#durable;", replace: "return seq > 0;" }],
+    caughtBy: ["packages/server/test/held-replies.test.ts", "packages/server/test/replica-host.test.ts"],
+  },
 ];

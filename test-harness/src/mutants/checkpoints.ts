@@ -68,6 +68,14 @@ export const CHECKPOINT_MUTANTS: readonly Mutant[] = [
     caughtBy: [IN_A_CLUSTER],
   },
   {
+    name: "newest-certificate-only",
+    rule: "9.1",
+    bug: "h waits for the newest certificate, which the own states never come to under load",
+    file: "packages/checkpoint/src/checkpointing.ts",
+    edits: [{ find: "[...this.#passed.values(), this.#certified]", replace: "[this.#certified]" }],
+    caughtBy: ["packages/checkpoint/test/checkpointing.test.ts"],
+  },
+  {
     name: "own-checkpoints-of-a-window-displaced",
     rule: "9.1",
     bug: "own votes are kept for as many numbers as a window has multiples of K",

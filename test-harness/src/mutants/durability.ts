@@ -200,10 +200,13 @@ export const DURABILITY_MUTANTS: readonly Mutant[] = [
     bug: "the log is cut for a state that is not held",
     file: CHECKPOINTING,
     edits: [
-      { find: "|| own === undefined) return undefined;", replace: ") return undefined;" },
       {
-        find: "if (own.stateRoot !== certificate.stateRoot) {",
-        replace: "if (own !== undefined && own.stateRoot !== certificate.stateRoot) {",
+        find: "if (own === undefined || seq <= this.#stable.seq) continue;",
+        replace: "if (seq <= this.#stable.seq) continue;",
+      },
+      {
+        find: "if (own.stateRoot !== certified) {",
+        replace: "if (own !== undefined && own.stateRoot !== certified) {",
       },
     ],
     caughtBy: ["packages/checkpoint/test/checkpointing.test.ts"],

@@ -35,7 +35,7 @@ export const STATE_MUTANTS: readonly Mutant[] = [
     rule: "9.1",
     bug: "what an older checkpoint needs goes with the one after it",
     file: "packages/state-tree/src/kept-checkpoints.ts",
-    edits: [{ find: "if (older !== undefined) this.#handDown(undo, value, older, changes);", replace: "" }],
+    edits: [{ find: "if (older !== undefined) bytes += this.#handDown(undo, older, changes);", replace: "" }],
     caughtBy: [TREE_TEST],
   },
   {
@@ -43,7 +43,7 @@ export const STATE_MUTANTS: readonly Mutant[] = [
     rule: "9.1",
     bug: "what a checkpoint that goes hands down takes the place of what stood there at the older one",
     file: "packages/state-tree/src/kept-checkpoints.ts",
-    edits: [{ find: "if (this.#local.get(heir) === undefined) changes.push", replace: "changes.push" }],
+    edits: [{ find: "if (this.#isThere(heir)) return 0;", replace: "" }],
     caughtBy: [TREE_TEST],
   },
   {

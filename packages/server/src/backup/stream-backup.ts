@@ -22,6 +22,7 @@ const READER_STALLED = `its reader took nothing for ${STALLED_AFTER_MS / 1_000} 
 /** Why a backup did not come to its end. */
 export interface BackupFault {
   readonly checkpoint: number;
+  readonly atMs: number;
   /** What was sent of it. */
   readonly bytes: number;
   /** In one line. */
@@ -31,17 +32,17 @@ export interface BackupFault {
 /**
  * Answers with a backup, slice by slice, as fast as the reader takes it and no faster than the replica can spare.
  *
- * @param onCutShort called before the reader can notice.
+ * @param onEnd called with nothing once the reader has been given all of it, or with what cut it short before the reader can notice.
  */
 export async function streamBackup(
   backup: RunningBackup,
   response: ServerResponse,
-  onCutShort: (fault: BackupFault) => void,
+  onEnd: (fault: BackupFault | undefined) => void,
 ): Promise<void> {
   let sent = 0;
   // Whoever reads it finds that it is: a backup ends when its state is whole.
   const cutShort = (reason: string): void => {
-    onCutShort({ checkpoint: backup.checkpoint, bytes: sent, reason });
+    onEnd({ checkpoint: backup.checkpoint, atMs: Date.now(), bytes: sent, reason });
     response.destroy();
   };
   const gone = new AbortController();
@@ -54,10 +55,13 @@ export async function streamBackup(
       if (isTooSlow(sent, performance.now() - startedMs)) return cutShort(READER_SLOW);
       sent += slice.bytes.length;
       const { bytes, tookMs } = slice;
-      if (!response.write(bytes)) await drained(response, gone.signal);
+      if (!response.write(bytes)) await onceOrStalled(response, "drain", gone.signal);
       await delay(Math.ceil(Math.max(REST_FACTOR * tookMs, (1000 * bytes.length) / BYTES_PER_SECOND)));
     }
+    const finished = onceOrStalled(response, "finish", gone.signal);
     response.end();
+    await finished;
+    onEnd(undefined);
   } catch (error) {
     cutShort(gone.signal.aborted ? READER_GONE : reasonOf(error));
   } finally {
@@ -76,8 +80,8 @@ export function isTooSlow(bytes: number, tookMs: number): boolean {
   return tookMs > SLOW_AFTER_MS && bytes * 1000 < BYTES_PER_SECOND_MIN * tookMs;
 }
 
-async function drained(response: ServerResponse, gone: AbortSignal): Promise<void> {
-  await once(response, "drain", { signal: AbortSignal.any([gone, AbortSignal.timeout(STALLED_AFTER_MS)]) });
+async function onceOrStalled(response: ServerResponse, event: "drain" | "finish", gone: AbortSignal): Promise<void> {
+  await once(response, event, { signal: AbortSignal.any([gone, AbortSignal.timeout(STALLED_AFTER_MS)]) });
 }
 
 function readSlice(backup: RunningBackup): { readonly bytes: Buffer; readonly tookMs: number } | undefined {

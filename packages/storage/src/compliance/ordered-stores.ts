@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Change, OrderedReader } from "@quorate/protocol";
+import type { Change, KeyReader } from "@quorate/protocol";
 import { KEY_BYTES_MAX } from "../ports.ts";
 import { bytes, flushed, type StoreSubject, type Suite, text } from "./subject.ts";
 
@@ -92,11 +92,17 @@ function remove(key: string): Change {
   return { key: bytes(key), value: undefined };
 }
 
-function range(store: OrderedReader, from: string, to: string | undefined): string[] {
-  const found = store.range(bytes(from), to === undefined ? undefined : bytes(to));
-  return [...found].map(([key, value]) => `${text(key)}=${text(value)}`);
+function range(store: KeyReader, from: string, to: string | undefined): string[] {
+  const bounds = [bytes(from), to === undefined ? undefined : bytes(to)] as const;
+  const found = [...store.range(...bounds)].map(([key, value]) => [text(key), text(value)] as const);
+  assert.deepEqual(
+    [...store.keys(...bounds)].map(text),
+    found.map(([key]) => key),
+    "the keys of the range",
+  );
+  return found.map(([key, value]) => `${key}=${value}`);
 }
 
-function all(store: OrderedReader): string[] {
+function all(store: KeyReader): string[] {
   return range(store, "", undefined);
 }
