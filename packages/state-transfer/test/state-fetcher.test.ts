@@ -200,6 +200,32 @@ describe("the cost of a state transfer", () => {
     expect(rough.bytes).to.be.lessThan(1.3 * smooth.bytes);
   }).timeout(60_000);
 
+  it("is what was on its way when a crash loses that, and nothing is missed for it", () => {
+    const expected = Stores.of(large(200), TARGET);
+    const donors = [correctDonor(expected)];
+    let wasLost = false;
+    for (let crash = 1, isOver = false; !isOver; crash++)
+      for (const left of [0, 0.5]) {
+        isOver = true;
+        const stores = new Stores();
+        const transfer = new Transfer({
+          ...{ stores, target: certificateOf(expected), donors, limits: { openMax: 8, requestBytes: 16_384 } },
+          crashAt: (group) => {
+            if (group !== crash) return undefined;
+            isOver = false;
+            return "after";
+          },
+          bulkKept: (groups) => {
+            wasLost ||= groups > 1;
+            return Math.floor(left * groups);
+          },
+        }).run();
+        expect(differenceOf(stores, expected), `after group ${crash}, ${left} left`).to.equal(undefined);
+        expect(transfer.settled).to.be.greaterThan(0);
+      }
+    expect(wasLost).to.equal(true);
+  }).timeout(60_000);
+
   it("is a bounded number of open pages and of entries in one group, whatever the size of the state", () => {
     const openMax = 12;
     const peaks = [500, 6_000].map((count) => {
