@@ -380,8 +380,8 @@ storeCompliance(
       const told = { onWrite: () => undefined, onDurable: () => undefined };
       const files = new SimulatedFiles({ place: "files", prng, marks: new Marks(), schedule, soon, ...told });
       const identity = { cluster: CLUSTER, replica: replicaId(0) };
-      const entries = formatFileStore(identity, prng.bytes(16));
-      return openAgain(files, () => new FileStore({ identity, files, entries, schedule, ...options }));
+      const disk = { entries: formatFileStore(identity, prng.bytes(16)), spool: { bytes: Buffer.alloc(0) } };
+      return openAgain(files, () => new FileStore({ identity, files, ...disk, schedule, ...options }));
     },
     async reopen(store) {
       await store.close();

@@ -194,13 +194,14 @@ function withoutLastGroup(files: LogFiles): LogFiles {
 
 /** A store to change one thing about. */
 function portsOf(store: ReplicaStore): ReplicaStore {
-  const { lossNonce, log, history, state, local } = store;
+  const { lossNonce, log, history, state, local, bulk } = store;
   return {
     lossNonce,
     log,
     history,
     state,
     local,
+    bulk,
     writeAtomically: (changes) => store.writeAtomically(changes),
     flushLog: (done) => store.flushLog(done),
     flush: (done) => store.flush(done),

@@ -87,6 +87,7 @@ export class StateInstaller {
   #unflushedBytes = 0;
   #isFlushing = false;
   #isPaused = false;
+  #isSettling = false;
   #partsReceived = 0;
   #receivedAtMs = 0;
   /** From then on it is this target, whatever comes. */
@@ -138,7 +139,10 @@ export class StateInstaller {
   start(): void {
     this.#guarded(() => {
       this.#note();
-      this.#perform(this.#fetcher.start(this.#installation.target, this.#clock.nowMs()));
+      // What an interrupted installation left on its way comes first: what is in the store is what was proven.
+      const begin = (atMs: number): FetchStep => this.#fetcher.start(this.#installation.target, atMs);
+      if (this.#o.store.bulk.isEmpty) this.#perform(begin(this.#clock.nowMs()));
+      else this.#settle(begin);
     });
   }
 
@@ -221,19 +225,20 @@ export class StateInstaller {
   /** One correct donor does not keep the target, or nothing comes of it. */
   #isStalled(atMs: number): boolean {
     const isGone = this.#unavailableAt.size >= weakQuorumSize(this.#membership);
-    return isGone || (!this.#isPaused && atMs - this.#receivedAtMs >= STALLED_AFTER_MS);
+    return isGone || (!this.#isPaused && !this.#isSettling && atMs - this.#receivedAtMs >= STALLED_AFTER_MS);
   }
 
   #note(): void {
     writeInstallation(this.#o.store.local, this.#o.codec, this.#installation);
   }
 
-  #perform({ requests, writes, rejections, done, hasMore }: FetchStep): void {
+  #perform({ requests, writes, bulk, settles, rejections, done, hasMore }: FetchStep): void {
     const { ports, onRejection } = this.#o;
     for (const rejection of rejections) onRejection(rejection);
     this.#noteProgress();
     if (done !== undefined) return this.#finish(writes);
-    if (writes !== undefined) this.#write(writes);
+    this.#write(writes, bulk);
+    if (settles) this.#settle((atMs) => this.#fetcher.onSettled(atMs));
     for (const { to, request } of requests) ports.sendToReplica(to, { type: "fetch-state", fetch: request });
     this.#found();
     // A timer that runs is not put off: whoever sends often must not keep time-outs from being looked at.
@@ -254,11 +259,25 @@ export class StateInstaller {
     this.#o.onVotesFounded(target);
   }
 
-  #write(writes: TreeChanges): void {
-    this.#o.store.writeAtomically(writes);
-    for (const changes of [writes.state, writes.local])
-      for (const { key, value } of changes) this.#unflushedBytes += key.length + (value?.length ?? 0);
-    if (this.#unflushedBytes >= (this.#o.flushBytes ?? FLUSH_BYTES)) this.#flushMore();
+  #write(writes: TreeChanges | undefined, bulk: TreeChanges | undefined): void {
+    const { store, flushBytes = FLUSH_BYTES } = this.#o;
+    if (writes !== undefined) store.writeAtomically(writes);
+    if (bulk !== undefined) store.bulk.add(bulk);
+    this.#unflushedBytes += bytesOf(writes) + bytesOf(bulk);
+    if (this.#unflushedBytes >= flushBytes) this.#flushMore();
+  }
+
+  /** Moves what waits to where it belongs; nothing is fetched meanwhile. */
+  #settle(next: (atMs: number) => FetchStep): void {
+    this.#isSettling = true;
+    this.#o.store.bulk.settle((failure) => {
+      if (this.#isLost(failure)) return;
+      this.#isSettling = false;
+      this.#guarded(() => {
+        this.#receivedAtMs = this.#clock.nowMs();
+        this.#perform(next(this.#receivedAtMs));
+      });
+    });
   }
 
   #flushMore(): void {
@@ -268,8 +287,10 @@ export class StateInstaller {
     }
     this.#isFlushing = true;
     this.#unflushedBytes = 0;
-    this.#flushed(() => {
+    const { bulk } = this.#o.store;
+    this.#flushed(bulk, () => {
       this.#isFlushing = false;
+      if (bulk.isFull && !this.#isFinishing) this.#perform(this.#fetcher.settle(this.#clock.nowMs()));
       if (!this.#isPaused || this.#isFinishing) return;
       this.#isPaused = false;
       this.#receivedAtMs = this.#clock.nowMs();
@@ -290,19 +311,19 @@ export class StateInstaller {
     const { target } = this.#installation;
     this.#isFinishing = true;
     ports.cancelTimer("install");
-    this.#flushed(() =>
+    this.#flushed(store, () =>
       this.#o.raiseLog(target, () =>
         this.#guarded(() => {
           if (last !== undefined) store.writeAtomically(last);
           writeInstallation(store.local, codec, undefined);
-          this.#flushed(() => this.#end());
+          this.#flushed(store, () => this.#end());
         }),
       ),
     );
   }
 
-  #flushed(next: () => void): void {
-    this.#o.store.flush((failure) => {
+  #flushed(domain: Pick<ReplicaStore, "flush">, next: () => void): void {
+    domain.flush((failure) => {
       if (!this.#isLost(failure)) this.#guarded(next);
     });
   }
@@ -333,4 +354,12 @@ export class StateInstaller {
     this.#isOver = true;
     this.#o.onFatal(error);
   }
+}
+
+function bytesOf(changes: TreeChanges | undefined): number {
+  let bytes = 0;
+  if (changes === undefined) return bytes;
+  for (const part of [changes.state, changes.local])
+    for (const { key, value } of part) bytes += key.length + (value?.length ?? 0);
+  return bytes;
 }

@@ -107,12 +107,13 @@ export function requestOf(label: string, client = "client"): VerifiedRequest {
 
 /** A store whose history has changed on the disk at these numbers. */
 export function withDamageAt(seqs: ReadonlySet<number>, store: ReplicaStore): ReplicaStore {
-  const { lossNonce, log, history, state, local } = store;
+  const { lossNonce, log, history, state, local, bulk } = store;
   return {
     lossNonce,
     log,
     state,
     local,
+    bulk,
     history: {
       clear: () => history.clear(),
       get first() {

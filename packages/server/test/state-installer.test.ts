@@ -76,7 +76,7 @@ function certified(seq: number, stateRoot: CheckpointCertificate["stateRoot"]): 
 /** An installer among donors that answer when they are told to, on a disk that is done when it is told to be. */
 class Scene {
   readonly source: Source;
-  readonly store: MemoryStore = createMemoryStore();
+  readonly store: MemoryStore;
   readonly installer: StateInstaller;
   readonly happened: string[] = [];
   requests: { readonly to: number; readonly fetch: FetchState }[] = [];
@@ -84,7 +84,8 @@ class Scene {
   #timer: (() => void) | undefined;
   #onRaised: (() => void) | undefined;
 
-  constructor(count = 400, flushBytes?: number, compressor?: Compressor) {
+  constructor(count = 400, flushBytes?: number, compressor?: Compressor, store: MemoryStore = createMemoryStore()) {
+    this.store = store;
     this.source = new Source(count);
     this.installer = new StateInstaller({
       ...{
@@ -391,10 +392,37 @@ describe("a state installer", () => {
     const scene = new Scene(4_000, 20_000);
     for (let i = 0; i < 300; i++) scene.go();
     expect(scene.requests, "paused").to.deep.equal([]);
-    const here = [...scene.store.state.range(Uint8Array.of(0), Uint8Array.of(255))].length;
-    expect(here).to.be.within(1, 3_999);
+    expect(scene.installer.progress?.leavesFetched).to.be.within(1, 3_999);
     for (let i = 0; i < 1_000 && scene.happened.length < 2; i++) scene.flush().goOn();
     expect(scene.happened).to.deep.equal(["founded 8", "raise 8, 0 groups unflushed"]);
+  });
+
+  it("goes on with what an interrupted one had on its way: it goes where it belongs before anything is asked for", () => {
+    const before = new Scene(4_000, 20_000);
+    while ((before.installer.progress?.leavesFetched ?? 0) < 2_000) {
+      before.go();
+      before.flush();
+    }
+    const scene = new Scene(4_000, 20_000, undefined, before.store.disk.crash());
+    expect([scene.store.bulk.isEmpty, scene.requests.length]).to.deep.equal([false, 0]);
+    scene.flush();
+    expect([scene.store.bulk.isEmpty, scene.requests.length]).to.deep.equal([true, 1]);
+    for (let i = 0; i < 1_000 && scene.happened.length < 2; i++) scene.flush().goOn();
+    scene.raised().flush();
+    expect(scene.happened.at(-1)).to.equal("installed 8");
+    const { leavesSkipped = 0, leavesFetched = 0 } = scene.installer.progress ?? {};
+    expect(leavesSkipped).to.be.greaterThan(100);
+    expect(leavesSkipped + leavesFetched).to.equal(4_000);
+  });
+
+  it("stays with its target while all of it is here and goes where it belongs", () => {
+    const scene = new Scene();
+    while (scene.store.disk.completionsWaiting === 0) scene.go();
+    scene.nowMs += 5_000;
+    expect(scene.push(1)).to.equal(true);
+    expect([scene.target, scene.requests, scene.store.bulk.isEmpty]).to.deep.equal([8, [], false]);
+    scene.flush().goOn().flush().raised().flush();
+    expect(scene.happened.at(-1)).to.equal("installed 8");
   });
 
   it("stays with its target as long as something comes of it, whoever knows of a newer one", () => {

@@ -1,4 +1,4 @@
-import { bytesToHex, type Digest, equalBytes, type Hasher, type OrderedReader } from "@quorate/protocol";
+import { bytesToHex, type Change, type Digest, equalBytes, type Hasher, type OrderedReader } from "@quorate/protocol";
 import {
   bucketOf,
   childDigest,
@@ -29,6 +29,12 @@ export interface LocalTreeOptions {
   readonly local: OrderedReader;
 }
 
+/** What only adds, where nothing is. */
+interface BulkGroup {
+  readonly state: Change[];
+  readonly local: Change[];
+}
+
 /** A page of the local tree with the digest that its bytes have, whatever others say. */
 interface LocalPage {
   readonly page: Uint8Array;
@@ -47,6 +53,9 @@ const RECORD_BYTES_MIN = 37;
  * - every entry is listed in exactly one bucket, and nothing is below a bucket;
  * - an inner page is there only if all that is below it is, and nothing else.
  *
+ * The bulk, which only adds, and only where nothing is, holds it by its own order: a prefix of it on top of what is written, at
+ * least of what was written before the last group of that prefix, is such a tree, too. An inner page above any of it goes through it.
+ *
  * So a page with the right digest needs no further look, no matter where an earlier installation, perhaps towards another
  * target, was interrupted; and what is too much is always found. Damage breaks this: who finds some distrusts everything.
  */
@@ -55,6 +64,8 @@ export class LocalTree {
   /** Keys whose entries were not those of the target. */
   readonly differing: KeyCounter = new KeyCounter();
   #group = new WriteGroup();
+  #bulk: BulkGroup | undefined;
+  #awaitsSettling = false;
   #distrustsEntries: boolean;
   #isDamaged = false;
 
@@ -86,6 +97,22 @@ export class LocalTree {
     const { changes } = this.#group;
     this.#group = new WriteGroup();
     return changes;
+  }
+
+  /** Whether something waits to be settled, and so is not to be read yet. */
+  get awaitsSettling(): boolean {
+    return this.#awaitsSettling;
+  }
+
+  onSettled(): void {
+    this.#awaitsSettling = false;
+  }
+
+  /** The bulk since the last call, which is added before the next one of any method, behind what `take` says. */
+  takeBulk(): TreeChanges | undefined {
+    const bulk = this.#bulk;
+    this.#bulk = undefined;
+    return bulk;
   }
 
   /** Undefined where there is no page, or one that is none. */
@@ -131,9 +158,11 @@ export class LocalTree {
     else if (!this.#distrustsEntries) this.#checkChildren(prefix, here.page);
   }
 
-  /** An inner page whose whole subtree is written. */
+  /** An inner page whose whole subtree is written, or waits: then the page waits behind it. */
   close(prefix: Uint8Array, page: Uint8Array): void {
-    this.#group.local({ key: pageKey(prefix), value: page });
+    const change = { key: pageKey(prefix), value: page };
+    if (this.#awaitsSettling) this.#openBulk().local.push(change);
+    else this.#group.local(change);
   }
 
   /** Removes what is below these children, with all entries; false if that takes another step. */
@@ -141,13 +170,14 @@ export class LocalTree {
     return this.#prune(pageRangeOfChildren(prefix, first, last), NONE, work) !== undefined;
   }
 
-  /** Writes a bucket with all its entries where nothing is. */
+  /** Adds a bucket with all its entries where nothing is, and where nobody looks again before all is settled. */
   add(prefix: Uint8Array, page: Uint8Array, leaves: readonly Leaf[], records: readonly Uint8Array[]): void {
+    const bulk = this.#openBulk();
     leaves.forEach(({ key }, index) => {
       this.differing.add(key);
-      this.#group.state(key, records[index]);
+      bulk.state.push({ key, value: records[index] });
     });
-    this.#group.local({ key: pageKey(prefix), value: page });
+    bulk.local.push({ key: pageKey(prefix), value: page });
   }
 
   /**
@@ -171,6 +201,12 @@ export class LocalTree {
     const bucket = listed.length === 0 ? undefined : bucketOf(listed);
     this.#group.local({ key: pageKey(prefix), value: isWhole ? page : bucket });
     return true;
+  }
+
+  #openBulk(): BulkGroup {
+    this.#awaitsSettling = true;
+    this.#bulk ??= { state: [], local: [] };
+    return this.#bulk;
   }
 
   #storedDigest(key: Uint8Array): Digest | undefined {

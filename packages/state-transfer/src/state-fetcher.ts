@@ -91,6 +91,13 @@ export interface FetchStep {
   readonly requests: readonly { readonly to: ReplicaId; readonly request: FetchState }[];
   /** One atomic group, to be written before the next call. */
   readonly writes: TreeChanges | undefined;
+  /**
+   * Another group, which may wait for others: to be added behind these writes to what `settles` moves. A crash may lose it and what
+   * was added after it, but no crash keeps it that loses what was written before.
+   */
+  readonly bulk: TreeChanges | undefined;
+  /** All bulk is to be moved to where it belongs, durably; then `onSettled` goes on. */
+  readonly settles: boolean;
   readonly rejections: readonly Rejection[];
   /** The local store is this checkpoint, once the writes are made; nothing follows. */
   readonly done: { readonly seq: SequenceNumber; readonly treeRoot: Digest } | undefined;
@@ -120,7 +127,7 @@ export interface FetchProgress {
   readonly differing: KeyList;
 }
 
-type Phase = "idle" | "root" | "preparing" | "walking" | "sweeping" | "done";
+type Phase = "idle" | "root" | "preparing" | "walking" | "settling" | "sweeping" | "done";
 
 /**
  * Brings the local tree to a checkpoint that a certificate names, from several donors at once, trusting none of them
@@ -135,6 +142,9 @@ export class StateFetcher {
   readonly #walk: TreeWalk;
   #book: RequestBook | undefined;
   #phase: Phase = "idle";
+  /** What follows when the bulk is settled. */
+  #afterSettling: Exclude<Phase, "settling"> = "idle";
+  #settles = false;
   #target: CheckpointCertificate | undefined;
   #root: { readonly page: Uint8Array; readonly digest: Digest } | undefined;
   /** The root page, while it is asked for. */
@@ -261,6 +271,23 @@ export class StateFetcher {
     return this.#step(atMs, []);
   }
 
+  /** So much bulk waits that it is to be settled before more comes. */
+  settle(atMs: number): FetchStep {
+    if (this.#phase === "walking" && this.#tree.awaitsSettling) {
+      this.#giveUpAll();
+      this.#enter("walking");
+    }
+    return this.#step(atMs, []);
+  }
+
+  /** The bulk is where it belongs, as a step had asked for. */
+  onSettled(atMs: number): FetchStep {
+    invariant(this.#phase === "settling", "state-fetcher.settled", { phase: this.#phase });
+    this.#tree.onSettled();
+    this.#phase = this.#afterSettling;
+    return this.#step(atMs, []);
+  }
+
   /** Time passes; or a step had more to do. */
   onTick(atMs: number): FetchStep {
     return this.#step(atMs, []);
@@ -273,9 +300,17 @@ export class StateFetcher {
     this.#target = target;
     this.#root = undefined;
     this.#wantedRoot = openRoot();
-    this.#phase = "root";
+    this.#enter("root");
     this.#stalledSinceMs = undefined;
     return this.#step(atMs, []);
+  }
+
+  /** Begins a phase, before which all bulk is settled: from it on the store is read. */
+  #enter(phase: Exclude<Phase, "settling">): void {
+    this.#afterSettling = phase;
+    if (this.#phase === "settling") return;
+    this.#settles = this.#tree.awaitsSettling;
+    this.#phase = this.#settles ? "settling" : phase;
   }
 
   #isPage({ digest, parent }: OpenPage, page: Uint8Array): boolean {
@@ -323,6 +358,10 @@ export class StateFetcher {
     return { from, code, seq };
   }
 
+  #giveUpAll(): void {
+    for (const { to } of this.#book?.giveUp(() => true) ?? []) this.#donors.onGivenUp(to);
+  }
+
   #giveUpOn(donor: ReplicaId): void {
     for (const { to } of this.#book?.giveUp((asked) => asked.to === donor) ?? []) this.#donors.onGivenUp(to);
   }
@@ -333,8 +372,11 @@ export class StateFetcher {
     for (const { to } of this.#book?.giveUp(isOverdue) ?? []) this.#donors.onTimeout(to, atMs);
     const done = this.#work(new Work(this.#limits.workMax));
     const writes = this.#tree.take();
+    const bulk = this.#tree.takeBulk();
+    const settles = this.#settles;
+    this.#settles = false;
     const hasMore = this.#phase === "preparing" || this.#phase === "sweeping" || this.#isWalkBusy();
-    return { requests: this.#requests(atMs), writes, rejections, done, hasMore };
+    return { requests: this.#requests(atMs), writes, bulk, settles, rejections, done, hasMore };
   }
 
   #isWalkBusy(): boolean {
@@ -362,13 +404,13 @@ export class StateFetcher {
       // What the pages say of the entries cannot be relied on: all over again, and this time each entry is read.
       this.#tree.distrust();
       this.#tree.group.local(installMarkChange(this.#mark()));
-      for (const { to } of this.#book?.giveUp(() => true) ?? []) this.#donors.onGivenUp(to);
+      this.#giveUpAll();
       this.#walk.stop();
-      this.#phase = "preparing";
+      this.#enter("preparing");
     } else if (this.#walk.isComplete && this.#tree.group.changes === undefined) {
       const { page } = root;
       this.#sweep = this.#tree.distrustsEntries ? new OrphanSweep({ ...this.#o, root: page }) : undefined;
-      this.#phase = "sweeping";
+      this.#enter("sweeping");
     }
   }
 

@@ -92,14 +92,16 @@ const local: fc.Arbitrary<(target: Entries) => { stores: Stores; distrustsEntrie
 );
 const liar = fc.constantFrom(...Object.keys(LIARS));
 const crashes = fc.array(fc.tuple(fc.nat(12), fc.boolean()), { maxLength: 4 });
+/** The share of the bulk groups that a crash leaves. */
+const bulkLeft = fc.constantFrom(0, 0.3, 0.7, 1);
 const TARGET = 500;
 
 describe("a state fetcher", () => {
   it("ends with the store of a tree made at once, whatever was here, as long as one donor is correct", () => {
     fc.assert(
       fc.property(
-        ...[entries, local, fc.array(liar, { maxLength: 3 }), fc.nat(3), crashes, fc.nat(1000)],
-        (target, makeLocal, liars, place, crashesAt, seed) => {
+        ...[entries, local, fc.array(liar, { maxLength: 3 }), fc.nat(3), crashes, fc.nat(1000), bulkLeft],
+        (target, makeLocal, liars, place, crashesAt, seed, left) => {
           const expected = Stores.of(target, TARGET);
           const { stores, distrustsEntries } = makeLocal(target);
           const donors = liars.map((name) => LIARS[name]!(expected, seed));
@@ -110,8 +112,11 @@ describe("a state fetcher", () => {
           const limits = { requestBytes: 4096, workMax: 300, openMax: 16, heldBytesMax: 8192 };
           const certificate = certificateOf(expected);
           const crashAt = (group: number): "before" | "after" | undefined => crashed.get(group);
-          const options = { stores, target: certificate, donors, distrustsEntries, limits, crashAt };
-          const transfer = new Transfer(options).run();
+          const bulkKept = (groups: number): number => Math.floor(left * groups);
+          const options = { stores, target: certificate, donors, distrustsEntries, limits, crashAt, bulkKept };
+          const transfer = new Transfer(options).run(seed % 50);
+          if (transfer.done === undefined) transfer.settleNow();
+          transfer.run();
           expect(differenceOf(stores, expected)).to.equal(undefined);
           expect(stores.tree().last?.root).to.equal(transfer.done?.treeRoot);
           expect(transfer.openMax).to.be.at.most(16 * 8);
@@ -126,8 +131,8 @@ describe("a state fetcher", () => {
   it("moves on to a newer target from wherever it is, and to one that undoes the first", () => {
     fc.assert(
       fc.property(
-        ...[entries, local, changes, fc.boolean(), fc.nat(40), crashes],
-        (first, makeLocal, by, isUndone, calls, crashesAt) => {
+        ...[entries, local, changes, fc.boolean(), fc.nat(40), crashes, bulkLeft],
+        (first, makeLocal, by, isUndone, calls, crashesAt, left) => {
           const { stores, distrustsEntries } = makeLocal(first);
           const second = changed(first, by);
           const [older, newer] = isUndone ? [second, first] : [first, second];
@@ -139,6 +144,7 @@ describe("a state fetcher", () => {
           const transfer = new Transfer({
             ...{ stores, target: certificateOf(from), donors: [correctDonor(from), correctDonor(from)] },
             ...{ distrustsEntries, limits, crashAt: (group: number) => crashed.get(group) },
+            bulkKept: (groups) => Math.floor(left * groups),
           }).run(calls);
           if (transfer.done === undefined) {
             transfer.supersede(certificateOf(expected), [correctDonor(from), correctDonor(expected)]);
@@ -192,6 +198,32 @@ describe("the cost of a state transfer", () => {
     const smooth = run(() => undefined);
     const rough = run((group) => (group % 20 === 0 ? "after" : undefined));
     expect(rough.bytes).to.be.lessThan(1.3 * smooth.bytes);
+  }).timeout(60_000);
+
+  it("is what was on its way when a crash loses that, and nothing is missed for it", () => {
+    const expected = Stores.of(large(200), TARGET);
+    const donors = [correctDonor(expected)];
+    let wasLost = false;
+    for (let crash = 1, isOver = false; !isOver; crash++)
+      for (const left of [0, 0.5]) {
+        isOver = true;
+        const stores = new Stores();
+        const transfer = new Transfer({
+          ...{ stores, target: certificateOf(expected), donors, limits: { openMax: 8, requestBytes: 16_384 } },
+          crashAt: (group) => {
+            if (group !== crash) return undefined;
+            isOver = false;
+            return "after";
+          },
+          bulkKept: (groups) => {
+            wasLost ||= groups > 1;
+            return Math.floor(left * groups);
+          },
+        }).run();
+        expect(differenceOf(stores, expected), `after group ${crash}, ${left} left`).to.equal(undefined);
+        expect(transfer.settled).to.be.greaterThan(0);
+      }
+    expect(wasLost).to.equal(true);
   }).timeout(60_000);
 
   it("is a bounded number of open pages and of entries in one group, whatever the size of the state", () => {

@@ -172,6 +172,8 @@ export interface TransferOptions {
   readonly limits?: Partial<FetchLimits>;
   /** Called before each group is written; to crash there is to write it or not, and start again. */
   readonly crashAt?: (group: number) => "before" | "after" | undefined;
+  /** How many of so many groups of bulk a crash leaves; all unless given. */
+  readonly bulkKept?: (groups: number) => number;
 }
 
 const TICK_MS = 100;
@@ -186,6 +188,10 @@ export class Transfer {
   nowMs: number = 1_000;
   #arrivals: Arrival[] = [];
   #groups = 0;
+  /** Groups that were added and not settled. */
+  #bulk: TreeChanges[] = [];
+  bulkGroups: number = 0;
+  settled: number = 0;
   done: FetchStep["done"];
   readonly rejections: Rejection[] = [];
   readonly asked: Map<number, number> = new Map();
@@ -234,7 +240,29 @@ export class Transfer {
   #written(step: FetchStep): FetchStep {
     this.#o.stores.state.write(step.writes?.state ?? []);
     this.#o.stores.local.write(step.writes?.local ?? []);
+    this.#addBulk(step.bulk);
     return step;
+  }
+
+  #addBulk(bulk: TreeChanges | undefined): void {
+    if (bulk === undefined) return;
+    this.bulkGroups++;
+    this.groupEntriesMax = Math.max(this.groupEntriesMax, bulk.state.length + bulk.local.length);
+    this.#bulk.push(bulk);
+  }
+
+  /** So much waits that it is settled in the middle. */
+  settleNow(): void {
+    this.#apply();
+    this.#step = this.fetcher.settle(this.nowMs);
+  }
+
+  #settleBulk(): void {
+    for (const { state, local } of this.#bulk) {
+      this.#o.stores.state.write(state);
+      this.#o.stores.local.write(local);
+    }
+    this.#bulk = [];
   }
 
   /** Until it is done, or for so many calls. */
@@ -258,27 +286,37 @@ export class Transfer {
   }
 
   #apply(): void {
-    const { requests, writes, rejections, done, hasMore } = this.#step;
-    this.#step = { requests: [], writes: undefined, rejections: [], done: undefined, hasMore };
-    if (writes !== undefined && this.#isCrashedAt(writes, done !== undefined)) return this.#apply();
+    const { requests, writes, bulk, settles, rejections, done, hasMore } = this.#step;
+    const nothing = { requests: [], writes: undefined, bulk: undefined, rejections: [], done: undefined };
+    this.#step = { ...nothing, settles: false, hasMore };
+    const written = writes ?? (bulk && { state: [], local: [] });
+    if (written !== undefined && this.#isCrashedAt(written, bulk, done !== undefined)) return this.#apply();
     this.rejections.push(...rejections);
     this.done = done;
     const { progress } = this.fetcher;
     this.openMax = Math.max(this.openMax, progress?.openCount ?? 0);
     this.partsSeen.push(progress?.partsComplete ?? 0);
     for (const { to, request } of requests) this.#send(to, request);
+    if (!settles) return;
+    this.settled++;
+    this.#settleBulk();
+    this.#step = this.fetcher.onSettled(this.nowMs);
+    this.#apply();
   }
 
   /** Writes, unless it crashes before; starts again if it crashes at all. */
-  #isCrashedAt(writes: TreeChanges, isDone: boolean): boolean {
+  #isCrashedAt(writes: TreeChanges, bulk: TreeChanges | undefined, isDone: boolean): boolean {
     const crash = this.#o.crashAt?.(++this.#groups);
     this.groupEntriesMax = Math.max(this.groupEntriesMax, writes.state.length + writes.local.length);
     if (crash !== "before") {
       this.#o.stores.state.write(writes.state);
       this.#o.stores.local.write(writes.local);
+      this.#addBulk(bulk);
     }
     if (crash === undefined || (isDone && crash === "after")) return false;
     this.nowMs += 50;
+    this.#bulk.length = this.#o.bulkKept?.(this.#bulk.length) ?? this.#bulk.length;
+    this.#settleBulk();
     this.fetcher = this.#created();
     this.#step = this.fetcher.start(this.target, this.nowMs);
     return true;

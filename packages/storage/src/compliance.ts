@@ -4,6 +4,7 @@
  *
  * @packageDocumentation
  */
+import { describeBulk } from "./compliance/bulk.ts";
 import { describeFlushes } from "./compliance/flushes.ts";
 import { describeHistory } from "./compliance/history.ts";
 import { describeLog } from "./compliance/log.ts";
@@ -19,5 +20,6 @@ export function storeCompliance(suite: Suite, subject: StoreSubject): void {
     describeHistory(suite, subject);
     describeOrderedStores(suite, subject);
     describeFlushes(suite, subject);
+    describeBulk(suite, subject);
   });
 }

@@ -7,6 +7,7 @@ import type { LogFiles } from "./log-files.ts";
 import type { LogId } from "./log-group.ts";
 import { decodeMark, encodeMark, MARK_KEY } from "./log-mark.ts";
 import { type DurableEntries, MemoryKeyspace, type MemoryPower } from "./memory-keyspace.ts";
+import { type DurableSpool, MemorySpoolFile } from "./memory-spool-file.ts";
 import { orderedText } from "./ordered-map.ts";
 import { HISTORY_BYTES_MAX } from "./ports.ts";
 import { type SegmentSizes, WriteAheadLog } from "./write-ahead-log.ts";
@@ -17,6 +18,8 @@ export interface FileStoreOptions {
   readonly files: LogFiles;
   /** What `formatFileStore` made, and earlier lives left. */
   readonly entries: DurableEntries;
+  /** What earlier lives left of entries on their way. */
+  readonly spool: DurableSpool;
   /** Takes each completion of a flush of the rest and runs it once, later, in the order given. */
   readonly schedule: (complete: () => void) => void;
   /** Small ones make small files; as in production unless given. */
@@ -48,6 +51,7 @@ export class FileStore extends KeyspaceStore {
   readonly #log: WriteAheadLog;
   readonly #rest: MemoryKeyspace;
   readonly #power: Power;
+  readonly #spool: MemorySpoolFile;
 
   /** @throws StorageError as `openStore` does, for the same reasons. */
   constructor(options: FileStoreOptions) {
@@ -71,7 +75,13 @@ export class FileStore extends KeyspaceStore {
       await log.close();
     };
     const domains = new FlushDomains({ log, rest, later: (task) => files.later(task), close });
-    super(log, rest, domains, options.historyBytesMax ?? HISTORY_BYTES_MAX, lossNonce);
+    const file = new MemorySpoolFile(options.spool, power);
+    super({
+      ...{ log, keyspace: rest, domains, lossNonce },
+      spool: { file, store: logId, later: (task) => power.schedule(task) },
+      historyBytesMax: options.historyBytesMax ?? HISTORY_BYTES_MAX,
+    });
+    this.#spool = file;
     this.#log = log;
     this.#rest = rest;
     this.#power = power;
@@ -87,9 +97,18 @@ export class FileStore extends KeyspaceStore {
     return this.#rest.unflushedGroups;
   }
 
-  /** Cuts the power: of the rest the first groups are kept. What is left of the files is their owner's to say. */
-  crash(groupsKept: number): void {
+  /** Bytes of the spool that a crash may lose. */
+  get unflushedSpoolBytes(): number {
+    return this.#spool.appending;
+  }
+
+  /**
+   * Cuts the power: of the rest the first groups are kept, of what is being appended to the spool the first bytes. What is left of
+   * the files is their owner's to say.
+   */
+  crash(groupsKept: number, spoolBytesKept = 0): void {
     this.#rest.keep(groupsKept);
+    this.#spool.keep(spoolBytesKept);
     this.#power.isOn = false;
   }
 }

@@ -1,26 +1,40 @@
 import type { Change, Digest, OrderedStore } from "@quorate/protocol";
+import { BulkLoader } from "./bulk-loader.ts";
 import type { FlushDomains } from "./flushing.ts";
 import { type Keyspace, Partition, PREFIX } from "./keyspace.ts";
 import { KeyspaceHistory } from "./keyspace-history.ts";
-import type { DurableLog, FlushDone, History, ReplicaStore } from "./ports.ts";
+import type { BulkLoad, DurableLog, FlushDone, GroupChanges, History, ReplicaStore } from "./ports.ts";
+import type { SpoolFile } from "./spool-file.ts";
+
+/** What a store stands on. */
+export interface KeyspaceStoreParts {
+  readonly log: DurableLog;
+  readonly keyspace: Keyspace;
+  readonly domains: FlushDomains;
+  readonly spool: {
+    readonly file: SpoolFile;
+    /** The name of the store, in 16 bytes. */
+    readonly store: Uint8Array;
+    /** Runs a task after the current call has returned. */
+    readonly later: (task: () => void) => void;
+  };
+  readonly historyBytesMax: number;
+  readonly lossNonce: Digest | undefined;
+}
 
 /** A replica's store on any log and keyspace: what the durable store and its twin in memory have in common. */
 export class KeyspaceStore implements ReplicaStore {
   readonly lossNonce: Digest | undefined;
   readonly log: DurableLog;
   readonly history: History;
+  readonly bulk: BulkLoad;
+  readonly #loader: BulkLoader;
   readonly #keyspace: Keyspace;
   readonly #domains: FlushDomains;
   readonly #state: Partition;
   readonly #local: Partition;
 
-  constructor(
-    log: DurableLog,
-    keyspace: Keyspace,
-    domains: FlushDomains,
-    historyBytesMax: number,
-    lossNonce: Digest | undefined,
-  ) {
+  constructor({ log, keyspace, domains, spool, historyBytesMax, lossNonce }: KeyspaceStoreParts) {
     this.lossNonce = lossNonce;
     this.log = log;
     this.#keyspace = keyspace;
@@ -28,6 +42,13 @@ export class KeyspaceStore implements ReplicaStore {
     this.history = new KeyspaceHistory(keyspace, historyBytesMax);
     this.#state = new Partition(keyspace, PREFIX.state);
     this.#local = new Partition(keyspace, PREFIX.local);
+    this.#loader = new BulkLoader({
+      ...spool,
+      keyspace,
+      flush: (done) => domains.flush(done),
+      fail: (failure) => domains.fail(failure),
+    });
+    this.bulk = bulkLoadOf(this.#loader, (changes) => this.#placed(changes));
   }
 
   get state(): OrderedStore {
@@ -38,8 +59,8 @@ export class KeyspaceStore implements ReplicaStore {
     return this.#local;
   }
 
-  writeAtomically(changes: { readonly state: readonly Change[]; readonly local: readonly Change[] }): void {
-    this.#keyspace.write([...this.#state.place(changes.state), ...this.#local.place(changes.local)]);
+  writeAtomically(changes: GroupChanges): void {
+    this.#keyspace.write(this.#placed(changes));
   }
 
   flushLog(done: FlushDone): void {
@@ -51,6 +72,25 @@ export class KeyspaceStore implements ReplicaStore {
   }
 
   close(): Promise<void> {
+    this.#loader.stop();
     return this.#domains.close();
   }
+
+  #placed({ state, local }: GroupChanges): Change[] {
+    return [...this.#state.place(state), ...this.#local.place(local)];
+  }
+}
+
+function bulkLoadOf(loader: BulkLoader, placed: (changes: GroupChanges) => readonly Change[]): BulkLoad {
+  return {
+    get isEmpty() {
+      return loader.isEmpty;
+    },
+    get isFull() {
+      return loader.isFull;
+    },
+    add: (changes) => loader.add(placed(changes)),
+    flush: (done) => loader.flush(done),
+    settle: (done) => loader.settle(done),
+  };
 }

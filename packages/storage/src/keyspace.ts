@@ -12,6 +12,7 @@ export const PREFIX = {
   historyTally: 0x67,
   local: 0x70,
   state: 0x73,
+  bulk: 0x62,
 } as const;
 
 /** `bytes` behind a prefix. */

@@ -10,6 +10,7 @@ import { LmdbKeyspace } from "./lmdb-keyspace.ts";
 import { LOG_ID_BYTES } from "./log-group.ts";
 import { decodeMark, encodeMark, MARK_KEY } from "./log-mark.ts";
 import { initializeLog, logFolderIn, NodeLogFiles, syncPath } from "./node-log-files.ts";
+import { NodeSpoolFile } from "./node-spool-file.ts";
 import { HISTORY_BYTES_MAX, type ReplicaStore } from "./ports.ts";
 import { inaccessible, StorageError } from "./storage-error.ts";
 import { markUnsynced, recoverUnsynced, settleUnsynced } from "./unsynced-mark.ts";
@@ -64,6 +65,7 @@ export function openStore(path: string, identity: StoreIdentity, options: StoreO
   recoverUnsynced(unsynced);
   const database = openDatabase(path, { noSync: durability === "async" });
   let log: WriteAheadLog | undefined;
+  let spool: NodeSpoolFile | undefined;
   try {
     const { logId, lossNonce } = checkMeta(path, database.getBinary(Buffer.from(META_KEY)), identity);
     const mark = decodeMark(database.getBinary(Buffer.from(MARK_KEY)));
@@ -71,6 +73,8 @@ export function openStore(path: string, identity: StoreIdentity, options: StoreO
     const opened = new WriteAheadLog({ files, logId, mark });
     log = opened;
     if (durability === "async") markUnsynced(path);
+    const file = new NodeSpoolFile(path, durability === "sync");
+    spool = file;
     let marked = mark.number;
     const rest = new LmdbKeyspace(database, {
       mark: () => {
@@ -93,12 +97,18 @@ export function openStore(path: string, identity: StoreIdentity, options: StoreO
         await new Promise<void>((resolve) => rest.flush(() => resolve()));
         await opened.close();
         await rest.close();
+        file.close();
         if (durability === "async") settleUnsynced(unsynced);
       },
     });
-    return new KeyspaceStore(opened, rest, domains, options.historyBytesMax ?? HISTORY_BYTES_MAX, lossNonce);
+    return new KeyspaceStore({
+      ...{ log: opened, keyspace: rest, domains, lossNonce },
+      spool: { file, store: logId, later: setImmediate },
+      historyBytesMax: options.historyBytesMax ?? HISTORY_BYTES_MAX,
+    });
   } catch (error) {
     void log?.close();
+    spool?.close();
     void database.close();
     throw inaccessible(path, error) ?? error;
   }

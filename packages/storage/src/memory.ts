@@ -9,11 +9,13 @@ import { FlushDomains } from "./flushing.ts";
 import { KeyspaceStore } from "./keyspace-store.ts";
 import { type DurableEntries, MemoryKeyspace, type MemoryPower, memoryDomain } from "./memory-keyspace.ts";
 import { applied, type LogOperation, MemoryLog } from "./memory-log.ts";
+import { type DurableSpool, MemorySpoolFile } from "./memory-spool-file.ts";
 import { HISTORY_BYTES_MAX, type LogEntry, type ReplicaStore } from "./ports.ts";
 
 export { FileStore, type FileStoreOptions, formatFileStore, markedGroups } from "./file-store.ts";
 export type { LogFile, LogFileDone, LogFiles, LogReader, MarkFile } from "./log-files.ts";
 export type { DurableEntries } from "./memory-keyspace.ts";
+export type { DurableSpool } from "./memory-spool-file.ts";
 
 /** How a memory store behaves. */
 export interface MemoryStoreOptions {
@@ -34,6 +36,8 @@ export interface GroupsKept {
   readonly log?: number;
   /** Of history, state and local; 0 unless given. */
   readonly rest?: number;
+  /** Of what is being appended to the entries on their way, in bytes; 0 unless given. */
+  readonly spoolBytes?: number;
 }
 
 /** The controls of a memory store's disk. */
@@ -44,6 +48,8 @@ export interface MemoryDisk {
   readonly unflushedLogGroups: number;
   /** Groups of history, state and local that a crash would lose. They wait for a `flush`, however long. */
   readonly unflushedGroups: number;
+  /** Bytes that are being appended to the entries on their way. */
+  readonly unflushedSpoolBytes: number;
   /** Completes the domain's flush that began first; false if none runs. Only without `schedule`. */
   completeFlush(): boolean;
   /** Makes the flush that completes next fail, and so every later one. Nothing it covered becomes durable. */
@@ -62,13 +68,17 @@ export interface MemoryStore extends ReplicaStore {
 
 /** An empty store. It costs a few objects; thousands may live at once. */
 export function createMemoryStore(options: MemoryStoreOptions = {}): MemoryStore {
-  return openMemory({ log: [], rest: new Map() }, options);
+  return openMemory({ log: [], rest: new Map(), spool: { bytes: Buffer.alloc(0) } }, options);
 }
 
 interface Durable {
   log: LogEntry[];
   readonly rest: DurableEntries;
+  readonly spool: DurableSpool;
 }
+
+/** A memory store is one store, whatever becomes of it. */
+const STORE_NAME = new Uint8Array(16);
 
 function openMemory(durable: Durable, options: MemoryStoreOptions): MemoryStore {
   return new KeyspaceStoreInMemory(new DiskInMemory(durable, options), options);
@@ -78,7 +88,9 @@ class KeyspaceStoreInMemory extends KeyspaceStore implements MemoryStore {
   readonly disk: MemoryDisk;
 
   constructor(disk: DiskInMemory, { historyBytesMax = HISTORY_BYTES_MAX, lossNonce }: MemoryStoreOptions) {
-    super(disk.log, disk.rest, disk.domains, historyBytesMax, lossNonce);
+    const { log, rest, domains, spool: file } = disk;
+    const later = (task: () => void): void => disk.schedule(task);
+    super({ log, keyspace: rest, domains, spool: { file, store: STORE_NAME, later }, historyBytesMax, lossNonce });
     this.disk = disk;
   }
 }
@@ -87,6 +99,7 @@ class DiskInMemory implements MemoryDisk, MemoryPower {
   readonly log: MemoryLog;
   readonly rest: MemoryKeyspace;
   readonly domains: FlushDomains;
+  readonly spool: MemorySpoolFile;
   readonly #options: MemoryStoreOptions;
   readonly #durable: Durable;
   readonly #completions: (() => void)[] = [];
@@ -104,6 +117,7 @@ class DiskInMemory implements MemoryDisk, MemoryPower {
       this.#unflushedLog.push(operation);
     });
     this.rest = new MemoryKeyspace(durable.rest, this);
+    this.spool = new MemorySpoolFile(durable.spool, this);
     this.domains = new FlushDomains({
       log: memoryDomain(
         this,
@@ -128,6 +142,10 @@ class DiskInMemory implements MemoryDisk, MemoryPower {
     return this.rest.unflushedGroups;
   }
 
+  get unflushedSpoolBytes(): number {
+    return this.spool.appending;
+  }
+
   get isFailing(): boolean {
     return this.#failNext;
   }
@@ -147,12 +165,13 @@ class DiskInMemory implements MemoryDisk, MemoryPower {
     this.#failNext = true;
   }
 
-  crash({ log = 0, rest = 0 }: GroupsKept = {}): MemoryStore {
+  crash({ log = 0, rest = 0, spoolBytes = 0 }: GroupsKept = {}): MemoryStore {
     const isThere = log <= this.#unflushedLog.length && rest <= this.rest.unflushedGroups;
-    invariant(isThere, "storage.groups-kept", { log, rest });
+    invariant(isThere && spoolBytes <= this.spool.appending, "storage.groups-kept", { log, rest, spoolBytes });
     invariant(!this.#crashed, "storage.crashed-twice");
     this.#keepLog(log);
     this.rest.keep(rest);
+    this.spool.keep(spoolBytes);
     this.#crashed = true;
     this.#completions.length = 0;
     return openMemory(this.#durable, this.#options);

@@ -205,7 +205,8 @@ class NodeLogFile implements LogFile {
   }
 }
 
-function syncFolder(path: string, done: LogFileDone): void {
+/** As `syncPath`, without waiting. */
+export function syncFolder(path: string, done: LogFileDone): void {
   open(path, "r", (failed, descriptor) => {
     if (failed !== null) return done(failed);
     fsync(descriptor, (notSynced) => close(descriptor, (notClosed) => done(notSynced ?? notClosed ?? null)));

@@ -54,6 +54,36 @@ export interface History {
 /** Called once: with nothing when all is durable, or with the reason why it is not and never will be. */
 export type FlushDone = (failure: StorageError | undefined) => void;
 
+/** Changes of the two parts that a replica writes in one group. */
+export interface GroupChanges {
+  readonly state: readonly Change[];
+  readonly local: readonly Change[];
+}
+
+/**
+ * Many entries, in an order that is not that of their keys, on their way into `state` and `local`. They wait in sorted runs and go
+ * there in one merge, in the order of their keys: taken as they come, each of them would cost a page of an ordered store.
+ *
+ * A stream of atomic groups of its own. A crash leaves a prefix of it, at least what the last successful `flush` covered, and
+ * with a group all that was written to the store before it; how much is left of what was written after it says nothing
+ * about the group. No read shows what waits here.
+ */
+export interface BulkLoad {
+  /** Whether nothing waits, of this life or of an earlier one. What an earlier one left is settled before anything is added. */
+  readonly isEmpty: boolean;
+  /** Whether so much waits that it should be settled before more comes. */
+  readonly isFull: boolean;
+  add(changes: GroupChanges): void;
+  /** As `ReplicaStore.flush`, for all that was added and written before. */
+  flush(done: FlushDone): void;
+  /**
+   * Moves all that was added to where it belongs, in parts, and calls back when that is durable and nothing waits. A crash in
+   * between leaves all of it waiting. Of several changes of a key the last one counts; nothing else may write to these keys
+   * meanwhile, and nothing is added.
+   */
+  settle(done: FlushDone): void;
+}
+
 /**
  * Everything one replica keeps, in two domains: the log, and the rest, which is history, state and local. Each is an
  * ordered stream of atomic write groups, and each call that writes is a group. After a crash a prefix of each stream is
@@ -74,7 +104,8 @@ export interface ReplicaStore {
   /** What this replica keeps for itself beside the state: its outputs, its marks, its evidence. */
   readonly local: OrderedStore;
   /** Writes to `state` and `local` in one group: applied number and state are one unit (protocol rule 8.3). */
-  writeAtomically(changes: { readonly state: readonly Change[]; readonly local: readonly Change[] }): void;
+  writeAtomically(changes: GroupChanges): void;
+  readonly bulk: BulkLoad;
   /**
    * Calls back once everything appended to the log and cut from it before this call is durable, or with the failure;
    * never during the call. The rest may be durable later: what it holds can be made again from promises (protocol rule
@@ -84,7 +115,7 @@ export interface ReplicaStore {
   flushLog(done: FlushDone): void;
   /** Like `flushLog`, for everything written before this call in both domains. */
   flush(done: FlushDone): void;
-  /** Makes everything durable that is not, then lets go of the files. Nothing may be called afterwards but flushes. */
+  /** Makes everything durable that is not, but what waits in `bulk` without a flush; then lets go of the files. Nothing may be called afterwards but flushes. */
   close(): Promise<void>;
 }
 

@@ -6,7 +6,7 @@ import {
   type StorageErrorCode,
   type StoreIdentity,
 } from "@quorate/storage";
-import { FileStore, formatFileStore, type LogFiles, markedGroups } from "@quorate/storage/memory";
+import { type DurableSpool, FileStore, formatFileStore, type LogFiles, markedGroups } from "@quorate/storage/memory";
 import { demand } from "../checkers/checker.ts";
 import type { Marks } from "../marks.ts";
 import type { Prng } from "../prng.ts";
@@ -48,6 +48,7 @@ export class FileDisk implements SimulatedDisk {
   readonly #logId: Uint8Array;
   readonly #witness = new LogWitness();
   #entries: DiskContent["entries"];
+  readonly #spool: DurableSpool = { bytes: Buffer.alloc(0) };
   #store: FileStore | undefined;
   #watched: ReplicaStore | undefined;
   #flushedGroups = 0;
@@ -93,7 +94,8 @@ export class FileDisk implements SimulatedDisk {
     if (this.#state !== "whole") return undefined;
     const { identity, times, files = (same: LogFiles): LogFiles => same } = this.#options;
     const { historyBytesMax, schedule } = times;
-    const given = { identity, files: files(this.#files), entries: this.#entries, schedule, historyBytesMax };
+    const disk = { files: files(this.#files), entries: this.#entries, spool: this.#spool };
+    const given = { identity, ...disk, schedule, historyBytesMax };
     try {
       const store = new FileStore({ ...given, sizes: SIZES });
       const entries = [...store.log.entries()];
@@ -131,7 +133,10 @@ export class FileDisk implements SimulatedDisk {
       if (rest < unflushedGroups) marks.add("disk: unflushed state lost");
       if (rest > 0) marks.add("disk: unflushed state kept");
       this.#flushedGroups = store.flushedGroups;
-      store.crash(rest);
+      const { unflushedSpoolBytes } = store;
+      const spoolBytes = unflushedSpoolBytes > 0 && prng.chance(0.5) ? prng.integer(0, unflushedSpoolBytes) : 0;
+      if (unflushedSpoolBytes > 0) marks.add("disk: entries on their way lost");
+      store.crash(rest, spoolBytes);
       const [flushed, marked] = [this.#flushedGroups, this.#markedGroups];
       // The operating system keeps the marks of a killed process: they say all that counts, what it had found included.
       demand(kind === "power-cut" || marked >= flushed, "storage.flush-unmarked", { ...identity, flushed, marked });
@@ -235,13 +240,14 @@ export class FileDisk implements SimulatedDisk {
 }
 
 function watchedStore(store: FileStore, witness: LogWitness): ReplicaStore {
-  const { lossNonce, history, state, local } = store;
+  const { lossNonce, history, state, local, bulk } = store;
   return {
     lossNonce,
     log: witness.watch(store.log),
     history,
     state,
     local,
+    bulk,
     writeAtomically: (changes) => store.writeAtomically(changes),
     flushLog: (done) => store.flushLog(done),
     flush: (done) => store.flush(done),

@@ -55,7 +55,7 @@ export class MemoryDisk implements SimulatedDisk {
    * of the other: the state is written lazily, the log is not.
    */
   crash(_kind: CrashKind, keepsState = false): void {
-    const { unflushedLogGroups, unflushedGroups } = this.#store.disk;
+    const { unflushedLogGroups, unflushedGroups, unflushedSpoolBytes } = this.#store.disk;
     this.times.restart();
     const log = this.#prng.chance(0.3) ? this.#prng.integer(0, unflushedLogGroups) : 0;
     const drawn = this.#prng.chance(0.5) ? this.#prng.integer(0, unflushedGroups) : 0;
@@ -64,7 +64,10 @@ export class MemoryDisk implements SimulatedDisk {
     if (log > 0) this.#marks.add("disk: unflushed log records kept");
     if (rest < unflushedGroups) this.#marks.add("disk: unflushed state lost");
     if (rest > 0) this.#marks.add("disk: unflushed state kept");
-    this.#store = this.#recovered(this.#store.disk.crash({ log, rest }), this.#createEmpty);
+    const spoolBytes =
+      unflushedSpoolBytes > 0 && this.#prng.chance(0.5) ? this.#prng.integer(0, unflushedSpoolBytes) : 0;
+    if (unflushedSpoolBytes > 0) this.#marks.add("disk: entries on their way lost");
+    this.#store = this.#recovered(this.#store.disk.crash({ log, rest, spoolBytes }), this.#createEmpty);
   }
 
   /** Puts another disk into its place. */

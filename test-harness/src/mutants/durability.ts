@@ -1,5 +1,6 @@
 import type { Mutant } from "./mutant.ts";
 
+const BULK_TEST = "packages/storage/test/bulk.test.ts";
 const GATE = "packages/replica/src/output-gate.ts";
 const RECOVERY = "packages/replica/src/recovery.ts";
 const CHECKPOINTING = "packages/checkpoint/src/checkpointing.ts";
@@ -258,5 +259,44 @@ export const DURABILITY_MUTANTS: readonly Mutant[] = [
       },
     ],
     caughtBy: ["packages/server/test/ingress.test.ts"],
+  },
+  {
+    name: "bulk-before-what-it-stands-on",
+    rule: "10.1",
+    bug: "entries on their way are on the disk before what was written to the store before them",
+    file: "packages/storage/src/bulk-loader.ts",
+    edits: [
+      {
+        find: "this.#o.flush((failure) => {\n      if (failure !== undefined || pending",
+        replace: "this.#o.later(() => {\n      const failure = undefined;\n      if (failure !== undefined || pending",
+      },
+    ],
+    caughtBy: [BULK_TEST],
+  },
+  {
+    name: "bulk-comes-back",
+    rule: "10.1",
+    bug: "entries that were settled are taken for entries on their way when their file comes back",
+    file: "packages/storage/src/sorted-runs.ts",
+    edits: [
+      {
+        find: "!file.read(0, HEAD_BYTES).equals(encodeHead(owner))",
+        replace: "!file.read(0, HEAD.generation).equals(encodeHead(owner).subarray(0, HEAD.generation))",
+      },
+    ],
+    caughtBy: [BULK_TEST],
+  },
+  {
+    name: "bulk-gone-before-it-is-there",
+    rule: "10.1",
+    bug: "entries on their way are forgotten before those that were moved are durable",
+    file: "packages/storage/src/bulk-loader.ts",
+    edits: [
+      {
+        find: "if (isEnd) this.#o.flush((failure) => (failure === undefined ? this.#remove(done) : done(failure)));",
+        replace: "if (isEnd) this.#remove(() => this.#o.flush(done));",
+      },
+    ],
+    caughtBy: [BULK_TEST],
   },
 ];

@@ -5,6 +5,7 @@ const FETCHER_TEST = "packages/state-transfer/test/state-fetcher.test.ts";
 const CHUNK_TEST = "packages/state-transfer/test/chunk-judgement.test.ts";
 const VECTORS = "packages/state-machine/test/state-vectors.test.ts";
 const AWAITING = "packages/replica/test/awaiting-state.test.ts";
+const INSTALLER_TEST = "packages/server/test/state-installer.test.ts";
 const INSTALLATIONS = "test-harness/test/state-transfer.simulation.test.ts";
 
 /** The state's tree, and bringing it to a replica (protocol rules 9.1, 9.5 and 10.1). */
@@ -195,5 +196,39 @@ export const STATE_MUTANTS: readonly Mutant[] = [
     file: "packages/server/src/damage-count.ts",
     edits: [{ find: "pauseMs: REPAIR_PAUSES_MS[attempt - 1]", replace: "pauseMs: 0" }],
     caughtBy: ["packages/server/test/replica-repair.test.ts"],
+  },
+  {
+    name: "page-before-what-is-below-it",
+    rule: "10.1",
+    bug: "an inner page is written while entries below it are still on their way, and may be lost",
+    file: "packages/state-transfer/src/local-tree.ts",
+    edits: [{ find: "if (this.#awaitsSettling) this.#openBulk().local.push(change);\n    else ", replace: "" }],
+    caughtBy: [FETCHER_TEST],
+  },
+  {
+    name: "walk-beside-the-bulk",
+    rule: "10.1",
+    bug: "a walk towards another target compares with a store from which entries on their way are missing",
+    file: "packages/state-transfer/src/state-fetcher.ts",
+    edits: [
+      {
+        find: "this.#settles = this.#tree.awaitsSettling;",
+        replace: 'this.#settles = this.#tree.awaitsSettling && phase !== "root";',
+      },
+    ],
+    caughtBy: [FETCHER_TEST],
+  },
+  {
+    name: "bulk-left-behind",
+    rule: "10.1",
+    bug: "what an interrupted installation had on its way is not moved before the next one goes on",
+    file: "packages/server/src/state-installer.ts",
+    edits: [
+      {
+        find: "if (this.#o.store.bulk.isEmpty) this.#perform",
+        replace: "if (this.#installation !== undefined) this.#perform",
+      },
+    ],
+    caughtBy: [INSTALLER_TEST],
   },
 ];

@@ -1,0 +1,205 @@
+import { type Change, invariant } from "@quorate/protocol";
+import { damaged, flushFailed } from "./damage.ts";
+import { GroupedFlush } from "./grouped-flush.ts";
+import { type Keyspace, PREFIX } from "./keyspace.ts";
+import { type OrderedEntry, orderedText } from "./ordered-map.ts";
+import type { FlushDone } from "./ports.ts";
+import { mergedRuns } from "./run-merge.ts";
+import { seal, unseal } from "./seal.ts";
+import { encodeHead, encodeRun, type RunPlace, runsIn } from "./sorted-runs.ts";
+import type { SpoolFile } from "./spool-file.ts";
+import { StorageError } from "./storage-error.ts";
+
+export interface BulkLoaderOptions {
+  readonly keyspace: Keyspace;
+  readonly file: SpoolFile;
+  /** The name of the store, in 16 bytes. */
+  readonly store: Uint8Array;
+  /** As `ReplicaStore.flush`. */
+  readonly flush: (done: FlushDone) => void;
+  /** Notes a failure: whoever flushes next hears of it. */
+  readonly fail: (failure: StorageError) => void;
+  /** Runs a task after the current call has returned. */
+  readonly later: (task: () => void) => void;
+}
+
+/** How many spools of this store have been settled. It is written with the last entries of one: what is left of it then is stale. */
+const GENERATION_KEY: Uint8Array = Uint8Array.of(PREFIX.bulk);
+const GENERATION_BYTES = 6;
+
+/** What a merge moves at a time, and between two flushes. */
+const SLICE_BYTES: number = 256 * 1024;
+const FLUSH_BYTES: number = 8 * 1024 * 1024;
+/** So many runs are merged at once: a merge holds 64 KiB of each, and the disk what they take. */
+const RUNS_MAX = 512;
+
+/**
+ * Sorts what comes into runs, one for each flush, appends them to a file, and merges them into the keyspace at the end.
+ *
+ * A run is written after all that stood in the store before its last group is durable. The file ends when the commit
+ * that holds the last entries of the merge says so, by the number of its generation: should the file itself come back, nobody reads it.
+ */
+export class BulkLoader {
+  readonly #o: BulkLoaderOptions;
+  readonly #flushes: GroupedFlush;
+  #generation: number;
+  /** Added and not in a run. */
+  #pending: Change[] = [];
+  #runs: RunPlace[];
+  /** Whether these are of an earlier life. */
+  #isLeft: boolean;
+  #end = 0;
+  #isSettling = false;
+  #isStopped = false;
+
+  /** @throws what the file says. */
+  constructor(options: BulkLoaderOptions) {
+    this.#o = options;
+    const { keyspace, file, store, later } = options;
+    this.#generation = decodeGeneration(keyspace.get(GENERATION_KEY));
+    this.#runs = runsIn(file, { store, generation: this.#generation });
+    this.#isLeft = this.#runs.length > 0;
+    this.#flushes = new GroupedFlush({ gather: (start) => start(), later }, (finish) => this.#flush(finish));
+  }
+
+  get isEmpty(): boolean {
+    return this.#pending.length === 0 && this.#runs.length === 0 && !this.#flushes.running;
+  }
+
+  get isFull(): boolean {
+    return this.#runs.length >= RUNS_MAX;
+  }
+
+  /** The changes as the keyspace has them. */
+  add(changes: readonly Change[]): void {
+    invariant(!this.#isLeft && !this.#isSettling, "storage.bulk-unsettled", { isLeft: this.#isLeft });
+    invariant(!this.#isStopped, "storage.written-after-close");
+    for (const change of changes) this.#pending.push(change);
+  }
+
+  flush(done: FlushDone): void {
+    this.#flushes.flush(done);
+  }
+
+  settle(done: FlushDone): void {
+    invariant(!this.#isSettling, "storage.bulk-settling");
+    this.#isSettling = true;
+    this.flush((failure) => {
+      if (failure !== undefined) done(failure);
+      else this.#merge(done);
+    });
+  }
+
+  /** Nothing more is written. */
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  #flush(finish: (failure: StorageError | undefined) => void): void {
+    const pending = this.#pending;
+    this.#pending = [];
+    this.#o.flush((failure) => {
+      if (failure !== undefined || pending.length === 0) finish(failure);
+      else if (!this.#isStopped) this.#append(pending, finish);
+    });
+  }
+
+  #append(changes: readonly Change[], finish: (failure: StorageError | undefined) => void): void {
+    const run = encodeRun(this.#runs.length + 1, sorted(changes));
+    const { file, store, fail } = this.#o;
+    const isFirst = this.#runs.length === 0;
+    const head = isFirst ? encodeHead({ store, generation: this.#generation }) : Buffer.alloc(0);
+    file.append(isFirst ? Buffer.concat([head, run]) : run, (error) => {
+      const failure = error === null ? undefined : flushFailed(error);
+      if (failure === undefined) {
+        const start = (isFirst ? 0 : this.#end) + head.length;
+        this.#end = start + run.length;
+        this.#runs.push({ start, end: this.#end });
+      } else fail(failure);
+      finish(failure);
+    });
+  }
+
+  #merge(done: FlushDone): void {
+    const fail: FlushDone = (failure) => {
+      if (failure !== undefined) this.#o.fail(failure);
+      done(failure);
+    };
+    if (this.#runs.length === 0) return this.#settled(done);
+    try {
+      this.#move(mergedRuns(this.#o.file, this.#runs), 0, fail);
+    } catch (error) {
+      fail(failureOf(error));
+    }
+  }
+
+  /** One slice after the other. */
+  #move(entries: Iterator<OrderedEntry>, before: number, done: FlushDone): void {
+    if (this.#isStopped) return;
+    const group: Change[] = [];
+    let bytes = 0;
+    let next = entries.next();
+    for (; next.done !== true; next = entries.next()) {
+      const { key, value } = next.value;
+      group.push({ key, value });
+      bytes += key.length + (value?.length ?? 0);
+      if (bytes >= SLICE_BYTES) break;
+    }
+    const isEnd = next.done === true;
+    if (isEnd) group.push({ key: GENERATION_KEY, value: encodeGeneration(this.#generation + 1) });
+    this.#o.keyspace.write(group);
+    const unflushed = before + bytes;
+    const more = (failure: StorageError | undefined, from: number): void => {
+      if (failure !== undefined) return done(failure);
+      try {
+        this.#move(entries, from, done);
+      } catch (error) {
+        done(failureOf(error));
+      }
+    };
+    if (isEnd) this.#o.flush((failure) => (failure === undefined ? this.#remove(done) : done(failure)));
+    else if (unflushed >= FLUSH_BYTES) this.#o.flush((failure) => more(failure, 0));
+    else this.#o.later(() => more(undefined, unflushed));
+  }
+
+  #remove(done: FlushDone): void {
+    this.#generation++;
+    this.#runs = [];
+    if (this.#isStopped) return;
+    this.#o.file.remove((error) => {
+      if (error === null) this.#settled(done);
+      else done(flushFailed(error));
+    });
+  }
+
+  #settled(done: FlushDone): void {
+    this.#isSettling = false;
+    this.#isLeft = false;
+    done(undefined);
+  }
+}
+
+function failureOf(error: unknown): StorageError {
+  return error instanceof StorageError ? error : flushFailed(error);
+}
+
+/** In the order of their keys; of several changes of one key the last one only. */
+function sorted(changes: readonly Change[]): OrderedEntry[] {
+  const last = new Map<string, Change>();
+  for (const change of changes) last.set(orderedText(change.key), change);
+  const texts = [...last.keys()].sort((a, b) => (a < b ? -1 : 1));
+  return texts.map((text) => last.get(text) as Change);
+}
+
+function encodeGeneration(generation: number): Uint8Array {
+  const bytes = Buffer.alloc(GENERATION_BYTES);
+  bytes.writeUIntBE(generation, 0, GENERATION_BYTES);
+  return seal(GENERATION_KEY, bytes);
+}
+
+function decodeGeneration(stored: Uint8Array | undefined): number {
+  if (stored === undefined) return 0;
+  const bytes = unseal(GENERATION_KEY, stored);
+  if (bytes?.length !== GENERATION_BYTES) throw damaged("the number of bulk loads", "its checksum differs");
+  return Buffer.from(bytes).readUIntBE(0, GENERATION_BYTES);
+}
