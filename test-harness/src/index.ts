@@ -48,6 +48,7 @@ export * from "./mutations/mutator.ts";
 export * from "./network.ts";
 export * from "./options.ts";
 export * from "./options-file.ts";
+export * from "./planned-changes.ts";
 export * from "./plant.ts";
 export * from "./prng.ts";
 export * from "./processes/index.ts";

@@ -4,10 +4,19 @@ import {
   type ClientEffect,
   type ClientEvent,
   type ClientTimer,
-  type RequestFrame,
 } from "@quorate/client-proxy";
 import { createClientSigner, Verifier } from "@quorate/crypto";
-import { bytesToHex, digest, type PublicKey, replicaId, type ServerFrame, type SessionId } from "@quorate/protocol";
+import {
+  bytesToHex,
+  type ClientFrame,
+  digest,
+  type Membership,
+  type PublicKey,
+  replicaId,
+  type ServerFrame,
+  type SessionId,
+} from "@quorate/protocol";
+import { EpochChain } from "@quorate/reconfiguration";
 import { describeFrame } from "./describe-frame.ts";
 import { drawn } from "./drawn.ts";
 import type { SimulationOptions } from "./options.ts";
@@ -33,10 +42,14 @@ export class SimulatedClient {
   readonly publicKey: PublicKey;
   readonly #world: World;
   readonly #core: ClientCore;
+  /** It knows genesis, and what its core has come to. */
+  readonly #chain: EpochChain;
+  /** Replicas to which there is a link, members or not. */
+  readonly #up = new Set<number>();
   readonly #verifier: Verifier;
   readonly #timers = new Map<ClientTimer, Scheduled>();
   /** Frames sent, to tell the first time from the next. */
-  readonly #sent = new WeakMap<RequestFrame, Set<number>>();
+  readonly #sent = new WeakMap<ClientFrame, Set<number>>();
   readonly #outcomes = new Map<number, CallOutcome>();
   readonly #plant: Plant;
   #calls = 0;
@@ -44,7 +57,7 @@ export class SimulatedClient {
   #session: SessionId | undefined;
 
   constructor(world: World, index: number, options: SimulationOptions, prng: Prng, plant: Plant) {
-    const { backend, hasher, cluster, clientSeeds, membership, genesis } = world.cluster;
+    const { backend, hasher, cluster, clientSeeds, genesis } = world.cluster;
     this.index = index;
     this.end = `c${index}`;
     this.#world = world;
@@ -53,10 +66,11 @@ export class SimulatedClient {
     const signer = createClientSigner({ backend, hasher, cluster, seed });
     this.publicKey = signer.publicKey;
     this.#verifier = new Verifier({ backend, hasher, cluster, requestsMax: 16, statementsMax: 64 });
+    this.#chain = new EpochChain({ hasher, cluster, verifier: this.#verifier }, genesis);
     const nonces = prng.fork("nonces");
     this.#core = new ClientCore({
       signer,
-      membership,
+      chain: this.#chain,
       limits: genesis.limits,
       nextNonce: () => digest(bytesToHex(nonces.bytes(32))),
       requestsOutstandingMax: options.requestsOutstandingMax,
@@ -110,29 +124,24 @@ export class SimulatedClient {
 
   onLink(replica: number, isUp: boolean): void {
     this.#world.note(`${this.end} link to r${replica} ${isUp ? "up" : "down"}`);
+    if (isUp) this.#up.add(replica);
+    else this.#up.delete(replica);
     this.#step({ type: isUp ? "link-up" : "link-down", replica: replicaId(replica) });
   }
 
   onServerFrame(from: number, arrival: Arrival<ServerFrame>): void {
     const frame = arrival();
     this.#world.note(`${this.end} < r${from} ${describeFrame(frame)}`);
-    switch (frame.type) {
-      case "welcome": {
-        const { epoch, view, executed } = frame;
-        return this.#step({ type: "welcome", from: replicaId(from), epoch, view, executed });
-      }
-      case "refused": {
-        const { requestDigest, code } = frame;
-        return this.#step({ type: "refused", from: replicaId(from), requestDigest, code });
-      }
-      case "reply":
-        return this.#onReply(from, frame.reply);
-    }
+    if (frame.type === "reply") return this.#onReply(from, frame.reply);
+    this.#step({ ...frame, from: replicaId(from) });
   }
 
   #onReply(from: number, reply: Extract<ServerFrame, { type: "reply" }>["reply"]): void {
+    const { epoch } = reply.statement;
+    if (epoch > this.#chain.epoch) return this.#step({ type: "epoch-told", from: replicaId(from), epoch });
     if (reply.from !== from || !this.#core.wants(reply)) return this.#world.marks.add("client: reply not needed");
-    const verified = this.#verifier.verifyReply(reply, this.#world.cluster.membership);
+    const membership = this.#chain.membershipAt(epoch);
+    const verified = membership && this.#verifier.verifyReply(reply, membership);
     if (verified === undefined) return this.#world.marks.add("client: reply refused");
     for (const counted of this.#plant.replies?.(verified) ?? [verified]) this.#step({ type: "reply", reply: counted });
   }
@@ -157,6 +166,8 @@ export class SimulatedClient {
     switch (effect.type) {
       case "send":
         return this.#send(effect.to, effect.frame);
+      case "members":
+        return this.#onMembers(effect.membership);
       case "start-timer": {
         const { timer, token } = effect;
         this.#timers.get(timer)?.cancel();
@@ -171,22 +182,35 @@ export class SimulatedClient {
     }
   }
 
-  #send(to: number, frame: RequestFrame): void {
-    const { network, wire, receive, marks, checkers } = this.#world;
-    if (frame.request.type === "operations") this.#session = frame.request.session;
+  /** As a runner that dials them: whoever is there is linked in its next turn. */
+  #onMembers({ epoch, members }: Membership): void {
+    this.#world.note(`${this.end} follows e${epoch}`);
+    this.#world.clock.after(0, () => {
+      for (const { id } of members) if (this.#up.has(id)) this.#step({ type: "link-up", replica: id });
+    });
+  }
+
+  #send(to: number, frame: ClientFrame): void {
+    const { network, wire, receive } = this.#world;
     this.#world.note(`${this.end} > r${to} ${describeFrame(frame)}`);
-    const receivers = this.#sent.get(frame) ?? new Set();
-    if (receivers.has(to)) marks.add("client: request sent again");
-    else if (receivers.size > 0) marks.add("client: request sent to another");
-    receivers.add(to);
-    this.#sent.set(frame, receivers);
-    if (receivers.size === 1) for (const checker of checkers) checker.onRequest?.(this.index, frame.request);
+    if (frame.type === "request") this.#onSent(to, frame);
     const arrival = wire.clientFrame(frame);
     const arrive = drawn(this.#world, this.end, `r${to}`, frame.type, frame);
     network.send(this.end, `r${to}`, () => {
       arrive();
       receive.clientFrame(to, this.index, arrival);
     });
+  }
+
+  #onSent(to: number, frame: Extract<ClientFrame, { type: "request" }>): void {
+    const { marks, checkers } = this.#world;
+    if (frame.request.type === "operations") this.#session = frame.request.session;
+    const receivers = this.#sent.get(frame) ?? new Set();
+    if (receivers.has(to)) marks.add("client: request sent again");
+    else if (receivers.size > 0) marks.add("client: request sent to another");
+    receivers.add(to);
+    this.#sent.set(frame, receivers);
+    if (receivers.size === 1) for (const checker of checkers) checker.onRequest?.(this.index, frame.request);
   }
 
   #settle(call: number, outcome: CallOutcome): void {
@@ -206,7 +230,8 @@ export class SimulatedClient {
   }
 
   #verifyReceipt(call: number, receipt: Parameters<Verifier["verifyReceipt"]>[0]): void {
-    if (!this.#verifier.verifyReceipt(receipt, this.#world.cluster.membership))
+    const membership = this.#chain.membershipAt(receipt.statement.epoch);
+    if (membership === undefined || !this.#verifier.verifyReceipt(receipt, membership))
       this.#world.fail(new Error(`${this.end}: the receipt of call ${call} does not verify`));
   }
 }

@@ -1,12 +1,15 @@
-import {
-  type CallOutcome,
-  CheckpointOrder,
-  type CheckpointOrderEvent,
-  type ClientEffect,
-  type RequestFrame,
-} from "@quorate/client-proxy";
+import { type CallOutcome, CheckpointOrder, type CheckpointOrderEvent, type ClientEffect } from "@quorate/client-proxy";
 import { createClientSigner, Verifier } from "@quorate/crypto";
-import { type ClientSigner, type PublicKey, replicaId, type ServerFrame } from "@quorate/protocol";
+import {
+  type ClientFrame,
+  type ClientSigner,
+  type Membership,
+  type PublicKey,
+  type Receipt,
+  replicaId,
+  type ServerFrame,
+} from "@quorate/protocol";
+import { EpochChain } from "@quorate/reconfiguration";
 import type { CheckpointOrderer } from "./checkpoint-orders.ts";
 import { describeFrame } from "./describe-frame.ts";
 import { drawn } from "./drawn.ts";
@@ -23,6 +26,8 @@ const DEADLINE_MS = 8_000;
 /** One order under way, and its timers. */
 interface OpenOrder {
   readonly core: CheckpointOrder;
+  /** Its own: a core sees of no epoch that another one has come to. */
+  readonly chain: EpochChain;
   readonly timers: Map<string, Scheduled>;
   readonly isRepeated: boolean;
 }
@@ -39,7 +44,9 @@ export class SimulatedOrderer {
   readonly #verifier: Verifier;
   readonly #welcomes = new Map<number, Extract<ServerFrame, { type: "welcome" }>>();
   readonly #open = new Set<OpenOrder>();
-  readonly #told = new WeakSet<RequestFrame>();
+  readonly #told = new WeakSet<ClientFrame>();
+  /** Replicas to which there is a link, members or not. */
+  readonly #up = new Set<number>();
 
   constructor(world: World, index: number, options: SimulationOptions, orderer: CheckpointOrderer) {
     const { backend, hasher, cluster, clientSeeds } = world.cluster;
@@ -65,16 +72,16 @@ export class SimulatedOrderer {
 
   /** Orders a checkpoint, over the links that are up; and another one when it is there, if it is to be repeated. */
   order(isRepeated: boolean): void {
-    const { membership, genesis } = this.#world.cluster;
+    const { cluster, hasher, genesis } = this.#world.cluster;
     const { resendAfterMs } = this.#options;
+    const chain = new EpochChain({ hasher, cluster, verifier: this.#verifier }, genesis);
     const core = new CheckpointOrder({
       signer: this.#signer,
-      membership,
-      checkpointInterval: genesis.checkpointInterval,
+      chain,
       resendAfterMs,
       resendAfterMaxMs: 4 * resendAfterMs,
     });
-    const open = { core, timers: new Map<string, Scheduled>(), isRepeated };
+    const open = { core, chain, timers: new Map<string, Scheduled>(), isRepeated };
     this.#open.add(open);
     this.#world.note(`${this.end} orders a checkpoint`);
     this.#step(open, { type: "order", deadlineMs: DEADLINE_MS });
@@ -82,6 +89,8 @@ export class SimulatedOrderer {
   }
 
   onLink(replica: number, isUp: boolean): void {
+    if (isUp) this.#up.add(replica);
+    else this.#up.delete(replica);
     if (!isUp) this.#welcomes.delete(replica);
     for (const open of [...this.#open])
       this.#step(open, { type: isUp ? "link-up" : "link-down", replica: replicaId(replica) });
@@ -97,11 +106,12 @@ export class SimulatedOrderer {
   }
 
   #onFrame(open: OpenOrder, from: number, frame: ServerFrame): void {
-    // As the orderer of a real replica: it asks for no links.
-    if (frame.type === "epoch-links") return;
     if (frame.type !== "reply") return this.#step(open, { ...frame, from: replicaId(from) });
+    const { epoch } = frame.reply.statement;
+    if (epoch > open.chain.epoch) return this.#step(open, { type: "epoch-told", from: replicaId(from), epoch });
     if (frame.reply.from !== from || !open.core.wants(frame.reply)) return;
-    const reply = this.#verifier.verifyReply(frame.reply, this.#world.cluster.membership);
+    const membership = open.chain.membershipAt(epoch);
+    const reply = membership && this.#verifier.verifyReply(frame.reply, membership);
     if (reply !== undefined) this.#step(open, { type: "reply", reply });
   }
 
@@ -114,6 +124,8 @@ export class SimulatedOrderer {
     switch (effect.type) {
       case "send":
         return this.#send(effect.to, effect.frame);
+      case "members":
+        return this.#onMembers(open, effect.membership);
       case "start-timer": {
         const { timer, token, afterMs } = effect;
         open.timers.get(timer)?.cancel();
@@ -128,11 +140,18 @@ export class SimulatedOrderer {
     }
   }
 
-  #send(to: number, frame: RequestFrame): void {
+  #onMembers(open: OpenOrder, { members }: Membership): void {
+    this.#world.clock.after(0, () => {
+      for (const { id } of members) if (this.#up.has(id)) this.#step(open, { type: "link-up", replica: id });
+    });
+  }
+
+  #send(to: number, frame: ClientFrame): void {
     if (to === this.#orderer) return;
     const { network, wire, receive, checkers, note } = this.#world;
     note(`${this.end} > r${to} ${describeFrame(frame)}`);
-    if (!this.#told.has(frame)) for (const checker of checkers) checker.onRequest?.(this.index, frame.request);
+    if (frame.type === "request" && !this.#told.has(frame))
+      for (const checker of checkers) checker.onRequest?.(this.index, frame.request);
     this.#told.add(frame);
     const arrival = wire.clientFrame(frame);
     const arrive = drawn(this.#world, this.end, `r${to}`, frame.type, frame);
@@ -152,7 +171,12 @@ export class SimulatedOrderer {
     if (kind === "checkpoint-not-permitted") this.#world.fail(new Error(`${this.#orderer} may not order a checkpoint`));
     if (outcome.type !== "result") return;
     if (open.isRepeated) this.order(false);
-    if (outcome.receipt !== undefined && !this.#verifier.verifyReceipt(outcome.receipt, this.#world.cluster.membership))
+    if (outcome.receipt !== undefined) this.#verifyReceipt(open, outcome.receipt);
+  }
+
+  #verifyReceipt({ chain }: OpenOrder, receipt: Receipt): void {
+    const membership = chain.membershipAt(receipt.statement.epoch);
+    if (membership === undefined || !this.#verifier.verifyReceipt(receipt, membership))
       this.#world.fail(new Error(`${this.end}: the receipt of a checkpoint does not verify`));
   }
 }

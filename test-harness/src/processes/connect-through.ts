@@ -5,7 +5,7 @@ import type { Genesis } from "@quorate/protocol";
 import { dial } from "@quorate/transport";
 import { QuorateClient } from "quorate";
 
-/** A client as `connect` of `quorate` makes it, but each replica is dialed where `addressOf` says. */
+/** A client as `connect` of `quorate` makes it, but each member of genesis is dialed where `addressOf` says. */
 export async function connectThrough(
   genesis: Genesis,
   addressOf: (member: { readonly id: number; readonly address: string }) => string,
@@ -21,7 +21,10 @@ export async function connectThrough(
       hasher,
       randomBytes: (length) => randomBytes(length),
       nowMs: () => performance.now(),
-      dial: (member, options) => dial({ ...options, address: addressOf(member) }),
+      dial: (address, options) => {
+        const member = genesis.members.find((one) => one.address === address);
+        return dial({ ...options, address: member === undefined ? address : addressOf(member) });
+      },
     },
   );
 }
