@@ -1,7 +1,5 @@
-import { createBatchComposer, createClientSigner, createReplicaSigner, Verifier } from "@quorate/crypto";
-import { kvService } from "@quorate/kv";
+import { createReplicaSigner } from "@quorate/crypto";
 import {
-  bytesToHex,
   type ClientFrame,
   type PublicKey,
   type ReplicaFrame,
@@ -10,19 +8,11 @@ import {
   type ServerFrame,
   type Signer,
 } from "@quorate/protocol";
-import {
-  type Compressor,
-  type HostPorts,
-  type HostSettings,
-  type HostTimer,
-  ReplicaRunner,
-} from "@quorate/server/host";
-import { sealed, unsealed } from "@quorate/state-tree";
+import type { HostSettings, HostTimer, ReplicaRunner } from "@quorate/server/host";
 import { type ReplicaStore, StorageError } from "@quorate/storage";
-import { archivingStore } from "./archiving-store.ts";
 import { Guise } from "./byzantine/guise.ts";
 import type { ByzantineBehaviour } from "./byzantine.ts";
-import { type ClockFault, kindOfClock, wallMs } from "./clock-fault.ts";
+import { type ClockFault, kindOfClock } from "./clock-fault.ts";
 import { describeFrame } from "./describe-frame.ts";
 import type { DiskDamage } from "./disk/disk-damage.ts";
 import type { DiskFaults } from "./disk/flush-times.ts";
@@ -32,24 +22,16 @@ import { EndDrawing } from "./end-drawing.ts";
 import { Pause } from "./pause.ts";
 import type { Plant } from "./plant.ts";
 import type { Prng } from "./prng.ts";
-import { recordingService } from "./recording-service.ts";
 import { ReplicaDisk } from "./replica-disk.ts";
 import { ReplicaObserver } from "./replica-observer.ts";
 import { ReplicaSender } from "./replica-sender.ts";
 import { ReplicaTimers } from "./replica-timers.ts";
-import { simulatedCompressor } from "./simulated-compressor.ts";
+import { SimulatedHosts } from "./simulated-hosts.ts";
+import { StateFaults } from "./state-faults.ts";
 import { statusLine } from "./status-line.ts";
 import type { TwinPlace } from "./twins.ts";
 import type { Arrival } from "./wire.ts";
-import { EPOCH_MS, type World } from "./world.ts";
-
-/** The first byte of keys of the service. */
-const APPLICATION = 1;
-
-/** Of the replicas; the others neither send the state deflated nor take it so. */
-const COMPRESSING = 3 / 4;
-/** What deflating or inflating takes. */
-const COMPRESSION_MS = 1;
+import type { World } from "./world.ts";
 
 /** One replica of a simulation. */
 export interface SimulatedReplicaOptions {
@@ -75,23 +57,18 @@ export class SimulatedReplica {
   readonly isCorrect: boolean;
   readonly #world: World;
   readonly #options: SimulatedReplicaOptions;
-  readonly #seed: Uint8Array;
   readonly #signer: Signer;
   readonly #disk: ReplicaDisk;
   readonly #guise: Guise;
   readonly #sender: ReplicaSender;
   readonly #drawing: EndDrawing;
   readonly #pause = new Pause();
-  readonly #damage: Prng;
-  readonly #isCompressing: boolean;
+  readonly #stateFaults: StateFaults;
   readonly #observer: ReplicaObserver;
   readonly #timers: ReplicaTimers;
+  readonly #hosts: SimulatedHosts;
   #host: ReplicaRunner | undefined;
   #isFlushDoomed = false;
-  /** Times that its state became wrong, and the flush that makes this durable is under way. */
-  #volatileDivergences = 0;
-  /** Starts; what began in one of them ends with it. */
-  #starts = 0;
   #isStopped = false;
   #fatal: Error | undefined;
 
@@ -103,17 +80,16 @@ export class SimulatedReplica {
     this.#world = world;
     this.#options = options;
     const seed = cluster.replicaSeeds[options.id] ?? new Uint8Array(0);
-    this.#seed = seed;
     this.#signer = createReplicaSigner({ backend: cluster.backend, seed, self: this.id, cluster: cluster.cluster });
-    this.#damage = options.prng.fork("damage");
-    this.#isCompressing = options.prng.fork("compression").chance(COMPRESSING);
     this.#disk = this.#createDisk();
     this.#drawing = new EndDrawing(world, this.end);
+    this.#stateFaults = this.#createStateFaults();
     if (options.clock !== undefined) world.marks.add(`clock: ${kindOfClock(options.clock)}`);
     this.#guise = new Guise(world, options.id, this.#signer, options.prng.fork("byzantine"), options.byzantine);
     this.#observer = this.#createObserver();
     this.#sender = this.#createSender();
     this.#timers = new ReplicaTimers(world, (timer, fire) => this.#pause.run(() => this.#fire(timer, fire)));
+    this.#hosts = this.#createHosts(seed);
   }
 
   /** Undefined while it is down. */
@@ -184,65 +160,11 @@ export class SimulatedReplica {
     const disk = this.#disk.open();
     if (disk === undefined) return undefined;
     try {
-      return this.#createHost(disk);
+      return this.#hosts.create(disk);
     } catch (error) {
       this.#disk.refuse(error);
       return undefined;
     }
-  }
-
-  #createHost(disk: ReplicaStore): ReplicaRunner {
-    const { clock, cluster: shared } = this.#world;
-    const { cluster, hasher, codec, backend, genesis } = shared;
-    this.#observer.restart();
-    this.#sender.restart();
-    const { inner, service: bent, store } = this.#options.plant;
-    const service = recordingService(inner?.(kvService()) ?? kvService(), (executed) =>
-      this.#observer.onOperation(executed),
-    );
-    return new ReplicaRunner({
-      genesis,
-      cluster,
-      hasher,
-      codec,
-      service: bent?.(service, this.id) ?? service,
-      store: this.#archiving(store?.(disk, (task) => clock.after(0, task)) ?? disk),
-      signer: this.#signer,
-      checkpointSigner: createClientSigner({ backend, hasher, seed: this.#seed, cluster }),
-      verifier: new Verifier({
-        backend,
-        hasher,
-        cluster,
-        requestsMax: 1024,
-        statementsMax: 64,
-        windowSize: genesis.windowSize,
-      }),
-      composer: createBatchComposer(hasher, cluster),
-      ports: this.#ports(),
-      observer: this.#observer.ofHost(),
-      settings: this.#options.settings,
-      compressor: this.#compressor(),
-    });
-  }
-
-  #compressor(): Compressor | undefined {
-    const { compressor: bent } = this.#options.plant;
-    const start = ++this.#starts;
-    const compressor = simulatedCompressor((end) =>
-      this.#world.clock.after(COMPRESSION_MS, () =>
-        this.#pause.run(() => {
-          if (this.#host === undefined || start !== this.#starts) return;
-          end();
-          this.#observer.check("compression");
-        }),
-      ),
-    );
-    return bent?.(compressor, this.id) ?? (this.#isCompressing ? compressor : undefined);
-  }
-
-  /** What a correct replica puts into its history is kept for the end of the run, however little it keeps itself. */
-  #archiving(store: ReplicaStore): ReplicaStore {
-    return this.isCorrect ? archivingStore(store, this.#world.archive) : store;
   }
 
   /** Ends without a word. */
@@ -254,8 +176,8 @@ export class SimulatedReplica {
     this.#isStopped = false;
     this.#timers.cancelAll();
     this.#world.network.crash(this.end);
-    this.#disk.crash(by, this.#volatileDivergences > 0);
-    this.#volatileDivergences = 0;
+    this.#disk.crash(by, this.#stateFaults.isVolatile);
+    this.#stateFaults.onCrash();
     this.#world.note(`${this.end} down`);
     this.#drawing.happened("down", "down");
     this.#drawing.ended("paused", "mute", "down");
@@ -313,45 +235,13 @@ export class SimulatedReplica {
     this.#drawing.happened("disk", `disk damaged: ${damage}`);
   }
 
-  /** A bit of an entry of the state flips. */
+  /** See `StateFaults.damage`. */
   damageState(): void {
-    const { store } = this.#disk;
-    const isRunning = this.#host?.isInstalling === false && !this.isDiskFailing;
-    if (store === undefined || !isRunning) return;
-    const entries = [...store.state.range(new Uint8Array(0), undefined)];
-    const entry = entries[this.#damage.integer(0, entries.length - 1)];
-    if (entry === undefined) return;
-    const [key, record] = entry;
-    const flipped = record.slice();
-    const bit = this.#damage.integer(0, 8 * record.length - 1);
-    flipped[bit >> 3] = (flipped[bit >> 3] ?? 0) ^ (1 << (bit & 7));
-    store.state.write([{ key, value: flipped }]);
-    this.#world.marks.add("state: damaged");
-    this.#world.note(`${this.end} a bit flips in the entry at ${bytesToHex(key)}`);
-    this.#drawing.happened("disk", "a bit of the state flips");
+    this.#stateFaults.damage();
   }
-
-  /** An entry of the service is another one from now on, and looks whole: what is made of it is wrong. */
+  /** See `StateFaults.diverge`. */
   diverge(key: number | undefined): void {
-    const { store } = this.#disk;
-    if (store === undefined || this.#host?.isInstalling !== false || this.isDiskFailing) return;
-    const entries = [...store.state.range(Uint8Array.of(APPLICATION), Uint8Array.of(APPLICATION + 1))];
-    const entry = entries[(key ?? this.#damage.integer(0, entries.length - 1)) % entries.length];
-    if (entry === undefined) return;
-    const { hasher } = this.#world.cluster;
-    const [at, record] = entry;
-    const value = new Uint8Array(unsealed(hasher, at, record) ?? []);
-    const last = value.length - 1;
-    value[last] = (value[last] ?? 0) ^ 1;
-    store.state.write([{ key: at, value: sealed(hasher, at, value) }]);
-    // What it says by this it says again after a crash: one that is right again by the crash never finds out, and contradicts itself.
-    this.#volatileDivergences += 1;
-    store.flush((failure) => {
-      if (failure === undefined && store === this.#disk.store) this.#volatileDivergences -= 1;
-    });
-    this.#observer.onDiverging();
-    this.#world.note(`${this.end} has another entry at ${bytesToHex(at)}`);
-    this.#drawing.happened("disk", "an entry of the state is another one");
+    this.#stateFaults.diverge(key);
   }
 
   onReplicaFrame(from: number, arrival: Arrival<ReplicaFrame>): void {
@@ -420,17 +310,30 @@ export class SimulatedReplica {
     });
   }
 
-  #ports(): HostPorts {
-    const { clock } = this.#world;
-    return {
-      nowMs: () => wallMs(this.#options.clock, EPOCH_MS + this.#options.clockSkewMs, clock.nowMs),
-      monotonicMs: () => clock.nowMs,
-      sendToReplica: (to, frame) => this.#sender.toReplicas([to], frame),
-      sendToReplicas: (to, frame) => this.#sender.toReplicas(to, frame),
-      sendToClient: (client, frame) => this.#sender.toClient(client, frame),
-      startTimer: (timer, afterMs, fire) => this.#timers.start(timer, afterMs, fire),
-      cancelTimer: (timer) => this.#timers.cancel(timer),
-    };
+  #createStateFaults(): StateFaults {
+    return new StateFaults(this.#world, {
+      end: this.end,
+      prng: this.#options.prng.fork("damage"),
+      drawing: this.#drawing,
+      store: () => this.#disk.store,
+      isRunning: () => this.#host?.isInstalling === false && !this.isDiskFailing,
+      onDiverging: () => this.#observer.onDiverging(),
+    });
+  }
+
+  #createHosts(seed: Uint8Array): SimulatedHosts {
+    return new SimulatedHosts(this.#world, {
+      ...this.#options,
+      id: this.id,
+      isCorrect: this.isCorrect,
+      seed,
+      signer: this.#signer,
+      observer: this.#observer,
+      sender: this.#sender,
+      timers: this.#timers,
+      isUp: () => this.#host !== undefined,
+      awake: (task) => this.#pause.run(task),
+    });
   }
 
   #fire(timer: HostTimer, fire: () => void): void {
