@@ -193,6 +193,7 @@ export class Replica {
     this.#fillNumbers(atMs, out);
     this.#tryToSpeak(atMs, out);
     this.#gapFiller.onExecuted(this.#deliveries.executed);
+    this.#gapFiller.onCertified(this.#checkpointing.certified);
     this.#gapFiller.onDelivered(this.#ordering.lastDelivered, out);
     this.#leftBehind.onStep(this.#deliveries.executed, out);
     this.#supervision.onStep(atMs, out);

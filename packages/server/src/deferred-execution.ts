@@ -20,10 +20,15 @@ const UNKNOWN: RequestStanding = { type: "refusable" };
 export class DeferredExecution implements HostExecution {
   readonly #stable: CheckpointCertificate;
   #executed: SequenceNumber;
+  readonly #activation: SequenceNumber | undefined;
   #firstChange: SequenceNumber | undefined;
 
-  /** @param stable what the log calls stable: all below it is in the state that is being brought, or will be executed on top of it. */
-  constructor(stable: CheckpointCertificate) {
+  /**
+   * @param stable what the log calls stable: all below it is in the state that is being brought, or will be executed on top of it.
+   * @param activation the last number of the epoch, as far as is known.
+   */
+  constructor(stable: CheckpointCertificate, activation: SequenceNumber | undefined) {
+    this.#activation = activation;
     this.#stable = stable;
     this.#executed = stable.seq;
   }
@@ -53,7 +58,7 @@ export class DeferredExecution implements HostExecution {
       checkpoint: undefined,
       historyDigest: undefined,
       executionDigest: undefined,
-      activation: undefined,
+      activation: this.#activation,
     };
   }
 

@@ -282,7 +282,9 @@ export class ReplicaStages {
   /** A host has come to its end: what it lacks only the state of others can give, or its epoch is over. */
   #depart(departure: Departure): void {
     if (this.#isStopped || this.#host === undefined) return;
-    const { target, distrustsEntries, quarantine, damage, link } = departure;
+    const { distrustsEntries, quarantine, damage, link } = departure;
+    // What an epoch begins with has no signatures here, and the log needs what can be proven.
+    const target = departure.target?.signatures.length === 0 ? startTarget(this.#options) : departure.target;
     if (link !== undefined) return this.#guarded(() => this.#onEpochOver(link));
     this.#endHost();
     this.#endCatchUp();

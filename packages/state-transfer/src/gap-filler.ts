@@ -1,4 +1,5 @@
 import {
+  type CheckpointCertificate,
   type Epoch,
   FETCH_COMMITTED_MAX,
   invariant,
@@ -44,6 +45,7 @@ export class GapFiller {
   #fetch: Fetch | undefined;
   #token = 0;
   #executed: SequenceNumber;
+  #certified = 0;
   /** Where delivery stood at the last status tick: only who did not move since then has a gap. */
   #deliveredAtTick: SequenceNumber | undefined;
   #lastDonor: ReplicaId | undefined;
@@ -73,6 +75,18 @@ export class GapFiller {
   onStatus(from: ReplicaId, executed: SequenceNumber, delivered: SequenceNumber, out: Outbox): void {
     this.#executedBy.set(from, executed);
     if (executed > delivered + FETCH_COMMITTED_MAX) this.#start(delivered, out);
+  }
+
+  /**
+   * The highest checkpoint that a quorum is known to have signed: its signers have executed so far. In an epoch that is over for them
+   * they say nothing else by which whoever is left in it could learn that.
+   */
+  onCertified({ seq, signatures }: CheckpointCertificate): void {
+    if (seq <= this.#certified) return;
+    this.#certified = seq;
+    for (const { from } of signatures)
+      if (from !== this.#options.signer.self)
+        this.#executedBy.set(from, sequenceNumber(Math.max(seq, this.#executedBy.get(from) ?? 0)));
   }
 
   /** Once per status interval: a gap that did not close by itself since the last one is filled. */
