@@ -94,6 +94,7 @@ export class CoreRunner {
       encode: (frame) => this.#codec.encodeClientFrame(frame),
       decode: (bytes) => this.#decode(bytes),
       epoch: () => chain.epoch,
+      nowMs: platform.nowMs,
       onLinks: (links) => this.#step({ type: "epoch-links", from: undefined, links, atMs: this.#platform.nowMs() }),
     });
     this.#links.follow(chain.membership);
@@ -205,8 +206,6 @@ export class CoreRunner {
     const frame = this.#decode(bytes);
     if (frame === undefined) return;
     const atMs = this.#platform.nowMs();
-    // Nobody asks for links of the epoch chain here: an answer to no question.
-    if (frame.type === "epoch-links") return;
     if (frame.type !== "reply") return this.#step({ ...frame, from, atMs });
     const { epoch } = frame.reply.statement;
     if (epoch > chain.epoch) return this.#step({ type: "epoch-told", from, epoch, atMs });

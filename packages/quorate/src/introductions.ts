@@ -9,6 +9,8 @@ export interface IntroductionsOptions {
   /** Undefined for what is no frame. */
   readonly decode: (bytes: Uint8Array) => ServerFrame | undefined;
   readonly epoch: () => Epoch;
+  /** Milliseconds that never go back. */
+  readonly nowMs: () => number;
   /** Adds what is proven. */
   readonly onLinks: (links: readonly EpochLink[]) => void;
 }
@@ -16,9 +18,12 @@ export interface IntroductionsOptions {
 /** A question at one address. */
 interface Introduction {
   link: PersistentLink | undefined;
-  /** The epoch above which links were asked for; undefined while nothing was asked. */
-  above: Epoch | undefined;
+  /** The question that is open: above which epoch, and since when. */
+  asked: { readonly above: Epoch; readonly atMs: number } | undefined;
 }
+
+/** Whoever does not answer for so long is asked again: a replica drops what is asked too often. */
+const ASK_AGAIN_MS = 2_000;
 
 /**
  * Finds the members of a later epoch through an address at which someone answers whose key no known epoch names. That key
@@ -34,16 +39,17 @@ export class Introductions {
     this.#o = options;
   }
 
-  /** Asks at an address, until there is an answer. */
+  /** Asks at an address, until there is an answer. To be called again from time to time, for as long as one is needed. */
   introduce(address: string): void {
-    if (this.#open.has(address)) return;
-    const own: Introduction = { link: undefined, above: undefined };
+    const open = this.#open.get(address);
+    if (open !== undefined) return this.#askAgain(open);
+    const own: Introduction = { link: undefined, asked: undefined };
     this.#open.set(address, own);
     try {
       own.link = this.#o.dial(address, {
         onUp: () => this.#ask(own),
         onDown: () => {
-          own.above = undefined;
+          own.asked = undefined;
         },
         onFrame: (bytes) => this.#onFrame(address, own, bytes),
       });
@@ -58,21 +64,27 @@ export class Introductions {
   }
 
   #onFrame(address: string, own: Introduction, bytes: Uint8Array): void {
-    const { above } = own;
-    if (above === undefined || this.#open.get(address) !== own) return;
+    const { asked } = own;
+    if (asked === undefined || this.#open.get(address) !== own) return;
     const frame = this.#o.decode(bytes);
-    if (frame?.type !== "epoch-links") return;
-    own.above = undefined;
+    if (frame === undefined) return this.#end(address, "no frame of a replica");
+    if (frame.type !== "epoch-links") return;
+    own.asked = undefined;
     this.#o.onLinks(frame.links);
     // Every further question is above the one before, so nobody is asked for ever.
     if (this.#open.get(address) !== own) return;
-    if (frame.links.length >= EPOCH_LINKS_MAX && this.#o.epoch() > above) this.#ask(own);
+    if (frame.links.length >= EPOCH_LINKS_MAX && this.#o.epoch() > asked.above) this.#ask(own);
     else this.#end(address, "introduced");
   }
 
   #ask(own: Introduction): void {
-    own.above = this.#o.epoch();
-    own.link?.send(this.#o.encode({ type: "fetch-epochs", fetch: { above: own.above } }));
+    const above = this.#o.epoch();
+    own.asked = { above, atMs: this.#o.nowMs() };
+    own.link?.send(this.#o.encode({ type: "fetch-epochs", fetch: { above } }));
+  }
+
+  #askAgain(own: Introduction): void {
+    if (own.asked !== undefined && this.#o.nowMs() - own.asked.atMs >= ASK_AGAIN_MS) this.#ask(own);
   }
 
   #end(address: string, reason: string): void {

@@ -5,6 +5,7 @@ import { DOOR_MUTANTS } from "./doors.ts";
 import { DURABILITY_MUTANTS } from "./durability.ts";
 import { EPOCH_MUTANTS } from "./epochs.ts";
 import { EXECUTION_MUTANTS } from "./execution.ts";
+import { FOLLOWING_MUTANTS } from "./following.ts";
 import { FOUNDATION_MUTANTS } from "./foundations.ts";
 import { LOST_DISK_MUTANTS } from "./lost-disks.ts";
 import type { Mutant } from "./mutant.ts";
@@ -32,4 +33,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...BACKUP_MUTANTS,
   ...AUDIT_MUTANTS,
   ...EPOCH_MUTANTS,
+  ...FOLLOWING_MUTANTS,
 ];
