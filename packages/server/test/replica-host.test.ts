@@ -294,8 +294,7 @@ describe("ReplicaHost", () => {
     };
     const upTo = (last: number): number[] => Array.from({ length: last }, (_, i) => i + 1);
     const asked = (scene: Scene): void => {
-      for (const { request } of requests.slice(-2))
-        scene.host.onClientRequest(request.client, request);
+      for (const { request } of requests.slice(-2)) scene.host.onClientRequest(request.client, request);
     };
 
     const scene = fetched(new Scene(1));
