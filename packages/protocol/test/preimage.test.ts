@@ -1,4 +1,5 @@
 import {
+  approvalPreimage,
   bytesToHex,
   CHANGE_TYPE_CODES,
   epochNumber,
@@ -55,6 +56,17 @@ describe("The preimage", () => {
     const preimages = [request, other].map((each) => bytesToHex(reconfigurationRequestPreimage(clusterOf(1), each)));
 
     expect(preimages[0]).to.equal(preimages[1]);
+  });
+
+  it("of an approval of a joiner is the same for a newer checkpoint that it has come to", () => {
+    const member = { id: replicaId(4), publicKey: keyOf(3), address: "h:1" };
+    const [older, newer] = [8, 16].map((seq) => {
+      const checkpoint = { seq: sequenceNumber(seq), stateRoot: digestOf(seq) };
+      const change = { type: "join", member, checkpoint } as const;
+      return bytesToHex(approvalPreimage(clusterOf(1), { epoch: epochNumber(0), nonce: digestOf(2), change }));
+    });
+
+    expect(newer).to.equal(older);
   });
 
   it("has a sample for every tag, message type and change", () => {
