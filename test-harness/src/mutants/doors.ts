@@ -21,11 +21,11 @@ export const DOOR_MUTANTS: readonly Mutant[] = [
   {
     name: "any-genesis-will-do",
     rule: "7.2",
-    bug: "a VIEW-CHANGE may claim a state of its own at number 0",
+    bug: "a VIEW-CHANGE may claim a state of its own at the start of its epoch",
     file: VIEW_CHANGE_VERIFIER,
     edits: [
       {
-        find: "stateRoot === (this.#cluster as string) && signatures.length === 0",
+        find: "stateRoot === start.stateRoot && signatures.length === 0",
         replace: "signatures.length === 0",
       },
     ],
