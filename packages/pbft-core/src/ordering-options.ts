@@ -31,6 +31,16 @@ export interface OrderingOptions {
   readonly isMute?: boolean;
 }
 
+/** Where the epoch ends (protocol rule 11.2). */
+export interface EndOfEpoch {
+  readonly seq: SequenceNumber;
+  /**
+   * A change takes effect there. Else one may: whoever awaits its state cannot tell, so it votes for nothing above, and holds nobody
+   * to anything (protocol rule 10.2).
+   */
+  readonly isKnown: boolean;
+}
+
 /** What the log held of former promises, see `Ordering.restore`. */
 export interface RestoredOrdering {
   /** Of the current view. */

@@ -30,7 +30,7 @@ import {
 import { CurrentView } from "./current-view.ts";
 import { type Decision, decisionsOf, NO_DECISIONS } from "./decision.ts";
 import type { ExecutedWaits } from "./executed-waits.ts";
-import type { OrderingOptions, RestoredOrdering } from "./ordering-options.ts";
+import type { EndOfEpoch, OrderingOptions, RestoredOrdering } from "./ordering-options.ts";
 import { Proposer } from "./proposer.ts";
 import { Reproposals } from "./reproposals.ts";
 import { RequestQueue } from "./request-queue.ts";
@@ -52,14 +52,13 @@ export class Ordering {
   /** When a number was executed last, or the view was entered. */
   #progressAtMs: number | undefined;
 
-  /** @param activation see `activation`. */
-  constructor(options: OrderingOptions, base: Base, executed: SequenceNumber, activation?: SequenceNumber) {
+  constructor(options: OrderingOptions, base: Base, executed: SequenceNumber, end?: EndOfEpoch) {
     invariant(executed >= base.stable.seq, "ordering.executed-below-stable", { executed, stable: base.stable.seq });
     this.#options = options;
     this.#queue = new RequestQueue(options.queue);
     const { isMute = false, rotateEveryBatches } = options;
     this.#view = new CurrentView(base.membership, options.signer.self, base.view, rotateEveryBatches, isMute);
-    this.#window = new Window(options.windowSize, base.stable.seq, executed, activation);
+    this.#window = new Window(options.windowSize, base.stable.seq, executed, end);
     this.#standing = new VoteStanding(options.signer.self, this.#view, this.#window);
     this.#phases = new ThreePhases(options, this.#view, this.#window, this.#queue, executed);
     this.#proposer = new Proposer(options, this.#queue, this.#window, executed);
@@ -83,6 +82,10 @@ export class Ordering {
   /** See `Window.activation`. */
   get activation(): SequenceNumber | undefined {
     return this.#window.activation;
+  }
+  /** See `Window.end`. */
+  get end(): SequenceNumber | undefined {
+    return this.#window.end;
   }
   get lastDelivered(): SequenceNumber {
     return this.#window.lastDelivered;
@@ -110,9 +113,7 @@ export class Ordering {
   }
   /** Since when the oldest work that the primary ought to have done waits (protocol rule 7.4). */
   get oldestWaitAtMs(): number | undefined {
-    const waits = [this.#queue.oldestAtMs, this.#phases.unexecuted.oldestAtMs, this.#endAwaitedSinceMs];
-    const oldest = Math.min(...waits.map((atMs) => atMs ?? Number.POSITIVE_INFINITY));
-    return oldest === Number.POSITIVE_INFINITY ? undefined : oldest;
+    return earlier(earlier(this.#queue.oldestAtMs, this.#phases.unexecuted.oldestAtMs), this.#endAwaitedSinceMs);
   }
   /** How many requests the primary is held to (protocol rule 7.4). */
   get clockedCount(): number {
@@ -385,7 +386,7 @@ export class Ordering {
   checkInvariants(): void {
     this.#window.checkInvariants();
     // Filling a gap delivers beyond the window, and what is proposed next lies above what is delivered.
-    const highest = Math.max(this.highWatermark, this.lastDelivered);
+    const highest = Math.max(this.#window.top, this.lastDelivered);
     const { lastProposed } = this.#proposer;
     invariant(lastProposed <= highest, "ordering.proposed-above-window", { at: lastProposed });
     const prepared = this.#phases.preparedSet.size;
@@ -424,4 +425,8 @@ export class Ordering {
       out.push({ type: "broadcast", frame: { type: "pre-prepare", envelope: prePrepare, batch: batch.batch } });
     }
   }
+}
+
+function earlier(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
 }

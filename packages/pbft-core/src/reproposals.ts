@@ -36,6 +36,8 @@ export class Reproposals {
     for (const prePrepare of prePrepares) {
       const { seq, digest } = prePrepare.message;
       if (seq <= this.#window.low || this.#window.isDecided(seq)) continue;
+      // Where the epoch may end this replica adds no vote; the others do.
+      if (this.#window.activation === undefined && seq > this.#window.high) continue;
       const slot = this.#window.slotAt(this.#view.number, seq);
       if (slot.isAccepted) continue;
       isCounted(slot.addPrePrepare(prePrepare), out);

@@ -22,7 +22,7 @@ export class VoteStanding {
     if (view < this.#view.number) return "view.past";
     if (seq <= this.#window.low) return "window.below";
     // No view of this epoch, and no checkpoint, will make room for it: it does not wait.
-    if (seq > (this.#window.activation ?? seq)) return "epoch.over";
+    if (seq > (this.#window.end ?? seq)) return "epoch.over";
     if (view > this.#view.number) return "future";
     if (!this.#view.isActive) return "view.past";
     if (seq > this.#view.last) return "view.over";

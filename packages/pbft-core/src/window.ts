@@ -12,6 +12,7 @@ import {
   type ViewNumber,
 } from "@quorate/protocol";
 import type { Decision } from "./decision.ts";
+import type { EndOfEpoch } from "./ordering-options.ts";
 import { Slot } from "./slot.ts";
 
 /**
@@ -25,28 +26,30 @@ export class Window {
   #high: SequenceNumber;
   #lastDelivered: SequenceNumber;
   #highestHeard: SequenceNumber;
-  #activation: SequenceNumber | undefined;
+  #end: EndOfEpoch | undefined;
   readonly #slots = new Map<SequenceNumber, Slot>();
   readonly #decisions = new Map<SequenceNumber, Decision>();
 
   /**
    * @param size L; at least one.
-   * @param activation see `endAt`.
+   * @param end as far as it is known, see `endAt`.
    */
-  constructor(size: number, low: SequenceNumber, delivered: SequenceNumber, activation?: SequenceNumber) {
+  constructor(size: number, low: SequenceNumber, delivered: SequenceNumber, end?: EndOfEpoch) {
     this.#size = size;
     this.#low = low;
     this.#high = sequenceNumber(low + size);
     this.#lastDelivered = delivered;
     this.#highestHeard = delivered;
-    if (activation !== undefined) this.endAt(activation);
+    if (end?.isKnown === true) this.endAt(end.seq);
+    else this.#end = end;
+    this.#setHigh();
   }
 
   /** h. */
   get low(): SequenceNumber {
     return this.#low;
   }
-  /** h + L, or the last number of the epoch if that is lower. */
+  /** h + L, or where the epoch ends, or may end, if that is lower. */
   get high(): SequenceNumber {
     return this.#high;
   }
@@ -57,7 +60,18 @@ export class Window {
 
   /** The last number of the epoch: undefined while no change waits for its activation (protocol rule 11.2). */
   get activation(): SequenceNumber | undefined {
-    return this.#activation;
+    return this.#end?.isKnown === true ? this.#end.seq : undefined;
+  }
+  /** Nothing above is voted for: the activation, or where there may be one. */
+  get end(): SequenceNumber | undefined {
+    return this.#end?.seq;
+  }
+  /**
+   * There is no slot above. Where the epoch only may end, what was voted for above while that was known better stands: nothing is
+   * added to it.
+   */
+  get top(): SequenceNumber {
+    return this.#end?.isKnown === false ? sequenceNumber(this.#low + this.#size) : this.#high;
   }
 
   /** The highest number of which a proposal or a vote was taken. */
@@ -85,7 +99,7 @@ export class Window {
 
   /** The slot of `seq`, made when there is none. The caller has checked that `seq` lies in the window. */
   slotAt(view: ViewNumber, seq: SequenceNumber): Slot {
-    invariant(seq > this.#low && seq <= this.#high, "window.outside", { seq, h: this.#low });
+    invariant(seq > this.#low && seq <= this.top, "window.outside", { seq, h: this.#low });
     let slot = this.#slots.get(seq);
     if (slot === undefined) {
       slot = new Slot(view, seq);
@@ -102,11 +116,11 @@ export class Window {
    * would be correct; no VIEW-CHANGE proves one, no NEW-VIEW proposes one again, and none commits.
    */
   endAt(activation: SequenceNumber): void {
-    const known = this.#activation;
+    const known = this.activation;
     invariant(known === undefined || known === activation, "window.two-activations", { known: known ?? 0, activation });
     const highest = Math.max(this.#lastDelivered, this.#highestHeard, ...this.#decisions.keys());
     invariant(highest <= activation, "window.above-activation", { highest, activation });
-    this.#activation = activation;
+    this.#end = { seq: activation, isKnown: true };
     this.#setHigh();
   }
 
@@ -120,7 +134,7 @@ export class Window {
   /** Adds a decision and returns those that are now next in order. */
   decide(decision: Decision): Decision[] {
     invariant(!this.isDecided(decision.seq), "window.decided-twice", { seq: decision.seq });
-    const last = this.#activation ?? decision.seq;
+    const last = this.activation ?? decision.seq;
     invariant(decision.seq <= last, "window.decided-above-activation", { seq: decision.seq, activation: last });
     this.#decisions.set(decision.seq, decision);
     const delivered: Decision[] = [];
@@ -185,7 +199,7 @@ export class Window {
 
   #setHigh(): void {
     const high = this.#low + this.#size;
-    this.#high = sequenceNumber(Math.min(high, this.#activation ?? high));
+    this.#high = sequenceNumber(Math.min(high, this.#end?.seq ?? high));
   }
 
   checkInvariants(): void {

@@ -103,6 +103,51 @@ describe("the window of Ordering at the end of an epoch (protocol rule 11.2)", (
   });
 });
 
+describe("the window of one that awaits its state, where the epoch may end (protocol rule 10.2)", () => {
+  const END = 12;
+  const uncertain = (): ViewScene => new ViewScene({ self: 2, stable: 4, possibleEnd: END }).resume();
+
+  it("has votes up to there, and none above", () => {
+    const { ordering } = uncertain();
+    expect([ordering.activation, ordering.highWatermark]).to.deep.equal([undefined, END]);
+    expect(ordering.classify(prePrepareOf(a.digest, END).message)).to.equal("current");
+    expect(ordering.classify(prePrepareOf(a.digest, END + 1).message)).to.equal("epoch.over");
+  });
+
+  it("takes what was decided above: that the epoch goes on there is proven", () => {
+    const scene = uncertain();
+    for (let seq = 5; seq <= END + 2; seq++) scene.take(scene.ordering.onCommitted(entryOf(seq, a), scene.out));
+    expect(scene.ordering.lastDelivered).to.equal(END + 2);
+  });
+
+  it("remembers what was voted for above when more was known", () => {
+    const prePrepare = prePrepareOf(a.digest, END + 2);
+    const scene = uncertain();
+    const slot = { prePrepare, batch: a, prepares: [prepareOf(1, a.digest, END + 2), prepareOf(3, a.digest, END + 2)] };
+    scene.ordering.restore({ slots: [slot], prepared: [], voted: [] });
+    scene.ordering.checkInvariants();
+    const frames = scene.ordering.framesFor({ seq: seqOf(END + 2), prePrepare: false, prepares: true, commits: true });
+    expect(frames.map((frame) => frame.type === "signed" && frame.envelope.message.type)).to.deep.equal([
+      "prepare",
+      "commit",
+    ]);
+  });
+
+  it("adds no vote above in a new view, and no proposal as its primary", () => {
+    const scene = uncertain().leave();
+    scene.enter(2, Array(END).fill(nullBatch.digest), 4);
+    expect(scene.ordering.isPrimary).to.equal(true);
+    scene.request(requestOf(1));
+    expect(proposalsIn(scene.effects)).to.deep.equal([]);
+    scene.leave().forget().enter(3, Array(END).fill(nullBatch.digest), 4);
+    expect(scene.votes).to.deep.equal(Array.from({ length: END - 4 }, (_, i) => `prepare 3/${i + 5}`));
+  });
+
+  it("is no work that waits: nobody is held to what may not be", () => {
+    expect(uncertain().ordering.oldestWaitAtMs).to.equal(undefined);
+  });
+});
+
 describe("an activation that is waited for (protocol rules 7.4 and 11.2)", () => {
   it("is work that waits since something was done for it", () => {
     const at = new ViewScene({ stable: 4, executed: 7 });

@@ -121,6 +121,8 @@ export interface SceneOptions {
   readonly view?: number;
   /** Known from the start. */
   readonly activation?: number;
+  /** Where the epoch may end: whoever awaits its state does not know. */
+  readonly possibleEnd?: number;
   readonly options?: Partial<Omit<OrderingOptions, "signer" | "composer">>;
 }
 
@@ -147,8 +149,9 @@ export class Scene {
   nowMs = 1_000;
 
   constructor(given: SceneOptions = {}) {
-    const { self = 1, n = 4, stable = 0, executed = stable, view = 0, activation, options = {} } = given;
-    const end = activation === undefined ? undefined : seqOf(activation);
+    const { self = 1, n = 4, stable = 0, executed = stable, view = 0, activation, possibleEnd, options = {} } = given;
+    const last = activation ?? possibleEnd;
+    const end = last === undefined ? undefined : { seq: seqOf(last), isKnown: activation !== undefined };
     const base = {
       stable: { epoch, seq: seqOf(stable), stateRoot: digestOf("genesis"), signatures: [] },
       membership: membersOf(n),

@@ -1,5 +1,5 @@
 import { Audit, Checkpointing } from "@quorate/checkpoint";
-import { Ordering } from "@quorate/pbft-core";
+import { type EndOfEpoch, Ordering } from "@quorate/pbft-core";
 import { type Base, weakQuorumSize } from "@quorate/protocol";
 import { GapFiller } from "@quorate/state-transfer";
 import { ViewChanging } from "@quorate/view-change";
@@ -24,7 +24,7 @@ export function createSubProtocols(options: ReplicaOptions, base: Base, recovery
   const awaitsState = recovery?.awaitsState === true;
   const muteness = new Muteness(signer.self, membership, options, recovery?.muteness, awaitsState);
   const { isMute } = muteness;
-  const ordering = new Ordering({ ...options, isMute }, base, executed, recovery?.activation);
+  const ordering = new Ordering({ ...options, isMute }, base, executed, endOf(recovery));
   const nullDigest = options.nullBatch.digest;
   const composer = options.viewChangeComposer;
   const viewChanging = new ViewChanging({ ...options, composer, nullDigest, isMute }, base, recovery?.views);
@@ -47,4 +47,10 @@ export function createSubProtocols(options: ReplicaOptions, base: Base, recovery
   const backlog = new Backlog();
   const parts = { membership, ordering, checkpointing, audit, gapFiller, viewChanging, backlog };
   return { parts, muteness, deliveries: new Deliveries(executed) };
+}
+
+/** Without its state a replica does not know where the epoch ends, and has not come to it when it votes there. */
+function endOf(recovery: Recovery | undefined): EndOfEpoch | undefined {
+  const { activation: seq, awaitsState } = recovery ?? {};
+  return seq === undefined ? undefined : { seq, isKnown: awaitsState !== true };
 }

@@ -6,7 +6,7 @@ import { regularCheckpointFrom, type WindowSizes } from "./window-sizes.ts";
 
 /** What it looks at. */
 export interface EndingParts {
-  readonly ordering: Pick<Ordering, "activation" | "endAt">;
+  readonly ordering: Pick<Ordering, "activation" | "end" | "endAt">;
   readonly checkpointing: Pick<Checkpointing, "stable">;
 }
 
@@ -45,13 +45,13 @@ export class EpochEnd {
     ordering.endAt(told);
   }
 
-  /** How far null batches go: to the activation, and as far as mute members wait. */
+  /** How far null batches go: to the activation, or where one may be, and as far as mute members wait. */
   nullBatches(ofMute: NullBatches | undefined): NullBatches | undefined {
-    const { activation } = this.#parts.ordering;
-    if (activation === undefined) return ofMute;
+    const { activation, end } = this.#parts.ordering;
+    if (end === undefined) return ofMute;
     return {
-      accepts: sequenceNumber(Math.max(activation, ofMute?.accepts ?? 0)),
-      proposes: sequenceNumber(Math.max(activation, ofMute?.proposes ?? 0)),
+      accepts: sequenceNumber(Math.max(end, ofMute?.accepts ?? 0)),
+      proposes: sequenceNumber(Math.max(activation ?? 0, ofMute?.proposes ?? 0)),
     };
   }
 

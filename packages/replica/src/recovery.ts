@@ -54,8 +54,8 @@ export interface RecoveredDisk {
   readonly executionDigest?: Digest | undefined;
   /**
    * Where the change takes effect that was ordered in the epoch of this replica, up to `executed` (protocol rule 11.2): at or above
-   * `executed`, for the replica lives until the checkpoint at that number is stable. Undefined if none was. It is known: what awaits its
-   * state has it proven of that state before it starts, for it votes above.
+   * `executed`, for the replica lives until the checkpoint at that number is stable. Undefined if none was. For one that
+   * awaits its state: where the epoch may end at the earliest, as far as it can tell, for nothing above is voted for.
    */
   readonly activation?: SequenceNumber | undefined;
   /** It was quarantined, and signs nothing up to there (protocol rule 9.5). */

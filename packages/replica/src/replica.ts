@@ -200,7 +200,7 @@ export class Replica {
     this.#checkInvariants();
     const said = this.#selfQuarantine.onStep(out, this.#deliveries.executed);
     // Without its state a replica has not come to the activation.
-    if (!this.#awaitsState && !this.#selfQuarantine.isSilent) this.#epochEnd.onStep(out);
+    if (!this.#selfQuarantine.isSilent) this.#epochEnd.onStep(out);
     return said;
   }
 

@@ -358,6 +358,17 @@ describe("the end of an epoch (protocol rule 11.2)", () => {
     cluster.at(1).durable().awaitsState = true;
     cluster.restart(1).run();
     expect(linksIn(cluster.at(1).effects)).to.deep.equal([]);
+    expect(cluster.at(1).status).to.deep.include({ activation: undefined, highWatermark: ACTIVATION });
+  });
+
+  it("is reached with the votes of one whose state is still on its way: it takes null batches", () => {
+    const cluster = new Ending().stall();
+    cluster.at(1).durable().awaitsState = true;
+    cluster.restart(1).heal();
+    cluster.drops = ({ from, to }) => from === 2 || to === 2;
+    cluster.run().tick(4);
+    expect(cluster.at(0).status.executed).to.be.greaterThan(L - 1);
+    expect(cluster.at(1).status.viewsLeft.failed).to.equal(0);
   });
 
   it("does not move, and is no nearer than a window: what says so is wrong itself", () => {

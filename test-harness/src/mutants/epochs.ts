@@ -1,6 +1,7 @@
 import type { Mutant } from "./mutant.ts";
 
 const WINDOW = "packages/pbft-core/src/window.ts";
+const CREATION = "packages/replica/src/create-sub-protocols.ts";
 const EPOCH_END = "packages/replica/src/epoch-end.ts";
 const ORDERING_TEST = "packages/pbft-core/test/activation.test.ts";
 const REPLICA_TEST = "packages/replica/test/activation.test.ts";
@@ -13,15 +14,28 @@ export const EPOCH_MUTANTS: readonly Mutant[] = [
     rule: "11.2",
     bug: "numbers above the activation are proposed and voted for by the members of the epoch that ends there",
     file: WINDOW,
-    edits: [{ find: "Math.min(high, this.#activation ?? high)", replace: "high" }],
+    edits: [{ find: "Math.min(high, this.#end?.seq ?? high)", replace: "high" }],
     caughtBy: [ORDERING_TEST, REPLICA_TEST],
   },
   {
     name: "activation-not-known-after-a-restart",
     rule: "11.2",
     bug: "a replica that was restarted does not know that a change waits, and votes above its activation",
-    file: "packages/replica/src/replica.ts",
-    edits: [{ find: "base, executed, recovery?.activation);", replace: "base, executed);" }],
+    file: CREATION,
+    edits: [{ find: "base, executed, endOf(recovery));", replace: "base, executed);" }],
+    caughtBy: [REPLICA_TEST],
+  },
+  {
+    name: "doubt-is-no-bound",
+    rule: "10.2",
+    bug: "a replica that awaits its state votes above a number at which its epoch may end",
+    file: CREATION,
+    edits: [
+      {
+        find: "seq === undefined ? undefined : { seq",
+        replace: "seq === undefined || awaitsState ? undefined : { seq",
+      },
+    ],
     caughtBy: [REPLICA_TEST],
   },
   {
@@ -29,7 +43,7 @@ export const EPOCH_MUTANTS: readonly Mutant[] = [
     rule: "11.2",
     bug: "what is said of numbers above the activation waits for a window that never comes",
     file: "packages/pbft-core/src/vote-standing.ts",
-    edits: [{ find: 'if (seq > (this.#window.activation ?? seq)) return "epoch.over";', replace: "" }],
+    edits: [{ find: 'if (seq > (this.#window.end ?? seq)) return "epoch.over";', replace: "" }],
     caughtBy: [ORDERING_TEST],
   },
   {
@@ -37,9 +51,7 @@ export const EPOCH_MUTANTS: readonly Mutant[] = [
     rule: "11.2",
     bug: "a change in an idle cluster never takes effect: nobody proposes null batches up to its activation",
     file: EPOCH_END,
-    edits: [
-      { find: "if (activation === undefined) return ofMute;", replace: "if (ofMute === undefined) return ofMute;" },
-    ],
+    edits: [{ find: "if (end === undefined) return ofMute;", replace: "if (ofMute === undefined) return ofMute;" }],
     caughtBy: [REPLICA_TEST],
   },
   {
@@ -80,8 +92,8 @@ export const EPOCH_MUTANTS: readonly Mutant[] = [
     name: "epoch-over-without-its-state",
     rule: "11.2",
     bug: "a replica leaves the epoch at an activation whose state is not there",
-    file: "packages/replica/src/replica.ts",
-    edits: [{ find: "if (!this.#awaitsState) this.#epochEnd", replace: "this.#epochEnd" }],
+    file: CREATION,
+    edits: [{ find: "isKnown: awaitsState !== true", replace: "isKnown: awaitsState !== true || seq > 0" }],
     caughtBy: [REPLICA_TEST],
   },
   {
