@@ -54,7 +54,7 @@ describe("The checker of time", () => {
   const newView = (view: number, start: number, count: number): ReplicaFrame =>
     ({
       type: "new-view",
-      newView: { envelope: { from: R0, message: { view, start, digests: Array(count).fill("d") } } },
+      newView: { envelope: { from: R0, message: { epoch: 0, view, start, digests: Array(count).fill("d") } } },
     }) as unknown as ReplicaFrame;
 
   it("finds an agreed time that goes back, or differs", () => {
