@@ -23,7 +23,12 @@ export const FOLLOWING_MUTANTS: readonly Mutant[] = [
     rule: "11.4",
     bug: "members that left make an output of a request that was first sent after they had",
     file: FILTERS,
-    edits: [{ find: "if (epoch < this.#since) return false;", replace: "" }],
+    edits: [
+      {
+        find: "if (epoch < this.#since) return false;",
+        replace: "if (epoch < 0 && epoch < this.#since) return false;",
+      },
+    ],
     caughtBy: [CORE_TEST],
   },
   {
