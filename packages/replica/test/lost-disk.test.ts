@@ -122,7 +122,7 @@ describe("a replica that lost its disk (protocol rule 8.5)", () => {
       cluster.restart(2);
       crashes += 1;
     });
-    expect(crashes, "it crashed on the way").to.be.greaterThan(1);
+    expect(crashes, "it crashed on the way").to.be.greaterThan(0);
 
     cluster.restart(2).run();
     expect(cluster.at(2).status.mute).to.equal(undefined);

@@ -32,7 +32,7 @@ export class AbsentState implements HostState {
 
   constructor(options: AbsentStateOptions) {
     this.#o = options;
-    this.execution = new DeferredExecution(options.stable, options.activation);
+    this.execution = new DeferredExecution(options.stable);
     this.activation = options.activation;
   }
 

@@ -20,15 +20,10 @@ const UNKNOWN: RequestStanding = { type: "refusable" };
 export class DeferredExecution implements HostExecution {
   readonly #stable: CheckpointCertificate;
   #executed: SequenceNumber;
-  readonly #activation: SequenceNumber | undefined;
   #firstChange: SequenceNumber | undefined;
 
-  /**
-   * @param stable what the log calls stable: all below it is in the state that is being brought, or will be executed on top of it.
-   * @param activation the last number of the epoch, as far as is known.
-   */
-  constructor(stable: CheckpointCertificate, activation: SequenceNumber | undefined) {
-    this.#activation = activation;
+  /** @param stable what the log calls stable: all below it is in the state that is being brought, or will be executed on top of it. */
+  constructor(stable: CheckpointCertificate) {
     this.#stable = stable;
     this.#executed = stable.seq;
   }
@@ -58,7 +53,7 @@ export class DeferredExecution implements HostExecution {
       checkpoint: undefined,
       historyDigest: undefined,
       executionDigest: undefined,
-      activation: this.#activation,
+      activation: undefined,
     };
   }
 

@@ -150,11 +150,19 @@ export class ReplicaLinks {
         link.peer.role === "replica" ? this.#onReplica(link, link.peer.id) : this.#onClient(link),
       onRefused: (error, remoteAddress) => log.debug({ code: error.code, remoteAddress }, error.message),
     });
-    this.follow();
+    this.#follow();
+  }
+
+  /** A new epoch has begun: clients are told, who else would learn it from a reply only, and its members are dialed. */
+  onEpoch(): void {
+    const { codec, events } = this.#options;
+    const welcome = codec.encodeServerFrame(events.welcome());
+    for (const links of this.#clients.values()) for (const link of links) link.send(welcome);
+    this.#follow();
   }
 
   /** Members may have come, gone, moved or changed their keys: dials whom it has to, and no one else. */
-  follow(): void {
+  #follow(): void {
     const { self, epochs } = this.#options;
     const { members } = epochs().membership;
     const toDial = new Map(members.filter(({ id }) => id > self).map((member) => [member.id, member]));

@@ -52,7 +52,7 @@ export class ReplicaProcess implements RunningReplica {
       log: options.log,
       counters: this.#counters,
       status: () => this.#host.status,
-      onEpoch: () => this.#links.follow(),
+      onEpoch: () => this.#links.onEpoch(),
       onFatal: (error) => this.#onFatal(error),
     });
     this.#host = this.#newHost();
