@@ -1,6 +1,7 @@
 import { createNodeHasher } from "@quorate/crypto/node";
 import { createCast, createFakeBackend } from "@quorate/crypto/testing";
 import {
+  digest,
   type Effect,
   epochNumber,
   FETCH_COMMITTED_MAX,
@@ -29,6 +30,13 @@ class Scene {
 
   status(from: number, executed: number): this {
     this.filler.onStatus(replicaId(from), seqOf(executed), seqOf(this.delivered), this.effects);
+    return this;
+  }
+  /** A quorum is known to have signed a checkpoint; who of it, matters here. */
+  certified(seq: number, signers: readonly number[]): this {
+    const signatures = signers.map((id) => ({ from: replicaId(id), signature: new Uint8Array(64) }));
+    const stateRoot = digest("00".repeat(32));
+    this.filler.onCertified({ epoch: epochNumber(0), seq: seqOf(seq), stateRoot, signatures });
     return this;
   }
   /** Two ticks without progress make a gap. */
@@ -221,5 +229,50 @@ describe("GapFiller", () => {
   it("knows whom it has asked", () => {
     const scene = new Scene().status(0, 10).status(2, 10).tick(2);
     expect([0, 2].map((id) => scene.filler.isDonor(replicaId(id)))).to.deep.equal([true, false]);
+  });
+});
+
+describe("a checkpoint that a quorum has signed (protocol rules 9.3 and 11.3)", () => {
+  /** Asks each in turn who is ahead, as nobody answers. */
+  function everyoneAhead(scene: Scene): number[] {
+    scene.tick(2);
+    for (let i = 0; i < 4; i++) scene.timeout();
+    return [...new Set(scene.asked.map(([to]) => to))].sort((a, b) => a - b);
+  }
+
+  it("says that its signers have executed so far: the next tick without progress asks one of them", () => {
+    const scene = new Scene().certified(16, [0, 2, 3]);
+    expect(scene.asked, "not at once").to.deep.equal([]);
+    expect(scene.tick(2).asked).to.deep.equal([[0, 1, 16]]);
+    expect(everyoneAhead(scene)).to.deep.equal([0, 2, 3]);
+  });
+
+  it("says nothing of those who did not sign, and the own signature is no news", () => {
+    expect(everyoneAhead(new Scene().certified(16, [1, 2, 3]))).to.deep.equal([2, 3]);
+  });
+
+  it("says nothing where all of it is here", () => {
+    const scene = new Scene().certified(16, [0, 2, 3]);
+    scene.delivered = 16;
+    expect(scene.tick(3).asked).to.deep.equal([]);
+  });
+
+  it("lowers nobody who has said that it has executed more", () => {
+    const scene = new Scene().status(2, 40).certified(16, [0, 2, 3]);
+    scene.delivered = 16;
+    expect(scene.tick(2).asked).to.deep.equal([[2, 17, 40]]);
+  });
+
+  it("raises who has said less before, and is no longer looked at when it comes again", () => {
+    const scene = new Scene().status(2, 5).certified(16, [1, 2]);
+    expect(scene.tick(2).asked).to.deep.equal([[2, 1, 16]]);
+
+    // What it says itself is later than the certificate, even where it is less.
+    scene.status(2, 0).certified(16, [1, 2]).timeout();
+    expect(scene.tick(2).asked, "the same again").to.have.lengthOf(1);
+    scene.certified(8, [1, 2]);
+    expect(scene.tick(2).asked, "an earlier one").to.have.lengthOf(1);
+    scene.certified(24, [1, 2]);
+    expect(scene.tick(2).asked.slice(1), "a later one").to.deep.equal([[2, 1, 24]]);
   });
 });
