@@ -10,7 +10,7 @@ import { notedChanges } from "./noted-changes.ts";
  * not within the window.
  */
 export function endOfEpoch(
-  { epochs, hasher, store }: HostOptions,
+  { epochs, hasher, store }: Pick<HostOptions, "epochs" | "hasher" | "store">,
   { stable, executed }: AwaitedState,
 ): SequenceNumber | undefined {
   const { configuration } = epochs;

@@ -8,15 +8,18 @@ const SERVED = { burst: 16, refillMs: 50 } as const;
 /** Whoever is ahead is asked so often, at most. */
 const ASKED = { burst: 1, refillMs: 50 } as const;
 
+/** What it looks at, and speaks through. */
+export type EpochExchangeOptions = Pick<HostOptions, "epochs" | "store" | "codec" | "ports" | "observer">;
+
 /** Brings the epoch chain from whoever is ahead, and to whoever is behind (protocol rules 11.3 and 11.4). */
 export class EpochExchange {
-  readonly #o: HostOptions;
+  readonly #o: EpochExchangeOptions;
   readonly #served = new ServingBudget(SERVED);
   readonly #asked = new ServingBudget(ASKED);
   /** Clients as one: they have the others to ask, too. */
   readonly #servedToClients = new ServingBudget({ burst: 256, refillMs: 5 });
 
-  constructor(options: HostOptions) {
+  constructor(options: EpochExchangeOptions) {
     this.#o = options;
   }
 

@@ -16,6 +16,7 @@ import {
   genesisMembership,
   type Hasher,
   type Membership,
+  type ReconfigurationChange,
   replicaId,
   requestNumber,
   type SequenceNumber,
@@ -27,6 +28,7 @@ import {
   viewNumber,
 } from "@quorate/protocol";
 import { EpochChain } from "@quorate/reconfiguration";
+import { ScriptedEpochs } from "@quorate/reconfiguration/testing";
 import { type ReplicaStore, StorageError } from "@quorate/storage";
 
 export const hasher: Hasher = createNodeHasher();
@@ -62,6 +64,9 @@ export const composer: BatchComposer = createBatchComposer(hasher, cluster);
 export const newVerifier = (): Verifier => new Verifier({ backend, hasher, cluster });
 
 export const newEpochs = (): EpochChain => new EpochChain({ hasher, cluster, verifier: newVerifier() }, genesis);
+/** Epochs that a test makes up, of this cluster. */
+export const newScript = (): ScriptedEpochs =>
+  new ScriptedEpochs({ genesis, hasher, backend, seedOf: (id) => seedOf(`replica ${id}`) });
 
 const cast: Cast = createCast(hasher, backend, cluster);
 export const clientOf: Cast["clientOf"] = cast.clientOf;
@@ -103,6 +108,13 @@ export function requestOf(label: string, client = "client"): VerifiedRequest {
     number: requestNumber(1),
     operations: [new TextEncoder().encode(label)],
   });
+}
+
+/** Ordered for one epoch, by the one admin of genesis. */
+export function changeOf(change: ReconfigurationChange, of: number = epoch): VerifiedRequest {
+  const asked = { epoch: epochNumber(of), nonce: digestOf(`change of ${change.type} in ${of}`), change };
+  const approvals = [clientOf("admin").approve(asked)];
+  return clientOf("submitter").signReconfiguration({ ...asked, approvals, possession: new Uint8Array(0) });
 }
 
 /** A store whose history has changed on the disk at these numbers. */
