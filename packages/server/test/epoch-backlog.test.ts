@@ -1,0 +1,83 @@
+import { type ClientFrame, epochNumber, type PublicKey, type ReplicaFrame, replicaId } from "@quorate/protocol";
+import { expect } from "chai";
+import { EpochBacklog } from "../dist/epoch-backlog.js";
+import { clientOf } from "./builders.ts";
+
+const FRAMES_PER_PEER = 256;
+const REQUESTS = 4_096;
+const { publicKey } = clientOf();
+
+/** A frame that says which it is. */
+const frameOf = (which: number): ReplicaFrame => ({ type: "fetch-epochs", fetch: { above: epochNumber(which) } });
+const requestOf = (which: number): ClientFrame => ({ type: "fetch-epochs", fetch: { above: epochNumber(which) } });
+const upTo = (first: number, last: number): number[] => Array.from({ length: last - first + 1 }, (_, i) => first + i);
+
+/** What the backlog gives away, by whom it is from. */
+function released(backlog: EpochBacklog, onFrame: (from: number) => void = () => undefined): [string, number][] {
+  const given: [string, number][] = [];
+  const note = (from: string, frame: ReplicaFrame | ClientFrame): void => {
+    if (frame.type === "fetch-epochs") given.push([from, frame.fetch.above]);
+  };
+  backlog.release({
+    onReplicaFrame: (peer, frame) => {
+      note(`replica ${peer}`, frame);
+      onFrame(peer);
+    },
+    onClientFrame: (client: PublicKey, frame) => note(client === publicKey ? "client" : "another", frame),
+  });
+  return given;
+}
+
+describe("what comes too early for an epoch (protocol rules 11.3 and 13.1)", () => {
+  it("is given away once, of each peer in the order in which it came, and requests behind that", () => {
+    const backlog = new EpochBacklog();
+    backlog.keepRequest(publicKey, requestOf(1));
+    for (const [peer, which] of [
+      [2, 1],
+      [3, 7],
+      [2, 2],
+      [3, 8],
+    ] as const)
+      backlog.keepFrame(replicaId(peer), frameOf(which));
+    backlog.keepRequest(publicKey, requestOf(2));
+
+    const given = released(backlog);
+    const of = (who: string): number[] => given.filter(([from]) => from === who).map(([, which]) => which);
+    expect([of("replica 2"), of("replica 3"), of("client")]).to.deep.equal([
+      [1, 2],
+      [7, 8],
+      [1, 2],
+    ]);
+    expect(given.slice(-2).map(([from]) => from)).to.deep.equal(["client", "client"]);
+    expect(released(backlog)).to.deep.equal([]);
+  });
+
+  it("is the newest of a peer that sends too much, which takes nothing from the others", () => {
+    const backlog = new EpochBacklog();
+    backlog.keepFrame(replicaId(3), frameOf(0));
+    for (const which of upTo(1, FRAMES_PER_PEER + 2)) backlog.keepFrame(replicaId(2), frameOf(which));
+    expect(backlog.fill).to.deep.include({ size: FRAMES_PER_PEER, max: FRAMES_PER_PEER });
+    expect(released(backlog)).to.deep.equal([
+      ["replica 3", 0],
+      ...upTo(3, FRAMES_PER_PEER + 2).map((which) => ["replica 2", which]),
+    ]);
+    expect(backlog.fill).to.deep.include({ size: 0 });
+  });
+
+  it("is so many requests and no more: clients send theirs again", () => {
+    const backlog = new EpochBacklog();
+    for (const which of upTo(1, REQUESTS + 2)) backlog.keepRequest(publicKey, requestOf(which));
+    expect(released(backlog)).to.deep.equal(upTo(1, REQUESTS).map((which) => ["client", which]));
+  });
+
+  it("stays for the next time where it is too early still", () => {
+    const backlog = new EpochBacklog();
+    for (const which of [1, 2]) backlog.keepFrame(replicaId(2), frameOf(which));
+    let again = 2;
+    released(backlog, (peer) => backlog.keepFrame(replicaId(peer), frameOf(++again)));
+    expect(released(backlog)).to.deep.equal([
+      ["replica 2", 3],
+      ["replica 2", 4],
+    ]);
+  });
+});
