@@ -1,4 +1,4 @@
-import { type SequenceNumber, timestampMs, viewNumber } from "@quorate/protocol";
+import { type SequenceNumber, timestampMs } from "@quorate/protocol";
 import { expect } from "chai";
 import { AbsentState } from "../dist/absent-state.js";
 import { changeOf, clientOf, composer, digestOf, epoch, seqOf } from "./builders.ts";
@@ -34,8 +34,7 @@ class Scene {
   decide(upTo: number, ...changes: number[]): this {
     for (let seq = this.#executed + 1; seq <= upTo; seq++) {
       const digested = composer.compose(timestampMs(0), changes.includes(seq) ? [changeOf(PARAMETERS)] : []);
-      const certificate = { epoch, view: viewNumber(0), seq: seqOf(seq), digest: digested.digest, signatures: [] };
-      this.state.execution.execute(seqOf(seq), { ...digested, certificate } as never);
+      this.state.execution.execute(seqOf(seq), digested);
     }
     this.#executed = upTo;
     return this;
@@ -79,16 +78,14 @@ describe("the votes of a replica whose state is not here (protocol rules 9.1, 10
     const scene = new Scene().decide(8);
     const { publicKey: client } = clientOf("somebody");
     const digested = composer.compose(timestampMs(0), [changeOf({ type: "admit", client })]);
-    scene.state.execution.execute(seqOf(9), digested as never);
+    scene.state.execution.execute(seqOf(9), digested);
     expect(scene.state.execution.firstChange).to.equal(undefined);
   });
 
   it("do not come to rest on the end of the epoch, as far as that is known, nor above", () => {
     const scene = new Scene(24).decide(24).certify(16);
     expect(scene.certify(24, 16).raised).to.deep.equal([16]);
-    expect(scene.state.execution.execute(seqOf(25), composer.compose(timestampMs(0), []) as never).activation).to.equal(
-      24,
-    );
+    expect(scene.state.execution.execute(seqOf(25), composer.compose(timestampMs(0), [])).activation).to.equal(24);
     expect(scene.certify(25, 16).raised).to.deep.equal([16]);
   });
 

@@ -42,7 +42,7 @@ const LAST = 24;
 /** As far as they go when many are ordered. */
 const FAR = 200;
 
-const echo: Service = { execute: (operation) => operation };
+export const echo: Service = { execute: (operation) => operation };
 const registration = clientOf().signRegistration({ nonce: digestOf("nonce"), lastValid: seqOf(100) });
 const request = clientOf().signOperations({
   session: sessionIdOf(hasher, cluster, clientOf().publicKey, digestOf("nonce"), seqOf(1), 0),
@@ -138,6 +138,9 @@ export class Scene {
   readonly happened: string[] = [];
   readonly historyDigests: string[] = [];
   readonly sent: ReplicaFrame[] = [];
+  /** To one peer, and to whom. */
+  readonly sentTo: (readonly [to: number, frame: ReplicaFrame])[] = [];
+  readonly rejected: string[] = [];
   /** Its votes, and what of the store was not durable when they were sent. */
   readonly votes: string[] = [];
   readonly unflushedAtVotes: number[] = [];
@@ -151,14 +154,21 @@ export class Scene {
   readonly afterMs: Map<string, number> = new Map();
   #monotonicMs = 0;
 
-  constructor(store: MemoryStore, found: (store: MemoryStore) => ReplicaStore = (same): MemoryStore => same) {
+  readonly #self: number;
+
+  constructor(
+    store: MemoryStore,
+    found: (store: MemoryStore) => ReplicaStore = (same): MemoryStore => same,
+    self: number = SELF,
+  ) {
     this.store = store;
+    this.#self = self;
     this.runner = new ReplicaRunner({
       genesis,
       cluster,
       service: echo,
       store: found(store),
-      signer: signerOf(SELF),
+      signer: signerOf(self),
       checkpointSigner: clientOf("member"),
       verifier: newVerifier(),
       hasher,
@@ -167,7 +177,10 @@ export class Scene {
       ports: {
         nowMs: () => this.nowMs,
         monotonicMs: () => (this.#monotonicMs += this.msPerLook),
-        sendToReplica: (_to, frame) => this.#onSent(frame),
+        sendToReplica: (to, frame) => {
+          this.sentTo.push([to, frame]);
+          this.#onSent(frame);
+        },
         sendToReplicas: (_to, frame) => this.#onSent(frame),
         sendToClient: (_client, frame) => this.toClients.push(frame),
         startTimer: (timer, afterMs, fire) => {
@@ -192,6 +205,8 @@ export class Scene {
           ),
         onRepair: ({ attempt, pauseMs }) => this.happened.push(`repair ${attempt} after ${pauseMs}`),
         onHistoryDamaged: ({ message }) => this.happened.push(`damaged ${message}`),
+        onEpoch: ({ epoch: begun, start }) => this.happened.push(`epoch ${begun} above ${start?.seq}`),
+        onRejection: ({ code }) => this.rejected.push(code),
         onFatal: ({ message }) => this.happened.push(`fatal ${message}`),
       },
     });
@@ -260,13 +275,20 @@ export class Scene {
   }
 
   /** A donor answers all that it has asked for of the state. */
-  receivesState(): this {
+  receivesState(of: Pick<Executor, "snapshotAt"> = correct, stable: number = STABLE): this {
     for (const frame of this.sent.splice(0)) {
       if (frame.type !== "fetch-state") continue;
-      const { answer } = donor.answer(frame.fetch, (seq) => correct.snapshotAt(seq), seqOf(STABLE), 0, replicaId(SELF));
+      const { answer } = donor.answer(
+        frame.fetch,
+        (seq) => of.snapshotAt(seq),
+        seqOf(stable),
+        0,
+        replicaId(this.#self),
+      );
       if (answer.type !== "chunk") throw new Error(answer.type);
       // Whom of them it has asked is not noted: of the others it takes nothing.
-      for (const peer of [0, 2, 3]) this.hears(peer, { type: "state-chunk", chunk: answer.chunk });
+      for (const peer of [0, 1, 2, 3].filter((id) => id !== this.#self))
+        this.hears(peer, { type: "state-chunk", chunk: answer.chunk });
     }
     return this;
   }
