@@ -34,7 +34,7 @@ export const FIRST_END = 24;
 export const SECOND_END = 36;
 /** Primary in none of the epochs: that of epoch e, in view 0, is replica e. */
 const SELF = 3;
-const OTHERS = [0, 1, 2];
+const othersOf = (self: number): number[] => [0, 1, 2, 3].filter((id) => id !== self);
 
 /** Not ordered by anyone yet. */
 export const waiting: VerifiedRequest = clientOf("who waits").signRegistration({
@@ -73,11 +73,12 @@ const correct = newExecutor(48);
 
 const place = (seq: number) => ({ epoch: epochAt(seq), seq: seqOf(seq) });
 
-export function certificateAt(seq: number): CheckpointCertificate {
+/** By all but one. */
+export function certificateAt(seq: number, self: number = SELF): CheckpointCertificate {
   const stateRoot = correct.checkpointRoot(seqOf(seq));
   if (stateRoot === undefined) throw new Error(`no checkpoint at ${seq}`);
   const claim = { ...place(seq), stateRoot };
-  const signatures = OTHERS.map((id) => ({
+  const signatures = othersOf(self).map((id) => ({
     from: replicaId(id),
     signature: envelopeOf(id, { type: "checkpoint", ...claim }).signature,
   }));
@@ -94,10 +95,10 @@ function linkAt(seq: number): EpochLink {
 /** To epoch 1, and to epoch 2. */
 export const LINKS: readonly EpochLink[] = [linkAt(FIRST_END), linkAt(SECOND_END)];
 
-export function committed(seq: number): Extract<ReplicaFrame, { type: "committed" }> {
+export function committed(seq: number, self: number): Extract<ReplicaFrame, { type: "committed" }> {
   const { batch, digest } = batchOf(seq);
   const commit = { ...place(seq), view: viewNumber(0), digest };
-  const signatures = OTHERS.map((id) => ({
+  const signatures = othersOf(self).map((id) => ({
     from: replicaId(id),
     signature: envelopeOf(id, { type: "commit", ...commit }).signature,
   }));
@@ -135,27 +136,30 @@ export function fetchOf(from: number, first: number, last: number, forgedBy: num
 
 /** A replica on the way through the epochs, to which others say what they have decided. */
 export class EpochScene extends Scene {
+  readonly #id: number;
+
   constructor(store: MemoryStore = createMemoryStore(), self: number = SELF) {
     super(store, undefined, self);
+    this.#id = self;
     this.start();
   }
 
   /** It learns what was decided, and of each checkpoint that it is certified; of the last one only if it is no end of an epoch. */
   reaches(upTo: number): this {
     for (let seq = this.runner.status.executed + 1; seq <= upTo; seq++) {
-      this.hears(2, committed(seq));
+      this.hears(2, committed(seq, this.#id));
       this.flush();
       if (seq % intervalAt(seq) === 0 && seq < upTo) this.certifies(seq);
     }
     return this;
   }
   certifies(seq: SequenceNumber | number): this {
-    this.hears(2, { type: "stable-checkpoint", checkpoint: certificateAt(seq) });
+    this.hears(2, { type: "stable-checkpoint", checkpoint: certificateAt(seq, this.#id) });
     return this.flush();
   }
   /** It knows that its epoch is over, and has not begun the next one: what makes that durable is on its way. */
   turns(): this {
-    this.hears(2, { type: "stable-checkpoint", checkpoint: certificateAt(FIRST_END) });
+    this.hears(2, { type: "stable-checkpoint", checkpoint: certificateAt(FIRST_END, this.#id) });
     while (this.runner.epochs.epoch === 0 && this.store.disk.completeFlush());
     return this;
   }
