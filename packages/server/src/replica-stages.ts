@@ -53,6 +53,8 @@ export class ReplicaStages {
   readonly #turn: TurnOfEpochs;
   /** Between the end of a host and the beginning of the next. */
   #isTurning = false;
+  /** Known at the start, or told since. */
+  #toldEpoch: Epoch;
   #isStarted = false;
   #isStopped = false;
   #status: ReplicaStatus;
@@ -61,6 +63,7 @@ export class ReplicaStages {
   constructor(options: HostOptions, turn: TurnOfEpochs) {
     this.#options = options;
     this.#turn = turn;
+    this.#toldEpoch = options.epochs.epoch;
     this.#status = unknownStatus(options);
     const installation = readInstallation(options.store.local, options.codec);
     this.#pending = new PendingInstallation(options, installation !== undefined);
@@ -237,6 +240,8 @@ export class ReplicaStages {
       const { epochs } = this.#options;
       const { link } = epochs;
       if (link === undefined || this.#isTurning || this.#host?.epoch === epochs.epoch) return;
+      // Whoever goes from one stage to the next on a flush of its own makes the next host of what is known.
+      if (this.#isBetweenStages) return this.#tellEpoch();
       const hasState = this.#installer === undefined && this.#catchUp === undefined;
       if (hasState && this.#host?.epoch === epochs.epoch - 1)
         this.#host.onReplicaFrame(peer, { type: "stable-checkpoint", checkpoint: link.certificate });
@@ -244,8 +249,14 @@ export class ReplicaStages {
     });
   }
 
+  get #isBetweenStages(): boolean {
+    const isResting = this.#quarantine.isUnderWay || this.#pending.next !== undefined;
+    return this.#host === undefined && this.#installer === undefined && !isResting;
+  }
+
   /** From what lies on the disk, in the latest epoch that is known. */
   #beginAgain(start: CheckpointCertificate): void {
+    this.#tellEpoch();
     if (this.#quarantine.isUnderWay || this.#pending.next !== undefined) return;
     const installation = this.#installer?.installation;
     this.#installer?.stop();
@@ -255,6 +266,7 @@ export class ReplicaStages {
     if (installation === undefined) return this.#beginEpoch();
     const target = installation.target.seq > start.seq ? installation.target : start;
     this.#install(withinReach({ ...installation, target }, this.#options));
+    this.#turn.onBegun();
   }
 
   /** This replica has come to the end of its epoch, and has the state to begin the next with. */
@@ -274,9 +286,16 @@ export class ReplicaStages {
   #beginEpoch(): void {
     this.#isTurning = false;
     this.#hostOrRepair();
-    this.#options.observer.onEpoch?.(this.#options.epochs.membership);
+    this.#tellEpoch();
     this.start();
     this.#turn.onBegun();
+  }
+
+  #tellEpoch(): void {
+    const { epochs, observer } = this.#options;
+    if (this.#toldEpoch === epochs.epoch) return;
+    this.#toldEpoch = epochs.epoch;
+    observer.onEpoch?.(epochs.membership);
   }
 
   /** A host has come to its end: what it lacks only the state of others can give, or its epoch is over. */
@@ -349,11 +368,14 @@ export class ReplicaStages {
     this.#flushed(done);
   }
 
+  /** What comes next may be a host in the latest epoch that is known, of which the link must be durable as well. */
   #flushed(next: () => void): void {
-    const { store } = this.#options;
+    const { store, epochs } = this.#options;
+    const { epoch: covered } = epochs;
     store.flush((failure) => {
       if (this.#isStopped) return;
       if (failure !== undefined) return this.#die(failure);
+      if (epochs.epoch !== covered) return this.#flushed(next);
       this.#guarded(next);
     });
   }
@@ -376,6 +398,7 @@ export class ReplicaStages {
     if (this.#catchUp !== undefined) this.#installed = progress;
     if (isVoting && this.#catchUp !== undefined) this.#catchUp.start();
     else this.start();
+    this.#turn.onBegun();
   }
 
   #onCaughtUp(end: CatchUpEnd): void {
@@ -410,6 +433,7 @@ export class ReplicaStages {
       this.#hostOrRepair();
       if (!this.isInstalling) this.#options.observer.onLevel?.(this.status);
       this.start();
+      this.#turn.onBegun();
     });
   }
 

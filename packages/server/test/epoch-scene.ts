@@ -14,10 +14,12 @@ import {
 import { CONFIGURATION_KEY } from "@quorate/reconfiguration";
 import { Executor } from "@quorate/state-machine";
 import { createMemoryStore, type MemoryStore } from "@quorate/storage/memory";
+import { raiseLog } from "../dist/raise-log.js";
 import {
   changeOf,
   clientOf,
   cluster,
+  codec,
   composer,
   digestOf,
   envelopeOf,
@@ -61,15 +63,14 @@ export function epochAt(seq: number): ReturnType<typeof epochNumber> {
 }
 const intervalAt = (seq: number): number => (epochAt(seq) === 1 ? 4 : 8);
 
-function newExecutor(upTo: number): Executor {
-  const store = createMemoryStore();
-  const executor = new Executor({ genesis, cluster, service: echo, store, hasher, signer: signerOf(2) });
+function executorOn(store: MemoryStore, upTo: number): Executor {
+  const executor = new Executor({ genesis, cluster, service: echo, store, hasher, signer: signerOf(SELF) });
   for (let seq = 1; seq <= upTo; seq++) executor.execute(seqOf(seq), batchOf(seq));
   return executor;
 }
 
 /** What correct replicas come to. */
-const correct = newExecutor(48);
+const correct = executorOn(createMemoryStore(), 48);
 
 const place = (seq: number) => ({ epoch: epochAt(seq), seq: seqOf(seq) });
 
@@ -132,6 +133,18 @@ export function statusOf(from: number, epoch: number): ReplicaFrame {
 export function fetchOf(from: number, first: number, last: number, forgedBy: number = from): ReplicaFrame {
   const message = { type: "fetch-committed", epoch: epochNumber(0), first: seqOf(first), last: seqOf(last) } as const;
   return { type: "signed", envelope: { ...envelopeOf(forgedBy, message), from: replicaId(from) } };
+}
+
+/** A state of number 3, below what the log calls stable, which is 16; `history` says whether that leads up to the end of epoch 0. */
+export function storeBehind(history: "complete" | "empty"): MemoryStore {
+  const store = createMemoryStore();
+  executorOn(store, 3);
+  raiseLog(store, codec, certificateAt(16));
+  for (let seq = 4; seq <= FIRST_END && history === "complete"; seq++)
+    store.history.put(seqOf(seq), codec.encodeCommittedEntry(committed(seq, SELF).entry));
+  store.flush(() => undefined);
+  while (store.disk.completeFlush());
+  return store;
 }
 
 /** A replica on the way through the epochs, to which others say what they have decided. */

@@ -9,6 +9,7 @@ import {
   proposal,
   SECOND_END,
   statusOf,
+  storeBehind,
   waiting,
 } from "./epoch-scene.ts";
 
@@ -58,7 +59,7 @@ describe("a replica at the end of its epoch (protocol rules 11.2 and 11.3)", () 
 
   it("comes back in the epoch in which it has spoken, wherever the power fails", () => {
     const cameBackIn: number[] = [];
-    for (let flushes = 0; cameBackIn.at(-1) !== 1; flushes++) {
+    for (let flushes = 0; cameBackIn.at(-1) !== 1 && flushes < 20; flushes++) {
       const scene = new EpochScene().reaches(FIRST_END);
       scene.hears(2, { type: "stable-checkpoint", checkpoint: certificateAt(FIRST_END) });
       scene.hears(1, proposal(25));
@@ -178,5 +179,36 @@ describe("what a replica hears of a later epoch (protocol rule 11.3)", () => {
     expect(scene.runner.status).to.deep.include({ executed: SECOND_END, lowWatermark: SECOND_END });
     scene.hears(2, proposal(37));
     expect(scene.flush().votes.at(-1)).to.equal("prepare 37");
+  });
+});
+
+describe("a replica that hears of the next epoch while its state is not here (protocol rules 10.2 and 11.3)", () => {
+  it("speaks in it when the link is durable, also where a flush that does not cover it is under way", () => {
+    let hasSpoken = false;
+    for (let flushes = 0; !hasSpoken && flushes < 20; flushes++) {
+      const scene = new EpochScene(storeBehind("complete"));
+      scene.turn().turn();
+      expect(scene.happened.at(-1)).to.equal(`executed ${FIRST_END}`);
+      // Level with its votes but for the disk.
+      scene.hears(1, links(0));
+      for (let i = 0; i < flushes; i++) {
+        scene.store.disk.completeFlush();
+        scene.hears(1, proposal(25));
+      }
+      hasSpoken = scene.saidIn(1).length > 0;
+      if (hasSpoken) expect(scene.crashed().runner.epochs.epoch, `after ${flushes} flushes`).to.equal(1);
+      scene.flush();
+      expect([scene.transition.includes(BEGUN_1), scene.runner.status.epoch]).to.deep.equal([true, 1]);
+    }
+    expect(hasSpoken).to.equal(true);
+  });
+
+  it("goes on to the state that the next epoch begins with, and tells that it has begun", () => {
+    const scene = new EpochScene(storeBehind("empty"));
+    expect(scene.transition).to.deep.equal(["transfer 16"]);
+    scene.hears(1, proposal(25));
+    scene.hears(1, links(0));
+    scene.flush();
+    expect(scene.transition).to.deep.equal(["transfer 16", BEGUN_1, "transfer 24"]);
   });
 });
