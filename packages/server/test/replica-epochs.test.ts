@@ -1,5 +1,7 @@
 import type { ReplicaFrame } from "@quorate/protocol";
 import { expect } from "chai";
+import { writeEpochLink } from "../dist/epoch-records.js";
+import { codec } from "./builders.ts";
 import {
   certificateAt,
   EpochScene,
@@ -201,6 +203,16 @@ describe("a replica that hears of the next epoch while its state is not here (pr
       expect([scene.transition.includes(BEGUN_1), scene.runner.status.epoch]).to.deep.equal([true, 1]);
     }
     expect(hasSpoken).to.equal(true);
+  });
+
+  it("executes what its history has of the epochs before, each batch proven by the members of its own", () => {
+    const store = storeBehind("complete");
+    writeEpochLink(store.local, codec, LINKS[0]!);
+    const scene = new EpochScene(store);
+    expect([scene.transition, scene.runner.status.epoch]).to.deep.equal([[`voting ${FIRST_END}`], 1]);
+    scene.turn().turn().flush();
+    expect(scene.transition).to.deep.equal([`voting ${FIRST_END}`, `level ${FIRST_END}`]);
+    expect(scene.runner.status).to.deep.include({ epoch: 1, executed: FIRST_END });
   });
 
   it("goes on to the state that the next epoch begins with, and tells that it has begun", () => {

@@ -5,6 +5,9 @@ const CREATION = "packages/replica/src/create-sub-protocols.ts";
 const EPOCH_END = "packages/replica/src/epoch-end.ts";
 const ORDERING_TEST = "packages/pbft-core/test/activation.test.ts";
 const REPLICA_TEST = "packages/replica/test/activation.test.ts";
+const STAGES = "packages/server/src/replica-stages.ts";
+const EPOCHS_TEST = "packages/server/test/replica-epochs.test.ts";
+const ABSENT_TEST = "packages/server/test/absent-state.test.ts";
 const NEXT_TEST = "packages/replica/test/later-epoch.test.ts";
 
 /** The end of an epoch, and the start of the next one (protocol rules 11.2 and 11.3). */
@@ -111,5 +114,57 @@ export const EPOCH_MUTANTS: readonly Mutant[] = [
     file: "packages/pbft-core/src/current-view.ts",
     edits: [{ find: "membership.start?.seq ?? sequenceNumber(0)", replace: "sequenceNumber(0)" }],
     caughtBy: [ORDERING_TEST, NEXT_TEST],
+  },
+  {
+    name: "epoch-begins-before-its-link-is-durable",
+    rule: "11.2",
+    bug: "a replica speaks in an epoch that a crash makes it forget, and votes in the one before again",
+    file: STAGES,
+    edits: [{ find: "this.#flushed(() => this.#beginEpoch());", replace: "this.#beginEpoch();" }],
+    caughtBy: [EPOCHS_TEST],
+  },
+  {
+    name: "link-behind-a-flush-under-way",
+    rule: "11.2",
+    bug: "a host is made in an epoch of which the link was written after the flush began that is waited for",
+    file: STAGES,
+    edits: [{ find: "if (epochs.epoch !== covered)", replace: "if (epochs.epoch < covered)" }],
+    caughtBy: [EPOCHS_TEST],
+  },
+  {
+    name: "frames-of-a-later-epoch-not-kept",
+    rule: "11.3",
+    bug: "the first proposals of an epoch are lost to whoever comes last",
+    file: "packages/server/src/replica-runner.ts",
+    edits: [{ find: "this.#backlog.keepFrame(peer, frame);\n    if (epoch >", replace: "if (epoch >" }],
+    caughtBy: [EPOCHS_TEST],
+  },
+  {
+    name: "votes-rest-above-what-may-be-a-change",
+    rule: "10.2",
+    bug: "votes come to rest on a checkpoint above a change of which this replica does not know where it takes effect",
+    file: "packages/server/src/absent-state.ts",
+    edits: [
+      { find: "(firstChange === undefined || seq < firstChange)", replace: "(firstChange === undefined || seq > 0)" },
+    ],
+    caughtBy: [ABSENT_TEST],
+  },
+  {
+    name: "noted-changes-not-looked-at",
+    rule: "10.2",
+    bug: "a replica without its state votes above the end that a change in its history may have given the epoch",
+    file: "packages/server/src/end-of-epoch.ts",
+    edits: [{ find: "first && activationOf(first, configuration)", replace: "first && undefined" }],
+    caughtBy: ["packages/server/test/end-of-epoch.test.ts"],
+  },
+  {
+    name: "certificates-judged-by-the-latest-members",
+    rule: "11.4",
+    bug: "what was certified in an epoch that is over counts by the members of the latest one",
+    file: "packages/server/src/disk-recovery.ts",
+    edits: [
+      { find: "epochs.membershipAt(entry.certificate.epoch)", replace: "epochs.membershipAt(epochs.membership.epoch)" },
+    ],
+    caughtBy: [EPOCHS_TEST],
   },
 ];
