@@ -13,9 +13,11 @@ describe("a backup that is streamed", () => {
   let closed = 0;
   let faults: (BackupFault | undefined)[] = [];
   let taken = 0;
+  /** Called as each part is read. */
+  let onTaken: () => void;
 
   /** Serves so many parts, and throws behind them if told to. */
-  async function asked(parts: number, throws = false): Promise<IncomingMessage> {
+  async function asked(parts: number, throws = false, part = PART): Promise<IncomingMessage> {
     [closed, taken, faults] = [0, 0, []];
     server = createServer((_request, response) => {
       ended = streamBackup(
@@ -24,7 +26,8 @@ describe("a backup that is streamed", () => {
           next: () => {
             if (taken < parts) {
               taken++;
-              return PART;
+              onTaken();
+              return part;
             }
             if (throws) throw new Error("the replica has stopped");
             return undefined;
@@ -52,6 +55,26 @@ describe("a backup that is streamed", () => {
     return message;
   }
 
+  /** How many parts were read in each turn of the event loop in which any was. */
+  async function turnsOf(reading: Promise<IncomingMessage>, work: () => void = () => undefined): Promise<number[]> {
+    const turns = [0];
+    onTaken = () => {
+      turns.push((turns.pop() ?? 0) + 1);
+      work();
+    };
+    let next = setImmediate(function turn() {
+      if (turns.at(-1) !== 0) turns.push(0);
+      next = setImmediate(turn);
+    });
+    for await (const _ of await reading);
+    await ended;
+    clearImmediate(next);
+    return turns.slice(0, -1);
+  }
+
+  beforeEach(() => {
+    onTaken = () => undefined;
+  });
   afterEach(() => {
     server.close();
     server.closeAllConnections();
@@ -78,6 +101,27 @@ describe("a backup that is streamed", () => {
     expect(failure).to.be.an.instanceOf(Error);
     expect(closed).to.equal(1);
     expect(faults.map((fault) => [fault?.checkpoint, fault?.reason])).to.deep.equal([[8, "the replica has stopped"]]);
+  });
+
+  it("is read a slice at a time: no turn of the event loop waits for more than 128 KiB of it", async () => {
+    const turns = await turnsOf(asked(200));
+
+    expect(turns.reduce((sum, parts) => sum + parts)).to.equal(200);
+    expect(Math.max(...turns)).to.equal(2);
+  });
+
+  it("is read for 2 ms at a time, and then not for twice as long", async () => {
+    let busyMs = 0;
+    const startedMs = performance.now();
+    const turns = await turnsOf(asked(100, false, Uint8Array.of(1)), () => {
+      const beganMs = performance.now();
+      while (performance.now() - beganMs < 0.7);
+      busyMs += performance.now() - beganMs;
+    });
+
+    expect(Math.max(...turns)).to.be.at.most(3);
+    // A timer of 4 ms may be up to one early.
+    expect(performance.now() - startedMs).to.be.at.least(2 * busyMs);
   });
 
   it("is given up for a reader that takes little for long, for its checkpoint is kept meanwhile", () => {

@@ -1,6 +1,7 @@
 import type { Mutant } from "./mutant.ts";
 
 const FRAMES_TEST = "packages/state-tree/test/tree-frames.test.ts";
+const STREAM_TEST = "packages/server/test/stream-backup.test.ts";
 const SCRUB_TEST = "packages/state-tree/test/scrub.test.ts";
 const RESTORING_TEST = "packages/state-machine/test/restoring.test.ts";
 const PLAIN_TEST = "packages/state-machine/test/plain-service.test.ts";
@@ -56,5 +57,26 @@ export const BACKUP_MUTANTS: readonly Mutant[] = [
     file: "packages/state-machine/src/plain-service.ts",
     edits: [{ find: "if (this.#batch.pop()?.isRefused === true) return;", replace: "return void this.#batch.pop();" }],
     caughtBy: [PLAIN_TEST],
+  },
+  {
+    name: "backup-in-one-turn",
+    rule: "13.1",
+    bug: "whoever asks for a backup keeps the replica from everything else until all of it is read",
+    file: "packages/server/src/backup/stream-backup.ts",
+    edits: [
+      {
+        find: "bytes < SLICE_BYTES && performance.now() - startedMs < SLICE_MS;",
+        replace: "bytes < 2 ** 40 && startedMs > 0;",
+      },
+    ],
+    caughtBy: [STREAM_TEST],
+  },
+  {
+    name: "backup-without-rest",
+    rule: "13.1",
+    bug: "a backup that is expensive to read leaves little of the event loop to ordering",
+    file: "packages/server/src/backup/stream-backup.ts",
+    edits: [{ find: "Math.max(REST_FACTOR * tookMs,", replace: "Math.max(0 * tookMs," }],
+    caughtBy: [STREAM_TEST],
   },
 ];
