@@ -100,16 +100,17 @@ export class TreeWalk {
   }
 
   /** A bucket that came with its entries for a bare place, proven: it is written at once, unless the donor has not all of it. */
-  onWhole(open: OpenPage, { page, leaves, records }: WholeBucket, from: ReplicaId): void {
+  onWhole(open: OpenPage, { page, keys, records }: WholeBucket, from: ReplicaId): void {
     const { parent, prefix } = open;
     invariant(parent !== undefined, "tree-walk.root-asked");
     this.#wanted.delete(open);
     const came = records.filter((record) => record !== undefined);
     this.#fetched += came.length;
-    if (came.length === leaves.length) {
-      this.#o.tree.add(prefix, page, leaves, came);
+    if (came.length === keys.length) {
+      this.#o.tree.add(prefix, page, keys, came);
       return this.#closed(parent);
     }
+    const leaves = leavesOf(page);
     const bucket: OpenBucket = {
       ...{ type: "bucket", prefix, page, parent, leaves, wanted: new Set(), asked: new Set(), records: new Map() },
       ...{ notAt: new Set([from]), tooLarge: undefined },
@@ -119,7 +120,7 @@ export class TreeWalk {
       else bucket.records.set(index, record);
       this.#heldBytes += record?.length ?? 0;
     });
-    for (const { key } of leaves) this.#o.tree.differing.add(key);
+    for (const key of keys) this.#o.tree.differing.add(key);
     this.#wanted.add(bucket);
   }
 
