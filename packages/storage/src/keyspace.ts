@@ -13,6 +13,8 @@ export const PREFIX = {
   local: 0x70,
   state: 0x73,
   bulk: 0x62,
+  /** Behind all others. */
+  last: 0x74,
 } as const;
 
 /** Longer keys are rare. */
