@@ -156,7 +156,10 @@ export class ReplicaHost {
       reject: (rejection) => options.observer.onRejection?.(rejection),
       onDamage: (damage) => options.observer.onHistoryDamaged?.(damage),
     });
-    this.#stateDonor = new ServedState(options, this.#execution);
+    this.#stateDonor = new ServedState(options, this.#execution, {
+      nowMs: () => this.#now(),
+      onThrown: (error) => this.#onThrown(error),
+    });
     this.#backup = new BackupSlot({
       ...options,
       endedBy: () => this.#endOfBackups,
@@ -332,7 +335,7 @@ export class ReplicaHost {
     try {
       if (frame.type === "fetch-state") {
         // Without a state it says nothing: that it has none says nothing of what the others keep.
-        if (this.#state !== undefined) this.#stateDonor.answer(peer, frame.fetch, this.#replica.stable, this.#now());
+        if (this.#state !== undefined) this.#stateDonor.answer(peer, frame.fetch, this.#replica.stable);
         return true;
       }
       // What requests are worth is known by their sessions.

@@ -74,6 +74,11 @@ export class StateDonor {
     return this.#pins.at(atMs);
   }
 
+  /** In how many milliseconds a peer is within its budget; 0 when it is now. */
+  opensInMs(peer: ReplicaId, atMs: number): number {
+    return this.#budget.opensInMs(peer, atMs);
+  }
+
   /** @param stable the last stable checkpoint of this replica. */
   answer(
     request: FetchState,
