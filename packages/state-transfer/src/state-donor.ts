@@ -163,8 +163,8 @@ class ChunkWriter {
     const values: Uint8Array[] = [];
     const missing: number[] = [];
     let bytes = packed.length;
-    for (const [place, key] of keys.entries()) {
-      const value = this.#value(page, place, key);
+    for (let place = 0; place < keys.length; place++) {
+      const value = this.#value(page, place, keys[place]);
       if (value === undefined) missing.push(place);
       else values.push(value);
       bytes += value?.length ?? 0;
@@ -177,8 +177,7 @@ class ChunkWriter {
     const values: Uint8Array[] = [];
     const missing: number[] = [];
     for (const [place, index] of indexes.entries()) {
-      const key = keys[index];
-      const value = key === undefined ? undefined : this.#value(bucket, index, key);
+      const value = this.#value(bucket, index, keys[index]);
       if (value === undefined) missing.push(place);
       else if (this.#fits(value.length)) values.push(value);
       else break;
@@ -195,10 +194,15 @@ class ChunkWriter {
     return true;
   }
 
-  #value(bucket: Uint8Array, index: number, key: Uint8Array): Uint8Array | undefined {
-    const value = this.#undamaged(() => this.#snapshot.valueIn(bucket, index, key));
-    this.#valueBytesRead += value?.length ?? 0;
-    return value;
+  #value(bucket: Uint8Array, index: number, key: Uint8Array | undefined): Uint8Array | undefined {
+    if (key === undefined) return undefined;
+    try {
+      const value = this.#snapshot.valueIn(bucket, index, key);
+      this.#valueBytesRead += value.length;
+      return value;
+    } catch (error) {
+      return this.#noted(error);
+    }
   }
 
   /** A page with the digest that its parent names, all the way up to the root; undefined if there is none. */
@@ -221,20 +225,17 @@ class ChunkWriter {
 
   #readPage(prefix: Uint8Array, digest: Digest): ProvenPage | undefined {
     this.#pagesRead++;
-    return this.#undamaged(() => {
+    try {
       const page = this.#snapshot.pageOf(prefix, digest);
       if (isBucket(page)) return { page, keys: keysOf(page) };
       return this.#proven.add(digest, new Uint8Array(page));
-    });
+    } catch (error) {
+      return this.#noted(error);
+    }
   }
 
-  #undamaged<T>(read: () => T): T | undefined {
-    try {
-      return read();
-    } catch (error) {
-      if (!(error instanceof StateDamage)) throw error;
-      this.damages.push(error);
-      return undefined;
-    }
+  #noted(error: unknown): undefined {
+    if (!(error instanceof StateDamage)) throw error;
+    this.damages.push(error);
   }
 }

@@ -13,16 +13,16 @@ export function sealedEntries(
   values: readonly (Uint8Array | undefined)[],
 ): (Uint8Array | undefined)[] | undefined {
   let size = 0;
-  keys.forEach((key, i) => {
+  for (let i = 0; i < keys.length; i++) {
     const value = values[i];
-    if (value !== undefined) size += DIGEST_BYTES + LEAF_HEAD_BYTES + key.length + value.length;
-  });
+    if (value !== undefined) size += DIGEST_BYTES + LEAF_HEAD_BYTES + (keys[i]?.length ?? 0) + value.length;
+  }
   const memory = allocateBytes(size);
   const records: (Uint8Array | undefined)[] = [];
   let start = 0;
-  for (const [i, key] of keys.entries()) {
-    const value = values[i];
-    if (value === undefined) {
+  for (let i = 0; i < keys.length; i++) {
+    const [key, value] = [keys[i], values[i]];
+    if (key === undefined || value === undefined) {
       records.push(undefined);
       continue;
     }
