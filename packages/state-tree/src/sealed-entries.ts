@@ -1,6 +1,7 @@
-import { allocateBytes, type Hasher } from "@quorate/protocol";
+import type { Hasher } from "@quorate/protocol";
 import { digestPlace } from "./bucket.ts";
 import { areSame, DIGEST_BYTES, DOMAIN, LEAF_HEAD_BYTES, writeU32 } from "./leaf.ts";
+import { recordBytes } from "./page-bytes.ts";
 
 /**
  * The entries of a bucket as they are stored, in one piece of memory, from its keys and their values: those which are undefined are
@@ -17,7 +18,7 @@ export function sealedEntries(
     const value = values[i];
     if (value !== undefined) size += DIGEST_BYTES + LEAF_HEAD_BYTES + (keys[i]?.length ?? 0) + value.length;
   }
-  const memory = allocateBytes(size);
+  const memory = recordBytes(size);
   const records: (Uint8Array | undefined)[] = [];
   let start = 0;
   for (let i = 0; i < keys.length; i++) {
