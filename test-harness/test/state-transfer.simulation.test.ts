@@ -117,6 +117,20 @@ describe("a replica that is left behind (protocol rule 10.1)", () => {
       expect(marks.count("state transfer: repaired")).to.be.greaterThan(0);
     });
   }
+
+  it("goes on with what was on its way when it was killed, wherever that was", () => {
+    const loss = { type: "lose-disk", atMs: 900, replica: 2, downMs: 300 } as const;
+    const seen = new Marks();
+    // From the last answer of a donor on: entries are being appended, then they are merged.
+    for (let atMs = 1_410; atMs < 1_530; atMs += 12) {
+      const kill = { type: "crash", atMs, replicas: [2], by: "kill", downMs: 3 } as const;
+      const options = optionsFor(1, { faults: [loss, kill] });
+      const { marks } = new Simulation({ ...options, disk: { ...options.disk, flushMs: [15, 25] } }).run();
+      expect(marks.count("state transfer: done"), `killed at ${atMs}`).to.be.greaterThan(0);
+      for (const [mark, count] of marks.entries()) seen.add(mark, count);
+    }
+    expect(seen.missing(["disk: entries on their way lost", "disk: entries on their way found"])).to.deep.equal([]);
+  });
 });
 
 if (process.env.QUORATE_FULL === "1")

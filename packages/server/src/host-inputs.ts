@@ -66,8 +66,8 @@ export class HostInputs {
   /** A decoded frame from the replica at the other end of an authenticated link. */
   onReplicaFrame(peer: ReplicaId, frame: ReplicaFrame): void {
     this.#isJunk = false;
-    const { state, replica, nowMs, step } = this.#o;
-    if (frame.type === "fetch-state") return state.serve(peer, frame.fetch, replica.stable, nowMs());
+    const { state, replica, step } = this.#o;
+    if (frame.type === "fetch-state") return state.serve(peer, frame.fetch, replica.stable);
     if (frame.type === "request" && !state.takesRequests) return;
     const event = this.#ingress.fromReplica(peer, frame);
     if (event !== undefined) step(event);

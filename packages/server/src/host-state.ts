@@ -46,7 +46,7 @@ export interface HostState {
   /** What is compared with the other replicas: the own part of an audit. */
   audited(replica: Pick<Replica, "stable" | "recentOutputs">): OwnAudit | undefined;
   /** A peer asks for a part of the state. */
-  serve(peer: ReplicaId, fetch: FetchState, stable: CheckpointCertificate, atMs: number): void;
+  serve(peer: ReplicaId, fetch: FetchState, stable: CheckpointCertificate): void;
   /** Checkpoints that others fetch, which are kept although they are old. */
   pinned(atMs: number): readonly SequenceNumber[];
   /** The state at `stable` as a backup, one at a time; undefined when there is none to be had. */

@@ -25,6 +25,7 @@ export interface PresentStateOptions extends HostOptions {
   readonly quarantine: PastQuarantine;
   /** Why the replica can give no more of a backup, in one line; undefined while it can. */
   readonly endedBy: () => string | undefined;
+  readonly nowMs: () => number;
   /** What was thrown as the state was read, outside of a step. */
   readonly onThrown: (error: unknown) => void;
 }
@@ -42,7 +43,7 @@ export class PresentState implements HostState {
     this.#o = options;
     const { scrubBytesPerSecond: bytesPerSecond } = { ...DEFAULT_HOST_SETTINGS, ...options.settings };
     this.execution = new Executor({ ...options, silentUpTo: options.quarantine.statementsUpTo });
-    this.#donor = new ServedState(options, this.execution);
+    this.#donor = new ServedState(options, this.execution, options);
     this.#backup = new BackupSlot(options);
     this.#scrubber = new Scrubber({ ...options, executor: this.execution, bytesPerSecond });
   }
@@ -85,8 +86,8 @@ export class PresentState implements HostState {
     };
   }
 
-  serve(peer: ReplicaId, fetch: FetchState, stable: CheckpointCertificate, atMs: number): void {
-    this.#donor.answer(peer, fetch, stable, atMs);
+  serve(peer: ReplicaId, fetch: FetchState, stable: CheckpointCertificate): void {
+    this.#donor.answer(peer, fetch, stable);
   }
   pinned(atMs: number): readonly SequenceNumber[] {
     return [...this.#donor.pinned(atMs), ...this.#backup.pinned];

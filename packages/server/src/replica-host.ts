@@ -135,6 +135,7 @@ export class ReplicaHost {
         ...this.#options,
         membership: this.#membership,
         quarantine,
+        nowMs: () => this.#now(),
         endedBy: () => this.#end.reason,
         onThrown: (error) => this.#end.onThrown(error),
       });

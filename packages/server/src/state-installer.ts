@@ -51,8 +51,8 @@ export interface StateInstallerOptions {
 }
 
 /**
- * Large groups: the entries come in an order that is not that of their keys, so nearly each one costs a page of the store, and
- * each flush all the pages above. As much may be written while a flush runs; then nothing more is asked for.
+ * Large groups: each flush makes one run of what waits to be moved, and a commit of the rest. As much may be written while a
+ * flush runs; then nothing more is asked for.
  */
 const FLUSH_BYTES: number = 8 * 1024 * 1024;
 

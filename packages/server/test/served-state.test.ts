@@ -1,9 +1,16 @@
-import { type CheckpointCertificate, type FetchState, type ReplicaFrame, replicaId } from "@quorate/protocol";
+import {
+  type CheckpointCertificate,
+  type FetchState,
+  type ReplicaFrame,
+  type ReplicaId,
+  replicaId,
+} from "@quorate/protocol";
 import { partOf } from "@quorate/state-machine";
 import { StateTree } from "@quorate/state-tree";
 import { createMemoryStore } from "@quorate/storage/memory";
 import { expect } from "chai";
 import type { HostOptions } from "../dist/host-options.js";
+import type { IngressRejection } from "../dist/ports.js";
 import { ServedState } from "../dist/served-state.js";
 import { cluster, codec, digestOf, epoch, genesis, hasher, newEpochs, seqOf } from "./builders.ts";
 import { HeldCompressor } from "./held-compressor.ts";
@@ -19,6 +26,10 @@ const FETCH: FetchState = {
 /** A donor of a state of thirty entries that are alike. */
 class Scene {
   readonly sent: ReplicaFrame[] = [];
+  readonly to: ReplicaId[] = [];
+  readonly rejected: string[] = [];
+  nowMs = 0;
+  #timer: { readonly atMs: number; readonly fire: () => void } | undefined;
   readonly served: ServedState;
 
   constructor(compressor: HeldCompressor | undefined) {
@@ -31,10 +42,31 @@ class Scene {
     store.writeAtomically({ state: [], local });
     const options = {
       ...{ genesis, epochs: newEpochs(), cluster, hasher, codec, compressor },
-      ports: { sendToReplica: (_: unknown, frame: ReplicaFrame) => this.sent.push(frame) },
-      observer: {},
+      ports: {
+        sendToReplica: (to: ReplicaId, frame: ReplicaFrame) => {
+          this.sent.push(frame);
+          this.to.push(to);
+        },
+        startTimer: (_: unknown, afterMs: number, fire: () => void) => {
+          this.#timer = { atMs: this.nowMs + afterMs, fire };
+        },
+        cancelTimer: () => {
+          this.#timer = undefined;
+        },
+      },
+      observer: { onRejection: ({ code }: IngressRejection) => this.rejected.push(code) },
     } as unknown as HostOptions;
-    this.served = new ServedState(options, { snapshotAt: (seq) => tree.at(seq) });
+    const host = { nowMs: () => this.nowMs, onThrown: (error: unknown) => this.rejected.push(String(error)) };
+    this.served = new ServedState(options, { snapshotAt: (seq) => tree.at(seq) }, host);
+  }
+
+  /** Goes on to when the timer fires; false if none runs. */
+  go(): boolean {
+    const timer = this.#timer;
+    this.#timer = undefined;
+    this.nowMs = Math.max(this.nowMs, timer?.atMs ?? 0);
+    timer?.fire();
+    return timer !== undefined;
   }
 
   get types(): string[] {
@@ -46,7 +78,7 @@ describe("a state that is served", () => {
   it("goes deflated to who takes it so, after the turn in which it was asked for", () => {
     const compressor = new HeldCompressor();
     const scene = new Scene(compressor);
-    scene.served.answer(PEER, FETCH, STABLE, 0);
+    scene.served.answer(PEER, FETCH, STABLE);
     expect(scene.types).to.deep.equal([]);
     compressor.finish();
     expect(scene.types).to.deep.equal(["deflated-chunk"]);
@@ -55,18 +87,57 @@ describe("a state that is served", () => {
   it("goes as it is to who does not, and from a donor that deflates nothing", () => {
     const compressor = new HeldCompressor();
     const scene = new Scene(compressor);
-    scene.served.answer(PEER, { ...FETCH, takesDeflated: false }, STABLE, 0);
+    scene.served.answer(PEER, { ...FETCH, takesDeflated: false }, STABLE);
     const plain = new Scene(undefined);
-    plain.served.answer(PEER, FETCH, STABLE, 0);
+    plain.served.answer(PEER, FETCH, STABLE);
     expect([scene.types, plain.types]).to.deep.equal([["state-chunk"], ["state-chunk"]]);
   });
 
   it("goes nowhere when the replica has stopped meanwhile", () => {
     const compressor = new HeldCompressor();
     const scene = new Scene(compressor);
-    scene.served.answer(PEER, FETCH, STABLE, 0);
+    scene.served.answer(PEER, FETCH, STABLE);
     scene.served.stop();
     compressor.finish();
     expect(scene.types).to.deep.equal([]);
+  });
+
+  it("comes as fast as a peer's share allows, one answer a turn, and none is lost", () => {
+    const scene = new Scene(undefined);
+    const plain = { ...FETCH, takesDeflated: false };
+    const asked = 4_000;
+    let most = 0;
+    for (let request = 0; request < asked; ) {
+      // As a replica that fetches: four are unanswered.
+      while (request < asked && request - scene.sent.length < 4)
+        scene.served.answer(PEER, { ...plain, request: request++ }, STABLE);
+      const before = scene.sent.length;
+      scene.go();
+      most = Math.max(most, scene.sent.length - before);
+    }
+    while (scene.go());
+    expect([scene.sent.length, most, scene.rejected]).to.deep.equal([asked, 1, []]);
+    expect(scene.sent.map((frame) => frame.type === "state-chunk" && frame.chunk.request)).to.deep.equal(
+      Array.from({ length: asked }, (_, request) => request),
+    );
+    // 16 MiB a second for each of three peers, after a burst of eight; a page costs 2 KiB beside its 16.
+    const bytes = asked * (30 * 500 + 2048);
+    expect(scene.nowMs / 1000).to.be.within((bytes * 0.9) / 2 ** 24 - 0.5, (bytes * 1.2) / 2 ** 24 - 0.5);
+  });
+
+  it("is not asked for more than waits: what one peer asks beyond that is refused, and another one is served", () => {
+    const scene = new Scene(undefined);
+    const plain = { ...FETCH, takesDeflated: false };
+    for (let request = 0; request < 1_000; request++) scene.served.answer(PEER, { ...plain, request }, STABLE);
+    const burst = scene.sent.length;
+    expect(burst).to.be.within(300, 900);
+    expect(scene.rejected).to.deep.equal(Array.from({ length: 1_000 - burst - 4 }, () => "fetch.over-budget"));
+    scene.served.answer(replicaId(1), plain, STABLE);
+    expect(scene.to.at(-1)).to.equal(1);
+    while (scene.go());
+    expect(scene.sent.length).to.equal(burst + 1 + 4);
+    scene.served.answer(PEER, plain, STABLE);
+    scene.served.stop();
+    expect(scene.go()).to.equal(false);
   });
 });

@@ -415,6 +415,33 @@ describe("a state installer", () => {
     expect(leavesSkipped + leavesFetched).to.equal(4_000);
   });
 
+  it("moves what waits into the store before more comes when that is much, and goes on where it was", () => {
+    const store = createMemoryStore();
+    const { bulk } = store;
+    let settled = 0;
+    const filling: typeof bulk = {
+      get isEmpty() {
+        return bulk.isEmpty;
+      },
+      get isFull() {
+        return settled === 0;
+      },
+      add: (changes) => bulk.add(changes),
+      flush: (done) => bulk.flush(done),
+      settle: (done) => {
+        settled++;
+        bulk.settle(done);
+      },
+    };
+    Object.defineProperty(store, "bulk", { value: filling });
+    const scene = new Scene(4_000, 20_000, undefined, store);
+    for (let i = 0; i < 1_000 && scene.happened.length < 2; i++) scene.flush().goOn();
+    scene.raised().flush();
+    expect([settled, scene.happened.at(-1)]).to.deep.equal([2, "installed 8"]);
+    expect(scene.happened.filter((what) => what.startsWith("state-chunk"))).to.deep.equal([]);
+    expect(scene.installer.progress?.leavesFetched).to.equal(4_000);
+  });
+
   it("stays with its target while all of it is here and goes where it belongs", () => {
     const scene = new Scene();
     while (scene.store.disk.completionsWaiting === 0) scene.go();

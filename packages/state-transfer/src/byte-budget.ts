@@ -36,6 +36,13 @@ export class ByteBudget {
     return own.bytes > 0 && this.#all.bytes > 0;
   }
 
+  /** In how many milliseconds a peer may be served, if nothing is charged until then; 0 when it may be now. */
+  opensInMs(peer: ReplicaId, atMs: number): number {
+    if (this.isOpen(peer, atMs)) return 0;
+    const own = missingMs(this.#bucketOf(peer, atMs), this.#perPeer);
+    return Math.ceil(Math.max(own, missingMs(this.#all, this.#total)));
+  }
+
   charge(peer: ReplicaId, atMs: number, bytes: number): void {
     this.#bucketOf(peer, atMs).bytes -= bytes;
     this.#all.bytes -= bytes;
@@ -52,4 +59,9 @@ function refill(bucket: Bucket, { bytesPerSecond, burstBytes }: ByteRate, atMs: 
   const passedMs = Math.max(0, atMs - bucket.atMs);
   bucket.bytes = Math.min(burstBytes, bucket.bytes + (passedMs / 1000) * bytesPerSecond);
   bucket.atMs = atMs;
+}
+
+/** How long it takes until there is a byte. */
+function missingMs({ bytes }: Bucket, { bytesPerSecond }: ByteRate): number {
+  return bytes > 0 ? 0 : ((1 - bytes) / bytesPerSecond) * 1000;
 }

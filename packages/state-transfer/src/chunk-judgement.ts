@@ -6,15 +6,7 @@ import {
   type StateChunkFault,
   type StateChunkItem,
 } from "@quorate/protocol";
-import {
-  digestOfSealed,
-  isBucket,
-  type Leaf,
-  leavesOf,
-  sealed,
-  sealedEntries,
-  unpackedPage,
-} from "@quorate/state-tree";
+import { digestOfSealed, isBucket, keysOf, sealed, sealedEntries, unpackedPage } from "@quorate/state-tree";
 import type { OpenBucket, OpenPage } from "./open-page.ts";
 import type { AskedItem, AskedRequest } from "./request-book.ts";
 
@@ -27,7 +19,7 @@ export type ProvenPart =
 /** A bucket of the target with its entries as they will be stored, by their places; undefined for those the donor has not. */
 export interface WholeBucket {
   readonly page: Uint8Array;
-  readonly leaves: readonly Leaf[];
+  readonly keys: readonly Uint8Array[];
   readonly records: readonly (Uint8Array | undefined)[];
   /** What it took on the way. */
   readonly bytes: number;
@@ -130,13 +122,13 @@ class Judgement {
   #whole(open: OpenPage, item: Extract<StateChunkItem, { readonly type: "whole" }>): number | StateChunkFault {
     const page = this.#provenPage(open, item.page);
     if (page === undefined) return "state-chunk.wrong-page";
-    const leaves = isBucket(page) ? leavesOf(page) : [];
-    const values = valuesByPlace(item, leaves.length);
+    const keys = isBucket(page) ? keysOf(page) : [];
+    const values = valuesByPlace(item, keys.length);
     if (values === undefined) return "state-chunk.other-than-asked";
-    const records = sealedEntries(this.#o.hasher, leaves, values);
+    const records = sealedEntries(this.#o.hasher, page, keys, values);
     if (records === undefined) return "state-chunk.wrong-value";
     if (item.missing.length > 0) this.#missing.push(open);
-    this.#parts.push({ type: "whole", open, bucket: { page, leaves, records, bytes: contentBytes([item]) } });
+    this.#parts.push({ type: "whole", open, bucket: { page, keys, records, bytes: contentBytes([item]) } });
     return 1;
   }
 
@@ -182,8 +174,9 @@ class Judgement {
 function valuesByPlace(
   { values, missing }: Extract<StateChunkItem, { readonly type: "whole" }>,
   places: number,
-): (Uint8Array | undefined)[] | undefined {
+): readonly (Uint8Array | undefined)[] | undefined {
   if (values.length + missing.length !== places || (missing.at(-1) ?? -1) >= places) return undefined;
+  if (missing.length === 0) return values;
   const gaps = new Set(missing);
   let next = 0;
   return Array.from({ length: places }, (_, place) => (gaps.has(place) ? undefined : values[next++]));

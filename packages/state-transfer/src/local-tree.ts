@@ -171,9 +171,9 @@ export class LocalTree {
   }
 
   /** Adds a bucket with all its entries where nothing is, and where nobody looks again before all is settled. */
-  add(prefix: Uint8Array, page: Uint8Array, leaves: readonly Leaf[], records: readonly Uint8Array[]): void {
+  add(prefix: Uint8Array, page: Uint8Array, keys: readonly Uint8Array[], records: readonly Uint8Array[]): void {
     const bulk = this.#openBulk();
-    leaves.forEach(({ key }, index) => {
+    keys.forEach((key, index) => {
       this.differing.add(key);
       bulk.state.push({ key, value: records[index] });
     });

@@ -6,7 +6,7 @@ const PAGES_MAX = 64;
 /** An inner page that was read and checked. */
 export interface ProvenInner {
   readonly page: Uint8Array;
-  readonly leaves: undefined;
+  readonly keys: undefined;
 }
 
 /** Inner pages that were checked a moment ago, by their digests: what is above all that is asked for next. */
@@ -24,7 +24,7 @@ export class ProvenPages {
 
   /** @param page of one's own: it is kept. */
   add(digest: Digest, page: Uint8Array): ProvenInner {
-    const added = { page, leaves: undefined };
+    const added = { page, keys: undefined };
     this.#pages.set(digest, added);
     for (const oldest of this.#pages.keys()) {
       if (this.#pages.size <= PAGES_MAX) break;

@@ -10,15 +10,7 @@ import {
   type StateChunkItem,
   type StateUnavailable,
 } from "@quorate/protocol";
-import {
-  childDigest,
-  isBucket,
-  type Leaf,
-  leavesOf,
-  packedPage,
-  type Snapshot,
-  StateDamage,
-} from "@quorate/state-tree";
+import { childDigest, isBucket, keysOf, packedPage, type Snapshot, StateDamage } from "@quorate/state-tree";
 import { ByteBudget, type ByteRate } from "./byte-budget.ts";
 import { Pins } from "./pins.ts";
 import { ProvenPages } from "./proven-pages.ts";
@@ -82,6 +74,11 @@ export class StateDonor {
     return this.#pins.at(atMs);
   }
 
+  /** In how many milliseconds a peer is within its budget; 0 when it is now. */
+  opensInMs(peer: ReplicaId, atMs: number): number {
+    return this.#budget.opensInMs(peer, atMs);
+  }
+
   /** @param stable the last stable checkpoint of this replica. */
   answer(
     request: FetchState,
@@ -107,10 +104,10 @@ export class StateDonor {
   }
 }
 
-/** A page that is what the page above says; of a bucket with its leaves. */
+/** A page that is what the page above says; of a bucket with its keys. */
 interface ProvenPage {
   readonly page: Uint8Array;
-  readonly leaves: readonly Leaf[] | undefined;
+  readonly keys: readonly Uint8Array[] | undefined;
 }
 
 class ChunkWriter {
@@ -151,7 +148,7 @@ class ChunkWriter {
     if (found === undefined) return { type: "missing" };
     if (item.type === "page") return this.#page(found);
     if (item.type === "whole") return this.#whole(found);
-    return found.leaves === undefined ? { type: "missing" } : this.#values(found.leaves, item.indexes);
+    return found.keys === undefined ? { type: "missing" } : this.#values(found.page, found.keys, item.indexes);
   }
 
   #page({ page }: ProvenPage): StateChunkItem | undefined {
@@ -160,14 +157,14 @@ class ChunkWriter {
   }
 
   #whole(found: ProvenPage): StateChunkItem | undefined {
-    const { page, leaves } = found;
-    if (leaves === undefined || this.#valueBytesRead > READ_MAX * this.#bytesMax) return this.#page(found);
+    const { page, keys } = found;
+    if (keys === undefined || this.#valueBytesRead > READ_MAX * this.#bytesMax) return this.#page(found);
     const packed = packedPage(page);
     const values: Uint8Array[] = [];
     const missing: number[] = [];
     let bytes = packed.length;
-    for (const [place, leaf] of leaves.entries()) {
-      const value = this.#value(leaf);
+    for (let place = 0; place < keys.length; place++) {
+      const value = this.#value(page, place, keys[place]);
       if (value === undefined) missing.push(place);
       else values.push(value);
       bytes += value?.length ?? 0;
@@ -176,12 +173,11 @@ class ChunkWriter {
     return this.#fits(bytes) ? { type: "whole", page: packed, values, missing } : undefined;
   }
 
-  #values(leaves: readonly Leaf[], indexes: readonly number[]): StateChunkItem | undefined {
+  #values(bucket: Uint8Array, keys: readonly Uint8Array[], indexes: readonly number[]): StateChunkItem | undefined {
     const values: Uint8Array[] = [];
     const missing: number[] = [];
     for (const [place, index] of indexes.entries()) {
-      const leaf = leaves[index];
-      const value = leaf === undefined ? undefined : this.#value(leaf);
+      const value = this.#value(bucket, index, keys[index]);
       if (value === undefined) missing.push(place);
       else if (this.#fits(value.length)) values.push(value);
       else break;
@@ -198,10 +194,15 @@ class ChunkWriter {
     return true;
   }
 
-  #value({ key, digest }: Leaf): Uint8Array | undefined {
-    const value = this.#undamaged(() => this.#snapshot.valueOf(key, digest));
-    this.#valueBytesRead += value?.length ?? 0;
-    return value;
+  #value(bucket: Uint8Array, index: number, key: Uint8Array | undefined): Uint8Array | undefined {
+    if (key === undefined) return undefined;
+    try {
+      const value = this.#snapshot.valueIn(bucket, index, key);
+      this.#valueBytesRead += value.length;
+      return value;
+    } catch (error) {
+      return this.#noted(error);
+    }
   }
 
   /** A page with the digest that its parent names, all the way up to the root; undefined if there is none. */
@@ -215,7 +216,7 @@ class ChunkWriter {
     let digest: Digest | undefined = this.#snapshot.root;
     if (prefix.length > 0) {
       const parent = this.#pageAt(prefix.subarray(0, prefix.length - 1));
-      if (parent === undefined || parent.leaves !== undefined) return undefined;
+      if (parent === undefined || parent.keys !== undefined) return undefined;
       digest = childDigest(parent.page, prefix[prefix.length - 1] ?? 0);
       if (digest === undefined) return undefined;
     }
@@ -224,20 +225,17 @@ class ChunkWriter {
 
   #readPage(prefix: Uint8Array, digest: Digest): ProvenPage | undefined {
     this.#pagesRead++;
-    return this.#undamaged(() => {
+    try {
       const page = this.#snapshot.pageOf(prefix, digest);
-      if (isBucket(page)) return { page, leaves: leavesOf(page) };
+      if (isBucket(page)) return { page, keys: keysOf(page) };
       return this.#proven.add(digest, new Uint8Array(page));
-    });
+    } catch (error) {
+      return this.#noted(error);
+    }
   }
 
-  #undamaged<T>(read: () => T): T | undefined {
-    try {
-      return read();
-    } catch (error) {
-      if (!(error instanceof StateDamage)) throw error;
-      this.damages.push(error);
-      return undefined;
-    }
+  #noted(error: unknown): undefined {
+    if (!(error instanceof StateDamage)) throw error;
+    this.damages.push(error);
   }
 }

@@ -26,6 +26,8 @@ export class TreeWalk {
   readonly #ready = new Set<OpenBucket>();
   /** With children that were not looked at. */
   readonly #inners = new Set<OpenInner>();
+  /** The deepest of these, until one comes or goes: there are hundreds, and this is asked for each child. */
+  #found: OpenInner | undefined;
   #root: OpenInner | undefined;
   #innerCount = 0;
   #heldBytes = 0;
@@ -71,6 +73,7 @@ export class TreeWalk {
   stop(): void {
     for (const set of [this.#wanted, this.#ready, this.#inners]) set.clear();
     this.#root = undefined;
+    this.#found = undefined;
     this.#innerCount = 0;
     this.#heldBytes = 0;
     this.#isComplete = false;
@@ -100,16 +103,17 @@ export class TreeWalk {
   }
 
   /** A bucket that came with its entries for a bare place, proven: it is written at once, unless the donor has not all of it. */
-  onWhole(open: OpenPage, { page, leaves, records }: WholeBucket, from: ReplicaId): void {
+  onWhole(open: OpenPage, { page, keys, records }: WholeBucket, from: ReplicaId): void {
     const { parent, prefix } = open;
     invariant(parent !== undefined, "tree-walk.root-asked");
     this.#wanted.delete(open);
     const came = records.filter((record) => record !== undefined);
     this.#fetched += came.length;
-    if (came.length === leaves.length) {
-      this.#o.tree.add(prefix, page, leaves, came);
+    if (came.length === keys.length) {
+      this.#o.tree.add(prefix, page, keys, came);
       return this.#closed(parent);
     }
+    const leaves = leavesOf(page);
     const bucket: OpenBucket = {
       ...{ type: "bucket", prefix, page, parent, leaves, wanted: new Set(), asked: new Set(), records: new Map() },
       ...{ notAt: new Set([from]), tooLarge: undefined },
@@ -119,7 +123,7 @@ export class TreeWalk {
       else bucket.records.set(index, record);
       this.#heldBytes += record?.length ?? 0;
     });
-    for (const { key } of leaves) this.#o.tree.differing.add(key);
+    for (const key of keys) this.#o.tree.differing.add(key);
     this.#wanted.add(bucket);
   }
 
@@ -152,11 +156,14 @@ export class TreeWalk {
 
   /** The part that comes first must be complete before the next one is looked at (protocol rule 10.2). */
   #deepest(): OpenInner | undefined {
+    if (this.#found !== undefined) return this.#found;
     let deepest: OpenInner | undefined;
     for (const inner of this.#inners) {
       if (inner.parent === undefined && inner.open > 0) continue;
       if (deepest === undefined || inner.prefix.length >= deepest.prefix.length) deepest = inner;
     }
+    // The root comes and goes by what is open below it.
+    if (deepest?.parent !== undefined) this.#found = deepest;
     return deepest;
   }
 
@@ -176,6 +183,7 @@ export class TreeWalk {
     }
     if (inner.next < CHILDREN) return;
     this.#inners.delete(inner);
+    this.#found = undefined;
     this.#closeIfDone(inner);
   }
 
@@ -211,6 +219,7 @@ export class TreeWalk {
     const inner: OpenInner = { type: "inner", prefix, page, parent, isHere, isBare, next: 0, open: 0 };
     this.#innerCount++;
     this.#inners.add(inner);
+    this.#found = undefined;
     return inner;
   }
 

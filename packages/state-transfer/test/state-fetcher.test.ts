@@ -226,6 +226,25 @@ describe("the cost of a state transfer", () => {
     expect(wasLost).to.equal(true);
   }).timeout(60_000);
 
+  it("is not paid again for what was on its way to an older target, and nothing of that one is left", () => {
+    const first = large(200);
+    const second = new Map([...first].filter((_, n) => n % 10 !== 5));
+    const [older, newer] = [Stores.of(first, 400), Stores.of(second, TARGET)];
+    let skippedMost = 0;
+    for (let calls = 0; calls < 30; calls++) {
+      const stores = new Stores();
+      const limits = { openMax: 8, requestBytes: 16_384 };
+      const transfer = new Transfer({ stores, target: certificateOf(older), donors: [correctDonor(older)], limits });
+      transfer.run(calls);
+      if (transfer.done !== undefined) break;
+      transfer.supersede(certificateOf(newer), [correctDonor(newer)]);
+      transfer.run();
+      expect(differenceOf(stores, newer), `after ${calls} calls`).to.equal(undefined);
+      skippedMost = Math.max(skippedMost, transfer.fetcher.progress?.leavesSkipped ?? 0);
+    }
+    expect(skippedMost).to.be.greaterThan(50);
+  }).timeout(60_000);
+
   it("is a bounded number of open pages and of entries in one group, whatever the size of the state", () => {
     const openMax = 12;
     const peaks = [500, 6_000].map((count) => {

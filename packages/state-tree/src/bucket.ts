@@ -7,7 +7,7 @@ import {
   readHex32,
   writeHex32,
 } from "@quorate/protocol";
-import { DIGEST_BYTES, DOMAIN, PATH_BYTES } from "./leaf.ts";
+import { areSame, DIGEST_BYTES, DOMAIN, PATH_BYTES, writePath } from "./leaf.ts";
 import { pageBytes } from "./page-bytes.ts";
 
 /**
@@ -94,6 +94,99 @@ export function leavesOf(bucket: Uint8Array): Leaf[] {
     });
   }
   return leaves;
+}
+
+/** The keys of a bucket's leaves, in the order of their paths: all that most who read one need beside `digestPlace`. */
+export function keysOf(bucket: Uint8Array): Uint8Array[] {
+  const count = leafCount(bucket);
+  const keys: Uint8Array[] = [];
+  let at = keysStart(count) + 1;
+  for (let i = 0; i < count; i++) {
+    const start = at + LENGTH_BYTES;
+    at = start + keyLength(bucket, at);
+    keys.push(bucket.subarray(start, at));
+  }
+  return keys;
+}
+
+/** Where a bucket has the digest of the leaf at an index. */
+export function digestPlace(index: number): number {
+  return HEAD_BYTES + index * SLOT_BYTES + PATH_BYTES;
+}
+
+/** What is sent of a bucket: for each leaf its digest and, behind its length, its key. A path follows from the key. */
+export function packedBucket(bucket: Uint8Array): Uint8Array {
+  const count = leafCount(bucket);
+  let from = keysStart(count) + 1;
+  const packed = allocateBytes(1 + count * DIGEST_BYTES + bucket.length - from);
+  packed[0] = DOMAIN.bucket;
+  let at = 1;
+  for (let i = 0; i < count; i++) {
+    copyPart(bucket, digestPlace(i), DIGEST_BYTES, packed, at);
+    const length = LENGTH_BYTES + keyLength(bucket, from);
+    copyPart(bucket, from, length, packed, at + DIGEST_BYTES);
+    at += DIGEST_BYTES + length;
+    from += length;
+  }
+  return packed;
+}
+
+/**
+ * The bucket at a prefix that was sent so: undefined unless its leaves are below the prefix, ascend, and stand where their
+ * keys belong.
+ */
+export function unpackedBucket(hasher: Hasher, prefix: Uint8Array, packed: Uint8Array): Uint8Array | undefined {
+  const count = packedLeaves(packed);
+  if (count === undefined) return undefined;
+  let key = keysStart(count) + 1;
+  const bucket = pageBytes(key + packed.length - 1 - count * DIGEST_BYTES);
+  bucket[0] = DOMAIN.bucket;
+  bucket[1] = count >>> 8;
+  bucket[2] = count;
+  bucket[key - 1] = DOMAIN.keys;
+  let at = 1;
+  for (let i = 0; i < count; i++) {
+    const slot = HEAD_BYTES + i * SLOT_BYTES;
+    const length = LENGTH_BYTES + keyLength(packed, at + DIGEST_BYTES);
+    copyPart(packed, at, DIGEST_BYTES, bucket, slot + PATH_BYTES);
+    copyPart(packed, at + DIGEST_BYTES, length, bucket, key);
+    writePath(hasher, prefix[0] ?? 0, bucket, key + LENGTH_BYTES, key + length, slot);
+    if (!isBelow(bucket, slot, prefix) || (i > 0 && !isAscending(bucket, slot - SLOT_BYTES, slot))) return undefined;
+    at += DIGEST_BYTES + length;
+    key += length;
+  }
+  return bucket;
+}
+
+/** How many leaves were sent; undefined unless there are some, no more than a bucket has, and each of them is whole. */
+function packedLeaves(packed: Uint8Array): number | undefined {
+  let count = 0;
+  for (let at = 1; at < packed.length; count++) {
+    const start = at + DIGEST_BYTES + LENGTH_BYTES;
+    if (start > packed.length || count === BUCKET_LEAVES_MAX) return undefined;
+    at = start + keyLength(packed, start - LENGTH_BYTES);
+    if (at > packed.length) return undefined;
+  }
+  return count === 0 ? undefined : count;
+}
+
+/** A view costs more than a few bytes do. */
+function copyPart(from: Uint8Array, start: number, length: number, to: Uint8Array, at: number): void {
+  if (length > COPIED_BY_HAND_MAX) to.set(from.subarray(start, start + length), at);
+  else for (let i = 0; i < length; i++) to[at + i] = from[start + i] ?? 0;
+}
+const COPIED_BY_HAND_MAX = 48;
+
+function isBelow(bucket: Uint8Array, path: number, prefix: Uint8Array): boolean {
+  return prefix.length <= PATH_BYTES && areSame(bucket, path, prefix, 0, prefix.length);
+}
+
+function isAscending(bucket: Uint8Array, first: number, second: number): boolean {
+  for (let i = 0; i < PATH_BYTES; i++) {
+    const difference = (bucket[first + i] ?? 0) - (bucket[second + i] ?? 0);
+    if (difference !== 0) return difference < 0;
+  }
+  return false;
 }
 
 /** A bucket of these leaves, which are in the order of their paths. */

@@ -9,6 +9,7 @@ export {
   bucketOf,
   isBucket,
   isBucketUnder,
+  keysOf,
   type Leaf,
   type LeafChange,
   leafCount,

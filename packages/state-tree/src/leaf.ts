@@ -23,6 +23,32 @@ export function pathOf(hasher: Hasher, part: number, key: Uint8Array): Uint8Arra
   return path;
 }
 
+/** Writes the path of the key that is in `bytes` from `start` to `end` there, too. */
+export function writePath(
+  hasher: Hasher,
+  part: number,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  at: number,
+): void {
+  const preimage = preimageOfLength(1 + end - start);
+  preimage[0] = DOMAIN.path;
+  for (let i = start; i < end; i++) preimage[1 + i - start] = bytes[i] ?? 0;
+  bytes[at] = part;
+  hasher.digestInto(preimage, bytes, at + 1);
+}
+
+/** Memory that holds until the next call: one view for each length is made once. */
+function preimageOfLength(length: number): Uint8Array {
+  if (length > PREIMAGE.length) return new Uint8Array(length);
+  const view = PREIMAGES[length] ?? PREIMAGE.subarray(0, length);
+  PREIMAGES[length] = view;
+  return view;
+}
+const PREIMAGE = new Uint8Array(256);
+const PREIMAGES = new Array<Uint8Array | undefined>(PREIMAGE.length + 1);
+
 /**
  * An entry as it is stored: the digest of the leaf, then the leaf, `0 ‖ length of the key ‖ key ‖ value`. So what is read
  * can be checked at once, and what is hashed need not be put together for it.

@@ -1,7 +1,7 @@
-import { allocateBytes, compareBytes, type Hasher, readHex32, writeHex32 } from "@quorate/protocol";
-import { BUCKET_LEAVES_MAX, bucketOf, isBucket, type Leaf, leavesOf } from "./bucket.ts";
+import { allocateBytes, type Hasher } from "@quorate/protocol";
+import { isBucket, packedBucket, unpackedBucket } from "./bucket.ts";
 import { CHILDREN, childSlot, InnerPageWriter, leavesBelow } from "./inner-page.ts";
-import { DIGEST_BYTES, DOMAIN, isZero, pathOf } from "./leaf.ts";
+import { DIGEST_BYTES, DOMAIN, isZero } from "./leaf.ts";
 
 /**
  * A page as it is sent: nothing that the reader can work out. An inner page is `2 ‖ leaves below it (8 bytes) ‖ a bit for
@@ -9,7 +9,7 @@ import { DIGEST_BYTES, DOMAIN, isZero, pathOf } from "./leaf.ts";
  * is `1 ‖ for each leaf: its digest ‖ length of the key (2 bytes) ‖ the key`.
  */
 export function packedPage(page: Uint8Array): Uint8Array {
-  return isBucket(page) ? packedBucket(leavesOf(page)) : packedInner(page);
+  return isBucket(page) ? packedBucket(page) : packedInner(page);
 }
 
 /**
@@ -24,7 +24,6 @@ export function unpackedPage(hasher: Hasher, prefix: Uint8Array, packed: Uint8Ar
 const COUNT_BYTES = 8;
 const BITMAP_AT: number = 1 + COUNT_BYTES;
 const INNER_HEAD_BYTES: number = BITMAP_AT + 32;
-const LENGTH_BYTES = 2;
 
 function packedInner(page: Uint8Array): Uint8Array {
   const children: (readonly [child: number, digest: Uint8Array])[] = [];
@@ -60,39 +59,4 @@ function unpackedInner(hasher: Hasher, packed: Uint8Array): Uint8Array | undefin
     at += DIGEST_BYTES;
   }
   return at === packed.length ? writer.finish(leaves) : undefined;
-}
-
-function packedBucket(leaves: readonly Leaf[]): Uint8Array {
-  let size = 1;
-  for (const { key } of leaves) size += DIGEST_BYTES + LENGTH_BYTES + key.length;
-  const packed = allocateBytes(size);
-  packed[0] = DOMAIN.bucket;
-  let at = 1;
-  for (const { digest, key } of leaves) {
-    writeHex32(packed, at, digest);
-    at += DIGEST_BYTES;
-    packed[at] = key.length >>> 8;
-    packed[at + 1] = key.length;
-    packed.set(key, at + LENGTH_BYTES);
-    at += LENGTH_BYTES + key.length;
-  }
-  return packed;
-}
-
-function unpackedBucket(hasher: Hasher, prefix: Uint8Array, packed: Uint8Array): Uint8Array | undefined {
-  const leaves: Leaf[] = [];
-  let before: Uint8Array | undefined;
-  for (let at = 1; at < packed.length; ) {
-    const start = at + DIGEST_BYTES + LENGTH_BYTES;
-    if (start > packed.length || leaves.length === BUCKET_LEAVES_MAX) return undefined;
-    const end = start + ((packed[start - 2] ?? 0) << 8) + (packed[start - 1] ?? 0);
-    if (end > packed.length) return undefined;
-    const key = packed.subarray(start, end);
-    const path = pathOf(hasher, prefix[0] ?? 0, key);
-    if (!prefix.every((byte, i) => path[i] === byte)) return undefined;
-    if (before !== undefined && compareBytes(before, path) >= 0) return undefined;
-    leaves.push({ path, digest: readHex32(packed, at) as Leaf["digest"], key });
-    [before, at] = [path, end];
-  }
-  return leaves.length === 0 ? undefined : bucketOf(leaves);
 }

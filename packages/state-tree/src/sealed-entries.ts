@@ -1,27 +1,29 @@
-import { allocateBytes, type Hasher, readHex32 } from "@quorate/protocol";
-import type { Leaf } from "./bucket.ts";
-import { DIGEST_BYTES, DOMAIN, LEAF_HEAD_BYTES, writeU32 } from "./leaf.ts";
+import type { Hasher } from "@quorate/protocol";
+import { digestPlace } from "./bucket.ts";
+import { areSame, DIGEST_BYTES, DOMAIN, LEAF_HEAD_BYTES, writeU32 } from "./leaf.ts";
+import { recordBytes } from "./page-bytes.ts";
 
 /**
- * The entries of leaves as they are stored, in one piece of memory, from their values: those which are undefined are not
- * there. Undefined unless every value is what its leaf says.
+ * The entries of a bucket as they are stored, in one piece of memory, from its keys and their values: those which are undefined are
+ * not there. Undefined unless every value is what its leaf says.
  */
 export function sealedEntries(
   hasher: Hasher,
-  leaves: readonly Leaf[],
+  bucket: Uint8Array,
+  keys: readonly Uint8Array[],
   values: readonly (Uint8Array | undefined)[],
 ): (Uint8Array | undefined)[] | undefined {
   let size = 0;
-  leaves.forEach(({ key }, i) => {
+  for (let i = 0; i < keys.length; i++) {
     const value = values[i];
-    if (value !== undefined) size += DIGEST_BYTES + LEAF_HEAD_BYTES + key.length + value.length;
-  });
-  const memory = allocateBytes(size);
+    if (value !== undefined) size += DIGEST_BYTES + LEAF_HEAD_BYTES + (keys[i]?.length ?? 0) + value.length;
+  }
+  const memory = recordBytes(size);
   const records: (Uint8Array | undefined)[] = [];
   let start = 0;
-  for (const [i, { key, digest }] of leaves.entries()) {
-    const value = values[i];
-    if (value === undefined) {
+  for (let i = 0; i < keys.length; i++) {
+    const [key, value] = [keys[i], values[i]];
+    if (key === undefined || value === undefined) {
       records.push(undefined);
       continue;
     }
@@ -33,7 +35,7 @@ export function sealedEntries(
     memory.set(key, leaf + LEAF_HEAD_BYTES);
     memory.set(value, content);
     hasher.digestInto(memory.subarray(leaf, end), memory, start);
-    if (readHex32(memory, start) !== digest) return undefined;
+    if (!areSame(memory, start, bucket, digestPlace(i), DIGEST_BYTES)) return undefined;
     records.push(memory.subarray(start, end));
     start = end;
   }

@@ -6,10 +6,10 @@ import {
   type SequenceNumber,
   type StateProof,
 } from "@quorate/protocol";
-import { isBucket } from "./bucket.ts";
+import { digestPlace, isBucket } from "./bucket.ts";
 import { CHILDREN, childDigest } from "./inner-page.ts";
 import type { KeptCheckpoints } from "./kept-checkpoints.ts";
-import { DIGEST_BYTES, digestOfSealed, pathOf, unsealed } from "./leaf.ts";
+import { areSame, DIGEST_BYTES, digestOfSealed, pathOf, unsealed } from "./leaf.ts";
 import { pageDigest } from "./page-digest.ts";
 import { childPrefix, ROOT_PREFIX } from "./prefix.ts";
 import { proofOf } from "./proof.ts";
@@ -54,16 +54,18 @@ export class Snapshot {
     return value;
   }
 
-  /** The value of a key whose leaf has this digest. @throws StateDamage if there is none, or another one. */
-  valueOf(key: Uint8Array, digest: Digest): Uint8Array {
+  /** The value of a key whose leaf is in a bucket at an index. @throws StateDamage if there is none, or another one. */
+  valueIn(bucket: Uint8Array, index: number, key: Uint8Array): Uint8Array {
     const current = this.#options.state.get(key);
+    const digestAt = digestPlace(index);
     // What has the digest is what was there, whatever happened since: most entries have no undo record to be looked for.
     const value =
-      this.#provenValue(key, current, digest) ??
+      this.#provenValue(key, current, bucket, digestAt) ??
       this.#provenValue(
         key,
         this.#before(UNDO_OF.entry, key, () => current),
-        digest,
+        bucket,
+        digestAt,
       );
     if (value === undefined) throw new StateDamage("entry", key);
     return value;
@@ -109,8 +111,14 @@ export class Snapshot {
     }
   }
 
-  #provenValue(key: Uint8Array, record: Uint8Array | undefined, digest: Digest): Uint8Array | undefined {
-    if (record === undefined || record.length < DIGEST_BYTES || digestOfSealed(record) !== digest) return undefined;
+  #provenValue(
+    key: Uint8Array,
+    record: Uint8Array | undefined,
+    bucket: Uint8Array,
+    digestAt: number,
+  ): Uint8Array | undefined {
+    if (record === undefined || record.length < DIGEST_BYTES) return undefined;
+    if (!areSame(record, 0, bucket, digestAt, DIGEST_BYTES)) return undefined;
     return unsealed(this.#options.hasher, key, record);
   }
 

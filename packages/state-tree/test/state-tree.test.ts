@@ -10,6 +10,7 @@ import {
 } from "@quorate/protocol";
 import {
   BUCKET_LEAVES_MAX,
+  bucketOf,
   isBucket,
   isProven,
   leafCount,
@@ -87,8 +88,9 @@ function expectSame(scene: TreeScene, seq: number, plain: Plain): void {
     const key = n <= 20 ? Uint8Array.of(n) : Uint8Array.of(n % 3, n >> 8, n);
     const value = plain.get(bytesToHex(key));
     expect(snapshot.get(key), `${seq} ${n}`).to.deep.equal(value);
-    if (value !== undefined)
-      expect(snapshot.valueOf(key, leafDigest(hasher, key, value)), `${n} by its digest`).to.deep.equal(value);
+    if (value === undefined) continue;
+    const bucket = bucketOf([{ key, path: pathOf(hasher, partOf(key), key), digest: leafDigest(hasher, key, value) }]);
+    expect(snapshot.valueIn(bucket, 0, key), `${n} by its digest`).to.deep.equal(value);
   }
 }
 

@@ -3,12 +3,15 @@ import { damaged, flushFailed } from "./damage.ts";
 import { GroupedFlush } from "./grouped-flush.ts";
 import { type Keyspace, PREFIX } from "./keyspace.ts";
 import { type OrderedEntry, orderedText } from "./ordered-map.ts";
-import type { FlushDone } from "./ports.ts";
+import { type FlushDone, KEY_BYTES_MAX } from "./ports.ts";
 import { mergedRuns } from "./run-merge.ts";
 import { seal, unseal } from "./seal.ts";
-import { encodeHead, encodeRun, type RunPlace, runsIn } from "./sorted-runs.ts";
+import { encodeHead, type RunEntry, type RunPlace, RunWriter, runsIn } from "./sorted-runs.ts";
 import type { SpoolFile } from "./spool-file.ts";
 import { StorageError } from "./storage-error.ts";
+
+type Pending = Map<number, RunEntry[]>;
+const NOTHING = new Uint8Array(0);
 
 export interface BulkLoaderOptions {
   readonly keyspace: Keyspace;
@@ -27,6 +30,17 @@ export interface BulkLoaderOptions {
 const GENERATION_KEY: Uint8Array = Uint8Array.of(PREFIX.bulk);
 const GENERATION_BYTES = 6;
 
+/**
+ * Stands behind all entries while a merge moves large ones. LMDB splits a full page before the last of its entries when the next one
+ * comes at the end of all: of three that fit it leaves two, of two one. With a short one behind them all three stay. Of small
+ * entries it keeps nearly all without that, and half of them with it.
+ */
+const LAST_KEY: Uint8Array = Uint8Array.of(PREFIX.last);
+const LAST: Change = { key: LAST_KEY, value: Uint8Array.of(0) };
+const NO_LAST: Change = { key: LAST_KEY, value: undefined };
+/** From so many bytes on an entry is large. */
+const LARGE_BYTES = 700;
+
 /** What a merge moves at a time, and between two flushes. */
 const SLICE_BYTES: number = 256 * 1024;
 const FLUSH_BYTES: number = 8 * 1024 * 1024;
@@ -43,8 +57,9 @@ export class BulkLoader {
   readonly #o: BulkLoaderOptions;
   readonly #flushes: GroupedFlush;
   #generation: number;
-  /** Added and not in a run. */
-  #pending: Change[] = [];
+  /** Added and not in a run, by what stands before their keys. */
+  #pending: Pending = new Map();
+  readonly #writer = new RunWriter();
   #runs: RunPlace[];
   /** Whether these are of an earlier life. */
   #isLeft: boolean;
@@ -63,18 +78,24 @@ export class BulkLoader {
   }
 
   get isEmpty(): boolean {
-    return this.#pending.length === 0 && this.#runs.length === 0 && !this.#flushes.running;
+    return this.#pending.size === 0 && this.#runs.length === 0 && !this.#flushes.running;
   }
 
   get isFull(): boolean {
     return this.#runs.length >= RUNS_MAX;
   }
 
-  /** The changes as the keyspace has them. */
-  add(changes: readonly Change[]): void {
+  /** @param prefix what stands before the keys in the keyspace. */
+  add(prefix: number, changes: readonly Change[]): void {
     invariant(!this.#isLeft && !this.#isSettling, "storage.bulk-unsettled", { isLeft: this.#isLeft });
     invariant(!this.#isStopped, "storage.written-after-close");
-    for (const change of changes) this.#pending.push(change);
+    if (changes.length === 0) return;
+    const pending = this.#pending.get(prefix) ?? [];
+    this.#pending.set(prefix, pending);
+    for (const { key, value } of changes) {
+      if (key.length > KEY_BYTES_MAX) invariant(false, "storage.key-too-long", { length: key.length });
+      pending.push({ prefix, text: orderedText(key), value });
+    }
   }
 
   flush(done: FlushDone): void {
@@ -97,24 +118,24 @@ export class BulkLoader {
 
   #flush(finish: (failure: StorageError | undefined) => void): void {
     const pending = this.#pending;
-    this.#pending = [];
+    this.#pending = new Map();
     this.#o.flush((failure) => {
-      if (failure !== undefined || pending.length === 0) finish(failure);
+      if (failure !== undefined || pending.size === 0) finish(failure);
       else if (!this.#isStopped) this.#append(pending, finish);
     });
   }
 
-  #append(changes: readonly Change[], finish: (failure: StorageError | undefined) => void): void {
-    const run = encodeRun(this.#runs.length + 1, sorted(changes));
+  #append(pending: Pending, finish: (failure: StorageError | undefined) => void): void {
     const { file, store, fail } = this.#o;
     const isFirst = this.#runs.length === 0;
-    const head = isFirst ? encodeHead({ store, generation: this.#generation }) : Buffer.alloc(0);
-    file.append(isFirst ? Buffer.concat([head, run]) : run, (error) => {
+    const head = isFirst ? encodeHead({ store, generation: this.#generation }) : NOTHING;
+    const bytes = this.#writer.write(this.#runs.length + 1, sorted(pending), head);
+    file.append(bytes, (error) => {
       const failure = error === null ? undefined : flushFailed(error);
       if (failure === undefined) {
-        const start = (isFirst ? 0 : this.#end) + head.length;
-        this.#end = start + run.length;
-        this.#runs.push({ start, end: this.#end });
+        const start = isFirst ? 0 : this.#end;
+        this.#end = start + bytes.length;
+        this.#runs.push({ start: start + head.length, end: this.#end });
       } else fail(failure);
       finish(failure);
     });
@@ -141,11 +162,13 @@ export class BulkLoader {
     let next = entries.next();
     for (; next.done !== true; next = entries.next()) {
       const { key, value } = next.value;
-      group.push({ key, value });
+      group.push(next.value);
       bytes += key.length + (value?.length ?? 0);
       if (bytes >= SLICE_BYTES) break;
     }
     const isEnd = next.done === true;
+    // First of all: what is written is put in its order.
+    group.unshift(!isEnd && bytes >= LARGE_BYTES * group.length ? LAST : NO_LAST);
     if (isEnd) group.push({ key: GENERATION_KEY, value: encodeGeneration(this.#generation + 1) });
     this.#o.keyspace.write(group);
     const unflushed = before + bytes;
@@ -183,12 +206,16 @@ function failureOf(error: unknown): StorageError {
   return error instanceof StorageError ? error : flushFailed(error);
 }
 
-/** In the order of their keys; of several changes of one key the last one only. */
-function sorted(changes: readonly Change[]): OrderedEntry[] {
-  const last = new Map<string, Change>();
-  for (const change of changes) last.set(orderedText(change.key), change);
-  const texts = [...last.keys()].sort((a, b) => (a < b ? -1 : 1));
-  return texts.map((text) => last.get(text) as Change);
+/** In the order of their keys; of several changes of one key the last one only: the sort leaves them in their order. */
+function sorted(pending: Pending): RunEntry[] {
+  const entries: RunEntry[] = [];
+  for (const prefix of [...pending.keys()].sort((a, b) => a - b)) {
+    const part = (pending.get(prefix) ?? []).sort((a, b) => (a.text < b.text ? -1 : Number(a.text > b.text)));
+    part.forEach((entry, i) => {
+      if (part[i + 1]?.text !== entry.text) entries.push(entry);
+    });
+  }
+  return entries;
 }
 
 function encodeGeneration(generation: number): Uint8Array {

@@ -48,7 +48,7 @@ export class KeyspaceStore implements ReplicaStore {
       flush: (done) => domains.flush(done),
       fail: (failure) => domains.fail(failure),
     });
-    this.bulk = bulkLoadOf(this.#loader, (changes) => this.#placed(changes));
+    this.bulk = bulkLoadOf(this.#loader);
   }
 
   get state(): OrderedStore {
@@ -81,7 +81,7 @@ export class KeyspaceStore implements ReplicaStore {
   }
 }
 
-function bulkLoadOf(loader: BulkLoader, placed: (changes: GroupChanges) => readonly Change[]): BulkLoad {
+function bulkLoadOf(loader: BulkLoader): BulkLoad {
   return {
     get isEmpty() {
       return loader.isEmpty;
@@ -89,7 +89,10 @@ function bulkLoadOf(loader: BulkLoader, placed: (changes: GroupChanges) => reado
     get isFull() {
       return loader.isFull;
     },
-    add: (changes) => loader.add(placed(changes)),
+    add: ({ state, local }) => {
+      loader.add(PREFIX.state, state);
+      loader.add(PREFIX.local, local);
+    },
     flush: (done) => loader.flush(done),
     settle: (done) => loader.settle(done),
   };

@@ -13,7 +13,12 @@ export const PREFIX = {
   local: 0x70,
   state: 0x73,
   bulk: 0x62,
+  /** Behind all others. */
+  last: 0x74,
 } as const;
+
+/** Longer keys are rare. */
+const READ_KEY_BYTES = 128;
 
 /** `bytes` behind a prefix. */
 function prefixed(prefix: number, bytes: Uint8Array): Uint8Array {
@@ -27,14 +32,18 @@ function prefixed(prefix: number, bytes: Uint8Array): Uint8Array {
 export class Partition implements OrderedStore {
   readonly #keyspace: Keyspace;
   readonly #prefix: number;
+  /** A key that is read by is forgotten at once: one view for each length is made once. */
+  readonly #readKey: Uint8Array = Buffer.allocUnsafeSlow(READ_KEY_BYTES);
+  readonly #readKeys = new Array<Uint8Array | undefined>(READ_KEY_BYTES + 1);
 
   constructor(keyspace: Keyspace, prefix: number) {
     this.#keyspace = keyspace;
     this.#prefix = prefix;
+    this.#readKey[0] = prefix;
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
-    return this.#keyspace.get(this.#key(key));
+    return this.#keyspace.get(this.#keyToRead(key));
   }
 
   *range(from: Uint8Array, to: Uint8Array | undefined): Iterable<readonly [Uint8Array, Uint8Array]> {
@@ -59,6 +68,15 @@ export class Partition implements OrderedStore {
 
   #end(to: Uint8Array | undefined): Uint8Array {
     return to === undefined ? Uint8Array.of(this.#prefix + 1) : prefixed(this.#prefix, to);
+  }
+
+  #keyToRead(key: Uint8Array): Uint8Array {
+    const length = key.length + 1;
+    if (length > READ_KEY_BYTES) return this.#key(key);
+    const view = this.#readKeys[length] ?? this.#readKey.subarray(0, length);
+    this.#readKeys[length] = view;
+    for (let i = 1; i < length; i++) view[i] = key[i - 1] ?? 0;
+    return view;
   }
 
   #key(key: Uint8Array): Uint8Array {

@@ -76,8 +76,9 @@ export class LmdbKeyspace implements Keyspace, LazyDomain {
 
   write(changes: readonly Change[]): void {
     invariant(!this.#isSealed, "storage.written-after-close");
-    for (const { key, value } of changes) {
-      this.#pending.set(orderedText(key), { key, value });
+    for (const change of changes) {
+      const { key, value } = change;
+      this.#pending.set(orderedText(key), change);
       this.#pendingBytes += key.length + (value?.length ?? 0);
     }
     if (this.#pendingBytes > COMMIT_BYTES && !this.#flush.running) this.#commitUnasked();

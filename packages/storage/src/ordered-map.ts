@@ -6,7 +6,8 @@ export interface OrderedEntry {
 
 /** The bytes as a string of the same order: JavaScript compares code units, and these are the bytes. */
 export function orderedText(key: Uint8Array): string {
-  return Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString("latin1");
+  const bytes = Buffer.isBuffer(key) ? key : Buffer.from(key.buffer, key.byteOffset, key.byteLength);
+  return bytes.toString("latin1");
 }
 
 /** Additions fewer than this are sorted in one by one. */

@@ -39,46 +39,62 @@ export function encodeHead({ store, generation }: SpoolOwner): Buffer {
   return head;
 }
 
-/** The bytes of a run of entries whose keys ascend. */
-export function encodeRun(run: number, entries: readonly OrderedEntry[]): Buffer {
-  const blocks = blocksOf(entries);
-  const size = blocks.reduce((sum, { bytes }) => sum + BLOCK_HEAD_BYTES + bytes, 0);
-  const target = Buffer.allocUnsafeSlow(size);
-  let at = 0;
-  let next = 0;
-  for (const [index, { until, bytes }] of blocks.entries()) {
-    const start = at;
-    target.writeUInt32BE(bytes, start);
-    target.writeUInt32BE(run, start + BLOCK.run);
-    target.writeUInt32BE(Number(index === blocks.length - 1), start + BLOCK.isLast);
-    at += BLOCK_HEAD_BYTES;
-    for (; next < until; next++) at = writeEntry(target, at, entries[next] as OrderedEntry);
-    target.writeUInt32BE(checksumOf(target.subarray(start, at)), start + BLOCK.crc);
-  }
-  return target;
+/** An entry that goes into a run. */
+export interface RunEntry {
+  /** What stands before its key. */
+  readonly prefix: number;
+  /** The key as text of one character for each byte. */
+  readonly text: string;
+  readonly value: Uint8Array | undefined;
 }
 
-function blocksOf(entries: readonly OrderedEntry[]): { readonly until: number; readonly bytes: number }[] {
+/** Makes the bytes of runs, one at a time. */
+export class RunWriter {
+  #memory: Buffer = Buffer.alloc(0);
+
+  /** `before` and behind it a run of entries whose keys ascend. It holds until the next call. */
+  write(run: number, entries: readonly RunEntry[], before: Uint8Array): Buffer {
+    const blocks = blocksOf(entries);
+    const size = blocks.reduce((sum, { bytes }) => sum + BLOCK_HEAD_BYTES + bytes, before.length);
+    if (this.#memory.length < size) this.#memory = Buffer.allocUnsafeSlow(size);
+    const target = this.#memory;
+    target.set(before);
+    let at = before.length;
+    let next = 0;
+    for (const [index, { until, bytes }] of blocks.entries()) {
+      const start = at;
+      target.writeUInt32BE(bytes, start);
+      target.writeUInt32BE(run, start + BLOCK.run);
+      target.writeUInt32BE(Number(index === blocks.length - 1), start + BLOCK.isLast);
+      at += BLOCK_HEAD_BYTES;
+      for (; next < until; next++) at = writeEntry(target, at, entries[next] as RunEntry);
+      target.writeUInt32BE(checksumOf(target.subarray(start, at)), start + BLOCK.crc);
+    }
+    return target.subarray(0, size);
+  }
+}
+
+function blocksOf(entries: readonly RunEntry[]): { readonly until: number; readonly bytes: number }[] {
   const blocks: { until: number; bytes: number }[] = [];
   let bytes = 0;
-  for (const [index, { key, value }] of entries.entries()) {
-    const more = ENTRY_HEAD_BYTES + key.length + (value?.length ?? 0);
+  entries.forEach(({ text, value }, index) => {
+    const more = ENTRY_HEAD_BYTES + 1 + text.length + (value?.length ?? 0);
     if (bytes > 0 && bytes + more > BLOCK_BYTES) {
       blocks.push({ until: index, bytes });
       bytes = 0;
     }
     bytes += more;
-  }
+  });
   blocks.push({ until: entries.length, bytes });
   return blocks;
 }
 
-function writeEntry(target: Buffer, start: number, { key, value }: OrderedEntry): number {
-  target.writeUInt16BE(key.length, start);
+function writeEntry(target: Buffer, start: number, { prefix, text, value }: RunEntry): number {
+  target.writeUInt16BE(1 + text.length, start);
   target.writeUInt32BE(value === undefined ? 0 : value.length + 1, start + 2);
   let at = start + ENTRY_HEAD_BYTES;
-  target.set(key, at);
-  at += key.length;
+  target[at++] = prefix;
+  for (let i = 0; i < text.length; i++) target[at++] = text.charCodeAt(i);
   if (value === undefined) return at;
   target.set(value, at);
   return at + value.length;

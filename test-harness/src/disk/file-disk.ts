@@ -103,6 +103,7 @@ export class FileDisk implements SimulatedDisk {
       if (!this.#isWhole(entries)) return undefined;
       if (this.#crashedBy === "kill" && store.flushedGroups > this.#flushedGroups)
         this.#options.marks.add("disk: group of a killed process taken over");
+      if (!store.bulk.isEmpty) this.#options.marks.add("disk: entries on their way found");
       this.#witness.begin(store.flushedGroups);
       this.#store = store;
       this.#commitLazily(store);

@@ -38,6 +38,7 @@ export class MemoryDisk implements SimulatedDisk {
   }
 
   open(): ReplicaStore {
+    if (!this.#store.bulk.isEmpty) this.#marks.add("disk: entries on their way found");
     return this.#store;
   }
 

@@ -107,7 +107,12 @@ export const STATE_MUTANTS: readonly Mutant[] = [
     rule: "10.1",
     bug: "the values that come with a bucket are taken for what it names",
     file: "packages/state-tree/src/sealed-entries.ts",
-    edits: [{ find: "if (readHex32(memory, start) !== digest) return undefined;", replace: "" }],
+    edits: [
+      {
+        find: "if (!areSame(memory, start, bucket, digestPlace(i), DIGEST_BYTES)) return undefined;",
+        replace: "",
+      },
+    ],
     caughtBy: [CHUNK_TEST],
   },
   {
