@@ -136,7 +136,12 @@ export const EPOCH_MUTANTS: readonly Mutant[] = [
     rule: "11.3",
     bug: "the first proposals of an epoch are lost to whoever comes last",
     file: "packages/server/src/replica-runner.ts",
-    edits: [{ find: "this.#backlog.keepFrame(peer, frame);\n    if (epoch >", replace: "if (epoch >" }],
+    edits: [
+      {
+        find: "this.#backlog.keepFrame(peer, frame);\n    if (epoch >",
+        replace: "if (epoch < 0) this.#backlog.keepFrame(peer, frame);\n    if (epoch >",
+      },
+    ],
     caughtBy: [EPOCHS_TEST],
   },
   {
@@ -154,7 +159,12 @@ export const EPOCH_MUTANTS: readonly Mutant[] = [
     rule: "10.2",
     bug: "a replica without its state votes above the end that a change in its history may have given the epoch",
     file: "packages/server/src/end-of-epoch.ts",
-    edits: [{ find: "first && activationOf(first, configuration)", replace: "first && undefined" }],
+    edits: [
+      {
+        find: "first && activationOf(first, configuration)",
+        replace: "first === 0 ? activationOf(first, configuration) : undefined",
+      },
+    ],
     caughtBy: ["packages/server/test/end-of-epoch.test.ts"],
   },
   {
