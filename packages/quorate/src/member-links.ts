@@ -60,8 +60,9 @@ export class MemberLinks {
     this.#links.get(to)?.link?.send(bytes);
   }
 
+  /** Why there was no link stays known: it is asked for afterwards, too. */
   close(reason: string): void {
-    for (const id of [...this.#links.keys()]) this.#giveUp(id, reason);
+    for (const id of [...this.#links.keys()]) this.#end(id, reason);
   }
 
   #make(member: Member): void {
@@ -92,9 +93,13 @@ export class MemberLinks {
 
   /** Before it ends: what it tells then is of no interest any more. */
   #giveUp(id: ReplicaId, reason: string): void {
+    this.#end(id, reason);
+    this.#downReasons.delete(id);
+  }
+
+  #end(id: ReplicaId, reason: string): void {
     const own = this.#links.get(id);
     this.#links.delete(id);
-    this.#downReasons.delete(id);
     own?.link?.close(reason);
   }
 }
