@@ -57,7 +57,7 @@ function batchWith(request: VerifiedRequest): VerifiedBatch {
 const batchOf = (seq: number): VerifiedBatch => ORDERED.get(seq) ?? NULL;
 
 /** The epoch that a number belongs to. */
-export function epochAt(seq: number): ReturnType<typeof epochNumber> {
+function epochAt(seq: number): ReturnType<typeof epochNumber> {
   if (seq <= FIRST_END) return epochNumber(0);
   return epochNumber(seq <= SECOND_END ? 1 : 2);
 }
@@ -96,7 +96,7 @@ function linkAt(seq: number): EpochLink {
 /** To epoch 1, and to epoch 2. */
 export const LINKS: readonly EpochLink[] = [linkAt(FIRST_END), linkAt(SECOND_END)];
 
-export function committed(seq: number, self: number): Extract<ReplicaFrame, { type: "committed" }> {
+function committed(seq: number, self: number): Extract<ReplicaFrame, { type: "committed" }> {
   const { batch, digest } = batchOf(seq);
   const commit = { ...place(seq), view: viewNumber(0), digest };
   const signatures = othersOf(self).map((id) => ({
