@@ -77,7 +77,6 @@ export const EXPECTED_MARKS: readonly string[] = [
   "disk: group of a killed process taken over",
   "disk: power-cut",
   ...DISK_DAMAGES.map((damage) => `disk: ${damage}`),
-  "disk: damage found, in the history only",
   "disk: damage found, mute",
   "disk: damage found, storage.damaged",
   "disk: damage found, storage.foreign",
