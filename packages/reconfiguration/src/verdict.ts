@@ -18,7 +18,6 @@ import {
   type ReplicaId,
   type SequenceNumber,
   WINDOW_BYTES_MAX,
-  WINDOW_SIZE_MAX,
 } from "@quorate/protocol";
 import type { ConfigurationRecord, PendingChange } from "./configuration-record.ts";
 
@@ -30,6 +29,8 @@ export interface ChangePlace {
   readonly recentCheckpoints: readonly CheckpointClaim[];
   /** The limit of genesis that a window of batches is sized by. */
   readonly batchBytesMax: number;
+  /** L of genesis: frames are bounded by it, so it cannot become greater. */
+  readonly windowSizeMax: number;
   /** Undefined where genesis lets everyone open sessions. */
   readonly clients: { readonly count: number; readonly isAdmitted: (client: PublicKey) => boolean } | undefined;
   /** The most clients that may be admitted. */
@@ -143,7 +144,7 @@ function nextOf(
     case "admins":
       return adminsFault(change.admins, current.admins) ?? { admins: normalized(change.admins) };
     case "parameters":
-      return afterParameters(current, change, place.batchBytesMax);
+      return afterParameters(current, change, place);
     default:
       return assertNever(change);
   }
@@ -202,9 +203,9 @@ function afterRotation(
 function afterParameters(
   current: Configuration,
   { checkpointInterval: k, windowSize: l }: Extract<ReconfigurationChange, { type: "parameters" }>,
-  batchBytesMax: number,
+  { batchBytesMax, windowSizeMax }: ChangePlace,
 ): Changed | ReconfigurationRefusal {
-  const isValid = k >= 1 && l >= 2 * k && l % k === 0 && l <= WINDOW_SIZE_MAX && l * batchBytesMax <= WINDOW_BYTES_MAX;
+  const isValid = k >= 1 && l >= 2 * k && l % k === 0 && l <= windowSizeMax && l * batchBytesMax <= WINDOW_BYTES_MAX;
   if (!isValid) return "parameters-invalid";
   if (k === current.checkpointInterval && l === current.windowSize) return "changes-nothing";
   return { checkpointInterval: k, windowSize: l };

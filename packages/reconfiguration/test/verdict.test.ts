@@ -47,6 +47,7 @@ const place: ChangePlace = {
   isNonceUsed: false,
   recentCheckpoints: [CHECKPOINT],
   batchBytesMax: 1024,
+  windowSizeMax: 2048,
   clients: undefined,
   clientsMax: 3,
 };
@@ -143,6 +144,12 @@ describe("the verdict on a change", () => {
     expect(endOf(judged(recordOf(4), parameters(16, 128), {}, { batchBytesMax: 16 * 1024 * 1024 }))).to.equal(
       "parameters-invalid",
     );
+  });
+
+  it("L does not become greater than that of genesis, by which frames are bounded", () => {
+    const at = { windowSizeMax: 128 };
+    expect(judged(recordOf(4), parameters(16, 128), {}, at).type).to.equal("ordered");
+    expect(endOf(judged(recordOf(4), parameters(16, 144), {}, at))).to.equal("parameters-invalid");
   });
 
   it("f is not lowered at five or six, where it is that of four", () => {

@@ -181,6 +181,7 @@ export class ConfigurationBatch {
       isNonceUsed: state.get(changeNonceKey(request.nonce)) !== undefined,
       recentCheckpoints: checkpoints,
       batchBytesMax: this.#genesis.limits.batchBytesMax,
+      windowSizeMax: this.#genesis.windowSize,
       clients: admittedCount === undefined ? undefined : { count, isAdmitted: (client) => this.isAdmitted(client) },
       clientsMax: ADMITTED_CLIENTS_MAX,
     });
