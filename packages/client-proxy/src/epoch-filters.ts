@@ -14,9 +14,10 @@ export class EpochFilters {
   readonly #since: Epoch;
   readonly #filters = new Map<Epoch, OutputFilter>();
 
-  constructor(chain: ClientEpochs) {
+  /** @param since the first epoch that it may be executed in. */
+  constructor(chain: ClientEpochs, since: Epoch) {
     this.#chain = chain;
-    this.#since = chain.epoch;
+    this.#since = since;
   }
 
   /** Whether a reply of this replica, under a statement of this epoch, is still worth verifying. */

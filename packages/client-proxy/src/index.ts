@@ -5,9 +5,11 @@
  *
  * @packageDocumentation
  */
-export { CheckpointOrder, type CheckpointOrderEvent, type CheckpointOrderOptions } from "./checkpoint-order.ts";
+export { type ChangeOrderOptions, createChangeOrder } from "./change-order.ts";
+export { type CheckpointOrderOptions, createCheckpointOrder } from "./checkpoint-order.ts";
 export { ClientCore, type ClientOccupancy } from "./client-core.ts";
 export type { ClientEpochs } from "./epoch-follower.ts";
+export { createEpochWatch, type EpochWatchOptions } from "./epoch-watch.ts";
 export type { ClientEffect, ClientEvent, ClientTimer, RequestFrame, TurnedAwayReason } from "./events.ts";
 export { CLIENT_DEFAULTS, type ClientLimits, type ClientOptions, decideResendAfterMs } from "./options.ts";
 export {
@@ -20,3 +22,4 @@ export {
 } from "./outcome.ts";
 export { REPLIES_PER_MEMBER_MAX } from "./output-filter.ts";
 export { REGISTRATION_ATTEMPTS_MAX } from "./registration.ts";
+export { SessionlessCore, type SessionlessEvent, type SessionlessOptions } from "./sessionless-core.ts";

@@ -1,4 +1,4 @@
-import { type CallOutcome, CheckpointOrder, decideResendAfterMs } from "@quorate/client-proxy";
+import { type CallOutcome, createCheckpointOrder, decideResendAfterMs } from "@quorate/client-proxy";
 import { clusterIdOf, createClientSigner, Verifier } from "@quorate/crypto";
 import { chooseBackend, createNodeHasher } from "@quorate/crypto/node";
 import { bytesToCheckpointNumber, type Genesis, invariant, type Receipt, type SequenceNumber } from "@quorate/protocol";
@@ -46,7 +46,7 @@ export async function orderCheckpoint({
   const platform = nodePlatform(backend, hasher);
   const verifier = new Verifier({ backend, hasher, cluster });
   const chain = new EpochChain({ cluster, hasher, verifier }, genesis);
-  const core = new CheckpointOrder({ signer, chain, resendAfterMs: decideResendAfterMs(genesis.timeouts) });
+  const core = createCheckpointOrder({ signer, chain, resendAfterMs: decideResendAfterMs(genesis.timeouts) });
   const { promise, resolve } = withResolver<CallOutcome>();
   const runner = new CoreRunner(
     {

@@ -15,4 +15,5 @@ export {
 } from "./configuration-record.ts";
 export { EpochChain, type LinkFault, type LinkJudge } from "./epoch-chain.ts";
 export { CONFIGURATION_KEY, CONFIGURATION_PART, isConfigurationProven } from "./proven-configuration.ts";
+export { shownChange } from "./shown-change.ts";
 export { type ChangePlace, judgeReconfiguration, type ReconfigurationVerdict } from "./verdict.ts";
