@@ -118,7 +118,7 @@ export class ReplicaProcess implements RunningReplica {
       store: this.#store,
       signer: createReplicaSigner({ backend, seed, self: self.id, cluster }),
       checkpointSigner: createClientSigner({ backend, hasher, seed, cluster }),
-      verifier: new Verifier({ backend, hasher, cluster, windowSize: genesis.windowSize }),
+      verifier: new Verifier({ backend, hasher, cluster }),
       hasher,
       composer: createBatchComposer(hasher, cluster),
       codec: this.#codec,
