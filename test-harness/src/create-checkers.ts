@@ -1,8 +1,7 @@
-import { Verifier } from "@quorate/crypto";
+import { EpochVerifier, Verifier } from "@quorate/crypto";
 import {
   type Configuration,
   epochNumber,
-  epochOfEvidence,
   invariant,
   primaryOf,
   type ReplicaId,
@@ -69,10 +68,7 @@ export function createCheckers({
     new AgreementChecker(),
     new BoundsChecker({ ...options, windowSize }),
     new AuditChecker((replica) => isWrongEverywhere || byzantine.has(replica) || diverging.has(replica)),
-    new EvidenceChecker((evidence) => {
-      const judges = epochs().membershipAt(epochOfEvidence(evidence));
-      return judges !== undefined && verifier.verifyEvidence(evidence, judges);
-    }),
+    new EvidenceChecker((evidence) => new EpochVerifier(verifier, epochs()).verifyEvidence(evidence)),
     new StateEqualityChecker(),
     new PromisesChecker((replica) => !byzantine.has(replica)),
     new TwinsChecker(isTwin, (name) => marks.add(name)),

@@ -5,7 +5,7 @@ import {
   type SessionlessCore,
   type SessionlessEvent,
 } from "@quorate/client-proxy";
-import { createClientSigner, Verifier } from "@quorate/crypto";
+import { createClientSigner, EpochVerifier, Verifier } from "@quorate/crypto";
 import {
   type ClientFrame,
   type ClientSigner,
@@ -116,8 +116,7 @@ export class SimulatedOrderer {
     const { epoch } = frame.reply.statement;
     if (epoch > open.chain.epoch) return this.#step(open, { type: "epoch-told", from: replicaId(from), epoch });
     if (frame.reply.from !== from || !open.core.wants(frame.reply)) return;
-    const membership = open.chain.membershipAt(epoch);
-    const reply = membership && this.#verifier.verifyReply(frame.reply, membership);
+    const reply = new EpochVerifier(this.#verifier, open.chain).verifyReply(frame.reply);
     if (reply !== undefined) this.#step(open, { type: "reply", reply });
   }
 
@@ -181,8 +180,7 @@ export class SimulatedOrderer {
   }
 
   #verifyReceipt({ chain }: OpenOrder, receipt: Receipt): void {
-    const membership = chain.membershipAt(receipt.statement.epoch);
-    if (membership === undefined || !this.#verifier.verifyReceipt(receipt, membership))
+    if (!new EpochVerifier(this.#verifier, chain).verifyReceipt(receipt))
       this.#world.fail(new Error(`${this.end}: the receipt of a checkpoint does not verify`));
   }
 }

@@ -17,7 +17,7 @@ import {
   type Receipt,
   type SequenceNumber,
 } from "@quorate/protocol";
-import { EpochChain } from "@quorate/reconfiguration";
+import { EpochChain, type ReceiptProof, receiptProofOf } from "@quorate/reconfiguration";
 import { type ClientPlatform, CoreRunner } from "./core-runner.ts";
 
 /** An operation has no result; `failure.code` says why, `failure.effect` whether it may have had an effect. */
@@ -66,7 +66,10 @@ export interface ClientInit {
 }
 
 /** The epochs that a client knows, from genesis on: who the members are, and the links that prove it to others. */
-export type KnownEpochs = Pick<EpochChain, "epoch" | "configuration" | "membership" | "membershipAt" | "linksAbove">;
+export type KnownEpochs = Pick<
+  EpochChain,
+  "epoch" | "configuration" | "membership" | "membershipAt" | "linksAbove" | "linksTo"
+>;
 
 interface Waiting {
   readonly resolve: (outcome: OperationOutcome) => void;
@@ -121,6 +124,14 @@ export class QuorateClient {
       if (this.#submitted.length === 0) queueMicrotask(() => this.#submit());
       this.#submitted.push({ type: "submit", call, operation, atMs: this.#platform.nowMs(), ...options });
     });
+  }
+
+  /**
+   * A receipt for whoever has the genesis document and nothing else: with the links to its epoch, see `receiptProofFault`. It
+   * goes on to prove what it proves when keys are rotated and members leave.
+   */
+  proofOf(receipt: Receipt): ReceiptProof {
+    return receiptProofOf(receipt, this.epochs);
   }
 
   /** Ends every call that waits and every link. */

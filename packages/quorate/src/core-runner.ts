@@ -7,7 +7,7 @@ import type {
   ClientTimer,
 } from "@quorate/client-proxy";
 import { type Codec, createCodec, wireLimitsOf } from "@quorate/codec";
-import type { SignatureBackend, Verifier } from "@quorate/crypto";
+import { EpochVerifier, type SignatureBackend, type Verifier } from "@quorate/crypto";
 import {
   type ClientFrame,
   type ClusterId,
@@ -211,8 +211,7 @@ export class CoreRunner {
     if (epoch > chain.epoch) return this.#step({ type: "epoch-told", from, epoch, atMs });
     // Cheap checks first: a reply that can change nothing costs no signature (protocol rule 13.1).
     if (frame.reply.from !== from || !core.wants(frame.reply)) return;
-    const membership = chain.membershipAt(epoch);
-    const reply = membership && verifier.verifyReply(frame.reply, membership);
+    const reply = new EpochVerifier(verifier, chain).verifyReply(frame.reply);
     if (reply !== undefined) this.#step({ type: "reply", reply, atMs });
   }
 

@@ -3,6 +3,7 @@ import {
   type ClusterId,
   type Configuration,
   EPOCH_LINKS_MAX,
+  EPOCHS_MAX,
   type Epoch,
   type EpochLink,
   type Genesis,
@@ -24,8 +25,8 @@ export interface LinkJudge {
   readonly verifier: Pick<Verifier, "verifyCheckpointCertificate">;
 }
 
-/** Why a link is not added: it is of another epoch than the next, or proves nothing. */
-export type LinkFault = "known" | "gap" | "bad-certificate" | "bad-proof" | "not-an-activation";
+/** Why a link is not added: it is of another epoch than the next, proves nothing, or no cluster has so many epochs. */
+export type LinkFault = "known" | "gap" | "too-many" | "bad-certificate" | "bad-proof" | "not-an-activation";
 
 /** An epoch: what it fixes, its members with where it began, and the link that proves it. */
 interface KnownEpoch {
@@ -36,15 +37,18 @@ interface KnownEpoch {
 
 /**
  * The epochs from genesis to now (protocol rule 11.3): each link is the certificate of an activation, by a quorum of the epoch
- * before, of a state that has the next configuration. It only grows: nobody goes back an epoch (protocol rule 11.4). One
- * entry for each change that admins made; what they do is not bounded by anyone else.
+ * before, of a state that has the next configuration. It only grows: nobody goes back an epoch (protocol rule 11.4), and
+ * it grows to `EPOCHS_MAX`, beyond which the verdict on changes lets nothing begin (protocol rule 11.1).
  */
 export class EpochChain implements Memberships {
   readonly #judge: LinkJudge;
   readonly #epochs: KnownEpoch[];
+  readonly #epochsMax: number;
 
-  constructor(judge: LinkJudge, genesis: Genesis) {
+  /** @param epochsMax the last epoch that may be added. */
+  constructor(judge: LinkJudge, genesis: Genesis, epochsMax: number = EPOCHS_MAX) {
     this.#judge = judge;
+    this.#epochsMax = epochsMax;
     const configuration = genesisConfiguration(genesis);
     const membership = membershipOf(configuration.epoch, configuration.members);
     this.#epochs = [{ configuration, membership, link: undefined }];
@@ -79,12 +83,18 @@ export class EpochChain implements Memberships {
     return this.#epochs.slice(epoch + 1, epoch + 1 + EPOCH_LINKS_MAX).flatMap(({ link }) => link ?? []);
   }
 
+  /** All links from genesis to an epoch, which prove whatever was signed in it to anyone who has the genesis document. */
+  linksTo(epoch: Epoch): readonly EpochLink[] {
+    return this.#epochs.slice(1, epoch + 1).flatMap(({ link }) => link ?? []);
+  }
+
   /** Adds the link of the next epoch, if it is proven by what is known. It may come from anybody. */
   add(link: EpochLink): "added" | LinkFault {
     const { configuration, membership } = this.#last;
     const { certificate, record, proof } = link;
     if (certificate.epoch < configuration.epoch) return "known";
     if (certificate.epoch > configuration.epoch) return "gap";
+    if (configuration.epoch >= this.#epochsMax) return "too-many";
     const { hasher, cluster, verifier } = this.#judge;
     if (verifier.verifyCheckpointCertificate(certificate, membership) === undefined) return "bad-certificate";
     if (!isConfigurationProven(hasher, cluster, certificate.stateRoot, record, proof)) return "bad-proof";

@@ -5,6 +5,7 @@
  * @packageDocumentation
  */
 export { activate, isActivation } from "./activation.ts";
+export { type ChainFault, chainOfProof, describeChainFault } from "./chain-of-proof.ts";
 export {
   type ConfigurationRecord,
   decodeConfiguration,
@@ -15,5 +16,6 @@ export {
 } from "./configuration-record.ts";
 export { EpochChain, type LinkFault, type LinkJudge } from "./epoch-chain.ts";
 export { CONFIGURATION_KEY, CONFIGURATION_PART, isConfigurationProven } from "./proven-configuration.ts";
+export { type ReceiptProof, type ReceiptProofFault, receiptProofFault, receiptProofOf } from "./receipt-proof.ts";
 export { shownChange } from "./shown-change.ts";
 export { type ChangePlace, judgeReconfiguration, type ReconfigurationVerdict } from "./verdict.ts";

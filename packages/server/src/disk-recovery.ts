@@ -1,5 +1,5 @@
 import type { Codec, Decoded } from "@quorate/codec";
-import type { Verifier } from "@quorate/crypto";
+import { EpochVerifier, type Verifier } from "@quorate/crypto";
 import {
   assertNever,
   epochOfRecord,
@@ -80,8 +80,7 @@ export function readHistoryEntry(
   const entry = decodedOrThrow(codec.decodeCommittedEntry(bytes), `history entry ${seq}`);
   if (entry.certificate.seq !== seq)
     throw new RecoveryError(`history entry ${seq} belongs to number ${entry.certificate.seq}`);
-  const membership = epochs.membershipAt(entry.certificate.epoch);
-  const verified = membership && verifier.verifyCommittedEntry(entry, membership);
+  const verified = new EpochVerifier(verifier, epochs).verifyCommittedEntry(entry);
   if (verified === undefined) throw new RecoveryError(`history entry ${seq} has a certificate that is not valid`);
   return verified;
 }

@@ -1,4 +1,4 @@
-import { digestBatch } from "@quorate/crypto";
+import { digestBatch, EpochVerifier } from "@quorate/crypto";
 import {
   assertNever,
   FETCH_COMMITTED_MAX,
@@ -81,10 +81,9 @@ export class HostInputs {
     if (frame.type !== "signed" || frame.envelope.message.type !== "fetch-committed") return;
     const { epochs, verifier, donor, nowMs } = this.#o;
     const { message } = frame.envelope;
-    const membership = epochs.membershipAt(message.epoch);
     const [link] = epochs.linksAbove(message.epoch);
-    if (membership === undefined || link === undefined || !this.#earlier.take(peer, nowMs())) return;
-    if (verifier.verifyEnvelope(frame.envelope, membership) === undefined) {
+    if (link === undefined || !this.#earlier.take(peer, nowMs())) return;
+    if (new EpochVerifier(verifier, epochs).verifyEnvelope(frame.envelope) === undefined) {
       this.#onRejection({ from: peer, code: "ingress.bad-signature" });
       return;
     }

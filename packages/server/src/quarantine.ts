@@ -1,4 +1,4 @@
-import type { Verifier } from "@quorate/crypto";
+import { EpochVerifier, type Verifier } from "@quorate/crypto";
 import {
   type CheckpointCertificate,
   type ClientSigner,
@@ -27,7 +27,7 @@ export interface QuarantineStatus {
 export interface QuarantineOptions {
   readonly epochs: EpochChain;
   readonly self: ReplicaId;
-  readonly verifier: Pick<Verifier, "verifyCheckpointCertificate" | "verifyEnvelope">;
+  readonly verifier: Verifier;
   /** Signs with the member's key: a member may order checkpoints (protocol rule 9.1). An observer waits for those of others. */
   readonly checkpointSigner: Pick<ClientSigner, "signCheckpoint"> | undefined;
   readonly ports: HostPorts;
@@ -129,9 +129,9 @@ export class Quarantine {
   #onCertificate(peer: ReplicaId, checkpoint: CheckpointCertificate): boolean {
     const { verifier, epochs, onRejection } = this.#o;
     if (checkpoint.seq <= (this.#best?.seq ?? 0)) return true;
-    const membership = epochs.membershipAt(checkpoint.epoch);
-    if (membership === undefined) return true;
-    const verified = verifier.verifyCheckpointCertificate(checkpoint, membership);
+    const judge = new EpochVerifier(verifier, epochs);
+    if (!judge.isKnown(checkpoint.epoch)) return true;
+    const verified = judge.verifyCheckpointCertificate(checkpoint);
     if (verified === undefined) {
       onRejection({ from: peer, code: "ingress.bad-certificate" });
       return false;

@@ -118,7 +118,7 @@ export class ReplicaProcess implements RunningReplica {
       service,
       store: this.#store,
       keys: createReplicaKeys({ backend, hasher, cluster, seeds: () => [seed] }),
-      verifier: new Verifier({ backend, hasher, cluster, windowSize: genesis.windowSize }),
+      verifier: new Verifier({ backend, hasher, cluster }),
       hasher,
       composer: createBatchComposer(hasher, cluster),
       codec: this.#codec,

@@ -171,10 +171,13 @@ export const EPOCH_MUTANTS: readonly Mutant[] = [
     name: "certificates-judged-by-the-latest-members",
     rule: "11.4",
     bug: "what was certified in an epoch that is over counts by the members of the latest one",
-    file: "packages/server/src/disk-recovery.ts",
+    file: "packages/crypto/src/epoch-verifier.ts",
     edits: [
-      { find: "epochs.membershipAt(entry.certificate.epoch)", replace: "epochs.membershipAt(epochs.membership.epoch)" },
+      {
+        find: "const members = this.#epochs.membershipAt(epoch);",
+        replace: "const members = this.#epochs.membership;",
+      },
     ],
-    caughtBy: [EPOCHS_TEST],
+    caughtBy: ["packages/reconfiguration/test/epoch-verifier.test.ts", EPOCHS_TEST],
   },
 ];

@@ -98,7 +98,7 @@ async function verifiedEvidence(file: string, genesisPath: string): Promise<Evid
   const cluster = clusterIdOf(hasher, genesis);
   const document = readDocument(file, "evidence", "export it with `quorate evidence export ID --out FILE`");
   const evidence = parseEvidenceDocument(document, file, cluster, createCodec(wireLimitsOf(genesis)));
-  const verifier = new Verifier({ backend, hasher, cluster, windowSize: genesis.windowSize });
+  const verifier = new Verifier({ backend, hasher, cluster });
   if (verifier.verifyEvidence(evidence, genesisMembership(genesis))) return evidence;
   throw new ConfigurationError(
     "configuration.malformed",

@@ -59,7 +59,7 @@ export class BackupJudge {
     const { backend, hasher } = this.#cryptography;
     const decoded = createCodec(wireLimitsOf(genesis)).decodeLogRecord(certificateRecord);
     const record = decoded.ok && decoded.value.type === "stable" ? decoded.value.checkpoint : undefined;
-    const verifier = new Verifier({ backend, hasher, cluster, windowSize: genesis.windowSize });
+    const verifier = new Verifier({ backend, hasher, cluster });
     const certificate = record && verifier.verifyCheckpointCertificate(record, genesisMembership(genesis));
     const isOfThis =
       certificate?.seq === checkpoint && certificate.stateRoot === stateRootOf(hasher, cluster, treeRoot);

@@ -61,15 +61,14 @@ function stableIn(
   folder: ReplicaFolder,
   cryptography: Cryptography,
 ): CheckpointCertificate | undefined {
-  const { codec, verifier, epochs } = judgesOf(folder, cryptography, store.local);
+  const { codec, judge } = judgesOf(folder, cryptography, store.local);
   let last: CheckpointCertificate | undefined;
   for (const { record } of store.openLog().entries()) {
     const decoded = codec.decodeLogRecord(record);
     if (decoded.ok && decoded.value.type === "stable" && decoded.value.checkpoint.seq > (last?.seq ?? 0))
       last = decoded.value.checkpoint;
   }
-  const membership = last && epochs.membershipAt(last.epoch);
-  return last && membership && verifier.verifyCheckpointCertificate(last, membership);
+  return last && judge.verifyCheckpointCertificate(last);
 }
 
 function refuse(path: string, why: string): never {
