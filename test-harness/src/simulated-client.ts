@@ -133,6 +133,7 @@ export class SimulatedClient {
     const frame = arrival();
     this.#world.note(`${this.end} < r${from} ${describeFrame(frame)}`);
     if (frame.type === "reply") return this.#onReply(from, frame.reply);
+    if (frame.type === "state-read") return;
     this.#step({ ...frame, from: replicaId(from) });
   }
 

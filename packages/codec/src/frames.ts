@@ -22,6 +22,7 @@ import { readEnvelope, writeEnvelope } from "./messages.ts";
 import { readReply, writeReply } from "./outputs.ts";
 import { readBatch, readRequest, writeRequest } from "./requests.ts";
 import { readReplies, readReplyStable, writeReplies, writeReplyStable } from "./stable-replies.ts";
+import { readReadState, readStateRead, writeReadState, writeStateRead } from "./state-reads.ts";
 import {
   readDeflatedChunk,
   readFetchState,
@@ -58,13 +59,18 @@ export const REPLICA_FRAME_CODES: Readonly<Record<ReplicaFrame["type"], number>>
   "fetch-history": 18,
 };
 /** The type numbers of frames from a client; append only. */
-export const CLIENT_FRAME_CODES: Readonly<Record<ClientFrame["type"], number>> = { request: 1, "fetch-epochs": 2 };
+export const CLIENT_FRAME_CODES: Readonly<Record<ClientFrame["type"], number>> = {
+  request: 1,
+  "fetch-epochs": 2,
+  "read-state": 3,
+};
 /** The type numbers of frames to a client; append only. */
 export const SERVER_FRAME_CODES: Readonly<Record<ServerFrame["type"], number>> = {
   reply: 1,
   refused: 2,
   welcome: 3,
   "epoch-links": 4,
+  "state-read": 5,
 };
 /** The type numbers of log records; append only. */
 export const LOG_RECORD_CODES: Readonly<Record<LogRecord["type"], number>> = {
@@ -198,6 +204,8 @@ export function writeClientFrame(writer: Writer, frame: ClientFrame): void {
       return writeRequest(writer, frame.request);
     case "fetch-epochs":
       return writeFetchEpochs(writer, frame.fetch);
+    case "read-state":
+      return writeReadState(writer, frame.read);
     default:
       return assertNever(frame);
   }
@@ -210,6 +218,8 @@ export function readClientFrame(tuple: Tuple): ClientFrame | undefined {
       return { type, request: readRequest(tuple.shape(2).tuple(1, "request")) };
     case "fetch-epochs":
       return { type, fetch: readFetchEpochs(tuple.shape(2).tuple(1, "fetch")) };
+    case "read-state":
+      return { type, read: readReadState(tuple.shape(2).tuple(1, "read")) };
     case undefined:
       return undefined;
     default:
@@ -231,6 +241,8 @@ export function writeServerFrame(writer: Writer, frame: ServerFrame): void {
       return;
     case "epoch-links":
       return writeEpochLinks(writer.array(2).uint(type), frame.links);
+    case "state-read":
+      return writeStateRead(writer.array(2).uint(type), frame.read);
     default:
       return assertNever(frame);
   }
@@ -253,6 +265,8 @@ export function readServerFrame(tuple: Tuple): ServerFrame | undefined {
       };
     case "epoch-links":
       return { type, links: readEpochLinks(tuple.shape(2), 1) };
+    case "state-read":
+      return { type, read: readStateRead(tuple.shape(2).tuple(1, "read")) };
     case undefined:
       return undefined;
     default:

@@ -13,10 +13,13 @@ import {
   MEMBERS_MAX,
   PROOF_SLOTS_BYTES_MAX,
   STATE_BUCKET_VALUES_MAX,
+  STATE_KEY_BYTES_MAX,
   STATE_PREFIX_BYTES_MAX,
   STATE_PROOF_EXCERPTS_MAX,
+  STATE_READ_KEYS_MAX,
   STATUS_LACKS_MAX,
   stateChunkBytesMax,
+  stateReadBytesMax,
 } from "@quorate/protocol";
 import type { ScanLimits } from "./pre-scan.ts";
 
@@ -45,6 +48,8 @@ export interface WireLimits {
   readonly membersMax: number;
   /** Content of one chunk of the state. */
   readonly stateChunkBytesMax: number;
+  /** Keys, values and proofs of one answer to a read. */
+  readonly stateReadBytesMax: number;
   /** L: claims of a VIEW-CHANGE and proposals of a NEW-VIEW. */
   readonly windowSize: number;
   readonly replicaFrame: ScanLimits;
@@ -87,8 +92,12 @@ export function wireLimitsOf(genesis: Pick<Genesis, "limits" | "windowSize">): W
     tuple(UINT, chunkCost(stateChunkBytesMax(genesis.limits))),
     tuple(UINT, EPOCH_LINKS),
   );
-  const clientFrame = tuple(UINT, request);
-  const serverFrame = greatest(tuple(UINT, reply), tuple(UINT, EPOCH_LINKS));
+  const clientFrame = greatest(tuple(UINT, request), tuple(UINT, READ_STATE));
+  const serverFrame = greatest(
+    tuple(UINT, reply),
+    tuple(UINT, EPOCH_LINKS),
+    tuple(UINT, stateReadCost(stateReadBytesMax(genesis.limits))),
+  );
   return {
     batchRequestsMax,
     batchBytesMax,
@@ -99,6 +108,7 @@ export function wireLimitsOf(genesis: Pick<Genesis, "limits" | "windowSize">): W
     replyBytesMax,
     membersMax: MEMBERS_MAX,
     stateChunkBytesMax: stateChunkBytesMax(genesis.limits),
+    stateReadBytesMax: stateReadBytesMax(genesis.limits),
     windowSize: genesis.windowSize,
     replicaFrame,
     clientFrame,
@@ -202,6 +212,18 @@ const STATE_PROOF = tuple(
 const EPOCH_LINK = tuple(UINT, CHECKPOINT_CERTIFICATE, bytes(CONFIGURATION_BYTES_MAX), STATE_PROOF);
 const EPOCH_LINKS = list(EPOCH_LINKS_MAX, EPOCH_LINK);
 
+const STATE_KEY = bytes(STATE_KEY_BYTES_MAX);
+const READ_STATE = tuple(
+  UINT,
+  greatest(tuple(UINT, list(STATE_READ_KEYS_MAX, STATE_KEY)), tuple(UINT, STATE_KEY, list(1, STATE_KEY), UINT)),
+);
+/** An entry of an answer, without the bytes of its key, its value and its proof. */
+const READ_ENTRY = tuple(
+  bytes(0),
+  list(1, bytes(0)),
+  tuple(list(STATE_PROOF_EXCERPTS_MAX, tuple(bytes(0), bytes(0))), list(1, bytes(0))),
+);
+
 /** The values are spread over the items: no list holds more than those of one bucket. */
 const VALUES_ASKED: ScanLimits = {
   bytesMax: FETCH_STATE_VALUES_MAX * UINT.bytesMax,
@@ -246,6 +268,13 @@ function chunkCost(bytes: number): ScanLimits {
   const heads = list(FETCH_STATE_ITEMS_MAX, tuple(UINT, list(0, UINT), list(0, UINT)));
   const contents = strings(FETCH_STATE_ITEMS_MAX + FETCH_STATE_VALUES_MAX, bytes);
   return tuple(UINT, UINT, heads, VALUES_ASKED, { ...contents, elementsMax: STATE_BUCKET_VALUES_MAX }, UINT);
+}
+
+/** Keys, values and proofs share `content` bytes. */
+function stateReadCost(content: number): ScanLimits {
+  const contents = { bytesMax: content, itemsMax: 0, elementsMax: 0 };
+  const entries = sum(list(STATE_READ_KEYS_MAX, READ_ENTRY), contents);
+  return tuple(UINT, UINT, CHECKPOINT_CERTIFICATE, entries, list(1, STATE_KEY));
 }
 
 function requestCost(operations: number, bytes: number): ScanLimits {

@@ -24,6 +24,8 @@ import {
   PROOF_SLOTS_BYTES_MAX,
   type PreparedCertificate,
   type PreparedClaim,
+  type ProvenValue,
+  proofBytes,
   publicKey,
   type ReplicaFrame,
   type ReplicaId,
@@ -32,10 +34,15 @@ import {
   requestNumber,
   type ServerFrame,
   STATE_BUCKET_VALUES_MAX,
+  STATE_KEY_BYTES_MAX,
   STATE_PROOF_EXCERPTS_MAX,
+  STATE_READ_KEYS_MAX,
+  type StateQuery,
+  type StateRead,
   sequenceNumber,
   sessionId,
   stateChunkBytesMax,
+  stateReadBytesMax,
   timestampMs,
   type ViewChange,
   viewNumber,
@@ -130,6 +137,25 @@ function largestLinks(): readonly EpochLink[] {
       slots: new Uint8Array(PROOF_SLOTS_BYTES_MAX),
     },
   }));
+}
+
+/** Full, of as many values and entries as there can be. */
+function largestReads(limits: Limits): readonly StateRead[] {
+  const certificate = CHECKPOINT;
+  const [{ proof }] = largestLinks() as [EpochLink];
+  const key = new Uint8Array(STATE_KEY_BYTES_MAX);
+  const left = stateReadBytesMax(limits) - proofBytes(proof);
+  const small: ProvenValue = {
+    value: new Uint8Array(0),
+    proof: { excerpts: proof.excerpts.slice(0, 1), slots: undefined },
+  };
+  const others = Array.from({ length: STATE_READ_KEYS_MAX - 1 }, () => small);
+  const value = new Uint8Array(left - others.length * proofBytes(small.proof));
+  const entry = { key, value: new Uint8Array(left - key.length), proof };
+  return [
+    { id: COUNTER, type: "values", certificate, values: [{ value, proof }, ...others] },
+    { id: COUNTER, type: "entries", certificate, entries: [entry], next: key },
+  ];
 }
 
 const CLAIMS: readonly PreparedClaim[] = Array.from({ length: DEFAULT_WINDOW_SIZE }, (_, i) => ({
@@ -235,7 +261,8 @@ describe("codec limits", () => {
     expect(limits.serverFrameBytesMax).to.equal(1_377_944);
     expect(limits.epochLink.bytesMax).to.equal(76_410);
     const { clientFrameBytesMax } = wireLimitsOf({ limits: LEAST, windowSize: 2 });
-    expect(clientFrameBytesMax).to.equal(1 + 9 + 8_893);
+    // 64 of the longest keys to read.
+    expect(clientFrameBytesMax).to.equal(3 * (1 + 9) + 5 + 64 * 1_029);
   });
 
   it("leaves room for the largest frame of every division of the bytes", () => {
@@ -287,6 +314,39 @@ describe("codec limits", () => {
     // What a link to a client carries at most.
     const { serverFrameBytesMax } = wireLimitsOf({ limits: LEAST, windowSize: 2 });
     expect(serverFrameBytesMax).to.be.lessThan(4 * 1024 * 1024);
+  });
+
+  it("leaves room for the largest reads of the state, and for what they bring", () => {
+    const key = new Uint8Array(STATE_KEY_BYTES_MAX);
+    const id = COUNTER;
+    const queries: StateQuery[] = [
+      { type: "keys", keys: new Array(STATE_READ_KEYS_MAX).fill(key) },
+      { type: "range", from: key, to: key, limit: STATE_READ_KEYS_MAX },
+    ];
+    for (const limits of [DEFAULT_LIMITS, FOUR_MEGABYTES, LEAST]) {
+      const codec = createCodec(wireLimitsOf({ limits, windowSize: 2 }));
+      for (const query of queries) {
+        const frame: ClientFrame = { type: "read-state", read: { id, query } };
+        expect(codec.decodeClientFrame(codec.encodeClientFrame(frame)).ok, query.type).to.equal(true);
+      }
+      for (const read of largestReads(limits)) {
+        const decoded = codec.decodeServerFrame(codec.encodeServerFrame({ type: "state-read", read }));
+        expect(decoded.ok, read.type).to.equal(true);
+      }
+    }
+  });
+
+  it("refuses an answer with more keys, values and proofs than it may have in all", () => {
+    const codec = createCodec(wireLimitsOf({ limits: FOUR_MEGABYTES, windowSize: 2 }));
+    const [read] = largestReads(FOUR_MEGABYTES);
+    if (read?.type !== "values") throw new Error("the read is another");
+    const [{ value = new Uint8Array(0), proof }, ...values] = read.values as [ProvenValue, ...ProvenValue[]];
+    const longer = { ...read, values: [{ value: new Uint8Array(value.length + 1), proof }, ...values] };
+
+    const decoded = codec.decodeServerFrame(codec.encodeServerFrame({ type: "state-read", read: longer }));
+
+    expect(decoded).to.deep.include({ ok: false });
+    if (!decoded.ok) expect(decoded.error).to.deep.include({ code: "too-many", path: "frame.read.values" });
   });
 
   it("leaves room for the largest VIEW-CHANGE and NEW-VIEW, in frames, in the log and as evidence", () => {

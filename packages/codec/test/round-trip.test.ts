@@ -183,7 +183,7 @@ describe("codec round trip", () => {
         windowSize: DEFAULT_WINDOW_SIZE,
       }),
     );
-    const request = { ...REQUESTS.operations, operations: [new Uint8Array(50_000)] };
+    const request = { ...REQUESTS.operations, operations: [new Uint8Array(70_000)] };
 
     expect(() => small.encodeClientFrame({ type: "request", request } as never)).to.throw(/codec\.too-large/);
   });

@@ -26,6 +26,7 @@ import {
   type PreparedClaim,
   publicKey,
   RESULT_STATUS_CODES,
+  type ReadRefusal,
   type ReconfigurationChange,
   type ReconfigurationRequest,
   type RefusalCode,
@@ -323,6 +324,27 @@ const LINKS: readonly EpochLink[] = [1, 2].map((depth, i) => ({
 const FETCH_EPOCHS = { type: "fetch-epochs", fetch: { above: epochNumber(2 ** 32) } } as const;
 const EPOCH_LINKS = { type: "epoch-links", links: LINKS } as const;
 
+const PROOFS = LINKS.map(({ proof }) => proof);
+const READ = {
+  id: 9,
+  type: "values",
+  certificate: CHECKPOINT,
+  values: [
+    { value: text("there"), proof: PROOFS[1]! },
+    { value: undefined, proof: PROOFS[0]! },
+  ],
+} as const;
+const RANGE_READ = {
+  id: 10,
+  type: "entries",
+  certificate: CHECKPOINT,
+  entries: [
+    { key: text("a"), value: text("first"), proof: PROOFS[1]! },
+    { key: text("b"), value: new Uint8Array(0), proof: PROOFS[1]! },
+  ],
+  next: text("c"),
+} as const;
+
 const REPLICA_FRAMES: Each<ReplicaFrame> = {
   "pre-prepare": { type: "pre-prepare", envelope: PRE_PREPARE, batch: BATCH },
   signed: { type: "signed", envelope: SIGNED.prepare },
@@ -393,6 +415,14 @@ const SERVER_FRAMES: Each<ServerFrame> = {
   refused: { type: "refused", requestDigest: hash(0x61), code: "overloaded" },
   welcome: { type: "welcome", epoch: epochNumber(0), view: viewNumber(4), executed: sequenceNumber(2 ** 53 - 1) },
   "epoch-links": EPOCH_LINKS,
+  "state-read": { type: "state-read", read: READ },
+};
+const READ_REFUSALS: { readonly [R in ReadRefusal]: true } = {
+  "no-checkpoint": true,
+  "no-state": true,
+  "over-budget": true,
+  "not-readable": true,
+  "too-large": true,
 };
 const REFUSALS: { readonly [C in RefusalCode]: ServerFrame } = {
   overloaded: { type: "refused", requestDigest: hash(0x62), code: "overloaded" },
@@ -400,6 +430,10 @@ const REFUSALS: { readonly [C in RefusalCode]: ServerFrame } = {
 const CLIENT_FRAMES: Each<ClientFrame> = {
   request: { type: "request", request: REQUESTS.operations },
   "fetch-epochs": FETCH_EPOCHS,
+  "read-state": {
+    type: "read-state",
+    read: { id: 9, query: { type: "keys", keys: [text("there"), new Uint8Array(0)] } },
+  },
 };
 const LOG_RECORDS: Each<LogRecord> = {
   "pre-prepared": { type: "pre-prepared", envelope: PRE_PREPARE, batch: BATCH },
@@ -467,6 +501,14 @@ export const SAMPLES: { readonly [K in Kind]: { readonly [name: string]: ValueOf
     registration: { type: "request", request: REQUESTS.registration },
     "ordered checkpoint": { type: "request", request: REQUESTS.checkpoint },
     ...mapValues(CHANGES, (change): ClientFrame => ({ type: "request", request: changing(change) })),
+    "read-state of a range": {
+      type: "read-state",
+      read: { id: 10, query: { type: "range", from: text("a"), to: text("q"), limit: 2 } },
+    },
+    "read-state to the end": {
+      type: "read-state",
+      read: { id: 11, query: { type: "range", from: new Uint8Array(0), to: undefined, limit: 64 } },
+    },
     "change without approvals": {
       type: "request",
       request: { ...changing(CHANGES.join), approvals: [] },
@@ -475,6 +517,14 @@ export const SAMPLES: { readonly [K in Kind]: { readonly [name: string]: ValueOf
   ServerFrame: {
     ...SERVER_FRAMES,
     ...mapValues(REFUSALS, (frame) => frame),
+    ...Object.fromEntries(
+      Object.keys(READ_REFUSALS).map((reason): [string, ServerFrame] => [
+        `unavailable: ${reason}`,
+        { type: "state-read", read: { id: 9, type: "unavailable", reason: reason as ReadRefusal } },
+      ]),
+    ),
+    "state-read of a range": { type: "state-read", read: RANGE_READ },
+    "state-read of an empty range": { type: "state-read", read: { ...RANGE_READ, entries: [], next: undefined } },
     ...Object.fromEntries(
       statuses.map((status): [string, ServerFrame] => [
         status,

@@ -29,5 +29,3 @@ export const EPOCHS_MAX = 16_384;
 export const EPOCH_LINKS_MAX = 8;
 /** The longest record of a configuration: 64 members with their addresses, and as many admins. */
 export const CONFIGURATION_BYTES_MAX = 32_768;
-/** The deepest that a proof goes: a page for each byte of a path. */
-export const STATE_PROOF_EXCERPTS_MAX = 33;

@@ -34,5 +34,6 @@ export * from "./replica-frame.ts";
 export * from "./request.ts";
 export * from "./standing.ts";
 export * from "./state-proof.ts";
+export * from "./state-read.ts";
 export * from "./state-transfer.ts";
 export * from "./verified.ts";

@@ -1,6 +1,7 @@
 import type { EpochLink, FetchEpochs } from "./epoch-link.ts";
 import type { Digest, Epoch, ReplicaId, RequestNumber, SequenceNumber, SessionId, ViewNumber } from "./ids.ts";
 import type { Request } from "./request.ts";
+import type { ReadState, StateRead } from "./state-read.ts";
 
 /**
  * How one operation ended. `ok` and `failed` come from the service (`failed`: it threw, the state is as before it).
@@ -122,7 +123,8 @@ export type RefusalCode = "overloaded";
 /** Frames from a client to a replica. */
 export type ClientFrame =
   | { readonly type: "request"; readonly request: Request }
-  | { readonly type: "fetch-epochs"; readonly fetch: FetchEpochs };
+  | { readonly type: "fetch-epochs"; readonly fetch: FetchEpochs }
+  | { readonly type: "read-state"; readonly read: ReadState };
 
 /** Frames from a replica to a client. */
 export type ServerFrame =
@@ -130,6 +132,8 @@ export type ServerFrame =
   | { readonly type: "refused"; readonly requestDigest: Digest; readonly code: RefusalCode }
   /** The answer to `fetch-epochs`; links prove themselves. */
   | { readonly type: "epoch-links"; readonly links: readonly EpochLink[] }
+  /** The answer to `read-state`; it proves itself. */
+  | { readonly type: "state-read"; readonly read: StateRead }
   /** After the handshake: unsigned hints for a start. */
   | {
       readonly type: "welcome";

@@ -204,7 +204,7 @@ export class CoreRunner {
     // Most of the n replies to a request come after its f+1: they are dropped by the digest they name (rule 13.1).
     if (answersOther(bytes, core.openDigests)) return;
     const frame = this.#decode(bytes);
-    if (frame === undefined) return;
+    if (frame === undefined || frame.type === "state-read") return;
     const atMs = this.#platform.nowMs();
     if (frame.type !== "reply") return this.#step({ ...frame, from, atMs });
     const { epoch } = frame.reply.statement;

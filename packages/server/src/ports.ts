@@ -21,8 +21,8 @@ import type { RecoveryError } from "./disk-recovery.ts";
 import type { Installation } from "./installation-record.ts";
 import type { QuarantineStatus } from "./quarantine.ts";
 
-/** The timers of a replica, those of bringing its state to it and of serving it to others, and the scrubber's. */
-export type HostTimer = TimerName | "install" | "serve" | "scrub";
+/** The timers of a replica, those of bringing its state to it, of serving it to others and to clients, and the scrubber's. */
+export type HostTimer = TimerName | "install" | "serve" | "read" | "scrub";
 
 /** The world around a `ReplicaHost`, real or simulated. Nothing here calls back before it returns. */
 export interface HostPorts {

@@ -6,6 +6,7 @@ import {
   epochOfFrame,
   type Fill,
   type PublicKey,
+  type ReadState,
   type ReplicaFrame,
   type ReplicaId,
   type SequenceNumber,
@@ -216,9 +217,18 @@ export class ReplicaRunner {
       case "fetch-epochs":
         this.#exchange.answerClient(client, frame.fetch.above);
         return true;
+      case "read-state":
+        this.#onStateRead(client, frame.read);
+        return true;
       default:
         return assertNever(frame);
     }
+  }
+
+  #onStateRead(client: PublicKey, read: ReadState): void {
+    if (this.#host?.onStateRead(client, read) === true) return;
+    const unavailable = { id: read.id, type: "unavailable", reason: "no-state" } as const;
+    this.#options.ports.sendToClient(client, { type: "state-read", read: unavailable });
   }
 
   /** See `ReplicaHost.askHandOver`. */

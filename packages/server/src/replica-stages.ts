@@ -448,7 +448,7 @@ export class ReplicaStages {
     this.#status = this.status;
     this.#host?.stop();
     this.#host = undefined;
-    for (const timer of [...REPLICA_TIMERS, "serve", "scrub"] as const) this.#options.ports.cancelTimer(timer);
+    for (const timer of [...REPLICA_TIMERS, "serve", "read", "scrub"] as const) this.#options.ports.cancelTimer(timer);
   }
 
   #endCatchUp(): void {

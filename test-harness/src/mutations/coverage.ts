@@ -33,8 +33,8 @@ export function isSeldomMutated(mark: string): boolean {
 
 /**
  * Whether no campaign comes to this field: its clusters stay in the epoch of genesis, and nobody in them orders a reconfiguration,
- * asks for links or observes.
+ * asks for links, observes or reads a state.
  */
 export function isOfOtherEpochs(mark: string): boolean {
-  return /(?:\breconfiguration|mutated fetch-epochs|mutated epoch-links|mutated fetch-history)\./.test(mark);
+  return /(?:\breconfiguration|mutated fetch-epochs|mutated epoch-links|mutated fetch-history|mutated state-read)\./.test(mark);
 }

@@ -24,7 +24,10 @@ import {
   type OperationsRequest,
   type PageExcerpt,
   type PreparedCertificate,
+  type ProvenEntry,
+  type ProvenValue,
   RESULT_STATUS_CODES,
+  type ReadRefusal,
   type ReconfigurationChange,
   type ReconfigurationRequest,
   type RegistrationRequest,
@@ -39,6 +42,7 @@ import {
   type StateChunkItem,
   type Statement,
   type StateProof,
+  type StateRead,
   type StateUnavailable,
 } from "@quorate/protocol";
 import { MESSAGE_MUTATIONS } from "./messages.ts";
@@ -64,6 +68,8 @@ type FrameOf<T extends ReplicaFrame["type"]> = Extract<ReplicaFrame, { readonly 
 type FetchStateItemOf<T extends FetchStateItem["type"]> = Extract<FetchStateItem, { readonly type: T }>;
 type StateChunkItemOf<T extends StateChunkItem["type"]> = Extract<StateChunkItem, { readonly type: T }>;
 type ServerFrameOf<T extends ServerFrame["type"]> = Extract<ServerFrame, { readonly type: T }>;
+
+type StateReadOf<T extends StateRead["type"]> = Extract<StateRead, { readonly type: T }>;
 
 type ChangeOf<T extends ReconfigurationChange["type"]> = Extract<ReconfigurationChange, { readonly type: T }>;
 
@@ -156,15 +162,17 @@ const justifiedReplyStable = fields<JustifiedReplyStable>({
   checkpoint: checkpointCertificate,
 });
 
+const stateProof = fields<StateProof>({
+  // They keep their size: what has another is no excerpt, and is not decoded.
+  excerpts: listOf(fields<PageExcerpt>({ head: signature(), group: signature() })),
+  slots: optional(bytes()),
+});
+
 const epochLinks = listOf(
   fields<EpochLink>({
     certificate: checkpointCertificate,
     record: bytes(),
-    proof: fields<StateProof>({
-      // They keep their size: what has another is no excerpt, and is not decoded.
-      excerpts: listOf(fields<PageExcerpt>({ head: signature(), group: signature() })),
-      slots: optional(bytes()),
-    }),
+    proof: stateProof,
   }),
 );
 
@@ -242,6 +250,24 @@ const result = fields<OperationResult>({
   value: bytes(),
 });
 
+const stateRead = oneOf<StateRead>({
+  values: fields<StateReadOf<"values">>({
+    id: counter(),
+    certificate: checkpointCertificate,
+    values: listOf(fields<ProvenValue>({ value: optional(bytes()), proof: stateProof })),
+  }),
+  entries: fields<StateReadOf<"entries">>({
+    id: counter(),
+    certificate: checkpointCertificate,
+    entries: listOf(fields<ProvenEntry>({ key: bytes(), value: bytes(), proof: stateProof })),
+    next: optional(bytes()),
+  }),
+  unavailable: fields<StateReadOf<"unavailable">>({
+    id: counter(),
+    reason: word<ReadRefusal>(["no-checkpoint", "no-state", "over-budget", "not-readable", "too-large"]),
+  }),
+});
+
 /** What can be wrong in each frame from replica to client. */
 export const SERVER_FRAME_MUTATIONS: Mutations<ServerFrame> = oneOf<ServerFrame>({
   reply: fields<ServerFrameOf<"reply">>({
@@ -261,6 +287,7 @@ export const SERVER_FRAME_MUTATIONS: Mutations<ServerFrame> = oneOf<ServerFrame>
   refused: fields<ServerFrameOf<"refused">>({ requestDigest: hex32(), code: [] }),
   welcome: fields<ServerFrameOf<"welcome">>({ epoch: counter(), view: counter(), executed: counter() }),
   "epoch-links": fields<ServerFrameOf<"epoch-links">>({ links: epochLinks }),
+  "state-read": fields<ServerFrameOf<"state-read">>({ read: stateRead }),
 });
 
 function envelopeOf<T extends ReplicaMessageType>(
