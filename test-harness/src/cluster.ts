@@ -11,11 +11,13 @@ import {
   genesisMembership,
   type Hasher,
   type Membership,
+  type PublicKey,
   type RestoredState,
   replicaId,
 } from "@quorate/protocol";
 import { orderersOf } from "./checkpoint-orders.ts";
 import type { SimulationOptions } from "./options.ts";
+import { ADMIN_KEYS, STRANGERS } from "./planned-changes.ts";
 import type { Prng } from "./prng.ts";
 
 /** What all replicas and clients of a simulated cluster share, and the secrets of each. */
@@ -28,8 +30,12 @@ export interface SimulatedCluster {
   readonly codec: Codec;
   /** By replica id. */
   readonly replicaSeeds: readonly Uint8Array[];
-  /** First the correct clients', then the faulty ones', then those of `orderersOf`, then the admin's if changes are ordered. */
+  /** First the correct clients', then the faulty ones', then those of `orderersOf`, then that of whoever orders changes, if any are. */
   readonly clientSeeds: readonly Uint8Array[];
+  /** Of whoever may become admin in the course of a run; the first is the admin of genesis. */
+  readonly adminSeeds: readonly Uint8Array[];
+  /** See `STRANGERS`. */
+  readonly strangers: readonly PublicKey[];
 }
 
 /** A genesis document and keys for it. */
@@ -44,19 +50,23 @@ export function createCluster(options: SimulationOptions, prng: Prng, restored?:
     address: `replica-${id}:7000`,
   }));
   const adminSeed = prng.bytes(32);
+  const ofChanges = prng.fork("changes");
+  const adminSeeds = [adminSeed, ...Array.from({ length: ADMIN_KEYS - 1 }, () => ofChanges.bytes(32))];
+  const strangers = Array.from({ length: STRANGERS }, () => backend.publicKeyOf(ofChanges.bytes(32)));
   const orderers = orderersOf(options.checkpointOrders);
   const clientSeeds = [
     ...ownSeeds,
     ...orderers.map((orderer) => (orderer === "admin" ? adminSeed : (replicaSeeds[orderer] ?? adminSeed))),
-    ...(options.changes.length > 0 ? [adminSeed] : []),
+    ...(options.changes.length > 0 ? [ofChanges.bytes(32)] : []),
   ];
+  const clientKeys = clientSeeds.map((seed) => backend.publicKeyOf(seed));
   const genesis: Genesis = {
     formatVersion: FORMAT_VERSION,
     name: `seed ${options.seed}`,
     faultModel: "byzantine",
     members,
     admins: { threshold: 1, keys: [backend.publicKeyOf(adminSeed)] },
-    clients: "open",
+    clients: options.areClientsListed ? [...new Set([...clientKeys, ...strangers.slice(1)])] : "open",
     checkpointInterval: options.checkpointInterval,
     windowSize: options.windowSize,
     rotateEveryBatches: options.rotateEveryBatches,
@@ -87,5 +97,7 @@ export function createCluster(options: SimulationOptions, prng: Prng, restored?:
     codec: createCodec(wireLimitsOf(genesis)),
     replicaSeeds,
     clientSeeds,
+    adminSeeds,
+    strangers,
   };
 }

@@ -18,6 +18,7 @@ import { DurabilityChecker } from "./checkers/durability.ts";
 import { EvidenceChecker } from "./checkers/evidence.ts";
 import { ExactlyOnceChecker } from "./checkers/exactly-once.ts";
 import { PromisesChecker } from "./checkers/promises.ts";
+import { ReconfigurationChecker } from "./checkers/reconfiguration.ts";
 import { StateEqualityChecker } from "./checkers/state-equality.ts";
 import { TimeChecker } from "./checkers/time.ts";
 import { TimeOutChecker } from "./checkers/time-outs.ts";
@@ -90,6 +91,7 @@ export function createCheckers({
       (view, epoch) => !byzantine.has(primaryOf(epochs().membershipAt(epochNumber(epoch)) ?? membership, view)),
       options.rotateEveryBatches > 0 ? { weakQuorum: weakQuorumSize(membership) } : undefined,
     ),
+    new ReconfigurationChecker(genesis, hasher, clusterId, epochs),
     new ClientHistoryChecker(() => clock.nowMs, isCorrect),
   ];
 }

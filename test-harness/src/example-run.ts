@@ -40,5 +40,6 @@ export const EXAMPLE_RUN: SimulationOptions = {
   faults: [{ type: "crash", atMs: PRIMARY_FALLS_MS, replicas: [0], downMs: 1_000 }],
   checkpointOrders: [],
   changes: [],
+  areClientsListed: false,
   byzantine: [],
 };

@@ -125,5 +125,7 @@ export interface SimulationOptions {
   readonly checkpointOrders: readonly PlannedCheckpointOrder[];
   /** Reconfigurations that the admin orders. */
   readonly changes: readonly PlannedChange[];
+  /** Genesis lists its clients: all but some strangers, whom the admin may admit. */
+  readonly areClientsListed: boolean;
   readonly byzantine: readonly { readonly replica: number; readonly behaviour: ByzantineBehaviour }[];
 }

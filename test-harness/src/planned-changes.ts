@@ -1,12 +1,27 @@
 import type { VirtualClock } from "./virtual-clock.ts";
 
-/** A reconfiguration that the admin of a run orders. */
-export interface PlannedChange {
-  readonly atMs: number;
+/** Keys of admins that a run has, in force or not. */
+export const ADMIN_KEYS = 5;
+/** Clients that do nothing, and are only admitted and expelled. */
+export const STRANGERS = 3;
+
+/**
+ * What is wrong with how a change is ordered: it names another epoch, a nonce that was used before, is signed by one admin too few, or
+ * by a key that is no admin's (any more).
+ */
+export type ChangeFlaw = "other-epoch" | "used-nonce" | "too-few" | "foreign";
+
+/** What it is about; replicas and strangers by their number. */
+export type PlannedChangeKind =
   /** K and L of the next epoch; L at most that of genesis. */
-  readonly checkpointInterval: number;
-  readonly windowSize: number;
-}
+  | { readonly type: "parameters"; readonly checkpointInterval: number; readonly windowSize: number }
+  /** Keys by their number, below `ADMIN_KEYS`. */
+  | { readonly type: "admins"; readonly threshold: number; readonly keys: readonly number[] }
+  | { readonly type: "admit" | "expel"; readonly stranger: number }
+  | { readonly type: "leave"; readonly replica: number; readonly mayLowerFaultThreshold: boolean };
+
+/** A reconfiguration that the admin of a run orders, and how. */
+export type PlannedChange = PlannedChangeKind & { readonly atMs: number; readonly flaw?: ChangeFlaw };
 
 /** Whoever orders them. */
 export interface ChangeOrderer {

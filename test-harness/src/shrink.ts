@@ -81,10 +81,12 @@ function* reductionsOf(options: SimulationOptions): Iterable<SimulationOptions> 
 }
 
 function* fewerFaults(options: SimulationOptions): Iterable<SimulationOptions> {
-  const { faults, byzantine, checkpointOrders } = options;
+  const { faults, byzantine, checkpointOrders, changes } = options;
   for (const fewer of fewerOf(faults)) yield { ...options, faults: fewer };
   for (const fewer of fewerOf(byzantine)) yield { ...options, byzantine: fewer };
   for (const fewer of fewerOf(checkpointOrders)) yield { ...options, checkpointOrders: fewer };
+  for (const fewer of fewerOf(changes)) yield { ...options, changes: fewer };
+  if (options.areClientsListed) yield { ...options, areClientsListed: false };
   for (const [i, fault] of faults.entries())
     for (const smaller of smallerThan(fault)) yield { ...options, faults: faults.with(i, smaller) };
 }

@@ -170,6 +170,7 @@ export class SimulatedReplica {
   /** Ends without a word. */
   crash(by: CrashKind): void {
     this.#pause.drop();
+    this.#observer.onCrash();
     this.#host?.stop();
     this.#host = undefined;
     this.#isFlushDoomed = false;
@@ -260,7 +261,9 @@ export class SimulatedReplica {
     this.#observer.onArrival(host, frame);
     this.#guise.fromReplica(frame);
     if (!this.#guise.hears(frame) || this.#options.plant.isDeafTo?.(frame, this.id) === true) return;
+    const { epoch } = host.epochs;
     host.onReplicaFrame(replicaId(from), frame);
+    this.#observer.afterFrame(host, epoch);
     this.#observer.check(frame.type);
   }
 

@@ -40,5 +40,6 @@ export function calmed(options: SimulationOptions, fault: Fault | undefined): Si
     faults: fault === undefined ? [] : [fault],
     checkpointOrders: [],
     changes: [],
+    areClientsListed: false,
   };
 }

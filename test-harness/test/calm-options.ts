@@ -7,6 +7,8 @@ export function calmOptions(seed: number, change: Partial<SimulationOptions>): S
     ...options,
     faultyClients: 0,
     impatience: 0,
+    changes: [],
+    areClientsListed: false,
     clocks: [],
     clockSkewMs: 0,
     network: { ...options.network, lossMax: 0, duplicate: 0, straggle: 0 },
