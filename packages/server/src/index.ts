@@ -20,13 +20,19 @@ export {
   type ReplicaConfig,
   readDocument,
 } from "./documents.ts";
-export { type EvidenceDocument, evidenceDocumentOf, parseEvidenceDocument } from "./evidence-document.ts";
+export {
+  checkEvidenceProof,
+  type EvidenceDocument,
+  type EvidenceProof,
+  evidenceDocumentOf,
+  parseEvidenceDocument,
+} from "./evidence-document.ts";
 export { EXPOSITION_CONTENT_TYPE, exposition, type MetricFamily, type MetricSample } from "./exposition.ts";
 export type { NumberRange } from "./history-reading.ts";
 export * from "./host.ts";
 export { type KeptEvidenceList, type KeptOnDisk, type KeptPiece, readKeptEvidence } from "./kept-evidence.ts";
 export { type LinkCount, LinkCounts } from "./link-counts.ts";
-export type { LogPage, LogPageItem } from "./log-page.ts";
+export type { LogPage, LogPageItem, LogPageRequest } from "./log-page.ts";
 export { makeFolder } from "./make-folder.ts";
 export { judgeItem, type LoggedNumber, openStoppedLog } from "./ordered-log.ts";
 export type { Traffic } from "./peer-traffic.ts";

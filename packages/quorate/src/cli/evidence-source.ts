@@ -38,7 +38,7 @@ export async function findEvidence(data: string): Promise<FoundPiece[]> {
     const keptBy = folder.self.id;
     const running = await askRunning(folder);
     if (running === undefined)
-      for (const { document, ...piece } of await readKeptEvidence(folder, hasher))
+      for (const { document, ...piece } of await readKeptEvidence(folder, { backend, hasher }))
         found.push({ ...piece, keptBy, document: async () => document });
     else for (const piece of running) found.push({ ...piece, keptBy, document: () => fetchDocument(folder, piece.id) });
   }

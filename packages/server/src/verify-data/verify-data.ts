@@ -1,7 +1,7 @@
 import { createCodec, wireLimitsOf } from "@quorate/codec";
 import type { ClusterId, ReplicaId } from "@quorate/protocol";
 import { openStoreToRead, STORE_FORMAT, type StoreReader } from "@quorate/storage";
-import { type Cryptography, judgesOf, type StoredState } from "../data-reader.ts";
+import { type Cryptography, type Judges, judgesOf, type StoredState } from "../data-reader.ts";
 import { readInstallation } from "../installation-record.ts";
 import { type ReplicaFolder, readReplicaFolder } from "../replica-folder.ts";
 import { type CheckpointFacts, checkOwn, checkStable } from "./check-checkpoints.ts";
@@ -28,6 +28,7 @@ const LOST_DISK =
 const ADVICE: Readonly<Record<DataPart, string>> = {
   configuration: "correct the file that the line names, or restore it from a backup; the store is not to blame",
   store: "point it at this replica's own folder; if it is that, its disk is lost: `quorate init --lost-disk`",
+  epochs: "start the replica: it asks the others for what is damaged, and is silent until it has it",
   "write-ahead log": LOST_DISK,
   state: LOST_DISK,
   history:
@@ -86,7 +87,13 @@ async function checkAll(folder: ReplicaFolder, cryptography: Cryptography, check
 }
 
 function checkStore(folder: ReplicaFolder, store: StoreReader, cryptography: Cryptography, checks: DataChecks): void {
-  const judges = judgesOf(folder, cryptography, store.local);
+  const judges = checks.look("epochs", ADVICE.epochs, () => {
+    const value = judgesOf(folder, cryptography, store.local);
+    const { epoch, members } = value.epochs.membership;
+    const links = `${counted(epoch, "link")} from genesis, ${counted(members.length, "member")} in the last`;
+    return { found: epoch === 0 ? "that of genesis" : links, value };
+  });
+  if (judges === undefined) return checks.skipRest("it is not known whose signatures count");
   const log = checks.look("write-ahead log", ADVICE["write-ahead log"], (report) => checkLog(store, judges, report));
   const installation = readInstallation(store.local, createCodec(wireLimitsOf(folder.genesis)));
   if (installation !== undefined) {
@@ -105,14 +112,14 @@ function checkStore(folder: ReplicaFolder, store: StoreReader, cryptography: Cry
   }
   const stored = checks.look("state", ADVICE.state, (report) => checkState(folder, store, cryptography, report));
   const executor = stored?.executor;
-  const { cluster, genesis } = folder;
+  const { cluster } = folder;
   const { hasher } = cryptography;
   const history = checks.look("history", ADVICE.history, (report) => {
     const stable = log && stableNumber(log.stable);
     const executed = executor && { seq: executor.executed, historyDigest: executor.historyDigest };
     return checkHistory(store, judges, { cluster, hasher, stable, executed }, report);
   });
-  const { checkpointInterval } = genesis;
+  const { checkpointInterval } = judges.epochs.configuration;
   if (history === undefined || executor === undefined || log === undefined)
     checks.skip("replies", "log, state or history cannot be read");
   else
@@ -120,7 +127,7 @@ function checkStore(folder: ReplicaFolder, store: StoreReader, cryptography: Cry
       const above = Math.max(0, stableNumber(log.stable) - checkpointInterval);
       return checkReplies(history, executor, judges, above, report);
     });
-  checkCheckpoints(folder, log, stored, checks);
+  checkCheckpoints(judges, log, stored, checks);
   checks.look("evidence", ADVICE.evidence, (report) => checkEvidence(store.local, judges, hasher, report));
   if (executor === undefined || !checks.areSound("write-ahead log", "state", "history"))
     checks.skip("recovery", "log, state or history is damaged");
@@ -133,7 +140,7 @@ function isEmpty({ state }: StoreReader): boolean {
 }
 
 function checkCheckpoints(
-  { genesis }: ReplicaFolder,
+  { epochs }: Judges,
   log: CheckedLog | undefined,
   stored: StoredState | undefined,
   checks: DataChecks,
@@ -145,7 +152,7 @@ function checkCheckpoints(
   }
   const { executor, isNew } = stored;
   const facts = (): CheckpointFacts => ({
-    genesis,
+    checkpointInterval: epochs.configuration.checkpointInterval,
     stable: log.stable,
     executed: executor.executed,
     // One that was never started has no tree to have a root.
