@@ -22,6 +22,7 @@ import {
   rootOfProof,
   StateDamage,
   StateTree,
+  type TidyLimits,
   type TreeChanges,
 } from "@quorate/state-tree";
 import { expect } from "chai";
@@ -46,7 +47,7 @@ type Step =
   | { readonly type: "checkpoint" | "reopen" }
   | { readonly type: "absorb"; readonly changes: number }
   | { readonly type: "drop"; readonly which: number }
-  | { readonly type: "tidy"; readonly records: number; readonly bytes: number };
+  | ({ readonly type: "tidy" } & TidyLimits);
 
 const change: fc.Arbitrary<PlainChange> = fc.record({
   key: keys,
@@ -65,6 +66,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({
       type: fc.constant("tidy" as const),
       records: fc.nat({ max: 40 }),
+      handedDown: fc.nat({ max: 20 }),
       bytes: fc.nat({ max: 3000 }),
     }),
   },
@@ -130,7 +132,7 @@ class Comparison {
       case "absorb":
         return this.scene.write({ local: this.scene.tree.absorb(taken.changes) });
       case "tidy":
-        this.scene.write({ local: this.scene.tree.tidied(taken.records, taken.bytes) });
+        this.scene.write({ local: this.scene.tree.tidied(taken) });
     }
   }
 
@@ -256,7 +258,10 @@ describe("the state tree", () => {
 
     scene.write({ local: [scene.tree.drop(seqOf(1))] });
     expect(scene.tree.at(seqOf(1)), "from then on").to.equal(undefined);
-    expect(scene.tree.tidied(500, Number.POSITIVE_INFINITY).length).to.be.within(500, 1000);
+    const limits = { records: 500, handedDown: 10, bytes: Number.POSITIVE_INFINITY };
+    expect(scene.tree.tidied(limits).length, "handed down to the one before").to.be.within(10, 20);
+    scene.write({ local: [scene.tree.drop(seqOf(0))] });
+    expect(scene.tree.tidied(limits).length, "needed by none").to.equal(500);
   });
 
   it("leaves nothing behind: what is stored is that of a tree made at once", () => {
