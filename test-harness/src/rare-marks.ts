@@ -20,7 +20,7 @@ const ASKED_BEFORE = "the ingress asks the same before it verifies, and counts i
 /** Reasons to drop an input that no campaign can reach, and why. Unit tests hand these inputs to the cores themselves. */
 export const UNREACHABLE_REJECTIONS: Readonly<Partial<Record<RejectionCode, string>>> = {
   "membership.stranger": ASKED_BEFORE,
-  "epoch.other": ASKED_BEFORE,
+  "epoch.over": ASKED_BEFORE,
   "window.above": ASKED_BEFORE,
   "pre-prepare.not-from-primary": ASKED_BEFORE,
   "pre-prepare.digest-mismatch":
@@ -43,11 +43,12 @@ const FEW_FETCH = "a replica must fetch the state, of a liar or of one that is l
 export const UNDEMANDED_REJECTIONS: Readonly<Partial<Record<RejectionCode, string>>> = {
   "view-change.malformed":
     "its claims must have certificates that hold, and yet not fit its checkpoint or its view: no actor makes such a one",
-  "epochs.bad-link": "one that lags an epoch behind must ask a liar that mutates: few seeds have one beside a change",
   "history.damaged":
     "a laggard must ask for the very entry that was damaged, of that donor: the disk itself is asked in each run instead",
   "ingress.bad-reply-stable":
     "a replica whose disk was lost must ask one that mutates its answer: few seeds have a liar beside a lost disk",
+  "observer.not-for-this-one": ASKED_BEFORE,
+  "observer.speaks": "an observer that lies must speak, and not only ask: liars that observe are few",
   "state-transfer.unexpected": FEW_FETCH,
   "state-chunk.not-asked-for": FEW_FETCH,
   "state-chunk.other-than-asked": FEW_FETCH,

@@ -1,4 +1,4 @@
-import type { ReplicaFrame, ReplicaId } from "@quorate/protocol";
+import { digest, type Membership, type ReplicaFrame, type ReplicaId } from "@quorate/protocol";
 import type { ReplicaStatus } from "@quorate/replica";
 import type { ExecutedBatch, HostObserver, IngressRejection, ReplicaRunner, ViewTurn } from "@quorate/server/host";
 import type { FetchProgress } from "@quorate/state-transfer";
@@ -24,6 +24,7 @@ export interface ObservedReplica {
   readonly plant: Plant;
   /** Undefined while it is down. */
   readonly host: () => ReplicaRunner | undefined;
+  readonly onEpoch: (membership: Membership) => void;
   /** Its own code or its disk has ended it. */
   readonly onFatal: (error: Error) => void;
 }
@@ -190,7 +191,9 @@ export class ReplicaObserver {
         if (isCorrect) this.#viewMarks.onEvidence(evidence);
         this.tell((checker) => checker.onEvidence?.(id, evidence));
       },
-      onEpoch: ({ epoch, start }) => {
+      onEpoch: (membership) => {
+        const { epoch, start } = membership;
+        this.#replica.onEpoch(membership);
         if (isCorrect) this.#epochMarks.onEpoch(this.#replica.host());
         note(`${end} is in e${epoch} above n${start?.seq}`);
         const host = this.#replica.host();
@@ -316,7 +319,9 @@ export class ReplicaObserver {
     this.#operations = [];
     if (host === undefined) return;
     const stateRoot = host.stateDigests?.stateRoot ?? "";
-    const { marks, note } = this.#world;
+    const { marks, note, roots } = this.#world;
+    if (isCorrect && batch.isCheckpoint && stateRoot !== "" && !this.#isDiverging)
+      roots.set(batch.seq, digest(stateRoot));
     drawing.happened("executed", `executed ${batch.seq}`);
     if (isCorrect) this.#viewMarks.onExecuted(batch.batchDigest);
     if (isCorrect) this.#epochMarks.onExecuted(batch.batchDigest, host);

@@ -8,14 +8,12 @@ import {
   digest,
   type Epoch,
   epochNumber,
-  invariant,
   type PublicKey,
-  type ReconfigurationChange,
   type Reply,
-  replicaId,
   type ServerFrame,
   weakQuorumSize,
 } from "@quorate/protocol";
+import { changeOfPlan } from "./change-of-plan.ts";
 import { describeFrame } from "./describe-frame.ts";
 import type { ChangeFlaw, ChangeOrderer, PlannedChange } from "./planned-changes.ts";
 import type { Scheduled } from "./virtual-clock.ts";
@@ -71,18 +69,32 @@ export class SimulatedAdmin implements ChangeOrderer {
 
   order(planned: PlannedChange): void {
     const { flaw } = planned;
-    const change = this.#changeOf(planned);
-    const about = { epoch: this.#epochFor(flaw), nonce: this.#nonceFor(flaw), change };
-    const approvals = this.#approversFor(flaw)
+    const nonce = this.#nonceFor(flaw);
+    const keys = this.#admins.map(({ publicKey }) => publicKey);
+    const { change, holder } = changeOfPlan(this.#world, planned, keys, nonce);
+    const about = { epoch: this.#epochFor(flaw), nonce, change };
+    const member = this.#memberFor(planned);
+    const approvals = (member === undefined ? this.#approversFor(flaw) : [])
       .map((signer) => signer.approve(about))
       .sort((a, b) => (a.key < b.key ? -1 : 1));
-    const signed = this.#signer.signReconfiguration({ ...about, approvals, possession: new Uint8Array(0) });
+    const possession = holder?.signPossession(about) ?? new Uint8Array(0);
+    const by = member ?? this.#signer;
+    const signed = by.signReconfiguration({ ...about, approvals, possession });
     const request = { type: "request", request: signed.request } as const;
     const open: OpenChange = { request, digest: signed.digest, answers: new Map(), resend: undefined };
     this.#open.add(open);
     this.#world.note(`${this.end} orders ${describe(planned)} in e${about.epoch}`);
     for (const checker of this.#world.checkers) checker.onRequest?.(this.index, signed.request);
     this.#send(open);
+  }
+
+  /** The member that orders this by itself; its answers come here, unless it orders checkpoints of its own. */
+  #memberFor(planned: PlannedChange): ClientSigner | undefined {
+    const isBySelf = (planned.type === "leave" || planned.type === "rejoin") && planned.isBySelf === true;
+    if (!isBySelf) return undefined;
+    const { keys } = this.#world.replicas()[planned.replica] ?? {};
+    const signer = keys?.ordererIn(this.#world.epochs().membership);
+    return signer && this.#world.clientOf(signer.publicKey) === this.index ? signer : undefined;
   }
 
   #epochFor(flaw: ChangeFlaw | undefined): Epoch {
@@ -103,30 +115,6 @@ export class SimulatedAdmin implements ChangeOrderer {
     const others = this.#admins.filter(({ publicKey }) => !keys.includes(publicKey));
     if (flaw === "too-few") return inForce.slice(1, threshold);
     return flaw === "foreign" ? [...inForce.slice(1, threshold), ...others.slice(0, 1)] : inForce.slice(0, threshold);
-  }
-
-  #changeOf(planned: PlannedChange): ReconfigurationChange {
-    switch (planned.type) {
-      case "parameters": {
-        const { type, checkpointInterval, windowSize } = planned;
-        return { type, checkpointInterval, windowSize };
-      }
-      case "admins": {
-        const { threshold } = planned;
-        const keys = planned.keys.flatMap((key) => this.#admins[key]?.publicKey ?? []);
-        return { type: "admins", admins: { threshold, keys } };
-      }
-      case "admit":
-      case "expel": {
-        const client = this.#world.cluster.strangers[planned.stranger];
-        invariant(client !== undefined, "simulation.no-such-stranger", { stranger: planned.stranger });
-        return { type: planned.type, client };
-      }
-      case "leave": {
-        const { type, replica, mayLowerFaultThreshold } = planned;
-        return { type, id: replicaId(replica), mayLowerFaultThreshold };
-      }
-    }
   }
 
   onLink(): void {
@@ -160,10 +148,10 @@ export class SimulatedAdmin implements ChangeOrderer {
   }
 
   #send(open: OpenChange): void {
-    const { network, wire, receive, clock, cluster } = this.#world;
+    const { network, wire, receive, clock } = this.#world;
     const arrival = wire.clientFrame(open.request);
-    for (const { id } of cluster.membership.members)
-      network.send(this.end, `r${id}`, () => receive.clientFrame(id, this.index, arrival));
+    for (const { id } of this.#world.epochs().membership.members)
+      network.send(this.end, `r${id}`, () => receive.clientFrame(id, this.index, arrival, open.request.request.client));
     open.resend = clock.after(RESEND_MS, () => {
       if (this.#open.has(open)) this.#send(open);
     });

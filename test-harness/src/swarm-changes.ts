@@ -2,14 +2,18 @@ import type { Fault, SimulationOptions } from "./options.ts";
 import {
   ADMIN_KEYS,
   type ChangeFlaw,
+  NO_CHANGES,
   type PlannedChange,
   type PlannedChangeKind,
   STRANGERS,
 } from "./planned-changes.ts";
 import type { Prng } from "./prng.ts";
+import { memberChangesFor } from "./swarm-members.ts";
 
 /** Of all seeds. */
 const CHANGING = 0.4;
+/** Of those with changes: who the members are is changed. */
+const OF_MEMBERS = 0.5;
 /** Of the changes. */
 const FLAWED = 0.2;
 const FLAWS = ["other-epoch", "used-nonce", "too-few", "foreign"] as const satisfies readonly ChangeFlaw[];
@@ -17,29 +21,34 @@ const FLAWS = ["other-epoch", "used-nonce", "too-few", "foreign"] as const satis
 /** What changes are drawn by. */
 export type ChangeDraw = Pick<
   SimulationOptions,
-  "replicas" | "clients" | "checkpointInterval" | "windowSize" | "safetyMs" | "faults"
+  "replicas" | "clients" | "checkpointInterval" | "windowSize" | "safetyMs" | "faults" | "byzantine" | "clocks"
 >;
-type Changes = Pick<SimulationOptions, "changes" | "areClientsListed" | "faults">;
+type Changes = Pick<SimulationOptions, "changes" | "joiners" | "areClientsListed" | "faults" | "byzantine">;
 
 /**
  * The reconfigurations of one seed: mostly a few, some of them close together, and some that can only be refused. In some seeds
  * a client hears of nothing while they happen.
  */
 export function changesFor(prng: Prng, run: ChangeDraw, mayListClients: boolean): Changes {
-  const { faults } = run;
-  if (!prng.chance(CHANGING)) return { changes: [], areClientsListed: false, faults };
+  const { faults, byzantine } = run;
+  if (!prng.chance(CHANGING)) return { ...NO_CHANGES, faults, byzantine };
+  const isOfMembers = prng.chance(OF_MEMBERS);
+  const members = isOfMembers ? memberChangesFor(prng.fork("members"), run) : { ...NO_CHANGES, faults: [], byzantine };
   const areClientsListed = mayListClients && prng.chance(0.3);
-  const moments = Array.from({ length: prng.integer(1, 5) }, () => prng.integer(1, run.safetyMs));
+  const moments = Array.from({ length: isOfMembers ? prng.integer(0, 2) : prng.integer(1, 5) }, () =>
+    prng.integer(1, run.safetyMs),
+  );
   const again = moments.flatMap((atMs) => (prng.chance(0.3) ? [atMs + prng.pick([0, 5, 50])] : []));
-  const changes = [...moments, ...again].map((atMs): PlannedChange => {
+  const others = [...moments, ...again].map((atMs): PlannedChange => {
     const flaw = prng.chance(FLAWED) ? prng.pick(FLAWS) : undefined;
     return { atMs, ...kindOf(prng, run, areClientsListed), ...(flaw && { flaw }) };
   });
   const cut = prng.chance(0.3) ? [clientCut(prng, run)] : [];
   return {
-    changes: changes.sort((a, b) => a.atMs - b.atMs),
+    ...members,
+    changes: [...others, ...members.changes].sort((a, b) => a.atMs - b.atMs),
     areClientsListed,
-    faults: [...faults, ...cut].sort((a, b) => a.atMs - b.atMs),
+    faults: [...faults, ...members.faults, ...cut].sort((a, b) => a.atMs - b.atMs),
   };
 }
 
@@ -56,7 +65,15 @@ function clientCut(prng: Prng, { replicas, clients, safetyMs }: ChangeDraw): Fau
 }
 
 function kindOf(prng: Prng, run: ChangeDraw, areClientsListed: boolean): PlannedChangeKind {
-  const kind = prng.pick(["parameters", "parameters", "parameters", "admins", "admins", "admission", "leave"] as const);
+  const kind = prng.pick([
+    "parameters",
+    "parameters",
+    "parameters",
+    "admins",
+    "admins",
+    "admission",
+    "refused",
+  ] as const);
   switch (kind) {
     case "parameters":
       return parametersFor(prng, run);
@@ -66,8 +83,8 @@ function kindOf(prng: Prng, run: ChangeDraw, areClientsListed: boolean): Planned
       const isAdmission = areClientsListed ? prng.chance(0.5) : prng.chance(0.2);
       return { type: isAdmission ? "admit" : "expel", stranger: prng.integer(0, STRANGERS - 1) };
     }
-    case "leave":
-      return refusedLeave(prng, run);
+    case "refused":
+      return refusedFor(prng, run);
   }
 }
 
@@ -89,9 +106,8 @@ function adminsFor(prng: Prng): PlannedChangeKind {
   return { type: "admins", threshold, keys };
 }
 
-/** Of a replica that there is not, or of one that is needed. */
-function refusedLeave(prng: Prng, { replicas }: ChangeDraw): PlannedChangeKind {
-  const isLowering = (replicas - 1) % 3 === 0;
-  const replica = isLowering && prng.chance(0.7) ? prng.integer(0, replicas - 1) : replicas + 100;
-  return { type: "leave", replica, mayLowerFaultThreshold: false };
+/** Of a replica that there is not. */
+function refusedFor(prng: Prng, { replicas }: ChangeDraw): PlannedChangeKind {
+  const replica = replicas + 100;
+  return prng.chance(0.5) ? { type: "leave", replica, mayLowerFaultThreshold: false } : { type: "rejoin", replica };
 }

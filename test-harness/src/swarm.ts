@@ -3,6 +3,7 @@ import { HISTORY_BYTES_MAX } from "@quorate/storage";
 import { checkpointOrdersFor } from "./checkpoint-orders.ts";
 import { MIDDLE_RATES } from "./middle-rates.ts";
 import type { Fault, SimulationOptions } from "./options.ts";
+import { NO_CHANGES } from "./planned-changes.ts";
 import { Prng } from "./prng.ts";
 import { FULL_DRAW, type SeedDraw } from "./seed-draw.ts";
 import { byzantineFor, faultsOfByzantine, replicasFor } from "./swarm-byzantine.ts";
@@ -102,8 +103,7 @@ export function optionsForSeed(seed: number, draw: SeedDraw = FULL_DRAW): Simula
       clientCuts,
       faultsOfByzantine(byzantine, replicas, safetyMs),
     ),
-    changes: [],
-    areClientsListed: false,
+    ...NO_CHANGES,
     checkpointOrders: checkpointOrdersFor(prng.fork("checkpoint orders"), replicas, safetyMs),
     byzantine,
   };

@@ -53,6 +53,8 @@ export interface HostObserver {
   onViewChange?(turn: ViewTurn): void;
   /** Mute after the loss of its disk, the replica knows more of what it waits for; undefined: it votes again. */
   onMute?(mute: MuteStatus | undefined): void;
+  /** It is no member of its epoch, and f+1 members are in it: they do without it. Once in an epoch, and again after a restart. */
+  onDispensable?(): void;
   /** The log was flushed; `tookMs` since that was asked for. */
   onLogFlushed?(tookMs: number): void;
   onRejection?(rejection: IngressRejection): void;
@@ -120,6 +122,8 @@ export type IngressRejection =
   /** It asked for an entry that the own disk has changed. */
   | { readonly from: ReplicaId; readonly code: "history.damaged"; readonly seq: SequenceNumber }
   | { readonly from: ReplicaId; readonly code: "state-transfer.unexpected" }
+  /** An observer that says something, and does not only ask. */
+  | { readonly from: ReplicaId; readonly code: "observer.speaks" }
   /** It asks for links of the epoch chain more often than anyone needs them, or sent one that proves nothing. */
   | { readonly from: ReplicaId; readonly code: "epochs.over-budget" | "epochs.bad-link" }
   | {
