@@ -145,8 +145,11 @@ describe("a replica that leaves", () => {
     scene.hears(2, statusOf(2, 2, 56));
     scene.hears(2, statusOf(2, 2, 56));
     expect(isTold(), "one may lie").to.equal(false);
+    expect(scene.happened).to.not.include("dispensable");
     scene.hears(JOINER, statusOf(JOINER, 2, 56));
     expect(isTold()).to.equal(true);
+    scene.timers.get("status")?.();
+    expect(scene.flush().happened.at(-1)).to.equal("dispensable");
     expect(new MemberScene(0).start().reaches(ENDS.left).runner.mayStop, "a member").to.equal(false);
   });
 
@@ -213,6 +216,7 @@ describe("a member that rejoins after the loss of its disk", () => {
     expect(scene.votes).to.deep.equal([]);
     scene.reaches(ENDS.rejoined);
     expect([scene.runner.status.epoch, scene.runner.status.mute]).to.deep.equal([4, undefined]);
+    expect(scene.happened.at(-2), "and says so").to.equal("mute no more");
     scene.hears(0, proposal(105));
     expect(scene.flush().votes).to.deep.equal(["prepare 105"]);
 
