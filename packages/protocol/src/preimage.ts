@@ -416,9 +416,13 @@ export function sessionPreimage(
     .finish();
 }
 
-/** Who stands at one end of a link. */
+/** The byte of each role in a hello and in what is signed of it; append only. */
+export const LINK_ROLE_CODES: Readonly<Record<LinkIdentity["role"], number>> = { replica: 1, client: 2, observer: 3 };
+
+/** Who stands at one end of a link. An observer is a replica that is no member: it follows, and has no id. */
 export type LinkIdentity =
   | { readonly role: "replica"; readonly id: ReplicaId; readonly publicKey: PublicKey }
+  | { readonly role: "observer"; readonly publicKey: PublicKey }
   | { readonly role: "client"; readonly publicKey: PublicKey };
 
 /**
@@ -441,7 +445,7 @@ export function helloPreimage(
     [other, otherNonce],
   ] as const)
     writer
-      .u8(end.role === "replica" ? 1 : 2)
+      .u8(LINK_ROLE_CODES[end.role])
       .u32(end.role === "replica" ? end.id : 0)
       .hex32(end.publicKey)
       .hex32(nonce);

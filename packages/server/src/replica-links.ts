@@ -144,7 +144,7 @@ export class ReplicaLinks {
         ...CLIENT_LINK_LIMITS,
         frameBytesMax: Math.max(codec.limits.clientFrame.bytesMax, codec.limits.serverFrame.bytesMax),
       },
-      membershipKeyOf: (id) => this.#keyOf(id),
+      memberKeysOf: (id) => this.#keysOf(id),
       ...(isClientAdmitted && { isClientAdmitted }),
       onLink: (_peer, link) =>
         link.peer.role === "replica" ? this.#onReplica(link, link.peer.id) : this.#onClient(link),
@@ -176,12 +176,13 @@ export class ReplicaLinks {
   }
 
   /** Whose link is taken: a member of the latest epoch, or of the one before, which may not know better yet. */
-  #keyOf(id: ReplicaId): PublicKey | undefined {
-    if (id === this.#options.self) return undefined;
+  #keysOf(id: ReplicaId): PublicKey[] {
+    if (id === this.#options.self) return [];
     const epochs = this.#options.epochs();
     const { epoch } = epochs.membership;
     const before = epoch > 0 ? epochs.membershipAt(epochNumber(epoch - 1)) : undefined;
-    return memberOf(epochs.membership, id)?.publicKey ?? (before && memberOf(before, id)?.publicKey);
+    const members = [memberOf(epochs.membership, id), before && memberOf(before, id)];
+    return members.flatMap((member) => member?.publicKey ?? []);
   }
 
   sendToReplica(to: ReplicaId, frame: ReplicaFrame): void {
