@@ -416,14 +416,15 @@ export function sessionPreimage(
     .finish();
 }
 
-/** The byte of each role in a hello and in what is signed of it; append only. */
-export const LINK_ROLE_CODES: Readonly<Record<LinkIdentity["role"], number>> = { replica: 1, client: 2, observer: 3 };
-
-/** Who stands at one end of a link. An observer is a replica that is no member: it follows, and has no id. */
+/** Who stands at one end of a link. */
 export type LinkIdentity =
   | { readonly role: "replica"; readonly id: ReplicaId; readonly publicKey: PublicKey }
-  | { readonly role: "observer"; readonly publicKey: PublicKey }
-  | { readonly role: "client"; readonly publicKey: PublicKey };
+  | { readonly role: "client"; readonly publicKey: PublicKey }
+  /** A replica that is no member, and follows. */
+  | { readonly role: "observer"; readonly publicKey: PublicKey };
+
+/** The codes of the ends of a link; append only. 0 stands for whoever is there (decision 0042). */
+export const LINK_ROLE_CODES: Readonly<Record<LinkIdentity["role"], number>> = { replica: 1, client: 2, observer: 3 };
 
 /**
  * What each end of a link signs to prove its key: cluster, both identities and roles, both nonces, own first. A relayed

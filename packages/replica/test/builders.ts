@@ -150,6 +150,7 @@ export function eventOf(from: number, frame: ReplicaFrame, members: Membership =
     case "state-unavailable":
     case "fetch-epochs":
     case "epoch-links":
+    case "fetch-history":
       // They are not the replica's: its host serves and fetches state and epochs.
       return undefined;
     default: {

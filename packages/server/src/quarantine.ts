@@ -28,8 +28,8 @@ export interface QuarantineOptions {
   readonly epochs: EpochChain;
   readonly self: ReplicaId;
   readonly verifier: Pick<Verifier, "verifyCheckpointCertificate" | "verifyEnvelope">;
-  /** Signs with the member's key: a member may order checkpoints (protocol rule 9.1). */
-  readonly checkpointSigner: Pick<ClientSigner, "signCheckpoint">;
+  /** Signs with the member's key: a member may order checkpoints (protocol rule 9.1). An observer waits for those of others. */
+  readonly checkpointSigner: Pick<ClientSigner, "signCheckpoint"> | undefined;
   readonly ports: HostPorts;
   readonly record: QuarantineRecord;
   /** What is known already; undefined when there is no certificate but genesis. */
@@ -177,11 +177,13 @@ export class Quarantine {
    * checkpoint is one number more, so that the next one is less near.
    */
   #order(): void {
+    const { checkpointSigner } = this.#o;
+    if (checkpointSigner === undefined) return;
     const told = [...this.#executed.values()].sort((a, b) => b - a);
     const above = told[weakQuorumSize(this.#o.epochs.membership) - 1];
     if (above === undefined || (above === this.#orderedAbove && this.#asks % ORDER_AGAIN_ASKS !== 0)) return;
     this.#orderedAbove = above;
-    const { request } = this.#o.checkpointSigner.signCheckpoint({ epoch: this.#o.epochs.epoch, above });
+    const { request } = checkpointSigner.signCheckpoint({ epoch: this.#o.epochs.epoch, above });
     this.#o.ports.sendToReplicas(this.#others, { type: "request", request });
   }
 

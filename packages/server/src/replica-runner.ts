@@ -19,7 +19,7 @@ import { EpochBacklog } from "./epoch-backlog.ts";
 import { EpochExchange } from "./epoch-exchange.ts";
 import { readEpochs } from "./epoch-records.ts";
 import type { KeptEvidence } from "./evidence-shelf.ts";
-import type { HostOptions, RunnerOptions } from "./host-options.ts";
+import type { RunnerOptions, StageOptions } from "./host-options.ts";
 import type { StateDigests } from "./host-state.ts";
 import type { RepairStatus } from "./pending-installation.ts";
 import type { HandOverAnswer } from "./ports.ts";
@@ -39,7 +39,7 @@ export interface TransferStatus extends Omit<FetchProgress, "differing"> {
 
 /** Runs a replica on its store: what the world says to it and asks of it, whatever it is at the moment (`ReplicaStages`). */
 export class ReplicaRunner {
-  readonly #options: HostOptions;
+  readonly #options: StageOptions;
   readonly #backlog = new EpochBacklog();
   readonly #exchange: EpochExchange;
   readonly #stages: ReplicaStages;

@@ -13,7 +13,7 @@ import type { FetchProgress } from "@quorate/state-transfer";
 import { CatchUp, type CatchUpEnd, type CatchUpOptions } from "./catch-up.ts";
 import type { Departure } from "./departure.ts";
 import { writeEpochLink } from "./epoch-records.ts";
-import type { HostOptions } from "./host-options.ts";
+import type { HostOptions, StageOptions } from "./host-options.ts";
 import { type Installation, readInstallation } from "./installation-record.ts";
 import { leadsTo, stableInLog, withinReach } from "./log-reach.ts";
 import { PendingInstallation } from "./pending-installation.ts";
@@ -21,6 +21,7 @@ import { QuarantineStage } from "./quarantine-stage.ts";
 import { raiseLog } from "./raise-log.ts";
 import { isBelowStable, isMissing, isRepairable } from "./repairable.ts";
 import { ReplicaHost } from "./replica-host.ts";
+import { signerIn } from "./replica-keys.ts";
 import { startTarget } from "./replica-setup.ts";
 import { REPLICA_TIMERS } from "./replica-timers.ts";
 import { StateInstaller } from "./state-installer.ts";
@@ -42,7 +43,7 @@ export interface TurnOfEpochs {
  * nothing else, so that a real crash at any moment is no case of its own.
  */
 export class ReplicaStages {
-  readonly #options: HostOptions;
+  readonly #options: StageOptions;
   #host: ReplicaHost | undefined;
   #installer: StateInstaller | undefined;
   #catchUp: CatchUp | undefined;
@@ -60,7 +61,7 @@ export class ReplicaStages {
   #status: ReplicaStatus;
 
   /** @throws what `ReplicaHost` throws. */
-  constructor(options: HostOptions, turn: TurnOfEpochs) {
+  constructor(options: StageOptions, turn: TurnOfEpochs) {
     this.#options = options;
     this.#turn = turn;
     this.#toldEpoch = options.epochs.epoch;
@@ -193,9 +194,15 @@ export class ReplicaStages {
     return true;
   }
 
+  /** Who it is, is for the epoch to say in which its next part lives. */
+  get #hostOptions(): HostOptions {
+    const { keys, ...options } = this.#options;
+    return { ...options, signer: signerIn(keys, options.epochs.membership) };
+  }
+
   #catchUpOptions(): CatchUpOptions {
     return {
-      ...this.#options,
+      ...this.#hostOptions,
       votes: () => {
         invariant(this.#host !== undefined, "runner.catches-up-with-nothing");
         return this.#host;
@@ -213,14 +220,14 @@ export class ReplicaStages {
       executed: () => this.#catchUp?.executed,
       votesMax: () => this.#catchUp?.votesMax ?? Number.POSITIVE_INFINITY,
     };
-    return new ReplicaHost(this.#options, (departure) => this.#depart(departure), awaited);
+    return new ReplicaHost(this.#hostOptions, (departure) => this.#depart(departure), awaited);
   }
 
   #newInstaller(installation: Installation): StateInstaller {
-    const { observer, signer } = this.#options;
+    const { observer, keys, epochs } = this.#options;
     return new StateInstaller({
       ...this.#options,
-      self: signer.self,
+      self: signerIn(keys, epochs.membership).self,
       installation,
       onVotesFounded: (target) => this.#vote(target),
       raiseLog: (target, done) => this.#raiseLog(target, done),

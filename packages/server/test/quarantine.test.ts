@@ -47,6 +47,7 @@ class Scene {
         monotonicMs: () => 0,
         sendToReplica: (_to, frame) => this.sent.push(frame),
         sendToReplicas: (_to, frame) => this.sent.push(frame),
+        sendToObservers: () => undefined,
         sendToClient: () => undefined,
         startTimer: (_timer, afterMs, fire) => {
           this.timer = { afterMs, fire };

@@ -10,13 +10,14 @@ import {
   type VerifiedRequest,
   viewNumber,
 } from "@quorate/protocol";
-import { ReplicaRunner, type StateDigests } from "@quorate/server/host";
+import { createReplicaKeys, ReplicaRunner, type StateDigests } from "@quorate/server/host";
 import { Executor, type Service } from "@quorate/state-machine";
 import { DEFAULT_DONOR_LIMITS, StateDonor } from "@quorate/state-transfer";
 import type { ReplicaStore } from "@quorate/storage";
 import { createMemoryStore, type MemoryStore } from "@quorate/storage/memory";
 import { raiseLog } from "../dist/raise-log.js";
 import {
+  backend,
   clientOf,
   cluster,
   codec,
@@ -27,6 +28,7 @@ import {
   genesis,
   hasher,
   newVerifier,
+  seedOf,
   seqOf,
   signerOf,
 } from "./builders.ts";
@@ -152,6 +154,8 @@ export class Scene {
   nowMs = 1_000;
   /** What the timer of each name was started with last. */
   readonly afterMs: Map<string, number> = new Map();
+  /** The keys that it holds. */
+  seeds: readonly Uint8Array[];
   #monotonicMs = 0;
 
   readonly #self: number;
@@ -163,13 +167,13 @@ export class Scene {
   ) {
     this.store = store;
     this.#self = self;
+    this.seeds = [seedOf(`replica ${self}`)];
     this.runner = new ReplicaRunner({
       genesis,
       cluster,
       service: echo,
       store: found(store),
-      signer: signerOf(self),
-      checkpointSigner: clientOf("member"),
+      keys: createReplicaKeys({ backend, hasher, cluster, seeds: () => this.seeds }),
       verifier: newVerifier(),
       hasher,
       composer,
@@ -182,6 +186,7 @@ export class Scene {
           this.#onSent(frame);
         },
         sendToReplicas: (_to, frame) => this.#onSent(frame),
+        sendToObservers: () => undefined,
         sendToClient: (_client, frame) => this.toClients.push(frame),
         startTimer: (timer, afterMs, fire) => {
           this.timers.set(timer, fire);
