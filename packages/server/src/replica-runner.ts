@@ -1,5 +1,6 @@
 import {
   assertNever,
+  type CheckpointClaim,
   type ClientFrame,
   type Epoch,
   type EpochLink,
@@ -21,6 +22,7 @@ import { readEpochs } from "./epoch-records.ts";
 import type { KeptEvidence } from "./evidence-shelf.ts";
 import type { RunnerOptions, StageOptions } from "./host-options.ts";
 import type { StateDigests } from "./host-state.ts";
+import { JoinClaims } from "./join-claims.ts";
 import type { RepairStatus } from "./pending-installation.ts";
 import type { HandOverAnswer } from "./ports.ts";
 import type { QuarantineStatus } from "./quarantine.ts";
@@ -42,6 +44,7 @@ export class ReplicaRunner {
   readonly #options: StageOptions;
   readonly #backlog = new EpochBacklog();
   readonly #exchange: EpochExchange;
+  readonly #claims: JoinClaims | undefined;
   readonly #stages: ReplicaStages;
 
   /** @throws what `ReplicaHost` throws. */
@@ -49,6 +52,15 @@ export class ReplicaRunner {
     const options = { ...given, epochs: readEpochs(given.store.local, given) };
     this.#options = options;
     this.#exchange = new EpochExchange(options);
+    const { claimant, ports, epochs } = options;
+    this.#claims =
+      claimant &&
+      new JoinClaims({
+        claimant,
+        epochs: () => epochs,
+        stable: () => this.stableCheckpoint,
+        nowMs: () => ports.monotonicMs(),
+      });
     this.#stages = new ReplicaStages(options, {
       keepRequest: (request) => this.#backlog.keepRequest(request.client, { type: "request", request }),
       onBegun: () => this.#backlog.release(this),
@@ -104,6 +116,11 @@ export class ReplicaRunner {
   /** See `ReplicaHost.audited`; undefined while there is no state. */
   get audited(): ReplicaHost["audited"] | undefined {
     return this.#host?.audited;
+  }
+  /** The last stable checkpoint whose state is here; undefined while there is none but that of genesis. */
+  get stableCheckpoint(): CheckpointClaim | undefined {
+    const { seq, stateRoot } = (this.isInstalling ? undefined : this.#host?.stable) ?? {};
+    return seq === undefined || stateRoot === undefined || seq === 0 ? undefined : { seq, stateRoot };
   }
   /** See `ReplicaHost.lastCheckpoint`; undefined while there is no state, or one that lags behind. */
   get lastCheckpoint(): number | undefined {
@@ -216,6 +233,11 @@ export class ReplicaRunner {
       case "fetch-epochs":
         this.#exchange.answerClient(client, frame.fetch.above);
         return true;
+      case "fetch-claim": {
+        const answer = this.#claims?.answer(client, frame.fetch);
+        if (answer !== undefined) this.#options.ports.sendToClient(client, answer);
+        return true;
+      }
       default:
         return assertNever(frame);
     }

@@ -36,5 +36,7 @@ export function isSeldomMutated(mark: string): boolean {
  * asks for links or observes.
  */
 export function isOfOtherEpochs(mark: string): boolean {
-  return /(?:\breconfiguration|mutated fetch-epochs|mutated epoch-links|mutated fetch-history)\./.test(mark);
+  return /(?:\breconfiguration|mutated fetch-epochs|mutated epoch-links|mutated fetch-history|mutated join-claim|mutated no-claim)\./.test(
+    mark,
+  );
 }
