@@ -14,6 +14,12 @@ export function describeFrame(frame: ReplicaFrame | ClientFrame | ServerFrame): 
       return `read-state ${frame.read.query.type}`;
     case "state-read":
       return describeStateRead(frame.read);
+    case "fetch-claim":
+      return `fetch-claim e${frame.fetch.epoch} for r${frame.fetch.id}`;
+    case "join-claim":
+      return `join-claim r${frame.claim.change.member.id} at n${frame.claim.change.checkpoint.seq}`;
+    case "no-claim":
+      return `no-claim ${frame.reason}`;
     default:
       return describeReplicaFrame(frame);
   }

@@ -136,6 +136,8 @@ export class SimulatedClient {
     this.#world.note(`${this.end} < r${from} ${describeFrame(frame)}`);
     if (frame.type === "reply") return this.#onReply(from, frame.reply);
     if (frame.type === "state-read") return;
+    // No client asks for a claim.
+    if (frame.type === "join-claim" || frame.type === "no-claim") return;
     this.#step({ ...frame, from: replicaId(from) });
   }
 

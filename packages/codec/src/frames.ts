@@ -3,6 +3,7 @@ import {
   assertNever,
   type ClientFrame,
   type LogRecord,
+  type NoClaimReason,
   type RefusalCode,
   type ReplicaFrame,
   type ServerFrame,
@@ -20,6 +21,7 @@ import { readEpochLinks, readFetchEpochs, writeEpochLinks, writeFetchEpochs } fr
 import { readFetchHistory, writeFetchHistory } from "./fetch-history.ts";
 import { readEnvelope, writeEnvelope } from "./messages.ts";
 import { readReply, writeReply } from "./outputs.ts";
+import { readFetchClaim, readJoinClaim, writeFetchClaim, writeJoinClaim } from "./reconfigurations.ts";
 import { readBatch, readRequest, writeRequest } from "./requests.ts";
 import { readReplies, readReplyStable, writeReplies, writeReplyStable } from "./stable-replies.ts";
 import { readReadState, readStateRead, writeReadState, writeStateRead } from "./state-reads.ts";
@@ -63,6 +65,7 @@ export const CLIENT_FRAME_CODES: Readonly<Record<ClientFrame["type"], number>> =
   request: 1,
   "fetch-epochs": 2,
   "read-state": 3,
+  "fetch-claim": 4,
 };
 /** The type numbers of frames to a client; append only. */
 export const SERVER_FRAME_CODES: Readonly<Record<ServerFrame["type"], number>> = {
@@ -71,6 +74,8 @@ export const SERVER_FRAME_CODES: Readonly<Record<ServerFrame["type"], number>> =
   welcome: 3,
   "epoch-links": 4,
   "state-read": 5,
+  "join-claim": 6,
+  "no-claim": 7,
 };
 /** The type numbers of log records; append only. */
 export const LOG_RECORD_CODES: Readonly<Record<LogRecord["type"], number>> = {
@@ -84,6 +89,14 @@ export const LOG_RECORD_CODES: Readonly<Record<LogRecord["type"], number>> = {
 };
 /** The codes of refusals; append only. */
 export const REFUSAL_CODES: Readonly<Record<RefusalCode, number>> = { overloaded: 1 };
+
+/** The codes of reasons for no claim; append only. */
+export const NO_CLAIM_CODES: Readonly<Record<NoClaimReason, number>> = {
+  member: 1,
+  "not-level": 2,
+  "no-address": 3,
+  "epoch-other": 4,
+};
 
 const SIGNED = ["prepare", "commit", "checkpoint", "status", "fetch-batch", "fetch-committed", "hand-over"] as const;
 
@@ -102,6 +115,7 @@ const CLIENT_FRAMES = namesOf(CLIENT_FRAME_CODES);
 const SERVER_FRAMES = namesOf(SERVER_FRAME_CODES);
 const LOG_RECORDS = namesOf(LOG_RECORD_CODES);
 const REFUSALS = namesOf(REFUSAL_CODES);
+const NO_CLAIMS = namesOf(NO_CLAIM_CODES);
 
 export function writeReplicaFrame(writer: Writer, frame: ReplicaFrame): void {
   writer.array(frame.type === "pre-prepare" ? 3 : 2).uint(REPLICA_FRAME_CODES[frame.type]);
@@ -206,6 +220,8 @@ export function writeClientFrame(writer: Writer, frame: ClientFrame): void {
       return writeFetchEpochs(writer, frame.fetch);
     case "read-state":
       return writeReadState(writer, frame.read);
+    case "fetch-claim":
+      return writeFetchClaim(writer, frame.fetch);
     default:
       return assertNever(frame);
   }
@@ -220,6 +236,8 @@ export function readClientFrame(tuple: Tuple): ClientFrame | undefined {
       return { type, fetch: readFetchEpochs(tuple.shape(2).tuple(1, "fetch")) };
     case "read-state":
       return { type, read: readReadState(tuple.shape(2).tuple(1, "read")) };
+    case "fetch-claim":
+      return { type, fetch: readFetchClaim(tuple.shape(2).tuple(1, "fetch")) };
     case undefined:
       return undefined;
     default:
@@ -243,6 +261,11 @@ export function writeServerFrame(writer: Writer, frame: ServerFrame): void {
       return writeEpochLinks(writer.array(2).uint(type), frame.links);
     case "state-read":
       return writeStateRead(writer.array(2).uint(type), frame.read);
+    case "join-claim":
+      return writeJoinClaim(writer.array(2).uint(type), frame.claim);
+    case "no-claim":
+      writer.array(2).uint(type).uint(NO_CLAIM_CODES[frame.reason]);
+      return;
     default:
       return assertNever(frame);
   }
@@ -267,11 +290,22 @@ export function readServerFrame(tuple: Tuple): ServerFrame | undefined {
       return { type, links: readEpochLinks(tuple.shape(2), 1) };
     case "state-read":
       return { type, read: readStateRead(tuple.shape(2).tuple(1, "read")) };
+    case "join-claim":
+      return { type, claim: readJoinClaim(tuple.shape(2).tuple(1, "claim")) };
+    case "no-claim":
+      return { type, reason: readNoClaimReason(tuple.shape(2)) };
     case undefined:
       return undefined;
     default:
       return assertNever(type);
   }
+}
+
+function readNoClaimReason(tuple: Tuple): NoClaimReason {
+  const code = tuple.uint(1, "reason");
+  const reason = NO_CLAIMS.get(code);
+  if (reason === undefined) tuple.fault("unknown-type", "reason", "a reason for no claim", `${code}`);
+  return reason ?? "member";
 }
 
 function readRefusalCode(tuple: Tuple): RefusalCode {

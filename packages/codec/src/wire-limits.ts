@@ -96,6 +96,7 @@ export function wireLimitsOf(genesis: Pick<Genesis, "limits" | "windowSize">): W
   const serverFrame = greatest(
     tuple(UINT, reply),
     tuple(UINT, EPOCH_LINKS),
+    tuple(UINT, tuple(CHANGE, SIGNATURE)),
     tuple(UINT, stateReadCost(stateReadBytesMax(genesis.limits))),
   );
   return {

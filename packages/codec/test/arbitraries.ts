@@ -339,6 +339,11 @@ const serverFrame = fc.oneof(
   fc.record({ type: fc.constant("welcome"), epoch: counter, view: counter, executed: counter }),
   fc.record({ type: fc.constant("epoch-links"), links: epochLinks }),
   fc.record({ type: fc.constant("state-read"), read: stateRead }),
+  fc.record({ type: fc.constant("join-claim"), claim: fc.record({ change: joining(), possession: signature }) }),
+  fc.record({
+    type: fc.constant("no-claim"),
+    reason: fc.constantFrom("member", "not-level", "no-address", "epoch-other"),
+  }),
 ) as unknown as fc.Arbitrary<ServerFrame>;
 const logRecord = fc.oneof(
   fc.record({ type: fc.constant("mute"), at: counter, replies: repliesStable }),
@@ -357,6 +362,7 @@ export const VALUES: { readonly [K in Kind]: fc.Arbitrary<unknown> } = {
     fc.record({ type: fc.constant("request"), request }),
     fc.record({ type: fc.constant("fetch-epochs"), fetch: fc.record({ above: counter }) }),
     fc.record({ type: fc.constant("read-state"), read: readState }),
+    fc.record({ type: fc.constant("fetch-claim"), fetch: fc.record({ epoch: counter, id: replica }) }),
   ),
   ServerFrame: serverFrame,
   LogRecord: logRecord,
@@ -368,19 +374,23 @@ export const VALUES: { readonly [K in Kind]: fc.Arbitrary<unknown> } = {
 };
 
 /** With text of every width, and what looks like a byte order mark. */
-function reconfiguration() {
+function joining() {
   const address = fc.oneof(
     fc.string({ unit: "binary", maxLength: 60 }),
     fc.string({ unit: "binary", maxLength: 60 }).map((rest) => `\uFEFF${rest}`),
   );
+  return fc.record({
+    type: fc.constant("join"),
+    member: fc.record({ id: replica, publicKey: hash, address }),
+    checkpoint: fc.record({ seq: counter, stateRoot: hash }),
+  });
+}
+
+function reconfiguration() {
   const keys = fc.array(hash, { maxLength: 8 });
   const id = replica;
   const change = fc.oneof(
-    fc.record({
-      type: fc.constant("join"),
-      member: fc.record({ id, publicKey: hash, address }),
-      checkpoint: fc.record({ seq: counter, stateRoot: hash }),
-    }),
+    joining(),
     fc.record({ type: fc.constant("leave"), id, mayLowerFaultThreshold: fc.boolean() }),
     fc.record({ type: fc.constant("rejoin"), id, loss: hash }),
     fc.record({ type: fc.constant("rotate-key"), id, publicKey: hash }),

@@ -20,6 +20,7 @@ import {
   type JustifiedViewChange,
   type LogRecord,
   type NewView,
+  type NoClaimReason,
   type OperationResult,
   type PrePrepare,
   type PreparedCertificate,
@@ -416,6 +417,8 @@ const SERVER_FRAMES: Each<ServerFrame> = {
   welcome: { type: "welcome", epoch: epochNumber(0), view: viewNumber(4), executed: sequenceNumber(2 ** 53 - 1) },
   "epoch-links": EPOCH_LINKS,
   "state-read": { type: "state-read", read: READ },
+  "join-claim": { type: "join-claim", claim: { change: CHANGES.join, possession: signature(0x2c) } },
+  "no-claim": { type: "no-claim", reason: "epoch-other" },
 };
 const READ_REFUSALS: { readonly [R in ReadRefusal]: true } = {
   "no-checkpoint": true,
@@ -423,6 +426,11 @@ const READ_REFUSALS: { readonly [R in ReadRefusal]: true } = {
   "over-budget": true,
   "not-readable": true,
   "too-large": true,
+};
+const NO_CLAIMS: { readonly [R in Exclude<NoClaimReason, "epoch-other">]: ServerFrame } = {
+  member: { type: "no-claim", reason: "member" },
+  "not-level": { type: "no-claim", reason: "not-level" },
+  "no-address": { type: "no-claim", reason: "no-address" },
 };
 const REFUSALS: { readonly [C in RefusalCode]: ServerFrame } = {
   overloaded: { type: "refused", requestDigest: hash(0x62), code: "overloaded" },
@@ -434,6 +442,7 @@ const CLIENT_FRAMES: Each<ClientFrame> = {
     type: "read-state",
     read: { id: 9, query: { type: "keys", keys: [text("there"), new Uint8Array(0)] } },
   },
+  "fetch-claim": { type: "fetch-claim", fetch: { epoch: epochNumber(3), id: replicaId(2 ** 31 - 1) } },
 };
 const LOG_RECORDS: Each<LogRecord> = {
   "pre-prepared": { type: "pre-prepared", envelope: PRE_PREPARE, batch: BATCH },
@@ -517,6 +526,7 @@ export const SAMPLES: { readonly [K in Kind]: { readonly [name: string]: ValueOf
   ServerFrame: {
     ...SERVER_FRAMES,
     ...mapValues(REFUSALS, (frame) => frame),
+    ...mapValues(NO_CLAIMS, (frame) => frame),
     ...Object.fromEntries(
       Object.keys(READ_REFUSALS).map((reason): [string, ServerFrame] => [
         `unavailable: ${reason}`,

@@ -1,5 +1,6 @@
 import type { EpochLink, FetchEpochs } from "./epoch-link.ts";
 import type { Digest, Epoch, ReplicaId, RequestNumber, SequenceNumber, SessionId, ViewNumber } from "./ids.ts";
+import type { FetchClaim, JoinClaim, NoClaimReason } from "./reconfiguration.ts";
 import type { Request } from "./request.ts";
 import type { ReadState, StateRead } from "./state-read.ts";
 
@@ -124,7 +125,8 @@ export type RefusalCode = "overloaded";
 export type ClientFrame =
   | { readonly type: "request"; readonly request: Request }
   | { readonly type: "fetch-epochs"; readonly fetch: FetchEpochs }
-  | { readonly type: "read-state"; readonly read: ReadState };
+  | { readonly type: "read-state"; readonly read: ReadState }
+  | { readonly type: "fetch-claim"; readonly fetch: FetchClaim };
 
 /** Frames from a replica to a client. */
 export type ServerFrame =
@@ -134,6 +136,9 @@ export type ServerFrame =
   | { readonly type: "epoch-links"; readonly links: readonly EpochLink[] }
   /** The answer to `read-state`; it proves itself. */
   | { readonly type: "state-read"; readonly read: StateRead }
+  /** The answers to `fetch-claim`; a claim proves itself. */
+  | { readonly type: "join-claim"; readonly claim: JoinClaim }
+  | { readonly type: "no-claim"; readonly reason: NoClaimReason }
   /** After the handshake: unsigned hints for a start. */
   | {
       readonly type: "welcome";

@@ -8,6 +8,7 @@ import {
   EPOCH_LINKS_MAX,
   type EpochLink,
   epochNumber,
+  publicKey,
   quorumSize,
   replicaId,
   type SequenceNumber,
@@ -43,6 +44,7 @@ describe("the log of a running replica over epochs", () => {
   script.join();
   append();
 
+  const owner = publicKey("77".repeat(32));
   let server: Server;
   let asked: string[];
   /** What the replica gives for links above an epoch. */
@@ -57,6 +59,7 @@ describe("the log of a running replica over epochs", () => {
     const links = linksAbove(above).map((link) => base64(codec.encodeEpochLink(link)));
     return {
       cluster: script.cluster,
+      owner,
       replica: replicaId(0),
       first: 1,
       last: entries.length,
@@ -83,7 +86,7 @@ describe("the log of a running replica over epochs", () => {
   async function read(): Promise<LoggedNumber[]> {
     const admin = `127.0.0.1:${(server.address() as AddressInfo).port}`;
     const { genesis, cluster, backend, hasher } = script;
-    const folder = { self: { id: replicaId(0) }, cluster, genesis, config: { admin } } as unknown as ReplicaFolder;
+    const folder = { path: "/data", owner, cluster, genesis, config: { admin } } as unknown as ReplicaFolder;
     const judges = judgesOf(folder, { backend, hasher });
     const items: LoggedNumber[] = [];
     for await (const item of runningItems(folder, judges, { from: 0, to: Number.MAX_SAFE_INTEGER })) items.push(item);
@@ -116,7 +119,7 @@ describe("the log of a running replica over epochs", () => {
     };
     linksAbove = () => script.links.slice(1, 3);
     expect(await complaint()).to.equal(
-      "replica 0 proves nothing of what was ordered in epoch 1: the link that begins epoch 1 is missing, another stands in its place; ask another replica",
+      "the replica of /data proves nothing of what was ordered in epoch 1: the link that begins epoch 1 is missing, another stands in its place; ask another replica",
     );
     const [first] = script.links;
     linksAbove = () => [{ ...first!, certificate: { ...first!.certificate, signatures: [] } }];

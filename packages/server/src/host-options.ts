@@ -6,6 +6,7 @@ import type { Service } from "@quorate/state-machine";
 import type { ReplicaStore } from "@quorate/storage";
 import type { Compressor } from "./compressor.ts";
 import type { HostSettings } from "./host-settings.ts";
+import type { Claimant } from "./join-claims.ts";
 import type { HostObserver, HostPorts } from "./ports.ts";
 import type { ReplicaKeys } from "./replica-keys.ts";
 
@@ -17,6 +18,8 @@ export interface RunnerOptions {
   readonly store: ReplicaStore;
   /** Who it is, in each epoch. */
   readonly keys: ReplicaKeys;
+  /** What it says of itself where it is no member, to become one; without it nobody gets a claim. */
+  readonly claimant?: Claimant;
   readonly verifier: Verifier;
   readonly hasher: Hasher;
   readonly composer: BatchComposer;

@@ -14,6 +14,7 @@ export * from "./host-settings.ts";
 export type { ExecutionDigests, StateDigests } from "./host-state.ts";
 export * from "./ingress.ts";
 export type { Installation } from "./installation-record.ts";
+export * from "./join-claims.ts";
 export type { RepairStatus } from "./pending-installation.ts";
 export * from "./ports.ts";
 export { type QuarantineStatus, REPAIR_PAUSES_MS } from "./quarantine.ts";

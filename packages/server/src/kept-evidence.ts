@@ -1,4 +1,4 @@
-import { accusedOf, type ClusterId, type Evidence } from "@quorate/protocol";
+import { accusedOf, type ClusterId, type Evidence, type PublicKey } from "@quorate/protocol";
 import { lockFolder, openStore } from "@quorate/storage";
 import { type Cryptography, judgesOf } from "./data-reader.ts";
 import { describeEvidence } from "./describe-evidence.ts";
@@ -19,7 +19,9 @@ export interface KeptPiece {
 /** What a replica tells about the evidence it keeps. */
 export interface KeptEvidenceList {
   readonly cluster: ClusterId;
-  readonly replica: number;
+  /** The first key of the replica, and who it is now; null: it observes. */
+  readonly owner: PublicKey;
+  readonly replica: number | null;
   readonly evidence: readonly KeptPiece[];
 }
 
@@ -39,10 +41,10 @@ export interface KeptOnDisk extends KeptPiece {
  * @throws StorageError when it does run, or when the store cannot be opened; RecoveryError for a piece that is damaged.
  */
 export async function readKeptEvidence(folder: ReplicaFolder, cryptography: Cryptography): Promise<KeptOnDisk[]> {
-  const { cluster, self, config } = folder;
+  const { cluster, owner, config } = folder;
   const lock = lockFolder(folder.path);
   try {
-    const store = openStore(folder.storePath, { cluster, replica: self.id }, config);
+    const store = openStore(folder.storePath, { cluster, owner }, config);
     try {
       const { codec, epochs } = judgesOf(folder, cryptography, store.local);
       const shelf = new EvidenceShelf(store.local, codec, cryptography.hasher, []);

@@ -1,5 +1,5 @@
 import type { Codec } from "@quorate/codec";
-import type { ClusterId, Epoch, ReplicaId } from "@quorate/protocol";
+import type { ClusterId, Epoch, PublicKey, ReplicaId } from "@quorate/protocol";
 import type { EpochChain } from "@quorate/reconfiguration";
 import type { History } from "@quorate/storage";
 import { type NumberRange, readHistory } from "./history-reading.ts";
@@ -12,7 +12,9 @@ export type LogPageItem =
 /** A part of the ordered log of a running replica: `GET /log?from=N&to=N&above=EPOCH`. */
 export interface LogPage {
   readonly cluster: ClusterId;
-  readonly replica: ReplicaId;
+  /** The first key of the replica, and who it is now; null: it observes. */
+  readonly owner: PublicKey;
+  readonly replica: ReplicaId | null;
   /** The lowest and the highest number in the history; left out while there is none. */
   readonly first?: number;
   readonly last?: number;
@@ -33,7 +35,8 @@ export const LOG_PAGE_ITEMS_MAX = 128;
 /** Where a page is read from. */
 export interface LogPageSource {
   readonly cluster: ClusterId;
-  readonly replica: ReplicaId;
+  readonly owner: PublicKey;
+  readonly replica: ReplicaId | null;
   readonly history: Pick<History, "get" | "first" | "last">;
   readonly executed: number;
   readonly epochs: Pick<EpochChain, "linksAbove">;
@@ -47,7 +50,7 @@ export interface LogPageRequest extends NumberRange {
 
 /** Makes a page of at least one entry, if there is one. */
 export function logPageOf(
-  { cluster, replica, history, executed, epochs, codec }: LogPageSource,
+  { cluster, owner, replica, history, executed, epochs, codec }: LogPageSource,
   { above, ...range }: LogPageRequest,
 ): LogPage {
   const links = epochs.linksAbove(above).map((link) => base64(codec.encodeEpochLink(link)));
@@ -65,6 +68,7 @@ export function logPageOf(
   }
   return {
     cluster,
+    owner,
     replica,
     ...(first !== undefined && { first }),
     ...(last !== undefined && { last }),

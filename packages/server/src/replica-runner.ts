@@ -1,5 +1,6 @@
 import {
   assertNever,
+  type CheckpointClaim,
   type ClientFrame,
   type Epoch,
   type EpochLink,
@@ -25,6 +26,7 @@ import { readEpochs } from "./epoch-records.ts";
 import type { KeptEvidence } from "./evidence-shelf.ts";
 import type { RunnerOptions, StageOptions } from "./host-options.ts";
 import type { StateDigests } from "./host-state.ts";
+import { JoinClaims } from "./join-claims.ts";
 import type { RepairStatus } from "./pending-installation.ts";
 import type { HandOverAnswer } from "./ports.ts";
 import type { QuarantineStatus } from "./quarantine.ts";
@@ -46,6 +48,7 @@ export class ReplicaRunner {
   readonly #options: StageOptions;
   readonly #backlog = new EpochBacklog();
   readonly #exchange: EpochExchange;
+  readonly #claims: JoinClaims | undefined;
   readonly #stages: ReplicaStages;
 
   /** @throws what `ReplicaHost` throws. */
@@ -53,6 +56,15 @@ export class ReplicaRunner {
     const options = { ...given, epochs: readEpochs(given.store.local, given) };
     this.#options = options;
     this.#exchange = new EpochExchange(options);
+    const { claimant, ports, epochs } = options;
+    this.#claims =
+      claimant &&
+      new JoinClaims({
+        claimant,
+        epochs: () => epochs,
+        stable: () => this.stableCheckpoint,
+        nowMs: () => ports.monotonicMs(),
+      });
     this.#stages = new ReplicaStages(options, {
       keepRequest: (request) => this.#backlog.keepRequest(request.client, { type: "request", request }),
       onBegun: () => this.#backlog.release(this),
@@ -109,6 +121,11 @@ export class ReplicaRunner {
   /** See `ReplicaHost.audited`; undefined while there is no state. */
   get audited(): ReplicaHost["audited"] | undefined {
     return this.#host?.audited;
+  }
+  /** The last stable checkpoint whose state is here; undefined while there is none but that of genesis. */
+  get stableCheckpoint(): CheckpointClaim | undefined {
+    const { seq, stateRoot } = (this.isInstalling ? undefined : this.#host?.stable) ?? {};
+    return seq === undefined || stateRoot === undefined || seq === 0 ? undefined : { seq, stateRoot };
   }
   /** See `ReplicaHost.lastCheckpoint`; undefined while there is no state, or one that lags behind. */
   get lastCheckpoint(): number | undefined {
@@ -213,6 +230,16 @@ export class ReplicaRunner {
     return (this.#host ?? quarantine).onReplicaFrame(peer, frame) ?? true;
   }
 
+  /**
+   * Links of the chain from a replica that is no member that is known here: they prove themselves, and it may be one of the epochs that
+   * they lead to.
+   *
+   * @returns false when it is to be left.
+   */
+  onStrangersLinks(peer: ReplicaId, links: readonly EpochLink[]): boolean {
+    return this.#stages.isTurning || this.#onLinks(peer, links);
+  }
+
   /** An observer asks, and says nothing: who knows a later epoch than this replica is told of it by members. */
   #onObserverFrame(peer: ReplicaId, frame: ReplicaFrame): boolean {
     const { epoch } = this.#stages;
@@ -266,6 +293,11 @@ export class ReplicaRunner {
       case "read-state":
         this.#onStateRead(client, frame.read);
         return true;
+      case "fetch-claim": {
+        const answer = this.#claims?.answer(client, frame.fetch);
+        if (answer !== undefined) this.#options.ports.sendToClient(client, answer);
+        return true;
+      }
       default:
         return assertNever(frame);
     }

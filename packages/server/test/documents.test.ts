@@ -2,9 +2,11 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
+  advertisedAddress,
   ConfigurationError,
   initReplicaFolder,
   keyFileOf,
+  memberIn,
   parseGenesis,
   parseKeyFile,
   parseReplicaConfig,
@@ -106,13 +108,13 @@ describe("key files", () => {
 describe("the configuration of a replica", () => {
   const plainConfig = {
     formatVersion: 2,
-    replica: 1,
+    owner: key.publicKey,
     listen: "127.0.0.1:7101",
     admin: "127.0.0.1:8101",
     durability: "sync",
     historyBytesMax: 1024 * 1024,
   };
-  const defaults = { scrubBytesPerSecond: SCRUB_BYTES_PER_SECOND, stateCompression: true };
+  const defaults = { peers: [], scrubBytesPerSecond: SCRUB_BYTES_PER_SECOND, stateCompression: true };
   const parsed = (service?: unknown) =>
     parseReplicaConfig(JSON.stringify({ ...plainConfig, ...(service !== undefined && { service }) }), "r/replica.json");
 
@@ -203,7 +205,8 @@ describe("the data folder of a replica", () => {
   it("is made once, and its private key is for its owner only", async () => {
     const path = join(root, "r1");
     const made = await init(path);
-    expect([made.self.id, made.config.listen]).to.deep.equal([1, "127.0.0.1:7101"]);
+    expect([made.owner, made.config.listen]).to.deep.equal([key.publicKey, "127.0.0.1:7101"]);
+    expect(memberIn(made.genesis, made)?.id).to.equal(1);
     expect(statSync(join(path, "key.json")).mode & 0o777).to.equal(0o600);
     expect(statSync(path).mode & 0o777).to.equal(0o700);
     expect(readReplicaFolder(path, backend, hasher)).to.deep.equal(made);
@@ -239,6 +242,35 @@ describe("the data folder of a replica", () => {
   it("is not made for a key that is no member's", async () => {
     const { code } = await refusal(() => init(join(root, "x"), { key: keyFileOf(backend, seedOf("stranger")) }));
     expect(code).to.equal("configuration.wrong-key");
+  });
+
+  it("of an observer has any other key, and says itself where it listens, what others dial and whom it dials", async () => {
+    const stranger = keyFileOf(backend, seedOf("stranger"));
+    const spare = { key: stranger, observes: true, listen: "0.0.0.0:7105" };
+    const mine = { ...spare, advertise: "spare.example:7105", peers: ["127.0.0.1:7100"] };
+
+    const made = await init(join(root, "spare"), mine);
+
+    expect([made.owner, made.config.peers]).to.deep.equal([stranger.publicKey, ["127.0.0.1:7100"]]);
+    expect([memberIn(made.genesis, made), advertisedAddress(made.config)]).to.deep.equal([
+      undefined,
+      "spare.example:7105",
+    ]);
+    const hidden = await init(join(root, "hidden"), spare);
+    expect(advertisedAddress(hidden.config), "who listens everywhere").to.equal(undefined);
+    const member = await refusal(() => init(join(root, "x"), { observes: true, listen: "127.0.0.1:7105" }));
+    const silent = await refusal(() => init(join(root, "x"), { key: stranger, observes: true }));
+    expect([member.code, silent.code]).to.deep.equal(["configuration.foreign", "configuration.inconsistent"]);
+  });
+
+  it("of an observer that was not made to its end is made again, with the key that it has", async () => {
+    const stranger = keyFileOf(backend, seedOf("stranger"));
+    const options = { key: stranger, observes: true, listen: "127.0.0.1:7105" };
+    const path = join(root, "spare");
+    await init(path, options);
+    rmSync(join(path, "replica.json"));
+
+    expect((await init(path, options)).owner).to.equal(stranger.publicKey);
   });
 
   it("is not made for a member with another's key, nor for one that is none", async () => {

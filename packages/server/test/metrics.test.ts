@@ -63,10 +63,13 @@ function sourceOf(counters: ReplicaCounters): MetricSource {
       traffic,
     })),
     clients: 4,
+    observers: 3,
+    isPrimary: true,
     listener: {
       connections: 7,
       strangers: 1,
       replicaLinks: 2,
+      observerLinks: 3,
       clientLinks: 5,
       clientQueuedBytes: 11,
       clientLinksCut: 1,

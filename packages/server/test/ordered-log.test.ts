@@ -94,11 +94,14 @@ describe("openStoppedLog", () => {
 });
 
 describe("logPageOf", () => {
-  const replica = membership.members[0]!.id;
+  const { id: replica, publicKey: owner } = membership.members[0]!;
   function pageOf(entries: ReadonlyMap<number, Uint8Array>, executed: number, range = ALL): LogPage {
     const { history } = createMemoryStore();
     for (const [seq, bytes] of entries) history.put(seqOf(seq), bytes);
-    return logPageOf({ cluster, replica, history, executed, epochs: newEpochs(), codec }, { above: epoch, ...range });
+    return logPageOf(
+      { cluster, owner, replica, history, executed, epochs: newEpochs(), codec },
+      { above: epoch, ...range },
+    );
   }
   const numbers = (from: number, to: number, bytes = 1): Map<number, Uint8Array> =>
     new Map(Array.from({ length: to - from + 1 }, (_, i) => [from + i, new Uint8Array(bytes)]));
@@ -106,19 +109,28 @@ describe("logPageOf", () => {
   it("says whose it is, what is kept, and the entries as they are", () => {
     expect(pageOf(new Map([[7, Uint8Array.of(1, 2)]]), 7)).to.deep.equal({
       cluster,
+      owner,
       replica,
       first: 7,
       last: 7,
       items: [{ seq: 7, entry: "AQI=" }],
     });
-    expect(pageOf(new Map(), 0)).to.deep.equal({ cluster, replica, items: [] });
+    expect(pageOf(new Map(), 0)).to.deep.equal({ cluster, owner, replica, items: [] });
   });
 
   it("has the links above the epoch that was asked with, as many as fit into one answer", () => {
     const script = newScript();
     script.idle(EPOCH_LINKS_MAX + 2);
     const { history } = createMemoryStore();
-    const source = { cluster, replica, history, executed: 0, epochs: script.chainAt(EPOCH_LINKS_MAX + 2), codec };
+    const source = {
+      cluster,
+      owner,
+      replica,
+      history,
+      executed: 0,
+      epochs: script.chainAt(EPOCH_LINKS_MAX + 2),
+      codec,
+    };
     const linksAbove = (above: number): unknown =>
       logPageOf(source, { ...ALL, above: epochNumber(above) }).links?.map((link) => {
         const decoded = codec.decodeEpochLink(Buffer.from(link, "base64"));

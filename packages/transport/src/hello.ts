@@ -80,9 +80,11 @@ export function decodeHello(bytes: Uint8Array): DecodedHello {
     const id = view.getUint32(at + 1);
     at += 1 + U32_BYTES;
     const key = publicKey(hash());
-    if (role === LINK_ROLE_CODES.replica && id <= REPLICA_ID_MAX)
-      return { role: "replica", id: replicaId(id), publicKey: key };
-    return role === LINK_ROLE_CODES.client && id === 0 ? { role: "client", publicKey: key } : undefined;
+    if (role === LINK_ROLE_CODES.replica)
+      return id <= REPLICA_ID_MAX ? { role: "replica", id: replicaId(id), publicKey: key } : undefined;
+    if (id !== 0) return undefined;
+    if (role === LINK_ROLE_CODES.client) return { role: "client", publicKey: key };
+    return role === LINK_ROLE_CODES.observer ? { role: "observer", publicKey: key } : undefined;
   };
   const cluster = clusterId(hash());
   const own = identity();

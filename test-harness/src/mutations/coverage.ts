@@ -36,5 +36,7 @@ export function isSeldomMutated(mark: string): boolean {
  * that lags an epoch behind.
  */
 export function isOfOtherEpochs(mark: string): boolean {
-  return /(?:\breconfiguration|mutated fetch-epochs|mutated epoch-links|mutated fetch-history|mutated state-read)\./.test(mark);
+  return /(?:\breconfiguration|mutated fetch-epochs|mutated epoch-links|mutated fetch-history|mutated state-read)\./.test(
+    mark,
+  );
 }

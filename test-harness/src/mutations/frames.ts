@@ -14,12 +14,14 @@ import {
   type FetchHistory,
   type FetchState,
   type FetchStateItem,
+  type JoinClaim,
   type JustifiedNewView,
   type JustifiedReplyStable,
   type JustifiedViewChange,
   type Member,
   type MemberSignature,
   type MerklePath,
+  type NoClaimReason,
   type OperationResult,
   type OperationsRequest,
   type PageExcerpt,
@@ -73,11 +75,12 @@ type StateReadOf<T extends StateRead["type"]> = Extract<StateRead, { readonly ty
 
 type ChangeOf<T extends ReconfigurationChange["type"]> = Extract<ReconfigurationChange, { readonly type: T }>;
 
+const joining = fields<ChangeOf<"join">>({
+  member: fields<Member>({ id: member(), publicKey: hex32(), address: text() }),
+  checkpoint: fields<CheckpointClaim>({ seq: counter(), stateRoot: hex32() }),
+});
 const change = oneOf<ReconfigurationChange>({
-  join: fields<ChangeOf<"join">>({
-    member: fields<Member>({ id: member(), publicKey: hex32(), address: text() }),
-    checkpoint: fields<CheckpointClaim>({ seq: counter(), stateRoot: hex32() }),
-  }),
+  join: joining,
   leave: fields<ChangeOf<"leave">>({ id: member(), mayLowerFaultThreshold: flag() }),
   rejoin: fields<ChangeOf<"rejoin">>({ id: member(), loss: hex32() }),
   "rotate-key": fields<ChangeOf<"rotate-key">>({ id: member(), publicKey: hex32() }),
@@ -288,6 +291,12 @@ export const SERVER_FRAME_MUTATIONS: Mutations<ServerFrame> = oneOf<ServerFrame>
   welcome: fields<ServerFrameOf<"welcome">>({ epoch: counter(), view: counter(), executed: counter() }),
   "epoch-links": fields<ServerFrameOf<"epoch-links">>({ links: epochLinks }),
   "state-read": fields<ServerFrameOf<"state-read">>({ read: stateRead }),
+  "join-claim": fields<ServerFrameOf<"join-claim">>({
+    claim: fields<JoinClaim>({ change: joining, possession: signature() }),
+  }),
+  "no-claim": fields<ServerFrameOf<"no-claim">>({
+    reason: word<NoClaimReason>(["member", "not-level", "no-address", "epoch-other"]),
+  }),
 });
 
 function envelopeOf<T extends ReplicaMessageType>(

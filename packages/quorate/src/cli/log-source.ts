@@ -16,13 +16,14 @@ import {
   type NumberRange,
   openStoppedLog,
   type ReplicaFolder,
+  type ReplicaName,
   readReplicaFolder,
 } from "@quorate/server";
 import { openLocalCluster } from "./local-cluster.ts";
 
 /** The ordered log of one replica, wherever it was read. */
 export interface ReplicaLog {
-  readonly replica: number;
+  readonly replica: ReplicaName;
   items(range: NumberRange): Iterable<LoggedNumber> | AsyncIterable<LoggedNumber>;
   close(): Promise<void>;
 }
@@ -34,7 +35,7 @@ export interface OpenedLogs {
 }
 
 /** Whose log it is, and where it answers. */
-type Asked = Pick<ReplicaFolder, "self" | "cluster" | "config">;
+type Asked = Pick<ReplicaFolder, "path" | "owner" | "cluster" | "config">;
 
 /** A replica that runs may be busy for a moment. */
 const ANSWER_TIMEOUT_MS = 10_000;
@@ -61,10 +62,10 @@ export async function openLogs(data: string): Promise<OpenedLogs> {
 }
 
 async function openLog(folder: ReplicaFolder, cryptography: Cryptography): Promise<ReplicaLog> {
-  const replica = folder.self.id;
   // An empty range: only whether it is there.
   const answer = await fetchPage(folder, { from: 0, to: 0, above: epochNumber(0) });
-  if (answer === undefined) return { replica, ...openStoppedLog(folder, cryptography) };
+  if (answer === undefined) return openStoppedLog(folder, cryptography);
+  const replica = answer.replica ?? "observer";
   const judges = judgesOf(folder, cryptography);
   return { replica, items: (range) => runningItems(folder, judges, range), close: async () => undefined };
 }
@@ -91,7 +92,7 @@ async function pageWithLinks(folder: Asked, judges: Judges, range: NumberRange):
 }
 
 /** Each answer is of links above what is known, so that whoever gives others, or as many for ever, is found out by the first. */
-function addLink({ self }: Asked, { codec, epochs }: Judges, bytes: Uint8Array): void {
+function addLink({ path }: Asked, { codec, epochs }: Judges, bytes: Uint8Array): void {
   const epoch = epochs.epoch + 1;
   const decoded = codec.decodeEpochLink(bytes);
   const verdict = decoded.ok ? epochs.add(decoded.value) : undefined;
@@ -102,7 +103,7 @@ function addLink({ self }: Asked, { codec, epochs }: Judges, bytes: Uint8Array):
       : describeChainFault({ fault: verdict, epoch });
   throw new ConfigurationError(
     "configuration.malformed",
-    `replica ${self.id} proves nothing of what was ordered in epoch ${epoch}: ${why}; ask another replica`,
+    `the replica of ${path} proves nothing of what was ordered in epoch ${epoch}: ${why}; ask another replica`,
   );
 }
 
@@ -115,16 +116,16 @@ function loggedOf(item: LogPageItem, judges: Judges): LoggedNumber {
 async function pageOrThrow(folder: Asked, range: LogPageRequest): Promise<LogPage> {
   const page = await fetchPage(folder, range);
   if (page !== undefined) return page;
-  const { self, config } = folder;
+  const { path, config } = folder;
   throw new ConfigurationError(
     "configuration.unreadable",
-    `replica ${self.id} does not answer at ${config.admin} any more: ask again, or stop it and read its folder`,
+    `the replica of ${path} does not answer at ${config.admin} any more: ask again, or stop it and read its folder`,
   );
 }
 
 /** Undefined when nobody answers, or somebody else does. */
 async function fetchPage(
-  { config, cluster, self }: Asked,
+  { config, cluster, owner }: Asked,
   { from, to, above }: LogPageRequest,
 ): Promise<LogPage | undefined> {
   try {
@@ -132,7 +133,7 @@ async function fetchPage(
     const response = await fetch(url, { signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) });
     if (!response.ok) return undefined;
     const page = (await response.json()) as LogPage;
-    return page.cluster === cluster && page.replica === self.id ? page : undefined;
+    return page.cluster === cluster && page.owner === owner ? page : undefined;
   } catch {
     return undefined;
   }
