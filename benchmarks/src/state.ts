@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createNodeHasher } from "@quorate/crypto/node";
-import { clusterId, replicaId, sequenceNumber, utf8 } from "@quorate/protocol";
+import { clusterId, publicKey, sequenceNumber, utf8 } from "@quorate/protocol";
 import { StateTree } from "@quorate/state-tree";
 import { initializeStore, openStore, type ReplicaStore } from "@quorate/storage";
 
@@ -59,7 +59,7 @@ export async function measureState({ keys, valueBytes, json, check }: StateBench
 async function costOf(keys: number, valueBytes: number): Promise<RootCost> {
   const folder = mkdtempSync(join(tmpdir(), "quorate-state-"));
   const path = join(folder, "store");
-  const identity = { cluster: clusterId("00".repeat(32)), replica: replicaId(0) };
+  const identity = { cluster: clusterId("00".repeat(32)), owner: publicKey("00".repeat(32)) };
   await initializeStore(path, identity);
   const store = openStore(path, identity, { durability: "async" });
   try {

@@ -10,6 +10,12 @@ export function describeFrame(frame: ReplicaFrame | ClientFrame | ServerFrame): 
       return `refused ${short(frame.requestDigest)} ${frame.code}`;
     case "welcome":
       return `welcome v${frame.view} e${frame.executed}`;
+    case "fetch-claim":
+      return `fetch-claim e${frame.fetch.epoch} for r${frame.fetch.id}`;
+    case "join-claim":
+      return `join-claim r${frame.claim.change.member.id} at n${frame.claim.change.checkpoint.seq}`;
+    case "no-claim":
+      return `no-claim ${frame.reason}`;
     default:
       return describeReplicaFrame(frame);
   }

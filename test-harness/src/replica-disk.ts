@@ -1,4 +1,4 @@
-import { digest, type ReplicaId } from "@quorate/protocol";
+import { digest, invariant, type ReplicaId } from "@quorate/protocol";
 import type { ReplicaStore } from "@quorate/storage";
 import type { MemoryStore } from "@quorate/storage/memory";
 import type { ByzantineBehaviour } from "./byzantine.ts";
@@ -107,8 +107,10 @@ export class ReplicaDisk {
     const recovered = this.#recoversAs(byzantine);
     if (recovered !== undefined || isTwin) return new MemoryDisk(times, own, marks, recovered);
     if (faults.store === "memory") return new MemoryDisk(times, own, marks, plant.recoveredStore);
-    const identity = { cluster: cluster.cluster, replica };
-    return new FileDisk({ identity, times, prng: own, marks, files: plant.files });
+    const [name, seed] = [`r${replica}`, cluster.replicaSeeds[replica]];
+    invariant(seed !== undefined, "simulator.seed", { replica });
+    const identity = { cluster: cluster.cluster, owner: cluster.backend.publicKeyOf(seed) };
+    return new FileDisk({ name, identity, times, prng: own, marks, files: plant.files });
   }
 
   #recoversAs(behaviour: ByzantineBehaviour | undefined): Plant["recoveredStore"] | undefined {

@@ -133,6 +133,8 @@ export class SimulatedClient {
     const frame = arrival();
     this.#world.note(`${this.end} < r${from} ${describeFrame(frame)}`);
     if (frame.type === "reply") return this.#onReply(from, frame.reply);
+    // No client asks for a claim.
+    if (frame.type === "join-claim" || frame.type === "no-claim") return;
     this.#step({ ...frame, from: replicaId(from) });
   }
 

@@ -1,7 +1,13 @@
-import { createBatchComposer, createClientSigner, Verifier } from "@quorate/crypto";
+import { createBatchComposer, Verifier } from "@quorate/crypto";
 import { kvService } from "@quorate/kv";
-import type { ReplicaId, Signer } from "@quorate/protocol";
-import { type Compressor, type HostPorts, type HostSettings, ReplicaRunner } from "@quorate/server/host";
+import type { ReplicaId } from "@quorate/protocol";
+import {
+  type Compressor,
+  createReplicaKeys,
+  type HostPorts,
+  type HostSettings,
+  ReplicaRunner,
+} from "@quorate/server/host";
 import type { ReplicaStore } from "@quorate/storage";
 import { archivingStore } from "./archiving-store.ts";
 import { type ClockFault, wallMs } from "./clock-fault.ts";
@@ -24,7 +30,6 @@ export interface SimulatedHostsOptions {
   readonly id: ReplicaId;
   readonly isCorrect: boolean;
   readonly seed: Uint8Array;
-  readonly signer: Signer;
   readonly prng: Prng;
   readonly settings: Partial<HostSettings>;
   readonly clockSkewMs: number;
@@ -54,7 +59,7 @@ export class SimulatedHosts {
 
   /** @throws what `ReplicaRunner` throws. */
   create(disk: ReplicaStore): ReplicaRunner {
-    const { id, seed, signer, settings, plant, observer, sender } = this.#o;
+    const { id, seed, settings, plant, observer, sender } = this.#o;
     const { clock, cluster: shared } = this.#world;
     const { cluster, hasher, codec, backend, genesis } = shared;
     observer.restart();
@@ -68,8 +73,7 @@ export class SimulatedHosts {
       codec,
       service: bent?.(service, id) ?? service,
       store: this.#archiving(store?.(disk, (task) => clock.after(0, task)) ?? disk),
-      signer,
-      checkpointSigner: createClientSigner({ backend, hasher, seed, cluster }),
+      keys: createReplicaKeys({ backend, hasher, cluster, seeds: () => [seed] }),
       verifier: new Verifier({
         backend,
         hasher,
@@ -99,6 +103,8 @@ export class SimulatedHosts {
       monotonicMs: () => clock.nowMs,
       sendToReplica: (to, frame) => sender.toReplicas([to], frame),
       sendToReplicas: (to, frame) => sender.toReplicas(to, frame),
+      // There are none yet.
+      sendToObservers: () => undefined,
       sendToClient: (client, frame) => sender.toClient(client, frame),
       startTimer: (timer, afterMs, fire) => timers.start(timer, afterMs, fire),
       cancelTimer: (timer) => timers.cancel(timer),

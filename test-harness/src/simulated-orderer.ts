@@ -112,6 +112,8 @@ export class SimulatedOrderer {
   }
 
   #onFrame(open: OpenOrder, from: number, frame: ServerFrame): void {
+    // No orderer asks for a claim: it signs for whoever joins itself.
+    if (frame.type === "join-claim" || frame.type === "no-claim") return;
     if (frame.type !== "reply") return this.#step(open, { ...frame, from: replicaId(from) });
     const { epoch } = frame.reply.statement;
     if (epoch > open.chain.epoch) return this.#step(open, { type: "epoch-told", from: replicaId(from), epoch });

@@ -327,7 +327,6 @@ export class SimulatedReplica {
       id: this.id,
       isCorrect: this.isCorrect,
       seed,
-      signer: this.#signer,
       observer: this.#observer,
       sender: this.#sender,
       timers: this.#timers,

@@ -425,7 +425,7 @@ describe("the quorate command, given what is wrong", function () {
     const key = "3b6a27bcceb6a42d62a3a8d02a6f0d73653215771de243a63ac048a18b59da29";
     const members = (n: number, keyOf: (id: number) => string = (id) => memberKey(id)): string[] =>
       Array.from({ length: n }, (_, id) => ["--member", `${id}=${keyOf(id)}@10.0.0.${id}:7000`]).flat();
-    const memberKey = (id: number): string => (cluster.folder(id % 4).self as { publicKey: string }).publicKey;
+    const memberKey = (id: number): string => cluster.member(id % 4).publicKey;
     const genesis = (...args: string[]): Promise<Exit> =>
       quorate("genesis", "--out", inData("out.json"), "--admin", key, ...args);
 

@@ -1,5 +1,5 @@
-import { clusterId, replicaId, sequenceNumber } from "@quorate/protocol";
-import type { LogEntry, ReplicaStore } from "@quorate/storage";
+import { clusterId, publicKey, sequenceNumber } from "@quorate/protocol";
+import type { LogEntry, ReplicaStore, StoreIdentity } from "@quorate/storage";
 import { storeCompliance } from "@quorate/storage/compliance";
 import { FileStore, formatFileStore, type LogFiles } from "@quorate/storage/memory";
 import {
@@ -34,7 +34,7 @@ function rig(seed: string, files?: (files: LogFiles) => LogFiles): Rig {
   const create = (id: number): FileDisk => {
     const own = prng.fork(`disk ${id}`);
     const times = new FlushTimes({ clock, prng: own, faults, marks, awake: (task) => task() });
-    return new FileDisk({ identity: { cluster: CLUSTER, replica: replicaId(id) }, times, prng: own, marks, files });
+    return new FileDisk({ name: `r${id}`, identity: identityOf(id), times, prng: own, marks, files });
   };
   const run = (ms: number): void => {
     const untilMs = clock.nowMs + ms;
@@ -370,6 +370,10 @@ function openAgain(files: SimulatedFiles, open: () => FileStore): FileStore {
   return store;
 }
 
+function identityOf(id: number): StoreIdentity {
+  return { cluster: CLUSTER, owner: publicKey(`${id}`.repeat(64)) };
+}
+
 storeCompliance(
   { describe, it },
   {
@@ -379,7 +383,7 @@ storeCompliance(
       const [schedule, soon] = [queueMicrotask, queueMicrotask];
       const told = { onWrite: () => undefined, onDurable: () => undefined };
       const files = new SimulatedFiles({ place: "files", prng, marks: new Marks(), schedule, soon, ...told });
-      const identity = { cluster: CLUSTER, replica: replicaId(0) };
+      const identity = identityOf(0);
       const disk = { entries: formatFileStore(identity, prng.bytes(16)), spool: { bytes: Buffer.alloc(0) } };
       return openAgain(files, () => new FileStore({ identity, files, ...disk, schedule, ...options }));
     },

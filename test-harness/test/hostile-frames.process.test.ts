@@ -97,7 +97,7 @@ describe("a live replica that is sent garbage", function () {
     await cluster.kill([3]);
     const signer = createReplicaSigner({
       backend,
-      seed: cluster.folder(3).seed,
+      seed: seedOf(3),
       self: replicaId(3),
       cluster: cluster.folder(3).cluster,
     });
@@ -142,7 +142,7 @@ describe("a live replica that is sent garbage", function () {
 
     await whileServing(async () => {
       for (let i = 0; i < FRAMES; i++) {
-        const { host, port } = parseAddress(cluster.folder(below(4)).self.address);
+        const { host, port } = parseAddress(cluster.member(below(4)).address);
         const socket = connect(port, host);
         sockets.push(socket);
         socket.on("error", () => undefined).resume();
@@ -189,7 +189,7 @@ describe("a live replica that is sent garbage", function () {
   }
 
   function attack(target: number, endpoint: Endpoint): Attacker {
-    const { self } = cluster.folder(target);
+    const self = cluster.member(target);
     const attacker = new Attacker(self.address, endpoint, { role: "replica", id: self.id, publicKey: self.publicKey });
     links.push(attacker.link);
     return attacker;
@@ -201,8 +201,14 @@ describe("a live replica that is sent garbage", function () {
   }
 
   function replicaEndpoint(id: number): Endpoint {
-    const { self, seed } = cluster.folder(id);
-    return endpointOf({ role: "replica", id: self.id, publicKey: self.publicKey }, seed);
+    const self = cluster.member(id);
+    return endpointOf({ role: "replica", id: self.id, publicKey: self.publicKey }, seedOf(id));
+  }
+
+  function seedOf(id: number): Uint8Array {
+    const [key] = cluster.folder(id).keys;
+    if (key === undefined) throw new Error(`replica ${id} holds no key`);
+    return key.seed;
   }
 
   function endpointOf(identity: LinkIdentity, seed: Uint8Array): Endpoint {
@@ -231,8 +237,8 @@ describe("a live replica that is sent garbage", function () {
   }
 
   function replicaSamples(): ReplicaFrame[] {
-    const { seed, cluster: id } = cluster.folder(3);
-    const signer = createReplicaSigner({ backend, seed, self: replicaId(3), cluster: id });
+    const { cluster: id } = cluster.folder(3);
+    const signer = createReplicaSigner({ backend, seed: seedOf(3), self: replicaId(3), cluster: id });
     const [request] = clientSamples() as [Request];
     const batch: Batch = { timestampMs: timestampMs(1_700_000_000_000), requests: clientSamples() };
     const place = { epoch: epochNumber(0), view: viewNumber(0), seq: sequenceNumber(3) };

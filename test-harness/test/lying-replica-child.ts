@@ -3,29 +3,31 @@
  * what it votes for, all under valid signatures of its own. With `twice` it also votes for what is true, so that it
  * contradicts itself. Usage: `node lying-replica-child.js DATA [twice]`.
  */
-import { randomBytes } from "node:crypto";
 import { createCodec, wireLimitsOf } from "@quorate/codec";
-import {
-  createBatchComposer,
-  createClientSigner,
-  createReplicaSigner,
-  outputLeafOf,
-  outputsRootOf,
-  Verifier,
-} from "@quorate/crypto";
+import { createBatchComposer, createReplicaSigner, outputLeafOf, outputsRootOf, Verifier } from "@quorate/crypto";
 import { chooseBackend, createNodeHasher } from "@quorate/crypto/node";
 import { kvService } from "@quorate/kv";
 import { type Digest, digest, genesisMembership, type ReplicaFrame, type Reply } from "@quorate/protocol";
 import { EpochChain } from "@quorate/reconfiguration";
-import { type HostTimer, ReplicaHost, ReplicaLinks, readReplicaFolder } from "@quorate/server";
+import {
+  FolderKeys,
+  type HostTimer,
+  memberIn,
+  ReplicaEndpoint,
+  ReplicaHost,
+  ReplicaLinks,
+  readReplicaFolder,
+} from "@quorate/server";
 import { openStore } from "@quorate/storage";
 import { createLogger } from "quorate";
 
 const backend = await chooseBackend();
 const hasher = createNodeHasher();
 const folder = readReplicaFolder(process.argv[2] ?? "", backend, hasher);
-const { genesis, cluster, self, seed, config } = folder;
+const { genesis, cluster, config } = folder;
 const membership = genesisMembership(genesis);
+const [self, seed] = [memberIn(membership, folder), folder.keys[0]?.seed];
+if (self === undefined || seed === undefined) throw new Error("this is the folder of no member");
 const codec = createCodec(wireLimitsOf(genesis));
 const signer = createReplicaSigner({ backend, seed, self: self.id, cluster });
 const verifier = new Verifier({ backend, hasher, cluster });
@@ -66,21 +68,13 @@ function framesFor(frame: ReplicaFrame): ReplicaFrame[] {
 }
 
 const epochs = new EpochChain({ cluster, hasher, verifier }, genesis);
+const keys = new FolderKeys({ folder, backend, log: createLogger("silent", {}) });
 const timers = new Map<HostTimer, NodeJS.Timeout>();
 const links: ReplicaLinks = new ReplicaLinks({
-  self: self.id,
   epochs: () => epochs,
   listen: config.listen,
-  endpoint: {
-    cluster,
-    credentials: {
-      identity: { role: "replica", id: self.id, publicKey: self.publicKey },
-      sign: (preimage) => backend.sign(seed, preimage),
-      verify: (publicKey, preimage, signature) => backend.verify(publicKey, preimage, signature),
-      isAdmissible: (publicKey) => backend.isAdmissible(publicKey),
-    },
-    randomBytes: (length) => randomBytes(length),
-  },
+  peers: [],
+  endpoint: new ReplicaEndpoint({ cluster, backend, keys, membership: () => epochs.membership }),
   codec,
   log: createLogger("silent", {}),
   events: {
@@ -94,9 +88,8 @@ const host: ReplicaHost = new ReplicaHost(
     genesis,
     cluster,
     service: kvService(),
-    store: openStore(folder.storePath, { cluster, replica: self.id }, config),
+    store: openStore(folder.storePath, { cluster, owner: folder.owner }, config),
     signer,
-    checkpointSigner: createClientSigner({ backend, hasher, seed, cluster }),
     verifier,
     hasher,
     composer: createBatchComposer(hasher, cluster),
@@ -110,6 +103,9 @@ const host: ReplicaHost = new ReplicaHost(
       },
       sendToReplicas: (to, frame) => {
         for (const said of framesFor(frame)) links.sendToReplicas(to, said);
+      },
+      sendToObservers: (frame) => {
+        for (const said of framesFor(frame)) links.sendToObservers(said);
       },
       sendToClient: (client, frame) =>
         links.sendToClient(client, frame.type === "reply" ? { ...frame, reply: lyingReply(frame.reply) } : frame),

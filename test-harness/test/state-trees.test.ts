@@ -1,12 +1,12 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { clusterId, replicaId } from "@quorate/protocol";
+import { clusterId, publicKey } from "@quorate/protocol";
 import { initializeStore, openStore, type ReplicaStore } from "@quorate/storage";
 import { createMemoryStore, type MemoryStore } from "@quorate/storage/memory";
 import { stateTreeCompliance, type TreeSubject } from "./state-tree-compliance.ts";
 
-const IDENTITY = { cluster: clusterId("ab".repeat(32)), replica: replicaId(0) };
+const IDENTITY = { cluster: clusterId("ab".repeat(32)), owner: publicKey("00".repeat(32)) };
 
 const folders: string[] = [];
 after(() => {

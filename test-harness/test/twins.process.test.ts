@@ -116,7 +116,7 @@ describe("Two processes with one replica's key in different halves of a partitio
       (statuses) =>
         statuses.every(({ replica, peers }) => {
           const up = peers.filter(({ isConnected }) => isConnected).map((peer) => Number(peer.replica));
-          return up.join() === (expected[replica] ?? []).join();
+          return up.join() === (expected[replica ?? -1] ?? []).join();
         }),
       { ids },
     );

@@ -173,7 +173,8 @@ export class ClientRig {
     switch (effect.type) {
       case "send":
         if (effect.frame.type === "request") this.#sent.push({ to: effect.to, request: effect.frame.request });
-        else this.#asked.push({ to: effect.to, above: effect.frame.fetch.above });
+        else if (effect.frame.type === "fetch-epochs")
+          this.#asked.push({ to: effect.to, above: effect.frame.fetch.above });
         break;
       case "members":
         this.members.push(effect.membership);

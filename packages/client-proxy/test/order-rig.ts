@@ -54,7 +54,7 @@ export class OrderRig<R extends Request> {
       if (effect.type !== "send") continue;
       const { to, frame } = effect;
       if (frame.type === "request") this.sent.push({ to, request: frame.request as R });
-      else this.asked.push({ to, above: frame.fetch.above });
+      if (frame.type === "fetch-epochs") this.asked.push({ to, above: frame.fetch.above });
     }
   }
   /** Ordered, with all members linked, which say that they have executed this number. */

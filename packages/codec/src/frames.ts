@@ -3,6 +3,7 @@ import {
   assertNever,
   type ClientFrame,
   type LogRecord,
+  type NoClaimReason,
   type RefusalCode,
   type ReplicaFrame,
   type ServerFrame,
@@ -17,8 +18,10 @@ import {
 } from "./certificates.ts";
 import { writeBatchAgain } from "./encoded-batches.ts";
 import { readEpochLinks, readFetchEpochs, writeEpochLinks, writeFetchEpochs } from "./epochs.ts";
+import { readFetchHistory, writeFetchHistory } from "./fetch-history.ts";
 import { readEnvelope, writeEnvelope } from "./messages.ts";
 import { readReply, writeReply } from "./outputs.ts";
+import { readFetchClaim, readJoinClaim, writeFetchClaim, writeJoinClaim } from "./reconfigurations.ts";
 import { readBatch, readRequest, writeRequest } from "./requests.ts";
 import { readReplies, readReplyStable, writeReplies, writeReplyStable } from "./stable-replies.ts";
 import {
@@ -54,15 +57,22 @@ export const REPLICA_FRAME_CODES: Readonly<Record<ReplicaFrame["type"], number>>
   "deflated-chunk": 15,
   "fetch-epochs": 16,
   "epoch-links": 17,
+  "fetch-history": 18,
 };
 /** The type numbers of frames from a client; append only. */
-export const CLIENT_FRAME_CODES: Readonly<Record<ClientFrame["type"], number>> = { request: 1, "fetch-epochs": 2 };
+export const CLIENT_FRAME_CODES: Readonly<Record<ClientFrame["type"], number>> = {
+  request: 1,
+  "fetch-epochs": 2,
+  "fetch-claim": 3,
+};
 /** The type numbers of frames to a client; append only. */
 export const SERVER_FRAME_CODES: Readonly<Record<ServerFrame["type"], number>> = {
   reply: 1,
   refused: 2,
   welcome: 3,
   "epoch-links": 4,
+  "join-claim": 5,
+  "no-claim": 6,
 };
 /** The type numbers of log records; append only. */
 export const LOG_RECORD_CODES: Readonly<Record<LogRecord["type"], number>> = {
@@ -76,6 +86,14 @@ export const LOG_RECORD_CODES: Readonly<Record<LogRecord["type"], number>> = {
 };
 /** The codes of refusals; append only. */
 export const REFUSAL_CODES: Readonly<Record<RefusalCode, number>> = { overloaded: 1 };
+
+/** The codes of reasons for no claim; append only. */
+export const NO_CLAIM_CODES: Readonly<Record<NoClaimReason, number>> = {
+  member: 1,
+  "not-level": 2,
+  "no-address": 3,
+  "epoch-other": 4,
+};
 
 const SIGNED = ["prepare", "commit", "checkpoint", "status", "fetch-batch", "fetch-committed", "hand-over"] as const;
 
@@ -94,6 +112,7 @@ const CLIENT_FRAMES = namesOf(CLIENT_FRAME_CODES);
 const SERVER_FRAMES = namesOf(SERVER_FRAME_CODES);
 const LOG_RECORDS = namesOf(LOG_RECORD_CODES);
 const REFUSALS = namesOf(REFUSAL_CODES);
+const NO_CLAIMS = namesOf(NO_CLAIM_CODES);
 
 export function writeReplicaFrame(writer: Writer, frame: ReplicaFrame): void {
   writer.array(frame.type === "pre-prepare" ? 3 : 2).uint(REPLICA_FRAME_CODES[frame.type]);
@@ -132,6 +151,8 @@ export function writeReplicaFrame(writer: Writer, frame: ReplicaFrame): void {
       return writeFetchEpochs(writer, frame.fetch);
     case "epoch-links":
       return writeEpochLinks(writer, frame.links);
+    case "fetch-history":
+      return writeFetchHistory(writer, frame.fetch);
     default:
       return assertNever(frame);
   }
@@ -178,6 +199,8 @@ export function readReplicaFrame(tuple: Tuple): ReplicaFrame | undefined {
       return { type, fetch: readFetchEpochs(tuple.shape(2).tuple(1, "fetch")) };
     case "epoch-links":
       return { type, links: readEpochLinks(tuple.shape(2), 1) };
+    case "fetch-history":
+      return { type, fetch: readFetchHistory(tuple.shape(2).tuple(1, "fetch")) };
     case undefined:
       return undefined;
     default:
@@ -192,6 +215,8 @@ export function writeClientFrame(writer: Writer, frame: ClientFrame): void {
       return writeRequest(writer, frame.request);
     case "fetch-epochs":
       return writeFetchEpochs(writer, frame.fetch);
+    case "fetch-claim":
+      return writeFetchClaim(writer, frame.fetch);
     default:
       return assertNever(frame);
   }
@@ -204,6 +229,8 @@ export function readClientFrame(tuple: Tuple): ClientFrame | undefined {
       return { type, request: readRequest(tuple.shape(2).tuple(1, "request")) };
     case "fetch-epochs":
       return { type, fetch: readFetchEpochs(tuple.shape(2).tuple(1, "fetch")) };
+    case "fetch-claim":
+      return { type, fetch: readFetchClaim(tuple.shape(2).tuple(1, "fetch")) };
     case undefined:
       return undefined;
     default:
@@ -225,6 +252,11 @@ export function writeServerFrame(writer: Writer, frame: ServerFrame): void {
       return;
     case "epoch-links":
       return writeEpochLinks(writer.array(2).uint(type), frame.links);
+    case "join-claim":
+      return writeJoinClaim(writer.array(2).uint(type), frame.claim);
+    case "no-claim":
+      writer.array(2).uint(type).uint(NO_CLAIM_CODES[frame.reason]);
+      return;
     default:
       return assertNever(frame);
   }
@@ -247,11 +279,22 @@ export function readServerFrame(tuple: Tuple): ServerFrame | undefined {
       };
     case "epoch-links":
       return { type, links: readEpochLinks(tuple.shape(2), 1) };
+    case "join-claim":
+      return { type, claim: readJoinClaim(tuple.shape(2).tuple(1, "claim")) };
+    case "no-claim":
+      return { type, reason: readNoClaimReason(tuple.shape(2)) };
     case undefined:
       return undefined;
     default:
       return assertNever(type);
   }
+}
+
+function readNoClaimReason(tuple: Tuple): NoClaimReason {
+  const code = tuple.uint(1, "reason");
+  const reason = NO_CLAIMS.get(code);
+  if (reason === undefined) tuple.fault("unknown-type", "reason", "a reason for no claim", `${code}`);
+  return reason ?? "member";
 }
 
 function readRefusalCode(tuple: Tuple): RefusalCode {

@@ -5,6 +5,8 @@ import {
   type Approval,
   assertNever,
   CHANGE_TYPE_CODES,
+  type FetchClaim,
+  type JoinClaim,
   type PublicKey,
   possessedKeyOf,
   type ReconfigurationChange,
@@ -71,6 +73,26 @@ function readPossession(tuple: Tuple, change: ReconfigurationChange): Uint8Array
   if (possessedKeyOf(change) !== undefined) return list.shape(1).signature(0, 0);
   list.shape(0);
   return new Uint8Array(0);
+}
+
+export function writeFetchClaim(writer: Writer, { epoch, id }: FetchClaim): void {
+  writer.array(2).uint(epoch).uint(id);
+}
+
+export function readFetchClaim(tuple: Tuple): FetchClaim {
+  return { epoch: tuple.shape(2).counter(0, "epoch"), id: tuple.replica(1, "id") };
+}
+
+export function writeJoinClaim(writer: Writer, { change, possession }: JoinClaim): void {
+  writeChange(writer.array(2), change);
+  writer.signature(possession);
+}
+
+export function readJoinClaim(tuple: Tuple): JoinClaim {
+  const change = tuple.shape(2).tuple(0, "change");
+  const code = change.uint(0, "type");
+  if (code !== CHANGE_TYPE_CODES.join) change.fault("unknown-type", "type", `${CHANGE_TYPE_CODES.join}`, `${code}`);
+  return { change: readJoin(change.shape(6)), possession: tuple.signature(1, "possession") };
 }
 
 function writeChange(writer: Writer, change: ReconfigurationChange): void {

@@ -88,7 +88,7 @@ export function wireLimitsOf(genesis: Pick<Genesis, "limits" | "windowSize">): W
     tuple(UINT, EPOCH_LINKS),
   );
   const clientFrame = tuple(UINT, request);
-  const serverFrame = greatest(tuple(UINT, reply), tuple(UINT, EPOCH_LINKS));
+  const serverFrame = greatest(tuple(UINT, reply), tuple(UINT, EPOCH_LINKS), tuple(UINT, tuple(CHANGE, SIGNATURE)));
   return {
     batchRequestsMax,
     batchBytesMax,

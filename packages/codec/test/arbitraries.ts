@@ -278,6 +278,10 @@ const deflatedChunk = fc.record({
   deflated: fc.uint8Array({ minLength: 1, maxLength: 99 }),
 });
 
+const fetchHistory = fc
+  .tuple(counter, fc.integer({ min: 0, max: 2 ** 52 }), fc.integer({ min: 0, max: 63 }))
+  .map(([epoch, first, more]) => ({ type: "fetch-history", fetch: { epoch, first, last: first + more } }));
+
 const replicaFrame = fc.oneof(
   fc.record({ type: fc.constant("pre-prepare"), envelope: prePrepare, batch }),
   fc.record({ type: fc.constant("signed"), envelope: enveloped(signedMessage) }),
@@ -289,6 +293,7 @@ const replicaFrame = fc.oneof(
   fc.record({ type: fc.constant("state-unavailable"), unavailable: fc.record({ seq: counter, stable: counter }) }),
   fc.record({ type: fc.constant("fetch-epochs"), fetch: fc.record({ above: counter }) }),
   fc.record({ type: fc.constant("epoch-links"), links: epochLinks }),
+  fetchHistory,
   fc.record({ type: fc.constant("request"), request }),
   fc.record({ type: fc.constant("batch-body"), batch }),
   fc.record({ type: fc.constant("committed"), entry }),
@@ -305,6 +310,11 @@ const serverFrame = fc.oneof(
   }),
   fc.record({ type: fc.constant("welcome"), epoch: counter, view: counter, executed: counter }),
   fc.record({ type: fc.constant("epoch-links"), links: epochLinks }),
+  fc.record({ type: fc.constant("join-claim"), claim: fc.record({ change: joining(), possession: signature }) }),
+  fc.record({
+    type: fc.constant("no-claim"),
+    reason: fc.constantFrom("member", "not-level", "no-address", "epoch-other"),
+  }),
 ) as unknown as fc.Arbitrary<ServerFrame>;
 const logRecord = fc.oneof(
   fc.record({ type: fc.constant("mute"), at: counter, replies: repliesStable }),
@@ -322,6 +332,7 @@ export const VALUES: { readonly [K in Kind]: fc.Arbitrary<unknown> } = {
   ClientFrame: fc.oneof(
     fc.record({ type: fc.constant("request"), request }),
     fc.record({ type: fc.constant("fetch-epochs"), fetch: fc.record({ above: counter }) }),
+    fc.record({ type: fc.constant("fetch-claim"), fetch: fc.record({ epoch: counter, id: replica }) }),
   ),
   ServerFrame: serverFrame,
   LogRecord: logRecord,
@@ -333,19 +344,23 @@ export const VALUES: { readonly [K in Kind]: fc.Arbitrary<unknown> } = {
 };
 
 /** With text of every width, and what looks like a byte order mark. */
-function reconfiguration() {
+function joining() {
   const address = fc.oneof(
     fc.string({ unit: "binary", maxLength: 60 }),
     fc.string({ unit: "binary", maxLength: 60 }).map((rest) => `\uFEFF${rest}`),
   );
+  return fc.record({
+    type: fc.constant("join"),
+    member: fc.record({ id: replica, publicKey: hash, address }),
+    checkpoint: fc.record({ seq: counter, stateRoot: hash }),
+  });
+}
+
+function reconfiguration() {
   const keys = fc.array(hash, { maxLength: 8 });
   const id = replica;
   const change = fc.oneof(
-    fc.record({
-      type: fc.constant("join"),
-      member: fc.record({ id, publicKey: hash, address }),
-      checkpoint: fc.record({ seq: counter, stateRoot: hash }),
-    }),
+    joining(),
     fc.record({ type: fc.constant("leave"), id, mayLowerFaultThreshold: fc.boolean() }),
     fc.record({ type: fc.constant("rejoin"), id, loss: hash }),
     fc.record({ type: fc.constant("rotate-key"), id, publicKey: hash }),

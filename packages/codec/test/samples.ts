@@ -20,6 +20,7 @@ import {
   type JustifiedViewChange,
   type LogRecord,
   type NewView,
+  type NoClaimReason,
   type OperationResult,
   type PrePrepare,
   type PreparedCertificate,
@@ -361,6 +362,10 @@ const REPLICA_FRAMES: Each<ReplicaFrame> = {
   },
   "fetch-epochs": FETCH_EPOCHS,
   "epoch-links": EPOCH_LINKS,
+  "fetch-history": {
+    type: "fetch-history",
+    fetch: { epoch: epochNumber(2), first: sequenceNumber(LARGE), last: sequenceNumber(LARGE + 63) },
+  },
 };
 
 const statuses = Object.keys(RESULT_STATUS_CODES) as ResultStatus[];
@@ -389,6 +394,13 @@ const SERVER_FRAMES: Each<ServerFrame> = {
   refused: { type: "refused", requestDigest: hash(0x61), code: "overloaded" },
   welcome: { type: "welcome", epoch: epochNumber(0), view: viewNumber(4), executed: sequenceNumber(2 ** 53 - 1) },
   "epoch-links": EPOCH_LINKS,
+  "join-claim": { type: "join-claim", claim: { change: CHANGES.join, possession: signature(0x2c) } },
+  "no-claim": { type: "no-claim", reason: "epoch-other" },
+};
+const NO_CLAIMS: { readonly [R in Exclude<NoClaimReason, "epoch-other">]: ServerFrame } = {
+  member: { type: "no-claim", reason: "member" },
+  "not-level": { type: "no-claim", reason: "not-level" },
+  "no-address": { type: "no-claim", reason: "no-address" },
 };
 const REFUSALS: { readonly [C in RefusalCode]: ServerFrame } = {
   overloaded: { type: "refused", requestDigest: hash(0x62), code: "overloaded" },
@@ -396,6 +408,7 @@ const REFUSALS: { readonly [C in RefusalCode]: ServerFrame } = {
 const CLIENT_FRAMES: Each<ClientFrame> = {
   request: { type: "request", request: REQUESTS.operations },
   "fetch-epochs": FETCH_EPOCHS,
+  "fetch-claim": { type: "fetch-claim", fetch: { epoch: epochNumber(3), id: replicaId(2 ** 31 - 1) } },
 };
 const LOG_RECORDS: Each<LogRecord> = {
   "pre-prepared": { type: "pre-prepared", envelope: PRE_PREPARE, batch: BATCH },
@@ -471,6 +484,7 @@ export const SAMPLES: { readonly [K in Kind]: { readonly [name: string]: ValueOf
   ServerFrame: {
     ...SERVER_FRAMES,
     ...mapValues(REFUSALS, (frame) => frame),
+    ...mapValues(NO_CLAIMS, (frame) => frame),
     ...Object.fromEntries(
       statuses.map((status): [string, ServerFrame] => [
         status,

@@ -1,5 +1,6 @@
 import type { EpochLink, FetchEpochs } from "./epoch-link.ts";
 import type { Digest, Epoch, ReplicaId, RequestNumber, SequenceNumber, SessionId, ViewNumber } from "./ids.ts";
+import type { FetchClaim, JoinClaim, NoClaimReason } from "./reconfiguration.ts";
 import type { Request } from "./request.ts";
 
 /**
@@ -122,7 +123,8 @@ export type RefusalCode = "overloaded";
 /** Frames from a client to a replica. */
 export type ClientFrame =
   | { readonly type: "request"; readonly request: Request }
-  | { readonly type: "fetch-epochs"; readonly fetch: FetchEpochs };
+  | { readonly type: "fetch-epochs"; readonly fetch: FetchEpochs }
+  | { readonly type: "fetch-claim"; readonly fetch: FetchClaim };
 
 /** Frames from a replica to a client. */
 export type ServerFrame =
@@ -130,6 +132,9 @@ export type ServerFrame =
   | { readonly type: "refused"; readonly requestDigest: Digest; readonly code: RefusalCode }
   /** The answer to `fetch-epochs`; links prove themselves. */
   | { readonly type: "epoch-links"; readonly links: readonly EpochLink[] }
+  /** The answers to `fetch-claim`; a claim proves itself. */
+  | { readonly type: "join-claim"; readonly claim: JoinClaim }
+  | { readonly type: "no-claim"; readonly reason: NoClaimReason }
   /** After the handshake: unsigned hints for a start. */
   | {
       readonly type: "welcome";

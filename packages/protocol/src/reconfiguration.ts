@@ -95,6 +95,34 @@ export const APPROVALS_MAX = 64;
  */
 export const BATCH_RECONFIGURATIONS_MAX = 4;
 
+/** Asks an observer for its part of a change that makes it a member. */
+export interface FetchClaim {
+  /** In which the change is to be ordered. */
+  readonly epoch: Epoch;
+  /** The id that it is to have. */
+  readonly id: ReplicaId;
+}
+
+/**
+ * What a replica that is to become a member says of itself, signed: whoever orders the change adds what the admins say. It
+ * proves nothing but that the key agrees; how far its holder has come is judged when the change is ordered (protocol rule 11.5).
+ */
+export interface JoinClaim {
+  readonly change: Extract<ReconfigurationChange, { readonly type: "join" }>;
+  /** 64 bytes over `possessionPreimage` of the epoch that was asked for. */
+  readonly possession: Uint8Array;
+}
+
+/**
+ * Why a replica gives no claim; a hint, not signed.
+ *
+ * - `member`: it is one already.
+ * - `not-level`: it has no stable checkpoint of its own to name yet, or its state is being brought to it.
+ * - `no-address`: it does not know where others can dial it.
+ * - `epoch-other`: the latest epoch that it knows is another one.
+ */
+export type NoClaimReason = "member" | "not-level" | "no-address" | "epoch-other";
+
 /** The key that a change brings in, whose holder has to agree; undefined if it brings in none. */
 export function possessedKeyOf(change: ReconfigurationChange): PublicKey | undefined {
   switch (change.type) {

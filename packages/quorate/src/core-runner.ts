@@ -206,6 +206,8 @@ export class CoreRunner {
     const frame = this.#decode(bytes);
     if (frame === undefined) return;
     const atMs = this.#platform.nowMs();
+    // Nobody here has asked for a claim.
+    if (frame.type === "join-claim" || frame.type === "no-claim") return;
     if (frame.type !== "reply") return this.#step({ ...frame, from, atMs });
     const { epoch } = frame.reply.statement;
     if (epoch > chain.epoch) return this.#step({ type: "epoch-told", from, epoch, atMs });

@@ -8,6 +8,7 @@ function standing(executed: number, { wrong = "", since = 1 } = {}): AuditDocume
   const stable = executed - (executed % 8);
   return {
     cluster: "c",
+    owner: "o",
     replica: 0,
     own: {
       executed,

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { type ClusterId, digest, replicaId } from "@quorate/protocol";
+import { type ClusterId, digest, publicKey } from "@quorate/protocol";
 import type { ReplicaFolder } from "@quorate/server";
 import { expect } from "chai";
 import { runningBytes } from "../dist/cli/backup-source.js";
@@ -26,9 +26,11 @@ describe("a backup that is read from a running replica", () => {
 
   const cluster = digest("c".repeat(64)) as string as ClusterId;
 
+  const owner = publicKey("22".repeat(32));
+
   async function complaint(): Promise<string> {
     const admin = `127.0.0.1:${(server.address() as AddressInfo).port}`;
-    const folder = { self: { id: replicaId(2) }, cluster, config: { admin } } as unknown as ReplicaFolder;
+    const folder = { path: "data", owner, cluster, config: { admin } } as unknown as ReplicaFolder;
     try {
       for await (const _ of runningBytes(folder));
     } catch (error) {
@@ -39,15 +41,15 @@ describe("a backup that is read from a running replica", () => {
 
   it("and cut short says why, by what the replica says of it", async () => {
     answerStatus = (response) => {
-      response.end(JSON.stringify({ cluster, replica: 2, backupFault: { reason: "its reader was too slow" } }));
+      response.end(JSON.stringify({ cluster, owner, replica: 2, backupFault: { reason: "its reader was too slow" } }));
     };
     expect(await complaint()).to.equal(
-      "replica 2 has cut the backup short: its reader was too slow; take another replica, or the same command again",
+      "the replica of data has cut the backup short: its reader was too slow; take another replica, or the same command again",
     );
   });
 
   it("says so, too, when the replica knows of nothing, or is not there any more", async () => {
-    answerStatus = (response) => void response.end(JSON.stringify({ cluster, replica: 2 }));
+    answerStatus = (response) => void response.end(JSON.stringify({ cluster, owner, replica: 2 }));
     expect(await complaint()).to.include("cut the backup short: the link broke;");
     answerStatus = (response) => void response.destroy();
     expect(await complaint()).to.include("cut the backup short: it does not answer any more;");

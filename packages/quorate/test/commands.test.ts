@@ -89,6 +89,7 @@ describe("every command of quorate", () => {
       "quorate genesis",
       "quorate init",
       "quorate start",
+      "quorate join",
     ]);
   });
 

@@ -100,7 +100,7 @@ class NotingReplica {
           isAdmissible: (key) => backend.isAdmissible(key),
         },
       },
-      membershipKeyOf: () => undefined,
+      memberKeysOf: () => [],
       onRefused: () => {
         this.refusals++;
         this.#onChange();

@@ -12,10 +12,13 @@ describe("The rows of `quorate status`", () => {
   let server: Server;
   /** Of the one that answers. */
   let cluster: string;
+  let owner: string;
 
   before(async () => {
     folder = join(mkdtempSync(join(tmpdir(), "quorate-rows-")), "cluster");
-    server = createServer((_request, response) => response.end(JSON.stringify({ cluster, replica: 2, view: 7 })));
+    server = createServer((_request, response) =>
+      response.end(JSON.stringify({ cluster, owner, replica: 2, view: 7 })),
+    );
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   });
   after(async () => {
@@ -37,7 +40,9 @@ describe("The rows of `quorate status`", () => {
         status?.view,
         answeredBy,
       ]);
-    cluster = (await readReplicaRows(folder)).rows[0]?.cluster ?? "";
+    const { rows } = await readReplicaRows(folder);
+    cluster = rows[0]?.cluster ?? "";
+    owner = rows[2]?.owner ?? "";
 
     expect(await read()).to.deep.equal([
       [0, undefined, "replica 2"],

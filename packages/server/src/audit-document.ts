@@ -24,7 +24,9 @@ export interface OwnAudit {
 /** What the admin endpoint answers to `/audit`. */
 export interface AuditDocument {
   readonly cluster: string;
-  readonly replica: number;
+  /** The first key of the replica, and who it is now; null: it observes. */
+  readonly owner: string;
+  readonly replica: number | null;
   /** Undefined while there is no state to speak of: it is quarantined, or the state is being brought here. */
   readonly own: OwnAudit | undefined;
   readonly quarantine: QuarantineStatus | undefined;

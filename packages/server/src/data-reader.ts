@@ -1,12 +1,13 @@
 import { type Codec, createCodec, wireLimitsOf } from "@quorate/codec";
-import { createReplicaSigner, type SignatureBackend, Verifier } from "@quorate/crypto";
-import type { Hasher, OrderedReader } from "@quorate/protocol";
+import { type SignatureBackend, Verifier } from "@quorate/crypto";
+import type { Hasher, Membership, OrderedReader, Signer } from "@quorate/protocol";
 import { EpochChain } from "@quorate/reconfiguration";
 import { Executor } from "@quorate/state-machine";
 import { lockFolderToRead, openStoreToRead, type StoreReader } from "@quorate/storage";
 import { EntryJudge } from "./entry-judge.ts";
 import { readEpochs } from "./epoch-records.ts";
 import type { ReplicaFolder } from "./replica-folder.ts";
+import { createReplicaKeys, signerIn } from "./replica-keys.ts";
 
 /** What signatures and digests are made with. */
 export interface Cryptography {
@@ -48,10 +49,10 @@ export interface StoppedStore {
  *
  * @throws StorageError when the replica runs, or its store cannot be read.
  */
-export function openStoppedStore({ path, storePath, cluster, self }: ReplicaFolder): StoppedStore {
+export function openStoppedStore({ path, storePath, cluster, owner }: ReplicaFolder): StoppedStore {
   const lock = lockFolderToRead(path);
   try {
-    const store = openStoreToRead(storePath, { cluster, replica: self.id });
+    const store = openStoreToRead(storePath, { cluster, owner });
     const close = async (): Promise<void> => {
       await store.close();
       lock.release();
@@ -76,10 +77,12 @@ export interface StoredState {
  * @throws StateError or InvariantViolation when it does not read back.
  */
 export function readStoredState(
-  { genesis, cluster, self, seed }: ReplicaFolder,
+  folder: ReplicaFolder,
   { state, local }: Pick<StoreReader, "state" | "local">,
-  { backend, hasher }: Cryptography,
+  cryptography: Cryptography,
 ): StoredState {
+  const { genesis, cluster } = folder;
+  const { membership } = judgesOf(folder, cryptography, local).epochs;
   let isNew = false;
   const executor = new Executor({
     // An empty store is given the state of genesis; a state that is there is not written to before something executes.
@@ -93,10 +96,20 @@ export function readStoredState(
     service: { execute: refuse },
     genesis,
     cluster,
-    hasher,
-    signer: createReplicaSigner({ backend, seed, self: self.id, cluster }),
+    hasher: cryptography.hasher,
+    signer: signerOf(folder, membership, cryptography),
   });
   return { executor, isNew };
+}
+
+/** Who the replica of a folder is in an epoch. */
+export function signerOf(
+  { cluster, keys }: Pick<ReplicaFolder, "cluster" | "keys">,
+  membership: Membership,
+  { backend, hasher }: Cryptography,
+): Signer {
+  const seeds = (): Uint8Array[] => keys.map(({ seed }) => seed);
+  return signerIn(createReplicaKeys({ backend, hasher, cluster, seeds }), membership);
 }
 
 function refuse(): never {

@@ -7,6 +7,7 @@ import {
   type Genesis,
   GenesisError,
   LIMITS_BOUNDS,
+  type PublicKey,
   publicKey,
   REPLICA_ID_MAX,
   replicaId,
@@ -19,6 +20,8 @@ import { ConfigurationError } from "./configuration-error.ts";
 import { SCRUB_BYTES_PER_SECOND } from "./host-settings.ts";
 
 const KEY = { type: "string", pattern: "^[0-9a-f]{64}$" } as const;
+/** Addresses of `replica.json` that are dialed beside those of members. */
+const PEERS_MAX = 64;
 const ADDRESS = { type: "string", maxLength: ADDRESS_BYTES_MAX } as const;
 
 function integer(minimum: number, maximum: number): object {
@@ -72,8 +75,8 @@ const GenesisDocument = closed(
 const ReplicaConfiguration = closed(
   {
     formatVersion: { const: FORMAT_VERSION },
-    /** This replica's id in genesis. */
-    replica: integer(0, REPLICA_ID_MAX),
+    /** The first key of this replica, by which its folder is known. */
+    owner: KEY,
     /** Where to listen for replicas and clients. */
     listen: ADDRESS,
     /** Where to answer `quorate status`; on the loopback interface unless the operator has reasons. */
@@ -84,6 +87,10 @@ const ReplicaConfiguration = closed(
   },
   // Folders of this format version were made before there were such fields.
   {
+    /** What others dial, where genesis does not say it. */
+    advertise: ADDRESS,
+    /** Replicas that are dialed beside the members that are known. */
+    peers: { type: "array", items: ADDRESS, maxItems: PEERS_MAX },
     scrubBytesPerSecond: integer(0, 2 ** 40),
     stateCompression: { type: "boolean" },
     service: { anyOf: [{ type: "null" }, { type: "string", minLength: 1, maxLength: 4096 }] },
@@ -100,9 +107,12 @@ const KeyDocument = closed({
 /** The local configuration of one replica, `replica.json` in its data folder. */
 export interface ReplicaConfig {
   readonly formatVersion: typeof FORMAT_VERSION;
-  readonly replica: number;
+  readonly owner: PublicKey;
   readonly listen: string;
   readonly admin: string;
+  /** `host:port`; for a replica that genesis does not know: where it listens, unless said. */
+  readonly advertise?: string;
+  readonly peers: readonly string[];
   readonly durability: "sync" | "async";
   readonly historyBytesMax: number;
   /** How much of the state the scrubber looks at in a second; 0: it does not run. */
@@ -113,7 +123,7 @@ export interface ReplicaConfig {
   readonly service: string | null;
 }
 
-type OptionalField = "service" | "scrubBytesPerSecond" | "stateCompression";
+type OptionalField = "peers" | "service" | "scrubBytesPerSecond" | "stateCompression";
 
 /** A key pair on disk. The seed is the secret. */
 export interface KeyFile {
@@ -162,8 +172,21 @@ export function parseReplicaConfig(text: string, source: string): ReplicaConfig 
   checkVersion(value, source);
   checkShape(configValidator, value, source);
   const document = value as Omit<ReplicaConfig, OptionalField> & Partial<ReplicaConfig>;
-  const { service = null, scrubBytesPerSecond = SCRUB_BYTES_PER_SECOND, stateCompression = true } = document;
-  const config: ReplicaConfig = { ...document, service, scrubBytesPerSecond, stateCompression };
+  const {
+    owner,
+    peers = [],
+    service = null,
+    scrubBytesPerSecond = SCRUB_BYTES_PER_SECOND,
+    stateCompression = true,
+  } = document;
+  const config: ReplicaConfig = {
+    ...document,
+    owner: publicKey(owner),
+    peers,
+    service,
+    scrubBytesPerSecond,
+    stateCompression,
+  };
   // Relative to what, nobody could say later.
   if (config.service !== null && !isAbsolute(config.service))
     throw new ConfigurationError(

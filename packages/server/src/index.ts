@@ -29,28 +29,35 @@ export {
 } from "./documents.ts";
 export { type EvidenceDocument, evidenceDocumentOf, parseEvidenceDocument } from "./evidence-document.ts";
 export { EXPOSITION_CONTENT_TYPE, exposition, type MetricFamily, type MetricSample } from "./exposition.ts";
+export { FolderKeys, type FolderKeysOptions } from "./folder-keys.ts";
 export type { NumberRange } from "./history-reading.ts";
 export * from "./host.ts";
 export { type KeptEvidenceList, type KeptOnDisk, type KeptPiece, readKeptEvidence } from "./kept-evidence.ts";
 export { type LinkCount, LinkCounts } from "./link-counts.ts";
 export type { LogPage, LogPageItem } from "./log-page.ts";
 export { makeFolder } from "./make-folder.ts";
-export { judgeItem, type LoggedNumber, openStoppedLog } from "./ordered-log.ts";
-export type { Traffic } from "./peer-traffic.ts";
-export type { PreparedBatch } from "./prepared-batches.ts";
-export type { ProcessStatus } from "./process-status.ts";
-export { type Readiness, readinessOf } from "./readiness.ts";
-export { ReplicaCounters } from "./replica-counters.ts";
 export {
   ADMIN_PORT_OFFSET,
   defaultAdmin,
   type InitOptions,
   initReplicaFolder,
   keyFileOf,
+  writeOnce,
+} from "./make-replica-folder.ts";
+export { judgeItem, type LoggedNumber, openStoppedLog } from "./ordered-log.ts";
+export type { Traffic } from "./peer-traffic.ts";
+export type { PreparedBatch } from "./prepared-batches.ts";
+export type { ProcessStatus } from "./process-status.ts";
+export { type Readiness, readinessOf } from "./readiness.ts";
+export { ReplicaCounters } from "./replica-counters.ts";
+export { ReplicaEndpoint, type ReplicaEndpointOptions } from "./replica-endpoint.ts";
+export {
+  advertisedAddress,
+  type HeldKey,
+  memberIn,
   type ReplicaFolder,
   readGenesis,
   readReplicaFolder,
-  writeOnce,
 } from "./replica-folder.ts";
 export {
   type LinkEvents,
@@ -60,6 +67,7 @@ export {
 } from "./replica-links.ts";
 export { type MetricSource, replicaMetrics } from "./replica-metrics.ts";
 export type { RunningReplica } from "./replica-process.ts";
+export { describeReplica, type ReplicaName, standingOf } from "./replica-standing.ts";
 export { type SavedTrace, saveTrace, TRACE_FILES_MAX } from "./save-trace.ts";
 export type { StartOptions } from "./start-options.ts";
 export { startReplica } from "./start-replica.ts";

@@ -1,5 +1,12 @@
 import { createCodec, wireLimitsOf } from "@quorate/codec";
-import { accusedOf, type ClusterId, type Evidence, genesisMembership, type Hasher } from "@quorate/protocol";
+import {
+  accusedOf,
+  type ClusterId,
+  type Evidence,
+  genesisMembership,
+  type Hasher,
+  type PublicKey,
+} from "@quorate/protocol";
 import { lockFolder, openStore } from "@quorate/storage";
 import { describeEvidence } from "./describe-evidence.ts";
 import { type EvidenceDocument, evidenceDocumentOf } from "./evidence-document.ts";
@@ -19,7 +26,9 @@ export interface KeptPiece {
 /** What a replica tells about the evidence it keeps. */
 export interface KeptEvidenceList {
   readonly cluster: ClusterId;
-  readonly replica: number;
+  /** The first key of the replica, and who it is now; null: it observes. */
+  readonly owner: PublicKey;
+  readonly replica: number | null;
   readonly evidence: readonly KeptPiece[];
 }
 
@@ -39,10 +48,10 @@ export interface KeptOnDisk extends KeptPiece {
  * @throws StorageError when it does run, or when the store cannot be opened; RecoveryError for a piece that is damaged.
  */
 export async function readKeptEvidence(folder: ReplicaFolder, hasher: Hasher): Promise<KeptOnDisk[]> {
-  const { genesis, cluster, self, config } = folder;
+  const { genesis, cluster, owner, config } = folder;
   const lock = lockFolder(folder.path);
   try {
-    const store = openStore(folder.storePath, { cluster, replica: self.id }, config);
+    const store = openStore(folder.storePath, { cluster, owner }, config);
     try {
       const codec = createCodec(wireLimitsOf(genesis));
       const members = genesisMembership(genesis).members.map(({ id }) => id);

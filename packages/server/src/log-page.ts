@@ -1,4 +1,4 @@
-import type { ClusterId, ReplicaId } from "@quorate/protocol";
+import type { ClusterId, PublicKey, ReplicaId } from "@quorate/protocol";
 import type { History } from "@quorate/storage";
 import { type NumberRange, readHistory } from "./history-reading.ts";
 
@@ -10,7 +10,9 @@ export type LogPageItem =
 /** A part of the ordered log of a running replica: `GET /log?from=N&to=N`. */
 export interface LogPage {
   readonly cluster: ClusterId;
-  readonly replica: ReplicaId;
+  /** The first key of the replica, and who it is now; null: it observes. */
+  readonly owner: PublicKey;
+  readonly replica: ReplicaId | null;
   /** The lowest and the highest number in the history; left out while there is none. */
   readonly first?: number;
   readonly last?: number;
@@ -26,13 +28,14 @@ export const LOG_PAGE_ITEMS_MAX = 128;
 /** Where a page is read from. */
 export interface LogPageSource {
   readonly cluster: ClusterId;
-  readonly replica: ReplicaId;
+  readonly owner: PublicKey;
+  readonly replica: ReplicaId | null;
   readonly history: Pick<History, "get" | "first" | "last">;
   readonly executed: number;
 }
 
 /** Makes a page of at least one entry, if there is one. */
-export function logPageOf({ cluster, replica, history, executed }: LogPageSource, range: NumberRange): LogPage {
+export function logPageOf({ cluster, owner, replica, history, executed }: LogPageSource, range: NumberRange): LogPage {
   const { first, last } = history;
   const items: LogPageItem[] = [];
   let bytesSum = 0;
@@ -47,6 +50,7 @@ export function logPageOf({ cluster, replica, history, executed }: LogPageSource
   }
   return {
     cluster,
+    owner,
     replica,
     ...(first !== undefined && { first }),
     ...(last !== undefined && { last }),

@@ -5,7 +5,8 @@ import { isOfTheDisk } from "./disk-damage.ts";
 import type { EntryJudge } from "./entry-judge.ts";
 import { type HistoryItem, type NumberRange, readHistory } from "./history-reading.ts";
 import { type LogProblem, type PreparedBatch, PreparedBatches } from "./prepared-batches.ts";
-import type { ReplicaFolder } from "./replica-folder.ts";
+import { memberIn, type ReplicaFolder } from "./replica-folder.ts";
+import type { ReplicaName } from "./replica-standing.ts";
 
 /** What the log of one replica has for one number. */
 export type LoggedNumber =
@@ -18,6 +19,8 @@ export type LoggedNumber =
 
 /** The ordered log of a replica that does not run, from the files in its data folder. */
 export interface StoppedLog {
+  /** By the latest epoch in its store. */
+  readonly replica: ReplicaName;
   /** One by one: one entry of the history is in memory, and what the write-ahead log has above the stable checkpoint. */
   items(range: NumberRange): Generator<LoggedNumber>;
   close(): Promise<void>;
@@ -31,7 +34,8 @@ export interface StoppedLog {
 export function openStoppedLog(folder: ReplicaFolder, cryptography: Cryptography): StoppedLog {
   const { store, close } = openStoppedStore(folder);
   const judges = judgesOf(folder, cryptography, store.local);
-  return { items: (range) => itemsOf(store, executedIn(folder, store, cryptography), judges, range), close };
+  const replica = memberIn(judges.epochs.membership, folder)?.id ?? "observer";
+  return { replica, items: (range) => itemsOf(store, executedIn(folder, store, cryptography), judges, range), close };
 }
 
 /** What was read from a history, judged. */

@@ -1,5 +1,6 @@
 import type { Codec } from "@quorate/codec";
 import type { SignatureBackend } from "@quorate/crypto";
+import type { Member, ReplicaId } from "@quorate/protocol";
 import type { ReplicaStore } from "@quorate/storage";
 import type { AuditDocument } from "./audit-document.ts";
 import type { BackupFault } from "./backup/stream-backup.ts";
@@ -25,6 +26,8 @@ export interface ProcessDocumentsOptions {
   readonly host: ReplicaRunner;
   readonly links: ReplicaLinks;
   readonly counters: ReplicaCounters;
+  /** In the latest epoch that is known; undefined: it is none. */
+  readonly member: () => Member | undefined;
   readonly backupFault: () => BackupFault | undefined;
 }
 
@@ -41,9 +44,10 @@ export class ProcessDocuments {
     const { folder, backend, host, links, counters } = this.#o;
     return {
       cluster: folder.cluster,
-      replica: folder.self.id,
+      owner: folder.owner,
+      replica: this.#id,
       pid: globalThis.process.pid,
-      role: this.#isPrimary ? "primary" : "backup",
+      role: this.#role,
       ...host.status,
       transfer: host.transfer,
       repair: host.repair,
@@ -51,6 +55,7 @@ export class ProcessDocuments {
       backupFault: this.#o.backupFault(),
       peers: links.peers,
       clients: links.clientCount,
+      observers: links.observerCount,
       ...links.clientOutput,
       uptimeMs: Date.now() - this.#startedMs,
       durability: folder.config.durability,
@@ -62,10 +67,16 @@ export class ProcessDocuments {
     };
   }
 
-  get #isPrimary(): boolean {
-    const { folder, host } = this.#o;
-    const { primary, mute } = host.status;
-    return primary === folder.self.id && mute === undefined && !host.isInstalling;
+  /** Who it is in the latest epoch that it knows; null: no member. */
+  get #id(): ReplicaId | null {
+    return this.#o.member()?.id ?? null;
+  }
+
+  get #role(): ProcessStatus["role"] {
+    const id = this.#id;
+    if (id === null) return "observer";
+    const { primary, mute } = this.#o.host.status;
+    return primary === id && mute === undefined && !this.#o.host.isInstalling ? "primary" : "backup";
   }
 
   get readiness(): Readiness {
@@ -84,7 +95,9 @@ export class ProcessDocuments {
     const { folder, backend, host, links, counters } = this.#o;
     const { user, system } = globalThis.process.cpuUsage();
     return replicaMetrics({
-      replica: folder.self.id,
+      replica: this.#id,
+      isPrimary: this.#role === "primary",
+      observers: links.observerCount,
       durability: folder.config.durability,
       signatures: backend.name,
       status: host.status,
@@ -114,7 +127,8 @@ export class ProcessDocuments {
     const { folder, host } = this.#o;
     return {
       cluster: folder.cluster,
-      replica: folder.self.id,
+      owner: folder.owner,
+      replica: this.#id,
       own: host.audited,
       quarantine: host.quarantine,
       isInstalling: host.isInstalling,
@@ -124,7 +138,8 @@ export class ProcessDocuments {
 
   evidence(): KeptEvidenceList {
     const { folder, host } = this.#o;
-    return { cluster: folder.cluster, replica: folder.self.id, evidence: [...host.keptEvidence()].map(pieceOf) };
+    const { cluster, owner } = folder;
+    return { cluster, owner, replica: this.#id, evidence: [...host.keptEvidence()].map(pieceOf) };
   }
 
   /** @returns undefined for an id that is not among those that are kept. */
@@ -138,7 +153,10 @@ export class ProcessDocuments {
   /** A page of the ordered log that begins at or behind `range.from`. */
   log(range: NumberRange): LogPage {
     const { folder, host, store } = this.#o;
-    const { cluster, self } = folder;
-    return logPageOf({ cluster, replica: self.id, history: store.history, executed: host.status.executed }, range);
+    const { cluster, owner } = folder;
+    return logPageOf(
+      { cluster, owner, replica: this.#id, history: store.history, executed: host.status.executed },
+      range,
+    );
   }
 }

@@ -24,6 +24,7 @@ export interface ProcessObserverOptions {
   readonly status: () => ReplicaStatus;
   /** The members may have changed. */
   readonly onEpoch: () => void;
+  readonly onStable: () => void;
   readonly onFatal: (error: Error) => void;
 }
 
@@ -44,6 +45,7 @@ export class ProcessObserver implements HostObserver {
   }
   onStable(seq: number): void {
     this.#o.counters.onStable();
+    this.#o.onStable();
     this.#o.log.debug({ seq }, "stable checkpoint");
   }
   onEpoch({ epoch, members, start }: Membership): void {

@@ -1,4 +1,4 @@
-import type { ClusterId, ReplicaId } from "@quorate/protocol";
+import type { ClusterId, PublicKey, ReplicaId } from "@quorate/protocol";
 import type { MuteStatus, ReplicaStatus } from "@quorate/replica";
 import type { BackupFault } from "./backup/stream-backup.ts";
 import type { RepairStatus } from "./pending-installation.ts";
@@ -9,9 +9,12 @@ import type { TransferStatus } from "./replica-runner.ts";
 /** What `quorate status` shows of one replica. */
 export interface ProcessStatus extends ClientOutputStatus {
   readonly cluster: ClusterId;
-  readonly replica: ReplicaId;
+  /** The first key of the replica, by which its folder is known. */
+  readonly owner: PublicKey;
+  /** Its id in the latest epoch that it knows; null: it is no member, and observes. */
+  readonly replica: ReplicaId | null;
   readonly pid: number;
-  readonly role: "primary" | "backup";
+  readonly role: "primary" | "backup" | "observer";
   readonly epoch: number;
   /** The view entered last. */
   readonly view: number;
@@ -39,6 +42,8 @@ export interface ProcessStatus extends ClientOutputStatus {
   readonly backupFault: BackupFault | undefined;
   readonly peers: readonly PeerStatus[];
   readonly clients: number;
+  /** Observers that follow this replica. */
+  readonly observers: number;
   readonly uptimeMs: number;
   readonly durability: string;
   readonly signatures: string;

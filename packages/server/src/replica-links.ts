@@ -2,9 +2,11 @@ import { type Codec, describeDecodeError } from "@quorate/codec";
 import {
   type ClientFrame,
   epochNumber,
-  type Member,
+  isObserverPeer,
+  type LinkIdentity,
   type Memberships,
   memberOf,
+  OBSERVER_LINKS_MAX,
   type PublicKey,
   type ReplicaFrame,
   type ReplicaId,
@@ -12,25 +14,29 @@ import {
 } from "@quorate/protocol";
 import {
   CLIENT_LINK_LIMITS,
-  dial,
-  type Endpoint,
   type FramedLink,
   type LinkHandlers,
   type Listener,
   type ListenerSnapshot,
   listen,
-  type PersistentLink,
   parseAddress,
   REPLICA_LINK_LIMITS,
-  type TransportError,
 } from "@quorate/transport";
 import type { Logger } from "pino";
+import { ClientLinks } from "./client-links.ts";
 import { LinkCounts } from "./link-counts.ts";
+import { LinksByKey } from "./links-by-key.ts";
+import { ObservingLinks } from "./observing-links.ts";
+import { PeerLinks } from "./peer-links.ts";
 import { PeerTraffic, type Traffic } from "./peer-traffic.ts";
+import type { ReplicaEndpoint } from "./replica-endpoint.ts";
 
 /** What the links bring. */
 export interface LinkEvents {
-  /** @returns false when the link is to be cut. */
+  /**
+   * @param peer the member, or the number of an observer (`isObserverPeer`).
+   * @returns false when the link is to be cut.
+   */
   onReplicaFrame(peer: ReplicaId, frame: ReplicaFrame): boolean;
   /** @returns false when the client is to be disconnected. */
   onClientFrame(client: PublicKey, frame: ClientFrame): boolean;
@@ -39,17 +45,26 @@ export interface LinkEvents {
 }
 
 export interface ReplicaLinksOptions {
-  readonly self: ReplicaId;
+  readonly endpoint: ReplicaEndpoint;
   /** The epochs that are known: members of the latest are dialed, and those of the one before may still ask. */
   readonly epochs: () => Memberships;
   readonly listen: string;
-  readonly endpoint: Endpoint;
+  /** Addresses that an observer dials beside those of the members, and a member that has lost touch with all of them. */
+  readonly peers: readonly string[];
   readonly codec: Codec;
-  /** Who may connect as a client; undefined: everyone with an admissible key. */
+  /** Who may connect as a client; undefined: everyone with an admissible key. Who may be a client may observe. */
   readonly isClientAdmitted?: (client: PublicKey) => boolean;
   readonly events: LinkEvents;
   readonly log: Logger;
+  /** See `LOST_TOUCH_MS`. */
+  readonly lostTouchMs?: number;
 }
+
+/**
+ * A member with which there was no link for so long is dialed as an observer does: the two may know different epochs, and take one
+ * another for somebody who is no member, or has another key.
+ */
+const LOST_TOUCH_MS = 5_000;
 
 /** Whether a peer can be reached now. */
 export interface PeerStatus {
@@ -69,30 +84,58 @@ export interface ClientOutputStatus {
   readonly clientLinksCut: number;
 }
 
-/** A peer that this replica dials, as it was when it was dialed first. */
-interface DialedPeer extends Pick<Member, "address" | "publicKey"> {
-  readonly link: PersistentLink;
-}
-
 /**
- * All links of a replica: one with each other member (the lower id dials the higher) and those of clients. Turns frames
- * into bytes and back; a frame that does not decode closes the link it came by, and nothing else.
+ * All links of a replica: with the other members, with observers or as one, and those of clients. Turns frames into bytes and
+ * back; a frame that does not decode closes the link it came by, and nothing else.
+ *
+ * What comes by the link of an observer whose key is that of a member comes from that member: it may know already that it is one.
  */
 export class ReplicaLinks {
   readonly #options: ReplicaLinksOptions;
-  readonly #dialed = new Map<ReplicaId, DialedPeer>();
-  readonly #accepted = new Map<ReplicaId, FramedLink>();
-  readonly #clients = new Map<PublicKey, Set<FramedLink>>();
   readonly #traffic = new PeerTraffic();
   readonly #counts = new LinkCounts();
+  readonly #peers: PeerLinks;
+  readonly #byKey = new LinksByKey();
+  /** Those of them that were dialed by observers. */
+  readonly #observers = new Set<FramedLink>();
+  readonly #observing: ObservingLinks;
+  readonly #clients: ClientLinks;
+  /** Members without a link when this was looked at last. */
+  #missing: ReadonlySet<ReplicaId> = new Set();
+  #tending: NodeJS.Timeout | undefined;
   #listener: Listener | undefined;
 
   constructor(options: ReplicaLinksOptions) {
     this.#options = options;
+    const { endpoint, codec, log, events } = options;
+    const limits = { ...REPLICA_LINK_LIMITS, frameBytesMax: codec.limits.replicaFrame.bytesMax };
+    const shared = { limits, log, counts: this.#counts };
+    this.#peers = new PeerLinks({
+      ...shared,
+      endpoint,
+      traffic: this.#traffic,
+      onBytes: (peer, bytes, close) => this.#onReplicaBytes("replica", peer, bytes, close),
+      onUp: () => this.#observe(),
+    });
+    this.#observing = new ObservingLinks({
+      ...shared,
+      endpoint: endpoint.observing,
+      onLink: (link) => this.#onLinkByKey(link),
+    });
+    this.#clients = new ClientLinks({
+      codec,
+      log,
+      counts: this.#counts,
+      onClientFrame: (client, frame) => events.onClientFrame(client, frame),
+      welcome: () => events.welcome(),
+    });
   }
 
   get clientCount(): number {
-    return this.#clients.size;
+    return this.#clients.count;
+  }
+  get observerCount(): number {
+    return this.#observers.size;
   }
 
   /** What waits for all clients together, and how many of their links were cut because it was too much. */
@@ -110,23 +153,19 @@ export class ReplicaLinks {
   }
 
   get peers(): PeerStatus[] {
-    const { self, epochs } = this.#options;
-    return epochs()
-      .membership.members.filter(({ id }) => id !== self)
-      .map(({ id }) => {
-        const dialed = this.#dialed.get(id)?.link;
-        const snapshot = dialed === undefined ? this.#accepted.get(id)?.snapshot() : dialed.snapshot();
-        const traffic = this.#traffic.of(id, snapshot);
-        const droppedDown = dialed?.droppedDown ?? 0;
-        const { queueFull = 0, tooLarge = 0, down = 0 } = snapshot?.dropped ?? {};
-        return {
-          replica: id,
-          isConnected: snapshot !== undefined,
-          queuedBytes: snapshot?.queuedBytes ?? 0,
-          droppedFrames: queueFull + tooLarge + down + droppedDown,
-          traffic: { ...traffic, down: traffic.down + droppedDown },
-        };
-      });
+    return this.#others().map(({ id, publicKey }) => {
+      const snapshot = this.#peers.snapshotOf(id) ?? this.#byKey.ofKey(publicKey)?.snapshot();
+      const traffic = this.#traffic.of(id, snapshot);
+      const droppedDown = this.#peers.droppedDownOf(id);
+      const { queueFull = 0, tooLarge = 0, down = 0 } = snapshot?.dropped ?? {};
+      return {
+        replica: id,
+        isConnected: snapshot !== undefined,
+        queuedBytes: snapshot?.queuedBytes ?? 0,
+        droppedFrames: queueFull + tooLarge + down + droppedDown,
+        traffic: { ...traffic, down: traffic.down + droppedDown },
+      };
+    });
   }
 
   /**
@@ -135,7 +174,7 @@ export class ReplicaLinks {
    * @throws TransportError `listen.*` when the address cannot be had.
    */
   async open(): Promise<void> {
-    const { endpoint, codec, isClientAdmitted, log } = this.#options;
+    const { endpoint, codec, isClientAdmitted, log, lostTouchMs = LOST_TOUCH_MS } = this.#options;
     this.#listener = await listen({
       address: parseAddress(this.#options.listen),
       endpoint,
@@ -144,44 +183,21 @@ export class ReplicaLinks {
         ...CLIENT_LINK_LIMITS,
         frameBytesMax: Math.max(codec.limits.clientFrame.bytesMax, codec.limits.serverFrame.bytesMax),
       },
-      membershipKeyOf: (id) => this.#keyOf(id),
+      bounds: { observerLinksMax: OBSERVER_LINKS_MAX },
+      memberKeysOf: (id) => this.#keysOf(id),
       ...(isClientAdmitted && { isClientAdmitted }),
-      onLink: (_peer, link) =>
-        link.peer.role === "replica" ? this.#onReplica(link, link.peer.id) : this.#onClient(link),
+      isObserverAdmitted: (key) => isClientAdmitted?.(key) ?? true,
+      onLink: (peer, link) => this.#onLink(peer, link),
       onRefused: (error, remoteAddress) => log.debug({ code: error.code, remoteAddress }, error.message),
     });
     this.#follow();
+    this.#tending = setInterval(() => this.#tend(), lostTouchMs);
   }
 
-  /** A new epoch has begun: clients are told, who else would learn it from a reply only, and its members are dialed. */
+  /** A new epoch has begun, or is known: clients are told, and its members are dialed. */
   onEpoch(): void {
-    const { codec, events } = this.#options;
-    const welcome = codec.encodeServerFrame(events.welcome());
-    for (const links of this.#clients.values()) for (const link of links) link.send(welcome);
+    this.#clients.welcomeAll();
     this.#follow();
-  }
-
-  /** Members may have come, gone, moved or changed their keys: dials whom it has to, and no one else. */
-  #follow(): void {
-    const { self, epochs } = this.#options;
-    const { members } = epochs().membership;
-    const toDial = new Map(members.filter(({ id }) => id > self).map((member) => [member.id, member]));
-    for (const [id, dialed] of this.#dialed) {
-      const member = toDial.get(id);
-      if (member?.address === dialed.address && member.publicKey === dialed.publicKey) continue;
-      this.#dialed.delete(id);
-      dialed.link.close("the members have changed");
-    }
-    for (const member of toDial.values()) if (!this.#dialed.has(member.id)) this.#dial(member);
-  }
-
-  /** Whose link is taken: a member of the latest epoch, or of the one before, which may not know better yet. */
-  #keyOf(id: ReplicaId): PublicKey | undefined {
-    if (id === this.#options.self) return undefined;
-    const epochs = this.#options.epochs();
-    const { epoch } = epochs.membership;
-    const before = epoch > 0 ? epochs.membershipAt(epochNumber(epoch - 1)) : undefined;
-    return memberOf(epochs.membership, id)?.publicKey ?? (before && memberOf(before, id)?.publicKey);
   }
 
   sendToReplica(to: ReplicaId, frame: ReplicaFrame): void {
@@ -194,99 +210,135 @@ export class ReplicaLinks {
     for (const id of to) this.#send(id, bytes);
   }
 
+  sendToObservers(frame: ReplicaFrame): void {
+    if (this.#observers.size === 0) return;
+    const bytes = this.#options.codec.encodeReplicaFrame(frame);
+    for (const link of this.#observers) link.send(bytes);
+  }
+
   sendToClient(client: PublicKey, frame: ServerFrame): void {
-    const links = this.#clients.get(client);
-    if (links === undefined) return this.#counts.onClientFrameDropped("gone");
-    const bytes = this.#options.codec.encodeServerFrame(frame);
-    for (const link of links) if (!link.send(bytes)) this.#counts.onClientFrameDropped("not-taken");
+    this.#clients.send(client, frame);
   }
 
   async close(reason: string): Promise<void> {
-    for (const { link } of this.#dialed.values()) link.close(reason);
+    clearInterval(this.#tending);
+    this.#peers.close(reason);
+    this.#observing.close(reason);
     await this.#listener?.close(reason);
   }
 
+  #others(): Memberships["membership"]["members"] {
+    const { endpoint, epochs } = this.#options;
+    const self = endpoint.member?.id;
+    return epochs().membership.members.filter(({ id }) => id !== self);
+  }
+
+  #follow(): void {
+    const { endpoint, epochs } = this.#options;
+    const own = { self: endpoint.member?.id, key: endpoint.key };
+    this.#peers.follow(own, epochs().membership.members, (id) => this.#keysOf(id));
+    this.#observe();
+  }
+
+  /** Whose link is taken: a member of the latest epoch, or of the one before, which may not know better yet. */
+  #keysOf(id: ReplicaId): PublicKey[] {
+    const { endpoint } = this.#options;
+    if (id === endpoint.member?.id) return [];
+    const epochs = this.#options.epochs();
+    const { epoch } = epochs.membership;
+    const before = epoch > 0 ? epochs.membershipAt(epochNumber(epoch - 1)) : undefined;
+    const members = [memberOf(epochs.membership, id), before && memberOf(before, id)];
+    return members.flatMap((member) => member?.publicKey ?? []);
+  }
+
+  #tend(): void {
+    this.#follow();
+    this.#missing = new Set(this.#others().flatMap(({ id }) => (this.#peers.isUp(id) ? [] : [id])));
+  }
+
+  /**
+   * Dials as an observer: all members and what it was told, where it is one; as a member those whom it has had no link with for a
+   * while, and, until there is a better one, those whom it has dialed so as the observer that it was.
+   */
+  #observe(): void {
+    const { endpoint, peers } = this.#options;
+    const others = this.#others();
+    if (endpoint.member === undefined)
+      return this.#observing.follow(new Set([...others.map(({ address }) => address), ...peers]));
+    const wanted = others.filter(
+      ({ id, address }) => !this.#peers.isUp(id) && (this.#missing.has(id) || this.#observing.has(address)),
+    );
+    const isAlone = others.every(({ id }) => !this.#peers.isUp(id) && this.#missing.has(id));
+    this.#observing.follow(new Set([...wanted.map(({ address }) => address), ...(isAlone ? peers : [])]));
+  }
+
   #send(id: ReplicaId, frame: Uint8Array): void {
-    const link = this.#dialed.get(id)?.link ?? this.#accepted.get(id);
-    if (link === undefined) this.#traffic.onUnsent(id);
-    else link.send(frame);
+    if (isObserverPeer(id)) return void this.#byKey.ofPeer(id)?.send(frame);
+    const member = memberOf(this.#options.epochs().membership, id);
+    const byKey = this.#peers.isUp(id) || member === undefined ? undefined : this.#byKey.ofKey(member.publicKey);
+    if (byKey !== undefined) byKey.send(frame);
+    else if (!this.#peers.send(id, frame)) this.#traffic.onUnsent(id);
   }
 
-  #dial({ id, address, publicKey }: Member): void {
-    const { endpoint, codec, log } = this.#options;
-    let lastReason = "";
-    let current: FramedLink | undefined;
-    // Only the link of now: the next one is dialed after a pause that grows.
-    const close = (reason: string): void => current?.close(reason);
-    const link = dial({
-      address,
-      expected: { role: "replica", id, publicKey },
-      endpoint,
-      limits: { ...REPLICA_LINK_LIMITS, frameBytesMax: codec.limits.replicaFrame.bytesMax },
-      onUp: (up) => {
-        current = up;
-        lastReason = "";
-        log.info({ peer: id }, "link up");
-      },
-      onFrame: (bytes) => this.#onReplicaBytes(id, bytes, close),
-      onDown: (reason) => {
-        if (current !== undefined) this.#traffic.onEnded(id, current.snapshot());
-        current = undefined;
-        this.#counts.onEnded("replica", reason.code);
-        // A peer that stays away is told of once, not at every attempt.
-        if (reason.code !== lastReason) log.info({ peer: id, code: reason.code }, reason.message);
-        lastReason = reason.code;
-      },
-    });
-    this.#dialed.set(id, { address, publicKey, link });
+  #onLink(peer: LinkIdentity, link: FramedLink): LinkHandlers {
+    if (peer.role === "replica") return this.#peers.accept(link, peer.id);
+    return peer.role === "client" ? this.#clients.accept(link) : this.#onObserver(link);
   }
 
-  #onReplica(link: FramedLink, id: ReplicaId): LinkHandlers {
+  #onObserver(link: FramedLink): LinkHandlers {
     const { log } = this.#options;
-    this.#accepted.set(id, link);
-    log.info({ peer: id }, "link up");
+    const handlers = this.#onLinkByKey(link);
+    if (handlers === undefined) {
+      link.close("no place for another observer");
+      return { onFrame: () => undefined, onDown: () => undefined };
+    }
+    this.#observers.add(link);
+    const key = link.peer.publicKey;
+    log.info({ key }, "an observer follows");
+    return {
+      onFrame: handlers.onFrame,
+      onDown: (reason) => {
+        this.#observers.delete(link);
+        handlers.onDown(reason);
+        this.#counts.onEnded("observer", reason.code);
+        log.info({ key, code: reason.code }, reason.message);
+      },
+    };
+  }
+
+  /** Undefined when there is no place. */
+  #onLinkByKey(link: FramedLink): LinkHandlers | undefined {
+    if (!this.#byKey.add(link)) return undefined;
+    const { publicKey } = link.peer;
     const close = (reason: string): void => link.close(reason);
     return {
-      onFrame: (bytes) => this.#onReplicaBytes(id, bytes, close),
-      onDown: (reason: TransportError) => {
-        this.#traffic.onEnded(id, link.snapshot());
-        this.#counts.onEnded("replica", reason.code);
-        if (this.#accepted.get(id) === link) this.#accepted.delete(id);
-        log.info({ peer: id, code: reason.code }, reason.message);
+      onFrame: (bytes) => {
+        const peer = this.#memberOfKey(publicKey) ?? this.#byKey.peerOf(publicKey);
+        if (peer !== undefined) this.#onReplicaBytes("observer", peer, bytes, close);
+      },
+      onDown: () => {
+        const member = this.#memberOfKey(publicKey);
+        if (member !== undefined) this.#traffic.onEnded(member, link.snapshot());
+        this.#byKey.remove(link);
       },
     };
   }
 
-  #onReplicaBytes(id: ReplicaId, bytes: Uint8Array, close: (reason: string) => void): void {
+  #memberOfKey(key: PublicKey): ReplicaId | undefined {
+    return this.#options.epochs().membership.members.find(({ publicKey }) => publicKey === key)?.id;
+  }
+
+  #onReplicaBytes(
+    role: "replica" | "observer",
+    peer: ReplicaId,
+    bytes: Uint8Array,
+    close: (reason: string) => void,
+  ): void {
     const { codec, events, log } = this.#options;
     const decoded = codec.decodeReplicaFrame(bytes);
-    if (decoded.ok && events.onReplicaFrame(id, decoded.value)) return;
-    this.#counts.onInvalid("replica", decoded.ok ? "not-correct" : decoded.error.code);
-    log.warn({ peer: id, error: decoded.ok ? "ingress" : decoded.error }, "a replica sent what no correct one sends");
+    if (decoded.ok && events.onReplicaFrame(peer, decoded.value)) return;
+    this.#counts.onInvalid(role, decoded.ok ? "not-correct" : decoded.error.code);
+    log.warn({ peer, error: decoded.ok ? "ingress" : decoded.error }, "a replica sent what no correct one sends");
     close(decoded.ok ? "invalid frame" : describeDecodeError(decoded.error));
-  }
-
-  #onClient(link: FramedLink): LinkHandlers {
-    const { codec, events, log } = this.#options;
-    const client = link.peer.publicKey;
-    const links = this.#clients.get(client) ?? new Set();
-    links.add(link);
-    this.#clients.set(client, links);
-    link.send(codec.encodeServerFrame(events.welcome()));
-    return {
-      onFrame: (bytes) => {
-        const decoded = codec.decodeClientFrame(bytes);
-        if (decoded.ok && events.onClientFrame(client, decoded.value)) return;
-        this.#counts.onInvalid("client", decoded.ok ? "not-correct" : decoded.error.code);
-        log.debug({ client, error: decoded.ok ? "ingress" : decoded.error }, "a client sent what no correct one sends");
-        // Whoever writes a client of its own is told which limit it passed, or what is wrong where.
-        link.close(decoded.ok ? "invalid request" : describeDecodeError(decoded.error));
-      },
-      onDown: (reason: TransportError) => {
-        this.#counts.onEnded("client", reason.code);
-        links.delete(link);
-        if (links.size === 0 && this.#clients.get(client) === links) this.#clients.delete(client);
-      },
-    };
   }
 }

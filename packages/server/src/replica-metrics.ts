@@ -10,7 +10,11 @@ import type { TransferStatus } from "./replica-runner.ts";
 
 /** What the metrics of a replica are read from. */
 export interface MetricSource {
-  readonly replica: number;
+  /** Null: it observes. */
+  readonly replica: number | null;
+  readonly isPrimary: boolean;
+  /** That follow it. */
+  readonly observers: number;
   readonly durability: string;
   readonly signatures: string;
   readonly status: ReplicaStatus;
@@ -55,6 +59,7 @@ export function replicaMetrics(source: MetricSource): MetricFamily[] {
 
 function orderingMetrics({
   replica,
+  isPrimary,
   durability,
   signatures,
   status,
@@ -66,10 +71,10 @@ function orderingMetrics({
       name: "quorate_replica_info",
       type: "gauge",
       help: "Always 1; what this replica is, in its labels.",
-      samples: [{ value: 1, labels: { replica: `${replica}`, durability, signatures } }],
+      samples: [{ value: 1, labels: { replica: `${replica ?? "observer"}`, durability, signatures } }],
     },
     gauge("quorate_ready", "1 when /readyz says yes.", Number(readiness.isReady)),
-    gauge("quorate_primary", "1 at the primary of the view entered last.", Number(status.primary === replica)),
+    gauge("quorate_primary", "1 at the primary of the view entered last.", Number(isPrimary)),
     gauge("quorate_stranded", "1 when the gap to the others has left their history.", Number(status.isStranded)),
     gauge("quorate_mute", "1 while it lost its disk and does not vote yet.", Number(status.mute !== undefined)),
     gauge("quorate_view", "The view entered last.", status.view),
@@ -165,7 +170,7 @@ function workMetrics({ status, counters, fills, gatedEffects, evidence }: Metric
   ];
 }
 
-function linkMetrics({ peers, clients, listener, links }: MetricSource): MetricFamily[] {
+function linkMetrics({ peers, clients, observers, listener, links }: MetricSource): MetricFamily[] {
   const perPeer = (read: (peer: PeerStatus) => number): MetricSample[] =>
     peers.map((peer) => ({ value: read(peer), labels: { peer: `${peer.replica}` } }));
   const dropped = peers.flatMap(({ replica, traffic: { queueFull, tooLarge, down } }) =>
@@ -211,6 +216,7 @@ function linkMetrics({ peers, clients, listener, links }: MetricSource): MetricF
     of("quorate_peer_sent_bytes_total", "counter", "Bytes sent.", sent),
     of("quorate_peer_dropped_frames_total", "counter", "Frames not sent, by reason.", dropped),
     gauge("quorate_clients", "Clients connected.", clients),
+    gauge("quorate_observers", "Observers that follow this replica.", observers),
     gauge("quorate_client_links", "Links of clients.", listener?.clientLinks ?? 0),
     gauge("quorate_client_queued_bytes", "Output that clients have not taken.", listener?.clientQueuedBytes ?? 0),
     counter("quorate_client_links_cut_total", "Client links cut for it.", listener?.clientLinksCut ?? 0),

@@ -1,17 +1,20 @@
-import { randomBytes } from "node:crypto";
 import { type Codec, createCodec, wireLimitsOf } from "@quorate/codec";
-import { createBatchComposer, createClientSigner, createReplicaSigner, Verifier } from "@quorate/crypto";
-import type { PublicKey } from "@quorate/protocol";
+import { createBatchComposer, signPossession, Verifier } from "@quorate/crypto";
+import { invariant, type PublicKey } from "@quorate/protocol";
 import type { ReplicaStore } from "@quorate/storage";
-import type { Endpoint } from "@quorate/transport";
 import { AdminEndpoint } from "./admin-endpoint.ts";
 import { exposition } from "./exposition.ts";
+import { FolderKeys } from "./folder-keys.ts";
+import type { Claimant } from "./join-claims.ts";
 import { sayLastWords } from "./last-words.ts";
 import { ProcessDocuments } from "./process-documents.ts";
 import { ProcessObserver } from "./process-observer.ts";
 import { ProcessPorts } from "./process-ports.ts";
 import type { ProcessStatus } from "./process-status.ts";
 import { ReplicaCounters } from "./replica-counters.ts";
+import { ReplicaEndpoint } from "./replica-endpoint.ts";
+import { advertisedAddress, type HeldKey } from "./replica-folder.ts";
+import { createReplicaKeys } from "./replica-keys.ts";
 import { ReplicaLinks } from "./replica-links.ts";
 import { ReplicaRunner } from "./replica-runner.ts";
 import type { StartOptions } from "./start-options.ts";
@@ -30,6 +33,8 @@ export class ReplicaProcess implements RunningReplica {
   readonly #store: ReplicaStore;
   readonly #releaseLock: () => void;
   readonly #codec: Codec;
+  readonly #keys: FolderKeys;
+  readonly #endpoint: ReplicaEndpoint;
   readonly #links: ReplicaLinks;
   readonly #ports: ProcessPorts;
   readonly #counters = new ReplicaCounters();
@@ -46,13 +51,25 @@ export class ReplicaProcess implements RunningReplica {
     this.#store = store;
     this.#releaseLock = releaseLock;
     this.#codec = createCodec(wireLimitsOf(options.folder.genesis));
+    const { folder, backend, log } = options;
+    this.#keys = new FolderKeys({ folder, backend, log });
+    this.#endpoint = new ReplicaEndpoint({
+      cluster: folder.cluster,
+      backend,
+      keys: this.#keys,
+      membership: () => this.#host.epochs.membership,
+    });
     this.#links = this.#newLinks();
     this.#ports = new ProcessPorts(this.#links);
     this.#observer = new ProcessObserver({
       log: options.log,
       counters: this.#counters,
       status: () => this.#host.status,
-      onEpoch: () => this.#links.onEpoch(),
+      onEpoch: () => {
+        this.#links.onEpoch();
+        this.#settleKeys();
+      },
+      onStable: () => this.#settleKeys(),
       onFatal: (error) => this.#onFatal(error),
     });
     this.#host = this.#newHost();
@@ -63,6 +80,7 @@ export class ReplicaProcess implements RunningReplica {
       host: this.#host,
       links: this.#links,
       counters: this.#counters,
+      member: () => this.#endpoint.member,
       backupFault: () => this.#admin.backupFault,
     });
     this.#admin = this.#newAdmin(this.#documents);
@@ -74,12 +92,12 @@ export class ReplicaProcess implements RunningReplica {
 
   #newLinks(): ReplicaLinks {
     const { folder, log } = this.#options;
-    const { genesis, self, config } = folder;
+    const { genesis, config } = folder;
     return new ReplicaLinks({
-      self: self.id,
       epochs: () => this.#host.epochs,
       listen: config.listen,
-      endpoint: this.#endpoint(),
+      peers: config.peers,
+      endpoint: this.#endpoint,
       codec: this.#codec,
       ...(genesis.clients !== "open" && {
         isClientAdmitted: (client: PublicKey) => this.#host.isClientAdmitted(client),
@@ -93,31 +111,17 @@ export class ReplicaProcess implements RunningReplica {
     });
   }
 
-  #endpoint(): Endpoint {
-    const { folder, backend } = this.#options;
-    const { self, seed, cluster } = folder;
-    return {
-      cluster,
-      credentials: {
-        identity: { role: "replica", id: self.id, publicKey: self.publicKey },
-        sign: (preimage) => backend.sign(seed, preimage),
-        verify: (publicKey, preimage, signature) => backend.verify(publicKey, preimage, signature),
-        isAdmissible: (publicKey) => backend.isAdmissible(publicKey),
-      },
-      randomBytes: (length) => randomBytes(length),
-    };
-  }
-
   #newHost(): ReplicaRunner {
     const { folder, backend, hasher, service, settings } = this.#options;
-    const { genesis, cluster, self, seed, config } = folder;
+    const { genesis, cluster, config } = folder;
+    const seeds = (): Uint8Array[] => this.#keys.held.map(({ seed }) => seed);
     return new ReplicaRunner({
       genesis,
       cluster,
       service,
       store: this.#store,
-      signer: createReplicaSigner({ backend, seed, self: self.id, cluster }),
-      checkpointSigner: createClientSigner({ backend, hasher, seed, cluster }),
+      claimant: this.#claimant(),
+      keys: createReplicaKeys({ backend, hasher, cluster, seeds }),
       verifier: new Verifier({ backend, hasher, cluster, windowSize: genesis.windowSize }),
       hasher,
       composer: createBatchComposer(hasher, cluster),
@@ -127,6 +131,24 @@ export class ReplicaProcess implements RunningReplica {
       compressor: config.stateCompression ? createZlibCompressor() : undefined,
       settings: { scrubBytesPerSecond: config.scrubBytesPerSecond, ...settings },
     });
+  }
+
+  /** Who it would be as a member. */
+  #claimant(): Claimant {
+    const { folder, backend } = this.#options;
+    const { cluster, config } = folder;
+    const held = (): HeldKey => {
+      const [key] = this.#keys.held;
+      invariant(key !== undefined, "process.no-key");
+      return key;
+    };
+    return {
+      get publicKey() {
+        return held().publicKey;
+      },
+      address: advertisedAddress(config),
+      possess: (request) => signPossession({ backend, cluster, seed: held().seed }, request),
+    };
   }
 
   #newAdmin(documents: ProcessDocuments): AdminEndpoint {
@@ -148,7 +170,8 @@ export class ReplicaProcess implements RunningReplica {
   /** Listens, dials, and orders from here on. */
   async open(): Promise<void> {
     const { folder, backend, log } = this.#options;
-    const { config, cluster, self } = folder;
+    const { config, cluster } = folder;
+    this.#settleKeys();
     await this.#admin.open(config.admin);
     await this.#links.open();
     log.info(
@@ -157,7 +180,8 @@ export class ReplicaProcess implements RunningReplica {
         epoch: this.#host.epochs.epoch,
         members: this.#host.epochs.membership.members.length,
         listen: config.listen,
-        advertise: self.address,
+        replica: this.#endpoint.member?.id ?? "observer",
+        advertise: this.#endpoint.member?.address ?? advertisedAddress(config),
         admin: config.admin,
         durability: config.durability,
         signatures: backend.name,
@@ -183,6 +207,13 @@ export class ReplicaProcess implements RunningReplica {
     await this.#admin.close();
     await this.#store.close();
     this.#releaseLock();
+  }
+
+  /** A new key is the only one once the epoch in which it is the member's has begun here for good. */
+  #settleKeys(): void {
+    const { epochs, status } = this.#host;
+    const { membership } = epochs;
+    if (status.lowWatermark >= (membership.start?.seq ?? 0)) this.#keys.onBegun(membership);
   }
 
   #onFatal(thrown: Error): void {

@@ -10,7 +10,7 @@ import type { StartOptions } from "./start-options.ts";
  */
 export async function startReplica(options: StartOptions): Promise<RunningReplica> {
   const { folder, log } = options;
-  const identity = { cluster: folder.cluster, replica: folder.self.id };
+  const identity = { cluster: folder.cluster, owner: folder.owner };
   const lock = lockFolder(folder.path);
   let process: ReplicaProcess | undefined;
   let store: ReplicaStore | undefined;

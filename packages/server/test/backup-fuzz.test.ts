@@ -33,6 +33,7 @@ import {
   epoch,
   genesis,
   hasher,
+  membership,
   seqOf,
   signerOf,
 } from "./builders.ts";
@@ -228,7 +229,7 @@ describe("a backup that is not what was written", () => {
       const bytes = Buffer.concat(partsOf(forged(entries)));
       await refuses(bytes, what, checked);
       const name = `${file}.${digestOf(what)}`;
-      const identity = { cluster: newCluster, replica: replicaId(0) };
+      const identity = { cluster: newCluster, owner: membership.members[0]!.publicKey };
       await initializeStore(name, identity);
       const restore = (): Promise<void> =>
         restoreState(file, { storePath: name, genesis: newGenesis, hasher, ...identity });

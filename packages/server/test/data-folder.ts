@@ -183,8 +183,8 @@ export function dataFolders(): (options?: DataFolderOptions) => Promise<DataFold
 }
 
 /** For a change behind the replica's back. */
-export function openStoreOf({ storePath, cluster: id, self }: ReplicaFolder): ReplicaStore {
-  return openStore(storePath, { cluster: id, replica: self.id });
+export function openStoreOf({ storePath, cluster: id, owner }: ReplicaFolder): ReplicaStore {
+  return openStore(storePath, { cluster: id, owner });
 }
 
 /** Flips the lowest bit of the byte in the middle of these bytes, wherever a file holds them. */

@@ -25,6 +25,7 @@ import {
   epoch,
   genesis,
   hasher,
+  membership,
   seqOf,
   signerOf,
 } from "./builders.ts";
@@ -140,7 +141,7 @@ describe("the disk use of a replica", function () {
   });
 
   it(`is flat over ${OPERATIONS.toLocaleString("en")} operations on the same keys`, async () => {
-    const identity = { cluster, replica: replicaId(0) };
+    const identity = { cluster, owner: membership.members[0]!.publicKey };
     await initializeStore(path, identity);
     store = openStore(path, identity, { durability: "async", historyBytesMax: HISTORY_BYTES_MAX });
     const life = new Life(store);

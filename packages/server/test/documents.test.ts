@@ -5,6 +5,7 @@ import {
   ConfigurationError,
   initReplicaFolder,
   keyFileOf,
+  memberIn,
   parseGenesis,
   parseKeyFile,
   parseReplicaConfig,
@@ -106,13 +107,13 @@ describe("key files", () => {
 describe("the configuration of a replica", () => {
   const plainConfig = {
     formatVersion: 2,
-    replica: 1,
+    owner: key.publicKey,
     listen: "127.0.0.1:7101",
     admin: "127.0.0.1:8101",
     durability: "sync",
     historyBytesMax: 1024 * 1024,
   };
-  const defaults = { scrubBytesPerSecond: SCRUB_BYTES_PER_SECOND, stateCompression: true };
+  const defaults = { peers: [], scrubBytesPerSecond: SCRUB_BYTES_PER_SECOND, stateCompression: true };
   const parsed = (service?: unknown) =>
     parseReplicaConfig(JSON.stringify({ ...plainConfig, ...(service !== undefined && { service }) }), "r/replica.json");
 
@@ -203,7 +204,8 @@ describe("the data folder of a replica", () => {
   it("is made once, and its private key is for its owner only", async () => {
     const path = join(root, "r1");
     const made = await init(path);
-    expect([made.self.id, made.config.listen]).to.deep.equal([1, "127.0.0.1:7101"]);
+    expect([made.owner, made.config.listen]).to.deep.equal([key.publicKey, "127.0.0.1:7101"]);
+    expect(memberIn(made.genesis, made)?.id).to.equal(1);
     expect(statSync(join(path, "key.json")).mode & 0o777).to.equal(0o600);
     expect(statSync(path).mode & 0o777).to.equal(0o700);
     expect(readReplicaFolder(path, backend, hasher)).to.deep.equal(made);

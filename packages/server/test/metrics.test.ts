@@ -31,6 +31,7 @@ const status: MetricSource["status"] = {
   viewsLeft: { failed: 2, joined: 1, slow: 3, unfair: 0, "handed-over": 5, rotated: 4 },
   isStranded: false,
   mute: undefined,
+  observer: undefined,
   divergent: [],
 };
 const traffic = { framesIn: 1, bytesIn: 2, framesOut: 3, bytesOut: 4, queueFull: 5, tooLarge: 6, down: 7 };
@@ -62,10 +63,13 @@ function sourceOf(counters: ReplicaCounters): MetricSource {
       traffic,
     })),
     clients: 4,
+    observers: 3,
+    isPrimary: true,
     listener: {
       connections: 7,
       strangers: 1,
       replicaLinks: 2,
+      observerLinks: 3,
       clientLinks: 5,
       clientQueuedBytes: 11,
       clientLinksCut: 1,

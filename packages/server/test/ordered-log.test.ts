@@ -73,11 +73,11 @@ describe("openStoppedLog", () => {
 });
 
 describe("logPageOf", () => {
-  const replica = membership.members[0]!.id;
+  const { id: replica, publicKey: owner } = membership.members[0]!;
   function pageOf(entries: ReadonlyMap<number, Uint8Array>, executed: number, range = ALL): LogPage {
     const { history } = createMemoryStore();
     for (const [seq, bytes] of entries) history.put(seqOf(seq), bytes);
-    return logPageOf({ cluster, replica, history, executed }, range);
+    return logPageOf({ cluster, owner, replica, history, executed }, range);
   }
   const numbers = (from: number, to: number, bytes = 1): Map<number, Uint8Array> =>
     new Map(Array.from({ length: to - from + 1 }, (_, i) => [from + i, new Uint8Array(bytes)]));
@@ -85,12 +85,13 @@ describe("logPageOf", () => {
   it("says whose it is, what is kept, and the entries as they are", () => {
     expect(pageOf(new Map([[7, Uint8Array.of(1, 2)]]), 7)).to.deep.equal({
       cluster,
+      owner,
       replica,
       first: 7,
       last: 7,
       items: [{ seq: 7, entry: "AQI=" }],
     });
-    expect(pageOf(new Map(), 0)).to.deep.equal({ cluster, replica, items: [] });
+    expect(pageOf(new Map(), 0)).to.deep.equal({ cluster, owner, replica, items: [] });
   });
 
   it("ends after so many entries, and says where the next one begins", () => {

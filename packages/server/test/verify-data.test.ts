@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { type DataCheck, type DataPart, type DataVerdict, unreadableVerdict, verifyData } from "@quorate/server";
 import { initializeStore } from "@quorate/storage";
 import { expect } from "chai";
-import { cluster, codec, digestOf, seqOf } from "./builders.ts";
+import { cluster, codec, digestOf, membership, seqOf } from "./builders.ts";
 import {
   contentOf,
   cryptography,
@@ -55,8 +55,8 @@ describe("verifyData", () => {
     expect(
       checks.map(({ part, result, found }) => `${part}: ${result}, ${found.replace(/root .*/, "root")}`),
     ).to.deep.equal([
-      "configuration: ok, replica 3 of 4 members, its key belongs to it",
-      "store: ok, this replica's, format 4",
+      "configuration: ok, a replica of a cluster that began with 4 members; 1 key",
+      "store: ok, this replica's, format 5",
       "write-ahead log: ok, 11 records (5 pre-prepared, 5 prepared, 1 stable)",
       `state: ok, ${checks[3]?.found.replace(/root .*/, "root")}`,
       `history: ok, ${checks[4]?.found}`,
@@ -161,7 +161,7 @@ describe("verifyData", () => {
   it("finds the folder of a replica sound that was never started", async () => {
     const data = await made();
     rmSync(data.folder.storePath, { recursive: true });
-    await initializeStore(data.folder.storePath, { cluster, replica: data.folder.self.id });
+    await initializeStore(data.folder.storePath, { cluster, owner: data.folder.owner });
 
     const { isSound, checks } = await verified(data);
 
@@ -198,12 +198,12 @@ describe("verifyData", () => {
       { configuration: /the private key does not belong to the public key/ },
     );
     await names(
-      edited("replica.json", (text) => text.replace('"replica": 3', '"replica": 2')),
-      { configuration: /replica 2 has key/ },
+      edited("replica.json", (text) => text.replace(/("owner": ")[0-9a-f]+/, `$1${membership.members[2]!.publicKey}`)),
+      { configuration: /the private key is that of replica 3, the folder that of the replica whose first key is/ },
     );
     await names(
       edited("genesis.json", (text) => text.replace('"name": "test"', '"name": "tesu"')),
-      { store: /expected the store of replica 3 of cluster/ },
+      { store: /expected the store of the replica whose first key is [0-9a-f]{16}…, of cluster/ },
     );
   });
 

@@ -1,7 +1,7 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
-import { clusterId, digest, replicaId, sequenceNumber } from "@quorate/protocol";
+import { clusterId, digest, publicKey, sequenceNumber } from "@quorate/protocol";
 import { initializeStore, openStore, type ReplicaStore, type StorageError, setStoreAside } from "@quorate/storage";
 import { expect } from "chai";
 import { open, type RootDatabase } from "lmdb";
@@ -181,8 +181,14 @@ describe("A data folder", () => {
     const copy = folder();
     cpSync(path, copy, { recursive: true });
 
-    const otherReplica = { ...IDENTITY, replica: replicaId(3) };
-    expectFailure(() => openStore(copy, otherReplica), "storage.foreign", "replica 3", "replica 2", "own folder");
+    const otherOwner = { ...IDENTITY, owner: publicKey("33".repeat(32)) };
+    expectFailure(
+      () => openStore(copy, otherOwner),
+      "storage.foreign",
+      "key is 3333333333333333…",
+      "of key 2222222222222222…",
+      "own folder",
+    );
     const otherCluster = { ...IDENTITY, cluster: clusterId("cd".repeat(32)) };
     expectFailure(() => openStore(copy, otherCluster), "storage.foreign", "abab", "cdcd");
     await withStore(copy, ({ log }) => expect([...log.entries()]).to.deep.equal([]));
@@ -190,11 +196,11 @@ describe("A data folder", () => {
 
   it("is refused when another version of the format wrote it", async () => {
     const path = await made();
-    const meta = Buffer.from(JSON.stringify({ format: 1, cluster: IDENTITY.cluster, replica: IDENTITY.replica }));
+    const meta = Buffer.from(JSON.stringify({ format: 1, cluster: IDENTITY.cluster, owner: IDENTITY.owner }));
     const key = Buffer.from("m");
     await tamper(path, (database) => database.put(key, sealed(key, meta)));
 
-    expectFailure(() => openIn(path), "storage.version", "expected format 4, found 1");
+    expectFailure(() => openIn(path), "storage.version", "expected format 5, found 1");
   });
 
   it("is refused when another program wrote its file", () => {

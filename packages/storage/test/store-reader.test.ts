@@ -1,7 +1,7 @@
 import { appendFileSync, existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { replicaId, sequenceNumber } from "@quorate/protocol";
+import { publicKey, sequenceNumber } from "@quorate/protocol";
 import { initializeStore, openStoreToRead, type StoreReader } from "@quorate/storage";
 import { expect } from "chai";
 import { expectFailure } from "./failures.ts";
@@ -95,8 +95,8 @@ describe("openStoreToRead", () => {
     writeFileSync(segment, content);
     await unchanged(path, (reader) => expectFailure(() => reader.openLog(), "storage.damaged", "log"));
 
-    const other = { ...IDENTITY, replica: replicaId(0) };
-    expectFailure(() => openStoreToRead(path, other), "storage.foreign", "expected the store of replica 0");
+    const other = { ...IDENTITY, owner: publicKey("33".repeat(32)) };
+    expectFailure(() => openStoreToRead(path, other), "storage.foreign", "whose first key is 3333333333333333…");
     expectFailure(() => openStoreToRead(join(path, "log"), IDENTITY), "storage.not-initialized", "holds no store");
     writeFileSync(join(path, "unsynced"), "another boot");
     expectFailure(() => openStoreToRead(path, IDENTITY), "storage.damaged", "the machine went down");

@@ -106,7 +106,7 @@ export class AuthenticatedLink implements FramedLink, FrameSocketHandlers, Queue
     const waiting = `${this.queuedBytes} bytes wait for it`;
     this.#end(
       "link.slow-receiver",
-      `${describeIdentity(this.peer)} does not read: ${waiting}, the most of all clients`,
+      `${describeIdentity(this.peer)} does not read: ${waiting}, the most of all ${this.peer.role}s`,
     );
   }
 

@@ -14,8 +14,8 @@ export interface TransportUnderTest {
   /** Where its listeners may be. */
   readonly host: string;
   readonly cluster: ClusterId;
-  /** Fresh credentials of a replica with this id, or of a client. */
-  endpoint(replicaId: number | "client", cluster?: ClusterId): Endpoint;
+  /** Fresh credentials of a replica with this id, of an observer, or of a client. */
+  endpoint(replicaId: number | "observer" | "client", cluster?: ClusterId): Endpoint;
 }
 
 /** One listener and those who dial it; `close` ends them all. */
@@ -46,10 +46,11 @@ export class Scene {
     const listener = await this.transport.listen({
       address: { host: this.transport.host, port: 0 },
       endpoint: this.server,
-      membershipKeyOf: (id) =>
+      memberKeysOf: (id) =>
         members
           .map((member) => member.credentials.identity)
-          .find((member) => member.role === "replica" && member.id === id)?.publicKey,
+          .filter((member) => member.role === "replica" && member.id === id)
+          .map(({ publicKey }) => publicKey),
       onLink: (_peer, link) => {
         links.add(link);
         return { onFrame: (frame) => frames.add(frame.slice()), onDown: (reason) => downs.add(reason) };

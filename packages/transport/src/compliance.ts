@@ -24,6 +24,11 @@ export function complianceCases(transport: TransportUnderTest): readonly Complia
   const cases: readonly (readonly [string, (scene: Scene) => Promise<void>])[] = [
     ["proves both ends of a link between replicas to each other", provesReplicas],
     ["proves a client to a replica and the replica to the client", provesClient],
+    ["admits an observer as its judge says, with the limits of replicas", admitsObservers],
+    ["tells an observer with the key of a client or a replica apart from them", keepsRolesApart],
+    ["takes a member with any of its keys", takesEitherKey],
+    ["is whom it is taken for, where it holds the key of that", isWhomItIsNamed],
+    ["asks who it is at each handshake", asksAtEachHandshake],
     ["delivers frames of all sizes whole, unchanged and in order, both ways", deliversFrames],
     ["delivers what was sent in the turn of a close, and nothing after it", deliversBeforeClose],
     ["tells the dialer why it is refused, with a typed one-line error", refusesStrangers],
@@ -35,6 +40,8 @@ export function complianceCases(transport: TransportUnderTest): readonly Complia
     ["lets a newer link of the same replica take the place of the older", replacesOlder],
     ["holds as many links of one client key as the bound says", boundsLinksOfOneClient],
     ["holds as many client links as the bound says, and still takes replicas", boundsClientLinks],
+    ["holds as many observers as the bound says, a newer link in the place of the older", boundsObserverLinks],
+    ["cuts the observer with the most queued when all together come to their bound", cutsObservers],
     ["tells the other end why a link was closed", tellsCloseReason],
     ["counts what is sent while there is no link", countsWhileDown],
     ["comes back when the listener does", reconnects],
@@ -76,6 +83,128 @@ async function provesClient(scene: Scene): Promise<void> {
   checkPeer(far.peer, client.credentials.identity);
   checkPeer(near.peer, scene.server.credentials.identity);
   check(listener.snapshot().clientLinks === 1 && listener.snapshot().strangers === 0, "one client link, no stranger");
+}
+
+async function admitsObservers(scene: Scene): Promise<void> {
+  const [admitted, outcast] = [scene.transport.endpoint("observer"), scene.transport.endpoint("observer")];
+  const { publicKey } = admitted.credentials.identity;
+  const { listener, links } = await scene.listen([], {
+    replicaLimits: { ...REPLICA_LINK_LIMITS, frameBytesMax: 70_000 },
+    clientLimits: { ...REPLICA_LINK_LIMITS, frameBytesMax: 3_000 },
+    isObserverAdmitted: (key) => key === publicKey,
+  });
+  const { ups } = scene.dial(admitted, listener.address, { expected: "any-replica" });
+  const [far, near] = [await links.nth(1), await ups.nth(1)];
+  checkPeer(far.peer, admitted.credentials.identity);
+  checkPeer(near.peer, scene.server.credentials.identity);
+  check(far.send(new Uint8Array(70_000)) && !far.send(new Uint8Array(70_001)), "frames as large as a replica's");
+  check(listener.snapshot().observerLinks === 1, "one link of an observer", { ...listener.snapshot() });
+  const { downs } = scene.dial(outcast, listener.address);
+  check((await downs.nth(1)).code === "hello.not-admitted", "hello.not-admitted", { ...downs.events[0] });
+  const unsaid = await scene.listen([]);
+  const refused = scene.dial(admitted, unsaid.listener.address);
+  check((await refused.downs.nth(1)).code === "hello.not-admitted", "no observers where nobody says so");
+}
+
+/** The same key as another role. */
+function inRole(endpoint: Endpoint, role: "observer" | "client"): Endpoint {
+  const { publicKey } = endpoint.credentials.identity;
+  return { ...endpoint, credentials: { ...endpoint.credentials, identity: { role, publicKey } } };
+}
+
+async function keepsRolesApart(scene: Scene): Promise<void> {
+  const replica = scene.transport.endpoint(1);
+  const { listener, links } = await scene.listen([replica], { isObserverAdmitted: () => true });
+  for (const [at, endpoint] of [replica, inRole(replica, "observer"), inRole(replica, "client")].entries()) {
+    scene.dial(endpoint, listener.address);
+    checkPeer((await links.nth(at + 1)).peer, endpoint.credentials.identity);
+  }
+  const { replicaLinks, observerLinks, clientLinks } = listener.snapshot();
+  check(replicaLinks === 1 && observerLinks === 1 && clientLinks === 1, "one link of each role");
+}
+
+async function takesEitherKey(scene: Scene): Promise<void> {
+  const [newer, older, stranger] = [1, 1, 1].map((id) => scene.transport.endpoint(id));
+  invariant(newer !== undefined && older !== undefined && stranger !== undefined, "compliance.endpoints");
+  const { listener, links } = await scene.listen([newer, older]);
+  for (const [at, endpoint] of [newer, older].entries()) {
+    const { link } = scene.dial(endpoint, listener.address);
+    checkPeer((await links.nth(at + 1)).peer, endpoint.credentials.identity);
+    link.close("seen enough");
+  }
+  const { downs } = scene.dial(stranger, listener.address);
+  check((await downs.nth(1)).code === "hello.wrong-key", "hello.wrong-key", { ...downs.events[0] });
+}
+
+async function isWhomItIsNamed(scene: Scene): Promise<void> {
+  const [now, other] = [scene.transport.endpoint("observer"), scene.transport.endpoint(4)];
+  const { publicKey } = other.credentials.identity;
+  const endpoint: Endpoint = {
+    ...now,
+    credentialsNamed: (named) =>
+      named.publicKey === publicKey ? { ...other.credentials, identity: named } : undefined,
+  };
+  const dialer = scene.transport.endpoint(1);
+  const { listener, links } = await scene.listen([dialer], { endpoint });
+  const { identity } = other.credentials;
+  const { ups } = scene.dial(dialer, listener.address, { expected: identity });
+  checkPeer((await ups.nth(1)).peer, identity);
+  await links.nth(1);
+  const stranger = scene.transport.endpoint(4).credentials.identity;
+  const { downs } = scene.dial(dialer, listener.address, { expected: stranger });
+  check((await downs.nth(1)).code === "hello.wrong-peer", "hello.wrong-peer", { ...downs.events[0] });
+}
+
+async function asksAtEachHandshake(scene: Scene): Promise<void> {
+  let own = scene.transport.endpoint("observer");
+  const changing: Endpoint = {
+    ...own,
+    get credentials() {
+      return own.credentials;
+    },
+  };
+  const member = scene.transport.endpoint(1);
+  const { listener, links } = await scene.listen([member], { isObserverAdmitted: () => true });
+  const { ups } = scene.dial(changing, listener.address);
+  await ups.nth(1);
+  checkPeer((await links.nth(1)).peer, own.credentials.identity);
+  own = member;
+  (await links.nth(1)).close("again");
+  checkPeer((await links.nth(2)).peer, member.credentials.identity);
+}
+
+async function boundsObserverLinks(scene: Scene): Promise<void> {
+  const { transport } = scene;
+  const options = { bounds: { observerLinksMax: 1 }, isObserverAdmitted: () => true };
+  const { listener, links, downs } = await scene.listen([transport.endpoint(1)], options);
+  const observer = transport.endpoint("observer");
+  const slow = { backOff: { firstMs: 60_000, longestMs: 60_000 } };
+  for (const at of [1, 2]) {
+    scene.dial(observer, listener.address, slow);
+    await links.nth(at);
+  }
+  check((await downs.nth(1)).code === "link.replaced", "the older to go", { ...downs.events[0] });
+  const second = scene.dial(transport.endpoint("observer"), listener.address, slow);
+  check((await second.downs.nth(1)).code === "link.observer-links", "link.observer-links");
+  scene.dial(transport.endpoint("client"), listener.address);
+  await links.nth(3);
+  check(listener.snapshot().observerLinks === 1, "one observer beside the client", { ...listener.snapshot() });
+}
+
+async function cutsObservers(scene: Scene): Promise<void> {
+  const bounds = { observerQueuedBytesMax: 320_000 };
+  const { listener, links, downs } = await scene.listen([], { bounds, isObserverAdmitted: () => true });
+  for (const at of [1, 2]) {
+    scene.dial(scene.transport.endpoint("observer"), listener.address);
+    await links.nth(at);
+  }
+  const [first, second] = links.events;
+  const order = [first, second, first, first, first, second];
+  for (const link of order) link?.send(new Uint8Array(65_536).fill(1));
+  check((await downs.nth(1)).code === "link.slow-receiver", "link.slow-receiver", { ...downs.events[0] });
+  check(first?.send(new Uint8Array(1)) === false, "the one with the most queued to be down");
+  check(second?.send(new Uint8Array(1)) === true, "room for the other");
+  check(listener.snapshot().clientLinksCut === 0, "no client's link counted");
 }
 
 function checkPeer(actual: LinkIdentity, expected: LinkIdentity): void {

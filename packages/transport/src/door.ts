@@ -12,8 +12,12 @@ export interface ListenerBounds {
   readonly clientLinksMax: number;
   /** Links of one client key; one more, and its oldest is closed. */
   readonly linksPerClientMax: number;
+  /** Links of observers, each with a key of its own: all that is executed is fetched over each of them. */
+  readonly observerLinksMax: number;
   /** Bytes that wait in this process for all clients together; beyond, the links with the most waiting are cut. */
   readonly clientQueuedBytesMax: number;
+  /** The same of observers. */
+  readonly observerQueuedBytesMax: number;
 }
 export const DEFAULT_LISTENER_BOUNDS: ListenerBounds = {
   unauthenticatedMax: 256,
@@ -21,7 +25,9 @@ export const DEFAULT_LISTENER_BOUNDS: ListenerBounds = {
   connectionsPerAddressPerSecondMax: 512,
   clientLinksMax: 4_096,
   linksPerClientMax: 16,
+  observerLinksMax: 16,
   clientQueuedBytesMax: 256 * 1024 * 1024,
+  observerQueuedBytesMax: 256 * 1024 * 1024,
 };
 
 /** Addresses whose arrivals of this second are remembered; with more of them the count starts again early. */

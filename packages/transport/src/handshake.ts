@@ -8,7 +8,7 @@ import {
   type LinkIdentity,
 } from "@quorate/protocol";
 import { decodeHello, encodeHello, type Hello, PROOF_BYTES } from "./hello.ts";
-import { describeIdentity, type Endpoint, isSameIdentity } from "./identity.ts";
+import { describeIdentity, type Endpoint, isSameIdentity, type LinkCredentials } from "./identity.ts";
 import { TransportError, type TransportErrorCode } from "./transport-error.ts";
 
 /** Says why a peer that claims this identity is refused; undefined lets it prove itself. */
@@ -16,7 +16,7 @@ export type PeerJudge = (peer: LinkIdentity) => TransportError | undefined;
 
 /** Which end of the connection this is, and whom it will talk to. */
 export type HandshakeSide =
-  /** Speaks first and proves first. A client may not know whom it finds there: see `Handshake`. */
+  /** Speaks first and proves first. A client or an observer may not know whom it finds there: see `Handshake`. */
   | { readonly type: "dialer"; readonly expected: LinkIdentity | "any-replica" }
   /** Signs only for those who have proven themselves. */
   | { readonly type: "listener"; readonly judge: PeerJudge };
@@ -35,19 +35,24 @@ const NONCE_BYTES = 32;
  * proof, listener's proof. A proof signs the cluster, both identities and both fresh nonces, so it is worth nothing on
  * another connection, in another direction or to another peer.
  *
- * A client that expects any replica is introduced: the listener's hello says who it is, and its proof that it has that key,
- * which does not make it a member of anything. The client's own proof names the key that the listener claimed, as always.
+ * A client or an observer that expects any replica is introduced: the listener's hello says who it is, and its proof that it has
+ * that key, which does not make it a member of anything. The dialer's own proof names the key that the listener claimed, as always.
+ *
+ * A listener is whom the dialer takes it for wherever it holds the key of that: the two may be of one mind about the key, and
+ * not yet about the epoch.
  */
 export class Handshake {
   readonly #endpoint: Endpoint;
   readonly #side: HandshakeSide;
   readonly #ownNonce: Digest;
+  #credentials: LinkCredentials;
   #peer: Hello | undefined;
   #done = false;
 
   constructor(endpoint: Endpoint, side: HandshakeSide) {
     this.#endpoint = endpoint;
     this.#side = side;
+    this.#credentials = endpoint.credentials;
     const nonce = endpoint.randomBytes(NONCE_BYTES);
     invariant(nonce.length === NONCE_BYTES, "handshake.nonce-size", { length: nonce.length });
     this.#ownNonce = digest(bytesToHex(nonce));
@@ -73,6 +78,8 @@ export class Handshake {
     if (decoded.type === "other-version")
       return refused("hello.format-version", `hello has format version ${decoded.version}, expected ${FORMAT_VERSION}`);
     const { hello } = decoded;
+    if (this.#side.type === "listener" && hello.other !== "any-replica")
+      this.#credentials = this.#endpoint.credentialsNamed?.(hello.other) ?? this.#credentials;
     const error = this.#judgeHello(hello);
     if (error !== undefined) return { type: "refused", error };
     this.#peer = hello;
@@ -80,8 +87,8 @@ export class Handshake {
   }
 
   #judgeHello(hello: Hello): TransportError | undefined {
-    const { cluster, credentials } = this.#endpoint;
-    const own = credentials.identity;
+    const { cluster } = this.#endpoint;
+    const own = this.#credentials.identity;
     if (hello.cluster !== cluster)
       return new TransportError(
         "hello.wrong-cluster",
@@ -100,18 +107,18 @@ export class Handshake {
 
   #judgeListener(actual: LinkIdentity, expected: LinkIdentity | "any-replica"): TransportError | undefined {
     if (expected !== "any-replica") return judgeExpected(actual, expected);
-    if (actual.role === "replica" && this.#endpoint.credentials.isAdmissible(actual.publicKey)) return undefined;
+    if (actual.role !== "client" && this.#credentials.isAdmissible(actual.publicKey)) return undefined;
     return new TransportError(
       "hello.wrong-peer",
       `this is ${describeIdentity(actual)}, expected a replica with a valid key`,
     );
   }
 
-  /** Only a client may not know who this is, and only before it has heard so. */
+  /** Only a client or an observer may not know who this is, and only before it has heard so. */
   #judgeNamed({ own: peer, other }: Hello): TransportError | undefined {
-    const own = this.#endpoint.credentials.identity;
+    const own = this.#credentials.identity;
     if (other !== "any-replica") return isSameIdentity(other, own) ? undefined : judgeExpected(own, other);
-    if (this.#side.type === "listener" && peer.role === "client") return undefined;
+    if (this.#side.type === "listener" && peer.role !== "replica") return undefined;
     return new TransportError(
       "hello.wrong-peer",
       `the hello of ${describeIdentity(peer)} is for any replica, expected one for ${describeIdentity(own)}`,
@@ -119,7 +126,8 @@ export class Handshake {
   }
 
   #onProof(frame: Uint8Array, peer: Hello): HandshakeStep {
-    const { cluster, credentials } = this.#endpoint;
+    const { cluster } = this.#endpoint;
+    const credentials = this.#credentials;
     const preimage = helloPreimage(cluster, peer.own, peer.nonce, credentials.identity, this.#ownNonce);
     if (frame.length !== PROOF_BYTES || !credentials.verify(peer.own.publicKey, preimage, frame))
       return refused("hello.bad-proof", `the proof does not verify with the key of ${describeIdentity(peer.own)}`);
@@ -128,12 +136,14 @@ export class Handshake {
   }
 
   #helloTo(other: LinkIdentity | "any-replica"): Uint8Array {
-    const { cluster, credentials } = this.#endpoint;
+    const { cluster } = this.#endpoint;
+    const credentials = this.#credentials;
     return encodeHello({ cluster, own: credentials.identity, nonce: this.#ownNonce, other });
   }
 
   #proofTo(peer: Hello): Uint8Array {
-    const { cluster, credentials } = this.#endpoint;
+    const { cluster } = this.#endpoint;
+    const credentials = this.#credentials;
     const preimage = helloPreimage(cluster, credentials.identity, this.#ownNonce, peer.own, peer.nonce);
     const signature = credentials.sign(preimage);
     invariant(signature.length === PROOF_BYTES, "handshake.signature-size", { length: signature.length });
@@ -146,7 +156,7 @@ function judgeExpected(actual: LinkIdentity, expected: LinkIdentity): TransportE
   if (isSameIdentity(actual, expected)) return undefined;
   const sameName =
     actual.role === expected.role &&
-    (actual.role === "client" || expected.role === "client" || actual.id === expected.id);
+    (actual.role !== "replica" || expected.role !== "replica" || actual.id === expected.id);
   return sameName
     ? new TransportError(
         "hello.wrong-key",

@@ -13,7 +13,13 @@ export interface LinkCredentials {
 /** Who this process is on every link it opens or accepts. */
 export interface Endpoint {
   readonly cluster: ClusterId;
+  /** Read once at the start of each handshake: who a replica is may change with the epoch. */
   readonly credentials: LinkCredentials;
+  /**
+   * The end that a dialer takes this one for, when the key of that is held here although `credentials` say another: a peer may
+   * know of an epoch earlier or later than this end does. Undefined refuses it.
+   */
+  credentialsNamed?(named: LinkIdentity): LinkCredentials | undefined;
   /** Unpredictable bytes, for nonces and jitter. */
   randomBytes(length: number): Uint8Array;
 }
@@ -21,10 +27,11 @@ export interface Endpoint {
 /** Whether both stand for the same end: role, id and key. */
 export function isSameIdentity(a: LinkIdentity, b: LinkIdentity): boolean {
   if (a.role !== b.role || a.publicKey !== b.publicKey) return false;
-  return a.role === "client" || b.role === "client" || a.id === b.id;
+  return a.role !== "replica" || b.role !== "replica" || a.id === b.id;
 }
 
-/** For messages: `replica 3` or `client 8a88e3dd`. */
+/** For messages: `replica 3`, `observer 8a88e3dd` or `client 8a88e3dd`. */
 export function describeIdentity(identity: LinkIdentity): string {
-  return identity.role === "replica" ? `replica ${identity.id}` : `client ${identity.publicKey.slice(0, 8)}`;
+  const { role, publicKey } = identity;
+  return role === "replica" ? `replica ${identity.id}` : `${role} ${publicKey.slice(0, 8)}`;
 }

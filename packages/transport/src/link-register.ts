@@ -4,18 +4,22 @@ import type { ListenerBounds } from "./door.ts";
 import { QueuedOutput } from "./queued-output.ts";
 import { TransportError } from "./transport-error.ts";
 
-/** The links of one listener by who is at their other end: one of each replica, some of each client. */
+/** The links of one listener by who is at their other end: one of each replica and observer, some of each client. */
 export class LinkRegister {
   readonly #bounds: ListenerBounds;
   /** What waits for all clients. */
   readonly output: QueuedOutput;
+  /** What waits for all observers. */
+  readonly #observerOutput: QueuedOutput;
   readonly #links = new Map<string, AuthenticatedLink[]>();
   #clientLinks = 0;
   #replicaLinks = 0;
+  #observerLinks = 0;
 
   constructor(bounds: ListenerBounds) {
     this.#bounds = bounds;
     this.output = new QueuedOutput(bounds.clientQueuedBytesMax);
+    this.#observerOutput = new QueuedOutput(bounds.observerQueuedBytesMax);
   }
 
   get clientLinks(): number {
@@ -24,27 +28,33 @@ export class LinkRegister {
   get replicaLinks(): number {
     return this.#replicaLinks;
   }
+  get observerLinks(): number {
+    return this.#observerLinks;
+  }
 
   /** Why one more link of `peer` is too much; a link that replaces another never is. */
   refusePlace(peer: LinkIdentity): TransportError | undefined {
-    if (peer.role === "replica" || this.#clientLinks < this.#bounds.clientLinksMax) return undefined;
-    if (this.#of(peer).length >= this.#bounds.linksPerClientMax) return undefined;
-    return new TransportError(
-      "link.client-links",
-      `this replica serves ${this.#bounds.clientLinksMax} clients already`,
-    );
+    const { clientLinksMax, observerLinksMax } = this.#bounds;
+    if (peer.role === "replica" || this.#of(peer).length >= this.#placesOf(peer)) return undefined;
+    if (peer.role === "observer")
+      return this.#observerLinks < observerLinksMax
+        ? undefined
+        : new TransportError("link.observer-links", `this replica serves ${observerLinksMax} observers already`);
+    return this.#clientLinks < clientLinksMax
+      ? undefined
+      : new TransportError("link.client-links", `this replica serves ${clientLinksMax} clients already`);
   }
 
   /** Takes a link in; the oldest of the same identity goes first where it is one too many. */
   add(link: AuthenticatedLink): void {
-    const places = link.peer.role === "replica" ? 1 : this.#bounds.linksPerClientMax;
+    const places = this.#placesOf(link.peer);
     const links = this.#of(link.peer);
     while (links.length >= places) links[0]?.replace();
     const now = this.#of(link.peer);
     now.push(link);
     this.#links.set(keyOf(link.peer), now);
     this.#count(link.peer, 1);
-    if (link.peer.role === "client") link.shareOutput(this.output);
+    if (link.peer.role !== "replica") link.shareOutput(this.#outputOf(link.peer));
   }
 
   /** The link is down. */
@@ -55,11 +65,19 @@ export class LinkRegister {
     links.splice(at, 1);
     if (links.length === 0) this.#links.delete(keyOf(link.peer));
     this.#count(link.peer, -1);
-    this.output.remove(link);
+    this.#outputOf(link.peer).remove(link);
   }
 
   all(): AuthenticatedLink[] {
     return [...this.#links.values()].flat();
+  }
+
+  #placesOf({ role }: LinkIdentity): number {
+    return role === "client" ? this.#bounds.linksPerClientMax : 1;
+  }
+
+  #outputOf({ role }: LinkIdentity): QueuedOutput {
+    return role === "observer" ? this.#observerOutput : this.output;
   }
 
   #of(peer: LinkIdentity): AuthenticatedLink[] {
@@ -68,10 +86,11 @@ export class LinkRegister {
 
   #count(peer: LinkIdentity, change: number): void {
     if (peer.role === "client") this.#clientLinks += change;
+    else if (peer.role === "observer") this.#observerLinks += change;
     else this.#replicaLinks += change;
   }
 }
 
 function keyOf(peer: LinkIdentity): string {
-  return peer.role === "replica" ? `replica ${peer.id}` : peer.publicKey;
+  return `${peer.role} ${peer.role === "replica" ? peer.id : peer.publicKey}`;
 }

@@ -1,6 +1,6 @@
-/** The part of a client's link that counts here. */
+/** The part of a link that counts here. */
 export interface QueueingLink {
-  /** Bytes in this process that the client has not taken yet; 0 once the link is down. */
+  /** Bytes in this process that the peer has not taken yet; 0 once the link is down. */
   readonly queuedBytes: number;
   /** Ends the link because this much waits for it, and lets go of what waits. */
   cut(): void;
@@ -10,13 +10,13 @@ export interface QueueingLink {
 const ROOM_SHARE = 1 / 16;
 
 /**
- * What waits in this process for all clients of one listener together. Each link has its own bound, but links are many:
+ * What waits in this process for all peers of one role together, clients or observers. Each link has its own bound, but links are many:
  * when the total comes to the bound, those with the most waiting are cut until a sixteenth of it is free.
  */
 export class QueuedOutput {
   readonly #bytesMax: number;
   readonly #links = new Set<QueueingLink>();
-  /** At least what waits: what clients have taken since the last count is still in it. */
+  /** At least what waits: what peers have taken since the last count is still in it. */
   #bytesAtMost = 0;
   #cutLinks = 0;
 

@@ -23,11 +23,16 @@ export interface ReceptionOptions {
   readonly clientLimits?: LinkLimits;
   readonly timings?: Partial<LinkTimings>;
   readonly bounds?: Partial<ListenerBounds>;
-  /** The key of a member; undefined for a stranger. Asked at each handshake, so it may change. */
-  membershipKeyOf(id: ReplicaId): PublicKey | undefined;
+  /**
+   * The keys of a member, the newest first; none for a stranger. Asked at each handshake: they change with the epoch, and whoever
+   * does not know of the newest epoch yet still has the key of the one before.
+   */
+  memberKeysOf(id: ReplicaId): readonly PublicKey[];
   /** Where clients are listed, whether this one is. The key is admissible already. */
   isClientAdmitted?(publicKey: PublicKey): boolean;
-  /** A proven peer. An older link of the same replica is down already. */
+  /** Whether this replica, which is no member, may follow; nobody may where it is not said. The key is admissible already. */
+  isObserverAdmitted?(publicKey: PublicKey): boolean;
+  /** A proven peer. An older link of the same replica or observer is down already. */
   onLink(peer: LinkIdentity, link: FramedLink): LinkHandlers;
   /** A connection came to nothing; for logs at debug, for anyone can cause it. */
   onRefused?(error: TransportError, remoteAddress: string): void;
@@ -42,6 +47,7 @@ export interface ListenerSnapshot {
   /** Connections without a proven peer, now. */
   readonly strangers: number;
   readonly replicaLinks: number;
+  readonly observerLinks: number;
   readonly clientLinks: number;
   /** Bytes that wait in this process for all clients together. */
   readonly clientQueuedBytes: number;
@@ -73,9 +79,9 @@ export class Reception {
 
   /** Of a link with a peer of `role`. */
   limitsOf(role: LinkIdentity["role"]): LinkLimits {
-    return role === "replica"
-      ? (this.#options.replicaLimits ?? REPLICA_LINK_LIMITS)
-      : (this.#options.clientLimits ?? CLIENT_LINK_LIMITS);
+    return role === "client"
+      ? (this.#options.clientLimits ?? CLIENT_LINK_LIMITS)
+      : (this.#options.replicaLimits ?? REPLICA_LINK_LIMITS);
   }
 
   /** Starts the handshake on an open connection; a proven peer becomes a link. */
@@ -107,11 +113,12 @@ export class Reception {
   }
 
   snapshot(connections: number, strangers: number): ListenerSnapshot {
-    const { replicaLinks, clientLinks, output } = this.links;
+    const { replicaLinks, observerLinks, clientLinks, output } = this.links;
     return {
       connections,
       strangers,
       replicaLinks,
+      observerLinks,
       clientLinks,
       clientQueuedBytes: output.bytes,
       clientLinksCut: output.cutLinks,
@@ -132,21 +139,23 @@ export class Reception {
   }
 
   #judge(peer: LinkIdentity): TransportError | undefined {
-    return peer.role === "client" ? this.#judgeClient(peer) : this.#judgeReplica(peer);
-  }
-
-  #judgeClient(peer: LinkIdentity): TransportError | undefined {
-    const { endpoint, isClientAdmitted } = this.#options;
-    if (endpoint.credentials.isAdmissible(peer.publicKey) && (isClientAdmitted?.(peer.publicKey) ?? true))
-      return undefined;
+    if (peer.role === "replica") return this.#judgeReplica(peer);
+    if (this.#isAdmitted(peer)) return undefined;
     return new TransportError("hello.not-admitted", `${describeIdentity(peer)} is not admitted to this cluster`);
   }
 
+  #isAdmitted({ role, publicKey }: LinkIdentity): boolean {
+    const { endpoint, isClientAdmitted, isObserverAdmitted } = this.#options;
+    if (!endpoint.credentials.isAdmissible(publicKey)) return false;
+    return role === "client" ? (isClientAdmitted?.(publicKey) ?? true) : (isObserverAdmitted?.(publicKey) ?? false);
+  }
+
   #judgeReplica(peer: LinkIdentity & { readonly role: "replica" }): TransportError | undefined {
-    const key = this.#options.membershipKeyOf(peer.id);
+    const keys = this.#options.memberKeysOf(peer.id);
+    const [key] = keys;
     if (key === undefined)
       return new TransportError("hello.unknown-replica", `replica ${peer.id} is not a member of this cluster`);
-    if (key === peer.publicKey) return undefined;
+    if (keys.includes(peer.publicKey)) return undefined;
     return new TransportError(
       "hello.wrong-key",
       `replica ${peer.id} has key ${key.slice(0, 16)}, the hello says ${peer.publicKey.slice(0, 16)}`,

@@ -26,6 +26,7 @@ export const CLOSE_CODES = {
   "link.slow-receiver": 4012,
   "link.control-flood": 4013,
   "link.client-links": 4014,
+  "link.observer-links": 4015,
 } as const;
 
 /** A reason that has a close code, so that the other end learns of it. */

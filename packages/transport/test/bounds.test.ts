@@ -86,7 +86,7 @@ describe("transport errors", () => {
     const attempt = listen({
       address: { host: "203.0.113.7", port: 0 },
       endpoint: newEndpoint(2),
-      membershipKeyOf: () => undefined,
+      memberKeysOf: () => [],
       onLink: () => ({ onFrame: () => undefined, onDown: () => undefined }),
     });
     const error = await attempt.then(

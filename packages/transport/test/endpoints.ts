@@ -6,8 +6,8 @@ export const CLUSTER: ClusterId = clusterId("11".repeat(32));
 const SPKI_PREFIX = Buffer.from("302a300506032b6570032100", "hex");
 const INADMISSIBLE = publicKey("00".repeat(32));
 
-/** Fresh ed25519 credentials of a replica with this id, or of a client. */
-export function newEndpoint(id: number | "client", cluster: ClusterId = CLUSTER): Endpoint {
+/** Fresh ed25519 credentials of a replica with this id, of an observer, or of a client. */
+export function newEndpoint(id: number | "observer" | "client", cluster: ClusterId = CLUSTER): Endpoint {
   const pair = generateKeyPairSync("ed25519");
   const key = publicKey(pair.publicKey.export({ format: "der", type: "spki" }).subarray(-32).toString("hex"));
   return {
@@ -15,7 +15,7 @@ export function newEndpoint(id: number | "client", cluster: ClusterId = CLUSTER)
     randomBytes: (length) => new Uint8Array(randomBytes(length)),
     credentials: {
       identity:
-        id === "client" ? { role: "client", publicKey: key } : { role: "replica", id: replicaId(id), publicKey: key },
+        typeof id === "string" ? { role: id, publicKey: key } : { role: "replica", id: replicaId(id), publicKey: key },
       sign: (preimage) => new Uint8Array(sign(null, preimage, pair.privateKey)),
       verify: (of, preimage, signature) => {
         const raw = Buffer.concat([SPKI_PREFIX, Buffer.from(of, "hex")]);

@@ -17,6 +17,7 @@ const alice = newEndpoint(1);
 const bob = newEndpoint(2);
 const carol = newEndpoint(3);
 const client = newEndpoint("client");
+const observer = newEndpoint("observer");
 
 function identityOf(endpoint: Endpoint): LinkIdentity {
   return endpoint.credentials.identity;
@@ -118,14 +119,17 @@ describe("handshake", () => {
     expect(codeOf(far.receive(proof))).to.equal("hello.bad-proof");
   });
 
-  it("introduces a client to a replica that it does not know: it learns who is there, and both are proven", () => {
-    const near = new Handshake(client, { type: "dialer", expected: "any-replica" });
-    const far = listener(bob);
+  it("introduces clients and observers to replicas that they do not know, members or not, and both are proven", () => {
+    for (const from of [client, observer])
+      for (const to of [bob, newEndpoint("observer")]) {
+        const near = new Handshake(from, { type: "dialer", expected: "any-replica" });
+        const far = listener(to);
 
-    const atListener = far.receive(frameOf(near.receive(frameOf(far.receive(near.opening()!)))));
+        const atListener = far.receive(frameOf(near.receive(frameOf(far.receive(near.opening()!)))));
 
-    expect(atListener).to.deep.include({ type: "established", peer: identityOf(client) });
-    expect(near.receive(frameOf(atListener))).to.deep.include({ type: "established", peer: identityOf(bob) });
+        expect(atListener).to.deep.include({ type: "established", peer: identityOf(from) });
+        expect(near.receive(frameOf(atListener))).to.deep.include({ type: "established", peer: identityOf(to) });
+      }
   });
 
   it("takes a hello for anyone from no replica, and from no listener", () => {
@@ -234,7 +238,7 @@ describe("handshake", () => {
   it("reads any bytes without throwing, and reads back what it wrote", () => {
     const identity = fc.oneof(
       fc.record({ role: fc.constant("replica" as const), id: fc.nat(2 ** 31 - 1), publicKey: hex32() }),
-      fc.record({ role: fc.constant("client" as const), publicKey: hex32() }),
+      fc.record({ role: fc.constantFrom("client" as const, "observer" as const), publicKey: hex32() }),
     ) as fc.Arbitrary<LinkIdentity>;
     fc.assert(
       fc.property(identity, fc.oneof(identity, fc.constant("any-replica" as const)), hex32(), (own, other, nonce) => {

@@ -187,10 +187,11 @@ export async function target(
   const listener = await listen({
     address: { host: "127.0.0.1", port: 0 },
     endpoint,
-    membershipKeyOf: (id) =>
+    memberKeysOf: (id) =>
       members
         .map((member) => member.credentials.identity)
-        .find((member) => member.role === "replica" && member.id === id)?.publicKey,
+        .filter((member) => member.role === "replica" && member.id === id)
+        .map(({ publicKey }) => publicKey),
     onLink: (peer) => {
       ups.add(peer);
       return { onFrame: (frame) => frames.add(frame.slice()), onDown: (reason) => downs.add(reason) };

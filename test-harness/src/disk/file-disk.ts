@@ -29,6 +29,8 @@ const AIMED = 0.8;
 
 /** What a disk of files stands on. */
 export interface FileDiskOptions {
+  /** Of the replica, for messages. */
+  readonly name: string;
   readonly identity: StoreIdentity;
   readonly times: FlushTimes;
   readonly prng: Prng;
@@ -58,13 +60,13 @@ export class FileDisk implements SimulatedDisk {
   #state: "whole" | "lost" | "refused" = "whole";
 
   constructor(options: FileDiskOptions) {
-    const { identity, times, prng, marks } = options;
+    const { name, identity, times, prng, marks } = options;
     this.#options = options;
     this.times = times;
     this.#logId = prng.bytes(LOG_ID_BYTES);
     this.#entries = formatFileStore(identity, this.#logId);
     this.#files = new SimulatedFiles({
-      place: `disk of r${identity.replica}`,
+      place: `disk of ${name}`,
       prng: prng.fork("files"),
       marks,
       schedule: times.schedule,

@@ -32,9 +32,11 @@ export function isSeldomMutated(mark: string): boolean {
 }
 
 /**
- * Whether no campaign comes to this field: its clusters stay in the epoch of genesis, and nobody in them orders a reconfiguration
- * or asks for links.
+ * Whether no campaign comes to this field: its clusters stay in the epoch of genesis, and nobody in them orders a reconfiguration,
+ * asks for links or observes.
  */
 export function isOfOtherEpochs(mark: string): boolean {
-  return /(?:\breconfiguration|mutated fetch-epochs|mutated epoch-links)\./.test(mark);
+  return /(?:\breconfiguration|mutated fetch-epochs|mutated epoch-links|mutated fetch-history|mutated join-claim|mutated no-claim)\./.test(
+    mark,
+  );
 }

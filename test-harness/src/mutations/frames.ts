@@ -11,14 +11,17 @@ import {
   type Envelope,
   type EpochLink,
   type FetchEpochs,
+  type FetchHistory,
   type FetchState,
   type FetchStateItem,
+  type JoinClaim,
   type JustifiedNewView,
   type JustifiedReplyStable,
   type JustifiedViewChange,
   type Member,
   type MemberSignature,
   type MerklePath,
+  type NoClaimReason,
   type OperationResult,
   type OperationsRequest,
   type PageExcerpt,
@@ -66,11 +69,12 @@ type ServerFrameOf<T extends ServerFrame["type"]> = Extract<ServerFrame, { reado
 
 type ChangeOf<T extends ReconfigurationChange["type"]> = Extract<ReconfigurationChange, { readonly type: T }>;
 
+const joining = fields<ChangeOf<"join">>({
+  member: fields<Member>({ id: member(), publicKey: hex32(), address: text() }),
+  checkpoint: fields<CheckpointClaim>({ seq: counter(), stateRoot: hex32() }),
+});
 const change = oneOf<ReconfigurationChange>({
-  join: fields<ChangeOf<"join">>({
-    member: fields<Member>({ id: member(), publicKey: hex32(), address: text() }),
-    checkpoint: fields<CheckpointClaim>({ seq: counter(), stateRoot: hex32() }),
-  }),
+  join: joining,
   leave: fields<ChangeOf<"leave">>({ id: member(), mayLowerFaultThreshold: flag() }),
   rejoin: fields<ChangeOf<"rejoin">>({ id: member(), loss: hex32() }),
   "rotate-key": fields<ChangeOf<"rotate-key">>({ id: member(), publicKey: hex32() }),
@@ -225,6 +229,9 @@ export const FRAME_MUTATIONS: Mutations<ReplicaFrame> = oneOf<ReplicaFrame>({
   }),
   "fetch-epochs": fields<FrameOf<"fetch-epochs">>({ fetch: fields<FetchEpochs>({ above: counter() }) }),
   "epoch-links": fields<FrameOf<"epoch-links">>({ links: epochLinks }),
+  "fetch-history": fields<FrameOf<"fetch-history">>({
+    fetch: fields<FetchHistory>({ epoch: counter(), first: counter(), last: counter() }),
+  }),
 });
 
 const statement = fields<Statement>({
@@ -257,6 +264,12 @@ export const SERVER_FRAME_MUTATIONS: Mutations<ServerFrame> = oneOf<ServerFrame>
   refused: fields<ServerFrameOf<"refused">>({ requestDigest: hex32(), code: [] }),
   welcome: fields<ServerFrameOf<"welcome">>({ epoch: counter(), view: counter(), executed: counter() }),
   "epoch-links": fields<ServerFrameOf<"epoch-links">>({ links: epochLinks }),
+  "join-claim": fields<ServerFrameOf<"join-claim">>({
+    claim: fields<JoinClaim>({ change: joining, possession: signature() }),
+  }),
+  "no-claim": fields<ServerFrameOf<"no-claim">>({
+    reason: word<NoClaimReason>(["member", "not-level", "no-address", "epoch-other"]),
+  }),
 });
 
 function envelopeOf<T extends ReplicaMessageType>(

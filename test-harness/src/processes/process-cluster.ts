@@ -11,6 +11,7 @@ import {
   FORMAT_VERSION,
   type Genesis,
   type Limits,
+  type Member,
   type PublicKey,
   type RestoredState,
   type Timeouts,
@@ -140,6 +141,13 @@ export class ProcessCluster {
     const folder = this.folders[id];
     if (folder === undefined) throw new Error(`this cluster has no replica ${id}`);
     return folder;
+  }
+
+  /** As genesis says. */
+  member(id: number): Member {
+    const member = this.folder(id).genesis.members.find((each) => each.id === id);
+    if (member === undefined) throw new Error(`this cluster has no replica ${id}`);
+    return member;
   }
 
   async startAll(ids: readonly number[] = this.ids): Promise<void> {

@@ -1,4 +1,4 @@
-import type { AuditDocument } from "@quorate/server";
+import type { AuditDocument, ReplicaName } from "@quorate/server";
 import type { Command } from "commander";
 import { path } from "./arguments.ts";
 import { type AuditVerdict, auditVerdicts } from "./audit-verdicts.ts";
@@ -29,18 +29,20 @@ export function addAuditCommand(program: Command): void {
     .action(async ({ data, at = [], json }: AuditFlags) => {
       const { replicas, quorum, weakQuorum } = await readReplicas(data);
       const local = await Promise.all(
-        replicas.map(async ({ replica, cluster, admin }) => ({
+        replicas.map(async ({ replica, owner, cluster, admin }) => ({
           replica,
-          audit: await fetchAudit(admin, cluster, replica),
+          owner,
+          audit: await fetchAudit(admin, cluster, owner),
         })),
       );
       const [first] = replicas;
       const remote = await Promise.all(at.map((admin) => fetchAudit(admin, first?.cluster)));
-      const rows = [...local];
+      // Who answers says who it is now.
+      const rows = local.map((row) => (row.audit === undefined ? row : { ...row, replica: nameIn(row.audit) }));
       for (const audit of remote)
-        if (audit !== undefined && !rows.some(({ replica }) => replica === audit.replica))
-          rows.push({ replica: audit.replica, audit });
-      rows.sort((a, b) => a.replica - b.replica);
+        if (audit !== undefined && !rows.some(({ owner }) => owner === audit.owner))
+          rows.push({ replica: nameIn(audit), owner: audit.owner, audit });
+      rows.sort((a, b) => comparePlaces(a.replica, b.replica));
       const verdicts = auditVerdicts(rows, weakQuorum);
       if (json === true)
         printJson(rows.map(({ replica, audit }, i) => ({ replica, ...verdicts[i], ...summaryOf(audit) })));
@@ -52,6 +54,16 @@ export function addAuditCommand(program: Command): void {
       const missing = remote.filter((audit) => audit === undefined).length;
       process.exitCode = exitCodeOf(verdicts, missing, quorum);
     });
+}
+
+function nameIn({ replica }: AuditDocument): ReplicaName {
+  return replica ?? "observer";
+}
+
+/** Observers behind the members. */
+function comparePlaces(a: ReplicaName, b: ReplicaName): number {
+  if (a === "observer" || b === "observer") return Number(a === "observer") - Number(b === "observer");
+  return a - b;
 }
 
 const HEAD = [
@@ -67,7 +79,7 @@ const HEAD = [
 ] as const;
 const DIGEST_SHOWN = 12;
 
-function cellsOf(replica: number, audit: AuditDocument | undefined, verdict: AuditVerdict | undefined): string[] {
+function cellsOf(replica: ReplicaName, audit: AuditDocument | undefined, verdict: AuditVerdict | undefined): string[] {
   const said = verdict === undefined ? "" : textOf(verdict);
   const own = audit?.own;
   if (own === undefined) return [`${replica}`, ...HEAD.slice(2).map(() => "-"), said];

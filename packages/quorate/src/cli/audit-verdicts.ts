@@ -1,4 +1,4 @@
-import type { AuditDocument, OwnAudit } from "@quorate/server";
+import type { AuditDocument, OwnAudit, ReplicaName } from "@quorate/server";
 
 /** What comparing came to, for one replica. */
 export type AuditVerdict =
@@ -8,7 +8,7 @@ export type AuditVerdict =
 
 /** A replica, and what it says of itself; undefined when it does not answer. */
 export interface Audited {
-  readonly replica: number;
+  readonly replica: ReplicaName;
   readonly audit: AuditDocument | undefined;
 }
 
@@ -66,7 +66,7 @@ function differences(mine: Facts, others: readonly Facts[], weakQuorum: number):
 }
 
 /** What f+1 others have found out, or all that were asked, if they are fewer. */
-function accusations(replica: number, rows: readonly Audited[], weakQuorum: number): number[] {
+function accusations(replica: ReplicaName, rows: readonly Audited[], weakQuorum: number): number[] {
   const others = rows.filter((row) => row.replica !== replica && row.audit !== undefined);
   const since = others.flatMap(({ audit }) => audit?.divergent.filter((found) => found.replica === replica) ?? []);
   if (since.length === 0 || since.length < Math.min(weakQuorum, others.length)) return [];

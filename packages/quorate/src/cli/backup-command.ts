@@ -37,7 +37,7 @@ export function addBackupCommand(program: Command): void {
       const source = await openBackupSource(data);
       try {
         const summary = await writeBackup(source, out, force === true);
-        if (json === true) printJson({ file: out, replica: source.folder.self.id, ...jsonOf(summary) });
+        if (json === true) printJson({ file: out, data: source.folder.path, ...jsonOf(summary) });
         else printLine(`${out}: ${sentenceOf(summary)}`);
       } finally {
         await source.close();

@@ -41,8 +41,8 @@ export async function openBackupSource(data: string): Promise<BackupSource> {
 async function furthestRunning(folders: readonly ReplicaFolder[]): Promise<ReplicaFolder | undefined> {
   let furthest: { folder: ReplicaFolder; stable: number } | undefined;
   for (const folder of folders) {
-    const { self, cluster, config } = folder;
-    const { status } = await fetchStatus({ replica: self.id, cluster, admin: config.admin });
+    const { owner, cluster, config } = folder;
+    const { status } = await fetchStatus({ owner, cluster, admin: config.admin });
     if (status === undefined || status.transfer !== undefined) continue;
     if (status.repair !== undefined || status.quarantine !== undefined) continue;
     if (furthest === undefined || status.lowWatermark > furthest.stable)
@@ -53,10 +53,11 @@ async function furthestRunning(folders: readonly ReplicaFolder[]): Promise<Repli
 
 /** @throws ConfigurationError in one line, with what the replica says of it where the backup ends before its time. */
 export async function* runningBytes({
-  self,
+  path,
+  owner,
   cluster,
   config,
-}: Pick<ReplicaFolder, "self" | "cluster" | "config">): AsyncGenerator<Uint8Array> {
+}: Pick<ReplicaFolder, "path" | "owner" | "cluster" | "config">): AsyncGenerator<Uint8Array> {
   const response = await fetch(`http://${config.admin}/backup`, {
     method: "POST",
     headers: { [ADMIN_HEADER]: ADMIN_COMMAND },
@@ -65,18 +66,18 @@ export async function* runningBytes({
     const { error = `it answers ${response.status}` } = (await response.json()) as { error?: string };
     throw new ConfigurationError(
       "configuration.missing",
-      `replica ${self.id} gives no backup: ${error}; \`quorate checkpoint\` makes a checkpoint`,
+      `the replica of ${path} gives no backup: ${error}; \`quorate checkpoint\` makes a checkpoint`,
     );
   }
   try {
     for await (const bytes of response.body) yield bytes;
   } catch {
-    const { status } = await fetchStatus({ replica: self.id, cluster, admin: config.admin });
+    const { status } = await fetchStatus({ owner, cluster, admin: config.admin });
     const reason =
       status === undefined ? "it does not answer any more" : (status.backupFault?.reason ?? "the link broke");
     throw new ConfigurationError(
       "configuration.unreadable",
-      `replica ${self.id} has cut the backup short: ${reason}; take another replica, or the same command again`,
+      `the replica of ${path} has cut the backup short: ${reason}; take another replica, or the same command again`,
     );
   }
 }

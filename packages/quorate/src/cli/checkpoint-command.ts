@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { ConfigurationError, readDocument } from "@quorate/server";
+import { ConfigurationError, type ReplicaName, readDocument } from "@quorate/server";
 import { type Command, Option } from "commander";
 import { orderCheckpoint } from "../order-checkpoint.ts";
 import { path, positive } from "./arguments.ts";
@@ -76,11 +76,11 @@ function filesOf({ data, genesis, key }: Flags): { readonly genesis: string; rea
  *
  * @throws CheckpointError when they are not in time.
  */
-async function untilStable(data: string, seq: number, deadlineMs: number): Promise<readonly number[]> {
+async function untilStable(data: string, seq: number, deadlineMs: number): Promise<readonly ReplicaName[]> {
   const { rows, quorum } = await readReplicaRows(data);
   for (let seen: readonly Pick<ReplicaRow, "status">[] = rows; ; ) {
-    const stableOn = seen.flatMap(({ status }) =>
-      status !== undefined && status.lowWatermark >= seq ? [status.replica] : [],
+    const stableOn = seen.flatMap(({ status }): ReplicaName[] =>
+      status !== undefined && status.lowWatermark >= seq ? [status.replica ?? "observer"] : [],
     );
     if (stableOn.length >= quorum) return stableOn;
     if (performance.now() >= deadlineMs)
@@ -92,7 +92,7 @@ async function untilStable(data: string, seq: number, deadlineMs: number): Promi
   }
 }
 
-function where(stableOn: readonly number[] | undefined): string {
+function where(stableOn: readonly ReplicaName[] | undefined): string {
   if (stableOn === undefined) return "";
   return `, stable at replica${stableOn.length === 1 ? "" : "s"} ${stableOn.join(", ")}`;
 }

@@ -6,7 +6,9 @@ import {
   type EvidenceDocument,
   type KeptEvidenceList,
   type KeptPiece,
+  memberIn,
   type ReplicaFolder,
+  type ReplicaName,
   readKeptEvidence,
   readReplicaFolder,
 } from "@quorate/server";
@@ -14,8 +16,8 @@ import { openLocalCluster } from "./local-cluster.ts";
 
 /** A piece of evidence, and where it is kept. */
 export interface FoundPiece extends KeptPiece {
-  /** The replica that keeps it. */
-  readonly keptBy: number;
+  /** The replica that keeps it: as it says itself, or by genesis while it does not run. */
+  readonly keptBy: ReplicaName;
   document(): Promise<EvidenceDocument>;
 }
 
@@ -35,28 +37,37 @@ export async function findEvidence(data: string): Promise<FoundPiece[]> {
   const found: FoundPiece[] = [];
   for (const path of paths) {
     const folder = readReplicaFolder(path, backend, hasher);
-    const keptBy = folder.self.id;
     const running = await askRunning(folder);
     if (running === undefined)
       for (const { document, ...piece } of await readKeptEvidence(folder, hasher))
-        found.push({ ...piece, keptBy, document: async () => document });
-    else for (const piece of running) found.push({ ...piece, keptBy, document: () => fetchDocument(folder, piece.id) });
+        found.push({
+          ...piece,
+          keptBy: memberIn(folder.genesis, folder)?.id ?? "observer",
+          document: async () => document,
+        });
+    else
+      for (const piece of running.evidence)
+        found.push({
+          ...piece,
+          keptBy: running.replica ?? "observer",
+          document: () => fetchDocument(folder, piece.id),
+        });
   }
   return found;
 }
 
 /** Undefined when nobody answers, or somebody else does. */
-async function askRunning({ config, cluster, self }: ReplicaFolder): Promise<readonly KeptPiece[] | undefined> {
-  const answer = (await fetchJson(config.admin, "/evidence")) as Partial<KeptEvidenceList> | undefined;
-  return answer?.cluster === cluster && answer.replica === self.id ? answer.evidence : undefined;
+async function askRunning({ config, cluster, owner }: ReplicaFolder): Promise<KeptEvidenceList | undefined> {
+  const answer = (await fetchJson(config.admin, "/evidence")) as KeptEvidenceList | undefined;
+  return answer?.cluster === cluster && answer.owner === owner ? answer : undefined;
 }
 
-async function fetchDocument({ config, self }: ReplicaFolder, id: string): Promise<EvidenceDocument> {
+async function fetchDocument({ config, path: folder }: ReplicaFolder, id: string): Promise<EvidenceDocument> {
   const document = await fetchJson(config.admin, `/evidence/${id}`);
   if (document !== undefined) return document as EvidenceDocument;
   throw new ConfigurationError(
     "configuration.unreadable",
-    `replica ${self.id} does not answer at ${config.admin} any more: ask again, or stop it and read its folder`,
+    `the replica of ${folder} does not answer at ${config.admin} any more: ask again, or stop it and read its folder`,
   );
 }
 

@@ -1,7 +1,15 @@
 import { chooseBackend, createNodeHasher } from "@quorate/crypto/node";
-import { initReplicaFolder, readDocument, readGenesis } from "@quorate/server";
+import {
+  ConfigurationError,
+  type InitOptions,
+  initReplicaFolder,
+  memberIn,
+  type ReplicaFolder,
+  readDocument,
+  readGenesis,
+} from "@quorate/server";
 import { type Command, Option } from "commander";
-import { integer, path } from "./arguments.ts";
+import { collect, integer, path } from "./arguments.ts";
 import { loadService } from "./load-service.ts";
 import { readKeyFile } from "./read-key.ts";
 import { refuseRunningReplica } from "./refuse-running.ts";
@@ -18,6 +26,9 @@ interface InitFlags {
   readonly service?: string;
   readonly backup?: string;
   readonly lostDisk?: true;
+  readonly observe?: true;
+  readonly advertise?: string;
+  readonly peer: readonly string[];
   readonly json?: true;
 }
 
@@ -47,6 +58,14 @@ export function addInitCommand(program: Command): void {
       "the backup that the genesis document starts from, if it was made with --from-backup",
       path,
     )
+    .option("--observe", "it is no member of genesis: it follows, and may join; say where it listens")
+    .option("--advertise <host:port>", "with --observe: what others dial; where it listens unless given")
+    .option(
+      "--peer <host:port>",
+      "with --observe: a replica to dial beside the members of genesis; repeat it",
+      collect,
+      [],
+    )
     .option("--lost-disk", "this replica has run before and its disk is lost: it stays mute until it is safe to vote")
     .option("--json", "print JSON")
     .addHelpText(
@@ -55,34 +74,52 @@ export function addInitCommand(program: Command): void {
         "Never without --lost-disk for a replica that has run before: it would vote against its own promises.",
     )
     .action(async (flags: InitFlags) => {
-      const key = readKeyFile(flags.key);
-      // What does not load would stop the replica later.
-      if (flags.service !== undefined) await loadService(flags.service);
-      const text = readDocument(flags.genesis, "genesis document", "make one with `quorate genesis`");
-      const backend = await chooseBackend();
-      if (flags.lostDisk === true)
-        await refuseRunningReplica({ ...flags, key, genesis: readGenesis(text, flags.genesis, backend) });
-      const folder = await initReplicaFolder({
-        path: flags.data,
-        genesis: { text, source: flags.genesis },
-        key,
-        durability: flags.durability,
-        isDiskLost: flags.lostDisk === true,
-        ...(flags.replica !== undefined && { replica: flags.replica }),
-        ...(flags.listen !== undefined && { listen: flags.listen }),
-        ...(flags.admin !== undefined && { admin: flags.admin }),
-        ...(flags.service !== undefined && { service: flags.service }),
-        ...(flags.backup !== undefined && { backup: flags.backup }),
-        backend,
-        hasher: createNodeHasher(),
-      });
+      const folder = await makeFrom(flags);
       const { config, cluster, path } = folder;
-      if (flags.json === true) printJson({ data: path, cluster, ...config });
+      const id = memberIn(folder.genesis, folder)?.id;
+      if (flags.json === true) printJson({ data: path, cluster, replica: id ?? null, ...config });
       else
         printLine(
-          `replica ${config.replica} of cluster ${cluster}: data folder ${path} made, listens on ${config.listen}${
+          `${id === undefined ? "observer" : `replica ${id}`} of cluster ${cluster}: data folder ${path} made, listens on ${config.listen}${
             flags.lostDisk === true ? "; it starts mute, for its disk was lost" : ""
           }`,
         );
     });
+}
+
+async function makeFrom(flags: InitFlags): Promise<ReplicaFolder> {
+  const key = readKeyFile(flags.key);
+  // What does not load would stop the replica later.
+  if (flags.service !== undefined) await loadService(flags.service);
+  const text = readDocument(flags.genesis, "genesis document", "make one with `quorate genesis`");
+  const backend = await chooseBackend();
+  if (flags.lostDisk === true)
+    await refuseRunningReplica({ ...flags, key, genesis: readGenesis(text, flags.genesis, backend) });
+  const { replica, listen, admin, service, backup } = flags;
+  return await initReplicaFolder({
+    path: flags.data,
+    genesis: { text, source: flags.genesis },
+    key,
+    durability: flags.durability,
+    isDiskLost: flags.lostDisk === true,
+    observes: flags.observe === true,
+    ...observing(flags),
+    ...(replica !== undefined && { replica }),
+    ...(listen !== undefined && { listen }),
+    ...(admin !== undefined && { admin }),
+    ...(service !== undefined && { service }),
+    ...(backup !== undefined && { backup }),
+    backend,
+    hasher: createNodeHasher(),
+  });
+}
+
+/** What only an observer says: of a member genesis says it. */
+function observing({ observe, advertise, peer }: InitFlags): Pick<InitOptions, "advertise" | "peers"> {
+  if (observe !== true && (advertise !== undefined || peer.length > 0))
+    throw new ConfigurationError(
+      "configuration.inconsistent",
+      "--advertise and --peer are for an observer: a member is dialed where genesis says; leave them out, or give --observe",
+    );
+  return { ...(advertise !== undefined && { advertise }), peers: peer };
 }

@@ -83,7 +83,7 @@ async function print({ cluster, logs }: OpenedLogs, flags: LogFlags, output: Str
 }
 
 function sentenceOf({ replica, seq, problem }: MergedProblem): string {
-  return `replica ${replica}${seq === undefined ? "" : `, number ${seq}`}: ${problem}`;
+  return `${replica === "observer" ? "an observer" : `replica ${replica}`}${seq === undefined ? "" : `, number ${seq}`}: ${problem}`;
 }
 
 function verdictOf({ entries, prepared, problems, first, last }: Summary, cluster: string): string {

@@ -1,4 +1,5 @@
 import { assertNever, bytesToHex, type ReconfigurationRequest, type Request } from "@quorate/protocol";
+import type { ReplicaName } from "@quorate/server";
 import { digestOf, type MergedEntry } from "./merge-logs.ts";
 
 /** Enough of a digest to tell two apart. */
@@ -17,7 +18,7 @@ export interface LogEntryJson {
   readonly requests: readonly object[];
   /** Of the certificate that was verified. */
   readonly signedBy: readonly number[];
-  readonly heldBy: readonly number[];
+  readonly heldBy: readonly ReplicaName[];
 }
 
 export function jsonOf({ logged, heldBy }: MergedEntry): LogEntryJson {

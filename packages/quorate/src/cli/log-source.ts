@@ -14,13 +14,14 @@ import {
   type NumberRange,
   openStoppedLog,
   type ReplicaFolder,
+  type ReplicaName,
   readReplicaFolder,
 } from "@quorate/server";
 import { openLocalCluster } from "./local-cluster.ts";
 
 /** The ordered log of one replica, wherever it was read. */
 export interface ReplicaLog {
-  readonly replica: number;
+  readonly replica: ReplicaName;
   items(range: NumberRange): Iterable<LoggedNumber> | AsyncIterable<LoggedNumber>;
   close(): Promise<void>;
 }
@@ -56,10 +57,10 @@ export async function openLogs(data: string): Promise<OpenedLogs> {
 }
 
 async function openLog(folder: ReplicaFolder, cryptography: Cryptography): Promise<ReplicaLog> {
-  const replica = folder.self.id;
   // An empty range: only whether it is there.
   const answer = await fetchPage(folder, { from: 0, to: 0 });
-  if (answer === undefined) return { replica, ...openStoppedLog(folder, cryptography) };
+  if (answer === undefined) return openStoppedLog(folder, cryptography);
+  const replica = answer.replica ?? "observer";
   const judges = judgesOf(folder, cryptography);
   return { replica, items: (range) => runningItems(folder, judges, range), close: async () => undefined };
 }
@@ -84,16 +85,16 @@ function loggedOf(item: LogPageItem, judges: Judges): LoggedNumber {
 async function pageOrThrow(folder: ReplicaFolder, range: NumberRange): Promise<LogPage> {
   const page = await fetchPage(folder, range);
   if (page !== undefined) return page;
-  const { self, config } = folder;
+  const { path, config } = folder;
   throw new ConfigurationError(
     "configuration.unreadable",
-    `replica ${self.id} does not answer at ${config.admin} any more: ask again, or stop it and read its folder`,
+    `the replica of ${path} does not answer at ${config.admin} any more: ask again, or stop it and read its folder`,
   );
 }
 
 /** Undefined when nobody answers, or somebody else does. */
 async function fetchPage(
-  { config, cluster, self }: ReplicaFolder,
+  { config, cluster, owner }: ReplicaFolder,
   { from, to }: NumberRange,
 ): Promise<LogPage | undefined> {
   try {
@@ -101,7 +102,7 @@ async function fetchPage(
     const response = await fetch(url, { signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) });
     if (!response.ok) return undefined;
     const page = (await response.json()) as LogPage;
-    return page.cluster === cluster && page.replica === self.id ? page : undefined;
+    return page.cluster === cluster && page.owner === owner ? page : undefined;
   } catch {
     return undefined;
   }

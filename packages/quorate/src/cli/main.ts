@@ -9,6 +9,7 @@ import { addEvidenceCommand } from "./evidence-command.ts";
 import { EXIT } from "./exit-codes.ts";
 import { addGenesisCommand } from "./genesis-command.ts";
 import { addInitCommand } from "./init-command.ts";
+import { addJoinCommand } from "./join-command.ts";
 import { addKeygenCommand } from "./keygen-command.ts";
 import { addKvCommand } from "./kv-command.ts";
 import { addLogCommand } from "./log-command.ts";
@@ -39,6 +40,7 @@ export function createProgram(): Command {
   addGenesisCommand(program);
   addInitCommand(program);
   addStartCommand(program);
+  addJoinCommand(program);
   program.addHelpText("after", "\nExample:\n  npm start\n  npx quorate kv put greeting hello");
   applyToAll(program, (command) => command.exitOverride().showHelpAfterError("(--help shows what is possible)"));
   return program;

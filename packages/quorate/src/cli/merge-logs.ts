@@ -1,4 +1,4 @@
-import type { LoggedNumber, NumberRange } from "@quorate/server";
+import type { LoggedNumber, NumberRange, ReplicaName } from "@quorate/server";
 import type { ReplicaLog } from "./log-source.ts";
 
 /** A proven or prepared batch of one number, and the replicas that hold the same. */
@@ -6,19 +6,19 @@ export interface MergedEntry {
   readonly type: "entry";
   readonly logged: Exclude<LoggedNumber, { type: "problem" }>;
   /** Those with a commit certificate of their own for this batch; of a prepared one, those in which it prepared. */
-  readonly heldBy: readonly number[];
+  readonly heldBy: readonly ReplicaName[];
 }
 
 /** What is wrong with one replica's log; without a number when it is the log as a whole. */
 export interface MergedProblem {
   readonly type: "problem";
-  readonly replica: number;
+  readonly replica: ReplicaName;
   readonly seq: number | undefined;
   readonly problem: string;
 }
 
 interface Cursor {
-  readonly replica: number;
+  readonly replica: ReplicaName;
   readonly iterator: Iterator<LoggedNumber> | AsyncIterator<LoggedNumber>;
   head: LoggedNumber | undefined;
 }
@@ -51,7 +51,7 @@ export async function* mergeLogs(
 }
 
 function* resultsOf(cursors: readonly Cursor[]): Generator<MergedEntry | MergedProblem> {
-  const found: { readonly replica: number; readonly logged: Found }[] = [];
+  const found: { readonly replica: ReplicaName; readonly logged: Found }[] = [];
   for (const { replica, head } of cursors) {
     if (head === undefined) continue;
     if (head.type === "problem") yield { type: "problem", replica, seq: head.seq, problem: head.problem };

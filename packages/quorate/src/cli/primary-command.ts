@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { ADMIN_COMMAND, ADMIN_HEADER, type HandOverAnswer } from "@quorate/server";
+import { ADMIN_COMMAND, ADMIN_HEADER, describeReplica, type HandOverAnswer } from "@quorate/server";
 import type { Command } from "commander";
 import { path, positive } from "./arguments.ts";
 import { DEFAULT_DATA } from "./cluster-command.ts";
@@ -64,7 +64,7 @@ function findPrimary({ rows, isSingle }: ReplicaRows, data: string): Primary {
   throw isSingle
     ? new LeadershipError(
         "leadership.not-primary",
-        `replica ${highest.replica} is not the primary: that of view ${view} is replica ${primary}; ask on its host`,
+        `${describeReplica(highest.replica, highest.owner)} is not the primary: that of view ${view} is replica ${primary}; ask on its host`,
       )
     : new LeadershipError(
         "leadership.no-primary",

@@ -50,22 +50,22 @@ function rememberedIn({ data, listen, admin }: LostReplica): Whereabouts | undef
   if (config === undefined) return undefined;
   const given = [listen, admin].filter((address) => address !== undefined);
   return {
-    replica: `replica ${config.replica} of ${data}`,
+    replica: `the replica of ${data}`,
     addresses: [config.listen, config.admin, ...given],
     advice: STOP_FIRST,
   };
 }
 
-/** As its new folder will say; undefined for who is no member, which is refused for that. */
+/** As its new folder will say; undefined for who is no member and says nothing, which is refused for that. */
 function expectedOf({ genesis, key, replica, ...flags }: LostReplica): Whereabouts | undefined {
   const self = genesis.members.find(({ id, publicKey }) =>
     replica === undefined ? publicKey === key.publicKey : id === replica,
   );
-  if (self === undefined) return undefined;
-  const { listen = self.address } = flags;
+  const { listen = self?.address } = flags;
+  if (listen === undefined) return undefined;
   const { admin = defaultAdmin(listen) } = flags;
   return {
-    replica: `replica ${self.id}`,
+    replica: self === undefined ? "the replica" : `replica ${self.id}`,
     addresses: [listen, admin],
     advice: `${STOP_FIRST}; if it is another program, give --listen and --admin as they were`,
   };

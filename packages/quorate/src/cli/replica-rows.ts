@@ -2,12 +2,22 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { chooseBackend, createNodeHasher } from "@quorate/crypto/node";
 import { genesisMembership, quorumSize, weakQuorumSize } from "@quorate/protocol";
-import { type AuditDocument, type ProcessStatus, readReplicaFolder } from "@quorate/server";
+import {
+  type AuditDocument,
+  describeReplica,
+  memberIn,
+  type ProcessStatus,
+  type ReplicaName,
+  readReplicaFolder,
+} from "@quorate/server";
 import { openLocalCluster } from "./local-cluster.ts";
 
 /** A replica whose folder is at hand, and what it says of itself. */
 export interface ReplicaRow {
-  readonly replica: number;
+  /** As it says itself; as genesis says while it does not answer. */
+  readonly replica: ReplicaName;
+  /** Its first key, by which it is known. */
+  readonly owner: string;
   readonly cluster: string;
   /** Where its admin endpoint answers. */
   readonly admin: string;
@@ -35,13 +45,18 @@ const SILENT = { status: undefined, answeredBy: undefined } as const;
  */
 export async function readReplicaRows(data: string): Promise<ReplicaRows> {
   const { replicas, quorum, isSingle } = await readReplicas(data);
-  const rows = await Promise.all(replicas.map(async (replica) => ({ ...replica, ...(await fetchStatus(replica)) })));
+  const rows = await Promise.all(
+    replicas.map(async (replica) => {
+      const answer = await fetchStatus(replica);
+      return { ...replica, ...answer, ...(answer.status && { replica: nameOf(answer.status) }) };
+    }),
+  );
   return { rows, quorum, isSingle };
 }
 
 /** The replicas whose folders are at hand. */
 export interface FoundReplicas extends Omit<ReplicaRows, "rows"> {
-  readonly replicas: readonly Pick<ReplicaRow, "replica" | "cluster" | "admin">[];
+  readonly replicas: readonly Pick<ReplicaRow, "replica" | "owner" | "cluster" | "admin">[];
   /** f+1. */
   readonly weakQuorum: number;
 }
@@ -61,8 +76,16 @@ export async function readReplicas(data: string): Promise<FoundReplicas> {
   const membership = first && genesisMembership(first.genesis);
   const quorum = isSingle || membership === undefined ? 1 : quorumSize(membership);
   const weakQuorum = membership === undefined ? 1 : weakQuorumSize(membership);
-  const replicas = folders.map(({ self, config, cluster }) => ({ replica: self.id, cluster, admin: config.admin }));
+  const replicas = folders.map((folder) => {
+    const { owner, config, cluster } = folder;
+    const replica: ReplicaName = memberIn(folder.genesis, folder)?.id ?? "observer";
+    return { replica, owner, cluster, admin: config.admin };
+  });
   return { replicas, quorum, weakQuorum, isSingle };
+}
+
+function nameOf({ replica }: ProcessStatus): ReplicaName {
+  return replica ?? "observer";
 }
 
 /**
@@ -72,12 +95,12 @@ export async function readReplicas(data: string): Promise<FoundReplicas> {
 export async function fetchAudit(
   admin: string,
   cluster: string | undefined,
-  replica?: number,
+  owner?: string,
 ): Promise<AuditDocument | undefined> {
   try {
     const response = await fetch(`http://${admin}/audit`, { signal: AbortSignal.timeout(STATUS_TIMEOUT_MS) });
     const audit = (await response.json()) as AuditDocument;
-    const isMeant = audit.cluster === cluster && (replica === undefined || audit.replica === replica);
+    const isMeant = audit.cluster === cluster && (owner === undefined || audit.owner === owner);
     return response.ok && isMeant ? audit : undefined;
   } catch {
     return undefined;
@@ -86,17 +109,17 @@ export async function fetchAudit(
 
 /** What this replica says of itself; what another one says at its address is not taken for it. */
 export async function fetchStatus({
-  replica,
+  owner,
   cluster,
   admin,
-}: Pick<ReplicaRow, "replica" | "cluster" | "admin">): Promise<Pick<ReplicaRow, "status" | "answeredBy">> {
+}: Pick<ReplicaRow, "owner" | "cluster" | "admin">): Promise<Pick<ReplicaRow, "status" | "answeredBy">> {
   try {
     const response = await fetch(`http://${admin}/status`, { signal: AbortSignal.timeout(STATUS_TIMEOUT_MS) });
     if (!response.ok) return SILENT;
     const status = (await response.json()) as ProcessStatus;
-    if (status.cluster === cluster && status.replica === replica) return { status, answeredBy: undefined };
+    if (status.cluster === cluster && status.owner === owner) return { status, answeredBy: undefined };
     const elsewhere = status.cluster === cluster ? "" : ` of cluster ${status.cluster.slice(0, 8)}…`;
-    return { status: undefined, answeredBy: `replica ${status.replica}${elsewhere}` };
+    return { status: undefined, answeredBy: `${describeReplica(status.replica, status.owner)}${elsewhere}` };
   } catch {
     return SILENT;
   }

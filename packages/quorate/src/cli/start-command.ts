@@ -1,15 +1,16 @@
-import { setFlagsFromString } from "node:v8";
 import { chooseBackend, createNodeHasher } from "@quorate/crypto/node";
 import { kvService } from "@quorate/kv";
-import { ConfigurationError, type ReplicaFolder, readReplicaFolder, startReplica } from "@quorate/server";
+import type { Member } from "@quorate/protocol";
+import { ConfigurationError, type ReplicaFolder, readReplicaFolder, standingOf } from "@quorate/server";
 import type { Service } from "@quorate/state-machine";
 import { formatAddress, parseAddress } from "@quorate/transport";
 import { type Command, Option } from "commander";
-import { path, positive } from "./arguments.ts";
+import { collect, path, positive } from "./arguments.ts";
 import { EXIT } from "./exit-codes.ts";
 import { loadService } from "./load-service.ts";
 import { refuseClusterFolder } from "./local-cluster.ts";
-import { createLogger, LOG_LEVELS, type LogLevel } from "./logger.ts";
+import { LOG_LEVELS, type LogLevel } from "./logger.ts";
+import { runReplica } from "./run-replica.ts";
 import { reportError } from "./terminal.ts";
 
 interface StartFlags {
@@ -19,6 +20,8 @@ interface StartFlags {
   readonly advertise?: string;
   readonly pipeline?: number;
   readonly service?: string;
+  readonly observe?: true;
+  readonly peer?: readonly string[];
   readonly logLevel: LogLevel;
 }
 
@@ -40,7 +43,14 @@ export function addStartCommand(program: Command): void {
     .requiredOption("--data <dir>", "the data folder, made by `quorate init`", path)
     .option("--listen <host:port>", "listen here instead of where the data folder says")
     .option("--admin <host:port>", "answer `quorate status` here instead of where the data folder says")
-    .option("--advertise <host:port>", "what others dial; checked against genesis, which is where they read it")
+    .option("--advertise <host:port>", "what others dial; of a member checked against what the others know")
+    .option("--observe", "it is no member: it follows, keeps state and log, and votes nowhere")
+    .option(
+      "--peer <host:port>",
+      "an observer dials this replica too, beside those of its folder; repeat it",
+      collect,
+      [],
+    )
     .option("--service <file>", SERVICE_FLAG, path)
     .option("--pipeline <depth>", "proposals that this replica as primary keeps on the way at once", positive)
     .addOption(
@@ -49,7 +59,7 @@ export function addStartCommand(program: Command): void {
     .addHelpText("after", "\nExample:\n  quorate start --data /var/lib/quorate --listen '[::]:7000' --log-level info")
     .action(async (flags: StartFlags) => {
       try {
-        process.exitCode = await runReplica(flags);
+        process.exitCode = await start(flags);
       } catch (error) {
         tellParent({ type: "failed", message: error instanceof Error ? error.message : String(error) });
         // `quorate cluster` says it for all of its replicas in one line.
@@ -61,50 +71,42 @@ export function addStartCommand(program: Command): void {
     });
 }
 
-/** How much a function runs before V8 optimizes it; a quarter of its default. */
-const INTERRUPT_BUDGET_FLAG = "--interrupt-budget=16000";
-
-async function runReplica(flags: StartFlags): Promise<number> {
-  // A replica runs the same few paths for months, at some hundred calls a second when it has little to do: waiting for the
-  // usual count keeps them slow for minutes.
-  setFlagsFromString(INTERRUPT_BUDGET_FLAG);
+async function start(flags: StartFlags): Promise<number> {
   refuseClusterFolder(flags.data);
   const backend = await chooseBackend();
   const hasher = createNodeHasher();
-  const folder = withFlags(readReplicaFolder(flags.data, backend, hasher), flags);
-  const service = await serviceFor(folder, flags.service);
-  const log = createLogger(flags.logLevel, { replica: folder.self.id });
-  let end: (exitCode: number) => void = () => undefined;
-  const ended = new Promise<number>((resolve) => {
-    end = resolve;
-  });
-  const onFatal = (error: Error): void => {
-    process.stderr.write(`quorate: replica ${folder.self.id} stops: ${error.message}\n`);
-    end(EXIT.failed);
-  };
-  // Before the start, so that a signal at any time ends the replica cleanly.
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => end(EXIT.ok));
-  // A replica that was started by `quorate cluster` does not outlive it.
-  process.on("disconnect", () => end(EXIT.ok));
-  const { pipeline } = flags;
-  const replica = await startReplica({
+  const found = readReplicaFolder(flags.data, backend, hasher);
+  const member = standingOf(found, { backend, hasher });
+  refuseUnsaidObserver(found, member, flags);
+  const folder = withFlags(found, member, flags);
+  return await runReplica({
     folder,
-    service,
+    name: member?.id ?? "observer",
+    service: await serviceFor(folder, flags.service),
     backend,
     hasher,
-    log,
-    onFatal,
-    ...(pipeline !== undefined && { settings: { pipelineDepthMax: pipeline } }),
+    logLevel: flags.logLevel,
+    pipeline: flags.pipeline,
+    onStarted: () => tellParent({ type: "ready" }),
   });
-  tellParent({ type: "ready" });
-  const exitCode = await ended;
-  await replica.stop();
-  log.info({ exitCode }, "replica stopped");
-  return exitCode;
+}
+
+/** Who takes an observer for a member waits for votes that never come. One that was a member follows on without being told. */
+function refuseUnsaidObserver(
+  { path, genesis, owner }: ReplicaFolder,
+  member: Member | undefined,
+  flags: StartFlags,
+): void {
+  const wasMember = genesis.members.some(({ publicKey }) => publicKey === owner);
+  if (member !== undefined || wasMember || flags.observe === true) return;
+  throw new ConfigurationError(
+    "configuration.inconsistent",
+    `the replica of ${path} is no member as far as it knows: start it with --observe, which it needs until it has become one`,
+  );
 }
 
 /** As the folder says; what is given is the same service in another place. */
-async function serviceFor({ config, path }: ReplicaFolder, given: string | undefined): Promise<Service> {
+export async function serviceFor({ config, path }: ReplicaFolder, given: string | undefined): Promise<Service> {
   if (config.service === null && given !== undefined)
     throw new ConfigurationError(
       "configuration.inconsistent",
@@ -114,18 +116,25 @@ async function serviceFor({ config, path }: ReplicaFolder, given: string | undef
   return module === null ? kvService() : await loadService(module);
 }
 
-function withFlags(folder: ReplicaFolder, { listen, admin, advertise }: StartFlags): ReplicaFolder {
-  if (advertise !== undefined && formatAddress(parseAddress(advertise)) !== folder.self.address)
+function withFlags(folder: ReplicaFolder, member: Member | undefined, flags: StartFlags): ReplicaFolder {
+  const { listen, admin, advertise, peer = [] } = flags;
+  if (advertise !== undefined && member !== undefined && formatAddress(parseAddress(advertise)) !== member.address)
     throw new ConfigurationError(
       "configuration.inconsistent",
-      `genesis says that replica ${folder.self.id} is at ${folder.self.address}, not at ${advertise}; others dial what genesis says`,
+      `the members know replica ${member.id} at ${member.address}, not at ${advertise}; others dial what they know`,
     );
   const { config } = folder;
   const chosen = (given: string | undefined, configured: string): string =>
     given === undefined ? configured : formatAddress(parseAddress(given));
   return {
     ...folder,
-    config: { ...config, listen: chosen(listen, config.listen), admin: chosen(admin, config.admin) },
+    config: {
+      ...config,
+      listen: chosen(listen, config.listen),
+      admin: chosen(admin, config.admin),
+      ...(advertise !== undefined && { advertise: formatAddress(parseAddress(advertise)) }),
+      peers: [...new Set([...config.peers, ...peer.map((address) => formatAddress(parseAddress(address)))])],
+    },
   };
 }
 

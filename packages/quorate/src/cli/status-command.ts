@@ -21,7 +21,10 @@ export function addStatusCommand(program: Command): void {
       const { rows, quorum } = await readReplicaRows(data);
       if (json === true)
         printJson(
-          rows.map(({ replica, status, admin, answeredBy }) => status ?? { replica, role: "down", admin, answeredBy }),
+          rows.map(
+            ({ replica, owner, status, admin, answeredBy }) =>
+              status ?? { replica: replica === "observer" ? null : replica, owner, role: "down", admin, answeredBy },
+          ),
         );
       else printTable(HEAD, rows.map(cellsOf));
       const up = rows.filter(({ status }) => status !== undefined).length;

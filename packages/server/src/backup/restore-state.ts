@@ -1,12 +1,4 @@
-import {
-  type Change,
-  type ClusterId,
-  type Genesis,
-  type Hasher,
-  type Limits,
-  type RestoredState,
-  replicaId,
-} from "@quorate/protocol";
+import type { Change, ClusterId, Genesis, Hasher, Limits, PublicKey, RestoredState } from "@quorate/protocol";
 import { RestorablePart, restoredChanges, restoredGenesis } from "@quorate/state-machine";
 import type { TreePiece } from "@quorate/state-tree";
 import { openStore, type ReplicaStore } from "@quorate/storage";
@@ -55,7 +47,7 @@ export function checkRoom(path: string, valueBytesMax: number, { requestBytesMax
 /** Where a state is put. */
 export interface Restoration {
   readonly storePath: string;
-  readonly replica: number;
+  readonly owner: PublicKey;
   readonly genesis: Genesis;
   readonly cluster: ClusterId;
   readonly hasher: Hasher;
@@ -67,8 +59,8 @@ export interface Restoration {
  * @throws ConfigurationError or StorageError in one line; the store is of no use then.
  */
 export async function restoreState(path: string, restoration: Restoration): Promise<void> {
-  const { storePath, replica, cluster } = restoration;
-  const store = openStore(storePath, { cluster, replica: replicaId(replica) });
+  const { storePath, owner, cluster } = restoration;
+  const store = openStore(storePath, { cluster, owner });
   try {
     await fill(store, path, restoration);
   } finally {

@@ -1,9 +1,9 @@
-import { createBatchComposer, createReplicaSigner } from "@quorate/crypto";
+import { createBatchComposer } from "@quorate/crypto";
 import { viewNumber } from "@quorate/protocol";
 import { Replica, recover } from "@quorate/replica";
 import type { Executor } from "@quorate/state-machine";
 import type { StoreReader } from "@quorate/storage";
-import type { Cryptography, Judges } from "../data-reader.ts";
+import { type Cryptography, type Judges, signerOf } from "../data-reader.ts";
 import { readDisk } from "../disk-recovery.ts";
 import type { ReplicaFolder } from "../replica-folder.ts";
 import { epochStart, replicaOptionsOf } from "../replica-setup.ts";
@@ -11,18 +11,20 @@ import type { Looked } from "./data-check.ts";
 
 /** Makes the replica that a start would make, which nobody then speaks to: what it finds must fit together. */
 export function checkRecovery(
-  { genesis, cluster, self, seed }: ReplicaFolder,
+  folder: ReplicaFolder,
   store: StoreReader,
   { executed, activation }: Pick<Executor, "executed" | "activation">,
   { codec, verifier, epochs }: Judges,
-  { backend, hasher }: Cryptography,
+  cryptography: Cryptography,
 ): Looked<undefined> {
+  const { genesis, cluster } = folder;
+  const { hasher } = cryptography;
   const source = { log: store.openLog(), history: store.openHistory(), lossNonce: store.lossNonce };
   const disk = readDisk(source, codec, verifier, epochs, executed);
   const { membership, configuration } = epochs;
   const stable = epochStart(membership, cluster);
   const { base, recovery } = recover({ stable, membership, view: viewNumber(0) }, { ...disk, activation });
-  const signer = createReplicaSigner({ backend, seed, self: self.id, cluster });
+  const signer = signerOf(folder, membership, cryptography);
   const composer = createBatchComposer(hasher, cluster);
   const setup = { genesis, configuration, cluster, signer, composer, hasher };
   const { status } = new Replica(replicaOptionsOf(setup), base, recovery);

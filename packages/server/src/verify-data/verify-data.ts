@@ -1,9 +1,10 @@
 import { createCodec, wireLimitsOf } from "@quorate/codec";
-import type { ClusterId, ReplicaId } from "@quorate/protocol";
+import { type ClusterId, genesisMembership, type Membership, type PublicKey } from "@quorate/protocol";
 import { openStoreToRead, STORE_FORMAT, type StoreReader } from "@quorate/storage";
-import { type Cryptography, judgesOf, type StoredState } from "../data-reader.ts";
+import { type Cryptography, type Judges, judgesOf, type StoredState } from "../data-reader.ts";
 import { readInstallation } from "../installation-record.ts";
-import { type ReplicaFolder, readReplicaFolder } from "../replica-folder.ts";
+import { memberIn, type ReplicaFolder, readReplicaFolder } from "../replica-folder.ts";
+import type { ReplicaName } from "../replica-standing.ts";
 import { type CheckpointFacts, checkOwn, checkStable } from "./check-checkpoints.ts";
 import { checkEvidence } from "./check-evidence.ts";
 import { checkHistory } from "./check-history.ts";
@@ -18,7 +19,9 @@ export interface DataVerdict {
   readonly path: string;
   /** Undefined when the folder does not say. */
   readonly cluster: ClusterId | undefined;
-  readonly replica: ReplicaId | undefined;
+  readonly owner: PublicKey | undefined;
+  /** As of the latest epoch in its store; as genesis says where that cannot be read. */
+  readonly replica: ReplicaName | undefined;
   readonly isSound: boolean;
   readonly checks: readonly DataCheck[];
 }
@@ -45,14 +48,16 @@ export async function verifyData(path: string, cryptography: Cryptography): Prom
   const folder = checks.look("configuration", ADVICE.configuration, () => {
     const value = readReplicaFolder(path, cryptography.backend, cryptography.hasher);
     const { members } = value.genesis;
-    return { found: `replica ${value.self.id} of ${counted(members.length, "member")}, its key belongs to it`, value };
+    const keys = counted(value.keys.length, "key");
+    return { found: `a replica of a cluster that began with ${counted(members.length, "member")}; ${keys}`, value };
   });
-  if (folder !== undefined) await checkAll(folder, cryptography, checks);
+  const name = folder && (await checkAll(folder, cryptography, checks));
   checks.skipRest(folder === undefined ? "it is not known whose it is" : "the store cannot be opened");
   return {
     path,
     cluster: folder?.cluster,
-    replica: folder?.self.id,
+    owner: folder?.owner,
+    replica: name,
     isSound: checks.all.every(({ result }) => result === "ok"),
     checks: checks.all,
   };
@@ -68,25 +73,34 @@ export function unreadableVerdict(path: string, how: string): DataVerdict {
     return { found: "cannot be read", value: undefined };
   });
   checks.skipRest("reading the store ends the process");
-  return { path, cluster: undefined, replica: undefined, isSound: false, checks: checks.all };
+  return { path, cluster: undefined, owner: undefined, replica: undefined, isSound: false, checks: checks.all };
 }
 
-async function checkAll(folder: ReplicaFolder, cryptography: Cryptography, checks: DataChecks): Promise<void> {
+async function checkAll(folder: ReplicaFolder, cryptography: Cryptography, checks: DataChecks): Promise<ReplicaName> {
+  const nameIn = (members: Pick<Membership, "members">): ReplicaName => memberIn(members, folder)?.id ?? "observer";
+  const name = nameIn(genesisMembership(folder.genesis));
   const store = checks.look("store", ADVICE.store, () => {
-    const value = openStoreToRead(folder.storePath, { cluster: folder.cluster, replica: folder.self.id });
+    const value = openStoreToRead(folder.storePath, { cluster: folder.cluster, owner: folder.owner });
     const loss = value.lossNonce === undefined ? "" : ", made after another disk was lost";
     return { found: `this replica's, format ${STORE_FORMAT}${loss}`, value };
   });
-  if (store === undefined) return;
+  if (store === undefined) return name;
   try {
-    checkStore(folder, store, cryptography, checks);
+    const judges = judgesOf(folder, cryptography, store.local);
+    checkStore(folder, store, judges, cryptography, checks);
+    return nameIn(judges.epochs.membership);
   } finally {
     await store.close();
   }
 }
 
-function checkStore(folder: ReplicaFolder, store: StoreReader, cryptography: Cryptography, checks: DataChecks): void {
-  const judges = judgesOf(folder, cryptography, store.local);
+function checkStore(
+  folder: ReplicaFolder,
+  store: StoreReader,
+  judges: Judges,
+  cryptography: Cryptography,
+  checks: DataChecks,
+): void {
   const log = checks.look("write-ahead log", ADVICE["write-ahead log"], (report) => checkLog(store, judges, report));
   const installation = readInstallation(store.local, createCodec(wireLimitsOf(folder.genesis)));
   if (installation !== undefined) {
