@@ -10,8 +10,15 @@ export { BackupJudge, type BackupOrigin, type BackupSummary } from "./backup/jud
 export { verifyBackup } from "./backup/read-backup.ts";
 export { checkRoom } from "./backup/restore-state.ts";
 export { openStoppedBackup, type StoppedBackup } from "./backup/stopped-backup.ts";
+export {
+  type ChangeDocument,
+  changeDocumentOf,
+  type PreparedChange,
+  parseChangeDocument,
+  withApproval,
+} from "./change-document.ts";
 export { ConfigurationError, type ConfigurationErrorCode } from "./configuration-error.ts";
-export { type Cryptography, type Judges, judgesOf } from "./data-reader.ts";
+export { type Cryptography, type Judges, judgesOf, openStoppedStore } from "./data-reader.ts";
 export {
   type KeyFile,
   parseGenesis,

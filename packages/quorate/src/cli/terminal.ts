@@ -19,6 +19,11 @@ export function printLine(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
+/** Tells people who wait how far it is; not part of what a command prints. */
+export function printProgress(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
 /** A word as a POSIX shell has to be given it. */
 export function shellWord(text: string): string {
   return /^[\w./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
@@ -87,6 +92,9 @@ function exitCodeOf({ code, failure }: QuorateError): number {
     case "client.not-admitted":
     case "client.wrong-cluster":
       return EXIT.failed;
+    case "client.change-refused":
+    case "client.change-lost":
+      return failure?.effect === "unknown" ? EXIT.noResult : EXIT.refused;
     case "client.checkpoint-refused":
       return failure?.code === code && failure.reason === "checkpoint-not-permitted" ? EXIT.failed : EXIT.refused;
     default:
