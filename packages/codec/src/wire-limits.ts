@@ -17,6 +17,7 @@ import {
   STATE_PROOF_EXCERPTS_MAX,
   STATUS_LACKS_MAX,
   stateChunkBytesMax,
+  windowSizeMaxOf,
 } from "@quorate/protocol";
 import type { ScanLimits } from "./pre-scan.ts";
 
@@ -45,8 +46,8 @@ export interface WireLimits {
   readonly membersMax: number;
   /** Content of one chunk of the state. */
   readonly stateChunkBytesMax: number;
-  /** L: claims of a VIEW-CHANGE and proposals of a NEW-VIEW. */
-  readonly windowSize: number;
+  /** The greatest L of the cluster: claims of a VIEW-CHANGE and proposals of a NEW-VIEW. */
+  readonly windowSizeMax: number;
   readonly replicaFrame: ScanLimits;
   readonly clientFrame: ScanLimits;
   readonly serverFrame: ScanLimits;
@@ -64,8 +65,10 @@ export interface WireLimits {
   readonly serverFrameBytesMax: number;
 }
 
-/** The limits that follow from a genesis document: the formulas of `docs/wire.md`. */
-export function wireLimitsOf(genesis: Pick<Genesis, "limits" | "windowSize">): WireLimits {
+/**
+ * The limits that follow from a genesis document, in every epoch of its cluster: the formulas of `docs/wire.md`.
+ */
+export function wireLimitsOf(genesis: Pick<Genesis, "limits">): WireLimits {
   const { batchRequestsMax, batchBytesMax, batchOperationsMax } = genesis.limits;
   const { requestOperationsMax, requestBytesMax, resultBytesMax } = genesis.limits;
   const replyBytesMax = resultBytesMax + requestOperationsMax * FAILURE_MESSAGE_BYTES_MAX;
@@ -74,7 +77,8 @@ export function wireLimitsOf(genesis: Pick<Genesis, "limits" | "windowSize">): W
   const entry = tuple(UINT, batch, COMMIT_CERTIFICATE);
   const prePrepare = tuple(UINT, ENVELOPE, batch);
   const reply = replyCost(requestOperationsMax, replyBytesMax);
-  const views = viewCosts(genesis.windowSize);
+  const windowSizeMax = windowSizeMaxOf(genesis.limits);
+  const views = viewCosts(windowSizeMax);
   const replicaFrame = greatest(
     prePrepare,
     tuple(UINT, ENVELOPE),
@@ -99,7 +103,7 @@ export function wireLimitsOf(genesis: Pick<Genesis, "limits" | "windowSize">): W
     replyBytesMax,
     membersMax: MEMBERS_MAX,
     stateChunkBytesMax: stateChunkBytesMax(genesis.limits),
-    windowSize: genesis.windowSize,
+    windowSizeMax,
     replicaFrame,
     clientFrame,
     serverFrame,

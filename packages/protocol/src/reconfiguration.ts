@@ -95,6 +95,9 @@ export const APPROVALS_MAX = 64;
  */
 export const BATCH_RECONFIGURATIONS_MAX = 4;
 
+/** How far above the highest id that was ever used a new one may lie: of 2^31 ids no order may use up many. */
+export const JOIN_ID_STEP_MAX = 1_024;
+
 /** The key that a change brings in, whose holder has to agree; undefined if it brings in none. */
 export function possessedKeyOf(change: ReconfigurationChange): PublicKey | undefined {
   switch (change.type) {
@@ -132,7 +135,11 @@ export type ReconfigurationRefusal =
   | "changes-nothing"
   /** Genesis lets everyone open sessions. */
   | "clients-open"
-  | "clients-too-many";
+  | "clients-too-many"
+  /** The address of a joiner is none, or its id leaves too few for those who come later. */
+  | "member-invalid"
+  /** See `EPOCHS_MAX`. */
+  | "epochs-too-many";
 
 /** The byte of each reason in a refused result; append only. */
 export const REFUSAL_CODES: Readonly<Record<ReconfigurationRefusal, number>> = {
@@ -155,6 +162,8 @@ export const REFUSAL_CODES: Readonly<Record<ReconfigurationRefusal, number>> = {
   "changes-nothing": 17,
   "clients-open": 18,
   "clients-too-many": 19,
+  "member-invalid": 20,
+  "epochs-too-many": 21,
 };
 
 /** Where a configuration comes into force: the smallest multiple of K at or above n+L (protocol rule 11.2). */

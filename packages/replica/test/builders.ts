@@ -11,13 +11,13 @@ import {
   epochNumber,
   type LogRecord,
   type Membership,
+  placeOf,
   type ReplicaFrame,
   type RequestStanding,
   replicaId,
   requestNumber,
   type SequenceNumber,
   sequenceNumber,
-  sequenceNumberOf,
   sessionId,
   type TimerName,
   timestampMs,
@@ -272,7 +272,7 @@ export class Node {
         this.disk.history.set(effect.seq, effect.entry);
         return;
       case "cut":
-        this.disk.log = this.disk.log.filter((record) => sequenceNumberOf(record) > effect.upTo);
+        this.disk.log = this.disk.log.filter((record) => placeOf(record).seq > effect.upTo);
         return;
       case "send-history":
         return this.#sendHistory(effect);
