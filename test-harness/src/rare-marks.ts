@@ -16,7 +16,8 @@ export const RARE_MARKS_AFTER_SEEDS = 2_000;
 const ASKED_BEFORE = "the ingress asks the same before it verifies, and counts it as ingress.redundant";
 
 /** Why no replica has a reason that has to do with the epoch chain. */
-const ONE_EPOCH = "the clusters of a campaign stay in the epoch of genesis, and nobody in them asks for links";
+const ONE_EPOCH =
+  "the clusters of a campaign stay in the epoch of genesis, and nobody in them asks for links or observes";
 
 /** Reasons to drop an input that no campaign can reach, and why. Unit tests hand these inputs to the cores themselves. */
 export const UNREACHABLE_REJECTIONS: Readonly<Partial<Record<RejectionCode, string>>> = {
@@ -32,6 +33,8 @@ export const UNREACHABLE_REJECTIONS: Readonly<Partial<Record<RejectionCode, stri
   "epoch.over": ONE_EPOCH,
   "epochs.over-budget": ONE_EPOCH,
   "epochs.bad-link": ONE_EPOCH,
+  "observer.not-for-this-one": ONE_EPOCH,
+  "observer.speaks": ONE_EPOCH,
   "view-change.past": ASKED_BEFORE,
   "new-view.past": ASKED_BEFORE,
   "hand-over.not-from-primary": ASKED_BEFORE,

@@ -18,6 +18,7 @@ import type { ScrubSlice, StateDamage } from "@quorate/state-tree";
 import type { StorageError } from "@quorate/storage";
 import type { DamageRepair } from "./damage-count.ts";
 import type { RecoveryError } from "./disk-recovery.ts";
+import type { EpochDamage } from "./epoch-records.ts";
 import type { Installation } from "./installation-record.ts";
 import type { QuarantineStatus } from "./quarantine.ts";
 
@@ -79,6 +80,8 @@ export interface HostObserver {
   onScrubFound?(): void;
   /** A new epoch has begun here: what it fixes, and the last number before it (protocol rule 11.2). */
   onEpoch?(membership: Membership): void;
+  /** A link of the epoch chain is damaged: the replica says nothing before it has it from others, for it may have spoken in that epoch. */
+  onEpochsDamaged?(damage: EpochDamage): void;
   /** The replica is wrong, says nothing more, and is to be repaired. */
   onQuarantined?(contradiction: Contradiction, quarantine: QuarantineStatus): void;
   /** Another member is wrong. */
@@ -120,6 +123,8 @@ export type IngressRejection =
   /** It asked for an entry that the own disk has changed. */
   | { readonly from: ReplicaId; readonly code: "history.damaged"; readonly seq: SequenceNumber }
   | { readonly from: ReplicaId; readonly code: "state-transfer.unexpected" }
+  /** An observer that says something, and does not only ask. */
+  | { readonly from: ReplicaId; readonly code: "observer.speaks" }
   /** It asks for links of the epoch chain more often than anyone needs them, or sent one that proves nothing. */
   | { readonly from: ReplicaId; readonly code: "epochs.over-budget" | "epochs.bad-link" }
   | {

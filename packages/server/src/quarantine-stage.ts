@@ -6,7 +6,6 @@ import { withinReach } from "./log-reach.ts";
 import { noteQuarantine } from "./note-quarantine.ts";
 import { Quarantine, type QuarantineOptions, type QuarantineStatus } from "./quarantine.ts";
 import { type QuarantineRecord, readQuarantine, writeQuarantine } from "./quarantine-record.ts";
-import { signerIn } from "./replica-keys.ts";
 
 /** What is known when a quarantine begins; nothing after a restart. */
 type Ground = Pick<QuarantineOptions, "known" | "preferred" | "isRestart">;
@@ -65,12 +64,9 @@ export class QuarantineStage {
   }
 
   #newQuarantine(record: QuarantineRecord, ground: Ground): Quarantine {
-    const { keys, observer, epochs } = this.#options;
-    const { membership } = epochs;
+    const { observer } = this.#options;
     return new Quarantine({
       ...this.#options,
-      self: signerIn(keys, membership).self,
-      checkpointSigner: keys.orderSignerIn(membership),
       record,
       ...ground,
       onRejection: (rejection) => observer.onRejection?.(rejection),

@@ -2,17 +2,16 @@ import {
   assertNever,
   type CheckpointCertificate,
   type Epoch,
-  type EpochLink,
   invariant,
   type ReplicaId,
-  type Request,
   type SequenceNumber,
 } from "@quorate/protocol";
 import type { ReplicaStatus } from "@quorate/replica";
 import type { FetchProgress } from "@quorate/state-transfer";
 import { CatchUp, type CatchUpEnd, type CatchUpOptions } from "./catch-up.ts";
 import type { Departure } from "./departure.ts";
-import { writeEpochLink } from "./epoch-records.ts";
+import type { EpochDamage } from "./epoch-records.ts";
+import { EpochTurns, type TurnedStages, type TurnOfEpochs } from "./epoch-turns.ts";
 import type { HostOptions, StageOptions } from "./host-options.ts";
 import { type Installation, readInstallation } from "./installation-record.ts";
 import { leadsTo, stableInLog, withinReach } from "./log-reach.ts";
@@ -26,14 +25,6 @@ import { startTarget } from "./replica-setup.ts";
 import { REPLICA_TIMERS } from "./replica-timers.ts";
 import { StateInstaller } from "./state-installer.ts";
 import { unknownStatus } from "./unknown-status.ts";
-
-/** What is kept while a replica goes from one epoch to the next. */
-export interface TurnOfEpochs {
-  /** It waits to be ordered, and is worth as much in the next epoch. */
-  keepRequest(request: Request): void;
-  /** The next epoch has begun. */
-  onBegun(): void;
-}
 
 /**
  * What a replica is from one time to the next. While the state on its store is whole it is a `ReplicaHost`. While it is brought to a
@@ -52,25 +43,28 @@ export class ReplicaStages {
   /** Its installation is under way, or in front of it. */
   readonly #pending: PendingInstallation;
   readonly #turn: TurnOfEpochs;
-  /** Between the end of a host and the beginning of the next. */
-  #isTurning = false;
-  /** Known at the start, or told since. */
-  #toldEpoch: Epoch;
+  readonly #turns: EpochTurns;
+  /** The link that leads to it is damaged here: nothing is said before it has come from others. */
+  #awaitedEpoch: Epoch | undefined;
   #isStarted = false;
   #isStopped = false;
   #status: ReplicaStatus;
 
-  /** @throws what `ReplicaHost` throws. */
-  constructor(options: StageOptions, turn: TurnOfEpochs) {
+  /**
+   * @param damage of the links of later epochs than those that are known.
+   * @throws what `ReplicaHost` throws.
+   */
+  constructor(options: StageOptions, turn: TurnOfEpochs, damage?: EpochDamage) {
     this.#options = options;
     this.#turn = turn;
-    this.#toldEpoch = options.epochs.epoch;
+    this.#turns = new EpochTurns(options, this.#turned(), turn);
     this.#status = unknownStatus(options);
     const installation = readInstallation(options.store.local, options.codec);
     this.#pending = new PendingInstallation(options, installation !== undefined);
     this.#quarantine = new QuarantineStage(options, (repair) => this.#install(repair));
-    if (installation !== undefined) this.#pending.putAgain(withinReach(installation, options));
-    else if (!this.#quarantine.resume()) this.#hostOrRepair();
+    this.#awaitedEpoch = damage?.last;
+    if (damage === undefined) this.#begin(installation);
+    else options.observer.onEpochsDamaged?.(damage);
   }
 
   /** With the state, or voting while that is brought here. */
@@ -99,7 +93,7 @@ export class ReplicaStages {
   }
   /** It goes from one epoch to the next: what comes meanwhile is to be kept for that. */
   get isTurning(): boolean {
-    return this.#isTurning;
+    return this.#turns.isTurning;
   }
   /** Where it stood when it had a host last; see `ReplicaRunner.status`. */
   get lastStatus(): ReplicaStatus {
@@ -137,6 +131,64 @@ export class ReplicaStages {
     this.#catchUp?.stop();
     this.#quarantine.stop();
     this.#pending.stop();
+  }
+
+  /** As what lies on the disk says. */
+  #begin(installation: Installation | undefined): void {
+    if (installation !== undefined) this.#pending.putAgain(withinReach(installation, this.#options));
+    else if (!this.#quarantine.resume()) this.#hostOrRepair();
+  }
+
+  /** What was damaged has come from others, so far. In an epoch before the last one it may contradict what it has said in that. */
+  #beginWithLinks(): void {
+    const { epochs, store, codec } = this.#options;
+    this.#flushed(() => {
+      if (this.#awaitedEpoch === undefined || epochs.epoch < this.#awaitedEpoch) return;
+      this.#awaitedEpoch = undefined;
+      this.#begin(readInstallation(store.local, codec));
+      this.start();
+      this.#turn.onBegun();
+    });
+  }
+
+  /** See `EpochTurns`. */
+  onEpochsKnown(peer: ReplicaId): void {
+    if (this.#awaitedEpoch !== undefined) return this.#beginWithLinks();
+    this.#turns.onEpochsKnown(peer);
+  }
+
+  #turned(): TurnedStages {
+    const isResting = (): boolean => this.#quarantine.isUnderWay || this.#pending.next !== undefined;
+    const stages = this;
+    return {
+      get host() {
+        return stages.#host;
+      },
+      get installation() {
+        return stages.#installer?.installation;
+      },
+      get hasState() {
+        return stages.#installer === undefined && stages.#catchUp === undefined;
+      },
+      get isResting() {
+        return isResting();
+      },
+      get isBetweenStages() {
+        return stages.#host === undefined && stages.#installer === undefined && !isResting();
+      },
+      endVoting: () => {
+        this.#endHost();
+        this.#endCatchUp();
+      },
+      endInstalling: () => {
+        this.#installer?.stop();
+        this.#installer = undefined;
+      },
+      begin: () => this.#hostOrRepair(),
+      start: () => this.start(),
+      install: (installation) => this.#install(installation),
+      flushed: (next) => this.#flushed(next),
+    };
   }
 
   /**
@@ -237,81 +289,13 @@ export class ReplicaStages {
     });
   }
 
-  /**
-   * Epochs have begun without this replica. What it lacks of its own may be in the others' histories, and it comes to the end of it
-   * by itself; of an epoch before the last only the state helps.
-   */
-  onEpochsKnown(peer: ReplicaId): void {
-    // Nothing is said in an epoch before its link is durable.
-    this.#flushed(() => {
-      const { epochs } = this.#options;
-      const { link } = epochs;
-      if (link === undefined || this.#isTurning || this.#host?.epoch === epochs.epoch) return;
-      // Whoever goes from one stage to the next on a flush of its own makes the next host of what is known.
-      if (this.#isBetweenStages) return this.#tellEpoch();
-      const hasState = this.#installer === undefined && this.#catchUp === undefined;
-      if (hasState && this.#host?.epoch === epochs.epoch - 1)
-        this.#host.onReplicaFrame(peer, { type: "stable-checkpoint", checkpoint: link.certificate });
-      else this.#beginAgain(link.certificate);
-    });
-  }
-
-  get #isBetweenStages(): boolean {
-    const isResting = this.#quarantine.isUnderWay || this.#pending.next !== undefined;
-    return this.#host === undefined && this.#installer === undefined && !isResting;
-  }
-
-  /** From what lies on the disk, in the latest epoch that is known. */
-  #beginAgain(start: CheckpointCertificate): void {
-    this.#tellEpoch();
-    if (this.#quarantine.isUnderWay || this.#pending.next !== undefined) return;
-    const installation = this.#installer?.installation;
-    this.#installer?.stop();
-    this.#installer = undefined;
-    this.#endHost();
-    this.#endCatchUp();
-    if (installation === undefined) return this.#beginEpoch();
-    const target = installation.target.seq > start.seq ? installation.target : start;
-    this.#install(withinReach({ ...installation, target }, this.#options));
-    this.#turn.onBegun();
-  }
-
-  /** This replica has come to the end of its epoch, and has the state to begin the next with. */
-  #onEpochOver(link: EpochLink): void {
-    const { epochs, store, codec } = this.#options;
-    const waiting = [...(this.#host?.pendingRequests ?? [])];
-    const verdict = epochs.add(link);
-    invariant(verdict === "added" || verdict === "known", "runner.own-link", { verdict });
-    if (verdict === "added") writeEpochLink(store.local, codec, link);
-    this.#endHost();
-    this.#endCatchUp();
-    this.#isTurning = true;
-    for (const request of waiting) this.#turn.keepRequest(request);
-    this.#flushed(() => this.#beginEpoch());
-  }
-
-  #beginEpoch(): void {
-    this.#isTurning = false;
-    this.#hostOrRepair();
-    this.#tellEpoch();
-    this.start();
-    this.#turn.onBegun();
-  }
-
-  #tellEpoch(): void {
-    const { epochs, observer } = this.#options;
-    if (this.#toldEpoch === epochs.epoch) return;
-    this.#toldEpoch = epochs.epoch;
-    observer.onEpoch?.(epochs.membership);
-  }
-
   /** A host has come to its end: what it lacks only the state of others can give, or its epoch is over. */
   #depart(departure: Departure): void {
     if (this.#isStopped || this.#host === undefined) return;
     const { distrustsEntries, quarantine, damage, link } = departure;
     // What an epoch begins with has no signatures here, and the log needs what can be proven.
     const target = departure.target?.signatures.length === 0 ? startTarget(this.#options) : departure.target;
-    if (link !== undefined) return this.#guarded(() => this.#onEpochOver(link));
+    if (link !== undefined) return this.#guarded(() => this.#turns.onEpochOver(link));
     this.#endHost();
     this.#endCatchUp();
     if (quarantine === undefined && target !== undefined) {

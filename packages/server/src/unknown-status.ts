@@ -22,6 +22,7 @@ export function unknownStatus({ genesis, epochs }: EpochOptions): ReplicaStatus 
     viewsLeft: NO_VIEWS_LEFT,
     isStranded: true,
     mute: undefined,
+    observer: undefined,
     divergent: [],
   };
 }

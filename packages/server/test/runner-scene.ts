@@ -2,6 +2,7 @@ import { sessionIdOf } from "@quorate/crypto";
 import {
   type CheckpointCertificate,
   type ReplicaFrame,
+  type ReplicaId,
   replicaId,
   requestNumber,
   type ServerFrame,
@@ -154,20 +155,23 @@ export class Scene {
   nowMs = 1_000;
   /** What the timer of each name was started with last. */
   readonly afterMs: Map<string, number> = new Map();
+  /** Who may answer it. */
+  peers: readonly number[] = [0, 1, 2, 3];
   /** The keys that it holds. */
-  seeds: readonly Uint8Array[];
+  readonly seeds: readonly Uint8Array[];
   #monotonicMs = 0;
 
-  readonly #self: number;
+  readonly self: number;
 
   constructor(
     store: MemoryStore,
     found: (store: MemoryStore) => ReplicaStore = (same): MemoryStore => same,
     self: number = SELF,
+    seeds: readonly Uint8Array[] = [seedOf(`replica ${self}`)],
   ) {
     this.store = store;
-    this.#self = self;
-    this.seeds = [seedOf(`replica ${self}`)];
+    this.self = self;
+    this.seeds = seeds;
     this.runner = new ReplicaRunner({
       genesis,
       cluster,
@@ -236,7 +240,7 @@ export class Scene {
   }
 
   hears(from: number, frame: ReplicaFrame): boolean {
-    return this.runner.onReplicaFrame(replicaId(from), frame);
+    return this.runner.onReplicaFrame(from as ReplicaId, frame);
   }
 
   hearsVote(from: number, type: "prepare" | "commit", seq: number): boolean {
@@ -283,16 +287,10 @@ export class Scene {
   receivesState(of: Pick<Executor, "snapshotAt"> = correct, stable: number = STABLE): this {
     for (const frame of this.sent.splice(0)) {
       if (frame.type !== "fetch-state") continue;
-      const { answer } = donor.answer(
-        frame.fetch,
-        (seq) => of.snapshotAt(seq),
-        seqOf(stable),
-        0,
-        replicaId(this.#self),
-      );
+      const { answer } = donor.answer(frame.fetch, (seq) => of.snapshotAt(seq), seqOf(stable), 0, replicaId(this.self));
       if (answer.type !== "chunk") throw new Error(answer.type);
       // Whom of them it has asked is not noted: of the others it takes nothing.
-      for (const peer of [0, 1, 2, 3].filter((id) => id !== this.#self))
+      for (const peer of this.peers.filter((id) => id !== this.self))
         this.hears(peer, { type: "state-chunk", chunk: answer.chunk });
     }
     return this;
