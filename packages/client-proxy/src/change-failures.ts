@@ -1,7 +1,9 @@
 import {
   APPROVALS_MAX,
   type Configuration,
+  EPOCHS_MAX,
   type Epoch,
+  JOIN_ID_STEP_MAX,
   MEMBERS_MAX,
   MEMBERS_MIN,
   type ReconfigurationRefusal,
@@ -34,9 +36,11 @@ const REFUSALS: Readonly<Record<ReconfigurationRefusal, Sentence>> = {
   "rejoin-too-soon": "the member has rejoined not long ago; have admins approve it",
   "admins-invalid": `expected 1 to ${APPROVALS_MAX} keys, each once, and a threshold from 1 to their number`,
   "parameters-invalid":
-    "expected a window that is a multiple of the checkpoint interval, at least twice as long, and no longer than that of the genesis document",
+    "expected a window that is a multiple of the checkpoint interval, at least twice as long, and no longer than the limits of the genesis document allow",
   "changes-nothing": "it is as the change wants it already",
   "clients-open": "the genesis document lets everyone be a client; there is nobody to admit or expel",
+  "member-invalid": `its address is none that can be dialed, or its id is more than ${JOIN_ID_STEP_MAX} above all that were ever used; take the next id, and host:port`,
+  "epochs-too-many": `a cluster has at most ${EPOCHS_MAX} epochs; start a new one from a backup`,
   "clients-too-many": "as many clients are admitted as may be; expel one before",
 };
 

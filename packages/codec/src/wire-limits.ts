@@ -20,6 +20,7 @@ import {
   STATUS_LACKS_MAX,
   stateChunkBytesMax,
   stateReadBytesMax,
+  windowSizeMaxOf,
 } from "@quorate/protocol";
 import type { ScanLimits } from "./pre-scan.ts";
 
@@ -50,8 +51,8 @@ export interface WireLimits {
   readonly stateChunkBytesMax: number;
   /** Keys, values and proofs of one answer to a read. */
   readonly stateReadBytesMax: number;
-  /** L: claims of a VIEW-CHANGE and proposals of a NEW-VIEW. */
-  readonly windowSize: number;
+  /** The greatest L of the cluster: claims of a VIEW-CHANGE and proposals of a NEW-VIEW. */
+  readonly windowSizeMax: number;
   readonly replicaFrame: ScanLimits;
   readonly clientFrame: ScanLimits;
   readonly serverFrame: ScanLimits;
@@ -69,8 +70,10 @@ export interface WireLimits {
   readonly serverFrameBytesMax: number;
 }
 
-/** The limits that follow from a genesis document: the formulas of `docs/wire.md`. */
-export function wireLimitsOf(genesis: Pick<Genesis, "limits" | "windowSize">): WireLimits {
+/**
+ * The limits that follow from a genesis document, in every epoch of its cluster: the formulas of `docs/wire.md`.
+ */
+export function wireLimitsOf(genesis: Pick<Genesis, "limits">): WireLimits {
   const { batchRequestsMax, batchBytesMax, batchOperationsMax } = genesis.limits;
   const { requestOperationsMax, requestBytesMax, resultBytesMax } = genesis.limits;
   const replyBytesMax = resultBytesMax + requestOperationsMax * FAILURE_MESSAGE_BYTES_MAX;
@@ -79,7 +82,8 @@ export function wireLimitsOf(genesis: Pick<Genesis, "limits" | "windowSize">): W
   const entry = tuple(UINT, batch, COMMIT_CERTIFICATE);
   const prePrepare = tuple(UINT, ENVELOPE, batch);
   const reply = replyCost(requestOperationsMax, replyBytesMax);
-  const views = viewCosts(genesis.windowSize);
+  const windowSizeMax = windowSizeMaxOf(genesis.limits);
+  const views = viewCosts(windowSizeMax);
   const replicaFrame = greatest(
     prePrepare,
     tuple(UINT, ENVELOPE),
@@ -110,7 +114,7 @@ export function wireLimitsOf(genesis: Pick<Genesis, "limits" | "windowSize">): W
     membersMax: MEMBERS_MAX,
     stateChunkBytesMax: stateChunkBytesMax(genesis.limits),
     stateReadBytesMax: stateReadBytesMax(genesis.limits),
-    windowSize: genesis.windowSize,
+    windowSizeMax,
     replicaFrame,
     clientFrame,
     serverFrame,

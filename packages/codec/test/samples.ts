@@ -6,7 +6,6 @@ import {
   type CommitCertificate,
   type CommittedEntry,
   DEFAULT_LIMITS,
-  DEFAULT_WINDOW_SIZE,
   type Digest,
   digest,
   type Envelope,
@@ -49,7 +48,7 @@ import {
   viewNumber,
 } from "@quorate/protocol";
 
-const LIMITS: WireLimits = wireLimitsOf({ limits: DEFAULT_LIMITS, windowSize: DEFAULT_WINDOW_SIZE });
+const LIMITS: WireLimits = wireLimitsOf({ limits: DEFAULT_LIMITS });
 export const CODEC: Codec = createCodec(LIMITS);
 
 /** One value of every member of a union, by its type: the compiler refuses a table that lacks one. */

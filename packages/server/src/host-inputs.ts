@@ -90,9 +90,9 @@ export class HostInputs {
     if (frame.type !== "signed" || frame.envelope.message.type !== "fetch-committed") return;
     const { epochs, verifier, nowMs } = this.#o;
     const { message } = frame.envelope;
-    const [link] = epochs.linksAbove(message.epoch);
-    if (link === undefined || !this.#earlier.take(peer, nowMs())) return;
-    if (new EpochVerifier(verifier, epochs).verifyEnvelope(frame.envelope) === undefined) {
+    const judge = new EpochVerifier(verifier, epochs);
+    if (!judge.isKnown(message.epoch) || !this.#earlier.take(peer, nowMs())) return;
+    if (judge.verifyEnvelope(frame.envelope) === undefined) {
       this.#onRejection({ from: peer, code: "ingress.bad-signature" });
       return;
     }

@@ -22,7 +22,7 @@ import type { FetchProgress } from "@quorate/state-transfer";
 import type { RunningBackup } from "./backup/state-backup.ts";
 import { EpochBacklog } from "./epoch-backlog.ts";
 import { EpochExchange } from "./epoch-exchange.ts";
-import { readEpochs } from "./epoch-records.ts";
+import { EpochDamage, readEpochs } from "./epoch-records.ts";
 import type { KeptEvidence } from "./evidence-shelf.ts";
 import type { RunnerOptions, StageOptions } from "./host-options.ts";
 import type { StateDigests } from "./host-state.ts";
@@ -53,10 +53,11 @@ export class ReplicaRunner {
 
   /** @throws what `ReplicaHost` throws. */
   constructor(given: RunnerOptions) {
-    const options = { ...given, epochs: readEpochs(given.store.local, given) };
+    const { epochs, damage } = knownEpochs(given);
+    const options = { ...given, epochs };
     this.#options = options;
     this.#exchange = new EpochExchange(options);
-    const { claimant, ports, epochs } = options;
+    const { claimant, ports } = options;
     this.#claims =
       claimant &&
       new JoinClaims({
@@ -65,10 +66,14 @@ export class ReplicaRunner {
         stable: () => this.stableCheckpoint,
         nowMs: () => ports.monotonicMs(),
       });
-    this.#stages = new ReplicaStages(options, {
-      keepRequest: (request) => this.#backlog.keepRequest(request.client, { type: "request", request }),
-      onBegun: () => this.#backlog.release(this),
-    });
+    this.#stages = new ReplicaStages(
+      options,
+      {
+        keepRequest: (request) => this.#backlog.keepRequest(request.client, { type: "request", request }),
+        onBegun: () => this.#backlog.release(this),
+      },
+      damage,
+    );
   }
 
   /** See `ReplicaStages.host`. */
@@ -330,5 +335,15 @@ export class ReplicaRunner {
   /** Nothing happens any more; what was not flushed is not spoken. */
   stop(): void {
     this.#stages.stop();
+  }
+}
+
+/** Where a link is damaged, the epochs before it. */
+function knownEpochs(given: RunnerOptions): { readonly epochs: EpochChain; readonly damage: EpochDamage | undefined } {
+  try {
+    return { epochs: readEpochs(given.store.local, given), damage: undefined };
+  } catch (damage) {
+    if (!(damage instanceof EpochDamage)) throw damage;
+    return { epochs: damage.known, damage };
   }
 }

@@ -13,12 +13,12 @@ import {
   epochNumber,
   type LogRecord,
   type PrePrepare,
+  placeOf,
   type ReconfigurationChange,
   replicaId,
   requestNumber,
   type SessionId,
   type Signer,
-  sequenceNumberOf,
   timestampMs,
   type VerifiedBatch,
   type VerifiedRequest,
@@ -211,7 +211,7 @@ class Life {
   }
 
   #promise(records: readonly LogRecord[]): void {
-    for (const record of records) this.#store.log.append(sequenceNumberOf(record), codec.encodeLogRecord(record));
+    for (const record of records) this.#store.log.append(placeOf(record).seq, codec.encodeLogRecord(record));
   }
 }
 
