@@ -11,6 +11,7 @@ export { ClientCore, type ClientOccupancy } from "./client-core.ts";
 export type { ClientEpochs } from "./epoch-follower.ts";
 export { createEpochWatch, type EpochWatchOptions } from "./epoch-watch.ts";
 export type { ClientEffect, ClientEvent, ClientTimer, RequestFrame, TurnedAwayReason } from "./events.ts";
+export type { ReadJudge, ReadLie } from "./judge-read.ts";
 export { CLIENT_DEFAULTS, type ClientLimits, type ClientOptions, decideResendAfterMs } from "./options.ts";
 export {
   type CallOutcome,
@@ -23,3 +24,15 @@ export {
 export { REPLIES_PER_MEMBER_MAX } from "./output-filter.ts";
 export { REGISTRATION_ATTEMPTS_MAX } from "./registration.ts";
 export { SessionlessCore, type SessionlessEvent, type SessionlessOptions } from "./sessionless-core.ts";
+export type {
+  ProvenRead,
+  ReadFailureCode,
+  ReadFault,
+  ReadOutcome,
+  ReadSource,
+  RefusedReads,
+  StaleRead,
+  StateReadingEffect,
+  StateReadingEvent,
+} from "./stale-read.ts";
+export { READS_OPEN_MAX, StateReading, type StateReadingOptions } from "./state-reading.ts";

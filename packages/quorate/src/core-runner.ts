@@ -25,6 +25,7 @@ import { CLIENT_DIAL_LIMITS, parseAddress } from "@quorate/transport/client";
 import { Introductions } from "./introductions.ts";
 import { type LinkCalls, MemberLinks } from "./member-links.ts";
 import { answersOther } from "./reply-peek.ts";
+import type { ReadLinks, StaleReads } from "./stale-reads.ts";
 
 /** What the platform brings. */
 export interface ClientPlatform {
@@ -58,6 +59,8 @@ export interface CoreRunnerOptions {
   /** Where replicas may be found, beside the addresses of members; those of genesis unless given. */
   readonly addresses?: readonly string[];
   readonly onSettled: (call: number, outcome: CallOutcome) => void;
+  /** What else goes over the links to members. */
+  readonly reads?: Pick<StaleReads, "onUp" | "onDown" | "onStateRead" | "onEpoch" | "close">;
 }
 
 /** What tells that another replica than the one that was expected answers at an address. */
@@ -111,6 +114,7 @@ export class CoreRunner {
         case "members":
           this.#links.follow(effect.membership);
           this.#introduceIfAlone();
+          this.#options.reads?.onEpoch();
           break;
         case "start-timer":
           this.#startTimer(effect.timer, effect.token, effect.afterMs);
@@ -125,6 +129,22 @@ export class CoreRunner {
     }
   }
 
+  /** For what else goes over its links; see `ReadLinks`. */
+  get readLinks(): ReadLinks {
+    const { chain } = this.#options;
+    const told = (): number => this.#platform.nowMs();
+    return {
+      memberAt: (address) => chain.membership.members.find((member) => member.address === address)?.id,
+      isUp: (replica) => this.#links.isUp(replica),
+      send: (replica, frame) => this.#links.send(replica, this.#encode(frame)),
+      dial: (address, calls) => this.#dial(address, "any-replica", calls),
+      encode: (frame) => this.#codec.encodeClientFrame(frame),
+      decode: (bytes) => this.#decode(bytes),
+      onTold: (from, epoch) => this.#step({ type: "epoch-told", from, epoch, atMs: told() }),
+      onLinks: (links) => this.#step({ type: "epoch-links", from: undefined, links, atMs: told() }),
+    };
+  }
+
   /** Without an answer in time, the links that are missing are mostly why. */
   explain({ code, message }: ClientFailure): string {
     const { downReasons } = this.#links;
@@ -137,6 +157,7 @@ export class CoreRunner {
   close(): void {
     if (this.#isClosed) return;
     this.#step({ type: "close", atMs: this.#platform.nowMs() });
+    this.#options.reads?.close();
     this.#isClosed = true;
     for (const timer of this.#timers.values()) clearTimeout(timer);
     this.#links.close("client closes");
@@ -173,6 +194,7 @@ export class CoreRunner {
     // Among so many is a correct one, which tells of every epoch that there is.
     if (!this.#isAlone) this.#introductions.close("members are linked");
     this.#step({ type: "link-up", replica, atMs: this.#platform.nowMs() });
+    this.#options.reads?.onUp(replica);
   }
 
   #onDown(member: Member, reason: TransportError): void {
@@ -180,6 +202,7 @@ export class CoreRunner {
     const replica = member.id;
     const atMs = this.#platform.nowMs();
     this.#step({ type: "link-down", replica, atMs });
+    this.#options.reads?.onDown(replica);
     if (reason.code === "hello.not-admitted")
       this.#step({ type: "turned-away", replica, reason: "not-admitted", atMs });
     if (reason.code === "hello.wrong-cluster")
@@ -204,7 +227,8 @@ export class CoreRunner {
     // Most of the n replies to a request come after its f+1: they are dropped by the digest they name (rule 13.1).
     if (answersOther(bytes, core.openDigests)) return;
     const frame = this.#decode(bytes);
-    if (frame === undefined || frame.type === "state-read") return;
+    if (frame === undefined) return;
+    if (frame.type === "state-read") return this.#options.reads?.onStateRead(from, frame.read);
     const atMs = this.#platform.nowMs();
     // Nobody here has asked for a claim.
     if (frame.type === "join-claim" || frame.type === "no-claim") return;

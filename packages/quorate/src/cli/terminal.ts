@@ -87,7 +87,10 @@ function isExpected(error: unknown): boolean {
 function exitCodeOf({ code, failure }: QuorateError): number {
   switch (code) {
     case "client.operation-failed":
+    case "client.read-refused":
       return EXIT.refused;
+    case "client.read-malformed":
+      return EXIT.usage;
     // Waiting would not help: the key or the genesis document is to be changed.
     case "client.not-admitted":
     case "client.wrong-cluster":
