@@ -1,6 +1,6 @@
-import { createBatchComposer, createClientSigner, Verifier } from "@quorate/crypto";
+import { createBatchComposer, Verifier } from "@quorate/crypto";
 import { kvService } from "@quorate/kv";
-import type { ReplicaId, Signer } from "@quorate/protocol";
+import type { ReplicaId } from "@quorate/protocol";
 import { type Compressor, type HostPorts, type HostSettings, ReplicaRunner } from "@quorate/server/host";
 import type { ReplicaStore } from "@quorate/storage";
 import { archivingStore } from "./archiving-store.ts";
@@ -12,6 +12,7 @@ import type { ReplicaObserver } from "./replica-observer.ts";
 import type { ReplicaSender } from "./replica-sender.ts";
 import type { ReplicaTimers } from "./replica-timers.ts";
 import { simulatedCompressor } from "./simulated-compressor.ts";
+import type { SimulatedKeys } from "./simulated-keys.ts";
 import { EPOCH_MS, type World } from "./world.ts";
 
 /** Of the replicas; the others neither send the state deflated nor take it so. */
@@ -23,8 +24,7 @@ const COMPRESSION_MS = 1;
 export interface SimulatedHostsOptions {
   readonly id: ReplicaId;
   readonly isCorrect: boolean;
-  readonly seed: Uint8Array;
-  readonly signer: Signer;
+  readonly keys: SimulatedKeys;
   readonly prng: Prng;
   readonly settings: Partial<HostSettings>;
   readonly clockSkewMs: number;
@@ -54,7 +54,7 @@ export class SimulatedHosts {
 
   /** @throws what `ReplicaRunner` throws. */
   create(disk: ReplicaStore): ReplicaRunner {
-    const { id, seed, signer, settings, plant, observer, sender } = this.#o;
+    const { id, keys, settings, plant, observer, sender } = this.#o;
     const { clock, cluster: shared } = this.#world;
     const { cluster, hasher, codec, backend, genesis } = shared;
     observer.restart();
@@ -68,8 +68,7 @@ export class SimulatedHosts {
       codec,
       service: bent?.(service, id) ?? service,
       store: this.#archiving(store?.(disk, (task) => clock.after(0, task)) ?? disk),
-      signer,
-      checkpointSigner: createClientSigner({ backend, hasher, seed, cluster }),
+      keys: keys.ofReplica,
       verifier: new Verifier({
         backend,
         hasher,
@@ -99,6 +98,7 @@ export class SimulatedHosts {
       monotonicMs: () => clock.nowMs,
       sendToReplica: (to, frame) => sender.toReplicas([to], frame),
       sendToReplicas: (to, frame) => sender.toReplicas(to, frame),
+      sendToObservers: (frame) => sender.toObservers(frame),
       sendToClient: (client, frame) => sender.toClient(client, frame),
       startTimer: (timer, afterMs, fire) => timers.start(timer, afterMs, fire),
       cancelTimer: (timer) => timers.cancel(timer),

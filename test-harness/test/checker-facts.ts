@@ -58,6 +58,7 @@ export function status({
     lowWatermark: seq(lowWatermark),
     highWatermark: seq(lowWatermark + 8),
     pendingRequests: 0,
+    observer: undefined,
     viewsLeft: { failed: 0, joined: 0, slow: 0, unfair: 0, "handed-over": 0, rotated: 0 },
     isStranded: false,
     mute: undefined,

@@ -5,14 +5,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { createCodec, wireLimitsOf } from "@quorate/codec";
-import {
-  createBatchComposer,
-  createClientSigner,
-  createReplicaSigner,
-  outputLeafOf,
-  outputsRootOf,
-  Verifier,
-} from "@quorate/crypto";
+import { createBatchComposer, createReplicaSigner, outputLeafOf, outputsRootOf, Verifier } from "@quorate/crypto";
 import { chooseBackend, createNodeHasher } from "@quorate/crypto/node";
 import { kvService } from "@quorate/kv";
 import { type Digest, digest, genesisMembership, type ReplicaFrame, type Reply } from "@quorate/protocol";
@@ -96,7 +89,6 @@ const host: ReplicaHost = new ReplicaHost(
     service: kvService(),
     store: openStore(folder.storePath, { cluster, replica: self.id }, config),
     signer,
-    checkpointSigner: createClientSigner({ backend, hasher, seed, cluster }),
     verifier,
     hasher,
     composer: createBatchComposer(hasher, cluster),
@@ -110,6 +102,9 @@ const host: ReplicaHost = new ReplicaHost(
       },
       sendToReplicas: (to, frame) => {
         for (const said of framesFor(frame)) links.sendToReplicas(to, said);
+      },
+      sendToObservers: (frame) => {
+        for (const said of framesFor(frame)) links.sendToObservers(said);
       },
       sendToClient: (client, frame) =>
         links.sendToClient(client, frame.type === "reply" ? { ...frame, reply: lyingReply(frame.reply) } : frame),

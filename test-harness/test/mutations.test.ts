@@ -92,6 +92,7 @@ describe("Mutations of messages", () => {
       "byzantine: mutated pre-prepare.batch.requests.[].reconfiguration.approvals.[].key",
       "byzantine: mutated fetch-epochs.fetch.above",
       "byzantine: mutated epoch-links.links",
+      "byzantine: mutated fetch-history.fetch.last",
       "byzantine: mutated epoch-links.links.[].proof.slots",
       "faulty client: mutated reconfiguration.possession",
     ]);

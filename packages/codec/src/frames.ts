@@ -17,6 +17,7 @@ import {
 } from "./certificates.ts";
 import { writeBatchAgain } from "./encoded-batches.ts";
 import { readEpochLinks, readFetchEpochs, writeEpochLinks, writeFetchEpochs } from "./epochs.ts";
+import { readFetchHistory, writeFetchHistory } from "./fetch-history.ts";
 import { readEnvelope, writeEnvelope } from "./messages.ts";
 import { readReply, writeReply } from "./outputs.ts";
 import { readBatch, readRequest, writeRequest } from "./requests.ts";
@@ -54,6 +55,7 @@ export const REPLICA_FRAME_CODES: Readonly<Record<ReplicaFrame["type"], number>>
   "deflated-chunk": 15,
   "fetch-epochs": 16,
   "epoch-links": 17,
+  "fetch-history": 18,
 };
 /** The type numbers of frames from a client; append only. */
 export const CLIENT_FRAME_CODES: Readonly<Record<ClientFrame["type"], number>> = { request: 1, "fetch-epochs": 2 };
@@ -132,6 +134,8 @@ export function writeReplicaFrame(writer: Writer, frame: ReplicaFrame): void {
       return writeFetchEpochs(writer, frame.fetch);
     case "epoch-links":
       return writeEpochLinks(writer, frame.links);
+    case "fetch-history":
+      return writeFetchHistory(writer, frame.fetch);
     default:
       return assertNever(frame);
   }
@@ -178,6 +182,8 @@ export function readReplicaFrame(tuple: Tuple): ReplicaFrame | undefined {
       return { type, fetch: readFetchEpochs(tuple.shape(2).tuple(1, "fetch")) };
     case "epoch-links":
       return { type, links: readEpochLinks(tuple.shape(2), 1) };
+    case "fetch-history":
+      return { type, fetch: readFetchHistory(tuple.shape(2).tuple(1, "fetch")) };
     case undefined:
       return undefined;
     default:

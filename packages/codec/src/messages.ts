@@ -3,7 +3,6 @@ import {
   assertNever,
   type Digest,
   type Envelope,
-  FETCH_COMMITTED_MAX,
   type FetchCommitted,
   type Lack,
   MESSAGE_TYPE_CODES,
@@ -14,6 +13,7 @@ import {
   type Status,
   type ThreePhaseMessage,
 } from "@quorate/protocol";
+import { readAskedNumbers } from "./fetch-history.ts";
 import {
   readQueryStableMessage,
   readReplyStableMessage,
@@ -218,14 +218,5 @@ function readLack(tuple: Tuple): Lack {
 }
 
 function readFetchCommitted(tuple: Tuple): FetchCommitted {
-  const message: FetchCommitted = {
-    type: "fetch-committed",
-    epoch: tuple.counter(1, "epoch"),
-    first: tuple.counter(2, "first"),
-    last: tuple.counter(3, "last"),
-  };
-  const count = message.last - message.first + 1;
-  if (count < 1 || count > FETCH_COMMITTED_MAX)
-    tuple.fault("inconsistent", "last", `1 to ${FETCH_COMMITTED_MAX} numbers from first`, `${count}`);
-  return message;
+  return { type: "fetch-committed", epoch: tuple.counter(1, "epoch"), ...readAskedNumbers(tuple, 2) };
 }

@@ -278,6 +278,10 @@ const deflatedChunk = fc.record({
   deflated: fc.uint8Array({ minLength: 1, maxLength: 99 }),
 });
 
+const fetchHistory = fc
+  .tuple(counter, fc.integer({ min: 0, max: 2 ** 52 }), fc.integer({ min: 0, max: 63 }))
+  .map(([epoch, first, more]) => ({ type: "fetch-history", fetch: { epoch, first, last: first + more } }));
+
 const replicaFrame = fc.oneof(
   fc.record({ type: fc.constant("pre-prepare"), envelope: prePrepare, batch }),
   fc.record({ type: fc.constant("signed"), envelope: enveloped(signedMessage) }),
@@ -289,6 +293,7 @@ const replicaFrame = fc.oneof(
   fc.record({ type: fc.constant("state-unavailable"), unavailable: fc.record({ seq: counter, stable: counter }) }),
   fc.record({ type: fc.constant("fetch-epochs"), fetch: fc.record({ above: counter }) }),
   fc.record({ type: fc.constant("epoch-links"), links: epochLinks }),
+  fetchHistory,
   fc.record({ type: fc.constant("request"), request }),
   fc.record({ type: fc.constant("batch-body"), batch }),
   fc.record({ type: fc.constant("committed"), entry }),

@@ -361,6 +361,10 @@ const REPLICA_FRAMES: Each<ReplicaFrame> = {
   },
   "fetch-epochs": FETCH_EPOCHS,
   "epoch-links": EPOCH_LINKS,
+  "fetch-history": {
+    type: "fetch-history",
+    fetch: { epoch: epochNumber(2), first: sequenceNumber(LARGE), last: sequenceNumber(LARGE + 63) },
+  },
 };
 
 const statuses = Object.keys(RESULT_STATUS_CODES) as ResultStatus[];

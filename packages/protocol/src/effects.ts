@@ -23,6 +23,8 @@ export type Effect =
   | { readonly type: "send"; readonly to: ReplicaId; readonly frame: ReplicaFrame }
   /** To every other member of the current epoch. */
   | { readonly type: "broadcast"; readonly frame: ReplicaFrame }
+  /** To every observer that is linked here: what follows the others by what they show (decision 0044). */
+  | { readonly type: "tell-observers"; readonly frame: ReplicaFrame }
   /** Read `first … last` from the history and send each as a `committed` frame; what is gone: `below-history`. */
   | {
       readonly type: "send-history";

@@ -21,6 +21,7 @@ export * from "./log-record.ts";
 export * from "./membership.ts";
 export * from "./messages.ts";
 export * from "./new-view.ts";
+export * from "./observers.ts";
 export * from "./outputs.ts";
 export * from "./ports.ts";
 export * from "./preimage.ts";

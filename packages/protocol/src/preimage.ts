@@ -17,7 +17,12 @@ export * from "./preimages/request.ts";
 /** Who stands at one end of a link. */
 export type LinkIdentity =
   | { readonly role: "replica"; readonly id: ReplicaId; readonly publicKey: PublicKey }
-  | { readonly role: "client"; readonly publicKey: PublicKey };
+  | { readonly role: "client"; readonly publicKey: PublicKey }
+  /** A replica that is no member, and follows. */
+  | { readonly role: "observer"; readonly publicKey: PublicKey };
+
+/** The codes of the ends of a link; append only. 0 stands for whoever is there (decision 0042). */
+export const LINK_ROLE_CODES: Readonly<Record<LinkIdentity["role"], number>> = { replica: 1, client: 2, observer: 3 };
 
 /**
  * What each end of a link signs to prove its key: cluster, both identities and roles, both nonces, own first. A relayed
@@ -39,7 +44,7 @@ export function helloPreimage(
     [other, otherNonce],
   ] as const)
     writer
-      .u8(end.role === "replica" ? 1 : 2)
+      .u8(LINK_ROLE_CODES[end.role])
       .u32(end.role === "replica" ? end.id : 0)
       .hex32(end.publicKey)
       .hex32(nonce);

@@ -25,6 +25,8 @@ export type Rejection = {
   | { readonly code: "checkpoint.conflicting"; readonly seq: SequenceNumber }
   /** A newer vote of the same member took its place. */
   | { readonly code: "checkpoint.displaced"; readonly seq: SequenceNumber }
+  /** A vote or a question, for one that is no member and follows what others have decided. */
+  | { readonly code: "observer.not-for-this-one" }
   | { readonly code: "backlog.full" }
   /** Not an input but an own message, which stood behind a flush that takes too long: others ask for it again. */
   | { readonly code: "gate.full" }

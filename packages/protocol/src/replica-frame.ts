@@ -6,7 +6,7 @@ import type {
   JustifiedViewChange,
 } from "./certificates.ts";
 import type { EpochLink, FetchEpochs } from "./epoch-link.ts";
-import type { Epoch } from "./ids.ts";
+import type { Epoch, SequenceNumber } from "./ids.ts";
 import { assertNever } from "./invariant.ts";
 import type {
   Envelope,
@@ -24,6 +24,17 @@ import type { DeflatedChunk, FetchState, StateChunk, StateUnavailable } from "./
 export interface CommittedEntry {
   readonly batch: Batch;
   readonly certificate: CommitCertificate;
+}
+
+/**
+ * Asks for committed batches of an epoch with their certificates, `first … last`, as a `fetch-committed` does, and is answered as that is. Not
+ * signed: for those who are no members of the epoch, and have nothing to sign with.
+ */
+export interface FetchHistory {
+  readonly epoch: Epoch;
+  readonly first: SequenceNumber;
+  /** At most `FETCH_COMMITTED_MAX` numbers. */
+  readonly last: SequenceNumber;
 }
 
 /** What travels from replica to replica. Those without an envelope prove themselves, by digest or certificate. */
@@ -50,7 +61,8 @@ export type ReplicaFrame =
   | { readonly type: "state-unavailable"; readonly unavailable: StateUnavailable }
   /** Links prove themselves, whoever brings them. */
   | { readonly type: "fetch-epochs"; readonly fetch: FetchEpochs }
-  | { readonly type: "epoch-links"; readonly links: readonly EpochLink[] };
+  | { readonly type: "epoch-links"; readonly links: readonly EpochLink[] }
+  | { readonly type: "fetch-history"; readonly fetch: FetchHistory };
 
 /** Messages that need nothing beside them, and are taken from their own signer alone. */
 export type SignedMessage = Exclude<ReplicaMessage, PrePrepare | ViewChange | NewView | QueryStable | ReplyStable>;
@@ -76,6 +88,8 @@ export function epochOfFrame(frame: ReplicaFrame): Epoch | undefined {
       return frame.newView.envelope.message.epoch;
     case "reply-stable":
       return frame.reply.envelope.message.epoch;
+    case "fetch-history":
+      return frame.fetch.epoch;
     case "request":
     case "batch-body":
     case "fetch-state":

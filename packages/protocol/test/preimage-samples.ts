@@ -595,6 +595,7 @@ function hello(): Sample {
       "own id": { ...base, own: { ...base.own, id: replicaId(9) } },
       "own key": { ...base, own: { ...base.own, publicKey: keyOf(9) } },
       "own role": { ...base, own: { role: "client", publicKey: keyOf(2) } },
+      "own role, observing": { ...base, own: { role: "observer", publicKey: keyOf(2) } },
       "own nonce": { ...base, ownNonce: digestOf(9) },
       "other id": { ...base, other: { ...base.other, id: replicaId(9) } },
       "other key": { ...base, other: { ...base.other, publicKey: keyOf(9) } },

@@ -2,6 +2,7 @@ import type { Verifier } from "@quorate/crypto";
 import {
   type ClusterId,
   type Configuration,
+  type Digest,
   EPOCH_LINKS_MAX,
   type Epoch,
   type EpochLink,
@@ -13,8 +14,9 @@ import {
   type Membership,
   type Memberships,
   membershipOf,
+  type ReplicaId,
 } from "@quorate/protocol";
-import { type ConfigurationRecord, decodeConfiguration } from "./configuration-record.ts";
+import { type ConfigurationRecord, decodeConfiguration, type Rejoin } from "./configuration-record.ts";
 import { isConfigurationProven } from "./proven-configuration.ts";
 
 /** What links are judged with. */
@@ -32,6 +34,8 @@ interface KnownEpoch {
   readonly configuration: Configuration;
   readonly membership: Membership;
   readonly link: EpochLink | undefined;
+  /** How members had rejoined by then. */
+  readonly rejoins: readonly Rejoin[];
 }
 
 /**
@@ -47,7 +51,7 @@ export class EpochChain implements Memberships {
     this.#judge = judge;
     const configuration = genesisConfiguration(genesis);
     const membership = membershipOf(configuration.epoch, configuration.members);
-    this.#epochs = [{ configuration, membership, link: undefined }];
+    this.#epochs = [{ configuration, membership, link: undefined, rejoins: [] }];
   }
 
   /** The latest epoch that is proven here. */
@@ -74,6 +78,11 @@ export class EpochChain implements Memberships {
     return this.#epochs[epoch]?.configuration;
   }
 
+  /** Whether an epoch has begun, the latest or one before, in which this member had got over this loss of its disk. */
+  hasRejoined(id: ReplicaId, loss: Digest): boolean {
+    return this.#epochs.some(({ rejoins }) => rejoins.some((rejoin) => rejoin.id === id && rejoin.loss === loss));
+  }
+
   /** The links of the epochs above one, as many as fit into one answer. */
   linksAbove(epoch: Epoch): readonly EpochLink[] {
     return this.#epochs.slice(epoch + 1, epoch + 1 + EPOCH_LINKS_MAX).flatMap(({ link }) => link ?? []);
@@ -88,13 +97,14 @@ export class EpochChain implements Memberships {
     const { hasher, cluster, verifier } = this.#judge;
     if (verifier.verifyCheckpointCertificate(certificate, membership) === undefined) return "bad-certificate";
     if (!isConfigurationProven(hasher, cluster, certificate.stateRoot, record, proof)) return "bad-proof";
-    const { current } = decoded(record);
+    const { current, rejoins } = decoded(record);
     if (current.epoch !== configuration.epoch + 1) return "not-an-activation";
     const { seq, stateRoot } = certificate;
     this.#epochs.push({
       configuration: current,
       membership: membershipOf(current.epoch, current.members, { seq, stateRoot }),
       link,
+      rejoins,
     });
     return "added";
   }

@@ -35,6 +35,8 @@ export function describeReplicaFrame(frame: ReplicaFrame): string {
       return `fetch-epochs above e${frame.fetch.above}`;
     case "epoch-links":
       return `epoch-links of ${frame.links.length}`;
+    case "fetch-history":
+      return `fetch-history e${frame.fetch.epoch} n${frame.fetch.first} to n${frame.fetch.last}`;
     default:
       return assertNever(frame);
   }

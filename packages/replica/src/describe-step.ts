@@ -63,6 +63,8 @@ function describeEffect(effect: Effect): string {
       return `send r${effect.to} ${describeReplicaFrame(effect.frame)}`;
     case "broadcast":
       return `broadcast ${describeReplicaFrame(effect.frame)}`;
+    case "tell-observers":
+      return `tell-observers ${describeReplicaFrame(effect.frame)}`;
     case "send-history":
       return `send-history r${effect.to} n${effect.first}-${effect.last}`;
     case "execute":

@@ -3,6 +3,7 @@ import {
   type Effect,
   type LogRecord,
   type Membership,
+  memberOf,
   type QueryStable,
   quorumSize,
   type ReplicaId,
@@ -37,10 +38,13 @@ export interface MuteStatus {
 }
 
 /**
- * Whether this replica, which may have lost its disk and with it what it promised, may vote (protocol rule 8.5). It draws
- * a nonce, stores it, asks all, and votes again where it cannot have promised anything: see `releaseBounds`.
+ * Whether this replica may vote. One that is no member of its epoch never may (decision 0044). One which may have lost its disk, and
+ * with it what it promised, draws a nonce, stores it, asks all, and votes again where it cannot have promised anything (protocol rule
+ * 8.5): see `releaseBounds`.
  */
 export class Muteness {
+  /** It is no member. */
+  readonly isObserver: boolean;
   readonly #self: ReplicaId;
   readonly #membership: Membership;
   readonly #sizes: WindowSizes;
@@ -64,6 +68,7 @@ export class Muteness {
     awaitsState = false,
   ) {
     this.#self = self;
+    this.isObserver = memberOf(membership, self) === undefined;
     this.#awaitsState = awaitsState;
     this.#membership = membership;
     this.#sizes = sizes;
@@ -75,15 +80,15 @@ export class Muteness {
   }
 
   get isMute(): boolean {
-    return !this.#isReleased;
+    return this.isObserver || !this.#isReleased;
   }
-  /** The same object until something changes. */
+  /** Undefined where nothing is waited for: it votes, or is no member. The same object until something changes. */
   get status(): MuteStatus | undefined {
     return this.#status;
   }
   /** What it asks of all; undefined unless it is mute. */
   get query(): QueryStable | undefined {
-    if (this.#nonce === undefined || this.#isReleased) return undefined;
+    if (this.#nonce === undefined || this.#isReleased || this.isObserver) return undefined;
     const { checkpoint = sequenceNumber(0), view = viewNumber(0) } = this.#bounds ?? {};
     // H may be a checkpoint that was ordered: then there need be none at H+2L, and nothing but null batches may come.
     const until = regularCheckpointFrom(checkpoint, this.#sizes);
@@ -92,7 +97,7 @@ export class Muteness {
 
   /** Whether this is an answer to the own question, and the first of its sender. */
   isReplyAwaited(from: ReplicaId, { nonce, epoch }: ReplyStable): boolean {
-    if (this.#isReleased || nonce !== this.#nonce || epoch !== this.#membership.epoch) return false;
+    if (this.isObserver || this.#isReleased || nonce !== this.#nonce || epoch !== this.#membership.epoch) return false;
     return from !== this.#self && !this.#replies.has(from);
   }
 
@@ -107,6 +112,7 @@ export class Muteness {
 
   /** Whether a vote in this view, above this stable checkpoint, can contradict nothing that was promised before the loss. */
   isSafe(stable: SequenceNumber, view: ViewNumber): boolean {
+    if (this.isObserver) return false;
     if (this.#isReleased) return true;
     if (this.#awaitsState) return false;
     return this.#bounds !== undefined && stable >= this.#bounds.checkpoint && view >= this.#bounds.view;
@@ -145,6 +151,7 @@ export class Muteness {
   #describe(): void {
     const { checkpoint, view } = this.#bounds ?? {};
     const repliesNeeded = quorumSize(this.#membership);
-    this.#status = this.#isReleased ? undefined : { replies: this.#replies.size, repliesNeeded, checkpoint, view };
+    const waits = !this.#isReleased && !this.isObserver;
+    this.#status = !waits ? undefined : { replies: this.#replies.size, repliesNeeded, checkpoint, view };
   }
 }

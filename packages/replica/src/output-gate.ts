@@ -28,8 +28,8 @@ export class OutputGate {
   #written: WriteNumber = 0;
   #durable: WriteNumber = 0;
   #waiting: Waiting[] = [];
-  /** Messages that wait, by member; those to all under `undefined`. */
-  readonly #messages = new Map<ReplicaId | undefined, number>();
+  /** Messages that wait, by share. */
+  readonly #messages = new Map<Share, number>();
 
   /** @param messagesMax messages that may wait in one share, at least 1. */
   constructor(messagesMax: number) {
@@ -83,17 +83,17 @@ export class OutputGate {
 
   #takesIn(effect: Performed): boolean {
     if (!isMessage(effect)) return true;
-    const to = effect.type === "broadcast" ? undefined : effect.to;
-    const waiting = this.#messages.get(to) ?? 0;
+    const share = shareOf(effect);
+    const waiting = this.#messages.get(share) ?? 0;
     if (waiting >= this.#messagesMax) return false;
-    this.#messages.set(to, waiting + 1);
+    this.#messages.set(share, waiting + 1);
     return true;
   }
 
   #letsOut(effect: Performed): void {
     if (!isMessage(effect)) return;
-    const to = effect.type === "broadcast" ? undefined : effect.to;
-    this.#messages.set(to, (this.#messages.get(to) ?? 1) - 1);
+    const share = shareOf(effect);
+    this.#messages.set(share, (this.#messages.get(share) ?? 1) - 1);
   }
 }
 
@@ -114,8 +114,22 @@ function bypasses(effect: Effect): boolean {
   }
 }
 
-type Message = Extract<Performed, { type: "send" | "broadcast" | "send-history" }>;
+type Message = Extract<Performed, { type: "send" | "broadcast" | "tell-observers" | "send-history" }>;
+/** One peer, all members, or all observers. */
+type Share = ReplicaId | Extract<Message["type"], "broadcast" | "tell-observers">;
 
 function isMessage(effect: Performed): effect is Message {
-  return effect.type === "send" || effect.type === "broadcast" || effect.type === "send-history";
+  switch (effect.type) {
+    case "send":
+    case "broadcast":
+    case "tell-observers":
+    case "send-history":
+      return true;
+    default:
+      return false;
+  }
+}
+
+function shareOf(effect: Message): Share {
+  return effect.type === "broadcast" || effect.type === "tell-observers" ? effect.type : effect.to;
 }

@@ -45,6 +45,8 @@ export interface RecoveredDisk {
   readonly committed: readonly VerifiedCommittedEntry[];
   /** The disk was made after another had been lost, with this nonce. */
   readonly lossNonce?: Digest | undefined;
+  /** It has rejoined since, in an epoch that has begun: what it promised before the loss was of epochs that are over. */
+  readonly hasRejoined?: boolean | undefined;
   /**
    * The state at `executed` is being brought to this replica. Until it is here, and what was ordered meanwhile is executed,
    * the replica votes in ordering and view changes unless it is mute, and in nothing else (protocol rule 10.2).
@@ -86,7 +88,7 @@ export function recover(start: Base, disk: RecoveredDisk): { readonly base: Base
       views: { newView, viewChange },
       ...(disk.awaitsState === true && { awaitsState: true }),
       ...(activation !== undefined && { activation }),
-      muteness: disk.lossNonce === undefined ? undefined : mutenessOf(disk.lossNonce, promises),
+      muteness: disk.lossNonce === undefined ? undefined : mutenessOf(disk.lossNonce, promises, disk.hasRejoined),
       ordering: {
         slots: slotsOf(promises, stable.seq, view),
         prepared: preparedOf(promises, stable.seq),
@@ -148,9 +150,9 @@ function readPromises(records: readonly VerifiedLogRecord[]): LoggedPromises {
   return promises;
 }
 
-/** Without a record that says otherwise it is mute: what was lost cannot be remembered. */
-function mutenessOf(nonce: Digest, { replies, released }: LoggedPromises): RestoredMuteness {
-  return { nonce, isReleased: released === nonce, replies };
+/** Unless a record says otherwise, or the cluster, it is mute: what was lost cannot be remembered. */
+function mutenessOf(nonce: Digest, { replies, released }: LoggedPromises, hasRejoined = false): RestoredMuteness {
+  return { nonce, isReleased: hasRejoined || released === nonce, replies };
 }
 
 /** The slots of the view that the replica is in. */

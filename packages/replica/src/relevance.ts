@@ -22,13 +22,13 @@ export class Relevance {
   readonly #parts: SubProtocols;
   readonly #windowSize: number;
   readonly #lostDisks: Pick<LostDisks, "isQueryRedundant">;
-  readonly #muteness: Pick<Muteness, "isReplyAwaited">;
+  readonly #muteness: Pick<Muteness, "isReplyAwaited" | "isObserver">;
 
   constructor(
     parts: SubProtocols,
     windowSize: number,
     lostDisks: Pick<LostDisks, "isQueryRedundant">,
-    muteness: Pick<Muteness, "isReplyAwaited">,
+    muteness: Pick<Muteness, "isReplyAwaited" | "isObserver">,
   ) {
     this.#parts = parts;
     this.#windowSize = windowSize;
@@ -39,6 +39,7 @@ export class Relevance {
   /** Whether verifying this message would be wasted. */
   isRedundant(from: ReplicaId, message: ReplicaMessage): boolean {
     if (this.#isForeign(from, message)) return true;
+    if (this.#muteness.isObserver && message.type !== "status" && message.type !== "checkpoint") return true;
     switch (message.type) {
       case "pre-prepare":
       case "prepare":
@@ -66,12 +67,14 @@ export class Relevance {
 
   /** As `isRedundant`, for a VIEW-CHANGE, whoever passes it on. */
   isViewChangeRedundant(envelope: Envelope<ViewChange>): boolean {
-    return this.#isForeign(envelope.from, envelope.message) || this.#parts.viewChanging.isViewChangeRedundant(envelope);
+    if (this.#muteness.isObserver || this.#isForeign(envelope.from, envelope.message)) return true;
+    return this.#parts.viewChanging.isViewChangeRedundant(envelope);
   }
 
   /** As `isRedundant`, for a NEW-VIEW, whoever passes it on. */
   isNewViewRedundant(envelope: Envelope<NewView>): boolean {
-    return this.#isForeign(envelope.from, envelope.message) || this.#parts.viewChanging.isNewViewRedundant(envelope);
+    if (this.#muteness.isObserver || this.#isForeign(envelope.from, envelope.message)) return true;
+    return this.#parts.viewChanging.isNewViewRedundant(envelope);
   }
 
   /** As `isRedundant`, for a committed entry. */

@@ -16,6 +16,7 @@ import type { MuteStatus, RestoredMuteness } from "./muteness.ts";
 export interface ReplicaOptions
   extends Omit<OrderingOptions, "signer" | "windowSize" | "isMute">,
     Pick<ViewChangingOptions, "viewChangeMs" | "viewChangeMaxMs"> {
+  /** Its `self` is `NO_MEMBER` where this replica is no member of its epoch, and observes. */
   readonly signer: Signer;
   readonly viewChangeComposer: ViewChangeComposer;
   /** K of genesis. */
@@ -45,6 +46,13 @@ export interface Recovery {
   readonly awaitsState?: boolean | undefined;
 }
 
+/** How far one that is no member can tell that the members do without it. */
+export interface ObserverStatus {
+  /** That have said something signed in this epoch, and how many suffice: f+1, of whom one is correct. */
+  readonly members: number;
+  readonly membersNeeded: number;
+}
+
 /** Where a replica stands, for `status` and metrics. */
 export interface ReplicaStatus {
   readonly epoch: Epoch;
@@ -67,6 +75,8 @@ export interface ReplicaStatus {
   readonly isStranded: boolean;
   /** It lost its disk and does not vote yet; undefined otherwise. */
   readonly mute: MuteStatus | undefined;
+  /** It is no member of its epoch: it follows, and says nothing that is signed. Undefined of a member. */
+  readonly observer: ObserverStatus | undefined;
   /** Members that say something else than this replica and a quorum, or f others (protocol rule 9.5). */
   readonly divergent: readonly Divergence[];
 }

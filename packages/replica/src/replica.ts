@@ -28,9 +28,10 @@ import { LoneLeavers } from "./lone-leavers.ts";
 import { LostDisks } from "./lost-disks.ts";
 import type { Muteness, MuteStatus } from "./muteness.ts";
 import { narrow } from "./narrow.ts";
+import { isForObservers, Observing, refuse } from "./observing.ts";
 import { PrimarySupervision } from "./primary-supervision.ts";
 import { Relevance } from "./relevance.ts";
-import type { Recovery, ReplicaOptions, ReplicaStatus } from "./replica-options.ts";
+import type { ObserverStatus, Recovery, ReplicaOptions, ReplicaStatus } from "./replica-options.ts";
 import { RequestRelay } from "./request-relay.ts";
 import { SelfQuarantine } from "./self-quarantine.ts";
 import { StatusExchange } from "./status-exchange.ts";
@@ -57,7 +58,9 @@ export class Replica {
   readonly #relay: RequestRelay;
   readonly #deliveries: Deliveries;
   readonly #intake: BatchIntake;
-  readonly #statusExchange: StatusExchange;
+  readonly #statusExchange: Pick<StatusExchange, keyof StatusExchange>;
+  /** Undefined of a member. */
+  readonly #observing: Observing | undefined;
   readonly #muteness: Muteness;
   readonly #lostDisks: LostDisks;
   readonly #loneLeavers: LoneLeavers;
@@ -91,7 +94,8 @@ export class Replica {
     this.#relay = new RequestRelay(signer.self, this.#parts, this.#muteness);
     this.relevance = new Relevance(this.#parts, windowSize, this.#lostDisks, this.#muteness);
     this.#intake = new BatchIntake(options, this.#parts, this.#muteness, this.relevance, this.#deliveries);
-    this.#statusExchange = new StatusExchange(signer, this.#parts, statusIntervalMs, deliveries.executed);
+    this.#observing = muteness.isObserver ? new Observing(parts, statusIntervalMs) : undefined;
+    this.#statusExchange = this.#observing ?? new StatusExchange(signer, parts, statusIntervalMs, deliveries.executed);
     this.#selfQuarantine = new SelfQuarantine(parts, windowSize);
     this.#views = new ViewFollowing({
       signer,
@@ -123,6 +127,7 @@ export class Replica {
       viewsLeft: this.#viewChanging.viewsLeft,
       isStranded: this.#gapFiller.isStranded(this.#ordering.lastDelivered),
       mute: this.#muteness.status,
+      observer: this.#observing?.status,
       divergent: this.#audit.convicted,
     };
   }
@@ -169,6 +174,11 @@ export class Replica {
     return this.#muteness.status;
   }
 
+  /** As `status` says. */
+  get observer(): ObserverStatus | undefined {
+    return this.#observing?.status;
+  }
+
   /** The view it moves to, as `status` says. */
   get target(): ViewNumber {
     return this.#viewChanging.target;
@@ -205,6 +215,8 @@ export class Replica {
   }
 
   #dispatch(event: ReplicaEvent, atMs: number, out: Effect[]): void {
+    if (this.#observing !== undefined && !isForObservers(event))
+      return refuse(event.type === "message" ? event.envelope.from : undefined, out);
     switch (event.type) {
       case "start":
         return this.#onStart(atMs, out);
@@ -341,6 +353,8 @@ export class Replica {
   #afterCheckpoint(stable: CheckpointCertificate | undefined, atMs: number, out: Effect[]): void {
     if (stable === undefined) return;
     this.#audit.onStable(stable.seq);
+    if (this.#observing === undefined)
+      out.push({ type: "tell-observers", frame: { type: "stable-checkpoint", checkpoint: stable } });
     cutLog(stable, this.#viewChanging.standing, this.#muteness.recordAt(stable.seq), out);
     this.#ordering.collectGarbage(stable.seq, atMs, out);
     this.#intake.releaseBacklog(atMs, out);

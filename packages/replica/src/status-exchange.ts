@@ -4,6 +4,7 @@ import {
   type FetchCommitted,
   type Lack,
   type Rejection,
+  type ReplicaFrame,
   type ReplicaId,
   type SequenceNumber,
   type Signer,
@@ -27,11 +28,14 @@ export class StatusExchange {
   readonly #rounds: StatusRounds;
   readonly #statusBudget: ServingBudget;
   readonly #fetchBudget: ServingBudget;
+  /** What observers were told last. */
+  #told: SequenceNumber;
 
   constructor(signer: Signer, parts: SubProtocols, statusIntervalMs: number, executed: SequenceNumber) {
     this.#signer = signer;
     this.#parts = parts;
     this.#rounds = new StatusRounds(statusIntervalMs, executed);
+    this.#told = executed;
     this.#statusBudget = new ServingBudget({ burst: 4, refillMs: statusIntervalMs / 2 });
     this.#fetchBudget = new ServingBudget({ burst: 8, refillMs: statusIntervalMs / 40 });
   }
@@ -54,6 +58,8 @@ export class StatusExchange {
     const isBusy = pendingCount > 0 || !viewChanging.isSettled || ordering.activation !== undefined;
     const stand: OrderingStand = { lastDelivered, highestHeard, highWatermark, isBusy };
     if (this.#rounds.onTick(stand)) this.#broadcast(executed, out);
+    // Members hear of what is executed by voting for it; who only follows would else be ten intervals behind.
+    else if (executed > this.#told) this.#tellObservers(executed, this.#signed(executed), out);
     gapFiller.onTick(lastDelivered, out);
     ordering.askForBodiesAgain(this.#rounds.knownAtTick, out);
     this.#rounds.afterTick(stand);
@@ -74,8 +80,7 @@ export class StatusExchange {
     for (const frame of viewChanging.framesFor(from, status)) out.push({ type: "send", to: from, frame });
     // It is in a view that we have not heard of, or on its way to one: saying where we stand asks for what we missed.
     if (status.view > ordering.view || status.target > viewChanging.target) {
-      const envelope = this.#signer.sign(this.#status(executed));
-      out.push({ type: "send", to: from, frame: { type: "signed", envelope } });
+      out.push({ type: "send", to: from, frame: this.#signed(executed) });
     }
     for (const frame of checkpointing.framesFor(status.stable)) out.push({ type: "send", to: from, frame });
     for (const lack of status.lacks) {
@@ -116,7 +121,22 @@ export class StatusExchange {
   }
 
   #broadcast(executed: SequenceNumber, out: Effect[]): void {
-    out.push({ type: "broadcast", frame: { type: "signed", envelope: this.#signer.sign(this.#status(executed)) } });
+    const frame = this.#signed(executed);
+    out.push({ type: "broadcast", frame });
+    this.#tellObservers(executed, frame, out);
+  }
+
+  /** With the certificate, for what they were told of the last one may have been lost. */
+  #tellObservers(executed: SequenceNumber, frame: ReplicaFrame, out: Effect[]): void {
+    this.#told = executed;
+    const { certified } = this.#parts.checkpointing;
+    out.push({ type: "tell-observers", frame });
+    if (certified.signatures.length > 0)
+      out.push({ type: "tell-observers", frame: { type: "stable-checkpoint", checkpoint: certified } });
+  }
+
+  #signed(executed: SequenceNumber): ReplicaFrame {
+    return { type: "signed", envelope: this.#signer.sign(this.#status(executed)) };
   }
 
   #status(executed: SequenceNumber): Status {

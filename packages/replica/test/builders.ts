@@ -11,11 +11,15 @@ import {
   epochNumber,
   type LogRecord,
   type Membership,
+  NO_MEMBER,
+  observerPeerId,
   type ReplicaFrame,
+  type ReplicaId,
   type RequestStanding,
   replicaId,
   requestNumber,
   type SequenceNumber,
+  type Signer,
   sequenceNumber,
   sequenceNumberOf,
   sessionId,
@@ -57,17 +61,30 @@ export const genesisBase: Base = {
   view: viewNumber(0),
 };
 
+/** Where one that is no member is known to the others; what it signs is an error. */
+export const OBSERVER: number = observerPeerId(0);
+const silent: Signer = {
+  self: NO_MEMBER,
+  sign: ({ type }) => {
+    throw new Error(`an observer signs a ${type}`);
+  },
+  signStatement: () => {
+    throw new Error("an observer signs a statement");
+  },
+};
+
 export function newReplica(
   id: number,
   ...rest: [base?: Base, recovery?: ConstructorParameters<typeof Replica>[2], rotateEveryBatches?: number]
 ): Replica {
   const [base = genesisBase, recovery, rotateEveryBatches = 0] = rest;
+  const signer = id === OBSERVER ? silent : signerOf(id);
   return new Replica(
     {
-      signer: signerOf(id),
+      signer,
       composer,
       nullBatch: composer.compose(timestampMs(0), []),
-      viewChangeComposer: createViewChangeComposer({ signer: signerOf(id), hasher, cluster }),
+      viewChangeComposer: createViewChangeComposer({ signer, hasher, cluster }),
       viewChangeMs: VIEW_CHANGE_MS,
       viewChangeMaxMs: 8 * VIEW_CHANGE_MS,
       checkpointInterval: K,
@@ -150,6 +167,7 @@ export function eventOf(from: number, frame: ReplicaFrame, members: Membership =
     case "state-unavailable":
     case "fetch-epochs":
     case "epoch-links":
+    case "fetch-history":
       // They are not the replica's: its host serves and fetches state and epochs.
       return undefined;
     default: {
@@ -200,6 +218,7 @@ export class Node {
     return this.#replica.leaveCause;
   }
   receive({ from, frame }: Packet): void {
+    if (frame.type === "fetch-history") return this.#sendHistory({ to: from as ReplicaId, ...frame.fetch });
     // As a host does: who has the answer does not order again.
     if (frame.type === "request" && this.#answered.has(requestDigest(hasher, cluster, frame.request))) return;
     const event = eventOf(from, frame, this.disk.base.membership);
@@ -267,6 +286,8 @@ export class Node {
         for (const { id } of this.disk.base.membership.members)
           if (id !== this.id) this.#emit({ from: this.id, to: id, frame: effect.frame });
         return;
+      case "tell-observers":
+        return this.#emit({ from: this.id, to: OBSERVER, frame: effect.frame });
       case "archive":
         this.disk.history.set(effect.seq, effect.entry);
         return;
@@ -293,7 +314,7 @@ export class Node {
     return digestOf(this.wrong + this.disk.executed.join());
   }
 
-  #sendHistory({ to, first, last }: Extract<Effect, { type: "send-history" }>): void {
+  #sendHistory({ to, first, last }: Pick<Extract<Effect, { type: "send-history" }>, "to" | "first" | "last">): void {
     for (let seq: number = first; seq <= last; seq++) {
       const entry = this.disk.history.get(seq);
       if (entry !== undefined) this.#emit({ from: this.id, to, frame: { type: "committed", entry } });
@@ -364,6 +385,8 @@ export class Cluster {
   readonly packets: Packet[] = [];
   readonly rotateEvery: number;
   isLost: (packet: Packet) => boolean = () => false;
+  /** Follows the others, from when `observe` is called. */
+  observer: Node | undefined;
 
   constructor(rotateEvery = 0, disks: readonly Disk[] = membership.members.map(() => new Disk())) {
     this.rotateEvery = rotateEvery;
@@ -372,17 +395,22 @@ export class Cluster {
   }
 
   readonly emit = (packet: Packet): void => {
+    if (packet.to === OBSERVER && this.observer === undefined) return;
     this.packets.push(packet);
   };
+  observe(disk: Disk = new Disk()): Node {
+    this.observer = new Node(OBSERVER, this.emit, disk, this.rotateEvery);
+    return this.observer;
+  }
   at(id: number): Node {
-    const node = this.nodes[id];
+    const node = id === OBSERVER ? this.observer : this.nodes[id];
     if (node === undefined) throw new Error(`no replica ${id}`);
     return node;
   }
   /** Delivers and flushes until nothing moves. */
   run(): this {
     for (;;) {
-      for (const node of this.nodes) node.flush();
+      for (const node of this.#all) node.flush();
       const packet = this.packets.shift();
       if (packet === undefined) return this;
       if (!this.isLost(packet)) this.at(packet.to).receive(packet);
@@ -391,7 +419,7 @@ export class Cluster {
   /** One status interval for everyone. */
   tick(times = 1): this {
     for (let i = 0; i < times; i++) {
-      for (const node of this.nodes) {
+      for (const node of this.#all) {
         node.nowMs += STATUS_MS;
         node.fire("status");
       }
@@ -414,6 +442,9 @@ export class Cluster {
   restart(id: number): this {
     this.nodes[id] = new Node(id, this.emit, this.at(id).durable(), this.rotateEvery);
     return this;
+  }
+  get #all(): readonly Node[] {
+    return this.observer === undefined ? this.nodes : [...this.nodes, this.observer];
   }
   get views(): number[] {
     return this.nodes.map(({ status }) => status.view);

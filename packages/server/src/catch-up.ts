@@ -60,7 +60,7 @@ export class CatchUp {
   constructor(options: CatchUpOptions) {
     this.#o = options;
     const silentUpTo = readQuarantine(options.store.local)?.statementsUpTo;
-    this.#executor = new Executor({ ...options, silentUpTo });
+    this.#executor = new Executor({ ...options, signsIn: options.epochs.epoch, silentUpTo });
   }
 
   get executed(): SequenceNumber {

@@ -40,6 +40,8 @@ export class EffectPerformer {
         return ports.sendToReplica(effect.to, effect.frame);
       case "broadcast":
         return ports.sendToReplicas(this.#o.others, effect.frame);
+      case "tell-observers":
+        return ports.sendToObservers(effect.frame);
       case "execute":
         return batches.execute(effect);
       case "archive":

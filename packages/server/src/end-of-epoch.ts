@@ -1,7 +1,7 @@
 import { activationOf, type SequenceNumber, sequenceNumber } from "@quorate/protocol";
 import { storedConfiguration } from "@quorate/state-machine";
 import type { AwaitedState } from "./awaited-state.ts";
-import type { HostOptions } from "./host-options.ts";
+import type { EpochOptions } from "./host-options.ts";
 import { notedChanges } from "./noted-changes.ts";
 
 /**
@@ -10,7 +10,7 @@ import { notedChanges } from "./noted-changes.ts";
  * not within the window.
  */
 export function endOfEpoch(
-  { epochs, hasher, store }: Pick<HostOptions, "epochs" | "hasher" | "store">,
+  { epochs, hasher, store }: Pick<EpochOptions, "epochs" | "hasher" | "store">,
   { stable, executed }: AwaitedState,
 ): SequenceNumber | undefined {
   const { configuration } = epochs;

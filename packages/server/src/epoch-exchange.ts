@@ -1,7 +1,7 @@
 import { EPOCH_LINKS_MAX, type Epoch, type EpochLink, type PublicKey, type ReplicaId } from "@quorate/protocol";
 import { ServingBudget } from "@quorate/state-transfer";
 import { writeEpochLink } from "./epoch-records.ts";
-import type { HostOptions } from "./host-options.ts";
+import type { EpochOptions } from "./host-options.ts";
 
 /** Links are as long as a certificate and a record with all members: each peer and each client has a share. */
 const SERVED = { burst: 16, refillMs: 50 } as const;
@@ -9,7 +9,7 @@ const SERVED = { burst: 16, refillMs: 50 } as const;
 const ASKED = { burst: 1, refillMs: 50 } as const;
 
 /** What it looks at, and speaks through. */
-export type EpochExchangeOptions = Pick<HostOptions, "epochs" | "store" | "codec" | "ports" | "observer">;
+export type EpochExchangeOptions = Pick<EpochOptions, "epochs" | "store" | "codec" | "ports" | "observer">;
 
 /** Brings the epoch chain from whoever is ahead, and to whoever is behind (protocol rules 11.3 and 11.4). */
 export class EpochExchange {

@@ -1,12 +1,16 @@
 import { digestBatch } from "@quorate/crypto";
 import {
   assertNever,
+  type CheckpointCertificate,
   FETCH_COMMITTED_MAX,
+  type FetchHistory,
   type Membership,
+  NO_MEMBER,
   type PublicKey,
   type ReplicaFrame,
   type ReplicaId,
   type Request,
+  type SequenceNumber,
   sequenceNumber,
 } from "@quorate/protocol";
 import type { Replica, ReplicaEvent } from "@quorate/replica";
@@ -20,10 +24,10 @@ import { Ingress, JUNK_CODES } from "./ingress.ts";
 import type { IngressRejection } from "./ports.ts";
 
 export interface HostInputsOptions
-  extends Pick<HostOptions, "verifier" | "hasher" | "cluster" | "observer" | "epochs"> {
+  extends Pick<HostOptions, "verifier" | "hasher" | "cluster" | "observer" | "epochs" | "signer"> {
   readonly donor: Pick<HistoryDonor, "send">;
   readonly membership: Membership;
-  readonly replica: Pick<Replica, "relevance" | "view" | "stable">;
+  readonly replica: Pick<Replica, "relevance" | "view" | "stable" | "executed">;
   readonly state: HostState;
   readonly nowMs: () => number;
   /** What came is verified, and news to the replica. */
@@ -38,6 +42,8 @@ export class HostInputs {
   readonly #clientRequests: ClientRequests;
   /** Questions of those who are in an earlier epoch cost a signature each. */
   readonly #earlier = new ServingBudget({ burst: 64, refillMs: 5 });
+  /** Those for history that nobody has signed; what answers cost has a share of its own, see `HistoryDonor`. */
+  readonly #questions = new ServingBudget({ burst: 64, refillMs: 5 });
   /** The frame at hand cannot come from a correct replica. */
   #isJunk = false;
 
@@ -68,7 +74,8 @@ export class HostInputs {
     this.#isJunk = false;
     const { state, replica, step } = this.#o;
     if (frame.type === "fetch-state") return state.serve(peer, frame.fetch, replica.stable);
-    if (frame.type === "request" && !state.takesRequests) return;
+    if (frame.type === "fetch-history") return this.#giveHistory(peer, frame.fetch, replica.executed, replica.stable);
+    if (frame.type === "request" && !this.#takesRequests) return;
     const event = this.#ingress.fromReplica(peer, frame);
     if (event !== undefined) step(event);
   }
@@ -78,30 +85,55 @@ export class HostInputs {
    * by itself. The rest of what it says there concerns nobody here.
    */
   onEarlierEpoch(peer: ReplicaId, frame: ReplicaFrame): void {
+    this.#isJunk = false;
+    if (frame.type === "fetch-history") return this.#onEarlierFetch(peer, frame.fetch);
     if (frame.type !== "signed" || frame.envelope.message.type !== "fetch-committed") return;
-    const { epochs, verifier, donor, nowMs } = this.#o;
+    const { epochs, verifier, nowMs } = this.#o;
     const { message } = frame.envelope;
     const membership = epochs.membershipAt(message.epoch);
-    const [link] = epochs.linksAbove(message.epoch);
-    if (membership === undefined || link === undefined || !this.#earlier.take(peer, nowMs())) return;
+    if (membership === undefined || !this.#earlier.take(peer, nowMs())) return;
     if (verifier.verifyEnvelope(frame.envelope, membership) === undefined) {
       this.#onRejection({ from: peer, code: "ingress.bad-signature" });
       return;
     }
-    const stable = link.certificate;
-    const last = sequenceNumber(Math.min(message.last, message.first + FETCH_COMMITTED_MAX - 1, stable.seq));
-    donor.send({ type: "send-history", to: peer, first: message.first, last, stable }, nowMs());
+    this.#onEarlierFetch(peer, message);
+  }
+
+  #onEarlierFetch(peer: ReplicaId, fetch: FetchHistory): void {
+    const [link] = this.#o.epochs.linksAbove(fetch.epoch);
+    if (link !== undefined) this.#giveHistory(peer, fetch, link.certificate.seq, link.certificate);
+  }
+
+  /** @param upTo the last number that there is to give; `stable` tells who asks for what is not in the history any more. */
+  #giveHistory(
+    to: ReplicaId,
+    { first, last }: FetchHistory,
+    upTo: SequenceNumber,
+    stable: CheckpointCertificate,
+  ): void {
+    const { donor, epochs, nowMs } = this.#o;
+    const reject = (code: "fetch.over-budget" | "fetch.not-here"): void => this.#onRejection({ from: to, code });
+    if (!this.#questions.take(to, nowMs())) return reject("fetch.over-budget");
+    const end = sequenceNumber(Math.min(last, first + FETCH_COMMITTED_MAX - 1, upTo));
+    if (first === 0 || first > end) return reject("fetch.not-here");
+    // What an epoch begins with has no signatures in it: those of the epoch before prove it.
+    const proven = stable.signatures.length > 0 ? stable : (epochs.link?.certificate ?? stable);
+    donor.send({ type: "send-history", to, first, last: end, stable: proven }, nowMs());
+  }
+
+  /** Clients are left to the members, and while the state is brought here, to the others. */
+  get #takesRequests(): boolean {
+    return this.#o.state.takesRequests && this.#o.signer.self !== NO_MEMBER;
   }
 
   /**
-   * A request from a client over its own authenticated link. While the state is brought here, clients are left to
-   * the others.
+   * A request from a client over its own authenticated link.
    *
    * @returns false when no correct client sends such a thing.
    */
   onClientRequest(client: PublicKey, request: Request): boolean {
-    const { state, nowMs, step, reply } = this.#o;
-    if (!state.takesRequests) return true;
+    const { nowMs, step, reply } = this.#o;
+    if (!this.#takesRequests) return true;
     const outcome = this.#clientRequests.onRequest(client, request, nowMs());
     switch (outcome.type) {
       case "junk":

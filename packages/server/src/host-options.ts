@@ -1,12 +1,13 @@
 import type { Codec } from "@quorate/codec";
 import type { Verifier } from "@quorate/crypto";
-import type { BatchComposer, ClientSigner, ClusterId, Genesis, Hasher, Signer } from "@quorate/protocol";
+import type { BatchComposer, ClusterId, Genesis, Hasher, Signer } from "@quorate/protocol";
 import type { EpochChain } from "@quorate/reconfiguration";
 import type { Service } from "@quorate/state-machine";
 import type { ReplicaStore } from "@quorate/storage";
 import type { Compressor } from "./compressor.ts";
 import type { HostSettings } from "./host-settings.ts";
 import type { HostObserver, HostPorts } from "./ports.ts";
+import type { ReplicaKeys } from "./replica-keys.ts";
 
 /** How one replica runs; everything that all replicas share comes from genesis, and from what they have ordered since. */
 export interface RunnerOptions {
@@ -14,9 +15,8 @@ export interface RunnerOptions {
   readonly cluster: ClusterId;
   readonly service: Service;
   readonly store: ReplicaStore;
-  readonly signer: Signer;
-  /** With the member's key, for a checkpoint to repair towards (protocol rule 9.5). */
-  readonly checkpointSigner: Pick<ClientSigner, "signCheckpoint">;
+  /** Who it is, in each epoch. */
+  readonly keys: ReplicaKeys;
   readonly verifier: Verifier;
   readonly hasher: Hasher;
   readonly composer: BatchComposer;
@@ -28,8 +28,17 @@ export interface RunnerOptions {
   readonly settings?: Partial<HostSettings>;
 }
 
-/** How it runs in one epoch. */
-export interface HostOptions extends RunnerOptions {
+/** How its parts run that are of no epoch. */
+export interface StageOptions extends RunnerOptions {
   /** The epochs that are known here: a host lives in the latest of when it was made, and the chain grows under it. */
   readonly epochs: EpochChain;
+}
+
+/** What all parts know, whoever the replica is. */
+export type EpochOptions = Omit<StageOptions, "keys">;
+
+/** How it runs in one epoch. */
+export interface HostOptions extends EpochOptions {
+  /** Of the member that it is in this epoch. */
+  readonly signer: Signer;
 }

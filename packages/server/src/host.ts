@@ -20,6 +20,7 @@ export { type QuarantineStatus, REPAIR_PAUSES_MS } from "./quarantine.ts";
 export * from "./replay-trace.ts";
 export { REJECTION_CODES } from "./replica-counters.ts";
 export * from "./replica-host.ts";
+export { createReplicaKeys, type ReplicaKeys, type ReplicaKeysOptions } from "./replica-keys.ts";
 export * from "./replica-runner.ts";
 export * from "./replica-trace.ts";
 export * from "./steady-clock.ts";

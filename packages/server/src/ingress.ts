@@ -40,7 +40,14 @@ export const JUNK_CODES: ReadonlySet<IngressRejection["code"]> = new Set([
 type UnsignedFrame = Extract<
   ReplicaFrame,
   {
-    type: "fetch-state" | "state-chunk" | "deflated-chunk" | "state-unavailable" | "fetch-epochs" | "epoch-links";
+    type:
+      | "fetch-state"
+      | "state-chunk"
+      | "deflated-chunk"
+      | "state-unavailable"
+      | "fetch-epochs"
+      | "epoch-links"
+      | "fetch-history";
   }
 >;
 
@@ -123,6 +130,7 @@ export class Ingress {
       case "state-unavailable":
       case "fetch-epochs":
       case "epoch-links":
+      case "fetch-history":
         return this.#unsigned(peer, frame);
       default:
         return assertNever(frame);

@@ -1,6 +1,8 @@
+import type { LinkIdentity } from "@quorate/protocol";
+
 /** How often something happened with links of one kind of peer, for one reason. */
 export interface LinkCount {
-  readonly role: "replica" | "client";
+  readonly role: LinkIdentity["role"];
   readonly code: string;
   readonly count: number;
 }

@@ -1,9 +1,9 @@
 import type { CheckpointCertificate } from "@quorate/protocol";
-import type { HostOptions } from "./host-options.ts";
+import type { EpochOptions } from "./host-options.ts";
 import type { Installation } from "./installation-record.ts";
 
 /** What the log calls stable cannot be gone back from, unless the history leads there from the target. */
-export function withinReach(installation: Installation, options: HostOptions): Installation {
+export function withinReach(installation: Installation, options: EpochOptions): Installation {
   const stable = stableInLog(options);
   const from = installation.target.seq;
   if (stable === undefined || stable.seq <= from) return installation;
@@ -12,7 +12,7 @@ export function withinReach(installation: Installation, options: HostOptions): I
 }
 
 /** Whether the history has all batches above `from` up to `to`. It has no gaps. */
-export function leadsTo({ history }: HostOptions["store"], from: number, to: number): boolean {
+export function leadsTo({ history }: EpochOptions["store"], from: number, to: number): boolean {
   return history.first !== undefined && history.first <= from + 1 && (history.last ?? 0) >= to;
 }
 
@@ -20,7 +20,7 @@ export function leadsTo({ history }: HostOptions["store"], from: number, to: num
  * The stable checkpoint that the log starts from: the highest of this epoch, or the one that the epoch began with; undefined for
  * that of genesis.
  */
-export function stableInLog({ store, codec, verifier, epochs }: HostOptions): CheckpointCertificate | undefined {
+export function stableInLog({ store, codec, verifier, epochs }: EpochOptions): CheckpointCertificate | undefined {
   const { membership, link } = epochs;
   const stable = [...store.log.entries()].flatMap(({ record }) => {
     const decoded = codec.decodeLogRecord(record);

@@ -1,5 +1,5 @@
 import { DamageCount, RecurringDamage } from "./damage-count.ts";
-import type { HostOptions } from "./host-options.ts";
+import type { EpochOptions } from "./host-options.ts";
 import { DEFAULT_HOST_SETTINGS } from "./host-settings.ts";
 import { type Installation, writeInstallation } from "./installation-record.ts";
 
@@ -20,12 +20,12 @@ interface Pending extends RepairStatus {
  * mends: so each is waited for longer, and in the end there is none (protocol rule 9.5).
  */
 export class PendingInstallation {
-  readonly #options: HostOptions;
+  readonly #options: EpochOptions;
   readonly #damages: DamageCount;
   #pending: Pending | undefined;
 
   /** @param isUnderRepair an installation was going on when the process before this one ended. */
-  constructor(options: HostOptions, isUnderRepair: boolean) {
+  constructor(options: EpochOptions, isUnderRepair: boolean) {
     this.#options = options;
     const { store, ports } = options;
     const { damageForgottenMs: forgottenAfterMs } = { ...DEFAULT_HOST_SETTINGS, ...options.settings };

@@ -34,6 +34,8 @@ export interface HostPorts {
   sendToReplica(to: ReplicaId, frame: ReplicaFrame): void;
   /** To every replica of `to`; the frame is the same object, so it needs to be encoded once. */
   sendToReplicas(to: readonly ReplicaId[], frame: ReplicaFrame): void;
+  /** To every observer that is linked here; the frame is the same object, as above. */
+  sendToObservers(frame: ReplicaFrame): void;
   /** To every link of this client; nothing happens when there is none. */
   sendToClient(client: PublicKey, frame: ServerFrame): void;
   /** Starts a timer, replacing the one of this name; `fire` is called once, later, unless it is replaced or cancelled. */
@@ -51,6 +53,8 @@ export interface HostObserver {
   onViewChange?(turn: ViewTurn): void;
   /** Mute after the loss of its disk, the replica knows more of what it waits for; undefined: it votes again. */
   onMute?(mute: MuteStatus | undefined): void;
+  /** It is no member of its epoch, and f+1 members are in it: they do without it. Once in an epoch, and again after a restart. */
+  onDispensable?(): void;
   /** The log was flushed; `tookMs` since that was asked for. */
   onLogFlushed?(tookMs: number): void;
   onRejection?(rejection: IngressRejection): void;
@@ -118,6 +122,8 @@ export type IngressRejection =
   /** It asked for an entry that the own disk has changed. */
   | { readonly from: ReplicaId; readonly code: "history.damaged"; readonly seq: SequenceNumber }
   | { readonly from: ReplicaId; readonly code: "state-transfer.unexpected" }
+  /** An observer that says something, and does not only ask. */
+  | { readonly from: ReplicaId; readonly code: "observer.speaks" }
   /** It asks for links of the epoch chain more often than anyone needs them, or sent one that proves nothing. */
   | { readonly from: ReplicaId; readonly code: "epochs.over-budget" | "epochs.bad-link" }
   | {

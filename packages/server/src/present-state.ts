@@ -42,7 +42,11 @@ export class PresentState implements HostState {
   constructor(options: PresentStateOptions) {
     this.#o = options;
     const { scrubBytesPerSecond: bytesPerSecond } = { ...DEFAULT_HOST_SETTINGS, ...options.settings };
-    this.execution = new Executor({ ...options, silentUpTo: options.quarantine.statementsUpTo });
+    this.execution = new Executor({
+      ...options,
+      signsIn: options.membership.epoch,
+      silentUpTo: options.quarantine.statementsUpTo,
+    });
     this.#donor = new ServedState(options, this.execution, options);
     this.#backup = new BackupSlot(options);
     this.#scrubber = new Scrubber({ ...options, executor: this.execution, bytesPerSecond });

@@ -24,6 +24,9 @@ export class ProcessPorts implements HostPorts {
   sendToReplicas(to: readonly ReplicaId[], frame: ReplicaFrame): void {
     this.#links.sendToReplicas(to, frame);
   }
+  sendToObservers(frame: ReplicaFrame): void {
+    this.#links.sendToObservers(frame);
+  }
   sendToClient(client: PublicKey, frame: ServerFrame): void {
     this.#links.sendToClient(client, frame);
   }

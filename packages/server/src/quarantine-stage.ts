@@ -1,6 +1,6 @@
 import { type CheckpointCertificate, type ReplicaFrame, type ReplicaId, sequenceNumber } from "@quorate/protocol";
 import type { Departure } from "./departure.ts";
-import type { HostOptions } from "./host-options.ts";
+import type { StageOptions } from "./host-options.ts";
 import { type Installation, writeInstallation } from "./installation-record.ts";
 import { withinReach } from "./log-reach.ts";
 import { noteQuarantine } from "./note-quarantine.ts";
@@ -14,14 +14,14 @@ const AFTER_A_RESTART: Ground = { known: undefined, preferred: sequenceNumber(0)
 
 /** From being found wrong to the repair: keeps on the disk that the replica stands still, and that it does so no more. */
 export class QuarantineStage {
-  readonly #options: HostOptions;
+  readonly #options: StageOptions;
   readonly #install: (installation: Installation) => void;
   /** Undefined while the replica does not stand still. */
   #quarantine: Quarantine | undefined;
   #isStopped = false;
 
   /** @param install there is something to repair the state towards; what is to be installed is on the disk. */
-  constructor(options: HostOptions, install: (installation: Installation) => void) {
+  constructor(options: StageOptions, install: (installation: Installation) => void) {
     this.#options = options;
     this.#install = install;
   }
@@ -64,10 +64,9 @@ export class QuarantineStage {
   }
 
   #newQuarantine(record: QuarantineRecord, ground: Ground): Quarantine {
-    const { signer, observer } = this.#options;
+    const { observer } = this.#options;
     return new Quarantine({
       ...this.#options,
-      self: signer.self,
       record,
       ...ground,
       onRejection: (rejection) => observer.onRejection?.(rejection),

@@ -1,7 +1,6 @@
 import type { Verifier } from "@quorate/crypto";
 import {
   type CheckpointCertificate,
-  type ClientSigner,
   type FetchStateItem,
   type ReplicaFrame,
   type ReplicaId,
@@ -13,6 +12,7 @@ import {
 import type { EpochChain } from "@quorate/reconfiguration";
 import type { HostPorts, IngressRejection } from "./ports.ts";
 import type { QuarantineRecord } from "./quarantine-record.ts";
+import { type ReplicaKeys, signerIn } from "./replica-keys.ts";
 
 /** What `status` says of a replica that stands still because it was found to be wrong. */
 export interface QuarantineStatus {
@@ -26,10 +26,9 @@ export interface QuarantineStatus {
 
 export interface QuarantineOptions {
   readonly epochs: EpochChain;
-  readonly self: ReplicaId;
+  /** Who it is may change while it stands still. */
+  readonly keys: ReplicaKeys;
   readonly verifier: Pick<Verifier, "verifyCheckpointCertificate" | "verifyEnvelope">;
-  /** Signs with the member's key: a member may order checkpoints (protocol rule 9.1). */
-  readonly checkpointSigner: Pick<ClientSigner, "signCheckpoint">;
   readonly ports: HostPorts;
   readonly record: QuarantineRecord;
   /** What is known already; undefined when there is no certificate but genesis. */
@@ -67,7 +66,6 @@ const ROOT_PAGE: FetchStateItem = { type: "page", prefix: new Uint8Array(0) };
  */
 export class Quarantine {
   readonly #o: QuarantineOptions;
-  readonly #others: readonly ReplicaId[];
   /** The least number of a checkpoint that helps. */
   readonly #least: SequenceNumber;
   /** The highest executed number that each member has told. */
@@ -80,8 +78,7 @@ export class Quarantine {
 
   constructor(options: QuarantineOptions) {
     this.#o = options;
-    const { epochs, self, record, known } = options;
-    this.#others = epochs.membership.members.map(({ id }) => id).filter((id) => id !== self);
+    const { record, known } = options;
     this.#least = sequenceNumber(record.attempts <= 1 ? 1 : Math.max(1, record.upTo));
     this.#best = known;
   }
@@ -119,6 +116,12 @@ export class Quarantine {
         this.#onStatus(peer, frame.envelope);
     });
     return isCorrect;
+  }
+
+  get #others(): ReplicaId[] {
+    const { keys, epochs } = this.#o;
+    const { self } = signerIn(keys, epochs.membership);
+    return epochs.membership.members.map(({ id }) => id).filter((id) => id !== self);
   }
 
   get #pauseMs(): number | undefined {
@@ -177,11 +180,15 @@ export class Quarantine {
    * checkpoint is one number more, so that the next one is less near.
    */
   #order(): void {
+    const { epoch, membership } = this.#o.epochs;
+    // A member may order checkpoints (protocol rule 9.1); an observer waits for those of others.
+    const orderSigner = this.#o.keys.orderSignerIn(membership);
+    if (orderSigner === undefined) return;
     const told = [...this.#executed.values()].sort((a, b) => b - a);
-    const above = told[weakQuorumSize(this.#o.epochs.membership) - 1];
+    const above = told[weakQuorumSize(membership) - 1];
     if (above === undefined || (above === this.#orderedAbove && this.#asks % ORDER_AGAIN_ASKS !== 0)) return;
     this.#orderedAbove = above;
-    const { request } = this.#o.checkpointSigner.signCheckpoint({ epoch: this.#o.epochs.epoch, above });
+    const { request } = orderSigner.signCheckpoint({ epoch, above });
     this.#o.ports.sendToReplicas(this.#others, { type: "request", request });
   }
 

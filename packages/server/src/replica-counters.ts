@@ -18,6 +18,8 @@ export const REJECTION_CODES: Readonly<Record<IngressRejection["code"], true>> =
   "vote.conflicting": true,
   "checkpoint.conflicting": true,
   "checkpoint.displaced": true,
+  "observer.not-for-this-one": true,
+  "observer.speaks": true,
   "backlog.full": true,
   "gate.full": true,
   "request.queue-full": true,
@@ -70,7 +72,14 @@ export class ReplicaCounters
     Required<
       Omit<
         HostObserver,
-        "onEvidence" | "onFatal" | "onHistoryDamaged" | "onLevel" | "onMute" | "onTransferStarted" | "onVoting"
+        | "onDispensable"
+        | "onEvidence"
+        | "onFatal"
+        | "onHistoryDamaged"
+        | "onLevel"
+        | "onMute"
+        | "onTransferStarted"
+        | "onVoting"
       >
     >
 {

@@ -194,6 +194,9 @@ export class ReplicaLinks {
     for (const id of to) this.#send(id, bytes);
   }
 
+  /** There are none yet. */
+  sendToObservers(_frame: ReplicaFrame): void {}
+
   sendToClient(client: PublicKey, frame: ServerFrame): void {
     const links = this.#clients.get(client);
     if (links === undefined) return this.#counts.onClientFrameDropped("gone");

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { type Codec, createCodec, wireLimitsOf } from "@quorate/codec";
-import { createBatchComposer, createClientSigner, createReplicaSigner, Verifier } from "@quorate/crypto";
+import { createBatchComposer, Verifier } from "@quorate/crypto";
 import type { PublicKey } from "@quorate/protocol";
 import type { ReplicaStore } from "@quorate/storage";
 import type { Endpoint } from "@quorate/transport";
@@ -12,6 +12,7 @@ import { ProcessObserver } from "./process-observer.ts";
 import { ProcessPorts } from "./process-ports.ts";
 import type { ProcessStatus } from "./process-status.ts";
 import { ReplicaCounters } from "./replica-counters.ts";
+import { createReplicaKeys } from "./replica-keys.ts";
 import { ReplicaLinks } from "./replica-links.ts";
 import { ReplicaRunner } from "./replica-runner.ts";
 import type { StartOptions } from "./start-options.ts";
@@ -110,14 +111,13 @@ export class ReplicaProcess implements RunningReplica {
 
   #newHost(): ReplicaRunner {
     const { folder, backend, hasher, service, settings } = this.#options;
-    const { genesis, cluster, self, seed, config } = folder;
+    const { genesis, cluster, seed, config } = folder;
     return new ReplicaRunner({
       genesis,
       cluster,
       service,
       store: this.#store,
-      signer: createReplicaSigner({ backend, seed, self: self.id, cluster }),
-      checkpointSigner: createClientSigner({ backend, hasher, seed, cluster }),
+      keys: createReplicaKeys({ backend, hasher, cluster, seeds: () => [seed] }),
       verifier: new Verifier({ backend, hasher, cluster, windowSize: genesis.windowSize }),
       hasher,
       composer: createBatchComposer(hasher, cluster),

@@ -3,8 +3,11 @@ import {
   type ClientFrame,
   type Epoch,
   type EpochLink,
+  epochNumber,
   epochOfFrame,
   type Fill,
+  isObserverPeer,
+  type Membership,
   type PublicKey,
   type ReplicaFrame,
   type ReplicaId,
@@ -19,7 +22,7 @@ import { EpochBacklog } from "./epoch-backlog.ts";
 import { EpochExchange } from "./epoch-exchange.ts";
 import { readEpochs } from "./epoch-records.ts";
 import type { KeptEvidence } from "./evidence-shelf.ts";
-import type { HostOptions, RunnerOptions } from "./host-options.ts";
+import type { RunnerOptions, StageOptions } from "./host-options.ts";
 import type { StateDigests } from "./host-state.ts";
 import type { RepairStatus } from "./pending-installation.ts";
 import type { HandOverAnswer } from "./ports.ts";
@@ -39,7 +42,7 @@ export interface TransferStatus extends Omit<FetchProgress, "differing"> {
 
 /** Runs a replica on its store: what the world says to it and asks of it, whatever it is at the moment (`ReplicaStages`). */
 export class ReplicaRunner {
-  readonly #options: HostOptions;
+  readonly #options: StageOptions;
   readonly #backlog = new EpochBacklog();
   readonly #exchange: EpochExchange;
   readonly #stages: ReplicaStages;
@@ -90,7 +93,8 @@ export class ReplicaRunner {
     if (progress === undefined) return undefined;
     const { leaves, leavesSkipped, leavesFetched } = progress;
     const percent = leaves && Math.floor((100 * (leavesSkipped + leavesFetched)) / leaves);
-    const isVoting = this.#host !== undefined && this.#host.status.mute === undefined;
+    const { status: votes } = this.#host ?? {};
+    const isVoting = votes !== undefined && votes.mute === undefined && votes.observer === undefined;
     return { ...progress, differing: progress.differing.count, percent, isVoting };
   }
   /** See `ReplicaHost.digests`; undefined while there is no state. */
@@ -129,6 +133,28 @@ export class ReplicaRunner {
     const isKnown = admins.keys.includes(client) || members.some(({ publicKey }) => publicKey === client);
     return isKnown || (this.#host?.isClientAdmitted(client) ?? true);
   }
+  /** Whether it is no member of the epoch that it is in, or of the latest that is known, and follows. */
+  get isObserver(): boolean {
+    return this.#options.keys.signerIn(this.#membership) === undefined;
+  }
+  /**
+   * Whether it was a member once, is none any more, and may be stopped: f+1 members of the epoch that it is in, so one that is correct,
+   * have begun it, and nobody needs what a member of the one before has.
+   */
+  get mayStop(): boolean {
+    const { observer } = this.status;
+    if (observer === undefined || observer.members < observer.membersNeeded) return false;
+    const { epochs, keys } = this.#options;
+    for (let epoch = this.#stages.epoch - 1; epoch >= 0; epoch--) {
+      const membership = epochs.membershipAt(epochNumber(epoch));
+      if (membership !== undefined && keys.signerIn(membership) !== undefined) return true;
+    }
+    return false;
+  }
+  get #membership(): Membership {
+    const { epochs } = this.#options;
+    return epochs.membershipAt(this.#stages.epoch) ?? epochs.membership;
+  }
   /** See `ReplicaHost.scrubbed`. */
   get scrubbed(): number {
     return this.#host?.scrubbed ?? 0;
@@ -158,6 +184,7 @@ export class ReplicaRunner {
   /** See `ReplicaHost.onReplicaFrame`. */
   onReplicaFrame(peer: ReplicaId, frame: ReplicaFrame): boolean {
     const { installer, quarantine, isTurning, epoch } = this.#stages;
+    if (isObserverPeer(peer)) return this.#onObserverFrame(peer, frame);
     if (isTurning) {
       this.#backlog.keepFrame(peer, frame);
       return true;
@@ -183,6 +210,25 @@ export class ReplicaRunner {
       default:
     }
     return (this.#host ?? quarantine).onReplicaFrame(peer, frame) ?? true;
+  }
+
+  /** An observer asks, and says nothing: who knows a later epoch than this replica is told of it by members. */
+  #onObserverFrame(peer: ReplicaId, frame: ReplicaFrame): boolean {
+    const { epoch } = this.#stages;
+    switch (frame.type) {
+      case "fetch-epochs":
+        this.#exchange.answer(peer, frame.fetch.above);
+        return true;
+      case "fetch-history":
+        if (frame.fetch.epoch > epoch || this.#stages.isTurning) return true;
+        if (frame.fetch.epoch < epoch) return this.#onEarlierEpoch(peer, frame.fetch.epoch, frame);
+        return this.#host?.onReplicaFrame(peer, frame) ?? true;
+      case "fetch-state":
+        return this.#host?.onReplicaFrame(peer, frame) ?? true;
+      default:
+        this.#options.observer.onRejection?.({ from: peer, code: "observer.speaks" });
+        return false;
+    }
   }
 
   /** It is kept for when the epoch is reached. */

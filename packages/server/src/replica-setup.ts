@@ -14,7 +14,7 @@ import {
 } from "@quorate/protocol";
 import type { ReplicaOptions } from "@quorate/replica";
 import { genesisStateRoot } from "@quorate/state-machine";
-import type { HostOptions } from "./host-options.ts";
+import type { EpochOptions } from "./host-options.ts";
 import { DEFAULT_HOST_SETTINGS, type HostSettings } from "./host-settings.ts";
 
 /**
@@ -32,7 +32,7 @@ export function startTarget({
   cluster,
   hasher,
   epochs,
-}: Pick<HostOptions, "genesis" | "cluster" | "hasher" | "epochs">): CheckpointCertificate {
+}: Pick<EpochOptions, "genesis" | "cluster" | "hasher" | "epochs">): CheckpointCertificate {
   const { link, membership } = epochs;
   if (link !== undefined) return link.certificate;
   return { ...epochStart(membership, cluster), stateRoot: genesisStateRoot(hasher, genesis, cluster) };

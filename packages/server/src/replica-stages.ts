@@ -2,18 +2,16 @@ import {
   assertNever,
   type CheckpointCertificate,
   type Epoch,
-  type EpochLink,
   invariant,
   type ReplicaId,
-  type Request,
   type SequenceNumber,
 } from "@quorate/protocol";
 import type { ReplicaStatus } from "@quorate/replica";
 import type { FetchProgress } from "@quorate/state-transfer";
 import { CatchUp, type CatchUpEnd, type CatchUpOptions } from "./catch-up.ts";
 import type { Departure } from "./departure.ts";
-import { writeEpochLink } from "./epoch-records.ts";
-import type { HostOptions } from "./host-options.ts";
+import { EpochTurns, type TurnedStages, type TurnOfEpochs } from "./epoch-turns.ts";
+import type { HostOptions, StageOptions } from "./host-options.ts";
 import { type Installation, readInstallation } from "./installation-record.ts";
 import { leadsTo, stableInLog, withinReach } from "./log-reach.ts";
 import { PendingInstallation } from "./pending-installation.ts";
@@ -21,18 +19,11 @@ import { QuarantineStage } from "./quarantine-stage.ts";
 import { raiseLog } from "./raise-log.ts";
 import { isBelowStable, isMissing, isRepairable } from "./repairable.ts";
 import { ReplicaHost } from "./replica-host.ts";
+import { signerIn } from "./replica-keys.ts";
 import { startTarget } from "./replica-setup.ts";
 import { REPLICA_TIMERS } from "./replica-timers.ts";
 import { StateInstaller } from "./state-installer.ts";
 import { unknownStatus } from "./unknown-status.ts";
-
-/** What is kept while a replica goes from one epoch to the next. */
-export interface TurnOfEpochs {
-  /** It waits to be ordered, and is worth as much in the next epoch. */
-  keepRequest(request: Request): void;
-  /** The next epoch has begun. */
-  onBegun(): void;
-}
 
 /**
  * What a replica is from one time to the next. While the state on its store is whole it is a `ReplicaHost`. While it is brought to a
@@ -42,7 +33,7 @@ export interface TurnOfEpochs {
  * nothing else, so that a real crash at any moment is no case of its own.
  */
 export class ReplicaStages {
-  readonly #options: HostOptions;
+  readonly #options: StageOptions;
   #host: ReplicaHost | undefined;
   #installer: StateInstaller | undefined;
   #catchUp: CatchUp | undefined;
@@ -51,19 +42,16 @@ export class ReplicaStages {
   /** Its installation is under way, or in front of it. */
   readonly #pending: PendingInstallation;
   readonly #turn: TurnOfEpochs;
-  /** Between the end of a host and the beginning of the next. */
-  #isTurning = false;
-  /** Known at the start, or told since. */
-  #toldEpoch: Epoch;
+  readonly #turns: EpochTurns;
   #isStarted = false;
   #isStopped = false;
   #status: ReplicaStatus;
 
   /** @throws what `ReplicaHost` throws. */
-  constructor(options: HostOptions, turn: TurnOfEpochs) {
+  constructor(options: StageOptions, turn: TurnOfEpochs) {
     this.#options = options;
     this.#turn = turn;
-    this.#toldEpoch = options.epochs.epoch;
+    this.#turns = new EpochTurns(options, this.#turned(), turn);
     this.#status = unknownStatus(options);
     const installation = readInstallation(options.store.local, options.codec);
     this.#pending = new PendingInstallation(options, installation !== undefined);
@@ -98,7 +86,7 @@ export class ReplicaStages {
   }
   /** It goes from one epoch to the next: what comes meanwhile is to be kept for that. */
   get isTurning(): boolean {
-    return this.#isTurning;
+    return this.#turns.isTurning;
   }
   /** Where it stood when it had a host last; see `ReplicaRunner.status`. */
   get lastStatus(): ReplicaStatus {
@@ -136,6 +124,45 @@ export class ReplicaStages {
     this.#catchUp?.stop();
     this.#quarantine.stop();
     this.#pending.stop();
+  }
+
+  /** See `EpochTurns`. */
+  onEpochsKnown(peer: ReplicaId): void {
+    this.#turns.onEpochsKnown(peer);
+  }
+
+  #turned(): TurnedStages {
+    const isResting = (): boolean => this.#quarantine.isUnderWay || this.#pending.next !== undefined;
+    const stages = this;
+    return {
+      get host() {
+        return stages.#host;
+      },
+      get installation() {
+        return stages.#installer?.installation;
+      },
+      get hasState() {
+        return stages.#installer === undefined && stages.#catchUp === undefined;
+      },
+      get isResting() {
+        return isResting();
+      },
+      get isBetweenStages() {
+        return stages.#host === undefined && stages.#installer === undefined && !isResting();
+      },
+      endVoting: () => {
+        this.#endHost();
+        this.#endCatchUp();
+      },
+      endInstalling: () => {
+        this.#installer?.stop();
+        this.#installer = undefined;
+      },
+      begin: () => this.#hostOrRepair(),
+      start: () => this.start(),
+      install: (installation) => this.#install(installation),
+      flushed: (next) => this.#flushed(next),
+    };
   }
 
   /**
@@ -193,9 +220,15 @@ export class ReplicaStages {
     return true;
   }
 
+  /** Who it is, is for the epoch to say in which its next part lives. */
+  get #hostOptions(): HostOptions {
+    const { keys, ...options } = this.#options;
+    return { ...options, signer: signerIn(keys, options.epochs.membership) };
+  }
+
   #catchUpOptions(): CatchUpOptions {
     return {
-      ...this.#options,
+      ...this.#hostOptions,
       votes: () => {
         invariant(this.#host !== undefined, "runner.catches-up-with-nothing");
         return this.#host;
@@ -213,14 +246,17 @@ export class ReplicaStages {
       executed: () => this.#catchUp?.executed,
       votesMax: () => this.#catchUp?.votesMax ?? Number.POSITIVE_INFINITY,
     };
-    return new ReplicaHost(this.#options, (departure) => this.#depart(departure), awaited);
+    const host = new ReplicaHost(this.#hostOptions, (departure) => this.#depart(departure), awaited);
+    // It has rejoined: the host before was mute, and this one never was.
+    if (this.#status.mute !== undefined && host.status.mute === undefined) this.#options.observer.onMute?.(undefined);
+    return host;
   }
 
   #newInstaller(installation: Installation): StateInstaller {
-    const { observer, signer } = this.#options;
+    const { observer, keys, epochs } = this.#options;
     return new StateInstaller({
       ...this.#options,
-      self: signer.self,
+      self: signerIn(keys, epochs.membership).self,
       installation,
       onVotesFounded: (target) => this.#vote(target),
       raiseLog: (target, done) => this.#raiseLog(target, done),
@@ -230,81 +266,13 @@ export class ReplicaStages {
     });
   }
 
-  /**
-   * Epochs have begun without this replica. What it lacks of its own may be in the others' histories, and it comes to the end of it
-   * by itself; of an epoch before the last only the state helps.
-   */
-  onEpochsKnown(peer: ReplicaId): void {
-    // Nothing is said in an epoch before its link is durable.
-    this.#flushed(() => {
-      const { epochs } = this.#options;
-      const { link } = epochs;
-      if (link === undefined || this.#isTurning || this.#host?.epoch === epochs.epoch) return;
-      // Whoever goes from one stage to the next on a flush of its own makes the next host of what is known.
-      if (this.#isBetweenStages) return this.#tellEpoch();
-      const hasState = this.#installer === undefined && this.#catchUp === undefined;
-      if (hasState && this.#host?.epoch === epochs.epoch - 1)
-        this.#host.onReplicaFrame(peer, { type: "stable-checkpoint", checkpoint: link.certificate });
-      else this.#beginAgain(link.certificate);
-    });
-  }
-
-  get #isBetweenStages(): boolean {
-    const isResting = this.#quarantine.isUnderWay || this.#pending.next !== undefined;
-    return this.#host === undefined && this.#installer === undefined && !isResting;
-  }
-
-  /** From what lies on the disk, in the latest epoch that is known. */
-  #beginAgain(start: CheckpointCertificate): void {
-    this.#tellEpoch();
-    if (this.#quarantine.isUnderWay || this.#pending.next !== undefined) return;
-    const installation = this.#installer?.installation;
-    this.#installer?.stop();
-    this.#installer = undefined;
-    this.#endHost();
-    this.#endCatchUp();
-    if (installation === undefined) return this.#beginEpoch();
-    const target = installation.target.seq > start.seq ? installation.target : start;
-    this.#install(withinReach({ ...installation, target }, this.#options));
-    this.#turn.onBegun();
-  }
-
-  /** This replica has come to the end of its epoch, and has the state to begin the next with. */
-  #onEpochOver(link: EpochLink): void {
-    const { epochs, store, codec } = this.#options;
-    const waiting = [...(this.#host?.pendingRequests ?? [])];
-    const verdict = epochs.add(link);
-    invariant(verdict === "added" || verdict === "known", "runner.own-link", { verdict });
-    if (verdict === "added") writeEpochLink(store.local, codec, link);
-    this.#endHost();
-    this.#endCatchUp();
-    this.#isTurning = true;
-    for (const request of waiting) this.#turn.keepRequest(request);
-    this.#flushed(() => this.#beginEpoch());
-  }
-
-  #beginEpoch(): void {
-    this.#isTurning = false;
-    this.#hostOrRepair();
-    this.#tellEpoch();
-    this.start();
-    this.#turn.onBegun();
-  }
-
-  #tellEpoch(): void {
-    const { epochs, observer } = this.#options;
-    if (this.#toldEpoch === epochs.epoch) return;
-    this.#toldEpoch = epochs.epoch;
-    observer.onEpoch?.(epochs.membership);
-  }
-
   /** A host has come to its end: what it lacks only the state of others can give, or its epoch is over. */
   #depart(departure: Departure): void {
     if (this.#isStopped || this.#host === undefined) return;
     const { distrustsEntries, quarantine, damage, link } = departure;
     // What an epoch begins with has no signatures here, and the log needs what can be proven.
     const target = departure.target?.signatures.length === 0 ? startTarget(this.#options) : departure.target;
-    if (link !== undefined) return this.#guarded(() => this.#onEpochOver(link));
+    if (link !== undefined) return this.#guarded(() => this.#turns.onEpochOver(link));
     this.#endHost();
     this.#endCatchUp();
     if (quarantine === undefined && target !== undefined) {

@@ -1,12 +1,12 @@
 import { primaryOf, sequenceNumber, viewNumber } from "@quorate/protocol";
 import type { ReplicaStatus } from "@quorate/replica";
-import type { HostOptions } from "./host-options.ts";
+import type { EpochOptions } from "./host-options.ts";
 
 /** None was left. */
 const NO_VIEWS_LEFT = { failed: 0, joined: 0, slow: 0, unfair: 0, "handed-over": 0, rotated: 0 } as const;
 
 /** Of a replica that comes back in the middle of an installation: it knows nothing of where it stood. */
-export function unknownStatus({ genesis, epochs }: HostOptions): ReplicaStatus {
+export function unknownStatus({ genesis, epochs }: EpochOptions): ReplicaStatus {
   const view = viewNumber(0);
   return {
     epoch: epochs.epoch,
@@ -22,6 +22,7 @@ export function unknownStatus({ genesis, epochs }: HostOptions): ReplicaStatus {
     viewsLeft: NO_VIEWS_LEFT,
     isStranded: true,
     mute: undefined,
+    observer: undefined,
     divergent: [],
   };
 }

@@ -39,6 +39,7 @@ class Scene {
         monotonicMs: () => this.nowMs,
         sendToReplica: (to, frame) => this.sent.push([to, frame]),
         sendToReplicas: () => undefined,
+        sendToObservers: () => undefined,
         sendToClient: (_client, frame) => frame.type === "epoch-links" && this.toClients.push(frame.links),
         startTimer: () => undefined,
         cancelTimer: () => undefined,

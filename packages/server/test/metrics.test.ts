@@ -31,6 +31,7 @@ const status: MetricSource["status"] = {
   viewsLeft: { failed: 2, joined: 1, slow: 3, unfair: 0, "handed-over": 5, rotated: 4 },
   isStranded: false,
   mute: undefined,
+  observer: undefined,
   divergent: [],
 };
 const traffic = { framesIn: 1, bytesIn: 2, framesOut: 3, bytesOut: 4, queueFull: 5, tooLarge: 6, down: 7 };

@@ -6,12 +6,23 @@ import {
   type Status,
   viewNumber,
 } from "@quorate/protocol";
-import { REPAIR_PAUSES_MS } from "@quorate/server/host";
+import { createReplicaKeys, REPAIR_PAUSES_MS } from "@quorate/server/host";
 import { createMemoryStore } from "@quorate/storage/memory";
 import { expect } from "chai";
 import { Quarantine } from "../dist/quarantine.js";
 import { type QuarantineRecord, readQuarantine, writeQuarantine } from "../dist/quarantine-record.js";
-import { clientOf, digestOf, envelopeOf, genesis, newEpochs, newVerifier, seqOf } from "./builders.ts";
+import {
+  backend,
+  cluster,
+  digestOf,
+  envelopeOf,
+  genesis,
+  hasher,
+  newEpochs,
+  newVerifier,
+  seedOf,
+  seqOf,
+} from "./builders.ts";
 
 const { epoch } = genesisMembership(genesis);
 
@@ -35,9 +46,8 @@ class Scene {
   constructor(record: Partial<QuarantineRecord> = {}, known?: CheckpointCertificate, preferred = 0, isRestart = false) {
     this.quarantine = new Quarantine({
       epochs: newEpochs(),
-      self: replicaId(1),
       verifier: newVerifier(),
-      checkpointSigner: clientOf("member"),
+      keys: createReplicaKeys({ backend, hasher, cluster, seeds: () => [seedOf("replica 1")] }),
       record: { upTo: seqOf(20), statementsUpTo: seqOf(36), attempts: 1, isWaiting: true, ...record },
       known,
       preferred: seqOf(preferred),
@@ -47,6 +57,7 @@ class Scene {
         monotonicMs: () => 0,
         sendToReplica: (_to, frame) => this.sent.push(frame),
         sendToReplicas: (_to, frame) => this.sent.push(frame),
+        sendToObservers: () => undefined,
         sendToClient: () => undefined,
         startTimer: (_timer, afterMs, fire) => {
           this.timer = { afterMs, fire };

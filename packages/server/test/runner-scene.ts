@@ -2,6 +2,7 @@ import { sessionIdOf } from "@quorate/crypto";
 import {
   type CheckpointCertificate,
   type ReplicaFrame,
+  type ReplicaId,
   replicaId,
   requestNumber,
   type ServerFrame,
@@ -10,13 +11,14 @@ import {
   type VerifiedRequest,
   viewNumber,
 } from "@quorate/protocol";
-import { ReplicaRunner, type StateDigests } from "@quorate/server/host";
+import { createReplicaKeys, ReplicaRunner, type StateDigests } from "@quorate/server/host";
 import { Executor, type Service } from "@quorate/state-machine";
 import { DEFAULT_DONOR_LIMITS, StateDonor } from "@quorate/state-transfer";
 import type { ReplicaStore } from "@quorate/storage";
 import { createMemoryStore, type MemoryStore } from "@quorate/storage/memory";
 import { raiseLog } from "../dist/raise-log.js";
 import {
+  backend,
   clientOf,
   cluster,
   codec,
@@ -27,6 +29,7 @@ import {
   genesis,
   hasher,
   newVerifier,
+  seedOf,
   seqOf,
   signerOf,
 } from "./builders.ts";
@@ -152,24 +155,29 @@ export class Scene {
   nowMs = 1_000;
   /** What the timer of each name was started with last. */
   readonly afterMs: Map<string, number> = new Map();
+  /** Who may answer it. */
+  peers: readonly number[] = [0, 1, 2, 3];
+  /** The keys that it holds. */
+  readonly seeds: readonly Uint8Array[];
   #monotonicMs = 0;
 
-  readonly #self: number;
+  readonly self: number;
 
   constructor(
     store: MemoryStore,
     found: (store: MemoryStore) => ReplicaStore = (same): MemoryStore => same,
     self: number = SELF,
+    seeds: readonly Uint8Array[] = [seedOf(`replica ${self}`)],
   ) {
     this.store = store;
-    this.#self = self;
+    this.self = self;
+    this.seeds = seeds;
     this.runner = new ReplicaRunner({
       genesis,
       cluster,
       service: echo,
       store: found(store),
-      signer: signerOf(self),
-      checkpointSigner: clientOf("member"),
+      keys: createReplicaKeys({ backend, hasher, cluster, seeds: () => this.seeds }),
       verifier: newVerifier(),
       hasher,
       composer,
@@ -182,6 +190,7 @@ export class Scene {
           this.#onSent(frame);
         },
         sendToReplicas: (_to, frame) => this.#onSent(frame),
+        sendToObservers: () => undefined,
         sendToClient: (_client, frame) => this.toClients.push(frame),
         startTimer: (timer, afterMs, fire) => {
           this.timers.set(timer, fire);
@@ -206,6 +215,8 @@ export class Scene {
         onRepair: ({ attempt, pauseMs }) => this.happened.push(`repair ${attempt} after ${pauseMs}`),
         onHistoryDamaged: ({ message }) => this.happened.push(`damaged ${message}`),
         onEpoch: ({ epoch: begun, start }) => this.happened.push(`epoch ${begun} above ${start?.seq}`),
+        onDispensable: () => this.happened.push("dispensable"),
+        onMute: (mute) => mute === undefined && this.happened.push("mute no more"),
         onRejection: ({ code }) => this.rejected.push(code),
         onFatal: ({ message }) => this.happened.push(`fatal ${message}`),
       },
@@ -231,7 +242,7 @@ export class Scene {
   }
 
   hears(from: number, frame: ReplicaFrame): boolean {
-    return this.runner.onReplicaFrame(replicaId(from), frame);
+    return this.runner.onReplicaFrame(from as ReplicaId, frame);
   }
 
   hearsVote(from: number, type: "prepare" | "commit", seq: number): boolean {
@@ -278,16 +289,10 @@ export class Scene {
   receivesState(of: Pick<Executor, "snapshotAt"> = correct, stable: number = STABLE): this {
     for (const frame of this.sent.splice(0)) {
       if (frame.type !== "fetch-state") continue;
-      const { answer } = donor.answer(
-        frame.fetch,
-        (seq) => of.snapshotAt(seq),
-        seqOf(stable),
-        0,
-        replicaId(this.#self),
-      );
+      const { answer } = donor.answer(frame.fetch, (seq) => of.snapshotAt(seq), seqOf(stable), 0, replicaId(this.self));
       if (answer.type !== "chunk") throw new Error(answer.type);
       // Whom of them it has asked is not noted: of the others it takes nothing.
-      for (const peer of [0, 1, 2, 3].filter((id) => id !== this.#self))
+      for (const peer of this.peers.filter((id) => id !== this.self))
         this.hears(peer, { type: "state-chunk", chunk: answer.chunk });
     }
     return this;

@@ -105,6 +105,7 @@ class Scene {
           if (frame.type === "fetch-state") this.requests.push({ to, fetch: frame.fetch });
         },
         sendToReplicas: () => undefined,
+        sendToObservers: () => undefined,
         sendToClient: () => undefined,
         startTimer: (_, __, fire) => {
           this.#timer = fire;

@@ -52,7 +52,6 @@ class Backup {
         service: { execute: (operation) => operation },
         store,
         signer: signerOf(1),
-        checkpointSigner: clientOf("member"),
         verifier: newVerifier(),
         hasher,
         composer,
@@ -64,6 +63,7 @@ class Backup {
           monotonicMs: () => 0,
           sendToReplica: () => undefined,
           sendToReplicas: () => undefined,
+          sendToObservers: () => undefined,
           sendToClient: () => undefined,
           startTimer: (timer, _afterMs, fire) => this.timers.set(timer, fire),
           cancelTimer: (timer) => this.timers.delete(timer),
@@ -144,7 +144,9 @@ describe("the trace of a replica that broke an invariant", () => {
     expect(error?.message).to.match(/^invariant replica\.own-commit-forgotten does not hold/);
     expect(outcome).to.deep.equal({ type: "same-failure", message: error?.message });
     expect(steps.map(({ number }) => number)).to.deep.equal(trace.steps.map((_, i) => i + 1));
-    expect(steps[0]?.line).to.match(/^start → broadcast status v0→0 e0 h0 a0 lacks 0, start-timer status#1 \d+$/);
+    expect(steps[0]?.line).to.match(
+      /^start → broadcast status v0→0 e0 h0 a0 lacks 0, tell-observers status v0→0 e0 h0 a0 lacks 0, start-timer status#1 \d+$/,
+    );
     expect(steps.at(-1)?.line).to.match(/^r0 committed n9 [0-9a-f]{8} → !$/);
     expect(steps.map(({ line }) => line).join("\n")).to.match(
       /r0 pre-prepare v0 n1 ([0-9a-f]{8}) with 1 → persist pre-prepared v0 n1 \1, broadcast prepare v0 n1 \1/,

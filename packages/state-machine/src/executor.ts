@@ -6,10 +6,12 @@ import {
   type Digest,
   type DigestedCertifiedBatch,
   type DigestedRequest,
+  type Epoch,
   type ExecutionProgress,
   type Genesis,
   type Hasher,
   invariant,
+  NO_MEMBER,
   nextSequenceNumber,
   type OperationsRequest,
   type PublicKey,
@@ -47,7 +49,10 @@ export interface ExecutorOptions {
   readonly genesis: Genesis;
   readonly cluster: ClusterId;
   readonly hasher: Hasher;
+  /** Where it is no member's it signs no statement, so that nobody is answered. */
   readonly signer: Signer;
+  /** The epoch that it signs in: what it says of another one has no signature. Undefined: of each. */
+  readonly signsIn?: Epoch | undefined;
   /** After a quarantine: up to there no statement is signed, for others were, perhaps different ones (protocol rule 9.5). */
   readonly silentUpTo?: SequenceNumber | undefined;
 }
@@ -386,8 +391,9 @@ export class Executor {
   }
 
   #sign(statement: Statement, leaves: readonly KeptLeaf[]): Output {
-    const { signer, silentUpTo = 0 } = this.#o;
-    const isSaid = leaves.length > 0 && statement.seq > silentUpTo;
+    const { signer, signsIn = statement.epoch, silentUpTo = 0 } = this.#o;
+    const isMember = signer.self !== NO_MEMBER && statement.epoch === signsIn;
+    const isSaid = isMember && leaves.length > 0 && statement.seq > silentUpTo;
     return { statement, signature: isSaid ? signer.signStatement(statement) : NO_SIGNATURE, leaves };
   }
 

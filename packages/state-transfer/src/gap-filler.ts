@@ -3,7 +3,9 @@ import {
   type Epoch,
   FETCH_COMMITTED_MAX,
   invariant,
+  NO_MEMBER,
   type Outbox,
+  type ReplicaFrame,
   type ReplicaId,
   type SequenceNumber,
   type Signer,
@@ -11,6 +13,7 @@ import {
 } from "@quorate/protocol";
 
 export interface GapFillerOptions {
+  /** Of one that is no member: it asks without a signature, and for all that it lacks, for nobody else brings it that. */
   readonly signer: Signer;
   readonly epoch: Epoch;
   /** f+1. */
@@ -71,10 +74,11 @@ export class GapFiller {
     return ahead.every(([id]) => Math.max(this.#tooShort.get(id) ?? -1, this.#silent.get(id) ?? -1) >= delivered);
   }
 
-  /** A member reports what it has executed; far behind, we ask at once. */
+  /** A member reports what it has executed; far behind, we ask at once, and an observer always. */
   onStatus(from: ReplicaId, executed: SequenceNumber, delivered: SequenceNumber, out: Outbox): void {
     this.#executedBy.set(from, executed);
-    if (executed > delivered + FETCH_COMMITTED_MAX) this.#start(delivered, out);
+    const patience = this.#isObserver ? 0 : FETCH_COMMITTED_MAX;
+    if (executed > delivered + patience) this.#start(delivered, out);
   }
 
   /**
@@ -154,10 +158,19 @@ export class GapFiller {
     this.#token += 1;
     this.#fetch = { donor, last, token: this.#token };
     this.#lastDonor = donor;
-    const { signer, epoch, retryAfterMs } = this.#options;
-    const envelope = signer.sign({ type: "fetch-committed", epoch, first, last });
-    out.push({ type: "send", to: donor, frame: { type: "signed", envelope } });
+    const { retryAfterMs } = this.#options;
+    out.push({ type: "send", to: donor, frame: this.#question(first, last) });
     out.push({ type: "start-timer", timer: "fetch", token: this.#token, afterMs: retryAfterMs });
+  }
+
+  #question(first: SequenceNumber, last: SequenceNumber): ReplicaFrame {
+    const { signer, epoch } = this.#options;
+    if (this.#isObserver) return { type: "fetch-history", fetch: { epoch, first, last } };
+    return { type: "signed", envelope: signer.sign({ type: "fetch-committed", epoch, first, last }) };
+  }
+
+  get #isObserver(): boolean {
+    return this.#options.signer.self === NO_MEMBER;
   }
 
   #stop(out: Outbox): void {

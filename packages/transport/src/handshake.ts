@@ -146,7 +146,7 @@ function judgeExpected(actual: LinkIdentity, expected: LinkIdentity): TransportE
   if (isSameIdentity(actual, expected)) return undefined;
   const sameName =
     actual.role === expected.role &&
-    (actual.role === "client" || expected.role === "client" || actual.id === expected.id);
+    (actual.role !== "replica" || expected.role !== "replica" || actual.id === expected.id);
   return sameName
     ? new TransportError(
         "hello.wrong-key",

@@ -5,6 +5,7 @@ import {
   type Digest,
   digest,
   FORMAT_VERSION,
+  LINK_ROLE_CODES,
   type LinkIdentity,
   PreimageWriter,
   publicKey,
@@ -35,7 +36,6 @@ export const PROOF_BYTES = 64;
 /** A hello of another version may be of another length, up to this; it is read only to say so. */
 export const FOREIGN_HELLO_BYTES_MAX = 1024;
 
-const ROLE_CODES = { replica: 1, client: 2 } as const;
 /** In place of the other end's role: whoever is there. Its id and its key are zero. */
 const ANY_REPLICA = 0;
 
@@ -49,7 +49,7 @@ export function encodeHello(hello: Hello): Uint8Array {
 
 function writeIdentity(writer: PreimageWriter, identity: LinkIdentity): PreimageWriter {
   return writer
-    .u8(ROLE_CODES[identity.role])
+    .u8(LINK_ROLE_CODES[identity.role])
     .u32(identity.role === "replica" ? identity.id : 0)
     .hex32(identity.publicKey);
 }
@@ -80,9 +80,9 @@ export function decodeHello(bytes: Uint8Array): DecodedHello {
     const id = view.getUint32(at + 1);
     at += 1 + U32_BYTES;
     const key = publicKey(hash());
-    if (role === ROLE_CODES.replica && id <= REPLICA_ID_MAX)
+    if (role === LINK_ROLE_CODES.replica && id <= REPLICA_ID_MAX)
       return { role: "replica", id: replicaId(id), publicKey: key };
-    return role === ROLE_CODES.client && id === 0 ? { role: "client", publicKey: key } : undefined;
+    return role === LINK_ROLE_CODES.client && id === 0 ? { role: "client", publicKey: key } : undefined;
   };
   const cluster = clusterId(hash());
   const own = identity();

@@ -21,10 +21,10 @@ export interface Endpoint {
 /** Whether both stand for the same end: role, id and key. */
 export function isSameIdentity(a: LinkIdentity, b: LinkIdentity): boolean {
   if (a.role !== b.role || a.publicKey !== b.publicKey) return false;
-  return a.role === "client" || b.role === "client" || a.id === b.id;
+  return a.role !== "replica" || b.role !== "replica" || a.id === b.id;
 }
 
-/** For messages: `replica 3` or `client 8a88e3dd`. */
+/** For messages: `replica 3`, `client 8a88e3dd` or `observer 8a88e3dd`. */
 export function describeIdentity(identity: LinkIdentity): string {
-  return identity.role === "replica" ? `replica ${identity.id}` : `client ${identity.publicKey.slice(0, 8)}`;
+  return identity.role === "replica" ? `replica ${identity.id}` : `${identity.role} ${identity.publicKey.slice(0, 8)}`;
 }

@@ -132,7 +132,7 @@ export class Reception {
   }
 
   #judge(peer: LinkIdentity): TransportError | undefined {
-    return peer.role === "client" ? this.#judgeClient(peer) : this.#judgeReplica(peer);
+    return peer.role === "replica" ? this.#judgeReplica(peer) : this.#judgeClient(peer);
   }
 
   #judgeClient(peer: LinkIdentity): TransportError | undefined {

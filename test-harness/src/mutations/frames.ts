@@ -11,6 +11,7 @@ import {
   type Envelope,
   type EpochLink,
   type FetchEpochs,
+  type FetchHistory,
   type FetchState,
   type FetchStateItem,
   type JustifiedNewView,
@@ -225,6 +226,9 @@ export const FRAME_MUTATIONS: Mutations<ReplicaFrame> = oneOf<ReplicaFrame>({
   }),
   "fetch-epochs": fields<FrameOf<"fetch-epochs">>({ fetch: fields<FetchEpochs>({ above: counter() }) }),
   "epoch-links": fields<FrameOf<"epoch-links">>({ links: epochLinks }),
+  "fetch-history": fields<FrameOf<"fetch-history">>({
+    fetch: fields<FetchHistory>({ epoch: counter(), first: counter(), last: counter() }),
+  }),
 });
 
 const statement = fields<Statement>({
