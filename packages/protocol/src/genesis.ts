@@ -3,7 +3,7 @@ import { epochNumber, isCounter, type PublicKey } from "./ids.ts";
 import { MEMBERS_MAX, MEMBERS_MIN, type Member, type Membership, membershipOf } from "./membership.ts";
 
 /** The version of genesis documents, data folders, log records and hellos that this code speaks. */
-export const FORMAT_VERSION = 2;
+export const FORMAT_VERSION = 3;
 
 /** Upper bounds that every replica enforces alike. All are inclusive. */
 export interface Limits {
