@@ -4,7 +4,7 @@ import { MEMBERS_MAX, MEMBERS_MIN, type Member, type Membership, membershipOf } 
 import { APPROVALS_MAX } from "./reconfiguration.ts";
 
 /** The version of genesis documents, data folders, log records and hellos that this code speaks. */
-export const FORMAT_VERSION = 2;
+export const FORMAT_VERSION = 3;
 
 /** Upper bounds that every replica enforces alike. All are inclusive. */
 export interface Limits {

@@ -123,7 +123,7 @@ describe("an evidence document", () => {
 
   it("is refused when it is another's, of another version, cut short, or has other fields", () => {
     refuses((document) => Object.assign(document, { cluster: digestOf("other") }), /evidence from cluster/);
-    refuses((document) => Object.assign(document, { formatVersion: 3 }), /format version 3/);
+    refuses((document) => Object.assign(document, { formatVersion: 4 }), /format version 4/);
     refuses((document) => Object.assign(document, { evidence: String(document.evidence).slice(0, -1) }), /cut in half/);
     refuses(
       (document) => Object.assign(document, { evidence: String(document.evidence).slice(0, -2) }),

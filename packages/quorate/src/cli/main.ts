@@ -8,6 +8,7 @@ import { addEpochsCommand } from "./epochs-command.ts";
 import { addEvidenceCommand } from "./evidence-command.ts";
 import { EXIT } from "./exit-codes.ts";
 import { addGenesisCommand } from "./genesis-command.ts";
+import { outliveReader } from "./gone-reader.ts";
 import { addInitCommand } from "./init-command.ts";
 import { addJoinCommand } from "./join-command.ts";
 import { addKeygenCommand } from "./keygen-command.ts";
@@ -53,6 +54,7 @@ export function createProgram(): Command {
  * @returns the exit code.
  */
 export async function runCommand(args: readonly string[]): Promise<number> {
+  for (const stream of [process.stdout, process.stderr]) outliveReader(stream);
   try {
     await createProgram().parseAsync([...args], { from: "user" });
     return Number(process.exitCode ?? EXIT.ok);
