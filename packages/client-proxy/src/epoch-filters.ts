@@ -14,10 +14,9 @@ export class EpochFilters {
   readonly #since: Epoch;
   readonly #filters = new Map<Epoch, OutputFilter>();
 
-  /** @param since the first epoch that it may be executed in. */
-  constructor(chain: ClientEpochs, since: Epoch) {
+  constructor(chain: ClientEpochs) {
     this.#chain = chain;
-    this.#since = since;
+    this.#since = chain.epoch;
   }
 
   /** Whether a reply of this replica, under a statement of this epoch, is still worth verifying. */

@@ -64,8 +64,7 @@ export class OpenRequest {
     this.#intervalMs = sent.resendAfterMs;
     this.#resendAtMs = sent.atMs + sent.resendAfterMs;
     this.#backOffLimitMs = this.#resendAtMs + sent.resendAfterMs;
-    // What is bound to an epoch cannot have been executed in one before.
-    this.#filters = new EpochFilters(chain, "epoch" in signed.request ? signed.request.epoch : chain.epoch);
+    this.#filters = new EpochFilters(chain);
   }
 
   /** The highest view whose primary got it. */

@@ -20,8 +20,9 @@ import {
   weakQuorumSize,
 } from "@quorate/protocol";
 import type { EpochChain } from "@quorate/reconfiguration";
-import type { DialOptions, Endpoint, PersistentLink, TransportError } from "@quorate/transport/client";
-import { CLIENT_DIAL_LIMITS, parseAddress } from "@quorate/transport/client";
+import type { DialOptions, PersistentLink, TransportError } from "@quorate/transport/client";
+import { parseAddress } from "@quorate/transport/client";
+import { type ClientDial, clientDial } from "./client-dialing.ts";
 import { Introductions } from "./introductions.ts";
 import { type LinkCalls, MemberLinks } from "./member-links.ts";
 import { answersOther } from "./reply-peek.ts";
@@ -71,6 +72,7 @@ export class CoreRunner {
   readonly #options: CoreRunnerOptions;
   readonly #platform: ClientPlatform;
   readonly #codec: Codec;
+  readonly #dial: ClientDial;
   readonly #links: MemberLinks;
   readonly #introductions: Introductions;
   readonly #seeds: readonly string[];
@@ -85,6 +87,7 @@ export class CoreRunner {
     this.#options = options;
     this.#platform = platform;
     this.#codec = createCodec(wireLimitsOf(genesis));
+    this.#dial = clientDial(platform, options, this.#codec);
     this.#seeds = options.addresses ?? genesis.members.map(({ address }) => address);
     for (const address of this.#seeds) parseAddress(address);
     this.#links = new MemberLinks((member, calls) => this.#dialMember(member, calls), {
@@ -166,28 +169,6 @@ export class CoreRunner {
 
   #dialMember({ id, publicKey, address }: Member, calls: LinkCalls): PersistentLink {
     return this.#dial(address, { role: "replica", id, publicKey }, calls);
-  }
-
-  #dial(address: string, expected: DialOptions["expected"], calls: LinkCalls): PersistentLink {
-    const { backend } = this.#platform;
-    const { cluster, publicKey: own, seed } = this.#options;
-    const endpoint: Endpoint = {
-      cluster,
-      credentials: {
-        identity: { role: "client", publicKey: own },
-        sign: (preimage) => backend.sign(seed, preimage),
-        verify: (publicKey, preimage, signature) => backend.verify(publicKey, preimage, signature),
-        isAdmissible: (publicKey) => backend.isAdmissible(publicKey),
-      },
-      randomBytes: this.#platform.randomBytes,
-    };
-    const frameBytesMax = Math.max(this.#codec.limits.clientFrame.bytesMax, this.#codec.limits.serverFrame.bytesMax);
-    return this.#platform.dial(address, {
-      endpoint,
-      expected,
-      limits: { ...CLIENT_DIAL_LIMITS, frameBytesMax },
-      ...calls,
-    });
   }
 
   #onUp(replica: ReplicaId): void {

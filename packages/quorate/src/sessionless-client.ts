@@ -6,11 +6,23 @@ import {
   type SessionlessCore,
   type SessionlessOptions,
 } from "@quorate/client-proxy";
+import { createCodec, wireLimitsOf } from "@quorate/codec";
 import { clusterIdOf, createClientSigner, generateSeed, type SignatureBackend, Verifier } from "@quorate/crypto";
 import { chooseBackend, createNodeHasher } from "@quorate/crypto/node";
-import type { ClientSigner, ClusterId, Epoch, Genesis, Hasher } from "@quorate/protocol";
+import {
+  type ClientSigner,
+  type ClusterId,
+  type Epoch,
+  type Genesis,
+  type Hasher,
+  type JoinClaim,
+  possessionPreimage,
+  type ReplicaId,
+} from "@quorate/protocol";
 import { EpochChain } from "@quorate/reconfiguration";
+import { requestClaim } from "./claim-request.ts";
 import { QuorateError } from "./client.ts";
+import { clientDial } from "./client-dialing.ts";
 import { genesisOf, nodePlatform } from "./connect.ts";
 import { CoreRunner } from "./core-runner.ts";
 
@@ -97,8 +109,25 @@ export class SessionlessClient {
     const watched = until === undefined ? {} : { epoch: until, resendAfterMaxMs: ASK_EVERY_MS };
     await this.run((options) => createEpochWatch({ ...options, ...watched }), deadlineMs);
   }
+
+  /**
+   * Asks whoever is at an address for its claim to become a member with this id, in the latest epoch that is known here.
+   *
+   * @throws ClaimError when there is none in time (the promise rejects).
+   */
+  fetchClaim(address: string, id: ReplicaId, deadlineMs: number): Promise<JoinClaim> {
+    const { backend, hasher, cluster, signer, genesis } = this;
+    const { epoch } = this.epochs;
+    const codec = createCodec(wireLimitsOf(genesis));
+    const self = { cluster, publicKey: signer.publicKey, seed: this.#seed };
+    const dial = clientDial(nodePlatform(backend, hasher), self, codec);
+    const isProven = ({ change, possession }: JoinClaim): boolean =>
+      backend.verify(change.member.publicKey, possessionPreimage(cluster, { epoch, change }), possession);
+    return requestClaim({ address, epoch, id }, { dial, codec, isProven, deadlineMs, askAgainMs: ASK_EVERY_MS });
+  }
 }
 
+/** Something that comes once. */
 function withResolver<T>(): { readonly promise: Promise<T>; readonly resolve: (value: T) => void } {
   let resolve: (value: T) => void = () => undefined;
   const promise = new Promise<T>((fulfil) => {

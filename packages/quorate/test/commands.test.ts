@@ -68,6 +68,8 @@ describe("every command of quorate", () => {
       "quorate primary rotate",
       "quorate checkpoint",
       "quorate members list",
+      "quorate members add",
+      "quorate members replace",
       "quorate members remove",
       "quorate members rejoin",
       "quorate members rotate-key",

@@ -60,7 +60,9 @@ export { ReplicaEndpoint, type ReplicaEndpointOptions } from "./replica-endpoint
 export {
   advertisedAddress,
   type HeldKey,
+  KEY_FILE,
   memberIn,
+  NEXT_KEY_FILE,
   type ReplicaFolder,
   readGenesis,
   readReplicaFolder,

@@ -11,6 +11,7 @@ import { LOST_DISK_MUTANTS } from "./lost-disks.ts";
 import type { Mutant } from "./mutant.ts";
 import { OBSERVER_MUTANTS } from "./observers.ts";
 import { ORDERING_MUTANTS } from "./ordering.ts";
+import { ORDER_MUTANTS } from "./orders.ts";
 import { RECOVERED_MUTANTS } from "./recovered.ts";
 import { REPLICA_MUTANTS } from "./replicas.ts";
 import { STATE_MUTANTS } from "./state.ts";
@@ -36,4 +37,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...EPOCH_MUTANTS,
   ...OBSERVER_MUTANTS,
   ...FOLLOWING_MUTANTS,
+  ...ORDER_MUTANTS,
 ];

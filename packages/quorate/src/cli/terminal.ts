@@ -5,6 +5,7 @@ import { StateError } from "@quorate/state-machine";
 import { StorageError } from "@quorate/storage";
 import { TransportError } from "@quorate/transport";
 import Table from "cli-table3";
+import { ClaimError } from "../claim-request.ts";
 import { QuorateError } from "../client.ts";
 import { CheckpointError } from "./checkpoint-error.ts";
 import { EXIT } from "./exit-codes.ts";
@@ -70,6 +71,7 @@ export function reportError(error: unknown): number {
   if (error instanceof KvError) return error.code === "kv.malformed" ? EXIT.failed : EXIT.refused;
   if (error instanceof LeadershipError) return error.code === "leadership.unchanged" ? EXIT.noResult : EXIT.failed;
   if (error instanceof CheckpointError) return EXIT.noResult;
+  if (error instanceof ClaimError) return error.code === "claim.late" ? EXIT.noResult : EXIT.failed;
   if (isExpected(error)) return EXIT.failed;
   // Ours: the stack helps whoever reports it.
   if (error instanceof Error && error.stack !== undefined) process.stderr.write(`${error.stack}\n`);

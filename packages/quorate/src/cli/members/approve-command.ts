@@ -4,8 +4,10 @@ import { approveChange } from "../../order-change.ts";
 import { path } from "../arguments.ts";
 import { printJson, printLine } from "../terminal.ts";
 import { CHANGE_EXIT_CODES } from "./change-command.ts";
+import { refreshJoin } from "./claims.ts";
 import { describeChange } from "./describe-change.ts";
 import { printOrdered, submitPrepared } from "./issue-change.ts";
+import { addressArgument, FROM_FLAG } from "./join-commands.ts";
 import {
   type ClusterFlags,
   type OperatorFlags,
@@ -46,16 +48,18 @@ export function addSubmitCommand(members: Command): void {
     members
       .command("submit")
       .description("submit an order that admins have approved, and wait until it is in force")
-      .argument("<file>", "the order", path),
+      .argument("<file>", "the order", path)
+      .option(FROM_FLAG, "for the order of a join: ask the joiner there for a newer claim before", addressArgument),
     "who submits it; the key in the folder, or a fresh one, unless given; the member's where one leaves by itself",
   )
     .addHelpText(
       "after",
       `\nExample:\n  quorate members submit order.json --genesis genesis.json --key admin.key.json\n\n${CHANGE_EXIT_CODES}`,
     )
-    .action(async (file: string, flags: OperatorFlags) => {
+    .action(async (file: string, { from, ...flags }: OperatorFlags & { from?: string }) => {
       const operator = await openOperator(flags);
-      const prepared = readOrder(file, operator.client.cluster, operator.client.backend);
+      const read = readOrder(file, operator.client.cluster, operator.client.backend);
+      const prepared = from === undefined ? read : await refreshJoin(operator, read, { ...flags, from });
       printOrdered(await submitPrepared(operator, prepared, flags), prepared.change, operator, flags);
     });
 }

@@ -86,7 +86,8 @@ export function printOrdered(
     );
 }
 
-function describeMembers(membership: Membership): string {
+/** Who they are, and what they tolerate. */
+export function describeMembers(membership: Membership): string {
   const { f, q } = thresholds(membership);
   const ids = membership.members.map(({ id }) => id).join(", ");
   return `${membership.members.length} members (${ids}), of which ${f} may be faulty and ${q} decide`;

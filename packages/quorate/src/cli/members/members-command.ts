@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { addApproveCommand, addSubmitCommand } from "./approve-command.ts";
+import { addAddCommand, addReplaceCommand } from "./join-commands.ts";
 import { addLeaveCommands } from "./leave-commands.ts";
 import { addListCommand } from "./list-command.ts";
 import { addRotateKeyCommand } from "./rotate-key-command.ts";
@@ -12,6 +13,8 @@ export function addMembersCommand(program: Command): void {
     .description("show and change who takes part: members, keys, admins, clients, K and L")
     .addHelpText("after", "\nExample:\n  quorate members list");
   addListCommand(members);
+  addAddCommand(members);
+  addReplaceCommand(members);
   addLeaveCommands(members);
   addRotateKeyCommand(members);
   addSettingCommands(members);

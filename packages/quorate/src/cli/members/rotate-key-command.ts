@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { generateSeed, signPossession } from "@quorate/crypto";
 import { hexToBytes, publicKey, type ReconfigurationChange, type ReplicaId } from "@quorate/protocol";
-import { ConfigurationError, type KeyFile, keyFileOf, writeOnce } from "@quorate/server";
+import { ConfigurationError, KEY_FILE, type KeyFile, keyFileOf, NEXT_KEY_FILE, writeOnce } from "@quorate/server";
 import type { Command } from "commander";
 import { readKeyFile } from "../read-key.ts";
 import { CHANGE_EXIT_CODES, runChange, withChangeFlags } from "./change-command.ts";
@@ -11,9 +11,6 @@ import type { IssueFlags, Proposal } from "./issue-change.ts";
 import { knownMember } from "./known-member.ts";
 import { memberArgument } from "./leave-commands.ts";
 import type { Operator } from "./operator.ts";
-
-/** The key that a replica signs with from the epoch on in which it is its member's. */
-const NEXT_KEY = "key.next.json";
 
 /** `quorate members rotate-key`: on the host of the replica, for its old key and its new one never leave that. */
 export function addRotateKeyCommand(members: Command): void {
@@ -26,7 +23,7 @@ export function addRotateKeyCommand(members: Command): void {
     .addHelpText(
       "after",
       "\nExample:\n  quorate members rotate-key 2 --data /var/lib/quorate --out rotate.json\n\n" +
-        `Run it where the data folder is. The new key waits there as ${NEXT_KEY}, the same one if this is run again, until the replica\n` +
+        `Run it where the data folder is. The new key waits there as ${NEXT_KEY_FILE}, the same one if this is run again, until the replica\n` +
         `takes it into use by itself.\n\n${CHANGE_EXIT_CODES}`,
     )
     .action((id: ReplicaId, flags: IssueFlags) =>
@@ -47,12 +44,12 @@ function folderOf(id: ReplicaId, { data, genesis }: IssueFlags): string {
 function rotationOf(operator: Operator, id: ReplicaId, folder: string): Proposal {
   const { client } = operator;
   const member = knownMember(operator, id);
-  const current = readKeyFile(join(folder, "key.json"));
+  const current = readKeyFile(join(folder, KEY_FILE));
   const next = nextKeyIn(folder, operator);
   if (member.publicKey === next.publicKey)
     throw new ConfigurationError(
       "configuration.exists",
-      `replica ${id} has the key of ${join(folder, NEXT_KEY)} already; it takes it into use by itself when its own checkpoint has come so far`,
+      `replica ${id} has the key of ${join(folder, NEXT_KEY_FILE)} already; it takes it into use by itself when its own checkpoint has come so far`,
     );
   if (member.publicKey !== current.publicKey)
     throw new ConfigurationError(
@@ -67,7 +64,7 @@ function rotationOf(operator: Operator, id: ReplicaId, folder: string): Proposal
 
 /** Made once, and kept until the replica uses it: an order that nobody answered may be in force all the same. */
 function nextKeyIn(folder: string, { client: { backend } }: Operator): KeyFile {
-  const file = join(folder, NEXT_KEY);
+  const file = join(folder, NEXT_KEY_FILE);
   if (existsSync(file)) return readKeyFile(file);
   const key = keyFileOf(backend, generateSeed(randomBytes(32)));
   writeOnce(file, `${JSON.stringify(key, null, 2)}\n`, 0o600);
