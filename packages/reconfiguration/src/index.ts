@@ -14,7 +14,8 @@ export {
   type PendingChange,
   type Rejoin,
 } from "./configuration-record.ts";
-export { EpochChain, type LinkFault, type LinkJudge } from "./epoch-chain.ts";
+export { EpochChain, type EpochChainOptions, type LinkFault, type LinkJudge } from "./epoch-chain.ts";
 export { CONFIGURATION_KEY, CONFIGURATION_PART, isConfigurationProven } from "./proven-configuration.ts";
 export { type ReceiptProof, type ReceiptProofFault, receiptProofFault, receiptProofOf } from "./receipt-proof.ts";
+export { type TrustedEpoch, TrustedEpochError } from "./trusted-epoch.ts";
 export { type ChangePlace, judgeReconfiguration, type ReconfigurationVerdict } from "./verdict.ts";
