@@ -13,6 +13,19 @@ const NEXT_TEST = "packages/replica/test/later-epoch.test.ts";
 /** The end of an epoch, and the start of the next one (protocol rules 11.2 and 11.3). */
 export const EPOCH_MUTANTS: readonly Mutant[] = [
   {
+    name: "quorum-of-three-of-five",
+    rule: "1.1",
+    bug: "three of five, or of six, decide: two such sets share one member, which may be the faulty one",
+    file: "packages/protocol/src/membership.ts",
+    edits: [
+      {
+        find: "Math.ceil((membership.members.length + faultThreshold(membership) + 1) / 2)",
+        replace: "membership.members.length < 7 ? 3 : 5",
+      },
+    ],
+    caughtBy: ["test-harness/test/quorums.simulation.test.ts"],
+  },
+  {
     name: "window-not-cut-at-the-activation",
     rule: "11.2",
     bug: "numbers above the activation are proposed and voted for by the members of the epoch that ends there",
