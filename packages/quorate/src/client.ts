@@ -26,7 +26,7 @@ import {
   STATE_READ_KEYS_MAX,
   type StateQuery,
 } from "@quorate/protocol";
-import { EpochChain, type ReceiptProof, receiptProofOf } from "@quorate/reconfiguration";
+import { EpochChain, type ReceiptProof, receiptProofOf, type TrustedEpoch } from "@quorate/reconfiguration";
 import { type ClientPlatform, CoreRunner } from "./core-runner.ts";
 import { type StaleReadFailure, StaleReads } from "./stale-reads.ts";
 
@@ -103,13 +103,15 @@ export interface ClientInit {
   /** The secret behind `signer`, for the handshake. */
   readonly seed: Uint8Array;
   readonly addresses?: readonly string[];
+  /** The epoch to begin with, if not that of genesis. */
+  readonly epoch?: TrustedEpoch | undefined;
   readonly settings?: ClientSettings;
 }
 
 /** The epochs that a client knows, from genesis on: who the members are, and the links that prove it to others. */
 export type KnownEpochs = Pick<
   EpochChain,
-  "epoch" | "configuration" | "membership" | "membershipAt" | "linksAbove" | "linksTo"
+  "epoch" | "configuration" | "membership" | "membershipAt" | "linksAbove" | "linksTo" | "trusted"
 >;
 
 interface Waiting {
@@ -137,7 +139,7 @@ export class QuorateClient {
     const { genesis, cluster, signer } = init;
     const { backend, hasher } = platform;
     const verifier = new Verifier({ backend, hasher, cluster });
-    const chain = new EpochChain({ cluster, hasher, verifier }, genesis);
+    const chain = new EpochChain({ cluster, hasher, verifier }, genesis, { from: init.epoch });
     this.epochs = chain;
     this.#platform = platform;
     this.#core = new ClientCore({

@@ -39,7 +39,7 @@ describe("a chain of scripted epochs", () => {
   it("does not become longer than a cluster can have epochs", () => {
     const script = new ScriptedEpochs();
     script.idle(3);
-    const chain = new EpochChain(script.judge, script.genesis, 2);
+    const chain = new EpochChain(script.judge, script.genesis, { epochsMax: 2 });
     expect(script.links.map((link) => chain.add(link))).to.deep.equal(["added", "added", "too-many"]);
     expect(chain.epoch).to.equal(2);
   });
