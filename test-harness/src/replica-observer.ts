@@ -103,9 +103,9 @@ export class ReplicaObserver {
     if (status.mute !== undefined) drawing.began("mute", "mute: does not vote");
   }
 
-  onSent(frame: ReplicaFrame): void {
+  onSent(frame: ReplicaFrame, receivers: number): void {
     const { id, isCorrect } = this.#replica;
-    this.tellSaid((checker) => checker.onSent?.(id, frame));
+    this.tellSaid((checker) => checker.onSent?.(id, frame, receivers));
     if (isCorrect) this.#viewMarks.onSent(frame);
   }
 
