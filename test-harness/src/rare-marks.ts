@@ -47,6 +47,8 @@ export const UNDEMANDED_REJECTIONS: Readonly<Partial<Record<RejectionCode, strin
     "a laggard must ask for the very entry that was damaged, of that donor: the disk itself is asked in each run instead",
   "ingress.bad-reply-stable":
     "a replica whose disk was lost must ask one that mutates its answer: few seeds have a liar beside a lost disk",
+  "observer.not-for-this-one": ASKED_BEFORE,
+  "observer.speaks": "an observer that lies must speak, and not only ask: liars that observe are few",
   "state-transfer.unexpected": FEW_FETCH,
   "state-chunk.not-asked-for": FEW_FETCH,
   "state-chunk.other-than-asked": FEW_FETCH,

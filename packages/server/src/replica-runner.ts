@@ -212,23 +212,37 @@ export class ReplicaRunner {
     return (this.#host ?? quarantine).onReplicaFrame(peer, frame) ?? true;
   }
 
-  /** An observer asks, and says nothing: who knows a later epoch than this replica is told of it by members. */
+  /** An observer asks, and says nothing; links prove themselves, whoever brings them. */
   #onObserverFrame(peer: ReplicaId, frame: ReplicaFrame): boolean {
-    const { epoch } = this.#stages;
     switch (frame.type) {
       case "fetch-epochs":
         this.#exchange.answer(peer, frame.fetch.above);
         return true;
-      case "fetch-history":
-        if (frame.fetch.epoch > epoch || this.#stages.isTurning) return true;
-        if (frame.fetch.epoch < epoch) return this.#onEarlierEpoch(peer, frame.fetch.epoch, frame);
-        return this.#host?.onReplicaFrame(peer, frame) ?? true;
+      case "epoch-links":
+        return this.#onLinks(peer, frame.links);
       case "fetch-state":
         return this.#host?.onReplicaFrame(peer, frame) ?? true;
       default:
-        this.#options.observer.onRejection?.({ from: peer, code: "observer.speaks" });
-        return false;
+        return this.#onObserverSays(peer, frame, epochOfFrame(frame));
     }
+  }
+
+  /**
+   * It may have been a member in an epoch before this one, and not know yet that it is over, or be a member in one that is not known
+   * here: what it says as such costs it no link.
+   */
+  #onObserverSays(peer: ReplicaId, frame: ReplicaFrame, ofFrame: Epoch | undefined): boolean {
+    const { epoch, isTurning } = this.#stages;
+    const { epochs, observer } = this.#options;
+    if (ofFrame !== undefined && ofFrame < epoch) return this.#onEarlierEpoch(peer, ofFrame, frame);
+    if (ofFrame !== undefined && ofFrame > epoch) {
+      if (ofFrame > epochs.epoch) this.#exchange.ask(peer);
+      return true;
+    }
+    if (frame.type === "fetch-history")
+      return (isTurning ? undefined : this.#host?.onReplicaFrame(peer, frame)) ?? true;
+    observer.onRejection?.({ from: peer, code: "observer.speaks" });
+    return ofFrame === undefined || epochs.epoch > epoch;
   }
 
   /** It is kept for when the epoch is reached. */

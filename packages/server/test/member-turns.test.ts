@@ -264,20 +264,43 @@ describe("what observers ask of a replica", () => {
     expect(numbersIn(scene.saidTo(AN_OBSERVER - 1)), "another").to.deep.equal([20]);
   });
 
-  it("is links, and none where it knows of an epoch that is not known here", () => {
+  it("is links, and it is asked for them itself where it knows of an epoch that is not known here", () => {
     const scene = new MemberScene(0).start().reaches(ENDS.joined);
     scene.hears(AN_OBSERVER, { type: "fetch-epochs", fetch: { above: epochNumber(0) } });
     expect(scene.saidTo(AN_OBSERVER)).to.deep.equal([links(0)]);
     expect(scene.hears(AN_OBSERVER, fetchHistory(9, 33, 40))).to.equal(true);
-    expect(scene.saidTo(AN_OBSERVER)).to.have.length(1);
+    expect(scene.saidTo(AN_OBSERVER).slice(1)).to.deep.equal([{ type: "fetch-epochs", fetch: { above: 1 } }]);
   });
 
   it("is nothing that a member says: whoever says it there is cut off", () => {
     const scene = member();
     const said = scene.sent.length;
-    for (const frame of [statusOf(2, 0, 25), proposal(21), links(0)])
+    for (const frame of [statusOf(2, 0, 25), proposal(21)])
       expect(scene.hears(AN_OBSERVER, frame), frame.type).to.equal(false);
-    expect(new Set(scene.rejected)).to.deep.equal(new Set(["observer.speaks"]));
+    expect(scene.rejected).to.deep.equal(["observer.speaks", "observer.speaks"]);
     expect([scene.runner.epochs.epoch, scene.flush().sent.length - said]).to.deep.equal([0, 0]);
+  });
+
+  it("is no reason to cut off one that is a member in a later epoch: it is asked for the links, which prove themselves", () => {
+    const scene = member();
+    expect(scene.hears(AN_OBSERVER, statusOf(JOINER, 1, 33))).to.equal(true);
+    expect(scene.saidTo(AN_OBSERVER)).to.deep.equal([{ type: "fetch-epochs", fetch: { above: 0 } }]);
+    const [link] = history.links;
+    const { certificate } = link!;
+    const forged = { ...link!, certificate: { ...certificate, signatures: certificate.signatures.slice(1) } };
+    expect(scene.hears(AN_OBSERVER, { type: "epoch-links", links: [forged] })).to.equal(false);
+    expect(scene.hears(AN_OBSERVER, links(0))).to.equal(true);
+    expect(scene.flush().runner.epochs.epoch).to.equal(1);
+    // It is to come to the end of epoch 0 yet, and what is said there by one that leaves is no lie.
+    expect(scene.hears(AN_OBSERVER, statusOf(LEAVER, 0, 25))).to.equal(true);
+  });
+
+  it("is the rest of an epoch of which it was a member, and it learns that that is over", () => {
+    const scene = new MemberScene(0).start().reaches(ENDS.left);
+    expect(scene.hears(AN_OBSERVER, statusOf(LEAVER, 1, 50))).to.equal(true);
+    expect(scene.saidTo(AN_OBSERVER)).to.deep.equal([links(1)]);
+    const { batch } = proposal(57) as Extract<ReplicaFrame, { type: "pre-prepare" }>;
+    expect(scene.hears(AN_OBSERVER, { type: "batch-body", batch }), "of no epoch").to.equal(true);
+    expect(scene.rejected).to.deep.equal(["epoch.other", "observer.speaks"]);
   });
 });
