@@ -51,6 +51,20 @@ describe("Members that come and go in the simulator (protocol rules 11.1 to 11.5
       expect(marks.count("epoch: mute member votes in the next one") + marks.count("mute: voted again")).to.equal(1);
     });
 
+    it(`a change that waits is known after power cuts of all, seed ${seed}`, () => {
+      const cuts = [420, 520, 620, 720].map((atMs) => {
+        return { type: "crash", atMs, replicas: [0, 1, 2, 3], by: "power-cut", downMs: 20 } as const;
+      });
+      const { marks } = run(seed, {
+        windowSize: 32,
+        faults: cuts,
+        changes: [{ type: "parameters", atMs: 330, checkpointInterval: 8, windowSize: 16 }],
+      });
+
+      expect(marks.count("epoch: crash on the way to the activation"), "power cuts in between").to.be.greaterThan(0);
+      expect(marks.count("epoch: begun"), "at four replicas").to.be.at.least(4);
+    });
+
     it(`an id is given once, seed ${seed}`, () => {
       const left = { ...LEAVE, replica: 4 };
       const { marks } = run(seed, { joiners: [{ atMs: 20 }], changes: inTurn(JOIN, left, JOIN, JOIN, JOIN) });
