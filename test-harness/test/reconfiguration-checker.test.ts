@@ -320,7 +320,7 @@ describe("The changes that seeds draw", () => {
     const changes = drawn.flatMap((run) => run.changes);
 
     expect(new Set(changes.map(({ type }) => type))).to.deep.equal(
-      new Set(["parameters", "admins", "admit", "expel", "leave", "rotate-key", "rejoin"]),
+      new Set(["parameters", "admins", "admit", "expel", "leave", "join", "rotate-key", "rejoin"]),
     );
     expect(new Set(changes.map(({ flaw }) => flaw))).to.deep.equal(
       new Set([undefined, "other-epoch", "used-nonce", "too-few", "foreign"]),
