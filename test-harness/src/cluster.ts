@@ -28,12 +28,17 @@ export interface SimulatedCluster {
   readonly codec: Codec;
   /** By replica id. */
   readonly replicaSeeds: readonly Uint8Array[];
-  /** First the correct clients', then the faulty ones', then those of `orderersOf`, then the admin's if changes are ordered. */
+  /** First the correct clients', then the faulty ones', then those of `orderersOf`, then the admin's if changes are ordered, then readers'. */
   readonly clientSeeds: readonly Uint8Array[];
 }
 
-/** A genesis document and keys for it. */
-export function createCluster(options: SimulationOptions, prng: Prng, restored?: RestoredState): SimulatedCluster {
+/** A genesis document and keys for it. @param readers clients beside all others, which only read. */
+export function createCluster(
+  options: SimulationOptions,
+  prng: Prng,
+  restored?: RestoredState,
+  readers = 0,
+): SimulatedCluster {
   const hasher = createNodeHasher();
   const backend = options.scheme === "fake" ? createFakeBackend(hasher) : createNodeBackend();
   const replicaSeeds = Array.from({ length: options.replicas }, () => prng.bytes(32));
@@ -49,6 +54,7 @@ export function createCluster(options: SimulationOptions, prng: Prng, restored?:
     ...ownSeeds,
     ...orderers.map((orderer) => (orderer === "admin" ? adminSeed : (replicaSeeds[orderer] ?? adminSeed))),
     ...(options.changes.length > 0 ? [adminSeed] : []),
+    ...Array.from({ length: readers }, () => prng.bytes(32)),
   ];
   const genesis: Genesis = {
     formatVersion: FORMAT_VERSION,

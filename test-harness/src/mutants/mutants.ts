@@ -10,6 +10,7 @@ import { FOUNDATION_MUTANTS } from "./foundations.ts";
 import { LOST_DISK_MUTANTS } from "./lost-disks.ts";
 import type { Mutant } from "./mutant.ts";
 import { ORDERING_MUTANTS } from "./ordering.ts";
+import { READ_MUTANTS } from "./reads.ts";
 import { RECOVERED_MUTANTS } from "./recovered.ts";
 import { REPLICA_MUTANTS } from "./replicas.ts";
 import { STATE_MUTANTS } from "./state.ts";
@@ -34,4 +35,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...AUDIT_MUTANTS,
   ...EPOCH_MUTANTS,
   ...FOLLOWING_MUTANTS,
+  ...READ_MUTANTS,
 ];
