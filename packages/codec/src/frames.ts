@@ -64,8 +64,8 @@ export const REPLICA_FRAME_CODES: Readonly<Record<ReplicaFrame["type"], number>>
 export const CLIENT_FRAME_CODES: Readonly<Record<ClientFrame["type"], number>> = {
   request: 1,
   "fetch-epochs": 2,
-  "read-state": 3,
-  "fetch-claim": 4,
+  "fetch-claim": 3,
+  "read-state": 4,
 };
 /** The type numbers of frames to a client; append only. */
 export const SERVER_FRAME_CODES: Readonly<Record<ServerFrame["type"], number>> = {
@@ -73,9 +73,9 @@ export const SERVER_FRAME_CODES: Readonly<Record<ServerFrame["type"], number>> =
   refused: 2,
   welcome: 3,
   "epoch-links": 4,
-  "state-read": 5,
-  "join-claim": 6,
-  "no-claim": 7,
+  "join-claim": 5,
+  "no-claim": 6,
+  "state-read": 7,
 };
 /** The type numbers of log records; append only. */
 export const LOG_RECORD_CODES: Readonly<Record<LogRecord["type"], number>> = {

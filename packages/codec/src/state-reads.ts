@@ -21,7 +21,7 @@ const QUERY_CODES = { keys: 1, range: 2 } as const;
 /** The type numbers of answers; append only. */
 const ANSWER_CODES = { values: 1, entries: 2, unavailable: 3 } as const;
 /** The codes of refusals; append only. */
-export const READ_REFUSAL_CODES: Readonly<Record<ReadRefusal, number>> = {
+const READ_REFUSAL_CODES: Readonly<Record<ReadRefusal, number>> = {
   "no-checkpoint": 1,
   "no-state": 2,
   "over-budget": 3,

@@ -12,6 +12,7 @@ import type { Mutant } from "./mutant.ts";
 import { OBSERVER_MUTANTS } from "./observers.ts";
 import { ORDERING_MUTANTS } from "./ordering.ts";
 import { ORDER_MUTANTS } from "./orders.ts";
+import { READ_MUTANTS } from "./reads.ts";
 import { RECOVERED_MUTANTS } from "./recovered.ts";
 import { REPLICA_MUTANTS } from "./replicas.ts";
 import { STATE_MUTANTS } from "./state.ts";
@@ -38,4 +39,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...OBSERVER_MUTANTS,
   ...FOLLOWING_MUTANTS,
   ...ORDER_MUTANTS,
+  ...READ_MUTANTS,
 ];
