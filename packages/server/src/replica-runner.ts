@@ -188,15 +188,21 @@ export class ReplicaRunner {
 
   /** See `ReplicaHost.onReplicaFrame`. */
   onReplicaFrame(peer: ReplicaId, frame: ReplicaFrame): boolean {
-    const { installer, quarantine, isTurning, epoch } = this.#stages;
-    if (isObserverPeer(peer)) return this.#onObserverFrame(peer, frame);
+    const { isTurning, epoch } = this.#stages;
     if (isTurning) {
-      this.#backlog.keepFrame(peer, frame);
+      // Observers ask again.
+      if (!isObserverPeer(peer)) this.#backlog.keepFrame(peer, frame);
       return true;
     }
     const ofFrame = epochOfFrame(frame) ?? epoch;
     if (ofFrame > epoch) return this.#onLaterEpoch(peer, ofFrame, frame);
     if (ofFrame < epoch) return this.#onEarlierEpoch(peer, ofFrame, frame);
+    if (isObserverPeer(peer) && !provesItself(frame)) return this.#onWordOfObserver(peer, frame);
+    return this.#onFrame(peer, frame);
+  }
+
+  #onFrame(peer: ReplicaId, frame: ReplicaFrame): boolean {
+    const { installer, quarantine } = this.#stages;
     switch (frame.type) {
       case "fetch-epochs":
         this.#exchange.answer(peer, frame.fetch.above);
@@ -217,42 +223,20 @@ export class ReplicaRunner {
     return (this.#host ?? quarantine).onReplicaFrame(peer, frame) ?? true;
   }
 
-  /** An observer asks, and says nothing; links prove themselves, whoever brings them. */
-  #onObserverFrame(peer: ReplicaId, frame: ReplicaFrame): boolean {
-    switch (frame.type) {
-      case "fetch-epochs":
-        this.#exchange.answer(peer, frame.fetch.above);
-        return true;
-      case "epoch-links":
-        return this.#onLinks(peer, frame.links);
-      case "fetch-state":
-        return this.#host?.onReplicaFrame(peer, frame) ?? true;
-      default:
-        return this.#onObserverSays(peer, frame, epochOfFrame(frame));
-    }
-  }
-
   /**
-   * It may have been a member in an epoch before this one, and not know yet that it is over, or be a member in one that is not known
-   * here: what it says as such costs it no link.
+   * What only members say. One that was a member in an epoch before this one may not know yet that it is over: what it says as such
+   * costs it no link.
    */
-  #onObserverSays(peer: ReplicaId, frame: ReplicaFrame, ofFrame: Epoch | undefined): boolean {
-    const { epoch, isTurning } = this.#stages;
+  #onWordOfObserver(peer: ReplicaId, frame: ReplicaFrame): boolean {
     const { epochs, observer } = this.#options;
-    if (ofFrame !== undefined && ofFrame < epoch) return this.#onEarlierEpoch(peer, ofFrame, frame);
-    if (ofFrame !== undefined && ofFrame > epoch) {
-      if (ofFrame > epochs.epoch) this.#exchange.ask(peer);
-      return true;
-    }
-    if (frame.type === "fetch-history")
-      return (isTurning ? undefined : this.#host?.onReplicaFrame(peer, frame)) ?? true;
-    observer.onRejection?.({ from: peer, code: "observer.speaks" });
-    return ofFrame === undefined || epochs.epoch > epoch;
+    const isLate = frame.type === "request" || epochs.epoch > this.#stages.epoch;
+    observer.onRejection?.({ from: peer, code: isLate ? "ingress.redundant" : "observer.speaks" });
+    return isLate;
   }
 
-  /** It is kept for when the epoch is reached. */
+  /** It is kept for when the epoch is reached; who is not known as a member yet says it again then. */
   #onLaterEpoch(peer: ReplicaId, epoch: Epoch, frame: ReplicaFrame): boolean {
-    this.#backlog.keepFrame(peer, frame);
+    if (!isObserverPeer(peer)) this.#backlog.keepFrame(peer, frame);
     if (epoch > this.#options.epochs.epoch) this.#exchange.ask(peer);
     return true;
   }
@@ -317,5 +301,33 @@ function knownEpochs(given: RunnerOptions): { readonly epochs: EpochChain; reado
   } catch (damage) {
     if (!(damage instanceof EpochDamage)) throw damage;
     return { epochs: damage.known, damage };
+  }
+}
+
+/** Questions, and what is as convincing from anyone, by digest or certificate; all else is the word of members. */
+function provesItself(frame: ReplicaFrame): boolean {
+  switch (frame.type) {
+    case "fetch-epochs":
+    case "epoch-links":
+    case "fetch-history":
+    case "committed":
+    case "stable-checkpoint":
+    case "below-history":
+    case "batch-body":
+    case "fetch-state":
+    case "state-chunk":
+    case "deflated-chunk":
+    case "state-unavailable":
+      return true;
+    case "pre-prepare":
+    case "signed":
+    case "request":
+    case "view-change":
+    case "new-view":
+    case "query-stable":
+    case "reply-stable":
+      return false;
+    default:
+      return assertNever(frame);
   }
 }

@@ -295,12 +295,23 @@ describe("what observers ask of a replica", () => {
     expect(scene.hears(AN_OBSERVER, statusOf(LEAVER, 0, 25))).to.equal(true);
   });
 
+  it("is no reason to cut off one that answers what it was asked for as a member: that proves itself", () => {
+    const scene = member();
+    scene.hears(AN_OBSERVER, { type: "stable-checkpoint", checkpoint: history.certificateAt(24) });
+    expect(scene.reaches(24).runner.status.lowWatermark).to.equal(24);
+    const forged = { ...history.certificateAt(32), stateRoot: history.certificateAt(8).stateRoot };
+    expect(scene.hears(AN_OBSERVER, { type: "stable-checkpoint", checkpoint: forged }), "or not").to.equal(false);
+    expect(scene.rejected).to.include("ingress.bad-certificate");
+  });
+
   it("is the rest of an epoch of which it was a member, and it learns that that is over", () => {
     const scene = new MemberScene(0).start().reaches(ENDS.left);
     expect(scene.hears(AN_OBSERVER, statusOf(LEAVER, 1, 50))).to.equal(true);
     expect(scene.saidTo(AN_OBSERVER)).to.deep.equal([links(1)]);
     const { batch } = proposal(57) as Extract<ReplicaFrame, { type: "pre-prepare" }>;
-    expect(scene.hears(AN_OBSERVER, { type: "batch-body", batch }), "of no epoch").to.equal(true);
-    expect(scene.rejected).to.deep.equal(["epoch.other", "observer.speaks"]);
+    const [request] = batch.requests;
+    expect(scene.hears(AN_OBSERVER, { type: "request", request: request! }), "of no epoch").to.equal(true);
+    expect(scene.runner.status.pendingRequests).to.equal(0);
+    expect(scene.rejected).to.deep.equal(["epoch.other", "ingress.redundant"]);
   });
 });

@@ -5,6 +5,7 @@ const CREATION = "packages/replica/src/create-sub-protocols.ts";
 const EPOCH_END = "packages/replica/src/epoch-end.ts";
 const ORDERING_TEST = "packages/pbft-core/test/activation.test.ts";
 const REPLICA_TEST = "packages/replica/test/activation.test.ts";
+const TURNS = "packages/server/src/epoch-turns.ts";
 const STAGES = "packages/server/src/replica-stages.ts";
 const EPOCHS_TEST = "packages/server/test/replica-epochs.test.ts";
 const ABSENT_TEST = "packages/server/test/absent-state.test.ts";
@@ -132,8 +133,8 @@ export const EPOCH_MUTANTS: readonly Mutant[] = [
     name: "epoch-begins-before-its-link-is-durable",
     rule: "11.2",
     bug: "a replica speaks in an epoch that a crash makes it forget, and votes in the one before again",
-    file: STAGES,
-    edits: [{ find: "this.#flushed(() => this.#beginEpoch());", replace: "this.#beginEpoch();" }],
+    file: TURNS,
+    edits: [{ find: "stages.flushed(() => this.#beginEpoch());", replace: "this.#beginEpoch();" }],
     caughtBy: [EPOCHS_TEST],
   },
   {
