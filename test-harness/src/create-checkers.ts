@@ -59,7 +59,6 @@ export function createCheckers({
   isWrongEverywhere,
 }: WatchedRun): readonly Checker[] {
   const { backend, hasher, cluster: clusterId, membership, clientSeeds, memberKeys, genesis } = cluster;
-  const { windowSize } = genesis;
   const ofMembers = [...memberKeys].map(([key, replica]) => [key, FIRST_MEMBER + replica] as const);
   const ofClients = clientSeeds.map((seed, index) => [backend.publicKeyOf(seed), index] as const);
   const clients = new Map([...ofMembers, ...ofClients]);
@@ -71,7 +70,7 @@ export function createCheckers({
   const verifier = new Verifier({ backend, hasher, cluster: clusterId });
   return [
     new AgreementChecker(),
-    new BoundsChecker({ ...options, windowSize }),
+    new BoundsChecker({ ...options, windowSizeIn: (epoch) => configurationOf(epochs(), epoch).windowSize }),
     new AuditChecker((replica) => isWrongEverywhere || byzantine.has(replica) || diverging.has(replica)),
     new EvidenceChecker((evidence) => new EpochVerifier(verifier, epochs()).verifyEvidence(evidence)),
     new StateEqualityChecker(),

@@ -6,7 +6,7 @@ describe("The checker of bounds", () => {
   it("finds any queue that is beyond its bound, of replicas and clients", () => {
     const checker = new BoundsChecker({
       pendingRequestsMax: 2,
-      windowSize: 8,
+      windowSizeIn: () => 8,
       viewChangeMs: 300,
       viewChangeMaxMs: 1200,
     });

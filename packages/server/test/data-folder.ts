@@ -88,7 +88,7 @@ function signerIn(of: number, id: number): Signer {
 }
 
 /** A member signed two things, with the key that it has in the second epoch. */
-export const laterEvidence: Evidence = {
+const laterEvidence: Evidence = {
   type: "equivocation",
   first: signerIn(1, 2).sign<Commit>({ ...commitOf("a") }),
   second: signerIn(1, 2).sign<Commit>({ ...commitOf("b") }),
