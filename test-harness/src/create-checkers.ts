@@ -19,6 +19,7 @@ import { DurabilityChecker } from "./checkers/durability.ts";
 import { EvidenceChecker } from "./checkers/evidence.ts";
 import { ExactlyOnceChecker } from "./checkers/exactly-once.ts";
 import { PromisesChecker } from "./checkers/promises.ts";
+import { ReconfigurationChecker } from "./checkers/reconfiguration.ts";
 import { StateEqualityChecker } from "./checkers/state-equality.ts";
 import { TimeChecker } from "./checkers/time.ts";
 import { TimeOutChecker } from "./checkers/time-outs.ts";
@@ -30,6 +31,9 @@ import type { Marks } from "./marks.ts";
 import type { SimulationOptions } from "./options.ts";
 import { TwinsChecker } from "./twins.ts";
 import type { VirtualClock } from "./virtual-clock.ts";
+
+/** What members order by themselves is nobody's among the clients. */
+const FIRST_MEMBER = 1_000;
 
 /** The run that is watched. */
 export interface WatchedRun {
@@ -55,15 +59,16 @@ export function createCheckers({
   isTwin,
   isWrongEverywhere,
 }: WatchedRun): readonly Checker[] {
-  const { backend, hasher, cluster: clusterId, membership, clientSeeds, genesis } = cluster;
+  const { backend, hasher, cluster: clusterId, membership, clientSeeds, memberKeys, genesis } = cluster;
   const { windowSize } = genesis;
-  const clients = new Map(clientSeeds.map((seed, index) => [backend.publicKeyOf(seed), index]));
+  const ofMembers = [...memberKeys].map(([key, replica]) => [key, FIRST_MEMBER + replica] as const);
+  const ofClients = clientSeeds.map((seed, index) => [backend.publicKeyOf(seed), index] as const);
+  const clients = new Map([...ofMembers, ...ofClients]);
   const byzantine = new Set(options.byzantine.map(({ replica }) => replica));
   const diverging = new Set<number>(
     options.faults.flatMap((fault) => (fault.type === "diverge" ? [fault.replica] : [])),
   );
   const isCorrect = (client: number): boolean => client < options.clients;
-  const memberKeys = new Map(membership.members.map(({ id, publicKey }) => [id, publicKey]));
   const verifier = new Verifier({ backend, hasher, cluster: clusterId });
   return [
     new AgreementChecker(),
@@ -94,6 +99,7 @@ export function createCheckers({
       (view, epoch) => !byzantine.has(primaryOf(epochs().membershipAt(epochNumber(epoch)) ?? membership, view)),
       options.rotateEveryBatches > 0 ? { weakQuorum: weakQuorumSize(membership) } : undefined,
     ),
+    new ReconfigurationChecker(genesis, hasher, clusterId, epochs),
     new ClientHistoryChecker(() => clock.nowMs, isCorrect),
   ];
 }

@@ -1,5 +1,6 @@
 import { HISTORY_BYTES_MAX } from "@quorate/storage";
 import type { SimulationOptions } from "./options.ts";
+import { NO_CHANGES } from "./planned-changes.ts";
 
 /** When the primary of the example loses its power, in virtual milliseconds. */
 const PRIMARY_FALLS_MS = 60;
@@ -39,6 +40,6 @@ export const EXAMPLE_RUN: SimulationOptions = {
   safetyMs: 160,
   faults: [{ type: "crash", atMs: PRIMARY_FALLS_MS, replicas: [0], downMs: 1_000 }],
   checkpointOrders: [],
-  changes: [],
+  ...NO_CHANGES,
   byzantine: [],
 };

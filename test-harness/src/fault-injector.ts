@@ -2,6 +2,7 @@ import { type CutDirection, cutLabels } from "./cut-labels.ts";
 import type { CrashKind } from "./disk/simulated-files.ts";
 import { isLinked, type LinkShape } from "./link-shape.ts";
 import type { Fault, Victim } from "./options.ts";
+import type { PlannedJoiner } from "./planned-changes.ts";
 import type { SimulatedReplica } from "./simulated-replica.ts";
 import type { Span, SpanKind } from "./space-time.ts";
 import type { World } from "./world.ts";
@@ -31,9 +32,14 @@ export class FaultInjector {
     this.#links = links;
   }
 
-  /** Everyone's first start. */
-  start(): void {
-    for (const replica of this.#replicas) this.#up(replica);
+  /** Everyone's first start: of joiners when their time has come. */
+  start(joiners: readonly PlannedJoiner[]): void {
+    const members = this.#replicas.length - joiners.length;
+    for (const [number, replica] of this.#replicas.entries()) {
+      const atMs = joiners[number - members]?.atMs;
+      if (atMs === undefined) this.#up(replica);
+      else this.#world.clock.after(atMs, () => replica.host === undefined && this.#up(replica));
+    }
   }
 
   plan(faults: readonly Fault[]): void {
@@ -130,7 +136,7 @@ export class FaultInjector {
     const { marks, clock } = this.#world;
     const primary = this.#primary;
     const victims = ids.flatMap((id) => this.#replicas[id] ?? []).filter((replica) => replica.host !== undefined);
-    if (victims.length === this.#replicas.length) marks.add("crash: all at once");
+    if (victims.length >= this.#world.cluster.membership.members.length) marks.add("crash: all at once");
     for (const replica of victims) {
       const role = replica.id === primary ? "primary" : "backup";
       marks.add(`crash: ${role}`);

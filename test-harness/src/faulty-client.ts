@@ -62,7 +62,7 @@ export class FaultyClient {
   act(): void {
     const request = this.#drawRequest();
     const { network, wire, receive, marks } = this.#world;
-    for (const to of this.#world.cluster.membership.members) {
+    for (const to of this.#world.epochs().membership.members) {
       if (this.#prng.chance(0.3)) continue;
       const drawn = this.#prng.chance(0.2) ? this.#drawRequest() : request;
       const sent = this.#prng.chance(MUTATION_RATE) ? this.#mutate(drawn) : drawn;
@@ -141,7 +141,7 @@ export class FaultyClient {
   /** Above what is executed, about, or far ahead. */
   #drawCheckpoint(): Request {
     const above = sequenceNumber(this.#prng.pick([this.#prng.integer(0, 100), 2 ** 50]));
-    return this.#sign(this.#signer.signCheckpoint({ epoch: this.#world.cluster.membership.epoch, above }).request);
+    return this.#sign(this.#signer.signCheckpoint({ epoch: this.#world.epochs().epoch, above }).request);
   }
 
   #drawRegistration(): Request {

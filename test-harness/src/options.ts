@@ -6,7 +6,7 @@ import type { DiskFaults } from "./disk/flush-times.ts";
 import type { CrashKind } from "./disk/simulated-files.ts";
 import type { LinkShape } from "./link-shape.ts";
 import type { LinkFaults } from "./network.ts";
-import type { PlannedChange } from "./planned-changes.ts";
+import type { PlannedChange, PlannedJoiner } from "./planned-changes.ts";
 
 /** A replica by its id, or the one that is primary when the fault comes: of the highest view that runs. */
 export type Victim = number | "primary";
@@ -125,5 +125,9 @@ export interface SimulationOptions {
   readonly checkpointOrders: readonly PlannedCheckpointOrder[];
   /** Reconfigurations that the admin orders. */
   readonly changes: readonly PlannedChange[];
+  /** Replicas that are no members of genesis; the first has the number `replicas`. */
+  readonly joiners: readonly PlannedJoiner[];
+  /** Genesis lists its clients: all but some strangers, whom the admin may admit. */
+  readonly areClientsListed: boolean;
   readonly byzantine: readonly { readonly replica: number; readonly behaviour: ByzantineBehaviour }[];
 }

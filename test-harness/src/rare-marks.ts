@@ -1,3 +1,4 @@
+import type { ReconfigurationRefusal } from "@quorate/protocol";
 import { type IngressRejection, REJECTION_CODES } from "@quorate/server/host";
 import { NEW_VIEW_LIES } from "./byzantine/new-views.ts";
 import { SPLITS } from "./byzantine/proposals.ts";
@@ -5,6 +6,7 @@ import { VIEW_CHANGE_LIES } from "./byzantine/view-changes.ts";
 import { ASTRAY_VOTES, GARBAGE_ANSWERS } from "./byzantine/votes.ts";
 import { BYZANTINE_BEHAVIOURS } from "./byzantine.ts";
 import { EXPECTED_MARKS, markOfBehaviour } from "./campaign.ts";
+import { EPOCH_MARKS } from "./epoch-marks.ts";
 import type { Marks } from "./marks.ts";
 
 type RejectionCode = IngressRejection["code"];
@@ -15,14 +17,10 @@ export const RARE_MARKS_AFTER_SEEDS = 2_000;
 /** Why no replica behind its ingress can have this reason to drop something: the same question was asked before. */
 const ASKED_BEFORE = "the ingress asks the same before it verifies, and counts it as ingress.redundant";
 
-/** Why no replica has a reason that has to do with the epoch chain. */
-const ONE_EPOCH =
-  "the clusters of a campaign stay in the epoch of genesis, and nobody in them asks for links or observes";
-
 /** Reasons to drop an input that no campaign can reach, and why. Unit tests hand these inputs to the cores themselves. */
 export const UNREACHABLE_REJECTIONS: Readonly<Partial<Record<RejectionCode, string>>> = {
   "membership.stranger": ASKED_BEFORE,
-  "epoch.other": ASKED_BEFORE,
+  "epoch.over": ASKED_BEFORE,
   "window.above": ASKED_BEFORE,
   "pre-prepare.not-from-primary": ASKED_BEFORE,
   "pre-prepare.digest-mismatch":
@@ -30,11 +28,6 @@ export const UNREACHABLE_REJECTIONS: Readonly<Partial<Record<RejectionCode, stri
   "prepare.from-primary": ASKED_BEFORE,
   "body.not-asked-for": ASKED_BEFORE,
   "committed.not-asked-for": ASKED_BEFORE,
-  "epoch.over": ONE_EPOCH,
-  "epochs.over-budget": ONE_EPOCH,
-  "epochs.bad-link": ONE_EPOCH,
-  "observer.not-for-this-one": ONE_EPOCH,
-  "observer.speaks": ONE_EPOCH,
   "view-change.past": ASKED_BEFORE,
   "new-view.past": ASKED_BEFORE,
   "hand-over.not-from-primary": ASKED_BEFORE,
@@ -54,6 +47,8 @@ export const UNDEMANDED_REJECTIONS: Readonly<Partial<Record<RejectionCode, strin
     "a laggard must ask for the very entry that was damaged, of that donor: the disk itself is asked in each run instead",
   "ingress.bad-reply-stable":
     "a replica whose disk was lost must ask one that mutates its answer: few seeds have a liar beside a lost disk",
+  "observer.not-for-this-one": ASKED_BEFORE,
+  "observer.speaks": "an observer that lies must speak, and not only ask: liars that observe are few",
   "state-transfer.unexpected": FEW_FETCH,
   "state-chunk.not-asked-for": FEW_FETCH,
   "state-chunk.other-than-asked": FEW_FETCH,
@@ -64,6 +59,22 @@ export const UNDEMANDED_REJECTIONS: Readonly<Partial<Record<RejectionCode, strin
   "state-chunk.wrong-page": FEW_FETCH,
   "state-chunk.wrong-value": FEW_FETCH,
 };
+
+/** Why changes are refused that the admin of a run orders. */
+const REFUSALS = [
+  "epoch-other",
+  "nonce-used",
+  "approval-foreign",
+  "approvals-too-few",
+  "in-flight",
+  "admins-invalid",
+  "parameters-invalid",
+  "changes-nothing",
+  "clients-open",
+  "member-unknown",
+  "members-too-few",
+  "fault-threshold-lowered",
+] as const satisfies readonly ReconfigurationRefusal[];
 
 const CODES = Object.keys(REJECTION_CODES) as readonly RejectionCode[];
 
@@ -79,6 +90,8 @@ export const RARE_MARKS: readonly string[] = [
   ...ASTRAY_VOTES.map((name) => `byzantine: votes ${name}`),
   ...GARBAGE_ANSWERS.map((name) => `byzantine: answers ${name}`),
   ...CODES.filter((code) => !(code in UNREACHABLE_REJECTIONS || code in UNDEMANDED_REJECTIONS)).map(markOf),
+  ...Object.values(EPOCH_MARKS),
+  ...REFUSALS.map((refusal) => `reconfiguration: ${refusal}`),
   // Few seeds damage a disk, and of a disk little is history alone; a test of its own damages just that.
   "disk: damage found, in the history only",
   // A state that is wrong is mostly contradicted by f+1 before there is a certificate.

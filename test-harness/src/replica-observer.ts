@@ -1,9 +1,10 @@
-import type { ReplicaFrame, ReplicaId } from "@quorate/protocol";
+import { digest, type Membership, type ReplicaFrame, type ReplicaId } from "@quorate/protocol";
 import type { ReplicaStatus } from "@quorate/replica";
 import type { ExecutedBatch, HostObserver, IngressRejection, ReplicaRunner, ViewTurn } from "@quorate/server/host";
 import type { FetchProgress } from "@quorate/state-transfer";
 import type { Checker } from "./checkers/checker.ts";
 import type { EndDrawing } from "./end-drawing.ts";
+import { EpochMarks } from "./epoch-marks.ts";
 import type { Plant } from "./plant.ts";
 import type { ExecutedOperation } from "./recording-service.ts";
 import { ViewMarks } from "./view-marks.ts";
@@ -23,6 +24,7 @@ export interface ObservedReplica {
   readonly plant: Plant;
   /** Undefined while it is down. */
   readonly host: () => ReplicaRunner | undefined;
+  readonly onEpoch: (membership: Membership) => void;
   /** Its own code or its disk has ended it. */
   readonly onFatal: (error: Error) => void;
 }
@@ -32,6 +34,7 @@ export class ReplicaObserver {
   readonly #world: World;
   readonly #replica: ObservedReplica;
   readonly #viewMarks: ViewMarks;
+  readonly #epochMarks: EpochMarks;
   /** Since the last batch. */
   #isRepairing = false;
   /** An installation has begun, and its end has not been told: a crash may have come between the last write and the word. */
@@ -50,6 +53,7 @@ export class ReplicaObserver {
     this.#world = world;
     this.#replica = replica;
     this.#viewMarks = new ViewMarks(world);
+    this.#epochMarks = new EpochMarks(world);
   }
 
   /** It starts: what an earlier life executed and did not tell is nobody's. */
@@ -63,8 +67,10 @@ export class ReplicaObserver {
   }
 
   /** It is there, or there again. */
-  onUp({ status: standing, isInstalling, stateExecuted, stateDigests, audited }: ReplicaRunner): void {
+  onUp(host: ReplicaRunner): void {
     const { id, end, drawing } = this.#replica;
+    const { status: standing, isInstalling, stateExecuted, stateDigests, audited } = host;
+    this.tell((checker) => checker.onEpochs?.(id, host.epochs));
     // A crash came between the end of its repair and the word of it. One that has forgotten its quarantine has forgotten the repair, too.
     const remembers = this.#quarantinedUpTo !== undefined && (audited?.silentUpTo ?? 0) >= this.#quarantinedUpTo;
     if (this.#isInstalling && this.#isRepairing && !isInstalling && remembers) this.#onRepaired();
@@ -105,11 +111,21 @@ export class ReplicaObserver {
 
   onArrival(host: ReplicaRunner, frame: ReplicaFrame): void {
     const { marks } = this.#world;
+    if (this.#replica.isCorrect) this.#epochMarks.onArrival(host, frame);
     if (frame.type === "batch-body") marks.add("batch body arrived");
     this.#viewMarks.onArrival(frame, host.status.lowWatermark);
     if (frame.type !== "pre-prepare" && frame.type !== "signed") return;
     const { message } = frame.envelope;
     if ("digest" in message && message.seq > host.status.highWatermark) marks.add("backlog: message above the window");
+  }
+
+  /** It has taken a frame in; before, it knew of epochs up to this one. */
+  afterFrame(host: ReplicaRunner, epochBefore: number): void {
+    if (this.#replica.isCorrect) this.#epochMarks.onFrame(host, epochBefore);
+  }
+
+  onCrash(): void {
+    if (this.#replica.isCorrect) this.#epochMarks.onCrash(this.#replica.host());
   }
 
   /** Tells what it does from what flushes did before. */
@@ -126,6 +142,7 @@ export class ReplicaObserver {
     if (status === undefined || host?.isInstalling === true) return;
     drawing.isIn(status.view);
     if (!isCorrect) return;
+    if (host !== undefined) this.#epochMarks.afterStep(host, cause);
     if (this.#steps++ % FILLS_EVERY === 0) {
       const fills = host?.fills ?? [];
       this.tell((checker) => checker.onFills?.(end, fills));
@@ -174,11 +191,15 @@ export class ReplicaObserver {
         if (isCorrect) this.#viewMarks.onEvidence(evidence);
         this.tell((checker) => checker.onEvidence?.(id, evidence));
       },
-      onEpoch: ({ epoch, start }) => {
-        marks.add("epoch: begun");
+      onEpoch: (membership) => {
+        const { epoch, start } = membership;
+        this.#replica.onEpoch(membership);
+        if (isCorrect) this.#epochMarks.onEpoch(this.#replica.host());
         note(`${end} is in e${epoch} above n${start?.seq}`);
-        const status = this.#replica.host()?.status;
-        if (status === undefined || this.#replica.host()?.isInstalling === true) return;
+        const host = this.#replica.host();
+        if (host !== undefined) this.tell((checker) => checker.onEpochs?.(id, host.epochs));
+        const status = host?.status;
+        if (status === undefined || host?.isInstalling === true) return;
         this.tell((checker) => checker.onRecovered?.(id, status));
         if (isCorrect) this.#viewMarks.onRecovered(status);
       },
@@ -192,6 +213,7 @@ export class ReplicaObserver {
         this.#isRepairing = distrustsEntries;
         this.#isInstalling = true;
         marks.add("state transfer: begun");
+        if (isCorrect) this.#epochMarks.onTransferStarted(this.#replica.host());
         note(`${end} fetches the state at n${target.seq}`);
         this.restart();
       },
@@ -238,6 +260,7 @@ export class ReplicaObserver {
     const { end } = this.#replica;
     const { marks, note } = this.#world;
     marks.add("state transfer: done");
+    if (this.#replica.isCorrect) this.#epochMarks.onTransferred(this.#replica.host());
     if (this.#isRepairing) this.#onRepaired();
     this.#isInstalling = false;
     if (differing.count > 0) marks.add("state transfer: differing entries replaced");
@@ -284,6 +307,7 @@ export class ReplicaObserver {
     const what = turn.type === "entered" ? `enters v${turn.view}` : `leaves for v${turn.target}: ${turn.cause}`;
     this.#world.note(`${end} ${what}`);
     if (isCorrect) this.#viewMarks.onTurn(turn);
+    if (isCorrect) this.#epochMarks.onViewChange(turn, this.#replica.host());
     this.tell((checker) => checker.onViewChange?.(id, turn));
   }
 
@@ -295,9 +319,12 @@ export class ReplicaObserver {
     this.#operations = [];
     if (host === undefined) return;
     const stateRoot = host.stateDigests?.stateRoot ?? "";
-    const { marks, note } = this.#world;
+    const { marks, note, roots } = this.#world;
+    if (isCorrect && batch.isCheckpoint && stateRoot !== "" && !this.#isDiverging)
+      roots.set(batch.seq, digest(stateRoot));
     drawing.happened("executed", `executed ${batch.seq}`);
     if (isCorrect) this.#viewMarks.onExecuted(batch.batchDigest);
+    if (isCorrect) this.#epochMarks.onExecuted(batch.batchDigest, host);
     if (batch.sessionsEvicted > 0) marks.add("session: evicted");
     note(`${end} executed n${batch.seq} ${batch.batchDigest.slice(0, 8)} ${stateRoot.slice(0, 8)}`);
     if (operations.some((operation) => operation.result === undefined)) marks.add("operation: threw");

@@ -1,8 +1,10 @@
-import type { PublicKey, ReplicaFrame, ReplicaId, ServerFrame } from "@quorate/protocol";
+import { type PublicKey, type ReplicaFrame, type ReplicaId, replicaId, type ServerFrame } from "@quorate/protocol";
+import type { ReplicaRunner } from "@quorate/server/host";
 import type { Guise, Outgoing } from "./byzantine/guise.ts";
 import type { Checker } from "./checkers/checker.ts";
 import { describeFrame } from "./describe-frame.ts";
 import { drawn } from "./drawn.ts";
+import { isMemberBy, replicaOfPeer } from "./peer-number.ts";
 import type { TwinPlace } from "./twins.ts";
 import type { World } from "./world.ts";
 
@@ -12,6 +14,8 @@ export interface ReplicaSenderOptions {
   readonly end: string;
   readonly guise: Guise;
   readonly twin: TwinPlace | undefined;
+  /** Undefined while it is down. */
+  readonly host: () => ReplicaRunner | undefined;
   /** Frames that this replica never sends: a planted bug. */
   readonly withholds: ((frame: ReplicaFrame) => boolean) | undefined;
   /** Its own frame, before its guise makes of it what it makes. */
@@ -23,14 +27,11 @@ export interface ReplicaSenderOptions {
 export class ReplicaSender {
   readonly #world: World;
   readonly #options: ReplicaSenderOptions;
-  readonly #clients: ReadonlyMap<PublicKey, number>;
   #replied = new Set<string>();
 
   constructor(world: World, options: ReplicaSenderOptions) {
-    const { cluster } = world;
     this.#world = world;
     this.#options = options;
-    this.#clients = new Map(cluster.clientSeeds.map((client, i) => [cluster.backend.publicKeyOf(client), i]));
   }
 
   /** It starts again, and remembers no replies. */
@@ -39,13 +40,29 @@ export class ReplicaSender {
   }
 
   toReplicas(to: readonly ReplicaId[], frame: ReplicaFrame): void {
+    this.#toAll(to.map(replicaOfPeer), frame);
+  }
+
+  /** To those that are up and no members, as far as this one knows. */
+  toObservers(frame: ReplicaFrame): void {
+    const { id, host } = this.#options;
+    const membership = host()?.epochs.membership;
+    if (membership === undefined) return;
+    const observers = this.#world.replicas().flatMap(({ isUp, keys }, index) => {
+      const isThere = isUp && index !== id && !isMemberBy(keys.publicKeys, membership);
+      return isThere ? [index] : [];
+    });
+    if (observers.length > 0) this.#toAll(observers, frame);
+  }
+
+  #toAll(to: readonly number[], frame: ReplicaFrame): void {
     const { end, guise, withholds, onSent } = this.#options;
     if (withholds?.(frame) === true) return;
     this.#world.marks.add(`sent to ${to.length === 1 ? "one" : "all"}: ${typeOf(frame)}`);
     this.#world.note(`${end} > ${to.map((id) => `r${id}`).join()} ${describeFrame(frame)}`);
     onSent(frame);
     for (const id of to)
-      for (const outgoing of guise.toReplica(id, frame)) {
+      for (const outgoing of guise.toReplica(replicaId(id), frame)) {
         if (outgoing.delayMs === 0) this.#sendOne(id, outgoing);
         else this.#world.clock.after(outgoing.delayMs, () => this.#sendOne(id, outgoing));
       }
@@ -54,7 +71,7 @@ export class ReplicaSender {
   toClient(key: PublicKey, frame: ServerFrame): void {
     const { network, receive, marks, note } = this.#world;
     const { id, end, guise, twin } = this.#options;
-    const client = this.#clients.get(key);
+    const client = this.#world.clientOf(key);
     if (client === undefined || twin?.reaches(`c${client}`) === false) return;
     note(`${end} > c${client} ${describeFrame(frame)}`);
     if (frame.type === "refused") marks.add(`refused: ${frame.code}`);
@@ -75,7 +92,7 @@ export class ReplicaSender {
     tell((checker) => checker.onReply?.(id, reply));
   }
 
-  #sendOne(to: ReplicaId, { frame, arrival }: Outgoing): void {
+  #sendOne(to: number, { frame, arrival }: Outgoing): void {
     const { id, end, twin } = this.#options;
     if (twin?.reaches(`r${to}`) === false) return;
     const { network, receive } = this.#world;

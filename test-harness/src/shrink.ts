@@ -81,10 +81,15 @@ function* reductionsOf(options: SimulationOptions): Iterable<SimulationOptions> 
 }
 
 function* fewerFaults(options: SimulationOptions): Iterable<SimulationOptions> {
-  const { faults, byzantine, checkpointOrders } = options;
+  const { faults, byzantine, checkpointOrders, changes } = options;
   for (const fewer of fewerOf(faults)) yield { ...options, faults: fewer };
   for (const fewer of fewerOf(byzantine)) yield { ...options, byzantine: fewer };
   for (const fewer of fewerOf(checkpointOrders)) yield { ...options, checkpointOrders: fewer };
+  for (const fewer of fewerOf(changes)) yield { ...options, changes: fewer };
+  // Only from behind: the others keep their numbers.
+  if (options.joiners.length > 0 && idsOf(options).every((id) => id < options.replicas + options.joiners.length - 1))
+    yield { ...options, joiners: options.joiners.slice(0, -1) };
+  if (options.areClientsListed) yield { ...options, areClientsListed: false };
   for (const [i, fault] of faults.entries())
     for (const smaller of smallerThan(fault)) yield { ...options, faults: faults.with(i, smaller) };
 }
@@ -93,7 +98,8 @@ function* fewerParties(options: SimulationOptions): Iterable<SimulationOptions> 
   if (options.faultyClients > 0) yield { ...options, faultyClients: 0 };
   for (const fewer of lowerThan(options.clients)) yield { ...options, clients: fewer };
   for (const fewer of lowerThan(options.operations)) yield { ...options, operations: fewer };
-  if (options.replicas > 4 && idsOf(options).every((id) => id < 4)) yield { ...options, replicas: 4 };
+  if (options.replicas > 4 && options.joiners.length === 0 && idsOf(options).every((id) => id < 4))
+    yield { ...options, replicas: 4 };
 }
 
 function* calmerNetworks(options: SimulationOptions): Iterable<SimulationOptions> {
@@ -148,10 +154,11 @@ function lowerThan(count: number): readonly number[] {
 }
 
 /** Of the replicas that the plan names. */
-function idsOf({ faults, byzantine, clocks, checkpointOrders }: SimulationOptions): readonly number[] {
+function idsOf({ faults, byzantine, clocks, checkpointOrders, changes }: SimulationOptions): readonly number[] {
   const faulty = faults.flatMap(victimsOf).filter((victim) => victim !== "primary");
   const orderers = orderersOf(checkpointOrders).filter((orderer) => orderer !== "admin");
-  return [...faulty, ...orderers, ...[...byzantine, ...clocks].map(({ replica }) => replica)];
+  const changed = changes.flatMap((change) => ("replica" in change ? [change.replica] : []));
+  return [...faulty, ...orderers, ...changed, ...[...byzantine, ...clocks].map(({ replica }) => replica)];
 }
 
 function victimsOf(fault: Fault): readonly Victim[] {

@@ -6,13 +6,16 @@ import {
   type ClientSigner,
   type Digest,
   digest,
+  type Epoch,
+  epochNumber,
   type PublicKey,
   type Reply,
   type ServerFrame,
   weakQuorumSize,
 } from "@quorate/protocol";
+import { changeOfPlan } from "./change-of-plan.ts";
 import { describeFrame } from "./describe-frame.ts";
-import type { ChangeOrderer, PlannedChange } from "./planned-changes.ts";
+import type { ChangeFlaw, ChangeOrderer, PlannedChange } from "./planned-changes.ts";
 import type { Scheduled } from "./virtual-clock.ts";
 import type { Arrival } from "./wire.ts";
 import type { World } from "./world.ts";
@@ -29,25 +32,29 @@ interface OpenChange {
   resend: Scheduled | undefined;
 }
 
-/** The admin of a run, who orders changes of K and L, and sends each to all replicas until f+1 have answered alike. */
+/** Whoever has the admins of a run approve changes, and sends each to all replicas until f+1 have answered alike. */
 export class SimulatedAdmin implements ChangeOrderer {
   readonly index: number;
   readonly end: string;
   readonly publicKey: PublicKey;
   readonly #world: World;
+  /** Submits; anyone may. */
   readonly #signer: ClientSigner;
+  /** Approve, those of them that are in force. */
+  readonly #admins: readonly ClientSigner[];
   readonly #verifier: Verifier;
   readonly #open = new Set<OpenChange>();
   #ordered = 0;
 
   constructor(world: World, index: number) {
-    const { backend, hasher, cluster, clientSeeds } = world.cluster;
+    const { backend, hasher, cluster, clientSeeds, adminSeeds } = world.cluster;
     this.index = index;
     this.end = `c${index}`;
     this.#world = world;
     const seed = clientSeeds[index] ?? new Uint8Array(0);
     this.#signer = createClientSigner({ backend, hasher, cluster, seed });
     this.publicKey = this.#signer.publicKey;
+    this.#admins = adminSeeds.map((admin) => createClientSigner({ backend, hasher, cluster, seed: admin }));
     this.#verifier = new Verifier({ backend, hasher, cluster, requestsMax: 16, statementsMax: 64 });
   }
 
@@ -60,19 +67,54 @@ export class SimulatedAdmin implements ChangeOrderer {
     return `${this.end} (admin) waits for ${this.#open.size} changes`;
   }
 
-  order({ checkpointInterval, windowSize }: PlannedChange): void {
-    const { epoch } = this.#world.epochs().membership;
-    const change = { type: "parameters", checkpointInterval, windowSize } as const;
-    const nonce = digest((++this.#ordered).toString(16).padStart(64, "0"));
-    const about = { epoch, nonce, change };
-    const approvals = [this.#signer.approve(about)];
-    const signed = this.#signer.signReconfiguration({ ...about, approvals, possession: new Uint8Array(0) });
+  order(planned: PlannedChange): void {
+    const { flaw } = planned;
+    const nonce = this.#nonceFor(flaw);
+    const keys = this.#admins.map(({ publicKey }) => publicKey);
+    const { change, holder } = changeOfPlan(this.#world, planned, keys, nonce);
+    const about = { epoch: this.#epochFor(flaw), nonce, change };
+    const member = this.#memberFor(planned);
+    const approvals = (member === undefined ? this.#approversFor(flaw) : [])
+      .map((signer) => signer.approve(about))
+      .sort((a, b) => (a.key < b.key ? -1 : 1));
+    const possession = holder?.signPossession(about) ?? new Uint8Array(0);
+    const by = member ?? this.#signer;
+    const signed = by.signReconfiguration({ ...about, approvals, possession });
     const request = { type: "request", request: signed.request } as const;
     const open: OpenChange = { request, digest: signed.digest, answers: new Map(), resend: undefined };
     this.#open.add(open);
-    this.#world.note(`${this.end} orders K = ${checkpointInterval}, L = ${windowSize} in e${epoch}`);
+    this.#world.note(`${this.end} orders ${describe(planned)} in e${about.epoch}`);
     for (const checker of this.#world.checkers) checker.onRequest?.(this.index, signed.request);
     this.#send(open);
+  }
+
+  /** The member that orders this by itself; its answers come here, unless it orders checkpoints of its own. */
+  #memberFor(planned: PlannedChange): ClientSigner | undefined {
+    const isBySelf = (planned.type === "leave" || planned.type === "rejoin") && planned.isBySelf === true;
+    if (!isBySelf) return undefined;
+    const { keys } = this.#world.replicas()[planned.replica] ?? {};
+    const signer = keys?.ordererIn(this.#world.epochs().membership);
+    return signer && this.#world.clientOf(signer.publicKey) === this.index ? signer : undefined;
+  }
+
+  #epochFor(flaw: ChangeFlaw | undefined): Epoch {
+    const { epoch } = this.#world.epochs().membership;
+    if (flaw !== "other-epoch") return epoch;
+    return epochNumber(epoch > 0 ? epoch - 1 : epoch + 1);
+  }
+
+  #nonceFor(flaw: ChangeFlaw | undefined): Digest {
+    if (flaw !== "used-nonce") this.#ordered += 1;
+    return digest(this.#ordered.toString(16).padStart(64, "0"));
+  }
+
+  /** As many of the admins in force as must sign, or not quite those. */
+  #approversFor(flaw: ChangeFlaw | undefined): readonly ClientSigner[] {
+    const { threshold, keys } = this.#world.epochs().configuration.admins;
+    const inForce = this.#admins.filter(({ publicKey }) => keys.includes(publicKey));
+    const others = this.#admins.filter(({ publicKey }) => !keys.includes(publicKey));
+    if (flaw === "too-few") return inForce.slice(1, threshold);
+    return flaw === "foreign" ? [...inForce.slice(1, threshold), ...others.slice(0, 1)] : inForce.slice(0, threshold);
   }
 
   onLink(): void {
@@ -94,8 +136,10 @@ export class SimulatedAdmin implements ChangeOrderer {
     const [result] = reply.results;
     const accepted = result && bytesToAcceptedChange(result.value);
     const answer = accepted ? "accepted" : ((result && bytesToRefusal(result.value)) ?? result?.status ?? "nothing");
-    const by = open.answers.get(answer) ?? new Set();
-    open.answers.set(answer, by.add(from));
+    // Of one epoch: members of several do not add up.
+    const told = `e${membership.epoch} ${answer}`;
+    const by = open.answers.get(told) ?? new Set();
+    open.answers.set(told, by.add(from));
     if (by.size < weakQuorumSize(membership)) return;
     open.resend?.cancel();
     this.#open.delete(open);
@@ -104,12 +148,16 @@ export class SimulatedAdmin implements ChangeOrderer {
   }
 
   #send(open: OpenChange): void {
-    const { network, wire, receive, clock, cluster } = this.#world;
+    const { network, wire, receive, clock } = this.#world;
     const arrival = wire.clientFrame(open.request);
-    for (const { id } of cluster.membership.members)
-      network.send(this.end, `r${id}`, () => receive.clientFrame(id, this.index, arrival));
+    for (const { id } of this.#world.epochs().membership.members)
+      network.send(this.end, `r${id}`, () => receive.clientFrame(id, this.index, arrival, open.request.request.client));
     open.resend = clock.after(RESEND_MS, () => {
       if (this.#open.has(open)) this.#send(open);
     });
   }
+}
+
+function describe({ atMs: _atMs, ...change }: PlannedChange): string {
+  return JSON.stringify(change);
 }

@@ -19,6 +19,7 @@ import {
 import { EpochChain } from "@quorate/reconfiguration";
 import { describeFrame } from "./describe-frame.ts";
 import { drawn } from "./drawn.ts";
+import { EPOCH_MARKS } from "./epoch-marks.ts";
 import type { SimulationOptions } from "./options.ts";
 import type { Plant } from "./plant.ts";
 import type { Prng } from "./prng.ts";
@@ -55,6 +56,7 @@ export class SimulatedClient {
   #calls = 0;
   #steps = 0;
   #session: SessionId | undefined;
+  #followed = 0;
 
   constructor(world: World, index: number, options: SimulationOptions, prng: Prng, plant: Plant) {
     const { backend, hasher, cluster, clientSeeds, genesis } = world.cluster;
@@ -187,6 +189,8 @@ export class SimulatedClient {
   /** As a runner that dials them: whoever is there is linked in its next turn. */
   #onMembers({ epoch, members }: Membership): void {
     this.#world.note(`${this.end} follows e${epoch}`);
+    if (epoch > this.#followed + 1) this.#world.marks.add(EPOCH_MARKS.clientBehind);
+    this.#followed = epoch;
     this.#world.clock.after(0, () => {
       for (const { id } of members) if (this.#up.has(id)) this.#step({ type: "link-up", replica: id });
     });

@@ -1,13 +1,7 @@
 import { createBatchComposer, Verifier } from "@quorate/crypto";
 import { kvService } from "@quorate/kv";
 import type { ReplicaId } from "@quorate/protocol";
-import {
-  type Compressor,
-  createReplicaKeys,
-  type HostPorts,
-  type HostSettings,
-  ReplicaRunner,
-} from "@quorate/server/host";
+import { type Compressor, type HostPorts, type HostSettings, ReplicaRunner } from "@quorate/server/host";
 import type { ReplicaStore } from "@quorate/storage";
 import { archivingStore } from "./archiving-store.ts";
 import { type ClockFault, wallMs } from "./clock-fault.ts";
@@ -18,6 +12,7 @@ import type { ReplicaObserver } from "./replica-observer.ts";
 import type { ReplicaSender } from "./replica-sender.ts";
 import type { ReplicaTimers } from "./replica-timers.ts";
 import { simulatedCompressor } from "./simulated-compressor.ts";
+import type { SimulatedKeys } from "./simulated-keys.ts";
 import { EPOCH_MS, type World } from "./world.ts";
 
 /** Of the replicas; the others neither send the state deflated nor take it so. */
@@ -29,7 +24,7 @@ const COMPRESSION_MS = 1;
 export interface SimulatedHostsOptions {
   readonly id: ReplicaId;
   readonly isCorrect: boolean;
-  readonly seed: Uint8Array;
+  readonly keys: SimulatedKeys;
   readonly prng: Prng;
   readonly settings: Partial<HostSettings>;
   readonly clockSkewMs: number;
@@ -59,7 +54,7 @@ export class SimulatedHosts {
 
   /** @throws what `ReplicaRunner` throws. */
   create(disk: ReplicaStore): ReplicaRunner {
-    const { id, seed, settings, plant, observer, sender } = this.#o;
+    const { id, keys, settings, plant, observer, sender } = this.#o;
     const { clock, cluster: shared } = this.#world;
     const { cluster, hasher, codec, backend, genesis } = shared;
     observer.restart();
@@ -73,7 +68,7 @@ export class SimulatedHosts {
       codec,
       service: bent?.(service, id) ?? service,
       store: this.#archiving(store?.(disk, (task) => clock.after(0, task)) ?? disk),
-      keys: createReplicaKeys({ backend, hasher, cluster, seeds: () => [seed] }),
+      keys: keys.ofReplica,
       verifier: new Verifier({
         backend,
         hasher,
@@ -103,8 +98,7 @@ export class SimulatedHosts {
       monotonicMs: () => clock.nowMs,
       sendToReplica: (to, frame) => sender.toReplicas([to], frame),
       sendToReplicas: (to, frame) => sender.toReplicas(to, frame),
-      // There are none yet.
-      sendToObservers: () => undefined,
+      sendToObservers: (frame) => sender.toObservers(frame),
       sendToClient: (client, frame) => sender.toClient(client, frame),
       startTimer: (timer, afterMs, fire) => timers.start(timer, afterMs, fire),
       cancelTimer: (timer) => timers.cancel(timer),

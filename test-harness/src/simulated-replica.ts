@@ -1,12 +1,13 @@
-import { createReplicaSigner } from "@quorate/crypto";
 import {
+  type CheckpointClaim,
   type ClientFrame,
+  type Epoch,
+  epochNumber,
   type PublicKey,
   type ReplicaFrame,
   type ReplicaId,
   replicaId,
   type ServerFrame,
-  type Signer,
 } from "@quorate/protocol";
 import type { HostSettings, HostTimer, ReplicaRunner } from "@quorate/server/host";
 import { type ReplicaStore, StorageError } from "@quorate/storage";
@@ -20,6 +21,7 @@ import type { CrashKind } from "./disk/simulated-files.ts";
 import type { DiskImage } from "./disk-image.ts";
 import { EndDrawing } from "./end-drawing.ts";
 import { Pause } from "./pause.ts";
+import { peerNumberOf } from "./peer-number.ts";
 import type { Plant } from "./plant.ts";
 import type { Prng } from "./prng.ts";
 import { ReplicaDisk } from "./replica-disk.ts";
@@ -27,11 +29,12 @@ import { ReplicaObserver } from "./replica-observer.ts";
 import { ReplicaSender } from "./replica-sender.ts";
 import { ReplicaTimers } from "./replica-timers.ts";
 import { SimulatedHosts } from "./simulated-hosts.ts";
+import { SimulatedKeys } from "./simulated-keys.ts";
 import { StateFaults } from "./state-faults.ts";
 import { statusLine } from "./status-line.ts";
 import type { TwinPlace } from "./twins.ts";
 import type { Arrival } from "./wire.ts";
-import type { World } from "./world.ts";
+import type { World, WorldReplica } from "./world.ts";
 
 /** One replica of a simulation. */
 export interface SimulatedReplicaOptions {
@@ -51,13 +54,13 @@ export interface SimulatedReplicaOptions {
 }
 
 /** A production `ReplicaRunner` over simulated links, disk and clock, which can crash and come back. */
-export class SimulatedReplica {
+export class SimulatedReplica implements WorldReplica {
   readonly id: ReplicaId;
   readonly end: string;
   readonly isCorrect: boolean;
   readonly #world: World;
   readonly #options: SimulatedReplicaOptions;
-  readonly #signer: Signer;
+  readonly keys: SimulatedKeys;
   readonly #disk: ReplicaDisk;
   readonly #guise: Guise;
   readonly #sender: ReplicaSender;
@@ -68,6 +71,7 @@ export class SimulatedReplica {
   readonly #timers: ReplicaTimers;
   readonly #hosts: SimulatedHosts;
   #host: ReplicaRunner | undefined;
+  #latestEpoch = epochNumber(0);
   #isFlushDoomed = false;
   #isStopped = false;
   #fatal: Error | undefined;
@@ -79,17 +83,36 @@ export class SimulatedReplica {
     this.isCorrect = options.byzantine === undefined;
     this.#world = world;
     this.#options = options;
-    const seed = cluster.replicaSeeds[options.id] ?? new Uint8Array(0);
-    this.#signer = createReplicaSigner({ backend: cluster.backend, seed, self: this.id, cluster: cluster.cluster });
+    this.keys = new SimulatedKeys(cluster, options.id);
     this.#disk = this.#createDisk();
     this.#drawing = new EndDrawing(world, this.end);
     this.#stateFaults = this.#createStateFaults();
     if (options.clock !== undefined) world.marks.add(`clock: ${kindOfClock(options.clock)}`);
-    this.#guise = new Guise(world, options.id, this.#signer, options.prng.fork("byzantine"), options.byzantine);
+    this.#guise = new Guise(world, {
+      keys: this.keys,
+      prng: options.prng.fork("byzantine"),
+      behaviour: options.byzantine,
+      epoch: () => this.#epoch,
+    });
     this.#observer = this.#createObserver();
     this.#sender = this.#createSender();
     this.#timers = new ReplicaTimers(world, (timer, fire) => this.#pause.run(() => this.#fire(timer, fire)));
-    this.#hosts = this.#createHosts(seed);
+    this.#hosts = this.#createHosts();
+  }
+
+  /** In which it is, or was when it went down. */
+  get #epoch(): Epoch {
+    this.#latestEpoch = this.#host?.status.epoch ?? this.#latestEpoch;
+    return this.#latestEpoch;
+  }
+  get isUp(): boolean {
+    return this.#host !== undefined;
+  }
+  get checkpoint(): CheckpointClaim | undefined {
+    if (this.#host === undefined || this.#host.isInstalling) return undefined;
+    const seq = this.#host.status.lowWatermark;
+    const stateRoot = this.#world.roots.get(seq);
+    return stateRoot && { seq, stateRoot };
   }
 
   /** Undefined while it is down. */
@@ -170,6 +193,7 @@ export class SimulatedReplica {
   /** Ends without a word. */
   crash(by: CrashKind): void {
     this.#pause.drop();
+    this.#observer.onCrash();
     this.#host?.stop();
     this.#host = undefined;
     this.#isFlushDoomed = false;
@@ -260,7 +284,10 @@ export class SimulatedReplica {
     this.#observer.onArrival(host, frame);
     this.#guise.fromReplica(frame);
     if (!this.#guise.hears(frame) || this.#options.plant.isDeafTo?.(frame, this.id) === true) return;
-    host.onReplicaFrame(replicaId(from), frame);
+    const { epoch } = host.epochs;
+    const keys = this.#world.replicas()[from]?.keys.publicKeys ?? [];
+    host.onReplicaFrame(peerNumberOf(from, keys, host.epochs.membership), frame);
+    this.#observer.afterFrame(host, epoch);
     this.#observer.check(frame.type);
   }
 
@@ -290,6 +317,7 @@ export class SimulatedReplica {
       drawing: this.#drawing,
       plant,
       host: () => this.#host,
+      onEpoch: (membership) => this.keys.onEpoch(membership),
       onFatal: (error) => this.#onFatal(error),
     });
   }
@@ -302,6 +330,7 @@ export class SimulatedReplica {
       guise: this.#guise,
       twin,
       withholds: plant.withholds,
+      host: () => this.#host,
       onSent: (frame) => {
         this.#observer.onSent(frame);
         twin?.onSent(frame);
@@ -321,12 +350,12 @@ export class SimulatedReplica {
     });
   }
 
-  #createHosts(seed: Uint8Array): SimulatedHosts {
+  #createHosts(): SimulatedHosts {
     return new SimulatedHosts(this.#world, {
       ...this.#options,
       id: this.id,
       isCorrect: this.isCorrect,
-      seed,
+      keys: this.keys,
       observer: this.#observer,
       sender: this.#sender,
       timers: this.#timers,

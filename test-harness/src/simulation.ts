@@ -1,6 +1,15 @@
 import { Verifier } from "@quorate/crypto";
 import { decodeKvResult } from "@quorate/kv";
-import { type CommittedEntry, invariant, primaryOf, type ServerFrame, sequenceNumber } from "@quorate/protocol";
+import {
+  type CommittedEntry,
+  type Epoch,
+  invariant,
+  type Membership,
+  type PublicKey,
+  primaryOf,
+  type ServerFrame,
+  sequenceNumber,
+} from "@quorate/protocol";
 import { EpochChain } from "@quorate/reconfiguration";
 import type { HostSettings, ReplicaRunner } from "@quorate/server/host";
 import { type CheckpointOrderer, orderersOf } from "./checkpoint-orders.ts";
@@ -13,6 +22,7 @@ import { FaultyClient } from "./faulty-client.ts";
 import { Marks } from "./marks.ts";
 import { Network } from "./network.ts";
 import type { SimulationOptions } from "./options.ts";
+import { isMemberBy } from "./peer-number.ts";
 import { planCheckpointOrders, planMischief, planWorkload } from "./planned-calls.ts";
 import { planChanges } from "./planned-changes.ts";
 import type { Plant } from "./plant.ts";
@@ -94,6 +104,7 @@ export class Simulation {
   /** Undefined where nothing is changed. */
   readonly #admin: SimulatedAdmin | undefined;
   #epochs: EpochChain;
+  readonly #memberships = new Map<Epoch, Membership>();
   readonly #faults: FaultInjector;
   readonly #spaceTime: SpaceTime | undefined;
   readonly #lines: string[] | undefined;
@@ -117,7 +128,7 @@ export class Simulation {
     if (plant.restored !== undefined) this.#tellRestored(restoredEntries(plant.restored));
     const skews = this.#prng.fork("skew");
     const scrubBytesPerSecond = this.#prng.fork("scrub").pick(SCRUB_RATES);
-    this.#replicas = Array.from({ length: options.replicas }, (_, id) => {
+    this.#replicas = Array.from({ length: options.replicas + options.joiners.length }, (_, id) => {
       const prng = this.#prng.fork(`replica/${id}`);
       const settings = {
         pipelineDepthMax: options.pipelineDepthMax,
@@ -204,7 +215,7 @@ export class Simulation {
 
   #runSafetyPhase(): void {
     const { clock, checkers } = this.#world;
-    this.#faults.start();
+    this.#faults.start(this.#options.joiners);
     for (const twins of this.#twins.values()) twins.start(this.#options.safetyMs);
     this.#faults.plan(this.#options.faults);
     planWorkload(this.#options, this.#prng, this.#clients, clock);
@@ -234,6 +245,7 @@ export class Simulation {
   #createWorld(isWrongEverywhere: boolean): World {
     const { options, cluster, prng } = { options: this.#options, cluster: this.#cluster, prng: this.#prng };
     const clock = new VirtualClock();
+    const clients = new Map(cluster.clientSeeds.map((client, i) => [cluster.backend.publicKeyOf(client), i]));
     const marks = new Marks();
     const trace = new Trace(this.#lines);
     return {
@@ -244,7 +256,11 @@ export class Simulation {
       network: new Network(clock, prng.fork("network"), options.network, marks),
       wire: options.scheme === "fake" ? createValueWire(cluster.codec) : createCodecWire(cluster.codec),
       archive: new Map(),
+      roots: new Map(),
       epochs: () => this.#latestEpochs(),
+      membershipAt: (epoch) => this.#membershipAt(epoch),
+      replicas: () => this.#replicas,
+      clientOf: (key) => clients.get(key) ?? this.#memberClientOf(key),
       checkers: createCheckers({
         epochs: () => this.#latestEpochs(),
         ...{ options, cluster, clock, marks, isWrongEverywhere },
@@ -264,8 +280,8 @@ export class Simulation {
         replicaFrame: (to, from, frame) => {
           for (const replica of this.#replicasAt(to, `r${from}`)) replica.onReplicaFrame(from, frame);
         },
-        clientFrame: (to, client, frame) => {
-          const key = this.#partyAt(client)?.publicKey;
+        clientFrame: (to, client, frame, linkKey) => {
+          const key = linkKey ?? this.#partyAt(client)?.publicKey;
           if (key === undefined) return;
           for (const replica of this.#replicasAt(to, `c${client}`)) replica.onClientFrame(client, key, frame);
         },
@@ -279,6 +295,19 @@ export class Simulation {
     for (const { host } of this.#replicas ?? [])
       if (host !== undefined && host.epochs.epoch > this.#epochs.epoch) this.#epochs = host.epochs;
     return this.#epochs;
+  }
+
+  /** What members order by themselves is answered where changes are ordered. */
+  #memberClientOf(key: PublicKey): number | undefined {
+    return this.#replicas.some(({ keys }) => keys.publicKeys.includes(key)) ? this.#admin?.index : undefined;
+  }
+
+  /** What a replica lives in, somebody has shown before. */
+  #membershipAt(epoch: Epoch): Membership {
+    const membership = this.#memberships.get(epoch) ?? this.#latestEpochs().membershipAt(epoch);
+    invariant(membership !== undefined, "simulation.epoch-unknown", { epoch });
+    this.#memberships.set(epoch, membership);
+    return membership;
   }
 
   /** Who this peer finds there: one replica, or of a member that exists twice what this round lets through. */
@@ -352,8 +381,8 @@ export class Simulation {
 
   #isQuiet(): boolean {
     if (!this.#linked().every((client) => client.isQuiet)) return false;
-    if (this.#correct().some(({ host }) => host?.status.mute !== undefined || host?.isInstalling === true))
-      return false;
+    if (this.#members().some(({ host }) => host?.status.mute !== undefined)) return false;
+    if (this.#correct().some(({ host }) => host?.isInstalling === true)) return false;
     const places = this.#correct().map(
       ({ host }) => `${host?.status.epoch} ${host?.status.executed} ${host?.status.lowWatermark}`,
     );
@@ -374,13 +403,13 @@ export class Simulation {
    */
   #areTogether(): boolean {
     if (this.#correct().some(({ host }) => host?.status.activation !== undefined)) return false;
-    const stands = this.#correct().flatMap(({ host }) => (host === undefined ? [] : [host.status]));
+    const stands = this.#members().flatMap(({ host }) => (host === undefined ? [] : [host.status]));
     const settled = stands.filter(({ view, target }) => view === target);
     const views = new Set(settled.map(({ view }) => view));
     const [view] = views;
     if (view === undefined || views.size > 1) return false;
     const primary = primaryOf(this.#latestEpochs().membership, view);
-    const isPrimaryFaulty = this.#correct().every(({ id }) => id !== primary);
+    const isPrimaryFaulty = this.#members().every(({ id }) => id !== primary);
     const away = stands.filter((stand) => !settled.includes(stand));
     return away.every(({ target }) => isPrimaryFaulty && target === view + 1);
   }
@@ -388,6 +417,12 @@ export class Simulation {
   /** Those of whom everything is demanded at the end. */
   #correct(): readonly SimulatedReplica[] {
     return this.#replicas.filter((replica) => replica.isCorrect && !replica.isRefused);
+  }
+
+  /** Those of them that are members in the latest epoch; the others observe. */
+  #members(): readonly SimulatedReplica[] {
+    const { membership } = this.#latestEpochs();
+    return this.#correct().filter(({ keys }) => isMemberBy(keys.publicKeys, membership));
   }
 
   /** Ordered reads by the first client, of the texts too: what an unanswered write left behind is to show. */

@@ -1,5 +1,6 @@
 import type { ByzantineBehaviour } from "./byzantine.ts";
 import type { Fault, SimulationOptions } from "./options.ts";
+import { NO_CHANGES } from "./planned-changes.ts";
 
 /** What takes time to be found out, and is not found out where everything is slow. */
 const PATIENT: ReadonlySet<ByzantineBehaviour> = new Set(["delays-proposals", "delays-one-client"]);
@@ -39,6 +40,6 @@ export function calmed(options: SimulationOptions, fault: Fault | undefined): Si
     safetyMs: SAFETY_MS,
     faults: fault === undefined ? [] : [fault],
     checkpointOrders: [],
-    changes: [],
+    ...NO_CHANGES,
   };
 }

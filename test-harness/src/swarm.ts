@@ -3,10 +3,12 @@ import { HISTORY_BYTES_MAX } from "@quorate/storage";
 import { checkpointOrdersFor } from "./checkpoint-orders.ts";
 import { MIDDLE_RATES } from "./middle-rates.ts";
 import type { Fault, SimulationOptions } from "./options.ts";
+import { NO_CHANGES } from "./planned-changes.ts";
 import { Prng } from "./prng.ts";
 import { FULL_DRAW, type SeedDraw } from "./seed-draw.ts";
 import { byzantineFor, faultsOfByzantine, replicasFor } from "./swarm-byzantine.ts";
 import { calmed, needsCalm } from "./swarm-calm.ts";
+import { changesFor } from "./swarm-changes.ts";
 import { clientCutsFor } from "./swarm-clients.ts";
 import { clocksFor } from "./swarm-clocks.ts";
 import { diskFaultsFor, storeFor } from "./swarm-disks.ts";
@@ -101,12 +103,16 @@ export function optionsForSeed(seed: number, draw: SeedDraw = FULL_DRAW): Simula
       clientCuts,
       faultsOfByzantine(byzantine, replicas, safetyMs),
     ),
-    changes: [],
+    ...NO_CHANGES,
     checkpointOrders: checkpointOrdersFor(prng.fork("checkpoint orders"), replicas, safetyMs),
     byzantine,
   };
-  if (draw.isSwarm && needsCalm(liars)) return calmed(options, faults[0]);
-  // As a client of production: later, and backups would hear of no request that a slow primary answers.
+  const changed = { ...options, ...changesFor(prng.fork("changes"), options, draw.isSwarm) };
+  return draw.isSwarm && needsCalm(liars) ? calmed(changed, faults[0]) : asOfProduction(changed);
+}
+
+/** Its clients do not wait longer: backups would hear of no request that a slow primary answers. */
+function asOfProduction(options: SimulationOptions): SimulationOptions {
   return { ...options, resendAfterMs: Math.min(options.resendAfterMs, decideResendAfterMs(options)) };
 }
 

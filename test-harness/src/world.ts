@@ -1,13 +1,31 @@
-import type { ClientFrame, ReplicaFrame, ServerFrame } from "@quorate/protocol";
+import type {
+  CheckpointClaim,
+  ClientFrame,
+  Digest,
+  Epoch,
+  Membership,
+  PublicKey,
+  ReplicaFrame,
+  ServerFrame,
+} from "@quorate/protocol";
 import type { EpochChain } from "@quorate/reconfiguration";
 import type { Checker } from "./checkers/checker.ts";
 import type { SimulatedCluster } from "./cluster.ts";
 import type { Marks } from "./marks.ts";
 import type { Network } from "./network.ts";
+import type { SimulatedKeys } from "./simulated-keys.ts";
 import type { SpaceTime } from "./space-time.ts";
 import type { Trace } from "./trace.ts";
 import type { VirtualClock } from "./virtual-clock.ts";
 import type { Arrival, Wire } from "./wire.ts";
+
+/** A replica, as others of a run see it. */
+export interface WorldReplica {
+  readonly isUp: boolean;
+  readonly keys: SimulatedKeys;
+  /** Its last stable checkpoint; undefined while it is down or its state is brought to it. */
+  readonly checkpoint: CheckpointClaim | undefined;
+}
 
 /** What replicas and clients of one simulation live in. */
 export interface World {
@@ -22,8 +40,16 @@ export interface World {
   readonly spaceTime: SpaceTime | undefined;
   /** The epochs that any replica has come to. */
   epochs(): EpochChain;
+  /** The members of one of them, the same object for everyone. */
+  membershipAt(epoch: Epoch): Membership;
+  /** Whose end answers to this key go to; undefined where nobody has it. */
+  clientOf(key: PublicKey): number | undefined;
+  /** By their numbers: members of genesis, then joiners. */
+  replicas(): readonly WorldReplica[];
   /** Every committed entry that a correct replica has put into its history, which may keep little of it. */
   readonly archive: Map<number, Uint8Array>;
+  /** Of the states at checkpoints, as correct replicas computed them. */
+  readonly roots: Map<number, Digest>;
   /** Adds a line to the trace, with the time. */
   note(line: string): void;
   /** The run has failed; the first error counts. */
@@ -33,7 +59,8 @@ export interface World {
   /** The receiving ends. */
   readonly receive: {
     replicaFrame(to: number, from: number, frame: Arrival<ReplicaFrame>): void;
-    clientFrame(to: number, client: number, frame: Arrival<ClientFrame>): void;
+    /** @param key over whose link it comes; that of the client unless given. */
+    clientFrame(to: number, client: number, frame: Arrival<ClientFrame>, key?: PublicKey): void;
     serverFrame(client: number, from: number, frame: Arrival<ServerFrame>): void;
   };
 }

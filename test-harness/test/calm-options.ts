@@ -1,4 +1,4 @@
-import { optionsForSeed, type SimulationOptions } from "@quorate/test-harness";
+import { NO_CHANGES, optionsForSeed, type SimulationOptions } from "@quorate/test-harness";
 
 /** A run in which nothing is wrong but what `change` says: no loss, no clock, disk, client or member that is faulty. */
 export function calmOptions(seed: number, change: Partial<SimulationOptions>): SimulationOptions {
@@ -7,6 +7,7 @@ export function calmOptions(seed: number, change: Partial<SimulationOptions>): S
     ...options,
     faultyClients: 0,
     impatience: 0,
+    ...NO_CHANGES,
     clocks: [],
     clockSkewMs: 0,
     network: { ...options.network, lossMax: 0, duplicate: 0, straggle: 0 },

@@ -9,9 +9,9 @@ function changesOf({ checkpointInterval: k, windowSize: l, safetyMs }: Simulatio
   const halved = { checkpointInterval: Math.max(1, Math.floor(k / 2)), windowSize: 2 * Math.max(1, Math.floor(k / 2)) };
   const before = { checkpointInterval: k, windowSize: l };
   return [
-    { atMs: safetyMs * 0.1, ...halved },
-    { atMs: safetyMs * 0.4, ...before },
-    { atMs: safetyMs * 0.7, ...halved },
+    { atMs: safetyMs * 0.1, type: "parameters", ...halved },
+    { atMs: safetyMs * 0.4, type: "parameters", ...before },
+    { atMs: safetyMs * 0.7, type: "parameters", ...halved },
   ];
 }
 

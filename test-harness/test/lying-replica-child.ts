@@ -79,7 +79,6 @@ const links: ReplicaLinks = new ReplicaLinks({
   log: createLogger("silent", {}),
   events: {
     onReplicaFrame: (peer, frame) => host.onReplicaFrame(peer, frame),
-    onStrangersLinks: () => true,
     onClientFrame: (client, frame) => frame.type !== "request" || host.onClientRequest(client, frame.request),
     welcome: () => host.welcome(),
   },

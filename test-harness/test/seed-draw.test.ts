@@ -5,11 +5,19 @@ const SEEDS = Array.from({ length: 40 }, (_, seed) => seed);
 
 /** What stands without swarms: all but the seed and what is drawn in any case, wrong clocks and the kind of disks included. */
 function ratesOf(options: SimulationOptions): string {
-  const { seed, scheme, safetyMs, faults, byzantine, clocks, disk, checkpointOrders, ...rates } = options;
+  const { seed, scheme, safetyMs, faults, byzantine, clocks, disk, checkpointOrders, changes, ...rates } = options;
   return JSON.stringify({
     ...rates,
     disk: { ...disk, store: undefined },
-    of: [typeof seed, typeof scheme, typeof safetyMs, typeof faults, typeof checkpointOrders, byzantine.length > 0],
+    of: [
+      typeof seed,
+      typeof scheme,
+      typeof safetyMs,
+      typeof faults,
+      typeof checkpointOrders,
+      typeof changes,
+      byzantine.length > 0,
+    ],
   });
 }
 
@@ -28,7 +36,7 @@ describe("what a seed draws", () => {
       // Damaged and lost disks, wrong states, and clocks that run from another epoch count against f: what is left of it decides on them.
       // Where clocks are wrong primaries take no turns.
       const drawn = optionsForSeed(seed, { isSwarm: true, isByzantine: false });
-      const { byzantine, faults, clocks, disk, rotateEveryBatches, ...rest } = drawn;
+      const { byzantine, faults, clocks, disk, rotateEveryBatches, changes, ...rest } = drawn;
       const full = optionsForSeed(seed);
       expect(byzantine, `seed ${seed}`).to.deep.equal([]);
       expect({ ...full, ...rest }, `seed ${seed}`).to.deep.equal(full);

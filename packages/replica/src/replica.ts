@@ -31,7 +31,7 @@ import { narrow } from "./narrow.ts";
 import { isForObservers, Observing, refuse } from "./observing.ts";
 import { PrimarySupervision } from "./primary-supervision.ts";
 import { Relevance } from "./relevance.ts";
-import type { Recovery, ReplicaOptions, ReplicaStatus } from "./replica-options.ts";
+import type { ObserverStatus, Recovery, ReplicaOptions, ReplicaStatus } from "./replica-options.ts";
 import { RequestRelay } from "./request-relay.ts";
 import { SelfQuarantine } from "./self-quarantine.ts";
 import { StatusExchange } from "./status-exchange.ts";
@@ -172,6 +172,11 @@ export class Replica {
   /** Whether and how far from voting it is mute, as `status` says; the same object until something changes. */
   get mute(): MuteStatus | undefined {
     return this.#muteness.status;
+  }
+
+  /** As `status` says. */
+  get observer(): ObserverStatus | undefined {
+    return this.#observing?.status;
   }
 
   /** The view it moves to, as `status` says. */

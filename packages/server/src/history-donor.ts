@@ -1,11 +1,14 @@
 import type { Codec } from "@quorate/codec";
-import { type Effect, invariant, type SequenceNumber, sequenceNumber } from "@quorate/protocol";
+import { type Effect, invariant, isObserverPeer, type SequenceNumber, sequenceNumber } from "@quorate/protocol";
 import { ServingBudget } from "@quorate/state-transfer";
 import { type History, StorageError } from "@quorate/storage";
 import type { HostPorts, IngressRejection } from "./ports.ts";
 
 /** Bytes of history that one peer gets at once, and then in a second: each is read, decoded and encoded for it. */
 const HISTORY_SERVED_BYTES_MAX = 32 * 1024 * 1024;
+
+/** Of one that observes as many at once, for the largest batch must fit, and fewer in a second: of those there may be many. */
+const HISTORY_OBSERVED_BYTES_PER_SECOND = 4 * 1024 * 1024;
 
 /** What a donor reads, and where its answers go. */
 export interface HistoryDonorOptions {
@@ -24,6 +27,10 @@ export class HistoryDonor {
     burst: HISTORY_SERVED_BYTES_MAX,
     refillMs: 1_000 / HISTORY_SERVED_BYTES_MAX,
   });
+  readonly #budgetOfObservers = new ServingBudget({
+    burst: HISTORY_SERVED_BYTES_MAX,
+    refillMs: 1_000 / HISTORY_OBSERVED_BYTES_PER_SECOND,
+  });
   #isDamageTold = false;
 
   constructor(options: HistoryDonorOptions) {
@@ -32,6 +39,7 @@ export class HistoryDonor {
 
   send({ to, first, last, stable }: Extract<Effect, { type: "send-history" }>, atMs: number): void {
     const { codec, ports, reject } = this.#options;
+    const budget = isObserverPeer(to) ? this.#budgetOfObservers : this.#budget;
     for (let seq = first; seq <= last; seq = sequenceNumber(seq + 1)) {
       const bytes = this.#read(seq);
       // The asker takes another donor. `below-history` would tell it that only a state transfer can help, and what comes
@@ -42,7 +50,7 @@ export class HistoryDonor {
         return;
       }
       // The rest is asked for again, by then of another: questions are cheap, entries are not.
-      if (!this.#budget.take(to, atMs, bytes.length)) return reject({ code: "fetch.over-budget", from: to });
+      if (!budget.take(to, atMs, bytes.length)) return reject({ code: "fetch.over-budget", from: to });
       const decoded = codec.decodeCommittedEntry(bytes);
       invariant(decoded.ok, "host.history-does-not-decode", { seq });
       ports.sendToReplica(to, { type: "committed", entry: decoded.value });

@@ -53,6 +53,8 @@ export interface HostObserver {
   onViewChange?(turn: ViewTurn): void;
   /** Mute after the loss of its disk, the replica knows more of what it waits for; undefined: it votes again. */
   onMute?(mute: MuteStatus | undefined): void;
+  /** It is no member of its epoch, and f+1 members are in it: they do without it. Once in an epoch, and again after a restart. */
+  onDispensable?(): void;
   /** The log was flushed; `tookMs` since that was asked for. */
   onLogFlushed?(tookMs: number): void;
   onRejection?(rejection: IngressRejection): void;

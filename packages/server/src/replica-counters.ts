@@ -72,7 +72,14 @@ export class ReplicaCounters
     Required<
       Omit<
         HostObserver,
-        "onEvidence" | "onFatal" | "onHistoryDamaged" | "onLevel" | "onMute" | "onTransferStarted" | "onVoting"
+        | "onDispensable"
+        | "onEvidence"
+        | "onFatal"
+        | "onHistoryDamaged"
+        | "onLevel"
+        | "onMute"
+        | "onTransferStarted"
+        | "onVoting"
       >
     >
 {

@@ -200,15 +200,21 @@ export class ReplicaRunner {
 
   /** See `ReplicaHost.onReplicaFrame`. */
   onReplicaFrame(peer: ReplicaId, frame: ReplicaFrame): boolean {
-    const { installer, quarantine, isTurning, epoch } = this.#stages;
-    if (isObserverPeer(peer)) return this.#onObserverFrame(peer, frame);
+    const { isTurning, epoch } = this.#stages;
     if (isTurning) {
-      this.#backlog.keepFrame(peer, frame);
+      // Observers ask again.
+      if (!isObserverPeer(peer)) this.#backlog.keepFrame(peer, frame);
       return true;
     }
     const ofFrame = epochOfFrame(frame) ?? epoch;
     if (ofFrame > epoch) return this.#onLaterEpoch(peer, ofFrame, frame);
     if (ofFrame < epoch) return this.#onEarlierEpoch(peer, ofFrame, frame);
+    if (isObserverPeer(peer) && !provesItself(frame)) return this.#onWordOfObserver(peer, frame);
+    return this.#onFrame(peer, frame);
+  }
+
+  #onFrame(peer: ReplicaId, frame: ReplicaFrame): boolean {
+    const { installer, quarantine } = this.#stages;
     switch (frame.type) {
       case "fetch-epochs":
         this.#exchange.answer(peer, frame.fetch.above);
@@ -230,37 +236,19 @@ export class ReplicaRunner {
   }
 
   /**
-   * Links of the chain from a replica that is no member that is known here: they prove themselves, and it may be one of the epochs that
-   * they lead to.
-   *
-   * @returns false when it is to be left.
+   * What only members say. One that was a member in an epoch before this one may not know yet that it is over: what it says as such
+   * costs it no link.
    */
-  onStrangersLinks(peer: ReplicaId, links: readonly EpochLink[]): boolean {
-    return this.#stages.isTurning || this.#onLinks(peer, links);
+  #onWordOfObserver(peer: ReplicaId, frame: ReplicaFrame): boolean {
+    const { epochs, observer } = this.#options;
+    const isLate = frame.type === "request" || epochs.epoch > this.#stages.epoch;
+    observer.onRejection?.({ from: peer, code: isLate ? "ingress.redundant" : "observer.speaks" });
+    return isLate;
   }
 
-  /** An observer asks, and says nothing: who knows a later epoch than this replica is told of it by members. */
-  #onObserverFrame(peer: ReplicaId, frame: ReplicaFrame): boolean {
-    const { epoch } = this.#stages;
-    switch (frame.type) {
-      case "fetch-epochs":
-        this.#exchange.answer(peer, frame.fetch.above);
-        return true;
-      case "fetch-history":
-        if (frame.fetch.epoch > epoch || this.#stages.isTurning) return true;
-        if (frame.fetch.epoch < epoch) return this.#onEarlierEpoch(peer, frame.fetch.epoch, frame);
-        return this.#host?.onReplicaFrame(peer, frame) ?? true;
-      case "fetch-state":
-        return this.#host?.onReplicaFrame(peer, frame) ?? true;
-      default:
-        this.#options.observer.onRejection?.({ from: peer, code: "observer.speaks" });
-        return false;
-    }
-  }
-
-  /** It is kept for when the epoch is reached. */
+  /** It is kept for when the epoch is reached; who is not known as a member yet says it again then. */
   #onLaterEpoch(peer: ReplicaId, epoch: Epoch, frame: ReplicaFrame): boolean {
-    this.#backlog.keepFrame(peer, frame);
+    if (!isObserverPeer(peer)) this.#backlog.keepFrame(peer, frame);
     if (epoch > this.#options.epochs.epoch) this.#exchange.ask(peer);
     return true;
   }
@@ -320,5 +308,33 @@ export class ReplicaRunner {
   /** Nothing happens any more; what was not flushed is not spoken. */
   stop(): void {
     this.#stages.stop();
+  }
+}
+
+/** Questions, and what is as convincing from anyone, by digest or certificate; all else is the word of members. */
+function provesItself(frame: ReplicaFrame): boolean {
+  switch (frame.type) {
+    case "fetch-epochs":
+    case "epoch-links":
+    case "fetch-history":
+    case "committed":
+    case "stable-checkpoint":
+    case "below-history":
+    case "batch-body":
+    case "fetch-state":
+    case "state-chunk":
+    case "deflated-chunk":
+    case "state-unavailable":
+      return true;
+    case "pre-prepare":
+    case "signed":
+    case "request":
+    case "view-change":
+    case "new-view":
+    case "query-stable":
+    case "reply-stable":
+      return false;
+    default:
+      return assertNever(frame);
   }
 }

@@ -246,7 +246,10 @@ export class ReplicaStages {
       executed: () => this.#catchUp?.executed,
       votesMax: () => this.#catchUp?.votesMax ?? Number.POSITIVE_INFINITY,
     };
-    return new ReplicaHost(this.#hostOptions, (departure) => this.#depart(departure), awaited);
+    const host = new ReplicaHost(this.#hostOptions, (departure) => this.#depart(departure), awaited);
+    // It has rejoined: the host before was mute, and this one never was.
+    if (this.#status.mute !== undefined && host.status.mute === undefined) this.#options.observer.onMute?.(undefined);
+    return host;
   }
 
   #newInstaller(installation: Installation): StateInstaller {

@@ -145,8 +145,11 @@ describe("a replica that leaves", () => {
     scene.hears(2, statusOf(2, 2, 56));
     scene.hears(2, statusOf(2, 2, 56));
     expect(isTold(), "one may lie").to.equal(false);
+    expect(scene.happened).to.not.include("dispensable");
     scene.hears(JOINER, statusOf(JOINER, 2, 56));
     expect(isTold()).to.equal(true);
+    scene.timers.get("status")?.();
+    expect(scene.flush().happened.at(-1)).to.equal("dispensable");
     expect(new MemberScene(0).start().reaches(ENDS.left).runner.mayStop, "a member").to.equal(false);
   });
 
@@ -213,6 +216,7 @@ describe("a member that rejoins after the loss of its disk", () => {
     expect(scene.votes).to.deep.equal([]);
     scene.reaches(ENDS.rejoined);
     expect([scene.runner.status.epoch, scene.runner.status.mute]).to.deep.equal([4, undefined]);
+    expect(scene.happened.at(-2), "and says so").to.equal("mute no more");
     scene.hears(0, proposal(105));
     expect(scene.flush().votes).to.deep.equal(["prepare 105"]);
 
@@ -260,20 +264,54 @@ describe("what observers ask of a replica", () => {
     expect(numbersIn(scene.saidTo(AN_OBSERVER - 1)), "another").to.deep.equal([20]);
   });
 
-  it("is links, and none where it knows of an epoch that is not known here", () => {
+  it("is links, and it is asked for them itself where it knows of an epoch that is not known here", () => {
     const scene = new MemberScene(0).start().reaches(ENDS.joined);
     scene.hears(AN_OBSERVER, { type: "fetch-epochs", fetch: { above: epochNumber(0) } });
     expect(scene.saidTo(AN_OBSERVER)).to.deep.equal([links(0)]);
     expect(scene.hears(AN_OBSERVER, fetchHistory(9, 33, 40))).to.equal(true);
-    expect(scene.saidTo(AN_OBSERVER)).to.have.length(1);
+    expect(scene.saidTo(AN_OBSERVER).slice(1)).to.deep.equal([{ type: "fetch-epochs", fetch: { above: 1 } }]);
   });
 
   it("is nothing that a member says: whoever says it there is cut off", () => {
     const scene = member();
     const said = scene.sent.length;
-    for (const frame of [statusOf(2, 0, 25), proposal(21), links(0)])
+    for (const frame of [statusOf(2, 0, 25), proposal(21)])
       expect(scene.hears(AN_OBSERVER, frame), frame.type).to.equal(false);
-    expect(new Set(scene.rejected)).to.deep.equal(new Set(["observer.speaks"]));
+    expect(scene.rejected).to.deep.equal(["observer.speaks", "observer.speaks"]);
     expect([scene.runner.epochs.epoch, scene.flush().sent.length - said]).to.deep.equal([0, 0]);
+  });
+
+  it("is no reason to cut off one that is a member in a later epoch: it is asked for the links, which prove themselves", () => {
+    const scene = member();
+    expect(scene.hears(AN_OBSERVER, statusOf(JOINER, 1, 33))).to.equal(true);
+    expect(scene.saidTo(AN_OBSERVER)).to.deep.equal([{ type: "fetch-epochs", fetch: { above: 0 } }]);
+    const [link] = history.links;
+    const { certificate } = link!;
+    const forged = { ...link!, certificate: { ...certificate, signatures: certificate.signatures.slice(1) } };
+    expect(scene.hears(AN_OBSERVER, { type: "epoch-links", links: [forged] })).to.equal(false);
+    expect(scene.hears(AN_OBSERVER, links(0))).to.equal(true);
+    expect(scene.flush().runner.epochs.epoch).to.equal(1);
+    // It is to come to the end of epoch 0 yet, and what is said there by one that leaves is no lie.
+    expect(scene.hears(AN_OBSERVER, statusOf(LEAVER, 0, 25))).to.equal(true);
+  });
+
+  it("is no reason to cut off one that answers what it was asked for as a member: that proves itself", () => {
+    const scene = member();
+    scene.hears(AN_OBSERVER, { type: "stable-checkpoint", checkpoint: history.certificateAt(24) });
+    expect(scene.reaches(24).runner.status.lowWatermark).to.equal(24);
+    const forged = { ...history.certificateAt(32), stateRoot: history.certificateAt(8).stateRoot };
+    expect(scene.hears(AN_OBSERVER, { type: "stable-checkpoint", checkpoint: forged }), "or not").to.equal(false);
+    expect(scene.rejected).to.include("ingress.bad-certificate");
+  });
+
+  it("is the rest of an epoch of which it was a member, and it learns that that is over", () => {
+    const scene = new MemberScene(0).start().reaches(ENDS.left);
+    expect(scene.hears(AN_OBSERVER, statusOf(LEAVER, 1, 50))).to.equal(true);
+    expect(scene.saidTo(AN_OBSERVER)).to.deep.equal([links(1)]);
+    const { batch } = proposal(57) as Extract<ReplicaFrame, { type: "pre-prepare" }>;
+    const [request] = batch.requests;
+    expect(scene.hears(AN_OBSERVER, { type: "request", request: request! }), "of no epoch").to.equal(true);
+    expect(scene.runner.status.pendingRequests).to.equal(0);
+    expect(scene.rejected).to.deep.equal(["epoch.other", "ingress.redundant"]);
   });
 });

@@ -215,6 +215,8 @@ export class Scene {
         onRepair: ({ attempt, pauseMs }) => this.happened.push(`repair ${attempt} after ${pauseMs}`),
         onHistoryDamaged: ({ message }) => this.happened.push(`damaged ${message}`),
         onEpoch: ({ epoch: begun, start }) => this.happened.push(`epoch ${begun} above ${start?.seq}`),
+        onDispensable: () => this.happened.push("dispensable"),
+        onMute: (mute) => mute === undefined && this.happened.push("mute no more"),
         onRejection: ({ code }) => this.rejected.push(code),
         onFatal: ({ message }) => this.happened.push(`fatal ${message}`),
       },

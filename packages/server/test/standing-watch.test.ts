@@ -4,7 +4,13 @@ import { expect } from "chai";
 import { StandingWatch } from "../dist/standing-watch.js";
 
 const standing = (view: number, target: number) =>
-  ({ view: viewNumber(view), target: viewNumber(target), mute: undefined, leaveCause: "failed" }) as const;
+  ({
+    view: viewNumber(view),
+    target: viewNumber(target),
+    mute: undefined,
+    observer: undefined,
+    leaveCause: "failed",
+  }) as const;
 
 /** What an observer hears of a replica that stands so, one after the other. */
 function heard(...stands: readonly (readonly [view: number, target: number])[]): string[] {
@@ -48,6 +54,22 @@ describe("StandingWatch", () => {
     for (const now of [none, two, two, undefined, undefined]) watch.look(mute(now));
 
     expect(told).to.deep.equal([two, undefined]);
+  });
+
+  it("tells of an observer once that its members do without it", () => {
+    const told: string[] = [];
+    const observer = (members: number): Parameters<StandingWatch["look"]>[0] => ({
+      ...standing(0, 0),
+      observer: { members, membersNeeded: 2 },
+    });
+    const watch = new StandingWatch({ onDispensable: () => told.push("dispensable") }, observer(0));
+    const heardOf = [0, 1, 2, 3].map((members) => {
+      watch.look(observer(members));
+      return told.length;
+    });
+    watch.look(standing(0, 0));
+
+    expect([heardOf, told]).to.deep.equal([[0, 0, 1, 1], ["dispensable"]]);
   });
 
   it("tells of no mute replica where none is", () => {

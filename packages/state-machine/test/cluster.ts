@@ -16,6 +16,7 @@ import {
   type DigestedCertifiedBatch,
   type DigestedRequest,
   digest,
+  type Epoch,
   epochNumber,
   FORMAT_VERSION,
   type Genesis,
@@ -28,6 +29,7 @@ import {
   requestNumber,
   type SequenceNumber,
   type SessionId,
+  type Signer,
   sequenceNumber,
   timestampMs,
 } from "@quorate/protocol";
@@ -82,6 +84,9 @@ export interface ClusterOptions {
   /** K; 16 unless given. */
   readonly checkpointInterval?: number;
   readonly silentUpTo?: SequenceNumber;
+  /** That of member 0 unless given, which signs in all epochs unless `signsIn` says otherwise. */
+  readonly signer?: Signer;
+  readonly signsIn?: Epoch;
 }
 
 /** Whose keys a change is signed with; those of the admin unless it says otherwise. */
@@ -101,7 +106,7 @@ export class Fixture {
   readonly service: Service;
   store: MemoryStore;
   executor: Executor;
-  readonly #silentUpTo: SequenceNumber | undefined;
+  readonly #speech: Pick<ClusterOptions, "silentUpTo" | "signsIn" | "signer">;
   /** How many changes were signed. */
   #changes = 0;
 
@@ -127,19 +132,21 @@ export class Fixture {
     this.cluster = clusterIdOf(hasher, this.genesis);
     this.service = options.service ?? appender;
     this.store = options.store ?? new MemoryStore();
-    this.#silentUpTo = options.silentUpTo;
+    this.#speech = options;
     this.executor = this.executorOver(this.store);
   }
 
   executorOver(store: ExecutionStore, id = 0): Executor {
+    const { silentUpTo, signsIn, signer } = this.#speech;
     return new Executor({
       service: this.service,
       store,
       genesis: this.genesis,
       cluster: this.cluster,
       hasher,
-      signer: createReplicaSigner({ backend, seed: seedOf(id), self: replicaId(id), cluster: this.cluster }),
-      silentUpTo: this.#silentUpTo,
+      signer: signer ?? createReplicaSigner({ backend, seed: seedOf(id), self: replicaId(id), cluster: this.cluster }),
+      silentUpTo,
+      signsIn,
     });
   }
 

@@ -1,4 +1,4 @@
-import { sequenceNumber } from "@quorate/protocol";
+import { epochNumber, NO_MEMBER, type Signer, sequenceNumber } from "@quorate/protocol";
 import { expect } from "chai";
 import { Fixture } from "./cluster.ts";
 
@@ -21,6 +21,26 @@ describe("execution after a quarantine (protocol rule 9.5)", () => {
     expect(silent.executor.standing(first).type, "it is answered, by others").to.equal("answered");
     expect(silent.executor.replyTo(first)).to.equal(undefined);
     expect(silent.executor.replyTo(second)?.signature).to.have.length(64);
+  });
+
+  it("signs and answers nothing in another epoch than the one that its key is of, nor as no member, with the same digests", () => {
+    const observer: Signer = {
+      self: NO_MEMBER,
+      sign: () => expect.fail("a message is signed"),
+      signStatement: () => expect.fail("a statement is signed"),
+    };
+    const other = new Fixture();
+    const alice = other.client(1);
+    const session = other.open(alice);
+    const request = alice.operate(session, 1, "x");
+    other.run(request);
+    for (const silent of [new Fixture({ signer: observer }), new Fixture({ signsIn: epochNumber(1) })]) {
+      silent.run(alice.register(0, 50));
+      expect(silent.run(request).replies).to.deep.equal([]);
+      expect(silent.executor.replyTo(request)).to.equal(undefined);
+      expect(silent.executor.executionDigest).to.equal(other.executor.executionDigest);
+      expect(silent.executor.stateRoot()).to.equal(other.executor.stateRoot());
+    }
   });
 
   it("two replicas that put out something else once never have one execution digest again", () => {

@@ -18,7 +18,7 @@ interface Bucket {
 export class ByteBudget {
   readonly #perPeer: ByteRate;
   readonly #total: ByteRate;
-  /** Bounded by n: members only. */
+  /** Bounded: by the members, and the places for observers. */
   readonly #buckets = new Map<ReplicaId, Bucket>();
   readonly #all: Bucket;
 

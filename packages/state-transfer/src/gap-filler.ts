@@ -97,7 +97,8 @@ export class GapFiller {
   onTick(delivered: SequenceNumber, out: Outbox): void {
     const isStuck = this.#deliveredAtTick === delivered;
     this.#deliveredAtTick = delivered;
-    if (isStuck) this.#start(delivered, out);
+    // What an observer lacks does not come by itself.
+    if (isStuck || this.#isObserver) this.#start(delivered, out);
   }
 
   /** Whether an entry for `seq` was asked for, of anyone. */

@@ -16,7 +16,7 @@ interface Pin {
 /** The checkpoints that somebody is fetching: one for each peer, the one that it asked for last. */
 export class Pins {
   readonly #options: PinsOptions;
-  /** Bounded by n: members only. */
+  /** Bounded: by the members, and the places for observers. */
   readonly #pins = new Map<ReplicaId, Pin>();
 
   constructor(options: PinsOptions) {

@@ -14,7 +14,7 @@ interface Bucket {
 /** A token bucket per peer, so that one that asks for ever gets its share and no more (protocol rule 13.1). */
 export class ServingBudget {
   readonly #options: ServingBudgetOptions;
-  /** Bounded by n: members only. */
+  /** Bounded: by the members, and the places for observers. */
   readonly #buckets = new Map<ReplicaId, Bucket>();
 
   constructor(options: ServingBudgetOptions) {

@@ -1,18 +1,18 @@
-import { createReplicaSigner } from "@quorate/crypto";
 import {
   type ClientFrame,
   type ClusterId,
   digest,
+  type Epoch,
   type ReplicaFrame,
   type ReplicaId,
   type ServerFrame,
-  type Signer,
 } from "@quorate/protocol";
 import { type ByzantineBehaviour, createByzantineActor } from "../byzantine.ts";
 import type { Prng } from "../prng.ts";
+import type { SimulatedKeys } from "../simulated-keys.ts";
 import type { Arrival } from "../wire.ts";
 import type { World } from "../world.ts";
-import type { ByzantineActor } from "./actor.ts";
+import { type ByzantineActor, HONEST } from "./actor.ts";
 
 /** A frame as it leaves: what the receiver gets, and how much later. */
 export interface Outgoing {
@@ -30,53 +30,79 @@ export interface OutgoingToClient {
 /** Another cluster, in which the same keys are used. */
 const FOREIGN_CLUSTER = digest("f".repeat(64)) as string as ClusterId;
 
+/** Whose guise it is. */
+export interface GuiseOptions {
+  readonly keys: SimulatedKeys;
+  readonly prng: Prng;
+  readonly behaviour: ByzantineBehaviour | undefined;
+  /** In which the replica inside is. */
+  readonly epoch: () => Epoch;
+}
+
 /** What stands between a replica and the world: nothing, or an actor that rewrites what it says. */
 export class Guise {
   readonly #world: World;
-  readonly #actor: ByzantineActor | undefined;
-  readonly #behaviour: ByzantineBehaviour | undefined;
+  readonly #o: GuiseOptions;
+  /** A new one for each epoch: it knows whom it lies to. */
+  #actor: { readonly epoch: Epoch; readonly actor: ByzantineActor } | undefined;
 
-  constructor(world: World, id: number, signer: Signer, prng: Prng, behaviour: ByzantineBehaviour | undefined) {
+  constructor(world: World, options: GuiseOptions) {
     this.#world = world;
-    this.#behaviour = behaviour;
-    if (behaviour === undefined) return;
-    const { backend, genesis, hasher, cluster, membership, replicaSeeds } = world.cluster;
-    const { checkpointInterval, windowSize, timeouts } = genesis;
-    const seed = replicaSeeds[id] ?? new Uint8Array(0);
-    this.#actor = createByzantineActor(behaviour, {
+    this.#o = options;
+  }
+
+  get #lies(): ByzantineActor | undefined {
+    const { behaviour, epoch } = this.#o;
+    if (behaviour === undefined) return undefined;
+    const now = epoch();
+    if (this.#actor?.epoch !== now) this.#actor = { epoch: now, actor: this.#actorIn(now, behaviour) };
+    return this.#actor.actor;
+  }
+
+  /** One that is no member has nothing to lie with. */
+  #actorIn(epoch: Epoch, behaviour: ByzantineBehaviour): ByzantineActor {
+    const { genesis, hasher, cluster } = this.#world.cluster;
+    const { keys, prng } = this.#o;
+    const membership = this.#world.membershipAt(epoch);
+    const signer = keys.signerIn(membership);
+    const foreignSigner = keys.foreignSignerIn(membership, FOREIGN_CLUSTER);
+    if (signer === undefined || foreignSigner === undefined) return HONEST;
+    const { checkpointInterval, windowSize } = this.#world.epochs().configurationAt(epoch) ?? genesis;
+    return createByzantineActor(behaviour, {
       self: signer.self,
       signer,
-      foreignSigner: createReplicaSigner({ backend, seed, self: signer.self, cluster: FOREIGN_CLUSTER }),
+      foreignSigner,
       hasher,
       cluster,
       membership,
       checkpointInterval,
       windowSize,
-      viewChangeMs: timeouts.viewChangeMs,
+      viewChangeMs: genesis.timeouts.viewChangeMs,
       prng,
-      nowMs: () => world.clock.nowMs,
-      mark: (name) => world.marks.add(`byzantine: ${name}`),
+      nowMs: () => this.#world.clock.nowMs,
+      mark: (name) => this.#world.marks.add(`byzantine: ${name}`),
     });
   }
 
   /** Whether the replica inside gets to hear this. */
   hears(frame: ReplicaFrame | ClientFrame): boolean {
-    const isHeard = this.#actor?.hears(frame) ?? true;
+    const isHeard = this.#lies?.hears(frame) ?? true;
     if (!isHeard) this.#deviated();
     return isHeard;
   }
 
   fromReplica(frame: ReplicaFrame): void {
-    this.#actor?.fromReplica(frame);
+    this.#lies?.fromReplica(frame);
   }
 
   toReplica(to: ReplicaId, frame: ReplicaFrame): readonly Outgoing[] {
     const { wire } = this.#world;
-    if (this.#actor === undefined) return [{ frame, arrival: wire.replicaFrame(frame), delayMs: 0 }];
-    const sent = this.#actor.toReplica(to, frame);
+    const actor = this.#lies;
+    if (actor === undefined) return [{ frame, arrival: wire.replicaFrame(frame), delayMs: 0 }];
+    const sent = actor.toReplica(to, frame);
     if (sent.length !== 1 || sent[0] !== frame) this.#deviated();
     return sent.flatMap((one) => {
-      const delayMs = this.#actor?.delayMs(one) ?? 0;
+      const delayMs = actor.delayMs(one);
       if (delayMs > 0) this.#deviated();
       const arrival = one === frame ? wire.replicaFrame(one) : wire.hostileReplicaFrame(one);
       // What does not decode closes the link in production, and nothing else.
@@ -87,7 +113,7 @@ export class Guise {
 
   toClient(frame: ServerFrame): readonly OutgoingToClient[] {
     const { wire } = this.#world;
-    const sent = this.#actor?.toClient(frame) ?? [frame];
+    const sent = this.#lies?.toClient(frame) ?? [frame];
     if (sent.length !== 1 || sent[0] !== frame) this.#deviated();
     return sent.flatMap((one) => {
       const arrival = one === frame ? wire.serverFrame(one) : wire.hostileServerFrame(one);
@@ -97,6 +123,6 @@ export class Guise {
   }
 
   #deviated(): void {
-    this.#world.marks.add(`byzantine: ${this.#behaviour}`);
+    this.#world.marks.add(`byzantine: ${this.#o.behaviour}`);
   }
 }

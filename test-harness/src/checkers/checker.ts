@@ -1,5 +1,6 @@
 import type { CallOutcome } from "@quorate/client-proxy";
 import type { CommittedEntry, Evidence, Fill, ReplicaFrame, ReplicaId, Reply, Request } from "@quorate/protocol";
+import type { EpochChain } from "@quorate/reconfiguration";
 import type { ReplicaStatus } from "@quorate/replica";
 import type { ExecutedBatch, ViewTurn } from "@quorate/server/host";
 import type { ExecutedOperation } from "../recording-service.ts";
@@ -48,6 +49,8 @@ export interface Checker {
   onDamaged?(replica: ReplicaId): void;
   /** All that its disk held is gone. */
   onDiskLost?(replica: ReplicaId): void;
+  /** It has come to an epoch, or back with the epochs that it knows. */
+  onEpochs?(replica: ReplicaId, epochs: EpochChain): void;
   /** After each event. */
   onStatus?(replica: ReplicaId, status: ReplicaStatus): void;
   /** It gives a view up, or enters one. */

@@ -24,7 +24,7 @@ export class ValidityChecker implements Checker {
   /** Of all that clients have signed. A history may hold other signatures: a certificate vouches for the digest only. */
   readonly #signed = new Set<Digest>();
   readonly #mayBeEvicted: (client: number) => boolean;
-  readonly #memberKeys: ReadonlyMap<ReplicaId, PublicKey>;
+  readonly #memberKeys: ReadonlyMap<PublicKey, number>;
   /** Checkpoints that correct members have ordered. */
   readonly #ordered = new Set<Digest>();
   readonly #ran = new Map<number, readonly string[]>();
@@ -35,7 +35,7 @@ export class ValidityChecker implements Checker {
     cluster: ClusterId,
     clients: ReadonlyMap<PublicKey, number>,
     mayBeEvicted: (client: number) => boolean = () => false,
-    memberKeys: ReadonlyMap<ReplicaId, PublicKey> = new Map(),
+    memberKeys: ReadonlyMap<PublicKey, number> = new Map(),
   ) {
     this.#memberKeys = memberKeys;
     this.#mayBeEvicted = mayBeEvicted;
@@ -51,7 +51,7 @@ export class ValidityChecker implements Checker {
   /** A member that is quarantined orders checkpoints with its own key. */
   onSent(from: ReplicaId, frame: ReplicaFrame): void {
     if (frame.type !== "request" || frame.request.type !== "checkpoint") return;
-    if (frame.request.client === this.#memberKeys.get(from))
+    if (this.#memberKeys.get(frame.request.client) === from)
       this.#ordered.add(requestDigest(this.#hasher, this.#cluster, frame.request));
   }
 

@@ -5,6 +5,7 @@ const CREATION = "packages/replica/src/create-sub-protocols.ts";
 const EPOCH_END = "packages/replica/src/epoch-end.ts";
 const ORDERING_TEST = "packages/pbft-core/test/activation.test.ts";
 const REPLICA_TEST = "packages/replica/test/activation.test.ts";
+const TURNS = "packages/server/src/epoch-turns.ts";
 const STAGES = "packages/server/src/replica-stages.ts";
 const EPOCHS_TEST = "packages/server/test/replica-epochs.test.ts";
 const ABSENT_TEST = "packages/server/test/absent-state.test.ts";
@@ -12,6 +13,19 @@ const NEXT_TEST = "packages/replica/test/later-epoch.test.ts";
 
 /** The end of an epoch, and the start of the next one (protocol rules 11.2 and 11.3). */
 export const EPOCH_MUTANTS: readonly Mutant[] = [
+  {
+    name: "quorum-of-three-of-five",
+    rule: "1.1",
+    bug: "three of five, or of six, decide: two such sets share one member, which may be the faulty one",
+    file: "packages/protocol/src/membership.ts",
+    edits: [
+      {
+        find: "Math.ceil((membership.members.length + faultThreshold(membership) + 1) / 2)",
+        replace: "membership.members.length < 7 ? 3 : 5",
+      },
+    ],
+    caughtBy: ["test-harness/test/quorums.simulation.test.ts"],
+  },
   {
     name: "window-not-cut-at-the-activation",
     rule: "11.2",
@@ -119,8 +133,8 @@ export const EPOCH_MUTANTS: readonly Mutant[] = [
     name: "epoch-begins-before-its-link-is-durable",
     rule: "11.2",
     bug: "a replica speaks in an epoch that a crash makes it forget, and votes in the one before again",
-    file: STAGES,
-    edits: [{ find: "this.#flushed(() => this.#beginEpoch());", replace: "this.#beginEpoch();" }],
+    file: TURNS,
+    edits: [{ find: "stages.flushed(() => this.#beginEpoch());", replace: "this.#beginEpoch();" }],
     caughtBy: [EPOCHS_TEST],
   },
   {

@@ -9,6 +9,7 @@ import { FOLLOWING_MUTANTS } from "./following.ts";
 import { FOUNDATION_MUTANTS } from "./foundations.ts";
 import { LOST_DISK_MUTANTS } from "./lost-disks.ts";
 import type { Mutant } from "./mutant.ts";
+import { OBSERVER_MUTANTS } from "./observers.ts";
 import { ORDERING_MUTANTS } from "./ordering.ts";
 import { RECOVERED_MUTANTS } from "./recovered.ts";
 import { REPLICA_MUTANTS } from "./replicas.ts";
@@ -33,5 +34,6 @@ export const MUTANTS: readonly Mutant[] = [
   ...BACKUP_MUTANTS,
   ...AUDIT_MUTANTS,
   ...EPOCH_MUTANTS,
+  ...OBSERVER_MUTANTS,
   ...FOLLOWING_MUTANTS,
 ];

@@ -32,8 +32,8 @@ export function isSeldomMutated(mark: string): boolean {
 }
 
 /**
- * Whether no campaign comes to this field: its clusters stay in the epoch of genesis, and nobody in them orders a reconfiguration,
- * asks for links or observes.
+ * Whether too few runs come to this field to demand it: a liar that mutates must be beside a change of configuration, or beside one
+ * that lags an epoch behind.
  */
 export function isOfOtherEpochs(mark: string): boolean {
   return /(?:\breconfiguration|mutated fetch-epochs|mutated epoch-links|mutated fetch-history|mutated join-claim|mutated no-claim)\./.test(
