@@ -95,7 +95,6 @@ const links: ReplicaLinks = new ReplicaLinks({
   log: createLogger("silent", {}),
   events: {
     onReplicaFrame: (peer, frame) => host.onReplicaFrame(peer, frame),
-    onStrangersLinks: () => true,
     onClientFrame: (client, frame) => {
       if (frame.type === "read-state") return host.onStateRead(client, frame.read);
       return frame.type !== "request" || host.onClientRequest(client, frame.request);

@@ -1,14 +1,11 @@
 import type { Codec } from "@quorate/codec";
-import type { Memberships, PublicKey, ReplicaFrame, ReplicaId } from "@quorate/protocol";
+import type { Memberships, PublicKey, ReplicaId } from "@quorate/protocol";
 import type { Endpoint, FramedLink, LinkHandlers, LinkLimits } from "@quorate/transport";
 import type { Logger } from "pino";
 import type { LinkCounts } from "./link-counts.ts";
 import { LinksByKey } from "./links-by-key.ts";
 import { ObservingLinks } from "./observing-links.ts";
 import type { PeerTraffic } from "./peer-traffic.ts";
-
-/** @returns false when the link is to be cut. */
-export type HearFrame = (peer: ReplicaId, frame: ReplicaFrame) => boolean;
 
 export interface ObserverLinksOptions {
   /** It says of itself that it is an observer. */
@@ -19,12 +16,8 @@ export interface ObserverLinksOptions {
   readonly log: Logger;
   readonly counts: LinkCounts;
   readonly traffic: PeerTraffic;
-  /** Takes the bytes of a frame; `hear` is told what they say. */
-  onBytes(peer: ReplicaId, bytes: Uint8Array, close: (reason: string) => void, hear: HearFrame): void;
-  /** What a member says, or an observer asks. */
-  readonly hear: HearFrame;
-  /** See `LinkEvents.onStrangersLinks`. */
-  readonly hearStranger: HearFrame;
+  /** A frame of a member, or of who has this number for want of one. */
+  onBytes(peer: ReplicaId, bytes: Uint8Array, close: (reason: string) => void): void;
 }
 
 /**
@@ -81,8 +74,8 @@ export class ObserverLinks {
 
   /** An observer has dialed. */
   accept(link: FramedLink): LinkHandlers {
-    const { log, counts, hear } = this.#o;
-    const handlers = this.#take(link, hear);
+    const { log, counts } = this.#o;
+    const handlers = this.#take(link);
     if (handlers === undefined) {
       link.close("no place for another observer");
       return { onFrame: () => undefined, onDown: () => undefined };
@@ -107,7 +100,7 @@ export class ObserverLinks {
 
   /** Somebody is at an address that was dialed. */
   #onFound(link: FramedLink): LinkHandlers | undefined {
-    const handlers = this.#take(link, this.#o.hearStranger);
+    const handlers = this.#take(link);
     if (handlers === undefined) return undefined;
     this.#found.add(link);
     this.#askStranger(link);
@@ -126,20 +119,15 @@ export class ObserverLinks {
     link.send(this.#o.codec.encodeReplicaFrame({ type: "fetch-epochs", fetch: { above } }));
   }
 
-  /**
-   * Undefined when there is no place.
-   *
-   * @param hearOther takes what comes as long as the key is no member's.
-   */
-  #take(link: FramedLink, hearOther: HearFrame): LinkHandlers | undefined {
+  /** Undefined when there is no place. */
+  #take(link: FramedLink): LinkHandlers | undefined {
     if (!this.#byKey.add(link)) return undefined;
-    const { hear, traffic, onBytes } = this.#o;
+    const { traffic, onBytes } = this.#o;
     const close = (reason: string): void => link.close(reason);
     return {
       onFrame: (bytes) => {
-        const member = this.#memberOf(link);
-        const peer = member ?? this.#byKey.peerOf(link.peer.publicKey);
-        if (peer !== undefined) onBytes(peer, bytes, close, member === undefined ? hearOther : hear);
+        const peer = this.#memberOf(link) ?? this.#byKey.peerOf(link.peer.publicKey);
+        if (peer !== undefined) onBytes(peer, bytes, close);
       },
       onDown: () => {
         const member = this.#memberOf(link);

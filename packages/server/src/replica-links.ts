@@ -1,7 +1,6 @@
 import { type Codec, describeDecodeError } from "@quorate/codec";
 import {
   type ClientFrame,
-  type EpochLink,
   epochNumber,
   isObserverPeer,
   type LinkIdentity,
@@ -26,7 +25,7 @@ import {
 import type { Logger } from "pino";
 import { ClientLinks } from "./client-links.ts";
 import { LinkCounts } from "./link-counts.ts";
-import { type HearFrame, ObserverLinks } from "./observer-links.ts";
+import { ObserverLinks } from "./observer-links.ts";
 import { PeerLinks } from "./peer-links.ts";
 import { PeerTraffic, type Traffic } from "./peer-traffic.ts";
 import type { ReplicaEndpoint } from "./replica-endpoint.ts";
@@ -34,17 +33,10 @@ import type { ReplicaEndpoint } from "./replica-endpoint.ts";
 /** What the links bring. */
 export interface LinkEvents {
   /**
-   * @param peer the member, or the number of an observer (`isObserverPeer`).
+   * @param peer the member, or the number of an observer or of a stranger that was dialed by address (`isObserverPeer`).
    * @returns false when the link is to be cut.
    */
   onReplicaFrame(peer: ReplicaId, frame: ReplicaFrame): boolean;
-  /**
-   * Links of the epoch chain from a replica that was dialed by address and is no member that is known here: they prove themselves,
-   * and may say that it is one.
-   *
-   * @returns false when the link is to be cut.
-   */
-  onStrangersLinks(peer: ReplicaId, links: readonly EpochLink[]): boolean;
   /** @returns false when the client is to be disconnected. */
   onClientFrame(client: PublicKey, frame: ClientFrame): boolean;
   /** What a client is told first. */
@@ -112,11 +104,10 @@ export class ReplicaLinks {
     const { endpoint, codec, log, events } = options;
     const limits = { ...REPLICA_LINK_LIMITS, frameBytesMax: codec.limits.replicaFrame.bytesMax };
     const shared = { limits, log, counts: this.#counts, traffic: this.#traffic };
-    const hear: HearFrame = (peer, frame) => events.onReplicaFrame(peer, frame);
     this.#peers = new PeerLinks({
       ...shared,
       endpoint,
-      onBytes: (peer, bytes, close) => this.#onBytes("replica", peer, bytes, close, hear),
+      onBytes: (peer, bytes, close) => this.#onBytes("replica", peer, bytes, close),
       onUp: () => this.#observe(),
     });
     this.#observers = new ObserverLinks({
@@ -124,9 +115,7 @@ export class ReplicaLinks {
       endpoint: endpoint.observing,
       epochs: options.epochs,
       codec,
-      onBytes: (peer, bytes, close, say) => this.#onBytes("observer", peer, bytes, close, say),
-      hear,
-      hearStranger: (peer, frame) => (frame.type === "epoch-links" ? events.onStrangersLinks(peer, frame.links) : true),
+      onBytes: (peer, bytes, close) => this.#onBytes("observer", peer, bytes, close),
     });
     this.#clients = new ClientLinks({
       codec,
@@ -290,16 +279,10 @@ export class ReplicaLinks {
     return peer.role === "client" ? this.#clients.accept(link) : this.#observers.accept(link);
   }
 
-  #onBytes(
-    role: "replica" | "observer",
-    peer: ReplicaId,
-    bytes: Uint8Array,
-    close: (reason: string) => void,
-    hear: HearFrame,
-  ): void {
-    const { codec, log } = this.#options;
+  #onBytes(role: "replica" | "observer", peer: ReplicaId, bytes: Uint8Array, close: (reason: string) => void): void {
+    const { codec, events, log } = this.#options;
     const decoded = codec.decodeReplicaFrame(bytes);
-    if (decoded.ok && hear(peer, decoded.value)) return;
+    if (decoded.ok && events.onReplicaFrame(peer, decoded.value)) return;
     this.#counts.onInvalid(role, decoded.ok ? "not-correct" : decoded.error.code);
     log.warn({ peer, error: decoded.ok ? "ingress" : decoded.error }, "a replica sent what no correct one sends");
     close(decoded.ok ? "invalid frame" : describeDecodeError(decoded.error));

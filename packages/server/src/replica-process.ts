@@ -109,7 +109,6 @@ export class ReplicaProcess implements RunningReplica {
       log,
       events: {
         onReplicaFrame: (peer, frame) => this.#host.onReplicaFrame(peer, frame),
-        onStrangersLinks: (peer, links) => this.#host.onStrangersLinks(peer, links),
         onClientFrame: (client, frame) => this.#host.onClientFrame(client, frame),
         welcome: () => this.#host.welcome(),
       },

@@ -242,16 +242,6 @@ export class ReplicaRunner {
   }
 
   /**
-   * Links of the chain from a replica that is no member that is known here: they prove themselves, and it may be one of the epochs that
-   * they lead to.
-   *
-   * @returns false when it is to be left.
-   */
-  onStrangersLinks(peer: ReplicaId, links: readonly EpochLink[]): boolean {
-    return this.#stages.isTurning || this.#onLinks(peer, links);
-  }
-
-  /**
    * What only members say. One that was a member in an epoch before this one may not know yet that it is over: what it says as such
    * costs it no link.
    */

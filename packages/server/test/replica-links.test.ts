@@ -40,8 +40,8 @@ class Linked {
   readonly name: string;
   readonly address: string;
   readonly heard = new EventLog<Heard>();
-  /** Whose links of the epoch chain have come, though nobody knows them here. */
-  readonly strangers = new EventLog<ReplicaId>();
+  /** Who has sent links of the epoch chain. */
+  readonly answers = new EventLog<ReplicaId>();
   readonly links: ReplicaLinks;
   /** The names of the keys that it holds. */
   held: readonly string[];
@@ -68,10 +68,7 @@ class Linked {
       events: {
         onReplicaFrame: (from, heard) => {
           if (heard.type === "fetch-epochs") this.heard.add({ from, epoch: heard.fetch.above });
-          return true;
-        },
-        onStrangersLinks: (from) => {
-          this.strangers.add(from);
+          if (heard.type === "epoch-links") this.answers.add(from);
           return true;
         },
         onClientFrame: () => true,
@@ -213,14 +210,12 @@ describe("ReplicaLinks", () => {
     const peers = [member.address, `localhost:${ports[0]}`];
     const observer = await linked("spare", 4, [membersOf(1, 2)], { peers });
 
-    // Nobody whom it knows: it asks for the epochs that may say who that is, and hears nothing else.
+    // Nobody whom it knows: it asks for the epochs that may say who that is.
     const asking = (await member.heard.nth(1)).from;
     expect(asking).to.satisfy(isObserverPeer);
     expect(member.heard.events[0]?.epoch).to.equal(0);
-    member.links.sendToReplica(asking, frame(51));
     member.links.sendToReplica(asking, { type: "epoch-links", links: [] });
-    expect(await observer.strangers.nth(1)).to.satisfy(isObserverPeer);
-    expect(observer.heard.events).to.deep.equal([]);
+    expect(await observer.answers.nth(1)).to.satisfy(isObserverPeer);
     observer.turn(now);
     const { from: known } = await heardFrom(() => member.links.sendToObservers(frame(52)), observer, 52);
     expect(known).to.equal(0);
