@@ -79,6 +79,7 @@ const links: ReplicaLinks = new ReplicaLinks({
   log: createLogger("silent", {}),
   events: {
     onReplicaFrame: (peer, frame) => host.onReplicaFrame(peer, frame),
+    onStrangersLinks: () => true,
     onClientFrame: (client, frame) => frame.type !== "request" || host.onClientRequest(client, frame.request),
     welcome: () => host.welcome(),
   },

@@ -88,7 +88,7 @@ export const LOG_RECORD_CODES: Readonly<Record<LogRecord["type"], number>> = {
 export const REFUSAL_CODES: Readonly<Record<RefusalCode, number>> = { overloaded: 1 };
 
 /** The codes of reasons for no claim; append only. */
-export const NO_CLAIM_CODES: Readonly<Record<NoClaimReason, number>> = {
+const NO_CLAIM_CODES: Readonly<Record<NoClaimReason, number>> = {
   member: 1,
   "not-level": 2,
   "no-address": 3,

@@ -48,6 +48,7 @@ export class ProcessDocuments {
       replica: this.#id,
       pid: globalThis.process.pid,
       role: this.#role,
+      mayStop: host.mayStop,
       ...host.status,
       transfer: host.transfer,
       repair: host.repair,

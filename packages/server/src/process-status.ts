@@ -15,6 +15,8 @@ export interface ProcessStatus extends ClientOutputStatus {
   readonly replica: ReplicaId | null;
   readonly pid: number;
   readonly role: "primary" | "backup" | "observer";
+  /** It was a member, is none any more, and nobody needs it any more. */
+  readonly mayStop: boolean;
   readonly epoch: number;
   /** The view entered last. */
   readonly view: number;

@@ -1,6 +1,7 @@
 import { type Codec, describeDecodeError } from "@quorate/codec";
 import {
   type ClientFrame,
+  type EpochLink,
   epochNumber,
   isObserverPeer,
   type LinkIdentity,
@@ -25,8 +26,7 @@ import {
 import type { Logger } from "pino";
 import { ClientLinks } from "./client-links.ts";
 import { LinkCounts } from "./link-counts.ts";
-import { LinksByKey } from "./links-by-key.ts";
-import { ObservingLinks } from "./observing-links.ts";
+import { type HearFrame, ObserverLinks } from "./observer-links.ts";
 import { PeerLinks } from "./peer-links.ts";
 import { PeerTraffic, type Traffic } from "./peer-traffic.ts";
 import type { ReplicaEndpoint } from "./replica-endpoint.ts";
@@ -38,6 +38,13 @@ export interface LinkEvents {
    * @returns false when the link is to be cut.
    */
   onReplicaFrame(peer: ReplicaId, frame: ReplicaFrame): boolean;
+  /**
+   * Links of the epoch chain from a replica that was dialed by address and is no member that is known here: they prove themselves,
+   * and may say that it is one.
+   *
+   * @returns false when the link is to be cut.
+   */
+  onStrangersLinks(peer: ReplicaId, links: readonly EpochLink[]): boolean;
   /** @returns false when the client is to be disconnected. */
   onClientFrame(client: PublicKey, frame: ClientFrame): boolean;
   /** What a client is told first. */
@@ -87,18 +94,13 @@ export interface ClientOutputStatus {
 /**
  * All links of a replica: with the other members, with observers or as one, and those of clients. Turns frames into bytes and
  * back; a frame that does not decode closes the link it came by, and nothing else.
- *
- * What comes by the link of an observer whose key is that of a member comes from that member: it may know already that it is one.
  */
 export class ReplicaLinks {
   readonly #options: ReplicaLinksOptions;
   readonly #traffic = new PeerTraffic();
   readonly #counts = new LinkCounts();
   readonly #peers: PeerLinks;
-  readonly #byKey = new LinksByKey();
-  /** Those of them that were dialed by observers. */
-  readonly #observers = new Set<FramedLink>();
-  readonly #observing: ObservingLinks;
+  readonly #observers: ObserverLinks;
   readonly #clients: ClientLinks;
   /** Members without a link when this was looked at last. */
   #missing: ReadonlySet<ReplicaId> = new Set();
@@ -109,18 +111,22 @@ export class ReplicaLinks {
     this.#options = options;
     const { endpoint, codec, log, events } = options;
     const limits = { ...REPLICA_LINK_LIMITS, frameBytesMax: codec.limits.replicaFrame.bytesMax };
-    const shared = { limits, log, counts: this.#counts };
+    const shared = { limits, log, counts: this.#counts, traffic: this.#traffic };
+    const hear: HearFrame = (peer, frame) => events.onReplicaFrame(peer, frame);
     this.#peers = new PeerLinks({
       ...shared,
       endpoint,
-      traffic: this.#traffic,
-      onBytes: (peer, bytes, close) => this.#onReplicaBytes("replica", peer, bytes, close),
+      onBytes: (peer, bytes, close) => this.#onBytes("replica", peer, bytes, close, hear),
       onUp: () => this.#observe(),
     });
-    this.#observing = new ObservingLinks({
+    this.#observers = new ObserverLinks({
       ...shared,
       endpoint: endpoint.observing,
-      onLink: (link) => this.#onLinkByKey(link),
+      epochs: options.epochs,
+      codec,
+      onBytes: (peer, bytes, close, say) => this.#onBytes("observer", peer, bytes, close, say),
+      hear,
+      hearStranger: (peer, frame) => (frame.type === "epoch-links" ? events.onStrangersLinks(peer, frame.links) : true),
     });
     this.#clients = new ClientLinks({
       codec,
@@ -135,7 +141,7 @@ export class ReplicaLinks {
     return this.#clients.count;
   }
   get observerCount(): number {
-    return this.#observers.size;
+    return this.#observers.count;
   }
 
   /** What waits for all clients together, and how many of their links were cut because it was too much. */
@@ -154,7 +160,7 @@ export class ReplicaLinks {
 
   get peers(): PeerStatus[] {
     return this.#others().map(({ id, publicKey }) => {
-      const snapshot = this.#peers.snapshotOf(id) ?? this.#byKey.ofKey(publicKey)?.snapshot();
+      const snapshot = this.#peers.snapshotOf(id) ?? this.#observers.ofKey(publicKey)?.snapshot();
       const traffic = this.#traffic.of(id, snapshot);
       const droppedDown = this.#peers.droppedDownOf(id);
       const { queueFull = 0, tooLarge = 0, down = 0 } = snapshot?.dropped ?? {};
@@ -211,9 +217,7 @@ export class ReplicaLinks {
   }
 
   sendToObservers(frame: ReplicaFrame): void {
-    if (this.#observers.size === 0) return;
-    const bytes = this.#options.codec.encodeReplicaFrame(frame);
-    for (const link of this.#observers) link.send(bytes);
+    if (this.#observers.count > 0) this.#observers.sendToAll(this.#options.codec.encodeReplicaFrame(frame));
   }
 
   sendToClient(client: PublicKey, frame: ServerFrame): void {
@@ -223,7 +227,7 @@ export class ReplicaLinks {
   async close(reason: string): Promise<void> {
     clearInterval(this.#tending);
     this.#peers.close(reason);
-    this.#observing.close(reason);
+    this.#observers.close(reason);
     await this.#listener?.close(reason);
   }
 
@@ -253,6 +257,7 @@ export class ReplicaLinks {
 
   #tend(): void {
     this.#follow();
+    this.#observers.askStrangers();
     this.#missing = new Set(this.#others().flatMap(({ id }) => (this.#peers.isUp(id) ? [] : [id])));
   }
 
@@ -264,79 +269,37 @@ export class ReplicaLinks {
     const { endpoint, peers } = this.#options;
     const others = this.#others();
     if (endpoint.member === undefined)
-      return this.#observing.follow(new Set([...others.map(({ address }) => address), ...peers]));
+      return this.#observers.dial(new Set([...others.map(({ address }) => address), ...peers]));
     const wanted = others.filter(
-      ({ id, address }) => !this.#peers.isUp(id) && (this.#missing.has(id) || this.#observing.has(address)),
+      ({ id, address }) => !this.#peers.isUp(id) && (this.#missing.has(id) || this.#observers.isDialed(address)),
     );
     const isAlone = others.every(({ id }) => !this.#peers.isUp(id) && this.#missing.has(id));
-    this.#observing.follow(new Set([...wanted.map(({ address }) => address), ...(isAlone ? peers : [])]));
+    this.#observers.dial(new Set([...wanted.map(({ address }) => address), ...(isAlone ? peers : [])]));
   }
 
   #send(id: ReplicaId, frame: Uint8Array): void {
-    if (isObserverPeer(id)) return void this.#byKey.ofPeer(id)?.send(frame);
+    if (isObserverPeer(id)) return void this.#observers.ofPeer(id)?.send(frame);
     const member = memberOf(this.#options.epochs().membership, id);
-    const byKey = this.#peers.isUp(id) || member === undefined ? undefined : this.#byKey.ofKey(member.publicKey);
+    const byKey = this.#peers.isUp(id) || member === undefined ? undefined : this.#observers.ofKey(member.publicKey);
     if (byKey !== undefined) byKey.send(frame);
     else if (!this.#peers.send(id, frame)) this.#traffic.onUnsent(id);
   }
 
   #onLink(peer: LinkIdentity, link: FramedLink): LinkHandlers {
     if (peer.role === "replica") return this.#peers.accept(link, peer.id);
-    return peer.role === "client" ? this.#clients.accept(link) : this.#onObserver(link);
+    return peer.role === "client" ? this.#clients.accept(link) : this.#observers.accept(link);
   }
 
-  #onObserver(link: FramedLink): LinkHandlers {
-    const { log } = this.#options;
-    const handlers = this.#onLinkByKey(link);
-    if (handlers === undefined) {
-      link.close("no place for another observer");
-      return { onFrame: () => undefined, onDown: () => undefined };
-    }
-    this.#observers.add(link);
-    const key = link.peer.publicKey;
-    log.info({ key }, "an observer follows");
-    return {
-      onFrame: handlers.onFrame,
-      onDown: (reason) => {
-        this.#observers.delete(link);
-        handlers.onDown(reason);
-        this.#counts.onEnded("observer", reason.code);
-        log.info({ key, code: reason.code }, reason.message);
-      },
-    };
-  }
-
-  /** Undefined when there is no place. */
-  #onLinkByKey(link: FramedLink): LinkHandlers | undefined {
-    if (!this.#byKey.add(link)) return undefined;
-    const { publicKey } = link.peer;
-    const close = (reason: string): void => link.close(reason);
-    return {
-      onFrame: (bytes) => {
-        const peer = this.#memberOfKey(publicKey) ?? this.#byKey.peerOf(publicKey);
-        if (peer !== undefined) this.#onReplicaBytes("observer", peer, bytes, close);
-      },
-      onDown: () => {
-        const member = this.#memberOfKey(publicKey);
-        if (member !== undefined) this.#traffic.onEnded(member, link.snapshot());
-        this.#byKey.remove(link);
-      },
-    };
-  }
-
-  #memberOfKey(key: PublicKey): ReplicaId | undefined {
-    return this.#options.epochs().membership.members.find(({ publicKey }) => publicKey === key)?.id;
-  }
-
-  #onReplicaBytes(
+  #onBytes(
     role: "replica" | "observer",
     peer: ReplicaId,
     bytes: Uint8Array,
     close: (reason: string) => void,
+    hear: HearFrame,
   ): void {
-    const { codec, events, log } = this.#options;
+    const { codec, log } = this.#options;
     const decoded = codec.decodeReplicaFrame(bytes);
-    if (decoded.ok && events.onReplicaFrame(peer, decoded.value)) return;
+    if (decoded.ok && hear(peer, decoded.value)) return;
     this.#counts.onInvalid(role, decoded.ok ? "not-correct" : decoded.error.code);
     log.warn({ peer, error: decoded.ok ? "ingress" : decoded.error }, "a replica sent what no correct one sends");
     close(decoded.ok ? "invalid frame" : describeDecodeError(decoded.error));

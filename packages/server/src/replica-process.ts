@@ -43,6 +43,7 @@ export class ReplicaProcess implements RunningReplica {
   readonly #documents: ProcessDocuments;
   readonly #admin: AdminEndpoint;
   #isDead = false;
+  #hasToldMayStop = false;
   #stopped: Promise<void> | undefined;
 
   /** @throws RecoveryError or StorageError when the store holds what this replica cannot have written. */
@@ -69,7 +70,10 @@ export class ReplicaProcess implements RunningReplica {
         this.#links.onEpoch();
         this.#settleKeys();
       },
-      onStable: () => this.#settleKeys(),
+      onStable: () => {
+        this.#settleKeys();
+        this.#tellMayStop();
+      },
       onFatal: (error) => this.#onFatal(error),
     });
     this.#host = this.#newHost();
@@ -105,6 +109,7 @@ export class ReplicaProcess implements RunningReplica {
       log,
       events: {
         onReplicaFrame: (peer, frame) => this.#host.onReplicaFrame(peer, frame),
+        onStrangersLinks: (peer, links) => this.#host.onStrangersLinks(peer, links),
         onClientFrame: (client, frame) => this.#host.onClientFrame(client, frame),
         welcome: () => this.#host.welcome(),
       },
@@ -214,6 +219,13 @@ export class ReplicaProcess implements RunningReplica {
     const { epochs, status } = this.#host;
     const { membership } = epochs;
     if (status.lowWatermark >= (membership.start?.seq ?? 0)) this.#keys.onBegun(membership);
+  }
+
+  #tellMayStop(): void {
+    const { mayStop } = this.#host;
+    if (mayStop && !this.#hasToldMayStop)
+      this.#options.log.info({ epoch: this.#host.epochs.epoch }, "no member any more: this replica may be stopped");
+    this.#hasToldMayStop = mayStop;
   }
 
   #onFatal(thrown: Error): void {

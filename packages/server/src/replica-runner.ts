@@ -229,6 +229,16 @@ export class ReplicaRunner {
     return (this.#host ?? quarantine).onReplicaFrame(peer, frame) ?? true;
   }
 
+  /**
+   * Links of the chain from a replica that is no member that is known here: they prove themselves, and it may be one of the epochs that
+   * they lead to.
+   *
+   * @returns false when it is to be left.
+   */
+  onStrangersLinks(peer: ReplicaId, links: readonly EpochLink[]): boolean {
+    return this.#stages.isTurning || this.#onLinks(peer, links);
+  }
+
   /** An observer asks, and says nothing: who knows a later epoch than this replica is told of it by members. */
   #onObserverFrame(peer: ReplicaId, frame: ReplicaFrame): boolean {
     const { epoch } = this.#stages;

@@ -2,6 +2,7 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
+  advertisedAddress,
   ConfigurationError,
   initReplicaFolder,
   keyFileOf,
@@ -241,6 +242,35 @@ describe("the data folder of a replica", () => {
   it("is not made for a key that is no member's", async () => {
     const { code } = await refusal(() => init(join(root, "x"), { key: keyFileOf(backend, seedOf("stranger")) }));
     expect(code).to.equal("configuration.wrong-key");
+  });
+
+  it("of an observer has any other key, and says itself where it listens, what others dial and whom it dials", async () => {
+    const stranger = keyFileOf(backend, seedOf("stranger"));
+    const spare = { key: stranger, observes: true, listen: "0.0.0.0:7105" };
+    const mine = { ...spare, advertise: "spare.example:7105", peers: ["127.0.0.1:7100"] };
+
+    const made = await init(join(root, "spare"), mine);
+
+    expect([made.owner, made.config.peers]).to.deep.equal([stranger.publicKey, ["127.0.0.1:7100"]]);
+    expect([memberIn(made.genesis, made), advertisedAddress(made.config)]).to.deep.equal([
+      undefined,
+      "spare.example:7105",
+    ]);
+    const hidden = await init(join(root, "hidden"), spare);
+    expect(advertisedAddress(hidden.config), "who listens everywhere").to.equal(undefined);
+    const member = await refusal(() => init(join(root, "x"), { observes: true, listen: "127.0.0.1:7105" }));
+    const silent = await refusal(() => init(join(root, "x"), { key: stranger, observes: true }));
+    expect([member.code, silent.code]).to.deep.equal(["configuration.foreign", "configuration.inconsistent"]);
+  });
+
+  it("of an observer that was not made to its end is made again, with the key that it has", async () => {
+    const stranger = keyFileOf(backend, seedOf("stranger"));
+    const options = { key: stranger, observes: true, listen: "127.0.0.1:7105" };
+    const path = join(root, "spare");
+    await init(path, options);
+    rmSync(join(path, "replica.json"));
+
+    expect((await init(path, options)).owner).to.equal(stranger.publicKey);
   });
 
   it("is not made for a member with another's key, nor for one that is none", async () => {

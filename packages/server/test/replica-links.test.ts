@@ -40,6 +40,8 @@ class Linked {
   readonly name: string;
   readonly address: string;
   readonly heard = new EventLog<Heard>();
+  /** Whose links of the epoch chain have come, though nobody knows them here. */
+  readonly strangers = new EventLog<ReplicaId>();
   readonly links: ReplicaLinks;
   /** The names of the keys that it holds. */
   held: readonly string[];
@@ -66,6 +68,10 @@ class Linked {
       events: {
         onReplicaFrame: (from, heard) => {
           if (heard.type === "fetch-epochs") this.heard.add({ from, epoch: heard.fetch.above });
+          return true;
+        },
+        onStrangersLinks: (from) => {
+          this.strangers.add(from);
           return true;
         },
         onClientFrame: () => true,
@@ -207,9 +213,14 @@ describe("ReplicaLinks", () => {
     const peers = [member.address, `localhost:${ports[0]}`];
     const observer = await linked("spare", 4, [membersOf(1, 2)], { peers });
 
-    // Nobody whom it knows: the number is its own for a stranger.
-    const { from: stranger } = await heardFrom(() => member.links.sendToObservers(frame(51)), observer, 51);
-    expect(isObserverPeer(stranger)).to.equal(true);
+    // Nobody whom it knows: it asks for the epochs that may say who that is, and hears nothing else.
+    const asking = (await member.heard.nth(1)).from;
+    expect(asking).to.satisfy(isObserverPeer);
+    expect(member.heard.events[0]?.epoch).to.equal(0);
+    member.links.sendToReplica(asking, frame(51));
+    member.links.sendToReplica(asking, { type: "epoch-links", links: [] });
+    expect(await observer.strangers.nth(1)).to.satisfy(isObserverPeer);
+    expect(observer.heard.events).to.deep.equal([]);
     observer.turn(now);
     const { from: known } = await heardFrom(() => member.links.sendToObservers(frame(52)), observer, 52);
     expect(known).to.equal(0);

@@ -66,22 +66,31 @@ export function addJoinCommand(program: Command): void {
         "It runs until SIGINT or SIGTERM, as a member once it is one; afterwards `quorate start` runs it.",
     )
     .action(async (flags: JoinFlags) => {
-      refuseClusterFolder(flags.data);
-      const backend = await chooseBackend();
-      const hasher = createNodeHasher();
-      const folder = await folderFor(flags, backend, hasher);
-      const progress = new JoinProgress(folder, flags.json === true);
-      process.exitCode = await runReplica({
-        folder,
-        name: standingOf(folder, { backend, hasher })?.id ?? "observer",
-        service: await serviceFor(folder, flags.service),
-        backend,
-        hasher,
-        logLevel: flags.logLevel,
-        onStarted: (replica) => progress.follow(replica),
-        onEnding: () => progress.stop(),
-      });
+      try {
+        process.exitCode = await joinCluster(flags);
+      } finally {
+        // The channel to a parent would keep the process alive.
+        if (process.connected) process.disconnect();
+      }
     });
+}
+
+async function joinCluster(flags: JoinFlags): Promise<number> {
+  refuseClusterFolder(flags.data);
+  const backend = await chooseBackend();
+  const hasher = createNodeHasher();
+  const folder = await folderFor(flags, backend, hasher);
+  const progress = new JoinProgress(folder, flags.json === true);
+  return await runReplica({
+    folder,
+    name: standingOf(folder, { backend, hasher })?.id ?? "observer",
+    service: await serviceFor(folder, flags.service),
+    backend,
+    hasher,
+    logLevel: flags.logLevel,
+    onStarted: (replica) => progress.follow(replica),
+    onEnding: () => progress.stop(),
+  });
 }
 
 /** The one that is there already, or a new one. A key that was made before the folder was whole is kept. */

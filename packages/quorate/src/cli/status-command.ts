@@ -66,7 +66,8 @@ function cellsOf({ replica, status, admin, answeredBy }: ReplicaRow): string[] {
 }
 
 /** With what keeps it from its part. */
-function roleOf({ role, isStranded, mute, transfer, repair, quarantine, view, lowWatermark }: ProcessStatus): string {
+function roleOf(status: ProcessStatus): string {
+  const { role, mayStop, isStranded, mute, transfer, repair, quarantine } = status;
   if (repair !== undefined) return `damaged (repair ${repair.attempt}, after ${durationText(repair.pauseMs)})`;
   if (quarantine !== undefined)
     return `quarantined (repair ${quarantine.attempt}${quarantine.isGivenUp ? ", given up" : ""})`;
@@ -75,9 +76,13 @@ function roleOf({ role, isStranded, mute, transfer, repair, quarantine, view, lo
     const how = `${percent === undefined ? "" : ` (${percent} %)`}${isVoting ? ", votes" : ""}`;
     return `fetches the state at ${target}${how}`;
   }
-  const stranded = isStranded ? ["stranded"] : [];
-  if (mute === undefined) return isStranded ? `${role} (stranded)` : role;
+  if (mute !== undefined) return muteText(mute, status);
+  return mayStop ? `${role} (may be stopped)` : isStranded ? `${role} (stranded)` : role;
+}
+
+function muteText(mute: NonNullable<ProcessStatus["mute"]>, { isStranded, view, lowWatermark }: ProcessStatus): string {
   const { replies, repliesNeeded, checkpoint, view: first } = mute;
+  const stranded = isStranded ? ["stranded"] : [];
   const progress =
     checkpoint === undefined || first === undefined
       ? [`${replies}/${repliesNeeded} answers`]

@@ -1,0 +1,29 @@
+import type { ProcessStatus, ReplicaFolder } from "@quorate/server";
+import { expect } from "chai";
+import { type JoinStep, joinStepOf } from "../dist/cli/join-command.js";
+
+const folder = { config: { listen: "[::]:7000", advertise: "spare.example:7000" } } as ReplicaFolder;
+const peers = [{ isConnected: false }, { isConnected: true }] as unknown as ProcessStatus["peers"];
+
+function stepOf(change: Partial<ProcessStatus>): JoinStep {
+  const status = { replica: null, epoch: 3, peers, lowWatermark: 16, isStranded: false, ...change };
+  return joinStepOf(status as unknown as ProcessStatus, folder);
+}
+
+describe("what `quorate join` says", () => {
+  for (const [step, change] of [
+    ["alone", { peers: [] }],
+    ["fetching", { transfer: { target: 64 } }],
+    ["stranded", { isStranded: true }],
+    ["waiting", { lowWatermark: 0 }],
+    ["level", {}],
+    ["member", { replica: 4 }],
+  ] as const)
+    it(`is that it is ${step}`, () => {
+      expect(stepOf(change as never).step).to.equal(step);
+    });
+
+  it("names, once it is level, the command that makes it a member, with the address that others dial", () => {
+    expect(stepOf({}).text).to.match(/\n {2}quorate members add --from spare\.example:7000$/);
+  });
+});
