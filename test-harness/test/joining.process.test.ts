@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { parseKeyFile } from "@quorate/server";
 import { freePortBase, ProcessCluster, QUORATE_COMMAND, RunningCommand } from "@quorate/test-harness";
 import { expect } from "chai";
+import { loseDisk } from "./lose-disk.ts";
 
 const K = 8;
 const L = 32;
@@ -126,6 +127,20 @@ describe("members that come and go, as real processes", function () {
     expect(refreshed.stdout).to.match(/^epoch 6 has begun above \d+: replica 6 joins at /);
   });
 
+  it("a member that lost its disk takes part again by its own word, in an epoch in which it has promised nothing", async () => {
+    const { path } = cluster.folder(2);
+    await loseDisk(cluster, 2);
+    await cluster.start(2);
+    await cluster.until(([status]) => status?.mute !== undefined, { ids: [2] });
+
+    const { code, stdout, stderr } = await members("rejoin", "2", "--data", path);
+
+    expect(code, stderr).to.equal(0);
+    expect(stdout).to.match(/^epoch 7 has begun above \d+: replica 2 takes part again after it lost its disk/);
+    const [status] = await cluster.until(([now]) => now?.epoch === 7 && now.mute === undefined, { ids: [2] });
+    expect(status?.replica).to.equal(2);
+  });
+
   it("all of it is in the chain of epochs", async () => {
     const { stdout } = await RunningCommand.quorate(["epochs", "--data", cluster.path, "--json"]);
 
@@ -138,6 +153,7 @@ describe("members that come and go, as real processes", function () {
       ["replica 0 has left"],
       ["replica 5 has left"],
       [`replica 6 has joined at ${second.address}`],
+      ["replica 2 has rejoined after a lost disk"],
     ]);
   });
 
