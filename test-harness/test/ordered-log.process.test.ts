@@ -143,7 +143,7 @@ describe("the ordered log and the data folder of replicas", function () {
     expect([code, stderr]).to.deep.equal([0, ""]);
     for (const { isSound, checks } of JSON.parse(stdout)) {
       expect(isSound).to.equal(true);
-      expect(checks.map(({ result }: { result: string }) => result)).to.deep.equal(Array(10).fill("ok"));
+      expect(checks.map(({ result }: { result: string }) => result)).to.deep.equal(Array(11).fill("ok"));
     }
     const { entries } = await log(cluster.path);
     expect(entries.slice(0, running.length).map(({ digest }) => digest)).to.deep.equal(
@@ -193,8 +193,8 @@ describe("the ordered log and the data folder of replicas", function () {
     const { code, stdout, stderr } = await quorate("verify-data", path);
 
     expect(code).to.equal(1);
-    expect(stdout).to.match(/\n(store|state|history) +damaged /);
-    expect(stderr).to.match(/^quorate: .*replica-3: (store|state|history|write-ahead log): /);
+    expect(stdout).to.match(/\n(store|epochs|state|history) +damaged /);
+    expect(stderr).to.match(/^quorate: .*replica-3: (store|epochs|state|history|write-ahead log): /);
     expect(readdirSync(path)).to.deep.equal(before);
   });
 });
