@@ -67,6 +67,10 @@ const REFUSALS = [
   "approval-foreign",
   "approvals-too-few",
   "in-flight",
+  "id-used",
+  "key-used",
+  "address-used",
+  "joiner-behind",
   "admins-invalid",
   "parameters-invalid",
   "changes-nothing",
@@ -90,7 +94,8 @@ export const RARE_MARKS: readonly string[] = [
   ...ASTRAY_VOTES.map((name) => `byzantine: votes ${name}`),
   ...GARBAGE_ANSWERS.map((name) => `byzantine: answers ${name}`),
   ...CODES.filter((code) => !(code in UNREACHABLE_REJECTIONS || code in UNDEMANDED_REJECTIONS)).map(markOf),
-  ...Object.values(EPOCH_MARKS),
+  // A repair that waits when its epoch ends is as rare as a quarantine then, and does the same.
+  ...Object.values(EPOCH_MARKS).filter((mark) => mark !== EPOCH_MARKS.repair),
   ...REFUSALS.map((refusal) => `reconfiguration: ${refusal}`),
   // Few seeds damage a disk, and of a disk little is history alone; a test of its own damages just that.
   "disk: damage found, in the history only",
