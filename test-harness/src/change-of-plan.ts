@@ -52,12 +52,17 @@ export function changeOfPlan(
       return alone({ type, id: replicaId(replica), mayLowerFaultThreshold });
     }
     case "rejoin":
-      return alone({ type: "rejoin", id: replicaId(planned.replica), loss: fresh });
+      return alone({ type: "rejoin", id: replicaId(planned.replica), loss: lossOf(world, planned.replica) ?? fresh });
     case "rotate-key":
       return rotation(world, planned);
     case "join":
       return join(world, planned);
   }
+}
+
+/** What its disk notes of the loss of the one before; while it is down nobody knows it. */
+function lossOf(world: World, replica: number): Digest | undefined {
+  return world.replicas()[replica]?.store?.lossNonce;
 }
 
 function rotation(world: World, { replica, isUsed }: Planned<"rotate-key">): ChangeOfPlan {

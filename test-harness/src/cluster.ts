@@ -30,7 +30,10 @@ export interface SimulatedCluster {
   readonly codec: Codec;
   /** By the number of the replica: first the members of genesis, then the joiners. */
   readonly replicaSeeds: readonly Uint8Array[];
-  /** First the correct clients', then the faulty ones', then those of `orderersOf`, then that of whoever orders changes, if any are. */
+  /**
+   * First the correct clients', then the faulty ones', then those of `orderersOf`, then that of whoever orders changes, if any are, then
+   * readers'.
+   */
   readonly clientSeeds: readonly Uint8Array[];
   /** Of whoever may become admin in the course of a run; the first is the admin of genesis. */
   readonly adminSeeds: readonly Uint8Array[];
@@ -42,8 +45,13 @@ export interface SimulatedCluster {
   nextSeed(replica: number, count: number): Uint8Array;
 }
 
-/** A genesis document and keys for it. */
-export function createCluster(options: SimulationOptions, prng: Prng, restored?: RestoredState): SimulatedCluster {
+/** A genesis document and keys for it. @param readers clients beside all others, which only read. */
+export function createCluster(
+  options: SimulationOptions,
+  prng: Prng,
+  restored?: RestoredState,
+  readers = 0,
+): SimulatedCluster {
   const hasher = createNodeHasher();
   const backend = options.scheme === "fake" ? createFakeBackend(hasher) : createNodeBackend();
   const ofMembers = Array.from({ length: options.replicas }, () => prng.bytes(32));
@@ -64,6 +72,7 @@ export function createCluster(options: SimulationOptions, prng: Prng, restored?:
     ...ownSeeds,
     ...orderers.map((orderer) => (orderer === "admin" ? adminSeed : (replicaSeeds[orderer] ?? adminSeed))),
     ...(options.changes.length > 0 ? [ofChanges.bytes(32)] : []),
+    ...Array.from({ length: readers }, () => prng.bytes(32)),
   ];
   const clientKeys = clientSeeds.map((seed) => backend.publicKeyOf(seed));
   const nextSeed = (replica: number, count: number): Uint8Array => prng.fork(`rotation/${replica}/${count}`).bytes(32);

@@ -1,8 +1,7 @@
-import { Verifier } from "@quorate/crypto";
+import { EpochVerifier, Verifier } from "@quorate/crypto";
 import {
   type Configuration,
   epochNumber,
-  epochOfEvidence,
   invariant,
   primaryOf,
   type ReplicaId,
@@ -60,7 +59,6 @@ export function createCheckers({
   isWrongEverywhere,
 }: WatchedRun): readonly Checker[] {
   const { backend, hasher, cluster: clusterId, membership, clientSeeds, memberKeys, genesis } = cluster;
-  const { windowSize } = genesis;
   const ofMembers = [...memberKeys].map(([key, replica]) => [key, FIRST_MEMBER + replica] as const);
   const ofClients = clientSeeds.map((seed, index) => [backend.publicKeyOf(seed), index] as const);
   const clients = new Map([...ofMembers, ...ofClients]);
@@ -72,12 +70,9 @@ export function createCheckers({
   const verifier = new Verifier({ backend, hasher, cluster: clusterId });
   return [
     new AgreementChecker(),
-    new BoundsChecker({ ...options, windowSize }),
+    new BoundsChecker({ ...options, windowSizeIn: (epoch) => configurationOf(epochs(), epoch).windowSize }),
     new AuditChecker((replica) => isWrongEverywhere || byzantine.has(replica) || diverging.has(replica)),
-    new EvidenceChecker((evidence) => {
-      const judges = epochs().membershipAt(epochOfEvidence(evidence));
-      return judges !== undefined && verifier.verifyEvidence(evidence, judges);
-    }),
+    new EvidenceChecker((evidence) => new EpochVerifier(verifier, epochs()).verifyEvidence(evidence)),
     new StateEqualityChecker(),
     new PromisesChecker((replica) => !byzantine.has(replica)),
     new TwinsChecker(isTwin, (name) => marks.add(name)),

@@ -1,4 +1,4 @@
-import type { ClientFrame, ReplicaFrame, ServerFrame } from "@quorate/protocol";
+import type { ClientFrame, ReplicaFrame, ServerFrame, StateRead } from "@quorate/protocol";
 import { describeReplicaFrame } from "@quorate/replica";
 
 /** One line for a frame, for traces: its type, its place and the start of its digest. */
@@ -10,6 +10,10 @@ export function describeFrame(frame: ReplicaFrame | ClientFrame | ServerFrame): 
       return `refused ${short(frame.requestDigest)} ${frame.code}`;
     case "welcome":
       return `welcome v${frame.view} e${frame.executed}`;
+    case "read-state":
+      return `read-state ${frame.read.query.type}`;
+    case "state-read":
+      return describeStateRead(frame.read);
     case "fetch-claim":
       return `fetch-claim e${frame.fetch.epoch} for r${frame.fetch.id}`;
     case "join-claim":
@@ -19,6 +23,11 @@ export function describeFrame(frame: ReplicaFrame | ClientFrame | ServerFrame): 
     default:
       return describeReplicaFrame(frame);
   }
+}
+
+function describeStateRead(read: StateRead): string {
+  if (read.type === "unavailable") return `state-read ${read.reason}`;
+  return `state-read ${read.type} of n${read.certificate.seq}`;
 }
 
 /** The first digits of a digest: enough to tell two apart in one run. */

@@ -1,5 +1,6 @@
 import { nullBatchDigest } from "@quorate/crypto";
 import { type Digest, epochOfFrame, type ReplicaFrame } from "@quorate/protocol";
+import type { ReplicaStatus } from "@quorate/replica";
 import type { ReplicaRunner, ViewTurn } from "@quorate/server/host";
 import type { Marks } from "./marks.ts";
 import type { World } from "./world.ts";
@@ -16,6 +17,10 @@ export const EPOCH_MARKS = {
   requestKept: "epoch: request kept for the next one",
   quarantine: "epoch: begun in quarantine",
   repair: "epoch: begun while a repair waits",
+  joined: "epoch: observer became a member",
+  left: "epoch: member became an observer",
+  rejoined: "epoch: mute member votes in the next one",
+  rotated: "epoch: old key gone",
   clientBehind: "client: several epochs behind",
 } as const;
 
@@ -25,6 +30,8 @@ export class EpochMarks {
   readonly #nullDigest: Digest;
   #fetchesSince: number | undefined;
   #hasTurned = false;
+  /** Before the turn. */
+  #before: Pick<ReplicaStatus, "observer" | "mute"> | undefined;
 
   constructor({ marks, cluster }: World) {
     this.#marks = marks;
@@ -58,7 +65,23 @@ export class EpochMarks {
     this.#marks.add(EPOCH_MARKS.begun);
     if (host?.quarantine !== undefined) this.#marks.add(EPOCH_MARKS.quarantine);
     if (host?.repair !== undefined) this.#marks.add(EPOCH_MARKS.repair);
+    if (host !== undefined) this.#onRole(host.status);
     this.#hasTurned = true;
+  }
+
+  #onRole({ observer, mute }: ReplicaStatus): void {
+    const before = this.#before;
+    this.#before = { observer, mute };
+    if (before === undefined) return;
+    if (before.observer !== undefined && observer === undefined) this.#marks.add(EPOCH_MARKS.joined);
+    if (before.observer === undefined && observer !== undefined) this.#marks.add(EPOCH_MARKS.left);
+    if (before.mute !== undefined && mute === undefined && observer === undefined)
+      this.#marks.add(EPOCH_MARKS.rejoined);
+  }
+
+  /** The key before is erased. */
+  onKeyGone(): void {
+    this.#marks.add(EPOCH_MARKS.rotated);
   }
 
   onTransferStarted(host: ReplicaRunner | undefined): void {
@@ -71,7 +94,8 @@ export class EpochMarks {
   }
 
   /** @param cause a request that has just come is none that was kept. */
-  afterStep({ fills }: ReplicaRunner, cause: string): void {
+  afterStep({ fills, status }: ReplicaRunner, cause: string): void {
+    this.#before = status;
     if (!this.#hasTurned) return;
     this.#hasTurned = false;
     const isAnyPending = fills.some(({ of, size }) => of === "pending requests" && size > 0);

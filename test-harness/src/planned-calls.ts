@@ -4,6 +4,7 @@ import type { SimulationOptions } from "./options.ts";
 import type { Prng } from "./prng.ts";
 import type { SimulatedClient } from "./simulated-client.ts";
 import type { SimulatedOrderer } from "./simulated-orderer.ts";
+import type { SimulatedReader } from "./simulated-reader.ts";
 import type { VirtualClock } from "./virtual-clock.ts";
 import { drawOperation } from "./workload.ts";
 
@@ -41,6 +42,19 @@ export function planCheckpointOrders(
   clock: VirtualClock,
 ): void {
   for (const { atMs, by, isRepeated } of orders) clock.after(atMs, () => orderers.get(by)?.order(isRepeated));
+}
+
+/** Stale reads, spread over the phase of faults and a little beyond. */
+export function planStaleReads(
+  { safetyMs }: SimulationOptions,
+  draw: Prng,
+  { readers, reads }: { readonly readers: readonly SimulatedReader[]; readonly reads: number },
+  clock: VirtualClock,
+): void {
+  for (const reader of readers) {
+    const prng = draw.fork(`reads/${reader.index}`);
+    for (let planned = 0; planned < reads; planned++) clock.after(prng.between(0, safetyMs * 1.1), () => reader.read());
+  }
 }
 
 /** What faulty clients do, while there are other faults; they learn of the sessions of correct ones. */

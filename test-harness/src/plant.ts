@@ -19,6 +19,8 @@ export interface Plant {
   readonly inner?: (service: Service) => Service;
   /** No bug: the cluster starts from the state that another one had. On disks without files. */
   readonly restored?: SimulatedBackup;
+  /** No bug: so many clients read the state at stable checkpoints, so often each. Nobody may be faulty among the other clients. */
+  readonly staleReads?: { readonly readers: number; readonly reads: number };
   /** From this number on the service is deterministic nowhere: what a replica does inside is no measure of another one. */
   readonly wrongFrom?: number;
   /** The service of one replica. */

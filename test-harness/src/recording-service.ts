@@ -55,6 +55,7 @@ export function recordingService(inner: Service, record: (executed: ExecutedOper
 function hooksOf(inner: Service): Omit<Service, "execute"> {
   return {
     ...(inner.open !== undefined && { open: inner.open.bind(inner) }),
+    ...(inner.readable !== undefined && { readable: inner.readable.bind(inner) }),
     ...(inner.undo !== undefined && { undo: inner.undo.bind(inner) }),
     ...(inner.finishBatch !== undefined && { finishBatch: inner.finishBatch.bind(inner) }),
   };

@@ -24,7 +24,8 @@ export interface ObservedReplica {
   readonly plant: Plant;
   /** Undefined while it is down. */
   readonly host: () => ReplicaRunner | undefined;
-  readonly onEpoch: (membership: Membership) => void;
+  /** @returns whether a key of it is gone by that. */
+  readonly onEpoch: (membership: Membership) => boolean;
   /** Its own code or its disk has ended it. */
   readonly onFatal: (error: Error) => void;
 }
@@ -103,9 +104,9 @@ export class ReplicaObserver {
     if (status.mute !== undefined) drawing.began("mute", "mute: does not vote");
   }
 
-  onSent(frame: ReplicaFrame): void {
+  onSent(frame: ReplicaFrame, receivers: number): void {
     const { id, isCorrect } = this.#replica;
-    this.tellSaid((checker) => checker.onSent?.(id, frame));
+    this.tellSaid((checker) => checker.onSent?.(id, frame, receivers));
     if (isCorrect) this.#viewMarks.onSent(frame);
   }
 
@@ -193,7 +194,7 @@ export class ReplicaObserver {
       },
       onEpoch: (membership) => {
         const { epoch, start } = membership;
-        this.#replica.onEpoch(membership);
+        if (this.#replica.onEpoch(membership) && isCorrect) this.#epochMarks.onKeyGone();
         if (isCorrect) this.#epochMarks.onEpoch(this.#replica.host());
         note(`${end} is in e${epoch} above n${start?.seq}`);
         const host = this.#replica.host();

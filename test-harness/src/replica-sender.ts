@@ -19,7 +19,7 @@ export interface ReplicaSenderOptions {
   /** Frames that this replica never sends: a planted bug. */
   readonly withholds: ((frame: ReplicaFrame) => boolean) | undefined;
   /** Its own frame, before its guise makes of it what it makes. */
-  readonly onSent: (frame: ReplicaFrame) => void;
+  readonly onSent: (frame: ReplicaFrame, receivers: number) => void;
   readonly tell: (report: (checker: Checker) => void) => void;
 }
 
@@ -60,7 +60,7 @@ export class ReplicaSender {
     if (withholds?.(frame) === true) return;
     this.#world.marks.add(`sent to ${to.length === 1 ? "one" : "all"}: ${typeOf(frame)}`);
     this.#world.note(`${end} > ${to.map((id) => `r${id}`).join()} ${describeFrame(frame)}`);
-    onSent(frame);
+    onSent(frame, to.length);
     for (const id of to)
       for (const outgoing of guise.toReplica(replicaId(id), frame)) {
         if (outgoing.delayMs === 0) this.#sendOne(id, outgoing);

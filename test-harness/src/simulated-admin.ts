@@ -23,8 +23,20 @@ import type { World } from "./world.ts";
 /** A request that is not answered is sent again after so long. */
 const RESEND_MS = 200;
 
+/** A faulty primary may let a change wait that would only be refused by now: nobody holds it to that (protocol rule 7.4). */
+const DEADLINE_MS = 8_000;
+/** What is in the way of one that is about members is mostly over after a while: it is ordered anew, so often. */
+const AGAIN_AFTER_MS = 150;
+const TIMES_MAX = 6;
+const PASSING: readonly string[] = ["joiner-behind", "in-flight", "epoch-other", "members-too-few"];
+
 /** A change that waits for its answer. */
 interface OpenChange {
+  readonly planned: PlannedChange;
+  /** How often it was ordered. */
+  readonly times: number;
+  /** When nobody waits for it any more. */
+  readonly untilMs: number;
   readonly request: ClientFrame & { readonly type: "request" };
   readonly digest: Digest;
   /** Whom it was answered by, by what was answered. */
@@ -45,6 +57,8 @@ export class SimulatedAdmin implements ChangeOrderer {
   readonly #verifier: Verifier;
   readonly #open = new Set<OpenChange>();
   #ordered = 0;
+  /** Changes that are to be ordered again. */
+  #waiting = 0;
 
   constructor(world: World, index: number) {
     const { backend, hasher, cluster, clientSeeds, adminSeeds } = world.cluster;
@@ -60,14 +74,14 @@ export class SimulatedAdmin implements ChangeOrderer {
 
   /** Whether nothing that it ordered waits for an answer. */
   get isQuiet(): boolean {
-    return this.#open.size === 0;
+    return this.#open.size === 0 && this.#waiting === 0;
   }
   /** One line for reports. */
   get status(): string {
     return `${this.end} (admin) waits for ${this.#open.size} changes`;
   }
 
-  order(planned: PlannedChange): void {
+  order(planned: PlannedChange, times = 1): void {
     const { flaw } = planned;
     const nonce = this.#nonceFor(flaw);
     const keys = this.#admins.map(({ publicKey }) => publicKey);
@@ -81,7 +95,10 @@ export class SimulatedAdmin implements ChangeOrderer {
     const by = member ?? this.#signer;
     const signed = by.signReconfiguration({ ...about, approvals, possession });
     const request = { type: "request", request: signed.request } as const;
-    const open: OpenChange = { request, digest: signed.digest, answers: new Map(), resend: undefined };
+    const { digest: requestDigest } = signed;
+    const untilMs = this.#world.clock.nowMs + DEADLINE_MS;
+    const waiting = { answers: new Map(), resend: undefined };
+    const open: OpenChange = { planned, times, untilMs, request, digest: requestDigest, ...waiting };
     this.#open.add(open);
     this.#world.note(`${this.end} orders ${describe(planned)} in e${about.epoch}`);
     for (const checker of this.#world.checkers) checker.onRequest?.(this.index, signed.request);
@@ -145,6 +162,17 @@ export class SimulatedAdmin implements ChangeOrderer {
     this.#open.delete(open);
     this.#world.marks.add(`reconfiguration: ${answer}`);
     this.#world.note(`${this.end}: the change is ${answer}`);
+    if (PASSING.includes(answer)) this.#orderAgain(open);
+  }
+
+  #orderAgain({ planned, times }: OpenChange): void {
+    const isOfMembers = planned.type === "join" || planned.type === "leave" || planned.type === "rotate-key";
+    if (!isOfMembers || "fault" in planned || planned.flaw !== undefined || times === TIMES_MAX) return;
+    this.#waiting += 1;
+    this.#world.clock.after(AGAIN_AFTER_MS, () => {
+      this.#waiting -= 1;
+      this.order(planned, times + 1);
+    });
   }
 
   #send(open: OpenChange): void {
@@ -153,7 +181,10 @@ export class SimulatedAdmin implements ChangeOrderer {
     for (const { id } of this.#world.epochs().membership.members)
       network.send(this.end, `r${id}`, () => receive.clientFrame(id, this.index, arrival, open.request.request.client));
     open.resend = clock.after(RESEND_MS, () => {
-      if (this.#open.has(open)) this.#send(open);
+      if (!this.#open.has(open)) return;
+      if (clock.nowMs < open.untilMs) return this.#send(open);
+      this.#open.delete(open);
+      this.#world.marks.add("reconfiguration: given up");
     });
   }
 }

@@ -5,7 +5,7 @@ import {
   type ClientEvent,
   type ClientTimer,
 } from "@quorate/client-proxy";
-import { createClientSigner, Verifier } from "@quorate/crypto";
+import { createClientSigner, EpochVerifier, Verifier } from "@quorate/crypto";
 import {
   bytesToHex,
   type ClientFrame,
@@ -135,6 +135,7 @@ export class SimulatedClient {
     const frame = arrival();
     this.#world.note(`${this.end} < r${from} ${describeFrame(frame)}`);
     if (frame.type === "reply") return this.#onReply(from, frame.reply);
+    if (frame.type === "state-read") return;
     // No client asks for a claim.
     if (frame.type === "join-claim" || frame.type === "no-claim") return;
     this.#step({ ...frame, from: replicaId(from) });
@@ -144,8 +145,7 @@ export class SimulatedClient {
     const { epoch } = reply.statement;
     if (epoch > this.#chain.epoch) return this.#step({ type: "epoch-told", from: replicaId(from), epoch });
     if (reply.from !== from || !this.#core.wants(reply)) return this.#world.marks.add("client: reply not needed");
-    const membership = this.#chain.membershipAt(epoch);
-    const verified = membership && this.#verifier.verifyReply(reply, membership);
+    const verified = new EpochVerifier(this.#verifier, this.#chain).verifyReply(reply);
     if (verified === undefined) return this.#world.marks.add("client: reply refused");
     for (const counted of this.#plant.replies?.(verified) ?? [verified]) this.#step({ type: "reply", reply: counted });
   }
@@ -236,8 +236,7 @@ export class SimulatedClient {
   }
 
   #verifyReceipt(call: number, receipt: Parameters<Verifier["verifyReceipt"]>[0]): void {
-    const membership = this.#chain.membershipAt(receipt.statement.epoch);
-    if (membership === undefined || !this.#verifier.verifyReceipt(receipt, membership))
+    if (!new EpochVerifier(this.#verifier, this.#chain).verifyReceipt(receipt))
       this.#world.fail(new Error(`${this.end}: the receipt of call ${call} does not verify`));
   }
 }

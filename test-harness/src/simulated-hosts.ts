@@ -75,7 +75,6 @@ export class SimulatedHosts {
         cluster,
         requestsMax: 1024,
         statementsMax: 64,
-        windowSize: genesis.windowSize,
       }),
       composer: createBatchComposer(hasher, cluster),
       ports: this.#ports(),

@@ -68,13 +68,14 @@ export class SimulatedKeys {
     return seed && createClientSigner({ backend, hasher, seed, cluster });
   }
 
-  /** An epoch has begun durably: keys before the one that counts in it are gone (protocol rule 1.4). */
-  onEpoch({ members }: Membership): void {
+  /** An epoch has begun durably: keys before the one that counts in it are gone (protocol rule 1.4). @returns whether there were any. */
+  onEpoch({ members }: Membership): boolean {
     const { backend } = this.#cluster;
     const place = this.#seeds.findIndex((seed) =>
       members.some(({ publicKey }) => publicKey === backend.publicKeyOf(seed)),
     );
     if (place > 0) this.#seeds = this.#seeds.slice(place);
+    return place > 0;
   }
 
   get #newestSeed(): Uint8Array {

@@ -1,5 +1,11 @@
-import { type CallOutcome, CheckpointOrder, type CheckpointOrderEvent, type ClientEffect } from "@quorate/client-proxy";
-import { createClientSigner, Verifier } from "@quorate/crypto";
+import {
+  type CallOutcome,
+  type ClientEffect,
+  createCheckpointOrder,
+  type SessionlessCore,
+  type SessionlessEvent,
+} from "@quorate/client-proxy";
+import { createClientSigner, EpochVerifier, Verifier } from "@quorate/crypto";
 import {
   type ClientFrame,
   type ClientSigner,
@@ -18,14 +24,14 @@ import type { Scheduled } from "./virtual-clock.ts";
 import type { Arrival } from "./wire.ts";
 import type { World } from "./world.ts";
 
-type Untimed<E> = E extends CheckpointOrderEvent ? Omit<E, "atMs"> : never;
+type Untimed<E> = E extends SessionlessEvent ? Omit<E, "atMs"> : never;
 
 /** A faulty primary may let an order wait that would only be refused by now: nobody holds it to that. */
 const DEADLINE_MS = 8_000;
 
 /** One order under way, and its timers. */
 interface OpenOrder {
-  readonly core: CheckpointOrder;
+  readonly core: SessionlessCore;
   /** Its own: a core sees of no epoch that another one has come to. */
   readonly chain: EpochChain;
   readonly timers: Map<string, Scheduled>;
@@ -75,7 +81,7 @@ export class SimulatedOrderer {
     const { cluster, hasher, genesis } = this.#world.cluster;
     const { resendAfterMs } = this.#options;
     const chain = new EpochChain({ hasher, cluster, verifier: this.#verifier }, genesis);
-    const core = new CheckpointOrder({
+    const core = createCheckpointOrder({
       signer: this.#signer,
       chain,
       resendAfterMs,
@@ -106,20 +112,21 @@ export class SimulatedOrderer {
   }
 
   #onFrame(open: OpenOrder, from: number, frame: ServerFrame): void {
+    // Orders read nothing.
+    if (frame.type === "state-read") return;
     // No orderer asks for a claim: it signs for whoever joins itself.
     if (frame.type === "join-claim" || frame.type === "no-claim") return;
     if (frame.type !== "reply") return this.#step(open, { ...frame, from: replicaId(from) });
     const { epoch } = frame.reply.statement;
     if (epoch > open.chain.epoch) return this.#step(open, { type: "epoch-told", from: replicaId(from), epoch });
     if (frame.reply.from !== from || !open.core.wants(frame.reply)) return;
-    const membership = open.chain.membershipAt(epoch);
-    const reply = membership && this.#verifier.verifyReply(frame.reply, membership);
+    const reply = new EpochVerifier(this.#verifier, open.chain).verifyReply(frame.reply);
     if (reply !== undefined) this.#step(open, { type: "reply", reply });
   }
 
-  #step(open: OpenOrder, event: Untimed<CheckpointOrderEvent>): void {
+  #step(open: OpenOrder, event: Untimed<SessionlessEvent>): void {
     const atMs = Math.floor(this.#world.clock.nowMs);
-    for (const effect of open.core.step({ ...event, atMs } as CheckpointOrderEvent)) this.#perform(open, effect);
+    for (const effect of open.core.step({ ...event, atMs } as SessionlessEvent)) this.#perform(open, effect);
   }
 
   #perform(open: OpenOrder, effect: ClientEffect): void {
@@ -186,8 +193,7 @@ export class SimulatedOrderer {
   }
 
   #verifyReceipt({ chain }: OpenOrder, receipt: Receipt): void {
-    const membership = chain.membershipAt(receipt.statement.epoch);
-    if (membership === undefined || !this.#verifier.verifyReceipt(receipt, membership))
+    if (!new EpochVerifier(this.#verifier, chain).verifyReceipt(receipt))
       this.#world.fail(new Error(`${this.end}: the receipt of a checkpoint does not verify`));
   }
 }

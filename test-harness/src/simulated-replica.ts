@@ -331,8 +331,8 @@ export class SimulatedReplica implements WorldReplica {
       twin,
       withholds: plant.withholds,
       host: () => this.#host,
-      onSent: (frame) => {
-        this.#observer.onSent(frame);
+      onSent: (frame, receivers) => {
+        this.#observer.onSent(frame, receivers);
         twin?.onSent(frame);
       },
       tell: (report) => this.#observer.tellSaid(report),

@@ -12,6 +12,7 @@ import {
 } from "@quorate/protocol";
 import { EpochChain } from "@quorate/reconfiguration";
 import type { HostSettings, ReplicaRunner } from "@quorate/server/host";
+import { StaleReadsChecker } from "./checkers/stale-reads.ts";
 import { type CheckpointOrderer, orderersOf } from "./checkpoint-orders.ts";
 import { createCluster, type SimulatedCluster } from "./cluster.ts";
 import { createCheckers } from "./create-checkers.ts";
@@ -23,7 +24,7 @@ import { Marks } from "./marks.ts";
 import { Network } from "./network.ts";
 import type { SimulationOptions } from "./options.ts";
 import { isMemberBy } from "./peer-number.ts";
-import { planCheckpointOrders, planMischief, planWorkload } from "./planned-calls.ts";
+import { planCheckpointOrders, planMischief, planStaleReads, planWorkload } from "./planned-calls.ts";
 import { planChanges } from "./planned-changes.ts";
 import type { Plant } from "./plant.ts";
 import { Prng } from "./prng.ts";
@@ -31,6 +32,7 @@ import { SimulatedAdmin } from "./simulated-admin.ts";
 import { backUp, restoredDisk, restoredEntries, type SimulatedBackup } from "./simulated-backup.ts";
 import { SimulatedClient } from "./simulated-client.ts";
 import { SimulatedOrderer } from "./simulated-orderer.ts";
+import { SimulatedReader } from "./simulated-reader.ts";
 import { SimulatedReplica } from "./simulated-replica.ts";
 import type { SpaceTime } from "./space-time.ts";
 import { Trace } from "./trace.ts";
@@ -61,6 +63,9 @@ const DAMAGE_FORGOTTEN_MS = 300;
 /** Not at all, so slowly that damage is read before it is found, and so fast that it is found at once. */
 const SCRUB_RATES = [0, 2_000, 1_000_000] as const;
 const WHOLE_TRACE: Partial<HostSettings> = { tracedStepsMax: 200_000, tracedBytesMax: 1024 ** 3 };
+
+/** Who talks to replicas as a client does, and as it should. */
+type CorrectParty = SimulatedClient | SimulatedOrderer | SimulatedAdmin | SimulatedReader;
 
 /** What a run that kept all its promises tells. */
 export interface SimulationReport {
@@ -103,6 +108,9 @@ export class Simulation {
   readonly #orderers: ReadonlyMap<CheckpointOrderer, SimulatedOrderer>;
   /** Undefined where nothing is changed. */
   readonly #admin: SimulatedAdmin | undefined;
+  readonly #readers: readonly SimulatedReader[];
+  readonly #staleReads: number;
+  readonly #readsChecker = new StaleReadsChecker();
   #epochs: EpochChain;
   readonly #memberships = new Map<Epoch, Membership>();
   readonly #faults: FaultInjector;
@@ -120,10 +128,15 @@ export class Simulation {
     this.#spaceTime = spaceTime;
     this.#lines = lines;
     this.#prng = new Prng(`simulation/${options.seed}`);
-    this.#cluster = createCluster(options, this.#prng.fork("keys"), plant.restored?.restored);
+    this.#cluster = createCluster(
+      options,
+      this.#prng.fork("keys"),
+      plant.restored?.restored,
+      plant.staleReads?.readers,
+    );
     const { hasher, backend, cluster, genesis } = this.#cluster;
     this.#epochs = new EpochChain({ hasher, cluster, verifier: new Verifier({ backend, hasher, cluster }) }, genesis);
-    this.#world = this.#createWorld(plant.wrongFrom !== undefined);
+    this.#world = this.#createWorld(plant.wrongFrom !== undefined, plant.staleReads !== undefined);
     const image = plant.restored && restoredDisk(this.#cluster.hasher, this.#cluster, plant.restored);
     if (plant.restored !== undefined) this.#tellRestored(restoredEntries(plant.restored));
     const skews = this.#prng.fork("skew");
@@ -164,6 +177,12 @@ export class Simulation {
       ]),
     );
     if (options.changes.length > 0) this.#admin = new SimulatedAdmin(this.#world, firstOrderer + this.#orderers.size);
+    const firstReader = this.#cluster.clientSeeds.length - (plant.staleReads?.readers ?? 0);
+    this.#staleReads = plant.staleReads?.reads ?? 0;
+    this.#readers = Array.from({ length: plant.staleReads?.readers ?? 0 }, (_, i) => {
+      const index = firstReader + i;
+      return new SimulatedReader(this.#world, index, this.#prng.fork(`reader/${index}`), this.#readsChecker);
+    });
     this.#faults = new FaultInjector(this.#world, this.#replicas, {
       onReplicaUp: (replica) => this.#connect(replica),
       onReplicaDown: (replica) => {
@@ -221,6 +240,7 @@ export class Simulation {
     planWorkload(this.#options, this.#prng, this.#clients, clock);
     planCheckpointOrders(this.#options.checkpointOrders, this.#orderers, clock);
     planChanges(this.#options.changes, this.#admin, clock);
+    planStaleReads(this.#options, this.#prng, { readers: this.#readers, reads: this.#staleReads }, clock);
     planMischief(this.#options, this.#prng, this.#faultyClients, this.#clients, clock);
     this.#advance(this.#options.safetyMs);
     this.#faults.heal();
@@ -242,7 +262,7 @@ export class Simulation {
     }
   }
 
-  #createWorld(isWrongEverywhere: boolean): World {
+  #createWorld(isWrongEverywhere: boolean, isRead: boolean): World {
     const { options, cluster, prng } = { options: this.#options, cluster: this.#cluster, prng: this.#prng };
     const clock = new VirtualClock();
     const clients = new Map(cluster.clientSeeds.map((client, i) => [cluster.backend.publicKeyOf(client), i]));
@@ -261,11 +281,14 @@ export class Simulation {
       membershipAt: (epoch) => this.#membershipAt(epoch),
       replicas: () => this.#replicas,
       clientOf: (key) => clients.get(key) ?? this.#memberClientOf(key),
-      checkers: createCheckers({
-        epochs: () => this.#latestEpochs(),
-        ...{ options, cluster, clock, marks, isWrongEverywhere },
-        isTwin: (replica) => this.#twins.has(replica),
-      }),
+      checkers: [
+        ...createCheckers({
+          epochs: () => this.#latestEpochs(),
+          ...{ options, cluster, clock, marks, isWrongEverywhere },
+          isTwin: (replica) => this.#twins.has(replica),
+        }),
+        ...(isRead ? [this.#readsChecker] : []),
+      ],
       spaceTime: this.#spaceTime,
       note: (line) => trace.add(`${clock.nowMs.toFixed(3)} ${line}`),
       fail: (error) => {
@@ -325,9 +348,11 @@ export class Simulation {
   }
 
   /** Whoever has this place among the ends of clients. */
-  #partyAt(index: number): SimulatedClient | FaultyClient | SimulatedOrderer | SimulatedAdmin | undefined {
+  #partyAt(index: number): CorrectParty | FaultyClient | undefined {
     const { clients, faultyClients } = this.#options;
     if (index === this.#admin?.index) return this.#admin;
+    const reader = this.#readers.find((party) => party.index === index);
+    if (reader !== undefined) return reader;
     return (
       this.#clients[index] ??
       this.#faultyClients[index - clients] ??
@@ -336,8 +361,9 @@ export class Simulation {
   }
 
   /** Those who notice when a replica goes or comes. */
-  #linked(): readonly (SimulatedClient | SimulatedOrderer | SimulatedAdmin)[] {
-    return [...this.#clients, ...this.#orderers.values(), ...(this.#admin === undefined ? [] : [this.#admin])];
+  #linked(): readonly CorrectParty[] {
+    const others = [...this.#orderers.values(), ...(this.#admin === undefined ? [] : [this.#admin])];
+    return [...this.#clients, ...others, ...this.#readers];
   }
 
   /** A replica came up: each client's link to it does too, and the replica says where it stands. */

@@ -9,7 +9,7 @@ export type MemberDraw = Pick<SimulationOptions, "replicas" | "safetyMs" | "faul
 type MemberChanges = Pick<SimulationOptions, "changes" | "joiners" | "faults" | "byzantine">;
 
 /** Replicas that observe are not there yet: nobody joins or leaves. */
-const COME_AND_GO: boolean = false;
+const COME_AND_GO: boolean = true;
 
 const JOIN_FAULTS = ["behind", "used-id", "used-key", "used-address"] as const satisfies readonly JoinFault[];
 

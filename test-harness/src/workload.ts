@@ -1,5 +1,5 @@
 import { decodeKvOperation, encodeKvOperation, type KvOperation } from "@quorate/kv";
-import { utf8 } from "@quorate/protocol";
+import { type StateQuery, utf8 } from "@quorate/protocol";
 import type { Prng } from "./prng.ts";
 
 /** Counters that all clients increment and nothing else touches. */
@@ -34,6 +34,17 @@ export function readTexts(): readonly Uint8Array[] {
 export function drawOperation(prng: Prng): Uint8Array {
   if (prng.chance(0.4)) return encodeKvOperation(drawIncrement(prng));
   return prng.chance(0.15) ? readCounter(prng.integer(0, COUNTERS - 1)) : encodeKvOperation(drawOther(prng));
+}
+
+/** A stale read of one or some keys, mostly such as are written, or of a range. */
+export function drawStaleRead(prng: Prng): StateQuery {
+  const keys: [Uint8Array, ...Uint8Array[]] = [
+    counterKey(prng.integer(0, COUNTERS - 1)),
+    textKey(prng.integer(0, TEXTS - 1)),
+    utf8("never written"),
+  ];
+  if (prng.chance(0.3)) return { type: "range", from: utf8("c"), to: utf8("key0"), limit: prng.integer(1, 8) };
+  return { type: "keys", keys: prng.chance(0.5) ? keys : [prng.pick(keys)] };
 }
 
 /** Which counter an operation increments, if any, and by how much. */

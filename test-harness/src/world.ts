@@ -9,6 +9,7 @@ import type {
   ServerFrame,
 } from "@quorate/protocol";
 import type { EpochChain } from "@quorate/reconfiguration";
+import type { ReplicaStore } from "@quorate/storage";
 import type { Checker } from "./checkers/checker.ts";
 import type { SimulatedCluster } from "./cluster.ts";
 import type { Marks } from "./marks.ts";
@@ -23,6 +24,8 @@ import type { Arrival, Wire } from "./wire.ts";
 export interface WorldReplica {
   readonly isUp: boolean;
   readonly keys: SimulatedKeys;
+  /** Its disk; undefined when it is lost. */
+  readonly store: Pick<ReplicaStore, "lossNonce"> | undefined;
   /** Its last stable checkpoint; undefined while it is down or its state is brought to it. */
   readonly checkpoint: CheckpointClaim | undefined;
 }

@@ -70,7 +70,7 @@ describe("The agreement checker", () => {
 });
 
 describe("The checker of bounds", () => {
-  const bounds = { pendingRequestsMax: 2, windowSize: 8, viewChangeMs: 300, viewChangeMaxMs: 1200 };
+  const bounds = { pendingRequestsMax: 2, windowSizeIn: () => 8, viewChangeMs: 300, viewChangeMaxMs: 1200 };
   const calm = { pendingRequests: 2, timeOutMs: 600 };
 
   it("accepts a full queue, a longer time-out in a later view, and one that comes down", () => {

@@ -1,5 +1,6 @@
 import {
   type Fault,
+  NO_CHANGES,
   optionsForSeed,
   Simulation,
   type SimulationOptions,
@@ -14,6 +15,7 @@ const K = 3;
 function calm(seed: number, changes: Partial<SimulationOptions>): SimulationReport {
   return new Simulation({
     ...optionsForSeed(seed),
+    ...NO_CHANGES,
     replicas: 4,
     faultyClients: 0,
     rotateEveryBatches: 0,

@@ -1,4 +1,4 @@
-import { type Fault, type Marks, optionsForSeed, Simulation } from "@quorate/test-harness";
+import { type Fault, type Marks, NO_CHANGES, optionsForSeed, Simulation } from "@quorate/test-harness";
 import { expect } from "chai";
 
 const all = [0, 1, 2, 3];
@@ -38,7 +38,7 @@ describe("a replica that loses its disk in a simulated cluster (protocol rule 8.
   ] as const satisfies readonly (readonly [string, readonly Fault[]])[])
     it(`votes again when it loses it ${title}`, () => {
       for (const seed of [1, 2]) {
-        const options = { ...optionsForSeed(seed), replicas: 4, byzantine: [], faults };
+        const options = { ...optionsForSeed(seed), ...NO_CHANGES, replicas: 4, byzantine: [], faults };
         const { marks } = new Simulation(options).run();
         expect(marks.count("mute: voted again"), `seed ${seed}`).to.be.at.least(1);
       }
@@ -49,7 +49,7 @@ describe("a replica whose disk is damaged in a simulated cluster (protocol rule 
   const run = (seed: number, replicas: number, faults: readonly Fault[]): Marks => {
     const drawn = optionsForSeed(seed);
     const disk = { ...drawn.disk, store: "files" } as const;
-    return new Simulation({ ...drawn, replicas, byzantine: [], clocks: [], disk, faults }).run().marks;
+    return new Simulation({ ...drawn, ...NO_CHANGES, replicas, byzantine: [], clocks: [], disk, faults }).run().marks;
   };
 
   for (const damage of ["missing-log", "missing-database"] as const)

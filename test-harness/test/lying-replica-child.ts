@@ -7,7 +7,14 @@ import { createCodec, wireLimitsOf } from "@quorate/codec";
 import { createBatchComposer, createReplicaSigner, outputLeafOf, outputsRootOf, Verifier } from "@quorate/crypto";
 import { chooseBackend, createNodeHasher } from "@quorate/crypto/node";
 import { kvService } from "@quorate/kv";
-import { type Digest, digest, genesisMembership, type ReplicaFrame, type Reply } from "@quorate/protocol";
+import {
+  type Digest,
+  digest,
+  genesisMembership,
+  type ReplicaFrame,
+  type Reply,
+  type StateRead,
+} from "@quorate/protocol";
 import { EpochChain } from "@quorate/reconfiguration";
 import {
   FolderKeys,
@@ -32,7 +39,7 @@ const codec = createCodec(wireLimitsOf(genesis));
 const signer = createReplicaSigner({ backend, seed, self: self.id, cluster });
 const verifier = new Verifier({ backend, hasher, cluster });
 const isTwoFaced = process.argv[3] === "twice";
-const lies = { results: 0, votes: 0, checkpoints: 0 };
+const lies = { results: 0, votes: 0, checkpoints: 0, reads: 0 };
 
 /** Another result than the true one, under a valid signature and a valid path: only f+1 others can tell. */
 function lyingReply(reply: Reply): Reply {
@@ -43,6 +50,15 @@ function lyingReply(reply: Reply): Reply {
   const lie = { ...reply, results, statement, path, signature: signer.signStatement(statement) };
   if (verifier.verifyReply(lie, membership) !== undefined) lies.results++;
   return lie;
+}
+
+/** Other values than the true ones, and nothing where something is, under a valid certificate and proofs of the truth. */
+function lyingRead(read: StateRead): StateRead {
+  if (read.type !== "values") return read;
+  lies.reads++;
+  const isDenied = lies.reads % 2 === 0;
+  const lie = (value: Uint8Array): Uint8Array | undefined => (isDenied ? undefined : value.map((byte) => byte ^ 1));
+  return { ...read, values: read.values.map(({ value, proof }) => ({ value: value && lie(value), proof })) };
 }
 
 function flipped(honestDigest: Digest): Digest {
@@ -79,7 +95,10 @@ const links: ReplicaLinks = new ReplicaLinks({
   log: createLogger("silent", {}),
   events: {
     onReplicaFrame: (peer, frame) => host.onReplicaFrame(peer, frame),
-    onClientFrame: (client, frame) => frame.type !== "request" || host.onClientRequest(client, frame.request),
+    onClientFrame: (client, frame) => {
+      if (frame.type === "read-state") return host.onStateRead(client, frame.read);
+      return frame.type !== "request" || host.onClientRequest(client, frame.request);
+    },
     welcome: () => host.welcome(),
   },
 });
@@ -107,8 +126,11 @@ const host: ReplicaHost = new ReplicaHost(
       sendToObservers: (frame) => {
         for (const said of framesFor(frame)) links.sendToObservers(said);
       },
-      sendToClient: (client, frame) =>
-        links.sendToClient(client, frame.type === "reply" ? { ...frame, reply: lyingReply(frame.reply) } : frame),
+      sendToClient: (client, frame) => {
+        if (frame.type === "reply") links.sendToClient(client, { ...frame, reply: lyingReply(frame.reply) });
+        else if (frame.type === "state-read") links.sendToClient(client, { ...frame, read: lyingRead(frame.read) });
+        else links.sendToClient(client, frame);
+      },
       startTimer: (timer, afterMs, fire) => {
         clearTimeout(timers.get(timer));
         timers.set(timer, setTimeout(fire, afterMs));

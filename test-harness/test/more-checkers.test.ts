@@ -6,7 +6,7 @@ describe("The checker of bounds", () => {
   it("finds any queue that is beyond its bound, of replicas and clients", () => {
     const checker = new BoundsChecker({
       pendingRequestsMax: 2,
-      windowSize: 8,
+      windowSizeIn: () => 8,
       viewChangeMs: 300,
       viewChangeMaxMs: 1200,
     });
@@ -74,6 +74,9 @@ describe("The checker of time", () => {
 
     violation("time.proposed-back", () => checker.onSent(R0, proposal(0, 3, 59)));
     violation(undefined, () => checker.onSent(R0, proposal(0, 1, 50)));
+    violation(undefined, () => checker.onSent(R0, proposal(0, 3, 59), 1));
+    violation(undefined, () => checker.onSent(R0, proposal(0, 3, 70), 1));
+    violation("time.proposed-back", () => checker.onSent(R0, proposal(0, 3, 59)));
     checker.onSent(R0, newView(4, 2, 1));
     violation(undefined, () => checker.onSent(R0, proposal(4, 3, 5)));
     violation("time.proposed-back", () => checker.onSent(R0, proposal(4, 4, 59)));

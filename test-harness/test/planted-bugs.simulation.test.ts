@@ -6,6 +6,7 @@ import type { ReplicaStore } from "@quorate/storage";
 import type { LogFiles } from "@quorate/storage/memory";
 import {
   filesWith,
+  NO_CHANGES,
   optionsForSeed,
   type Plant,
   Simulation,
@@ -227,7 +228,7 @@ function expectFound(pattern: RegExp, change: Partial<SimulationOptions>, plant:
 function firstFailure(change: Partial<SimulationOptions>, plant: Plant): SimulationFailure | undefined {
   for (let seed = 0; seed < SEEDS; seed++) {
     try {
-      new Simulation({ ...optionsForSeed(seed), ...change }, plant).run();
+      new Simulation({ ...optionsForSeed(seed), ...NO_CHANGES, ...change }, plant).run();
     } catch (error) {
       if (error instanceof SimulationFailure) return error;
       throw error;

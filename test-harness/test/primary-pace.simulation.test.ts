@@ -1,5 +1,6 @@
 import {
   type ByzantineBehaviour,
+  NO_CHANGES,
   optionsForSeed,
   Simulation,
   type SimulationOptions,
@@ -16,6 +17,7 @@ const RUN_MS = 20 * T;
 function calmOptions(seed: number, change: Partial<SimulationOptions>): SimulationOptions {
   return {
     ...optionsForSeed(seed),
+    ...NO_CHANGES,
     replicas: 4,
     clients: 3,
     faultyClients: 0,

@@ -121,7 +121,9 @@ describe("The model of configurations (protocol rules 11.1, 11.2 and 11.5)", () 
     ["admins-invalid", request({ type: "admins", admins: { threshold: 3, keys: ADMINS.slice(0, 2) } })],
     ["changes-nothing", request({ type: "admins", admins: { threshold: 2, keys: [...ADMINS].reverse() } })],
     ["parameters-invalid", request({ type: "parameters", checkpointInterval: 4, windowSize: 4 })],
-    ["parameters-invalid", request({ type: "parameters", checkpointInterval: 4, windowSize: 12 })],
+    ["parameters-invalid", request({ type: "parameters", checkpointInterval: 4, windowSize: 4096 })],
+    ["member-invalid", request(join(2_000))],
+    ["member-invalid", request(join(4, { address: "nowhere" }))],
     ["changes-nothing", request({ type: "parameters", checkpointInterval: K, windowSize: L })],
   ];
   for (const [reason, refused, n = 4] of refusals)
@@ -320,7 +322,7 @@ describe("The changes that seeds draw", () => {
     const changes = drawn.flatMap((run) => run.changes);
 
     expect(new Set(changes.map(({ type }) => type))).to.deep.equal(
-      new Set(["parameters", "admins", "admit", "expel", "leave", "rotate-key", "rejoin"]),
+      new Set(["parameters", "admins", "admit", "expel", "leave", "join", "rotate-key", "rejoin"]),
     );
     expect(new Set(changes.map(({ flaw }) => flaw))).to.deep.equal(
       new Set([undefined, "other-epoch", "used-nonce", "too-few", "foreign"]),

@@ -5,7 +5,8 @@ const SEEDS = Array.from({ length: 40 }, (_, seed) => seed);
 
 /** What stands without swarms: all but the seed and what is drawn in any case, wrong clocks and the kind of disks included. */
 function ratesOf(options: SimulationOptions): string {
-  const { seed, scheme, safetyMs, faults, byzantine, clocks, disk, checkpointOrders, changes, ...rates } = options;
+  const { seed, scheme, safetyMs, faults, byzantine, clocks, disk, checkpointOrders, changes, joiners, ...rates } =
+    options;
   return JSON.stringify({
     ...rates,
     disk: { ...disk, store: undefined },
@@ -36,7 +37,7 @@ describe("what a seed draws", () => {
       // Damaged and lost disks, wrong states, and clocks that run from another epoch count against f: what is left of it decides on them.
       // Where clocks are wrong primaries take no turns.
       const drawn = optionsForSeed(seed, { isSwarm: true, isByzantine: false });
-      const { byzantine, faults, clocks, disk, rotateEveryBatches, changes, ...rest } = drawn;
+      const { byzantine, faults, clocks, disk, rotateEveryBatches, changes, joiners, ...rest } = drawn;
       const full = optionsForSeed(seed);
       expect(byzantine, `seed ${seed}`).to.deep.equal([]);
       expect({ ...full, ...rest }, `seed ${seed}`).to.deep.equal(full);
@@ -52,10 +53,10 @@ describe("what a seed draws", () => {
 
     expect(new Set(drawn.map(ratesOf)).size).to.equal(1);
     expect(new Set(drawn.map(({ faults }) => JSON.stringify(faults))).size).to.equal(SEEDS.length);
-    for (const { replicas, faults } of drawn)
+    for (const { replicas, joiners, faults } of drawn)
       for (const fault of faults)
         if (fault.type === "crash")
-          for (const id of fault.replicas) expect(id === "primary" || id < replicas).to.equal(true);
+          for (const id of fault.replicas) expect(id === "primary" || id < replicas + joiners.length).to.equal(true);
   });
 
   it("is in the command that repeats a failed run", () => {

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
+  NO_CHANGES,
   optionsForSeed,
   parseSimulationOptions,
   Simulation,
@@ -23,6 +24,7 @@ function runForgetful(options: SimulationOptions): unknown {
 describe("Shrinking a failing run", () => {
   const given: SimulationOptions = {
     ...optionsForSeed(1),
+    ...NO_CHANGES,
     replicas: 4,
     clients: 4,
     faultyClients: 1,
@@ -93,7 +95,7 @@ describe("The simulate command with options", () => {
     const { status, stderr } = simulate(
       "--shrink",
       "--options",
-      fileOf({ ...optionsForSeed(2), replicas: 4, byzantine: liars, faults: [] }),
+      fileOf({ ...optionsForSeed(2), ...NO_CHANGES, replicas: 4, byzantine: liars, faults: [] }),
     );
 
     expect(status, stderr).to.equal(1);

@@ -1,7 +1,15 @@
 import { createNobleHasher } from "@quorate/crypto";
 import { createNodeHasher } from "@quorate/crypto/node";
 import { bytesToHex, type Change, compareBytes, type Digest, hexToBytes, sequenceNumber } from "@quorate/protocol";
-import { isProven, pageRange, ROOT_PREFIX, StateDamage, StateTree, UNDO_RECORDS } from "@quorate/state-tree";
+import {
+  isProven,
+  pageRange,
+  ROOT_PREFIX,
+  StateDamage,
+  StateTree,
+  type TidyLimits,
+  UNDO_RECORDS,
+} from "@quorate/state-tree";
 import type { ReplicaStore } from "@quorate/storage";
 import { createMemoryStore } from "@quorate/storage/memory";
 import { expect } from "chai";
@@ -22,7 +30,7 @@ type Step =
   | { readonly type: "change"; readonly changes: readonly Change[] }
   | { readonly type: "checkpoint" | "reopen" | "absorb" | "flush" | "begin-flush" }
   | { readonly type: "drop"; readonly which: number }
-  | { readonly type: "tidy"; readonly records: number; readonly bytes: number };
+  | ({ readonly type: "tidy" } & TidyLimits);
 
 const hasher = createNodeHasher();
 const partOf = (key: Uint8Array): number => (key[0] ?? 0) % 3;
@@ -51,6 +59,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({
       type: fc.constant("tidy" as const),
       records: fc.nat({ max: 40 }),
+      handedDown: fc.nat({ max: 20 }),
       bytes: fc.nat({ max: 3000 }),
     }),
   },
@@ -217,7 +226,7 @@ class Scene {
       case "absorb":
         return this.write({ local: this.tree.absorb(10) });
       case "tidy":
-        return this.write({ local: this.tree.tidied(taken.records, taken.bytes) });
+        return this.write({ local: this.tree.tidied(taken) });
       case "begin-flush":
         return this.store.flush(() => undefined);
       case "flush":
@@ -239,7 +248,8 @@ class Scene {
 
   /** Until nothing is left of what was dropped. */
   tidy(): void {
-    for (let local = this.tree.tidied(50, 5000); local.length > 0; local = this.tree.tidied(50, 5000))
+    const limits = { records: 50, handedDown: 20, bytes: 5000 };
+    for (let local = this.tree.tidied(limits); local.length > 0; local = this.tree.tidied(limits))
       this.write({ local });
   }
 

@@ -63,7 +63,7 @@ export class ClientCore {
   readonly #requests: RequestTable;
   readonly #resendAlarm = new Alarm("resend");
   readonly #deadlineAlarm = new Alarm("deadline");
-  #session: Session = { type: "none", wanted: true };
+  #session: Session;
   #registrationAttempts = 0;
   #closed = false;
   #nowMs = 0;
@@ -72,6 +72,7 @@ export class ClientCore {
   /** @throws InvariantViolation for options that contradict each other. */
   constructor(options: ClientOptions) {
     this.#options = completeOptions(options);
+    this.#session = { type: "none", wanted: this.#options.sessionAtOnce };
     this.#hints = new ReplicaHints(options.chain.membership);
     this.#follower = new EpochFollower(options.chain, this.#options);
     this.#requests = new RequestTable(this.#options.requestsOutstandingMax);

@@ -4,7 +4,10 @@ import type { EpochChain } from "@quorate/reconfiguration";
 import type { ClientEffect } from "./events.ts";
 
 /** The epochs that a client knows; shared with whoever verifies replies for it. It grows by what its core is told. */
-export type ClientEpochs = Pick<EpochChain, "epoch" | "configuration" | "membership" | "membershipAt" | "add">;
+export type ClientEpochs = Pick<
+  EpochChain,
+  "epoch" | "configuration" | "membership" | "membershipAt" | "linksAbove" | "add"
+>;
 
 /** How a follower waits between two questions to one replica. */
 export interface AskTimings {
@@ -18,6 +21,8 @@ interface Asked {
   above: Epoch;
   /** Whether its answer is still to come: without a question no link of it is looked at. */
   isOpen: boolean;
+  /** Whether it has shown all that it had since it is linked. */
+  isHeard: boolean;
   /** The latest epoch that it told of. */
   told: Epoch;
   /** When it may be asked again. */
@@ -33,12 +38,15 @@ interface Asked {
 export class EpochFollower {
   readonly #chain: ClientEpochs;
   readonly #timings: AskTimings;
+  readonly #expected: Epoch | undefined;
   /** One for each replica that is linked. */
   readonly #asked = new Map<ReplicaId, Asked>();
 
-  constructor(chain: ClientEpochs, timings: AskTimings) {
+  /** @param expected an epoch that is known to come: until it is there all are asked for it. */
+  constructor(chain: ClientEpochs, timings: AskTimings, expected?: Epoch) {
     this.#chain = chain;
     this.#timings = timings;
+    this.#expected = expected;
   }
 
   /** When there is someone to be asked again; undefined while nobody tells of anything new. */
@@ -50,10 +58,24 @@ export class EpochFollower {
     return earliest;
   }
 
+  /** How many of those that are linked have shown every link that they had when they were asked. */
+  get heard(): number {
+    let heard = 0;
+    for (const { isHeard } of this.#asked.values()) if (isHeard) heard++;
+    return heard;
+  }
+
   onLinkUp(replica: ReplicaId, nowMs: number, effects: ClientEffect[]): void {
     const { epoch } = this.#chain;
     const { resendAfterMs } = this.#timings;
-    const asked = { above: epoch, isOpen: false, told: epoch, dueAtMs: nowMs, intervalMs: resendAfterMs };
+    const asked = {
+      above: epoch,
+      isOpen: false,
+      isHeard: false,
+      told: epoch,
+      dueAtMs: nowMs,
+      intervalMs: resendAfterMs,
+    };
     this.#asked.set(replica, asked);
     this.#ask(replica, asked, nowMs, effects);
   }
@@ -83,6 +105,7 @@ export class EpochFollower {
     if (isAdvanced) this.#hurry(nowMs);
     if (from === undefined || asked === undefined) return isAdvanced;
     asked.isOpen = false;
+    asked.isHeard ||= links.length < EPOCH_LINKS_MAX;
     // A full answer may not be all. Each such question is above the one before, so a liar is not asked for ever.
     if (links.length >= EPOCH_LINKS_MAX && this.#chain.epoch > asked.above) this.#ask(from, asked, nowMs, effects);
     this.askDue(nowMs, effects);
@@ -96,6 +119,7 @@ export class EpochFollower {
   }
 
   get #isBehind(): boolean {
+    if (this.#expected !== undefined && this.#expected > this.#chain.epoch) return true;
     for (const { told } of this.#asked.values()) if (told > this.#chain.epoch) return true;
     return false;
   }

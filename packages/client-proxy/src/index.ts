@@ -5,10 +5,13 @@
  *
  * @packageDocumentation
  */
-export { CheckpointOrder, type CheckpointOrderEvent, type CheckpointOrderOptions } from "./checkpoint-order.ts";
+export { type ChangeOrderOptions, createChangeOrder } from "./change-order.ts";
+export { type CheckpointOrderOptions, createCheckpointOrder } from "./checkpoint-order.ts";
 export { ClientCore, type ClientOccupancy } from "./client-core.ts";
 export type { ClientEpochs } from "./epoch-follower.ts";
+export { createEpochWatch, type EpochWatchOptions } from "./epoch-watch.ts";
 export type { ClientEffect, ClientEvent, ClientTimer, RequestFrame, TurnedAwayReason } from "./events.ts";
+export type { ReadJudge, ReadLie } from "./judge-read.ts";
 export { CLIENT_DEFAULTS, type ClientLimits, type ClientOptions, decideResendAfterMs } from "./options.ts";
 export {
   type CallOutcome,
@@ -20,3 +23,16 @@ export {
 } from "./outcome.ts";
 export { REPLIES_PER_MEMBER_MAX } from "./output-filter.ts";
 export { REGISTRATION_ATTEMPTS_MAX } from "./registration.ts";
+export { SessionlessCore, type SessionlessEvent, type SessionlessOptions } from "./sessionless-core.ts";
+export type {
+  ProvenRead,
+  ReadFailureCode,
+  ReadFault,
+  ReadOutcome,
+  ReadSource,
+  RefusedReads,
+  StaleRead,
+  StateReadingEffect,
+  StateReadingEvent,
+} from "./stale-read.ts";
+export { READS_OPEN_MAX, StateReading, type StateReadingOptions } from "./state-reading.ts";

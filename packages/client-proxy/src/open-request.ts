@@ -11,7 +11,14 @@ import type {
   VerifiedRequest,
   ViewNumber,
 } from "@quorate/protocol";
-import { assertNever, bytesToAcceptedChange, bytesToCheckpointNumber, bytesToHex, viewNumber } from "@quorate/protocol";
+import {
+  assertNever,
+  bytesToAcceptedChange,
+  bytesToCheckpointNumber,
+  bytesToHex,
+  bytesToRefusal,
+  viewNumber,
+} from "@quorate/protocol";
 import type { Call } from "./call-table.ts";
 import { EpochFilters } from "./epoch-filters.ts";
 import type { ClientEpochs } from "./epoch-follower.ts";
@@ -140,6 +147,7 @@ export class OpenRequest {
   #isAnswer(reply: Reply): boolean {
     const [first] = reply.results;
     if (first === undefined) return false;
+    if (this.frame.request.type === "reconfiguration") return isJudgedChange(reply);
     const isJudgement = reply.results.length === 1 && !EXECUTED.has(first.status) && first.status !== "postponed";
     return isJudgement || this.#isSuccess(reply);
   }
@@ -153,7 +161,7 @@ export class OpenRequest {
       case "checkpoint":
         return isCheckpoint(reply);
       case "reconfiguration":
-        return isAcceptedChange(reply);
+        return isJudgedChange(reply);
       default:
         return assertNever(this.frame.request);
     }
@@ -175,10 +183,13 @@ function isCheckpoint({ results }: Reply): boolean {
   return results.length === 1 && made?.status === "ok" && bytesToCheckpointNumber(made.value) !== undefined;
 }
 
-/** The output of a reconfiguration: one result, the epoch that it begins and where (protocol rule 11.2). */
-function isAcceptedChange({ results }: Reply): boolean {
-  const [made] = results;
-  return results.length === 1 && made?.status === "ok" && bytesToAcceptedChange(made.value) !== undefined;
+/** The output of a reconfiguration: one result, the epoch that it begins and where, or why it is refused (protocol rule 11.2). */
+function isJudgedChange({ results }: Reply): boolean {
+  const [judged] = results;
+  if (judged === undefined || results.length !== 1) return false;
+  const { status, value } = judged;
+  if (status === "reconfiguration-refused") return bytesToRefusal(value) !== undefined;
+  return status === "ok" && bytesToAcceptedChange(value) !== undefined;
 }
 
 /** The output of a registration that opened a session: one result, the session's id (protocol rule 3.2). */

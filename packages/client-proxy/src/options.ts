@@ -24,12 +24,16 @@ export interface ClientOptions {
   /** Silence after which a request goes to all members; doubled each time up to `resendAfterMaxMs`. */
   readonly resendAfterMs?: number;
   readonly resendAfterMaxMs?: number;
+  /** Whether a session is opened before any call waits for one: not for whoever only reads. */
+  readonly sessionAtOnce?: boolean;
   /** For calls that name no deadline of their own. */
   readonly defaultDeadlineMs?: number;
 }
 
 /** The options a user need not think about. */
-export const CLIENT_DEFAULTS: Required<Omit<ClientOptions, "signer" | "chain" | "limits" | "nextNonce">> = {
+export const CLIENT_DEFAULTS: Required<
+  Omit<ClientOptions, "signer" | "chain" | "limits" | "nextNonce" | "sessionAtOnce">
+> = {
   requestsOutstandingMax: 4,
   waitingOperationsMax: 16_384,
   waitingBytesMax: 64 * 1024 * 1024,
@@ -56,6 +60,7 @@ export function completeOptions(options: ClientOptions): Required<ClientOptions>
   const { sessionWindow, requestBytesMax } = options.limits;
   const complete: Required<ClientOptions> = {
     ...CLIENT_DEFAULTS,
+    sessionAtOnce: true,
     requestsOutstandingMax: Math.min(CLIENT_DEFAULTS.requestsOutstandingMax, sessionWindow),
     waitingBytesMax: Math.max(CLIENT_DEFAULTS.waitingBytesMax, requestBytesMax),
     ...options,

@@ -1,6 +1,8 @@
 import type {
+  Epoch,
   OperationResult,
   Receipt,
+  ReconfigurationRefusal,
   RefusalCode,
   ReplicaId,
   ResultStatus,
@@ -45,6 +47,10 @@ export type ClientFailure = {
       readonly reason: ResultStatus;
       readonly lastCheckpoint: number | undefined;
     }
+  /** The change that was ordered is not made (protocol rule 11.1). */
+  | { readonly code: "client.change-refused"; readonly reason: ReconfigurationRefusal }
+  /** Its epoch was over before it was answered; it has no effect in another. */
+  | { readonly code: "client.change-lost"; readonly epoch: Epoch }
   /** The client's key is not among those that the cluster serves. */
   | { readonly code: "client.not-admitted" }
   /** The members that genesis names serve another cluster. */
@@ -56,7 +62,7 @@ export type ClientFailureCode = ClientFailure["code"];
 export type CallOutcome =
   | {
       readonly type: "result";
-      /** Of status `ok`, or `failed` when the service threw; backed by f+1 members, hence by a correct one. */
+      /** Of status `ok`, or `failed` when the service threw; backed by f+1 members, hence by a correct one, or by a link of the epoch chain. */
       readonly result: OperationResult;
       /** Where the operation ran; undefined when f+1 members agree on the result but not under one statement. */
       readonly seq: SequenceNumber | undefined;

@@ -1,10 +1,8 @@
 import {
-  type CallOutcome,
-  CheckpointOrder,
-  type CheckpointOrderEvent,
   type CheckpointOrderOptions,
-  type ClientFailure,
-  type ClientTimer,
+  type ClientEpochs,
+  createCheckpointOrder,
+  type SessionlessCore,
 } from "@quorate/client-proxy";
 import {
   bytesToCheckpointNumber,
@@ -12,106 +10,29 @@ import {
   checkpointNumberToBytes,
   epochNumber,
   type OperationResult,
-  type ReplicaId,
-  requestNumber,
   sequenceNumber,
-  viewNumber,
 } from "@quorate/protocol";
 import { ScriptedEpochs } from "@quorate/reconfiguration/testing";
 import { expect } from "chai";
-import { type Executed, FakeSigner, NO_SESSION, replyOf, requestDigestOf } from "./fakes.ts";
+import { FakeSigner } from "./fakes.ts";
+import { OrderRig } from "./order-rig.ts";
 
-type Untimed<E> = E extends unknown ? Omit<E, "atMs"> : never;
+type CheckpointRig = OrderRig<CheckpointRequest>;
 
-/** Runs one order on a virtual clock; the test plays the replicas. */
-class OrderRig {
-  readonly core: CheckpointOrder;
-  readonly epochs: ScriptedEpochs;
-  readonly ids: readonly ReplicaId[];
-  readonly outcomes: CallOutcome[] = [];
-  readonly timers: Map<ClientTimer, { readonly token: number; readonly atMs: number }> = new Map();
-  sent: { readonly to: ReplicaId; readonly request: CheckpointRequest }[] = [];
-  nowMs = 1_000;
+function rigOf(n = 4, options: Partial<CheckpointOrderOptions> = {}): CheckpointRig {
+  const make = (chain: ClientEpochs): SessionlessCore =>
+    createCheckpointOrder({ signer: new FakeSigner(), chain, ...options });
+  return new OrderRig(make, new ScriptedEpochs({ n }));
+}
 
-  constructor(n = 4, options: Partial<CheckpointOrderOptions> = {}) {
-    this.epochs = new ScriptedEpochs({ n });
-    const chain = this.epochs.chainAt(0);
-    this.ids = chain.membership.members.map(({ id }) => id);
-    this.core = new CheckpointOrder({ signer: new FakeSigner(), chain, ...options });
-  }
+/** One that was ordered, and of which all members say that they have executed this number. */
+function rigAt(executed: number, n = 4, options: Partial<CheckpointOrderOptions> = {}): CheckpointRig {
+  return rigOf(n, options).begin(executed);
+}
 
-  /** One that was ordered, and of which all members say that they have executed this number. */
-  static at(executed: number, n = 4, options: Partial<CheckpointOrderOptions> = {}): OrderRig {
-    const rig = new OrderRig(n, options);
-    rig.run({ type: "order" });
-    for (const id of rig.ids) rig.welcome(id, executed);
-    return rig;
-  }
-
-  run(event: Untimed<CheckpointOrderEvent>): void {
-    for (const effect of this.core.step({ ...event, atMs: this.nowMs } as CheckpointOrderEvent)) {
-      if (effect.type === "settle") this.outcomes.push(effect.outcome);
-      if (effect.type === "start-timer")
-        this.timers.set(effect.timer, { token: effect.token, atMs: this.nowMs + effect.afterMs });
-      if (effect.type === "cancel-timer") this.timers.delete(effect.timer);
-      if (effect.type !== "send" || effect.frame.type !== "request") continue;
-      const { request } = effect.frame;
-      if (request.type !== "checkpoint") throw new Error(`sent a request of type ${request.type}`);
-      this.sent.push({ to: effect.to, request });
-    }
-  }
-  welcome(from: ReplicaId, executed: number, view = 0, epoch = 0): void {
-    const hints = { epoch: epochNumber(epoch), view: viewNumber(view), executed: sequenceNumber(executed) };
-    this.run({ type: "welcome", from, ...hints });
-  }
-  pass(ms: number): void {
-    const until = this.nowMs + ms;
-    for (;;) {
-      const [next] = [...this.timers].sort(([, a], [, b]) => a.atMs - b.atMs);
-      if (next === undefined || next[1].atMs > until) break;
-      const [timer, { token, atMs }] = next;
-      this.timers.delete(timer);
-      this.nowMs = atMs;
-      this.run({ type: "timeout", timer, token });
-    }
-    this.nowMs = until;
-  }
-  takeSent(): { readonly to: ReplicaId; readonly request: CheckpointRequest }[] {
-    const { sent } = this;
-    this.sent = [];
-    return sent;
-  }
-  /** The request that was sent since the last look. */
-  asked(): CheckpointRequest {
-    const [first] = this.takeSent();
-    if (first === undefined) throw new Error("nothing was sent");
-    return first.request;
-  }
-  /** The last request, at this number, ended as this at these members. */
-  answer(request: CheckpointRequest, seq: number, result: OperationResult, members = this.ids): void {
-    const executed: Executed = {
-      seq: sequenceNumber(seq),
-      session: NO_SESSION,
-      number: requestNumber(0),
-      requestDigest: requestDigestOf(request),
-      results: [result],
-    };
-    for (const id of members) {
-      const reply = replyOf(id, executed, { epoch: request.epoch });
-      if (this.core.wants(reply)) this.run({ type: "reply", reply });
-    }
-  }
-  get failure(): ClientFailure {
-    const [outcome] = this.outcomes;
-    if (outcome?.type !== "failed") throw new Error(`it has not failed: ${outcome?.type}`);
-    return outcome.failure;
-  }
-  /** The number of the checkpoint, and how its request ended. */
-  get made(): string {
-    const [outcome] = this.outcomes;
-    if (outcome?.type !== "result") throw new Error(`it has no result: ${outcome?.failure.code}`);
-    return `${outcome.result.status} ${bytesToCheckpointNumber(outcome.result.value)}`;
-  }
+/** The number of the checkpoint, and how its request ended. */
+function madeOf({ result: { result } }: CheckpointRig): string {
+  return `${result.status} ${bytesToCheckpointNumber(result.value)}`;
 }
 
 const told = (status: OperationResult["status"], number: number): OperationResult => ({
@@ -123,7 +44,7 @@ const bare = (status: OperationResult["status"]): OperationResult => ({ status, 
 describe("An order of a checkpoint", () => {
   for (let n = 4; n <= 10; n++)
     it(`of n = ${n} asks above what f+1 members have executed, as soon as they have said so`, () => {
-      const rig = new OrderRig(n);
+      const rig = rigOf(n);
       const f = Math.floor((n - 1) / 3);
       rig.run({ type: "order" });
       for (const [i, id] of rig.ids.slice(0, f).entries()) rig.welcome(id, 1_000 + i);
@@ -137,62 +58,62 @@ describe("An order of a checkpoint", () => {
     });
 
   it("is there when f+1 members say so, with a receipt", () => {
-    const rig = OrderRig.at(40);
-    const request = rig.asked();
+    const rig = rigAt(40);
+    const request = rig.request();
 
     rig.answer(request, 41, told("ok", 41), rig.ids.slice(0, 1));
     expect(rig.outcomes).to.deep.equal([]);
     rig.answer(request, 41, told("ok", 41), rig.ids.slice(1, 2));
 
-    expect(rig.made).to.equal("ok 41");
+    expect(madeOf(rig)).to.equal("ok 41");
     expect(rig.outcomes[0]).to.include({ seq: 41 }).and.to.have.property("receipt").that.is.not.equal(undefined);
     expect([rig.timers.size, [...rig.core.openDigests]]).to.deep.equal([0, []]);
   });
 
   it("is content with a checkpoint that was made meanwhile", () => {
-    const rig = OrderRig.at(40);
-    const request = rig.asked();
+    const rig = rigAt(40);
+    const request = rig.request();
 
     rig.answer(request, 49, told("checkpoint-superseded", 48));
 
-    expect(rig.made).to.equal("checkpoint-superseded 48");
+    expect(madeOf(rig)).to.equal("checkpoint-superseded 48");
   });
 
   it("is not content with one that may be older than it, and asks once more above that", () => {
-    const rig = new OrderRig();
+    const rig = rigOf();
     rig.run({ type: "order" });
     // A liar among the first f+1 says that nothing was executed.
     rig.welcome(rig.ids[0]!, 0);
     rig.welcome(rig.ids[1]!, 60);
-    const request = rig.asked();
+    const request = rig.request();
     expect(request.above).to.equal(0);
 
     rig.answer(request, 61, told("checkpoint-superseded", 48));
     expect(rig.outcomes).to.deep.equal([]);
-    const again = rig.asked();
+    const again = rig.request();
     expect(again.above).to.be.at.least(48);
     rig.answer(again, 62, told("ok", 62));
 
-    expect(rig.made).to.equal("ok 62");
+    expect(madeOf(rig)).to.equal("ok 62");
   });
 
   for (const status of ["ok", "checkpoint-superseded"] as const)
     it(`takes the second answer, ${status}, as it is`, () => {
-      const rig = new OrderRig();
+      const rig = rigOf();
       rig.run({ type: "order" });
       for (const [i, id] of rig.ids.entries()) rig.welcome(id, i === 0 ? 1_000 : 40);
-      const request = rig.asked();
+      const request = rig.request();
       rig.answer(request, 49, told("checkpoint-superseded", 48));
-      const again = rig.asked();
+      const again = rig.request();
 
       rig.answer(again, 70, told(status, 64));
 
-      expect(rig.made).to.equal(`${status} 64`);
+      expect(madeOf(rig)).to.equal(`${status} 64`);
     });
 
   it("fails when the last one is too near, and says from where on the next may be ordered", () => {
-    const rig = OrderRig.at(40);
-    const request = rig.asked();
+    const rig = rigAt(40);
+    const request = rig.request();
 
     rig.answer(request, 41, told("checkpoint-too-soon", 39));
 
@@ -207,8 +128,8 @@ describe("An order of a checkpoint", () => {
 
   for (const status of ["checkpoint-not-permitted", "checkpoint-too-far"] as const)
     it(`fails when it is ${status}`, () => {
-      const rig = OrderRig.at(40);
-      const request = rig.asked();
+      const rig = rigAt(40);
+      const request = rig.request();
 
       rig.answer(request, 41, bare(status));
 
@@ -216,20 +137,20 @@ describe("An order of a checkpoint", () => {
     });
 
   it("counts no reply that cannot answer it", () => {
-    const rig = OrderRig.at(40);
-    const request = rig.asked();
+    const rig = rigAt(40);
+    const request = rig.request();
 
     for (const result of [bare("ok"), bare("failed"), { ...told("ok", 41), value: new Uint8Array(8).fill(0xff) }])
       rig.answer(request, 41, result);
 
     expect(rig.outcomes).to.deep.equal([]);
     rig.answer(request, 42, told("ok", 42));
-    expect(rig.made).to.equal("ok 42");
+    expect(madeOf(rig)).to.equal("ok 42");
   });
 
   it("goes to all after silence, and to the next primary, in the same bytes", () => {
-    const rig = OrderRig.at(40, 4, { resendAfterMs: 100 });
-    const request = rig.asked();
+    const rig = rigAt(40, 4, { resendAfterMs: 100 });
+    const request = rig.request();
 
     rig.pass(100);
     const again = rig.takeSent();
@@ -241,7 +162,7 @@ describe("An order of a checkpoint", () => {
   });
 
   it("goes to all when the link to the primary breaks, and to a member whose link is made again", () => {
-    const rig = OrderRig.at(40);
+    const rig = rigAt(40);
     rig.takeSent();
 
     rig.run({ type: "link-down", replica: rig.ids[0]! });
@@ -252,9 +173,9 @@ describe("An order of a checkpoint", () => {
   });
 
   it("fails at its deadline, as never sent when nobody was there, else with an outcome that nobody knows", () => {
-    const alone = new OrderRig();
+    const alone = rigOf();
     alone.run({ type: "order", deadlineMs: 500 });
-    const unanswered = OrderRig.at(40, 4, { defaultDeadlineMs: 500 });
+    const unanswered = rigAt(40, 4, { defaultDeadlineMs: 500 });
 
     for (const rig of [alone, unanswered]) rig.pass(500);
 
@@ -263,11 +184,11 @@ describe("An order of a checkpoint", () => {
   });
 
   it("fails when members contradict each other beyond all doubt, are others', or turn it away", () => {
-    const divided = OrderRig.at(40);
-    const request = divided.asked();
+    const divided = rigAt(40);
+    const request = divided.request();
     for (const [i, id] of divided.ids.entries()) divided.answer(request, 41, told("ok", 50 + i), [id]);
-    const foreign = new OrderRig();
-    const stranger = new OrderRig();
+    const foreign = rigOf();
+    const stranger = rigOf();
     for (const [rig, reason] of [
       [foreign, "wrong-cluster"],
       [stranger, "not-admitted"],
@@ -282,8 +203,8 @@ describe("An order of a checkpoint", () => {
   });
 
   it("is signed again in a new epoch, above the same number, for it has no effect in another", () => {
-    const rig = OrderRig.at(40);
-    const request = rig.asked();
+    const rig = rigAt(40);
+    const request = rig.request();
     rig.answer(request, 41, told("ok", 41), rig.ids.slice(0, 1));
     rig.epochs.rotateKey(rig.ids[3]!);
 
@@ -298,11 +219,11 @@ describe("An order of a checkpoint", () => {
     rig.answer(request, 41, told("ok", 41), rig.ids.slice(1, 2));
     expect(rig.outcomes, "nobody waits for the first any more").to.deep.equal([]);
     rig.answer(again[0]!.request, 44, told("checkpoint-superseded", 41));
-    expect(rig.made, "what the first brought about").to.equal("checkpoint-superseded 41");
+    expect(madeOf(rig), "what the first brought about").to.equal("checkpoint-superseded 41");
   });
 
   it("asks for what it is told of, and is not signed before there is anything to sign", () => {
-    const rig = new OrderRig(4, { resendAfterMs: 100 });
+    const rig = rigOf(4, { resendAfterMs: 100 });
     rig.run({ type: "order" });
     rig.epochs.idle(2);
     rig.welcome(rig.ids[0]!, 40, 0, 2);
@@ -311,13 +232,13 @@ describe("An order of a checkpoint", () => {
 
     rig.welcome(rig.ids[1]!, 40, 0, 2);
 
-    expect(rig.asked()).to.include({ epoch: 2, above: 40 });
+    expect(rig.request()).to.include({ epoch: 2, above: 40 });
   });
 
   it("goes on asking for links while it waits for its answer", () => {
-    const rig = OrderRig.at(40, 4, { resendAfterMs: 100 });
+    const rig = rigAt(40, 4, { resendAfterMs: 100 });
     rig.epochs.idle(1);
-    rig.asked();
+    rig.request();
     rig.run({ type: "epoch-told", from: rig.ids[2]!, epoch: epochNumber(1) });
     rig.pass(100);
 
@@ -327,8 +248,8 @@ describe("An order of a checkpoint", () => {
   });
 
   it("that is closed says and hears nothing any more", () => {
-    const rig = OrderRig.at(40);
-    const request = rig.asked();
+    const rig = rigAt(40);
+    const request = rig.request();
 
     rig.run({ type: "close" });
     rig.answer(request, 41, told("ok", 41));

@@ -173,8 +173,7 @@ export class ClientRig {
     switch (effect.type) {
       case "send":
         if (effect.frame.type === "request") this.#sent.push({ to: effect.to, request: effect.frame.request });
-        else if (effect.frame.type === "fetch-epochs")
-          this.#asked.push({ to: effect.to, above: effect.frame.fetch.above });
+        if (effect.frame.type === "fetch-epochs") this.#asked.push({ to: effect.to, above: effect.frame.fetch.above });
         break;
       case "members":
         this.members.push(effect.membership);

@@ -33,6 +33,16 @@ describe("The session", () => {
       expect(takeRegistration(rig).nonce).to.equal(rig.nonces[0]);
     });
 
+  it("is not opened before a call waits for it, where that is wanted", () => {
+    const rig = new ClientRig(4, { sessionAtOnce: false });
+    for (const id of rig.ids) rig.welcome(id);
+    expect(rig.takeSent()).to.be.empty;
+
+    rig.submit(1);
+
+    expect(takeRegistration(rig).nonce).to.equal(rig.nonces[0]);
+  });
+
   it("is asked for with a validity that f liars cannot push up", () => {
     const rig = new ClientRig(7);
     rig.welcome(rig.ids[0]!, 0, 10 ** 9);

@@ -1,17 +1,7 @@
 /** Links of the epoch chain on the wire. */
-import {
-  CONFIGURATION_BYTES_MAX,
-  EPOCH_LINKS_MAX,
-  type EpochLink,
-  EXCERPT_GROUP_BYTES,
-  EXCERPT_HEAD_BYTES,
-  type FetchEpochs,
-  type PageExcerpt,
-  PROOF_SLOTS_BYTES_MAX,
-  STATE_PROOF_EXCERPTS_MAX,
-  type StateProof,
-} from "@quorate/protocol";
+import { CONFIGURATION_BYTES_MAX, EPOCH_LINKS_MAX, type EpochLink, type FetchEpochs } from "@quorate/protocol";
 import { readCheckpointCertificate, writeCheckpointCertificate } from "./certificates.ts";
+import { readStateProof, writeStateProof } from "./state-proofs.ts";
 import type { Tuple } from "./tuple.ts";
 import type { Writer } from "./writer.ts";
 
@@ -46,7 +36,7 @@ export function writeEpochLink(writer: Writer, { certificate, record, proof }: E
   writer.array(4).uint(EPOCH_LINK);
   writeCheckpointCertificate(writer, certificate);
   writer.bytes(record);
-  writeProof(writer, proof);
+  writeStateProof(writer, proof);
 }
 
 /** Whether it proves anything is judged by the chain. */
@@ -55,31 +45,6 @@ export function readEpochLink(tuple: Tuple): EpochLink {
   return {
     certificate: readCheckpointCertificate(tuple.tuple(1, "certificate")),
     record: tuple.sized(2, "record", 1, CONFIGURATION_BYTES_MAX),
-    proof: readProof(tuple.tuple(3, "proof")),
-  };
-}
-
-function writeProof(writer: Writer, { excerpts, slots }: StateProof): void {
-  writer.array(2).array(excerpts.length);
-  for (const { head, group } of excerpts) writer.array(2).bytes(head).bytes(group);
-  writer.array(slots === undefined ? 0 : 1);
-  if (slots !== undefined) writer.bytes(slots);
-}
-
-/** The root has a page, so there is one excerpt at least. */
-function readProof(tuple: Tuple): StateProof {
-  tuple.shape(2).bounded(0, "excerpts", 1, STATE_PROOF_EXCERPTS_MAX);
-  const slots = tuple.tuple(1, "slots");
-  return {
-    excerpts: tuple.list(0, "excerpts", STATE_PROOF_EXCERPTS_MAX, readExcerpt),
-    slots: slots.length === 0 ? undefined : slots.shape(1).sized(0, 0, 1, PROOF_SLOTS_BYTES_MAX),
-  };
-}
-
-function readExcerpt(tuple: Tuple): PageExcerpt {
-  tuple.shape(2);
-  return {
-    head: tuple.sized(0, "head", EXCERPT_HEAD_BYTES, EXCERPT_HEAD_BYTES),
-    group: tuple.sized(1, "group", EXCERPT_GROUP_BYTES, EXCERPT_GROUP_BYTES),
+    proof: readStateProof(tuple.tuple(3, "proof")),
   };
 }

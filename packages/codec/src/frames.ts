@@ -24,6 +24,7 @@ import { readReply, writeReply } from "./outputs.ts";
 import { readFetchClaim, readJoinClaim, writeFetchClaim, writeJoinClaim } from "./reconfigurations.ts";
 import { readBatch, readRequest, writeRequest } from "./requests.ts";
 import { readReplies, readReplyStable, writeReplies, writeReplyStable } from "./stable-replies.ts";
+import { readReadState, readStateRead, writeReadState, writeStateRead } from "./state-reads.ts";
 import {
   readDeflatedChunk,
   readFetchState,
@@ -64,6 +65,7 @@ export const CLIENT_FRAME_CODES: Readonly<Record<ClientFrame["type"], number>> =
   request: 1,
   "fetch-epochs": 2,
   "fetch-claim": 3,
+  "read-state": 4,
 };
 /** The type numbers of frames to a client; append only. */
 export const SERVER_FRAME_CODES: Readonly<Record<ServerFrame["type"], number>> = {
@@ -73,6 +75,7 @@ export const SERVER_FRAME_CODES: Readonly<Record<ServerFrame["type"], number>> =
   "epoch-links": 4,
   "join-claim": 5,
   "no-claim": 6,
+  "state-read": 7,
 };
 /** The type numbers of log records; append only. */
 export const LOG_RECORD_CODES: Readonly<Record<LogRecord["type"], number>> = {
@@ -215,6 +218,8 @@ export function writeClientFrame(writer: Writer, frame: ClientFrame): void {
       return writeRequest(writer, frame.request);
     case "fetch-epochs":
       return writeFetchEpochs(writer, frame.fetch);
+    case "read-state":
+      return writeReadState(writer, frame.read);
     case "fetch-claim":
       return writeFetchClaim(writer, frame.fetch);
     default:
@@ -229,6 +234,8 @@ export function readClientFrame(tuple: Tuple): ClientFrame | undefined {
       return { type, request: readRequest(tuple.shape(2).tuple(1, "request")) };
     case "fetch-epochs":
       return { type, fetch: readFetchEpochs(tuple.shape(2).tuple(1, "fetch")) };
+    case "read-state":
+      return { type, read: readReadState(tuple.shape(2).tuple(1, "read")) };
     case "fetch-claim":
       return { type, fetch: readFetchClaim(tuple.shape(2).tuple(1, "fetch")) };
     case undefined:
@@ -252,6 +259,8 @@ export function writeServerFrame(writer: Writer, frame: ServerFrame): void {
       return;
     case "epoch-links":
       return writeEpochLinks(writer.array(2).uint(type), frame.links);
+    case "state-read":
+      return writeStateRead(writer.array(2).uint(type), frame.read);
     case "join-claim":
       return writeJoinClaim(writer.array(2).uint(type), frame.claim);
     case "no-claim":
@@ -279,6 +288,8 @@ export function readServerFrame(tuple: Tuple): ServerFrame | undefined {
       };
     case "epoch-links":
       return { type, links: readEpochLinks(tuple.shape(2), 1) };
+    case "state-read":
+      return { type, read: readStateRead(tuple.shape(2).tuple(1, "read")) };
     case "join-claim":
       return { type, claim: readJoinClaim(tuple.shape(2).tuple(1, "claim")) };
     case "no-claim":

@@ -1,5 +1,5 @@
+import { isUtf8 } from "@quorate/protocol";
 import type { DecodeError, DecodeErrorCode } from "./decode-error.ts";
-import { isUtf8 } from "./utf8.ts";
 
 /** How deep arrays nest at most: `new-view` → new view → VIEW-CHANGEs → envelope → message → claims → claim is seven. */
 export const DEPTH_MAX = 8;

@@ -1,6 +1,5 @@
-import { bytesToHex, REPLICA_ID_MAX, type ReplicaId } from "@quorate/protocol";
+import { bytesToHex, isUtf8, REPLICA_ID_MAX, type ReplicaId, utf8Text } from "@quorate/protocol";
 import type { DecodeError, DecodeErrorCode } from "./decode-error.ts";
-import { isUtf8, textOf } from "./utf8.ts";
 import type { WireLimits } from "./wire-limits.ts";
 
 /** One decoding: its limits and the first thing that was wrong. Later faults follow from the first and are not kept. */
@@ -134,7 +133,7 @@ export class Tuple implements Place {
   /** A byte string of at most `max` bytes that is text. */
   utf8(index: number, field: string | number, max: number): string {
     const value = this.sized(index, field, 0, max);
-    if (isUtf8(value, 0, value.length)) return textOf(value);
+    if (isUtf8(value, 0, value.length)) return utf8Text(value);
     this.fault("invalid-utf8", field, "well-formed UTF-8", "other bytes");
     return "";
   }

@@ -19,7 +19,7 @@ export function writeViewChangeMessage(writer: Writer, message: ViewChange): voi
 /** The claims ascend; whether they lie in a window and below the view is judged later, see `viewChangeFault`. */
 export function readViewChangeMessage(tuple: Tuple): ViewChange {
   tuple.shape(6);
-  const prepared = tuple.list(5, "prepared", tuple.decoding.limits.windowSize, readClaim);
+  const prepared = tuple.list(5, "prepared", tuple.decoding.limits.windowSizeMax, readClaim);
   expectAscending(
     tuple,
     "prepared",
@@ -51,14 +51,14 @@ export function writeNewViewMessage(writer: Writer, message: NewView): void {
 }
 export function readNewViewMessage(tuple: Tuple): NewView {
   tuple.shape(6);
-  const { membersMax, windowSize } = tuple.decoding.limits;
+  const { membersMax, windowSizeMax } = tuple.decoding.limits;
   const viewChanges = tuple.list(3, "viewChanges", membersMax, readReference);
   expectAscending(
     tuple,
     "viewChanges",
     viewChanges.map(({ from }) => from),
   );
-  const list = tuple.bounded(5, "digests", 0, windowSize);
+  const list = tuple.bounded(5, "digests", 0, windowSizeMax);
   const digests: Digest[] = [];
   for (let i = 0; i < list.length && tuple.decoding.error === undefined; i++) digests.push(list.hex32(i, i));
   const message: NewView = {

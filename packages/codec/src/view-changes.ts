@@ -66,7 +66,7 @@ export function readNewView(tuple: Tuple): JustifiedNewView {
     certificates.map(({ prePrepare }) => prePrepare.message.seq),
   );
   const { digests } = envelope.message;
-  const list = tuple.bounded(4, "prePrepareSignatures", 0, tuple.decoding.limits.windowSize);
+  const list = tuple.bounded(4, "prePrepareSignatures", 0, tuple.decoding.limits.windowSizeMax);
   const prePrepareSignatures: Uint8Array[] = [];
   for (let i = 0; i < list.length && tuple.decoding.error === undefined; i++)
     prePrepareSignatures.push(list.signature(i, i));
@@ -98,7 +98,7 @@ function writeCertificates(writer: Writer, certificates: readonly PreparedCertif
   for (const certificate of certificates) writePreparedCertificate(writer, certificate);
 }
 function readCertificates(tuple: Tuple, index: number): PreparedCertificate[] {
-  return tuple.list(index, "certificates", tuple.decoding.limits.windowSize, readPreparedCertificate);
+  return tuple.list(index, "certificates", tuple.decoding.limits.windowSizeMax, readPreparedCertificate);
 }
 
 function expectLength(tuple: Tuple, field: string, expected: number, found: number): void {

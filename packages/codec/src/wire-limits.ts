@@ -13,10 +13,14 @@ import {
   MEMBERS_MAX,
   PROOF_SLOTS_BYTES_MAX,
   STATE_BUCKET_VALUES_MAX,
+  STATE_KEY_BYTES_MAX,
   STATE_PREFIX_BYTES_MAX,
   STATE_PROOF_EXCERPTS_MAX,
+  STATE_READ_KEYS_MAX,
   STATUS_LACKS_MAX,
   stateChunkBytesMax,
+  stateReadBytesMax,
+  windowSizeMaxOf,
 } from "@quorate/protocol";
 import type { ScanLimits } from "./pre-scan.ts";
 
@@ -45,8 +49,10 @@ export interface WireLimits {
   readonly membersMax: number;
   /** Content of one chunk of the state. */
   readonly stateChunkBytesMax: number;
-  /** L: claims of a VIEW-CHANGE and proposals of a NEW-VIEW. */
-  readonly windowSize: number;
+  /** Keys, values and proofs of one answer to a read. */
+  readonly stateReadBytesMax: number;
+  /** The greatest L of the cluster: claims of a VIEW-CHANGE and proposals of a NEW-VIEW. */
+  readonly windowSizeMax: number;
   readonly replicaFrame: ScanLimits;
   readonly clientFrame: ScanLimits;
   readonly serverFrame: ScanLimits;
@@ -64,8 +70,10 @@ export interface WireLimits {
   readonly serverFrameBytesMax: number;
 }
 
-/** The limits that follow from a genesis document: the formulas of `docs/wire.md`. */
-export function wireLimitsOf(genesis: Pick<Genesis, "limits" | "windowSize">): WireLimits {
+/**
+ * The limits that follow from a genesis document, in every epoch of its cluster: the formulas of `docs/wire.md`.
+ */
+export function wireLimitsOf(genesis: Pick<Genesis, "limits">): WireLimits {
   const { batchRequestsMax, batchBytesMax, batchOperationsMax } = genesis.limits;
   const { requestOperationsMax, requestBytesMax, resultBytesMax } = genesis.limits;
   const replyBytesMax = resultBytesMax + requestOperationsMax * FAILURE_MESSAGE_BYTES_MAX;
@@ -74,7 +82,8 @@ export function wireLimitsOf(genesis: Pick<Genesis, "limits" | "windowSize">): W
   const entry = tuple(UINT, batch, COMMIT_CERTIFICATE);
   const prePrepare = tuple(UINT, ENVELOPE, batch);
   const reply = replyCost(requestOperationsMax, replyBytesMax);
-  const views = viewCosts(genesis.windowSize);
+  const windowSizeMax = windowSizeMaxOf(genesis.limits);
+  const views = viewCosts(windowSizeMax);
   const replicaFrame = greatest(
     prePrepare,
     tuple(UINT, ENVELOPE),
@@ -87,8 +96,13 @@ export function wireLimitsOf(genesis: Pick<Genesis, "limits" | "windowSize">): W
     tuple(UINT, chunkCost(stateChunkBytesMax(genesis.limits))),
     tuple(UINT, EPOCH_LINKS),
   );
-  const clientFrame = tuple(UINT, request);
-  const serverFrame = greatest(tuple(UINT, reply), tuple(UINT, EPOCH_LINKS), tuple(UINT, tuple(CHANGE, SIGNATURE)));
+  const clientFrame = greatest(tuple(UINT, request), tuple(UINT, READ_STATE));
+  const serverFrame = greatest(
+    tuple(UINT, reply),
+    tuple(UINT, EPOCH_LINKS),
+    tuple(UINT, tuple(CHANGE, SIGNATURE)),
+    tuple(UINT, stateReadCost(stateReadBytesMax(genesis.limits))),
+  );
   return {
     batchRequestsMax,
     batchBytesMax,
@@ -99,7 +113,8 @@ export function wireLimitsOf(genesis: Pick<Genesis, "limits" | "windowSize">): W
     replyBytesMax,
     membersMax: MEMBERS_MAX,
     stateChunkBytesMax: stateChunkBytesMax(genesis.limits),
-    windowSize: genesis.windowSize,
+    stateReadBytesMax: stateReadBytesMax(genesis.limits),
+    windowSizeMax,
     replicaFrame,
     clientFrame,
     serverFrame,
@@ -202,6 +217,18 @@ const STATE_PROOF = tuple(
 const EPOCH_LINK = tuple(UINT, CHECKPOINT_CERTIFICATE, bytes(CONFIGURATION_BYTES_MAX), STATE_PROOF);
 const EPOCH_LINKS = list(EPOCH_LINKS_MAX, EPOCH_LINK);
 
+const STATE_KEY = bytes(STATE_KEY_BYTES_MAX);
+const READ_STATE = tuple(
+  UINT,
+  greatest(tuple(UINT, list(STATE_READ_KEYS_MAX, STATE_KEY)), tuple(UINT, STATE_KEY, list(1, STATE_KEY), UINT)),
+);
+/** An entry of an answer, without the bytes of its key, its value and its proof. */
+const READ_ENTRY = tuple(
+  bytes(0),
+  list(1, bytes(0)),
+  tuple(list(STATE_PROOF_EXCERPTS_MAX, tuple(bytes(0), bytes(0))), list(1, bytes(0))),
+);
+
 /** The values are spread over the items: no list holds more than those of one bucket. */
 const VALUES_ASKED: ScanLimits = {
   bytesMax: FETCH_STATE_VALUES_MAX * UINT.bytesMax,
@@ -246,6 +273,13 @@ function chunkCost(bytes: number): ScanLimits {
   const heads = list(FETCH_STATE_ITEMS_MAX, tuple(UINT, list(0, UINT), list(0, UINT)));
   const contents = strings(FETCH_STATE_ITEMS_MAX + FETCH_STATE_VALUES_MAX, bytes);
   return tuple(UINT, UINT, heads, VALUES_ASKED, { ...contents, elementsMax: STATE_BUCKET_VALUES_MAX }, UINT);
+}
+
+/** Keys, values and proofs share `content` bytes. */
+function stateReadCost(content: number): ScanLimits {
+  const contents = { bytesMax: content, itemsMax: 0, elementsMax: 0 };
+  const entries = sum(list(STATE_READ_KEYS_MAX, READ_ENTRY), contents);
+  return tuple(UINT, UINT, CHECKPOINT_CERTIFICATE, entries, list(1, STATE_KEY));
 }
 
 function requestCost(operations: number, bytes: number): ScanLimits {

@@ -301,6 +301,34 @@ const replicaFrame = fc.oneof(
   fc.record({ type: fc.constant("view-change"), viewChange: justifiedViewChange }),
   fc.record({ type: fc.constant("new-view"), newView: justifiedNewView }),
 ) as unknown as fc.Arbitrary<ReplicaFrame>;
+const readState = fc.record({
+  id: counter,
+  query: fc.oneof(
+    fc.record({ type: fc.constant("keys"), keys: fc.array(bytes, { minLength: 1, maxLength: 64 }) }),
+    fc.record({
+      ...{ type: fc.constant("range"), from: bytes, to: fc.option(bytes, { nil: undefined }) },
+      limit: fc.integer({ min: 1, max: 64 }),
+    }),
+  ),
+});
+const stateRead = fc.oneof(
+  fc.record({
+    ...{ id: counter, type: fc.constant("values"), certificate: checkpointCertificate },
+    values: fc.array(fc.record({ value: fc.option(bytes, { nil: undefined }), proof: stateProof() }), {
+      ...{ minLength: 1, maxLength: 5 },
+    }),
+  }),
+  fc.record({
+    ...{ id: counter, type: fc.constant("entries"), certificate: checkpointCertificate },
+    entries: fc.array(fc.record({ key: bytes, value: bytes, proof: stateProof() }), { maxLength: 5 }),
+    next: fc.option(bytes, { nil: undefined }),
+  }),
+  fc.record({
+    ...{ id: counter, type: fc.constant("unavailable") },
+    reason: fc.constantFrom("no-checkpoint", "no-state", "over-budget", "not-readable", "too-large"),
+  }),
+);
+
 const serverFrame = fc.oneof(
   fc.record({ type: fc.constant("reply"), reply: fc.record({ ...answered, from: replica, signature, view: counter }) }),
   fc.record({
@@ -310,6 +338,7 @@ const serverFrame = fc.oneof(
   }),
   fc.record({ type: fc.constant("welcome"), epoch: counter, view: counter, executed: counter }),
   fc.record({ type: fc.constant("epoch-links"), links: epochLinks }),
+  fc.record({ type: fc.constant("state-read"), read: stateRead }),
   fc.record({ type: fc.constant("join-claim"), claim: fc.record({ change: joining(), possession: signature }) }),
   fc.record({
     type: fc.constant("no-claim"),
@@ -332,6 +361,7 @@ export const VALUES: { readonly [K in Kind]: fc.Arbitrary<unknown> } = {
   ClientFrame: fc.oneof(
     fc.record({ type: fc.constant("request"), request }),
     fc.record({ type: fc.constant("fetch-epochs"), fetch: fc.record({ above: counter }) }),
+    fc.record({ type: fc.constant("read-state"), read: readState }),
     fc.record({ type: fc.constant("fetch-claim"), fetch: fc.record({ epoch: counter, id: replica }) }),
   ),
   ServerFrame: serverFrame,
@@ -382,17 +412,21 @@ function reconfiguration() {
     }));
 }
 
-function epochLink() {
+function stateProof() {
   const excerpt = fc.record({
     head: fc.nat(255).map((byte) => new Uint8Array(EXCERPT_HEAD_BYTES).fill(byte)),
     group: fc.nat(255).map((byte) => new Uint8Array(EXCERPT_GROUP_BYTES).fill(byte)),
   });
   return fc.record({
+    excerpts: fc.array(excerpt, { minLength: 1, maxLength: 5 }),
+    slots: fc.option(fc.uint8Array({ minLength: 1, maxLength: 300 }), { nil: undefined }),
+  });
+}
+
+function epochLink() {
+  return fc.record({
     certificate: checkpointCertificate,
     record: fc.uint8Array({ minLength: 1, maxLength: 300 }),
-    proof: fc.record({
-      excerpts: fc.array(excerpt, { minLength: 1, maxLength: 5 }),
-      slots: fc.option(fc.uint8Array({ minLength: 1, maxLength: 300 }), { nil: undefined }),
-    }),
+    proof: stateProof(),
   });
 }

@@ -1,12 +1,5 @@
 import { createCodec, wireLimitsOf } from "@quorate/codec";
-import {
-  type Batch,
-  DEFAULT_LIMITS,
-  DEFAULT_WINDOW_SIZE,
-  type Envelope,
-  InvariantViolation,
-  replicaId,
-} from "@quorate/protocol";
+import { type Batch, DEFAULT_LIMITS, type Envelope, InvariantViolation, replicaId } from "@quorate/protocol";
 import { setSizeLimits } from "cbor-x/decode";
 import { expect } from "chai";
 import fc from "fast-check";
@@ -180,10 +173,9 @@ describe("codec round trip", () => {
     const small = createCodec(
       wireLimitsOf({
         limits: { ...DEFAULT_LIMITS, requestBytesMax: 1024, requestOperationsMax: 1 },
-        windowSize: DEFAULT_WINDOW_SIZE,
       }),
     );
-    const request = { ...REQUESTS.operations, operations: [new Uint8Array(50_000)] };
+    const request = { ...REQUESTS.operations, operations: [new Uint8Array(70_000)] };
 
     expect(() => small.encodeClientFrame({ type: "request", request } as never)).to.throw(/codec\.too-large/);
   });

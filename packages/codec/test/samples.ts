@@ -6,7 +6,6 @@ import {
   type CommitCertificate,
   type CommittedEntry,
   DEFAULT_LIMITS,
-  DEFAULT_WINDOW_SIZE,
   type Digest,
   digest,
   type Envelope,
@@ -27,6 +26,7 @@ import {
   type PreparedClaim,
   publicKey,
   RESULT_STATUS_CODES,
+  type ReadRefusal,
   type ReconfigurationChange,
   type ReconfigurationRequest,
   type RefusalCode,
@@ -48,7 +48,7 @@ import {
   viewNumber,
 } from "@quorate/protocol";
 
-const LIMITS: WireLimits = wireLimitsOf({ limits: DEFAULT_LIMITS, windowSize: DEFAULT_WINDOW_SIZE });
+const LIMITS: WireLimits = wireLimitsOf({ limits: DEFAULT_LIMITS });
 export const CODEC: Codec = createCodec(LIMITS);
 
 /** One value of every member of a union, by its type: the compiler refuses a table that lacks one. */
@@ -324,6 +324,27 @@ const LINKS: readonly EpochLink[] = [1, 2].map((depth, i) => ({
 const FETCH_EPOCHS = { type: "fetch-epochs", fetch: { above: epochNumber(2 ** 32) } } as const;
 const EPOCH_LINKS = { type: "epoch-links", links: LINKS } as const;
 
+const PROOFS = LINKS.map(({ proof }) => proof);
+const READ = {
+  id: 9,
+  type: "values",
+  certificate: CHECKPOINT,
+  values: [
+    { value: text("there"), proof: PROOFS[1]! },
+    { value: undefined, proof: PROOFS[0]! },
+  ],
+} as const;
+const RANGE_READ = {
+  id: 10,
+  type: "entries",
+  certificate: CHECKPOINT,
+  entries: [
+    { key: text("a"), value: text("first"), proof: PROOFS[1]! },
+    { key: text("b"), value: new Uint8Array(0), proof: PROOFS[1]! },
+  ],
+  next: text("c"),
+} as const;
+
 const REPLICA_FRAMES: Each<ReplicaFrame> = {
   "pre-prepare": { type: "pre-prepare", envelope: PRE_PREPARE, batch: BATCH },
   signed: { type: "signed", envelope: SIGNED.prepare },
@@ -394,8 +415,16 @@ const SERVER_FRAMES: Each<ServerFrame> = {
   refused: { type: "refused", requestDigest: hash(0x61), code: "overloaded" },
   welcome: { type: "welcome", epoch: epochNumber(0), view: viewNumber(4), executed: sequenceNumber(2 ** 53 - 1) },
   "epoch-links": EPOCH_LINKS,
+  "state-read": { type: "state-read", read: READ },
   "join-claim": { type: "join-claim", claim: { change: CHANGES.join, possession: signature(0x2c) } },
   "no-claim": { type: "no-claim", reason: "epoch-other" },
+};
+const READ_REFUSALS: { readonly [R in ReadRefusal]: true } = {
+  "no-checkpoint": true,
+  "no-state": true,
+  "over-budget": true,
+  "not-readable": true,
+  "too-large": true,
 };
 const NO_CLAIMS: { readonly [R in Exclude<NoClaimReason, "epoch-other">]: ServerFrame } = {
   member: { type: "no-claim", reason: "member" },
@@ -408,6 +437,10 @@ const REFUSALS: { readonly [C in RefusalCode]: ServerFrame } = {
 const CLIENT_FRAMES: Each<ClientFrame> = {
   request: { type: "request", request: REQUESTS.operations },
   "fetch-epochs": FETCH_EPOCHS,
+  "read-state": {
+    type: "read-state",
+    read: { id: 9, query: { type: "keys", keys: [text("there"), new Uint8Array(0)] } },
+  },
   "fetch-claim": { type: "fetch-claim", fetch: { epoch: epochNumber(3), id: replicaId(2 ** 31 - 1) } },
 };
 const LOG_RECORDS: Each<LogRecord> = {
@@ -476,6 +509,14 @@ export const SAMPLES: { readonly [K in Kind]: { readonly [name: string]: ValueOf
     registration: { type: "request", request: REQUESTS.registration },
     "ordered checkpoint": { type: "request", request: REQUESTS.checkpoint },
     ...mapValues(CHANGES, (change): ClientFrame => ({ type: "request", request: changing(change) })),
+    "read-state of a range": {
+      type: "read-state",
+      read: { id: 10, query: { type: "range", from: text("a"), to: text("q"), limit: 2 } },
+    },
+    "read-state to the end": {
+      type: "read-state",
+      read: { id: 11, query: { type: "range", from: new Uint8Array(0), to: undefined, limit: 64 } },
+    },
     "change without approvals": {
       type: "request",
       request: { ...changing(CHANGES.join), approvals: [] },
@@ -485,6 +526,14 @@ export const SAMPLES: { readonly [K in Kind]: { readonly [name: string]: ValueOf
     ...SERVER_FRAMES,
     ...mapValues(REFUSALS, (frame) => frame),
     ...mapValues(NO_CLAIMS, (frame) => frame),
+    ...Object.fromEntries(
+      Object.keys(READ_REFUSALS).map((reason): [string, ServerFrame] => [
+        `unavailable: ${reason}`,
+        { type: "state-read", read: { id: 9, type: "unavailable", reason: reason as ReadRefusal } },
+      ]),
+    ),
+    "state-read of a range": { type: "state-read", read: RANGE_READ },
+    "state-read of an empty range": { type: "state-read", read: { ...RANGE_READ, entries: [], next: undefined } },
     ...Object.fromEntries(
       statuses.map((status): [string, ServerFrame] => [
         status,

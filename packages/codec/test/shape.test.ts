@@ -1,5 +1,5 @@
 import { createCodec, type DecodeError, wireLimitsOf } from "@quorate/codec";
-import { DEFAULT_LIMITS, DEFAULT_WINDOW_SIZE } from "@quorate/protocol";
+import { DEFAULT_LIMITS } from "@quorate/protocol";
 import * as cborg from "cborg";
 import { expect } from "chai";
 import { CODEC, SAMPLE_LIST, SAMPLES, SHAPES, type Shape } from "./samples.ts";
@@ -328,13 +328,6 @@ describe("codec shapes", () => {
       to: (old) => [(old as unknown[])[0], (old as unknown[])[0]],
       error: { code: "not-ascending", path: "record.viewChange.envelope.message.prepared" },
     },
-    "more claims than the window has numbers": {
-      kind: "ReplicaFrame",
-      sample: "view-change",
-      path: [1, 0, 2, 5],
-      to: () => Array.from({ length: 513 }, (_, i) => [i, 0, hash(1)]),
-      error: { code: "too-many", path: "frame.viewChange.envelope.message.prepared" },
-    },
     "a checkpoint of another number than the claimed": {
       kind: "ReplicaFrame",
       sample: "view-change",
@@ -397,13 +390,6 @@ describe("codec shapes", () => {
       path: [1, 0, 2, 3],
       to: () => Array.from({ length: 65 }, (_, i) => [i, hash(1)]),
       error: { code: "too-many", path: "frame.newView.envelope.message.viewChanges" },
-    },
-    "more proposals than the window has numbers": {
-      kind: "ReplicaFrame",
-      sample: "new-view",
-      path: [1, 0, 2, 5],
-      to: () => new Array(513).fill(hash(1)),
-      error: { code: "too-many", path: "frame.newView.envelope.message.digests" },
     },
     "proposals beyond the greatest number": {
       kind: "ReplicaFrame",
@@ -657,6 +643,90 @@ describe("codec shapes", () => {
       to: () => new Uint8Array(4_196),
       error: { code: "too-many", path: "link.proof.slots.0" },
     },
+    "a query of the future": {
+      kind: "ClientFrame",
+      sample: "read-state",
+      path: [1, 1, 0],
+      to: () => 3,
+      error: { code: "unknown-type", path: "frame.read.query.type" },
+    },
+    "a read of no key": {
+      kind: "ClientFrame",
+      sample: "read-state",
+      path: [1, 1, 1],
+      to: () => [],
+      error: { code: "wrong-length", path: "frame.read.query.keys" },
+    },
+    "a read of 65 keys": {
+      kind: "ClientFrame",
+      sample: "read-state",
+      path: [1, 1, 1],
+      to: (old) => new Array(65).fill((old as unknown[])[0]),
+      error: { code: "too-many", path: "frame.read.query.keys" },
+    },
+    "a read of a key that no service has": {
+      kind: "ClientFrame",
+      sample: "read-state",
+      path: [1, 1, 1, 0],
+      to: () => new Uint8Array(1_025),
+      error: { code: "too-many", path: "frame.read.query.keys.0" },
+    },
+    "a range without entries": {
+      kind: "ClientFrame",
+      sample: "read-state of a range",
+      path: [1, 1, 3],
+      to: () => 0,
+      error: { code: "out-of-range", path: "frame.read.query.limit" },
+    },
+    "a range of 65 entries": {
+      kind: "ClientFrame",
+      sample: "read-state of a range",
+      path: [1, 1, 3],
+      to: () => 65,
+      error: { code: "out-of-range", path: "frame.read.query.limit" },
+    },
+    "a range with two ends": {
+      kind: "ClientFrame",
+      sample: "read-state of a range",
+      path: [1, 1, 2],
+      to: (old) => [...(old as unknown[]), ...(old as unknown[])],
+      error: { code: "wrong-length", path: "frame.read.query.to" },
+    },
+    "an answer of the future": {
+      kind: "ServerFrame",
+      sample: "state-read",
+      path: [1, 0],
+      to: () => 4,
+      error: { code: "unknown-type", path: "frame.read.type" },
+    },
+    "an answer without values": {
+      kind: "ServerFrame",
+      sample: "state-read",
+      path: [1, 3],
+      to: () => [],
+      error: { code: "wrong-length", path: "frame.read.values" },
+    },
+    "an answer of 65 values": {
+      kind: "ServerFrame",
+      sample: "state-read",
+      path: [1, 3],
+      to: (old) => new Array(65).fill((old as unknown[])[0]),
+      error: { code: "too-many", path: "frame.read.values" },
+    },
+    "two values for one key": {
+      kind: "ServerFrame",
+      sample: "state-read",
+      path: [1, 3, 0, 0],
+      to: (old) => [...(old as unknown[]), ...(old as unknown[])],
+      error: { code: "wrong-length", path: "frame.read.values.0.value" },
+    },
+    "a refusal to read for a reason of the future": {
+      kind: "ServerFrame",
+      sample: "unavailable: no-state",
+      path: [1, 2],
+      to: () => 6,
+      error: { code: "unknown-type", path: "frame.read.reason" },
+    },
     "a layout of the future": {
       kind: "Receipt",
       sample: "receipt",
@@ -686,7 +756,6 @@ describe("codec shapes", () => {
         requestBytesMax: 12,
         resultBytesMax: 4,
       },
-      windowSize: DEFAULT_WINDOW_SIZE,
     });
     const codec = createCodec(limits);
     const operations = (...sizes: number[]): unknown => [
@@ -712,9 +781,26 @@ describe("codec shapes", () => {
     expect(codeOf(body(operations(1), operations(1), operations(1)))).to.equal("too-many frame.batch.requests");
   });
 
+  it("refuses more claims or proposals than the greatest window of the cluster has numbers", () => {
+    // 2^30 bytes are 256 batches of 4 MiB.
+    const codec = createCodec(wireLimitsOf({ limits: { ...DEFAULT_LIMITS, batchBytesMax: 4 << 20 } }));
+    const codeOf = (sample: "view-change" | "new-view", count: number, element: (i: number) => unknown): string => {
+      const wire = cborg.decode(CODEC.encodeReplicaFrame(SAMPLES.ReplicaFrame[sample]!));
+      const elements = Array.from({ length: count }, (_, i) => element(i));
+      const decoded = codec.decodeReplicaFrame(cborg.encode(changed(wire, [1, 0, 2, 5], () => elements)));
+      return decoded.ok ? "accepted" : `${decoded.error.code} ${decoded.error.path}`;
+    };
+    const claim = (i: number): unknown => [i, 0, hash(1)];
+    const where = (sample: string): string => `too-many frame.${sample}.envelope.message`;
+    expect(codeOf("view-change", 257, claim)).to.equal(`${where("viewChange")}.prepared`);
+    expect(codeOf("view-change", 256, claim)).to.not.match(/too-many/);
+    expect(codeOf("new-view", 257, () => hash(1))).to.equal(`${where("newView")}.digests`);
+    expect(codeOf("new-view", 256, () => hash(1))).to.not.match(/too-many/);
+  });
+
   it("refuses results that are too long, one by one or together", () => {
     const limits = { ...DEFAULT_LIMITS, requestOperationsMax: 3, resultBytesMax: 1000 };
-    const codec = createCodec(wireLimitsOf({ limits, windowSize: DEFAULT_WINDOW_SIZE }));
+    const codec = createCodec(wireLimitsOf({ limits }));
     const wire = cborg.decode(CODEC.encodeServerFrame(SAMPLES.ServerFrame.reply!));
     const verdictOn = (...sizes: number[]): string => {
       const results = sizes.map((size) => [0, new Uint8Array(size)]);

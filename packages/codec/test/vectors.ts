@@ -65,7 +65,7 @@ const JOINER = 0x05;
 const memberSeed = (id: number): number => id + 1;
 
 const GENESIS: Genesis = {
-  formatVersion: 2,
+  formatVersion: 3,
   name: "vectors é",
   faultModel: "byzantine",
   members: [0, 1, 2, 3].map((id) => ({

@@ -6,10 +6,12 @@
  */
 export { createBatchComposer } from "./batch-composer.ts";
 export * from "./digests.ts";
+export { EpochVerifier } from "./epoch-verifier.ts";
 export * from "./genesis-keys.ts";
 export * from "./merkle.ts";
 export { createNobleBackend } from "./noble-backend.ts";
 export * from "./noble-hasher.ts";
+export type { ReceiptFault } from "./output-verifier.ts";
 export type { VerifierOptions } from "./request-verifier.ts";
 export * from "./self-test.ts";
 export type { BackendName, SignatureBackend } from "./signature-backend.ts";

@@ -20,6 +20,19 @@ import { rootFromPath } from "./merkle.ts";
 import type { VerifierOptions } from "./request-verifier.ts";
 import type { SignatureBackend } from "./signature-backend.ts";
 
+/** Why a receipt proves nothing. */
+export type ReceiptFault =
+  | "wrong-epoch"
+  | "signed-twice"
+  | "too-few-signatures"
+  /** Somebody signed who is no member of its epoch. */
+  | "stranger"
+  /** Its results, or the request or the place that it names, do not lead to the statement that was signed. */
+  | "other-results"
+  | "bad-signature"
+  /** It has no bytes that anyone could have signed. */
+  | "malformed";
+
 /** Remembered statements unless the options say otherwise. */
 const VERIFIED_STATEMENTS_MAX = 16_384;
 
@@ -44,12 +57,18 @@ export class OutputVerifier {
     return this.#isStatementSigned(from, statement, signature, membership) ? sealVerified(reply) : undefined;
   }
 
-  verifyReceipt(receipt: Receipt, membership: Membership): boolean {
+  receiptFault(receipt: Receipt, membership: Membership): ReceiptFault | undefined {
     const { statement, signatures } = receipt;
+    if (statement.epoch !== membership.epoch) return "wrong-epoch";
     const signers = new Set(signatures.map(({ from }) => from));
-    if (signers.size !== signatures.length || signers.size < weakQuorumSize(membership)) return false;
-    if (!this.#leadsToItsStatement(receipt)) return false;
-    return signatures.every(({ from, signature }) => this.#isStatementSigned(from, statement, signature, membership));
+    if (signers.size !== signatures.length) return "signed-twice";
+    if (signers.size < weakQuorumSize(membership)) return "too-few-signatures";
+    if (signatures.some(({ from }) => memberOf(membership, from) === undefined)) return "stranger";
+    if (!this.#leadsToItsStatement(receipt)) return "other-results";
+    const isSigned = signatures.every(({ from, signature }) =>
+      this.#isStatementSigned(from, statement, signature, membership),
+    );
+    return isSigned ? undefined : "bad-signature";
   }
 
   /** Results → leaf → path → outputs root: hashing only, so it comes before the signature. */

@@ -27,8 +27,6 @@ export interface VerifierOptions {
   readonly requestsMax?: number;
   /** Signed statements whose verdict is remembered. */
   readonly statementsMax?: number;
-  /** L of genesis; unless it is given, the most that it can be. */
-  readonly windowSize?: number;
   /** Certificates whose verdict is remembered, of each kind. */
   readonly provenMax?: number;
 }

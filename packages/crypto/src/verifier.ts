@@ -28,7 +28,7 @@ import {
   type VerifiedRequest,
   type VerifiedViewChange,
 } from "@quorate/protocol";
-import { OutputVerifier } from "./output-verifier.ts";
+import { OutputVerifier, type ReceiptFault } from "./output-verifier.ts";
 import { RequestVerifier, type VerifierOptions } from "./request-verifier.ts";
 import { ViewChangeVerifier } from "./view-change-verifier.ts";
 import { VoteVerifier } from "./vote-verifier.ts";
@@ -139,7 +139,13 @@ export class Verifier {
 
   /** f+1 distinct members signed the statement, all signatures are valid, and the results lead to it (rule 5.2). */
   verifyReceipt(receipt: Receipt, membership: Membership): boolean {
-    return judge(() => this.#outputs.verifyReceipt(receipt, membership)) ?? false;
+    return this.receiptFault(receipt, membership) === undefined;
+  }
+
+  /** Why it is not as `verifyReceipt` says; undefined when it is. */
+  receiptFault(receipt: Receipt, membership: Membership): ReceiptFault | undefined {
+    const verdict = judge(() => ({ fault: this.#outputs.receiptFault(receipt, membership) }));
+    return verdict === undefined ? "malformed" : verdict.fault;
   }
 }
 

@@ -66,7 +66,7 @@ export function replicaKey(id: number): PublicKey {
 }
 
 export const genesis: Genesis = {
-  formatVersion: 2,
+  formatVersion: 3,
   name: "test",
   faultModel: "byzantine",
   members: [0, 1, 2, 3].map((id) => ({

@@ -11,6 +11,7 @@ import {
   replicaId,
   sequenceNumber,
   viewNumber,
+  WINDOW_SIZE_MAX,
 } from "@quorate/protocol";
 import { expect } from "chai";
 import fc from "fast-check";
@@ -342,9 +343,16 @@ describe("evidence against a NEW-VIEW", () => {
     );
   });
 
+  it("convicts in an epoch of any window: whoever judges it knows of genesis, and L may have become greater", () => {
+    const { newView: lie } = lies["another digest"];
+    const wide = { ...lie.viewChanges[2]!.message, prepared: [{ ...scene.claim(40, 0) }] };
+    const given = referringTo(scene, lie, lie.viewChanges.with(2, scene.sign(3, wide)));
+    expect(scene.verifier.verifyEvidence(evidenceOf(given), membership)).to.equal(true);
+  });
+
   it("is none when its shape is not sound, though nothing follows", () => {
     const { envelope, viewChanges } = lies["another digest"].newView;
-    const wide = { ...viewChanges[2]!.message, prepared: [{ ...scene.claim(40, 0) }] };
+    const wide = { ...viewChanges[2]!.message, prepared: [{ ...scene.claim(9 + WINDOW_SIZE_MAX, 0) }] };
     const cases: Readonly<Record<string, JustifiedNewView>> = {
       "a quorum": referringTo(scene, lies["another digest"].newView, viewChanges.slice(1)),
       "the window": referringTo(scene, lies["another digest"].newView, viewChanges.with(2, scene.sign(3, wide))),

@@ -29,7 +29,7 @@ import {
   type ViewChangeComposer,
   viewNumber,
 } from "@quorate/protocol";
-import { backend, cluster, digestOf, genesis, hasher, membership, seedOf } from "./builders.ts";
+import { backend, cluster, digestOf, hasher, membership, seedOf } from "./builders.ts";
 
 /** The null batch's digest in the test cluster. */
 export const nullDigest: Digest = nullBatchDigest(hasher, cluster);
@@ -50,9 +50,8 @@ export class ViewChangeScene {
   }
 
   newVerifier(provenMax?: number): Verifier {
-    const { windowSize } = genesis;
     const limit = provenMax === undefined ? {} : { provenMax };
-    return new Verifier({ backend: this.#backend, hasher, cluster, windowSize, ...limit });
+    return new Verifier({ backend: this.#backend, hasher, cluster, ...limit });
   }
   signer(id: number): Signer {
     return createReplicaSigner({ backend: this.#backend, seed: seedOf(`replica ${id}`), self: replicaId(id), cluster });

@@ -41,6 +41,8 @@ export function kvService(limits: Partial<KvLimits> = {}): Service {
   checkLimits(all);
   return {
     execute: (operation, state) => executeKv(decodeKvOperation(operation), state, all),
+    // Whoever may have an operation executed may get any key by one.
+    readable: () => true,
   };
 }
 

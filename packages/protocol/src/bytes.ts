@@ -57,14 +57,3 @@ export function utf8(text: string): Uint8Array {
   }
   return Uint8Array.from(bytes);
 }
-
-/**
- * The text that `utf8` made these bytes of.
- *
- * @throws URIError for what is not well-formed UTF-8.
- */
-export function utf8Text(bytes: Uint8Array): string {
-  let escaped = "";
-  for (const byte of bytes) escaped += `%${byte.toString(16).padStart(2, "0")}`;
-  return decodeURIComponent(escaped);
-}

@@ -20,9 +20,12 @@ export interface FetchEpochs {
   readonly above: Epoch;
 }
 
+/**
+ * The last epoch that a cluster may come to: it bounds what everybody has to keep of the chain, and what a proof carries of it.
+ * A few kilobytes each, some 50 MB in a cluster of four (protocol rule 11.3).
+ */
+export const EPOCHS_MAX = 16_384;
 /** The most links of one answer. */
 export const EPOCH_LINKS_MAX = 8;
 /** The longest record of a configuration: 64 members with their addresses, and as many admins. */
 export const CONFIGURATION_BYTES_MAX = 32_768;
-/** The deepest that a proof goes: a page for each byte of a path. */
-export const STATE_PROOF_EXCERPTS_MAX = 33;

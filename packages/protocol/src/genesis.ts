@@ -1,9 +1,10 @@
 import type { ClusterId, Digest, SequenceNumber, TimestampMs } from "./ids.ts";
 import { epochNumber, isCounter, type PublicKey } from "./ids.ts";
 import { MEMBERS_MAX, MEMBERS_MIN, type Member, type Membership, membershipOf } from "./membership.ts";
+import { APPROVALS_MAX } from "./reconfiguration.ts";
 
 /** The version of genesis documents, data folders, log records and hellos that this code speaks. */
-export const FORMAT_VERSION = 2;
+export const FORMAT_VERSION = 3;
 
 /** Upper bounds that every replica enforces alike. All are inclusive. */
 export interface Limits {
@@ -133,6 +134,14 @@ export const WINDOW_BYTES_MAX: number = 1024 * 1024 * 1024;
 /** The most UTF-16 units of a cluster's name. */
 export const NAME_LENGTH_MAX = 64;
 
+/**
+ * The greatest L that a cluster with these limits can come to, whatever that of its genesis is (protocol rule 11.1): frames and
+ * records between its replicas are sized by it, so that they stay readable in every epoch.
+ */
+export function windowSizeMaxOf({ batchBytesMax }: Pick<Limits, "batchBytesMax">): number {
+  return Math.min(WINDOW_SIZE_MAX, Math.floor(WINDOW_BYTES_MAX / batchBytesMax));
+}
+
 /** An ordered checkpoint is at least so many numbers above the last one (protocol rule 9.1): K/4, rounded up. */
 export function checkpointSpacing({ checkpointInterval }: Pick<Genesis, "checkpointInterval">): number {
   return Math.ceil(checkpointInterval / 4);
@@ -207,6 +216,10 @@ function checkKeys({ admins, clients }: Genesis): void {
   const { threshold, keys } = admins;
   const admin = firstDuplicate(keys);
   if (admin !== undefined) refuse(`the admin key ${admin} is listed twice`);
+  if (keys.length > APPROVALS_MAX)
+    refuse(
+      `this genesis names ${keys.length} admin keys, expected at most ${APPROVALS_MAX}: no change could name them`,
+    );
   if (!isCounter(threshold) || threshold < 1 || threshold > keys.length)
     refuse(`the admin threshold is ${threshold}, expected 1 to ${keys.length}, the number of admin keys`);
   const client = clients === "open" ? undefined : firstDuplicate(clients);

@@ -4,6 +4,7 @@
  *
  * @packageDocumentation
  */
+export * from "./address.ts";
 export * from "./base.ts";
 export * from "./bytes.ts";
 export * from "./certificates.ts";
@@ -34,5 +35,7 @@ export * from "./replica-frame.ts";
 export * from "./request.ts";
 export * from "./standing.ts";
 export * from "./state-proof.ts";
+export * from "./state-read.ts";
 export * from "./state-transfer.ts";
+export * from "./utf8.ts";
 export * from "./verified.ts";

@@ -27,45 +27,34 @@ export type LogRecord =
   /** Mute since it drew this nonce, the replica votes again from here on. `at` as above. */
   | { readonly type: "released"; readonly at: SequenceNumber; readonly nonce: Digest };
 
-/**
- * The epoch that a record is a promise of; undefined for what is none to others. Promises of an epoch that is over bind nobody
- * (protocol rule 11.2).
- */
-export function epochOfRecord(record: LogRecord): Epoch | undefined {
-  switch (record.type) {
-    case "pre-prepared":
-      return record.envelope.message.epoch;
-    case "prepared":
-      return record.certificate.prePrepare.message.epoch;
-    case "stable":
-      return record.checkpoint.epoch;
-    case "view-change":
-      return record.viewChange.envelope.message.epoch;
-    case "new-view":
-      return record.newView.envelope.message.epoch;
-    case "mute":
-      return record.replies[0]?.envelope.message.epoch;
-    case "released":
-      return undefined;
-    default:
-      return assertNever(record);
-  }
+/** Where a record stands. */
+export interface RecordPlace {
+  /** The log is cut by it. */
+  readonly seq: SequenceNumber;
+  /**
+   * That it is a promise of; undefined for what is none to others. Promises of an epoch that is over bind nobody (protocol rule
+   * 11.2).
+   */
+  readonly epoch: Epoch | undefined;
 }
 
-/** The sequence number a record belongs to; the log is cut by it. */
-export function sequenceNumberOf(record: LogRecord): SequenceNumber {
+/** The place of a record among the others. */
+export function placeOf(record: LogRecord): RecordPlace {
   switch (record.type) {
     case "pre-prepared":
-      return record.envelope.message.seq;
+      return record.envelope.message;
     case "prepared":
-      return record.certificate.prePrepare.message.seq;
+      return record.certificate.prePrepare.message;
     case "stable":
-      return record.checkpoint.seq;
+      return record.checkpoint;
     case "view-change":
+      return { seq: record.at, epoch: record.viewChange.envelope.message.epoch };
     case "new-view":
+      return { seq: record.at, epoch: record.newView.envelope.message.epoch };
     case "mute":
+      return { seq: record.at, epoch: record.replies[0]?.envelope.message.epoch };
     case "released":
-      return record.at;
+      return { seq: record.at, epoch: undefined };
     default:
       return assertNever(record);
   }

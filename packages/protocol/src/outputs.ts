@@ -2,6 +2,7 @@ import type { EpochLink, FetchEpochs } from "./epoch-link.ts";
 import type { Digest, Epoch, ReplicaId, RequestNumber, SequenceNumber, SessionId, ViewNumber } from "./ids.ts";
 import type { FetchClaim, JoinClaim, NoClaimReason } from "./reconfiguration.ts";
 import type { Request } from "./request.ts";
+import type { ReadState, StateRead } from "./state-read.ts";
 
 /**
  * How one operation ended. `ok` and `failed` come from the service (`failed`: it threw, the state is as before it).
@@ -124,6 +125,7 @@ export type RefusalCode = "overloaded";
 export type ClientFrame =
   | { readonly type: "request"; readonly request: Request }
   | { readonly type: "fetch-epochs"; readonly fetch: FetchEpochs }
+  | { readonly type: "read-state"; readonly read: ReadState }
   | { readonly type: "fetch-claim"; readonly fetch: FetchClaim };
 
 /** Frames from a replica to a client. */
@@ -132,6 +134,8 @@ export type ServerFrame =
   | { readonly type: "refused"; readonly requestDigest: Digest; readonly code: RefusalCode }
   /** The answer to `fetch-epochs`; links prove themselves. */
   | { readonly type: "epoch-links"; readonly links: readonly EpochLink[] }
+  /** The answer to `read-state`; it proves itself. */
+  | { readonly type: "state-read"; readonly read: StateRead }
   /** The answers to `fetch-claim`; a claim proves itself. */
   | { readonly type: "join-claim"; readonly claim: JoinClaim }
   | { readonly type: "no-claim"; readonly reason: NoClaimReason }

@@ -95,6 +95,9 @@ export const APPROVALS_MAX = 64;
  */
 export const BATCH_RECONFIGURATIONS_MAX = 4;
 
+/** How far above the highest id that was ever used a new one may lie: of 2^31 ids no order may use up many. */
+export const JOIN_ID_STEP_MAX = 1_024;
+
 /** Asks an observer for its part of a change that makes it a member. */
 export interface FetchClaim {
   /** In which the change is to be ordered. */
@@ -160,7 +163,11 @@ export type ReconfigurationRefusal =
   | "changes-nothing"
   /** Genesis lets everyone open sessions. */
   | "clients-open"
-  | "clients-too-many";
+  | "clients-too-many"
+  /** The address of a joiner is none, or its id leaves too few for those who come later. */
+  | "member-invalid"
+  /** See `EPOCHS_MAX`. */
+  | "epochs-too-many";
 
 /** The byte of each reason in a refused result; append only. */
 export const REFUSAL_CODES: Readonly<Record<ReconfigurationRefusal, number>> = {
@@ -183,6 +190,8 @@ export const REFUSAL_CODES: Readonly<Record<ReconfigurationRefusal, number>> = {
   "changes-nothing": 17,
   "clients-open": 18,
   "clients-too-many": 19,
+  "member-invalid": 20,
+  "epochs-too-many": 21,
 };
 
 /** Where a configuration comes into force: the smallest multiple of K at or above n+L (protocol rule 11.2). */

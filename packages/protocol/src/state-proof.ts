@@ -11,6 +11,9 @@ export const EXCERPT_GROUP_BYTES = 513;
 /** Of the fullest bucket: its domain, its count, 64 paths with their digests, and the digest of the keys. */
 export const PROOF_SLOTS_BYTES_MAX = 4195;
 
+/** The deepest that a proof goes: a page for each byte of a path. */
+export const STATE_PROOF_EXCERPTS_MAX = 33;
+
 /** Shows what the state has, or has not, at a path: of each page from the root down what leads there. */
 export interface StateProof {
   readonly excerpts: readonly PageExcerpt[];

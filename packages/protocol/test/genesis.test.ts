@@ -96,6 +96,11 @@ const REFUSALS: readonly Refusal[] = [
     changes: { admins: { threshold: 3, keys: [keyOf(1), keyOf(2)] } },
     says: /threshold is 3, expected 1 to 2/,
   },
+  {
+    what: "more admin keys than a change could name",
+    changes: { admins: { threshold: 1, keys: Array.from({ length: 65 }, (_, i) => keyOf(i + 1)) } },
+    says: /names 65 admin keys, expected at most 64/,
+  },
   { what: "no admin key", changes: { admins: { threshold: 1, keys: [] } }, says: /threshold is 1/ },
   { what: "a client key listed twice", changes: { clients: [keyOf(5), keyOf(5)] }, says: /client key .* twice/ },
   { what: "half an admin", changes: { admins: { threshold: 1.5, keys: [keyOf(1), keyOf(2)] } }, says: /is 1\.5/ },

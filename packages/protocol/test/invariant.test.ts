@@ -4,9 +4,9 @@ import {
   InvariantViolation,
   invariant,
   type LogRecord,
+  placeOf,
   replicaId,
   sequenceNumber,
-  sequenceNumberOf,
   viewNumber,
 } from "@quorate/protocol";
 import { expect } from "chai";
@@ -52,6 +52,6 @@ describe("A log record", () => {
   ];
   for (const record of records)
     it(`of type ${record.type} belongs to the sequence number that it speaks of`, () => {
-      expect(sequenceNumberOf(record)).to.equal(17);
+      expect(placeOf(record).seq).to.equal(17);
     });
 });

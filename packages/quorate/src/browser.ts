@@ -3,13 +3,16 @@
  *
  * @packageDocumentation
  */
+import { createCodec, wireLimitsOf } from "@quorate/codec";
 import { clusterIdOf, createClientSigner, createNobleBackend, createNobleHasher, generateSeed } from "@quorate/crypto";
 import { checkGenesis, type Genesis } from "@quorate/protocol";
 import { type BrowserWebSocketConstructor, dialWebSocket } from "@quorate/transport/client";
 import { type ClientSettings, QuorateClient } from "./client.ts";
+import { type EpochDocument, parseEpochDocument } from "./epoch-document.ts";
 
 export * from "./client.ts";
 export type { ClientPlatform } from "./core-runner.ts";
+export { type EpochDocument, epochDocumentOf, parseEpochDocument } from "./epoch-document.ts";
 export * from "./kv-client.ts";
 
 /** How to reach a cluster from a browser. */
@@ -22,13 +25,15 @@ export interface BrowserConnectOptions {
   readonly scheme?: "ws:" | "wss:";
   /** Where replicas may be found when members have changed since then; the addresses of genesis unless given. */
   readonly addresses?: readonly string[];
+  /** A later epoch that the client trusts like the genesis document, and never goes below. */
+  readonly epoch?: EpochDocument;
   readonly settings?: ClientSettings;
 }
 
 /**
  * Connects to a cluster.
  *
- * @throws GenesisError for an inconsistent genesis document, TransportError for an address that is none.
+ * @throws GenesisError for an inconsistent genesis document, TrustedEpochError for an epoch that is none of its cluster, TransportError for an address that is none.
  */
 export function connect(options: BrowserConnectOptions): QuorateClient {
   const { genesis, scheme = "ws:", settings, addresses } = options;
@@ -37,12 +42,13 @@ export function connect(options: BrowserConnectOptions): QuorateClient {
   const hasher = createNobleHasher();
   const randomBytes = (length: number): Uint8Array => globalThis.crypto.getRandomValues(new Uint8Array(length));
   const cluster = clusterIdOf(hasher, genesis);
+  const epoch = options.epoch && parseEpochDocument(options.epoch, cluster, createCodec(wireLimitsOf(genesis)));
   const seed = options.seed ?? generateSeed(randomBytes(32));
   const signer = createClientSigner({ backend, hasher, seed, cluster });
   const webSocket = (globalThis as { WebSocket?: BrowserWebSocketConstructor }).WebSocket;
   if (webSocket === undefined) throw new Error("this platform has no WebSocket; in Node, use `connect` of `quorate`");
   return new QuorateClient(
-    { genesis, cluster, signer, seed, ...(settings && { settings }), ...(addresses && { addresses }) },
+    { genesis, cluster, signer, seed, epoch, ...(settings && { settings }), ...(addresses && { addresses }) },
     {
       backend,
       hasher,

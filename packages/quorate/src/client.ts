@@ -5,6 +5,9 @@ import {
   type ClientFailure,
   type ClientOptions,
   decideResendAfterMs,
+  type ProvenRead,
+  type ReadFailureCode,
+  type StaleRead,
 } from "@quorate/client-proxy";
 import { Verifier } from "@quorate/crypto";
 import {
@@ -12,17 +15,24 @@ import {
   type ClientSigner,
   type ClusterId,
   digest,
+  type Epoch,
   type Genesis,
+  invariant,
   type OperationResult,
   type Receipt,
+  type ReplicaId,
   type SequenceNumber,
+  STATE_KEY_BYTES_MAX,
+  STATE_READ_KEYS_MAX,
+  type StateQuery,
 } from "@quorate/protocol";
-import { EpochChain } from "@quorate/reconfiguration";
+import { EpochChain, type ReceiptProof, receiptProofOf, type TrustedEpoch } from "@quorate/reconfiguration";
 import { type ClientPlatform, CoreRunner } from "./core-runner.ts";
+import { type StaleReadFailure, StaleReads } from "./stale-reads.ts";
 
 /** An operation has no result; `failure.code` says why, `failure.effect` whether it may have had an effect. */
 export class QuorateError extends Error {
-  readonly code: ClientFailure["code"] | "client.operation-failed";
+  readonly code: ClientFailure["code"] | ReadFailureCode | "client.read-malformed" | "client.operation-failed";
   readonly failure: ClientFailure | undefined;
 
   constructor(code: QuorateError["code"], message: string, failure?: ClientFailure) {
@@ -50,9 +60,40 @@ export interface CallOptions {
   readonly deadlineMs?: number;
 }
 
+/** Of whom a stale read is asked, and what will do. */
+export interface StaleReadOptions extends Omit<StaleRead, "query" | "from"> {
+  /**
+   * Who is to answer: a member by its id, or anybody by the address where it listens, `host:port`; it need not be a member. Any
+   * member that is linked unless given, and the next one where that is no use.
+   */
+  readonly from?: ReplicaId | string;
+}
+
+/** True of the state at a checkpoint that a quorum has signed: how old that is, nobody says. */
+export interface StaleOutcome extends Omit<ProvenRead, "answer"> {
+  /** The number of the checkpoint: what was executed up to here is in it. */
+  readonly seq: SequenceNumber;
+  readonly epoch: Epoch;
+}
+
+/** The values of some keys, in the order asked; undefined where there is none. */
+export interface StaleValues extends StaleOutcome {
+  readonly values: readonly (Uint8Array | undefined)[];
+}
+
+/** Entries of a range. Each is proven; that none between them is left out is the word of who answered. */
+export interface StaleEntries extends StaleOutcome {
+  readonly entries: readonly { readonly key: Uint8Array; readonly value: Uint8Array }[];
+  /** Where the range goes on; undefined at its end. */
+  readonly next: Uint8Array | undefined;
+}
+
 /** Settings of a client; correctness does not depend on them. */
 export type ClientSettings = Partial<
-  Pick<ClientOptions, "requestsOutstandingMax" | "waitingOperationsMax" | "resendAfterMs" | "defaultDeadlineMs">
+  Pick<
+    ClientOptions,
+    "requestsOutstandingMax" | "waitingOperationsMax" | "resendAfterMs" | "defaultDeadlineMs" | "sessionAtOnce"
+  >
 >;
 
 export interface ClientInit {
@@ -62,11 +103,16 @@ export interface ClientInit {
   /** The secret behind `signer`, for the handshake. */
   readonly seed: Uint8Array;
   readonly addresses?: readonly string[];
+  /** The epoch to begin with, if not that of genesis. */
+  readonly epoch?: TrustedEpoch | undefined;
   readonly settings?: ClientSettings;
 }
 
 /** The epochs that a client knows, from genesis on: who the members are, and the links that prove it to others. */
-export type KnownEpochs = Pick<EpochChain, "epoch" | "configuration" | "membership" | "membershipAt" | "linksAbove">;
+export type KnownEpochs = Pick<
+  EpochChain,
+  "epoch" | "configuration" | "membership" | "membershipAt" | "linksAbove" | "linksTo" | "trusted"
+>;
 
 interface Waiting {
   readonly resolve: (outcome: OperationOutcome) => void;
@@ -83,6 +129,7 @@ export class QuorateClient {
   readonly #platform: ClientPlatform;
   readonly #core: ClientCore;
   readonly #runner: CoreRunner;
+  readonly #reads: StaleReads;
   readonly #waiting = new Map<number, Waiting>();
   #submitted: ClientEvent[] = [];
   #calls = 0;
@@ -92,7 +139,7 @@ export class QuorateClient {
     const { genesis, cluster, signer } = init;
     const { backend, hasher } = platform;
     const verifier = new Verifier({ backend, hasher, cluster });
-    const chain = new EpochChain({ cluster, hasher, verifier }, genesis);
+    const chain = new EpochChain({ cluster, hasher, verifier }, genesis, { from: init.epoch });
     this.epochs = chain;
     this.#platform = platform;
     this.#core = new ClientCore({
@@ -105,7 +152,15 @@ export class QuorateClient {
     });
     const onSettled = (call: number, outcome: CallOutcome): void => this.#settle(call, outcome);
     const { publicKey } = signer;
-    this.#runner = new CoreRunner({ ...init, publicKey, chain, verifier, core: this.#core, onSettled }, platform);
+    this.#reads = new StaleReads({
+      ...{ cluster, hasher, chain, verifier, nowMs: platform.nowMs },
+      choose: (count) => (platform.randomBytes(1)[0] ?? 0) % count,
+      links: () => this.#runner.readLinks,
+    });
+    this.#runner = new CoreRunner(
+      { ...init, publicKey, chain, verifier, core: this.#core, onSettled, reads: this.#reads },
+      platform,
+    );
   }
 
   /**
@@ -121,6 +176,56 @@ export class QuorateClient {
       if (this.#submitted.length === 0) queueMicrotask(() => this.#submit());
       this.#submitted.push({ type: "submit", call, operation, atMs: this.#platform.nowMs(), ...options });
     });
+  }
+
+  /**
+   * A receipt for whoever has the genesis document and nothing else: with the links to its epoch, see `receiptProofFault`. It
+   * goes on to prove what it proves when keys are rotated and members leave.
+   */
+  proofOf(receipt: Receipt): ReceiptProof {
+    return receiptProofOf(receipt, this.epochs);
+  }
+
+  /**
+   * Reads keys of the service's state at a stable checkpoint from one replica, with proofs; nothing is ordered. The checkpoint is never
+   * older than that of an earlier read, unless `mayGoBack`.
+   *
+   * @param keys 1 to `STATE_READ_KEYS_MAX`, all of one checkpoint.
+   * @throws QuorateError `client.read-refused`, `client.read-unanswered`, or `client.read-malformed` for what no service has (the promise
+   * rejects); TransportError for an address that is none.
+   */
+  async readStale(keys: readonly Uint8Array[], options: StaleReadOptions = {}): Promise<StaleValues> {
+    const { answer, ...read } = await this.#read({ query: { type: "keys", keys }, ...options });
+    invariant(answer.type === "values", "client.read-answer");
+    return { ...read, values: answer.values };
+  }
+
+  /**
+   * As `readStale`, the first entries with `from ≤ key < to`, up to `STATE_READ_KEYS_MAX`. Where it matters that none is missing, read it
+   * in order (`execute`), or have several replicas asked.
+   */
+  async readStaleRange(
+    from: Uint8Array,
+    to: Uint8Array | undefined,
+    limit: number = STATE_READ_KEYS_MAX,
+    options: StaleReadOptions = {},
+  ): Promise<StaleEntries> {
+    const { answer, ...read } = await this.#read({ query: { type: "range", from, to, limit }, ...options });
+    invariant(answer.type === "entries", "client.read-answer");
+    return { ...read, entries: answer.entries, next: answer.next };
+  }
+
+  async #read(read: StaleRead): Promise<StaleOutcome & Pick<ProvenRead, "answer">> {
+    checkQuery(read.query);
+    try {
+      const proven = await this.#reads.read(read);
+      const { seq, epoch } = proven.certificate;
+      return { ...proven, seq, epoch };
+    } catch (failure) {
+      if (failure instanceof Error) throw failure;
+      const { code, message } = failure as StaleReadFailure;
+      throw new QuorateError(code, message);
+    }
   }
 
   /** Ends every call that waits and every link. */
@@ -144,4 +249,25 @@ export class QuorateClient {
       waiting?.reject(new QuorateError(outcome.failure.code, this.#runner.explain(outcome.failure), outcome.failure));
     else waiting?.resolve(outcome);
   }
+}
+
+/** What no replica takes would close its link. */
+function checkQuery(query: StateQuery): void {
+  const [count, keys] = query.type === "keys" ? [query.keys.length, query.keys] : [query.limit, endsOf(query)];
+  if (!Number.isInteger(count) || count < 1 || count > STATE_READ_KEYS_MAX)
+    throw new QuorateError(
+      "client.read-malformed",
+
+      `a stale read is of 1 to ${STATE_READ_KEYS_MAX} keys, not of ${count}; read the rest in another one`,
+    );
+  for (const { length } of keys)
+    if (length > STATE_KEY_BYTES_MAX)
+      throw new QuorateError(
+        "client.read-malformed",
+        `a key has ${length} bytes, a service has none of more than ${STATE_KEY_BYTES_MAX}`,
+      );
+}
+
+function endsOf({ from, to }: Extract<StateQuery, { type: "range" }>): readonly Uint8Array[] {
+  return to === undefined ? [from] : [from, to];
 }

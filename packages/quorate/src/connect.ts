@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { createCodec, wireLimitsOf } from "@quorate/codec";
 import { clusterIdOf, createClientSigner, generateSeed, type SignatureBackend } from "@quorate/crypto";
 import { chooseBackend, createNodeHasher } from "@quorate/crypto/node";
 import type { Genesis, Hasher } from "@quorate/protocol";
@@ -6,6 +7,7 @@ import { readDocument, readGenesis } from "@quorate/server";
 import { dial } from "@quorate/transport";
 import { type ClientSettings, QuorateClient } from "./client.ts";
 import type { ClientPlatform } from "./core-runner.ts";
+import { type EpochDocument, parseEpochDocument } from "./epoch-document.ts";
 
 /** How to reach a cluster from Node. */
 export interface ConnectOptions {
@@ -18,13 +20,18 @@ export interface ConnectOptions {
    * unless given. Who is found there is believed nothing but what proves itself.
    */
   readonly addresses?: readonly string[];
+  /**
+   * A later epoch that the client trusts like the genesis document, from whoever runs the cluster: who has got hold of keys of members
+   * of earlier ones can lead it nowhere else (protocol rule 11.4). It never goes below it. The members of the epoch are dialed.
+   */
+  readonly epoch?: EpochDocument;
   readonly settings?: ClientSettings;
 }
 
 /**
  * Connects to a cluster. Links are made in the background and remade for ever; calls wait for them.
  *
- * @throws ConfigurationError when the genesis document cannot be read, TransportError for an address that is none (the
+ * @throws ConfigurationError when the genesis document cannot be read, TrustedEpochError when `epoch` is none of its cluster, TransportError for an address that is none (the
  * promise rejects).
  *
  * @example
@@ -42,8 +49,9 @@ export async function connect(options: ConnectOptions): Promise<QuorateClient> {
   const seed = options.seed ?? generateSeed(randomBytes(32));
   const signer = createClientSigner({ backend, hasher, seed, cluster });
   const { settings, addresses } = options;
+  const epoch = options.epoch && parseEpochDocument(options.epoch, cluster, createCodec(wireLimitsOf(genesis)));
   return new QuorateClient(
-    { genesis, cluster, signer, seed, ...(settings && { settings }), ...(addresses && { addresses }) },
+    { genesis, cluster, signer, seed, epoch, ...(settings && { settings }), ...(addresses && { addresses }) },
     nodePlatform(backend, hasher),
   );
 }

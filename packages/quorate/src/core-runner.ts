@@ -7,7 +7,7 @@ import type {
   ClientTimer,
 } from "@quorate/client-proxy";
 import { type Codec, createCodec, wireLimitsOf } from "@quorate/codec";
-import type { SignatureBackend, Verifier } from "@quorate/crypto";
+import { EpochVerifier, type SignatureBackend, type Verifier } from "@quorate/crypto";
 import {
   type ClientFrame,
   type ClusterId,
@@ -20,11 +20,13 @@ import {
   weakQuorumSize,
 } from "@quorate/protocol";
 import type { EpochChain } from "@quorate/reconfiguration";
-import type { DialOptions, Endpoint, PersistentLink, TransportError } from "@quorate/transport/client";
-import { CLIENT_DIAL_LIMITS, parseAddress } from "@quorate/transport/client";
+import type { DialOptions, PersistentLink, TransportError } from "@quorate/transport/client";
+import { parseAddress } from "@quorate/transport/client";
+import { type ClientDial, clientDial } from "./client-dialing.ts";
 import { Introductions } from "./introductions.ts";
 import { type LinkCalls, MemberLinks } from "./member-links.ts";
 import { answersOther } from "./reply-peek.ts";
+import type { ReadLinks, StaleReads } from "./stale-reads.ts";
 
 /** What the platform brings. */
 export interface ClientPlatform {
@@ -58,6 +60,8 @@ export interface CoreRunnerOptions {
   /** Where replicas may be found, beside the addresses of members; those of genesis unless given. */
   readonly addresses?: readonly string[];
   readonly onSettled: (call: number, outcome: CallOutcome) => void;
+  /** What else goes over the links to members. */
+  readonly reads?: Pick<StaleReads, "onUp" | "onDown" | "onStateRead" | "onEpoch" | "close">;
 }
 
 /** What tells that another replica than the one that was expected answers at an address. */
@@ -68,6 +72,7 @@ export class CoreRunner {
   readonly #options: CoreRunnerOptions;
   readonly #platform: ClientPlatform;
   readonly #codec: Codec;
+  readonly #dial: ClientDial;
   readonly #links: MemberLinks;
   readonly #introductions: Introductions;
   readonly #seeds: readonly string[];
@@ -82,6 +87,7 @@ export class CoreRunner {
     this.#options = options;
     this.#platform = platform;
     this.#codec = createCodec(wireLimitsOf(genesis));
+    this.#dial = clientDial(platform, options, this.#codec);
     this.#seeds = options.addresses ?? genesis.members.map(({ address }) => address);
     for (const address of this.#seeds) parseAddress(address);
     this.#links = new MemberLinks((member, calls) => this.#dialMember(member, calls), {
@@ -111,6 +117,7 @@ export class CoreRunner {
         case "members":
           this.#links.follow(effect.membership);
           this.#introduceIfAlone();
+          this.#options.reads?.onEpoch();
           break;
         case "start-timer":
           this.#startTimer(effect.timer, effect.token, effect.afterMs);
@@ -125,6 +132,22 @@ export class CoreRunner {
     }
   }
 
+  /** For what else goes over its links; see `ReadLinks`. */
+  get readLinks(): ReadLinks {
+    const { chain } = this.#options;
+    const told = (): number => this.#platform.nowMs();
+    return {
+      memberAt: (address) => chain.membership.members.find((member) => member.address === address)?.id,
+      isUp: (replica) => this.#links.isUp(replica),
+      send: (replica, frame) => this.#links.send(replica, this.#encode(frame)),
+      dial: (address, calls) => this.#dial(address, "any-replica", calls),
+      encode: (frame) => this.#codec.encodeClientFrame(frame),
+      decode: (bytes) => this.#decode(bytes),
+      onTold: (from, epoch) => this.#step({ type: "epoch-told", from, epoch, atMs: told() }),
+      onLinks: (links) => this.#step({ type: "epoch-links", from: undefined, links, atMs: told() }),
+    };
+  }
+
   /** Without an answer in time, the links that are missing are mostly why. */
   explain({ code, message }: ClientFailure): string {
     const { downReasons } = this.#links;
@@ -137,6 +160,7 @@ export class CoreRunner {
   close(): void {
     if (this.#isClosed) return;
     this.#step({ type: "close", atMs: this.#platform.nowMs() });
+    this.#options.reads?.close();
     this.#isClosed = true;
     for (const timer of this.#timers.values()) clearTimeout(timer);
     this.#links.close("client closes");
@@ -147,32 +171,11 @@ export class CoreRunner {
     return this.#dial(address, { role: "replica", id, publicKey }, calls);
   }
 
-  #dial(address: string, expected: DialOptions["expected"], calls: LinkCalls): PersistentLink {
-    const { backend } = this.#platform;
-    const { cluster, publicKey: own, seed } = this.#options;
-    const endpoint: Endpoint = {
-      cluster,
-      credentials: {
-        identity: { role: "client", publicKey: own },
-        sign: (preimage) => backend.sign(seed, preimage),
-        verify: (publicKey, preimage, signature) => backend.verify(publicKey, preimage, signature),
-        isAdmissible: (publicKey) => backend.isAdmissible(publicKey),
-      },
-      randomBytes: this.#platform.randomBytes,
-    };
-    const frameBytesMax = Math.max(this.#codec.limits.clientFrame.bytesMax, this.#codec.limits.serverFrame.bytesMax);
-    return this.#platform.dial(address, {
-      endpoint,
-      expected,
-      limits: { ...CLIENT_DIAL_LIMITS, frameBytesMax },
-      ...calls,
-    });
-  }
-
   #onUp(replica: ReplicaId): void {
     // Among so many is a correct one, which tells of every epoch that there is.
     if (!this.#isAlone) this.#introductions.close("members are linked");
     this.#step({ type: "link-up", replica, atMs: this.#platform.nowMs() });
+    this.#options.reads?.onUp(replica);
   }
 
   #onDown(member: Member, reason: TransportError): void {
@@ -180,6 +183,7 @@ export class CoreRunner {
     const replica = member.id;
     const atMs = this.#platform.nowMs();
     this.#step({ type: "link-down", replica, atMs });
+    this.#options.reads?.onDown(replica);
     if (reason.code === "hello.not-admitted")
       this.#step({ type: "turned-away", replica, reason: "not-admitted", atMs });
     if (reason.code === "hello.wrong-cluster")
@@ -205,6 +209,7 @@ export class CoreRunner {
     if (answersOther(bytes, core.openDigests)) return;
     const frame = this.#decode(bytes);
     if (frame === undefined) return;
+    if (frame.type === "state-read") return this.#options.reads?.onStateRead(from, frame.read);
     const atMs = this.#platform.nowMs();
     // Nobody here has asked for a claim.
     if (frame.type === "join-claim" || frame.type === "no-claim") return;
@@ -213,8 +218,7 @@ export class CoreRunner {
     if (epoch > chain.epoch) return this.#step({ type: "epoch-told", from, epoch, atMs });
     // Cheap checks first: a reply that can change nothing costs no signature (protocol rule 13.1).
     if (frame.reply.from !== from || !core.wants(frame.reply)) return;
-    const membership = chain.membershipAt(epoch);
-    const reply = membership && verifier.verifyReply(frame.reply, membership);
+    const reply = new EpochVerifier(verifier, chain).verifyReply(frame.reply);
     if (reply !== undefined) this.#step({ type: "reply", reply, atMs });
   }
 

@@ -7,9 +7,13 @@
 export { chooseBackend, createNodeHasher } from "@quorate/crypto/node";
 export * from "@quorate/kv";
 export {
+  type ChangeDocument,
   ConfigurationError,
+  changeDocumentOf,
   initReplicaFolder,
+  type PreparedChange,
   type ProcessStatus,
+  parseChangeDocument,
   type RunningReplica,
   readGenesis,
   readReplicaFolder,
@@ -30,5 +34,18 @@ export { createLogger, LOG_LEVELS, type LogLevel } from "./cli/logger.ts";
 export * from "./client.ts";
 export { type ConnectOptions, connect } from "./connect.ts";
 export type { ClientPlatform } from "./core-runner.ts";
+export { type EpochDocument, epochDocumentOf, parseEpochDocument } from "./epoch-document.ts";
 export * from "./kv-client.ts";
+export {
+  approveChange,
+  type ChangeInit,
+  type ChangeOrderInit,
+  type ChangeProgress,
+  type ChangeSubmission,
+  type OrderedChange,
+  orderChange,
+  prepareChange,
+  submitChange,
+} from "./order-change.ts";
 export { type CheckpointOrderInit, type OrderedCheckpoint, orderCheckpoint } from "./order-checkpoint.ts";
+export type { SessionlessInit } from "./sessionless-client.ts";

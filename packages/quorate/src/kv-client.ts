@@ -6,10 +6,22 @@ import {
   type KvResult,
   prefixRange,
 } from "@quorate/kv";
-import { type CallOptions, type QuorateClient, QuorateError } from "./client.ts";
+import {
+  type CallOptions,
+  type QuorateClient,
+  QuorateError,
+  type StaleEntries,
+  type StaleOutcome,
+  type StaleReadOptions,
+} from "./client.ts";
 
 /** A key or a value: bytes, or text that is taken as UTF-8. */
 export type KvBytes = Uint8Array | string;
+
+/** A value as of a stable checkpoint; undefined where there was none. */
+export interface StaleValue extends StaleOutcome {
+  readonly value: Uint8Array | undefined;
+}
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: false });
@@ -77,6 +89,24 @@ export class KvClient {
       yield* page.entries;
       at = page.next;
     }
+  }
+
+  /**
+   * The value at `key` as of a stable checkpoint, proven by one replica (docs/decisions/0050): nothing is ordered, and writes since then
+   * are not in it.
+   */
+  async getStale(key: KvBytes, options?: StaleReadOptions): Promise<StaleValue> {
+    const { values, ...outcome } = await this.#client.readStale([bytesOf(key)], options);
+    return { ...outcome, value: values[0] };
+  }
+  /** As `range`, as of a stable checkpoint: at most `STATE_READ_KEYS_MAX` entries, of which none is proven to be the only one there. */
+  rangeStale(
+    from: KvBytes,
+    to: KvBytes | undefined,
+    limit?: number,
+    options?: StaleReadOptions,
+  ): Promise<StaleEntries> {
+    return this.#client.readStaleRange(bytesOf(from), optionalBytes(to), limit, options);
   }
 
   async #run<O extends KvOperation>(operation: O, options?: CallOptions): Promise<KvResult<O>> {

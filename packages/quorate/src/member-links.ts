@@ -43,6 +43,9 @@ export class MemberLinks {
   get downReasons(): ReadonlyMap<ReplicaId, string> {
     return this.#downReasons;
   }
+  isUp(replica: ReplicaId): boolean {
+    return this.#links.get(replica)?.link?.isUp === true;
+  }
   hasAddress(address: string): boolean {
     for (const { member } of this.#links.values()) if (member.address === address) return true;
     return false;

@@ -1,11 +1,6 @@
-import { type CallOutcome, CheckpointOrder, decideResendAfterMs } from "@quorate/client-proxy";
-import { clusterIdOf, createClientSigner, Verifier } from "@quorate/crypto";
-import { chooseBackend, createNodeHasher } from "@quorate/crypto/node";
+import { type CallOutcome, createCheckpointOrder } from "@quorate/client-proxy";
 import { bytesToCheckpointNumber, type Genesis, invariant, type Receipt, type SequenceNumber } from "@quorate/protocol";
-import { EpochChain } from "@quorate/reconfiguration";
-import { QuorateError } from "./client.ts";
-import { genesisOf, nodePlatform } from "./connect.ts";
-import { CoreRunner } from "./core-runner.ts";
+import { SessionlessClient } from "./sessionless-client.ts";
 
 /** Who orders a checkpoint of which cluster. */
 export interface CheckpointOrderInit {
@@ -13,6 +8,8 @@ export interface CheckpointOrderInit {
   readonly genesis: Genesis | string;
   /** 32 secret bytes of the key of an admin or a member. */
   readonly seed: Uint8Array;
+  /** As for `connect`. */
+  readonly addresses?: readonly string[];
   /** Milliseconds until it fails with `client.no-quorum`; 30 s unless given. */
   readonly deadlineMs?: number;
 }
@@ -33,51 +30,14 @@ export interface OrderedCheckpoint {
  * @throws QuorateError when no checkpoint was made, `client.checkpoint-refused` when the cluster would not (the promise
  * rejects).
  */
-export async function orderCheckpoint({
-  genesis: given,
-  seed,
-  deadlineMs,
-}: CheckpointOrderInit): Promise<OrderedCheckpoint> {
-  const backend = await chooseBackend();
-  const hasher = createNodeHasher();
-  const genesis = genesisOf(given, backend);
-  const cluster = clusterIdOf(hasher, genesis);
-  const signer = createClientSigner({ backend, hasher, seed, cluster });
-  const platform = nodePlatform(backend, hasher);
-  const verifier = new Verifier({ backend, hasher, cluster });
-  const chain = new EpochChain({ cluster, hasher, verifier }, genesis);
-  const core = new CheckpointOrder({ signer, chain, resendAfterMs: decideResendAfterMs(genesis.timeouts) });
-  const { promise, resolve } = withResolver<CallOutcome>();
-  const runner = new CoreRunner(
-    {
-      genesis,
-      cluster,
-      publicKey: signer.publicKey,
-      seed,
-      chain,
-      verifier,
-      core,
-      onSettled: (_call, outcome) => resolve(outcome),
-    },
-    platform,
-  );
-  runner.perform(core.step({ type: "order", atMs: platform.nowMs(), ...(deadlineMs !== undefined && { deadlineMs }) }));
-  const outcome = await promise;
-  runner.close();
-  if (outcome.type === "result") return checkpointOf(outcome);
-  throw new QuorateError(outcome.failure.code, runner.explain(outcome.failure), outcome.failure);
+export async function orderCheckpoint({ deadlineMs, ...init }: CheckpointOrderInit): Promise<OrderedCheckpoint> {
+  const client = await SessionlessClient.open(init);
+  const { signer } = client;
+  return checkpointOf(await client.run((options) => createCheckpointOrder({ ...options, signer }), deadlineMs));
 }
 
 function checkpointOf({ result, receipt }: Extract<CallOutcome, { type: "result" }>): OrderedCheckpoint {
   const seq = bytesToCheckpointNumber(result.value);
   invariant(seq !== undefined, "checkpoint.no-number", { status: result.status });
   return { seq, isByThisOrder: result.status === "ok", receipt };
-}
-
-function withResolver<T>(): { readonly promise: Promise<T>; readonly resolve: (value: T) => void } {
-  let resolve: (value: T) => void = () => undefined;
-  const promise = new Promise<T>((fulfil) => {
-    resolve = fulfil;
-  });
-  return { promise, resolve };
 }

@@ -67,6 +67,19 @@ describe("every command of quorate", () => {
       "quorate kv range",
       "quorate primary rotate",
       "quorate checkpoint",
+      "quorate members list",
+      "quorate members add",
+      "quorate members replace",
+      "quorate members remove",
+      "quorate members rejoin",
+      "quorate members rotate-key",
+      "quorate members admins",
+      "quorate members parameters",
+      "quorate members admit",
+      "quorate members expel",
+      "quorate members approve",
+      "quorate members submit",
+      "quorate epochs",
       "quorate evidence list",
       "quorate evidence export",
       "quorate evidence verify",
@@ -120,7 +133,14 @@ describe("every command of quorate", () => {
     const program = createProgram();
     const groups = [program, ...program.commands.filter(({ commands }) => commands.length > 0)];
 
-    expect(groups.map((group) => group.name())).to.deep.equal(["quorate", "kv", "primary", "evidence", "backup"]);
+    expect(groups.map((group) => group.name())).to.deep.equal([
+      "quorate",
+      "kv",
+      "primary",
+      "members",
+      "evidence",
+      "backup",
+    ]);
     for (const group of groups) expect(examplesIn(helpOf(group)), group.name()).to.have.length.greaterThan(0);
   });
 });

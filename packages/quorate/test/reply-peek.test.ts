@@ -1,7 +1,6 @@
 import { createCodec, wireLimitsOf } from "@quorate/codec";
 import {
   DEFAULT_LIMITS,
-  DEFAULT_WINDOW_SIZE,
   type Digest,
   digest,
   epochNumber,
@@ -17,7 +16,7 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { answersOther } from "../dist/reply-peek.js";
 
-const codec = createCodec(wireLimitsOf({ limits: DEFAULT_LIMITS, windowSize: DEFAULT_WINDOW_SIZE }));
+const codec = createCodec(wireLimitsOf({ limits: DEFAULT_LIMITS }));
 const hex32 = fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) => Buffer.from(bytes).toString("hex"));
 /** Of every width on the wire. */
 const counter = fc.oneof(

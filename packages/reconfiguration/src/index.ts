@@ -5,6 +5,7 @@
  * @packageDocumentation
  */
 export { activate, isActivation } from "./activation.ts";
+export { type ChainFault, chainOfProof, describeChainFault } from "./chain-of-proof.ts";
 export {
   type ConfigurationRecord,
   decodeConfiguration,
@@ -13,6 +14,9 @@ export {
   type PendingChange,
   type Rejoin,
 } from "./configuration-record.ts";
-export { EpochChain, type LinkFault, type LinkJudge } from "./epoch-chain.ts";
+export { EpochChain, type EpochChainOptions, type LinkFault, type LinkJudge } from "./epoch-chain.ts";
 export { CONFIGURATION_KEY, CONFIGURATION_PART, isConfigurationProven } from "./proven-configuration.ts";
+export { type ReceiptProof, type ReceiptProofFault, receiptProofFault, receiptProofOf } from "./receipt-proof.ts";
+export { shownChange } from "./shown-change.ts";
+export { type TrustedEpoch, TrustedEpochError } from "./trusted-epoch.ts";
 export { type ChangePlace, judgeReconfiguration, type ReconfigurationVerdict } from "./verdict.ts";

@@ -3,21 +3,24 @@ import {
   type AdminKeys,
   APPROVALS_MAX,
   activationOf,
+  addressOf,
   assertNever,
   type CheckpointClaim,
   type Configuration,
+  EPOCHS_MAX,
   epochNumber,
   faultThresholdOf,
+  JOIN_ID_STEP_MAX,
   MEMBERS_MAX,
   MEMBERS_MIN,
   type Member,
   type PublicKey,
+  REPLICA_ID_MAX,
   type ReconfigurationChange,
   type ReconfigurationRefusal,
   type ReconfigurationRequest,
   type ReplicaId,
   type SequenceNumber,
-  WINDOW_BYTES_MAX,
 } from "@quorate/protocol";
 import type { ConfigurationRecord, PendingChange } from "./configuration-record.ts";
 
@@ -27,9 +30,7 @@ export interface ChangePlace {
   readonly isNonceUsed: boolean;
   /** The last checkpoints before this batch: a joiner must have come to one of them. */
   readonly recentCheckpoints: readonly CheckpointClaim[];
-  /** The limit of genesis that a window of batches is sized by. */
-  readonly batchBytesMax: number;
-  /** L of genesis: frames are bounded by it, so it cannot become greater. */
+  /** See `windowSizeMaxOf`. */
   readonly windowSizeMax: number;
   /** Undefined where genesis lets everyone open sessions. */
   readonly clients: { readonly count: number; readonly isAdmitted: (client: PublicKey) => boolean } | undefined;
@@ -53,6 +54,12 @@ export type ReconfigurationVerdict =
 /** A member that rejoined less than so many windows ago needs the admins to rejoin again. */
 const REJOIN_WINDOWS = 64;
 
+/**
+ * A member that rejoins by itself makes an epoch that no admin asked for: faulty ones, each once in so many windows, may not use up
+ * those that admins need.
+ */
+const EPOCHS_BY_MEMBERS_MAX = EPOCHS_MAX / 2;
+
 /** Judges a change whose signatures are all valid. A pure function of the replicated state and the request. */
 export function judgeReconfiguration(
   record: ConfigurationRecord,
@@ -67,6 +74,7 @@ export function judgeReconfiguration(
   const { change } = request;
   if (change.type === "admit" || change.type === "expel") return judgeAdmission(change, current, place);
   if (record.pending !== undefined) return queuedOrRefused(record, record.pending, change);
+  if (current.epoch >= EPOCHS_MAX) return refused("epochs-too-many", true);
   const next = nextOf(record, change, place, authority);
   if (typeof next === "string") return refused(next, true);
   const activation = activationOf(place.seq, current);
@@ -84,12 +92,12 @@ function refused(refusal: ReconfigurationRefusal, isNonceSpent: boolean): Reconf
 /** Who stands behind a change: m of the admins, or the member that it concerns and nobody else. */
 function authorityOf(
   { client, change, approvals }: ReconfigurationRequest,
-  { admins, members }: Configuration,
+  { epoch, admins, members }: Configuration,
 ): "admins" | "member" | "approval-foreign" | "approvals-too-few" {
   if (approvals.some(({ key }) => !admins.keys.includes(key))) return "approval-foreign";
   if (approvals.length >= admins.threshold) return "admins";
-  const isOwn =
-    (change.type === "leave" || change.type === "rejoin") && memberIn(members, change.id)?.publicKey === client;
+  const mayBeOwn = change.type === "leave" || (change.type === "rejoin" && epoch < EPOCHS_BY_MEMBERS_MAX);
+  const isOwn = mayBeOwn && memberIn(members, change.id)?.publicKey === client;
   return isOwn ? "member" : "approvals-too-few";
 }
 
@@ -116,6 +124,7 @@ function queuedOrRefused(
   if (change.type !== "admins" || !isPlaceFree) return refused("in-flight", true);
   const fault = adminsFault(change.admins, record.current.admins);
   if (fault !== undefined) return refused(fault, true);
+  if (pending.next.epoch >= EPOCHS_MAX) return refused("epochs-too-many", true);
   const queued = normalized(change.admins);
   const ordered = (pending.activation + 1) as SequenceNumber;
   const accepted = { epoch: epochNumber(pending.next.epoch + 1), activation: activationOf(ordered, pending.next) };
@@ -155,6 +164,8 @@ function afterJoin(
   { member, checkpoint }: Extract<ReconfigurationChange, { type: "join" }>,
   { recentCheckpoints }: ChangePlace,
 ): Changed | ReconfigurationRefusal {
+  const isInvalid = member.id > Math.min(REPLICA_ID_MAX, highestId + JOIN_ID_STEP_MAX);
+  if (isInvalid || addressOf(member.address) === undefined) return "member-invalid";
   if (member.id <= highestId) return "id-used";
   if (members.some(({ publicKey }) => publicKey === member.publicKey)) return "key-used";
   if (members.some(({ address }) => address === member.address)) return "address-used";
@@ -203,9 +214,9 @@ function afterRotation(
 function afterParameters(
   current: Configuration,
   { checkpointInterval: k, windowSize: l }: Extract<ReconfigurationChange, { type: "parameters" }>,
-  { batchBytesMax, windowSizeMax }: ChangePlace,
+  { windowSizeMax }: ChangePlace,
 ): Changed | ReconfigurationRefusal {
-  const isValid = k >= 1 && l >= 2 * k && l % k === 0 && l <= windowSizeMax && l * batchBytesMax <= WINDOW_BYTES_MAX;
+  const isValid = k >= 1 && l >= 2 * k && l % k === 0 && l <= windowSizeMax;
   if (!isValid) return "parameters-invalid";
   if (k === current.checkpointInterval && l === current.windowSize) return "changes-nothing";
   return { checkpointInterval: k, windowSize: l };

@@ -1,5 +1,5 @@
 import { EPOCH_LINKS_MAX, epochNumber, replicaId } from "@quorate/protocol";
-import { decodeConfiguration } from "@quorate/reconfiguration";
+import { decodeConfiguration, EpochChain } from "@quorate/reconfiguration";
 import { ScriptedEpochs } from "@quorate/reconfiguration/testing";
 import { expect } from "chai";
 
@@ -34,6 +34,14 @@ describe("a chain of scripted epochs", () => {
 
     expect(chain.linksAbove(epochNumber(0))).to.deep.equal(script.links.slice(0, EPOCH_LINKS_MAX));
     expect(chain.linksAbove(epochNumber(8))).to.deep.equal(script.links.slice(8));
+  });
+
+  it("does not become longer than a cluster can have epochs", () => {
+    const script = new ScriptedEpochs();
+    script.idle(3);
+    const chain = new EpochChain(script.judge, script.genesis, { epochsMax: 2 });
+    expect(script.links.map((link) => chain.add(link))).to.deep.equal(["added", "added", "too-many"]);
+    expect(chain.epoch).to.equal(2);
   });
 
   it("is not followed by links that are forged, and a link of another epoch is told apart", () => {

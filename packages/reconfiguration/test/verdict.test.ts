@@ -3,12 +3,16 @@ import {
   type Configuration,
   type Digest,
   digest,
+  EPOCHS_MAX,
   epochNumber,
+  JOIN_ID_STEP_MAX,
   type Member,
   type PublicKey,
   publicKey,
+  REPLICA_ID_MAX,
   type ReconfigurationChange,
   type ReconfigurationRequest,
+  type ReplicaId,
   replicaId,
   type SequenceNumber,
   sequenceNumber,
@@ -46,7 +50,6 @@ const place: ChangePlace = {
   seq: sequenceNumber(100),
   isNonceUsed: false,
   recentCheckpoints: [CHECKPOINT],
-  batchBytesMax: 1024,
   windowSizeMax: 2048,
   clients: undefined,
   clientsMax: 3,
@@ -140,16 +143,59 @@ describe("the verdict on a change", () => {
       expect(endOf(judged(record, change))).to.equal(expected);
     });
 
-  it("L is bounded by what the batches of a window take of a memory", () => {
-    expect(endOf(judged(recordOf(4), parameters(16, 128), {}, { batchBytesMax: 16 * 1024 * 1024 }))).to.equal(
-      "parameters-invalid",
-    );
-  });
-
-  it("L does not become greater than that of genesis, by which frames are bounded", () => {
+  it("L is bounded by what the limits of genesis allow, by which frames are bounded, too", () => {
     const at = { windowSizeMax: 128 };
     expect(judged(recordOf(4), parameters(16, 128), {}, at).type).to.equal("ordered");
     expect(endOf(judged(recordOf(4), parameters(16, 144), {}, at))).to.equal("parameters-invalid");
+  });
+
+  it("a joiner's address is one as genesis has them", () => {
+    const at = (address: string): string => endOf(judged(recordOf(4), join({ ...memberOf(4), address })));
+    for (const address of ["127.0.0.1:7000", "[::1]:7000", "[fe80::1%eth0]:7000", "replica-4.example:65535"])
+      expect(at(address), address).to.equal(end);
+    for (const address of [
+      "",
+      "nowhere",
+      ":7000",
+      "host:",
+      "host:65536",
+      "::1:7000",
+      "a b:7000",
+      "http://a:7000",
+      "[::1]",
+    ])
+      expect(at(address), address).to.equal("member-invalid");
+  });
+
+  it("no order uses up the ids of those who join later", () => {
+    const at = (id: number, highest: number): string =>
+      endOf(judged({ ...recordOf(4), highestId: replicaId(highest) }, join(memberOf(id))));
+    expect(at(3 + JOIN_ID_STEP_MAX, 3)).to.equal(end);
+    expect(at(4 + JOIN_ID_STEP_MAX, 3)).to.equal("member-invalid");
+    expect(at(REPLICA_ID_MAX, 3)).to.equal("member-invalid");
+    expect(at(REPLICA_ID_MAX, REPLICA_ID_MAX - 1), "the last one").to.equal(end);
+    const beyond = { ...memberOf(4), id: (REPLICA_ID_MAX + 1) as ReplicaId };
+    expect(endOf(judged({ ...recordOf(4), highestId: replicaId(REPLICA_ID_MAX) }, join(beyond)))).to.equal(
+      "member-invalid",
+    );
+  });
+
+  it("epochs have an end, to which members alone do not come", () => {
+    const at = (epoch: number, by: object = {}, change: ReconfigurationChange = rejoin(2, 7)): string =>
+      endOf(judged(recordOf(5, { epoch: epochNumber(epoch) }), change, { epoch, ...by }));
+    const own = { approvals: [], client: keyOf(2) };
+    expect(at(EPOCHS_MAX - 1)).to.equal(`epoch ${EPOCHS_MAX} above 176`);
+    expect(at(EPOCHS_MAX)).to.equal("epochs-too-many");
+    expect(at(EPOCHS_MAX, {}, admins(1, OTHER_ADMIN))).to.equal("epochs-too-many");
+    expect(at(EPOCHS_MAX / 2 - 1, own)).to.equal(`epoch ${EPOCHS_MAX / 2} above 176`);
+    expect(at(EPOCHS_MAX / 2, own)).to.equal("approvals-too-few");
+    expect(at(EPOCHS_MAX / 2)).to.equal(`epoch ${EPOCHS_MAX / 2 + 1} above 176`);
+    expect(at(EPOCHS_MAX / 2, own, leave(2)), "leaves by itself").to.equal(`epoch ${EPOCHS_MAX / 2 + 1} above 176`);
+    const rejoining = ordered(
+      judged(recordOf(5, { epoch: epochNumber(EPOCHS_MAX - 1) }), rejoin(2, 7), { epoch: EPOCHS_MAX - 1 }),
+    );
+    const queued = judged(rejoining, admins(1, OTHER_ADMIN), { epoch: EPOCHS_MAX - 1 }, { seq: sequenceNumber(101) });
+    expect(endOf(queued)).to.equal("epochs-too-many");
   });
 
   it("f is not lowered at five or six, where it is that of four", () => {

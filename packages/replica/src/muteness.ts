@@ -28,6 +28,8 @@ export interface RestoredMuteness {
 
 /** How far a mute replica is from voting again. */
 export interface MuteStatus {
+  /** The nonce that was drawn after the loss: a REJOIN names it (protocol rule 11.1). */
+  readonly loss: Digest | undefined;
   /** Others that have answered, and how many must. */
   readonly replies: number;
   readonly repliesNeeded: number;
@@ -152,6 +154,7 @@ export class Muteness {
     const { checkpoint, view } = this.#bounds ?? {};
     const repliesNeeded = quorumSize(this.#membership);
     const waits = !this.#isReleased && !this.isObserver;
-    this.#status = !waits ? undefined : { replies: this.#replies.size, repliesNeeded, checkpoint, view };
+    const status = { loss: this.#nonce, replies: this.#replies.size, repliesNeeded, checkpoint, view };
+    this.#status = waits ? status : undefined;
   }
 }

@@ -13,6 +13,7 @@ import {
   type Membership,
   NO_MEMBER,
   observerPeerId,
+  placeOf,
   type ReplicaFrame,
   type ReplicaId,
   type RequestStanding,
@@ -21,7 +22,6 @@ import {
   type SequenceNumber,
   type Signer,
   sequenceNumber,
-  sequenceNumberOf,
   sessionId,
   type TimerName,
   timestampMs,
@@ -292,7 +292,7 @@ export class Node {
         this.disk.history.set(effect.seq, effect.entry);
         return;
       case "cut":
-        this.disk.log = this.disk.log.filter((record) => sequenceNumberOf(record) > effect.upTo);
+        this.disk.log = this.disk.log.filter((record) => placeOf(record).seq > effect.upTo);
         return;
       case "send-history":
         return this.#sendHistory(effect);

@@ -1,4 +1,4 @@
-import { type Effect, epochNumber, epochOfRecord, membershipOf } from "@quorate/protocol";
+import { type Effect, epochNumber, membershipOf, placeOf } from "@quorate/protocol";
 import { expect } from "chai";
 import { CHANGE, Cluster, Disk, digestOf, K, L, membership, requestOf, VIEW_CHANGE_MS } from "./builders.ts";
 
@@ -13,7 +13,7 @@ function nextOf(before: Disk, effects: readonly Effect[]): Disk {
   if (over === undefined) throw new Error("the epoch is not over");
   const { seq, stateRoot } = over.link;
   const disk = new Disk();
-  disk.log = before.log.filter((record) => (epochOfRecord(record) ?? epoch1) === epoch1);
+  disk.log = before.log.filter((record) => (placeOf(record).epoch ?? epoch1) === epoch1);
   for (const [at, entry] of before.history) disk.history.set(at, entry);
   disk.executed = [...before.executed];
   disk.lossNonce = before.lossNonce;

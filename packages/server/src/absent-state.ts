@@ -47,6 +47,9 @@ export class AbsentState implements HostState {
   serve(): void {
     // That it has none says nothing of what the others keep.
   }
+  read(): boolean {
+    return false;
+  }
   pinned(): readonly SequenceNumber[] {
     return [];
   }

@@ -1,10 +1,11 @@
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Server } from "node:http";
+import { epochNumber } from "@quorate/protocol";
 import { parseAddress, TransportError } from "@quorate/transport";
 import { isFromOperator } from "./admin-command.ts";
 import type { RunningBackup } from "./backup/state-backup.ts";
 import { type BackupFault, streamBackup } from "./backup/stream-backup.ts";
 import { EXPOSITION_CONTENT_TYPE } from "./exposition.ts";
-import type { NumberRange } from "./history-reading.ts";
+import type { LogPageRequest } from "./log-page.ts";
 import type { HandOverAnswer } from "./ports.ts";
 import type { Readiness } from "./readiness.ts";
 
@@ -22,8 +23,8 @@ export interface AdminSource {
   evidence(): object;
   /** One piece of it; undefined for an id that is not among them. */
   evidenceDocument(id: string): object | undefined;
-  /** A page of the ordered log that begins at or behind `range.from`. */
-  log(range: NumberRange): object;
+  /** A page of the ordered log that begins at or behind `request.from`. */
+  log(request: LogPageRequest): object;
   /** The state at the last stable checkpoint, as a backup; undefined when there is none to be had, or another is being made. */
   backup(): RunningBackup | undefined;
   /** One that was being read has come to an end before its time. */
@@ -40,13 +41,13 @@ interface Answer {
 
 /** One piece of evidence by its id. */
 const EVIDENCE_PATH = /^\/evidence\/([0-9a-f]{64})$/;
-/** A page of the log; an end that is left out means all there is on that side. */
-const LOG_PATH = /^\/log(?:\?from=(\d{1,16})(?:&to=(\d{1,16}))?)?$/;
+/** A page of the log; an end that is left out means all there is on that side. `above`: the last epoch that is known to whoever asks. */
+const LOG_PATH = /^\/log(?:\?from=(\d{1,16})(?:&to=(\d{1,16}))?(?:&above=(\d{1,15}))?)?$/;
 /** The state, for a backup. */
 const BACKUP_PATH = "/backup";
 const NO_BACKUP = "there is no stable checkpoint here yet, its state is brought here, or another backup is being made";
 const PATHS =
-  "GET /status, /audit, /metrics, /healthz, /readyz, /evidence, /evidence/ID and /log?from=N&to=N, and POST /hand-over and /backup";
+  "GET /status, /audit, /metrics, /healthz, /readyz, /evidence, /evidence/ID and /log?from=N&to=N&above=EPOCH, and POST /hand-over and /backup";
 
 /**
  * Answers the paths above. It is not authenticated, and by default only this machine reaches it. All it does but read is
@@ -168,8 +169,9 @@ export class AdminEndpoint {
   #log(path: string): Answer | undefined {
     const match = LOG_PATH.exec(path);
     if (match === null) return undefined;
-    const [, from = "0", to = Number.MAX_SAFE_INTEGER] = match;
-    return json(200, this.#source.log({ from: Number(from), to: Number(to) }));
+    const [, from = "0", to = Number.MAX_SAFE_INTEGER, above = "0"] = match;
+    const request = { from: Number(from), to: Number(to), above: epochNumber(Number(above)) };
+    return json(200, this.#source.log(request));
   }
 }
 

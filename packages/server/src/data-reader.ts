@@ -1,5 +1,5 @@
 import { type Codec, createCodec, wireLimitsOf } from "@quorate/codec";
-import { type SignatureBackend, Verifier } from "@quorate/crypto";
+import { EpochVerifier, type SignatureBackend, Verifier } from "@quorate/crypto";
 import type { Hasher, Membership, OrderedReader, Signer } from "@quorate/protocol";
 import { EpochChain } from "@quorate/reconfiguration";
 import { Executor } from "@quorate/state-machine";
@@ -20,6 +20,8 @@ export interface Judges {
   readonly codec: Codec;
   readonly verifier: Verifier;
   readonly epochs: EpochChain;
+  /** Judges by the epoch that is named. */
+  readonly judge: EpochVerifier;
   readonly entries: EntryJudge;
 }
 
@@ -32,10 +34,11 @@ export function judgesOf(
   local?: OrderedReader,
 ): Judges {
   const codec = createCodec(wireLimitsOf(genesis));
-  const verifier = new Verifier({ backend, hasher, cluster, windowSize: genesis.windowSize });
-  const judge = { cluster, hasher, verifier };
-  const epochs = local === undefined ? new EpochChain(judge, genesis) : readEpochs(local, { ...judge, genesis, codec });
-  return { codec, verifier, epochs, entries: new EntryJudge({ codec, verifier, hasher, cluster, epochs }) };
+  const verifier = new Verifier({ backend, hasher, cluster });
+  const links = { cluster, hasher, verifier };
+  const epochs = local === undefined ? new EpochChain(links, genesis) : readEpochs(local, { ...links, genesis, codec });
+  const judge = new EpochVerifier(verifier, epochs);
+  return { codec, verifier, epochs, judge, entries: new EntryJudge({ codec, verifier, hasher, cluster, epochs }) };
 }
 
 /** The store of a replica that does not run, kept from running. */

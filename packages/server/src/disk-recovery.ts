@@ -1,15 +1,14 @@
 import type { Codec, Decoded } from "@quorate/codec";
-import type { Verifier } from "@quorate/crypto";
+import { EpochVerifier, type Verifier } from "@quorate/crypto";
 import {
   assertNever,
-  epochOfRecord,
   type LogRecord,
   type Membership,
   type Memberships,
   nextSequenceNumber,
   type Prepare,
+  placeOf,
   type SequenceNumber,
-  sequenceNumberOf,
   type VerifiedCommittedEntry,
   type VerifiedEnvelope,
   type VerifiedPreparedCertificate,
@@ -80,8 +79,7 @@ export function readHistoryEntry(
   const entry = decodedOrThrow(codec.decodeCommittedEntry(bytes), `history entry ${seq}`);
   if (entry.certificate.seq !== seq)
     throw new RecoveryError(`history entry ${seq} belongs to number ${entry.certificate.seq}`);
-  const membership = epochs.membershipAt(entry.certificate.epoch);
-  const verified = membership && verifier.verifyCommittedEntry(entry, membership);
+  const verified = new EpochVerifier(verifier, epochs).verifyCommittedEntry(entry);
   if (verified === undefined) throw new RecoveryError(`history entry ${seq} has a certificate that is not valid`);
   return verified;
 }
@@ -98,9 +96,9 @@ export function readLogRecord(
   { membership }: Memberships,
 ): VerifiedLogRecord | undefined {
   const value = decodedOrThrow(codec.decodeLogRecord(record), `log record ${seq}`);
-  if (sequenceNumberOf(value) !== seq)
-    throw new RecoveryError(`log record ${seq} (${value.type}) belongs to number ${sequenceNumberOf(value)}`);
-  const epoch = epochOfRecord(value) ?? membership.epoch;
+  const place = placeOf(value);
+  if (place.seq !== seq) throw new RecoveryError(`log record ${seq} (${value.type}) belongs to number ${place.seq}`);
+  const { epoch = membership.epoch } = place;
   if (epoch > membership.epoch)
     throw new RecoveryError(`log record ${seq} (${value.type}) is of epoch ${epoch}, which is not known here`);
   // Promises of an epoch that is over bind nobody.

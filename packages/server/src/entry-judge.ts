@@ -1,5 +1,5 @@
 import { type Codec, describeDecodeError } from "@quorate/codec";
-import { digestBatch, type Verifier } from "@quorate/crypto";
+import { digestBatch, EpochVerifier, type Verifier } from "@quorate/crypto";
 import {
   type CertificateFault,
   type ClusterId,
@@ -31,22 +31,25 @@ export interface EntryJudgeOptions {
 /** Tells whether the encoding of a committed batch proves that the batch was decided for a number (protocol rule 4.5). */
 export class EntryJudge {
   readonly #options: EntryJudgeOptions;
+  readonly #judge: EpochVerifier;
 
   constructor(options: EntryJudgeOptions) {
     this.#options = options;
+    this.#judge = new EpochVerifier(options.verifier, options.epochs);
   }
 
   judge(seq: SequenceNumber, bytes: Uint8Array): EntryVerdict {
-    const { codec, verifier, epochs } = this.#options;
+    const { codec, epochs } = this.#options;
     const decoded = codec.decodeCommittedEntry(bytes);
     if (!decoded.ok) return { problem: `it does not decode: ${describeDecodeError(decoded.error)}` };
     const { value } = decoded;
     if (value.certificate.seq !== seq) return { problem: `it belongs to number ${value.certificate.seq}` };
+    const entry = this.#judge.verifyCommittedEntry(value);
+    if (entry !== undefined) return { entry };
     const membership = epochs.membershipAt(value.certificate.epoch);
     if (membership === undefined)
       return { problem: `it is of epoch ${value.certificate.epoch}, which is not known here` };
-    const entry = verifier.verifyCommittedEntry(value, membership);
-    return entry === undefined ? { problem: this.#faultOf(value, membership) } : { entry };
+    return { problem: this.#faultOf(value, membership) };
   }
 
   #faultOf({ batch, certificate }: CommittedEntry, membership: Membership): string {

@@ -1,9 +1,13 @@
 import type { ClientFrame, Fill, PublicKey, ReplicaFrame, ReplicaId } from "@quorate/protocol";
+import { bytesOfFrame, bytesOfRequest } from "./frame-bytes.ts";
 
 /** Frames of one peer that are kept, the newest: what it sends in the moments between two epochs. */
 const FRAMES_PER_PEER_MAX = 256;
-/** Requests of clients that are kept; they are sent again anyway. */
+/** What they hold of memory, of each peer: frames may be long. One that is longer by itself is not kept. */
+export const FRAME_BYTES_PER_PEER_MAX: number = 16 * 1024 * 1024;
+/** Requests of clients that are kept, and their bytes; they are sent again anyway. */
 const REQUESTS_MAX = 4_096;
+export const REQUEST_BYTES_MAX: number = 64 * 1024 * 1024;
 
 /** Whom what was kept is given to. */
 export interface EpochInputs {
@@ -11,28 +15,43 @@ export interface EpochInputs {
   onClientFrame(client: PublicKey, frame: ClientFrame): void;
 }
 
+/** Of one peer, the oldest first. */
+interface KeptFrames {
+  readonly frames: ReplicaFrame[];
+  bytes: number;
+}
+
 /**
  * What comes too early, from those who are in the next epoch already or while this replica goes from one to the next: else the
  * first proposals of an epoch would be lost to whoever comes last, and asked for again only with the next status.
  */
 export class EpochBacklog {
-  #frames = new Map<ReplicaId, ReplicaFrame[]>();
+  #frames = new Map<ReplicaId, KeptFrames>();
   #requests: { readonly client: PublicKey; readonly frame: ClientFrame }[] = [];
+  #requestBytes = 0;
 
   get fill(): Fill {
-    const size = Math.max(0, ...[...this.#frames.values()].map((frames) => frames.length));
+    const size = Math.max(0, ...[...this.#frames.values()].map(({ frames }) => frames.length));
     return { of: "frames of the next epoch from one peer", size, max: FRAMES_PER_PEER_MAX };
   }
 
   keepFrame(peer: ReplicaId, frame: ReplicaFrame): void {
-    const frames = this.#frames.get(peer) ?? [];
-    this.#frames.set(peer, frames);
-    frames.push(frame);
-    if (frames.length > FRAMES_PER_PEER_MAX) frames.shift();
+    const kept = this.#frames.get(peer) ?? { frames: [], bytes: 0 };
+    this.#frames.set(peer, kept);
+    kept.frames.push(frame);
+    kept.bytes += bytesOfFrame(frame);
+    while (kept.frames.length > FRAMES_PER_PEER_MAX || kept.bytes > FRAME_BYTES_PER_PEER_MAX) {
+      const oldest = kept.frames.shift();
+      if (oldest === undefined) break;
+      kept.bytes -= bytesOfFrame(oldest);
+    }
   }
 
   keepRequest(client: PublicKey, frame: ClientFrame): void {
-    if (this.#requests.length < REQUESTS_MAX) this.#requests.push({ client, frame });
+    const bytes = frame.type === "request" ? bytesOfRequest(frame.request) : 0;
+    if (this.#requests.length >= REQUESTS_MAX || this.#requestBytes + bytes > REQUEST_BYTES_MAX) return;
+    this.#requests.push({ client, frame });
+    this.#requestBytes += bytes;
   }
 
   /** Gives away all that was kept, in the order in which it came. */
@@ -40,7 +59,8 @@ export class EpochBacklog {
     const [frames, requests] = [this.#frames, this.#requests];
     this.#frames = new Map();
     this.#requests = [];
-    for (const [peer, ofPeer] of frames) for (const frame of ofPeer) inputs.onReplicaFrame(peer, frame);
+    this.#requestBytes = 0;
+    for (const [peer, ofPeer] of frames) for (const frame of ofPeer.frames) inputs.onReplicaFrame(peer, frame);
     for (const { client, frame } of requests) inputs.onClientFrame(client, frame);
   }
 }

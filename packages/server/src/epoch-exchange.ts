@@ -1,10 +1,13 @@
 import { EPOCH_LINKS_MAX, type Epoch, type EpochLink, type PublicKey, type ReplicaId } from "@quorate/protocol";
 import { ServingBudget } from "@quorate/state-transfer";
+import { ClientShare } from "./client-share.ts";
 import { writeEpochLink } from "./epoch-records.ts";
 import type { EpochOptions } from "./host-options.ts";
 
 /** Links are as long as a certificate and a record with all members: each peer and each client has a share. */
 const SERVED = { burst: 16, refillMs: 50 } as const;
+/** A client that follows from genesis needs one for each eight epochs. */
+const CLIENT_ANSWERS_PER_SECOND_MAX = 32;
 /** Whoever is ahead is asked so often, at most. */
 const ASKED = { burst: 1, refillMs: 50 } as const;
 
@@ -16,8 +19,7 @@ export class EpochExchange {
   readonly #o: EpochExchangeOptions;
   readonly #served = new ServingBudget(SERVED);
   readonly #asked = new ServingBudget(ASKED);
-  /** Clients as one: they have the others to ask, too. */
-  readonly #servedToClients = new ServingBudget({ burst: 256, refillMs: 5 });
+  readonly #servedToClients = new ClientShare(CLIENT_ANSWERS_PER_SECOND_MAX);
 
   constructor(options: EpochExchangeOptions) {
     this.#o = options;
@@ -33,8 +35,10 @@ export class EpochExchange {
 
   answerClient(client: PublicKey, above: Epoch): void {
     const { epochs, ports } = this.#o;
-    if (this.#servedToClients.take(0 as ReplicaId, this.#nowMs()))
-      ports.sendToClient(client, { type: "epoch-links", links: epochs.linksAbove(above) });
+    const atMs = this.#nowMs();
+    if (!this.#servedToClients.isLeft(client, atMs)) return;
+    this.#servedToClients.spend(client, atMs, 1);
+    ports.sendToClient(client, { type: "epoch-links", links: epochs.linksAbove(above) });
   }
 
   /** A peer is ahead. */

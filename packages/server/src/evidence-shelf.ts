@@ -11,6 +11,7 @@ import {
   PreimageWriter,
   type ReplicaId,
   readHex32,
+  replicaId,
   utf8,
 } from "@quorate/protocol";
 import { RecoveryError } from "./disk-recovery.ts";
@@ -68,15 +69,22 @@ export class EvidenceShelf {
   readonly #store: OrderedStore;
   readonly #codec: Codec;
   readonly #hasher: Hasher;
+  readonly #members: ReadonlySet<ReplicaId>;
+  /** By the accused: members, and whom something is kept against that has left since. */
   readonly #counts = new Map<ReplicaId, number>();
   #dropped = 0;
 
-  /** @param members who may be accused: only they have keys to sign contradictions with. */
+  /** @param members who may be accused from now on: only they have keys to sign contradictions with. */
   constructor(store: OrderedStore, codec: Codec, hasher: Hasher, members: readonly ReplicaId[]) {
     this.#store = store;
     this.#codec = codec;
     this.#hasher = hasher;
-    for (const id of members) this.#counts.set(id, [...store.range(prefixOf(id), prefixOf(id + 1))].length);
+    this.#members = new Set(members);
+    for (const id of members) this.#counts.set(id, 0);
+    for (const { accused } of piecesIn(store)) {
+      const id = replicaId(accused);
+      this.#counts.set(id, (this.#counts.get(id) ?? 0) + 1);
+    }
   }
 
   /** Pieces that were not kept because their replica's share was full, since the process started. */
@@ -100,23 +108,19 @@ export class EvidenceShelf {
    * @throws RecoveryError for one that is not what was kept.
    */
   *kept(): Generator<KeptEvidence> {
-    for (const accused of this.#counts.keys()) {
-      const prefix = prefixOf(accused);
-      for (const [key, value] of this.#store.range(prefix, prefixOf(accused + 1))) {
-        const id = digest(readHex32(key, prefix.length));
-        const decoded = this.#codec.decodeEvidence(value);
-        if (!decoded.ok)
-          throw new RecoveryError(`evidence ${id} on this disk does not decode: ${describeDecodeError(decoded.error)}`);
-        yield { id, evidence: decoded.value };
-      }
+    for (const { id, value } of piecesIn(this.#store)) {
+      const decoded = this.#codec.decodeEvidence(value);
+      if (!decoded.ok)
+        throw new RecoveryError(`evidence ${id} on this disk does not decode: ${describeDecodeError(decoded.error)}`);
+      yield { id, evidence: decoded.value };
     }
   }
 
   /** Keeps one piece; false for one that is kept already, and when there are `EVIDENCE_PER_REPLICA_MAX` of its replica. */
   keep(evidence: Evidence): boolean {
     const accused = accusedOf(evidence);
-    const count = this.#counts.get(accused);
-    if (count === undefined) return false;
+    const count = this.#counts.get(accused) ?? 0;
+    if (!this.#members.has(accused)) return false;
     if (count >= EVIDENCE_PER_REPLICA_MAX) {
       this.#dropped += 1;
       return false;

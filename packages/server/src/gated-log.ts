@@ -1,4 +1,4 @@
-import { type Effect, type Fill, sequenceNumberOf } from "@quorate/protocol";
+import { type Effect, type Fill, placeOf } from "@quorate/protocol";
 import { OutputGate, type WriteNumber } from "@quorate/replica";
 import type { HostOptions } from "./host-options.ts";
 
@@ -41,7 +41,7 @@ export class GatedLog {
   push(stepped: readonly Effect[]): readonly Performed[] {
     const { store, codec } = this.#o;
     const { writes, effects } = this.#gate.push(stepped);
-    for (const record of writes) store.log.append(sequenceNumberOf(record), codec.encodeLogRecord(record));
+    for (const record of writes) store.log.append(placeOf(record).seq, codec.encodeLogRecord(record));
     return effects;
   }
 

@@ -1,4 +1,4 @@
-import { digestBatch } from "@quorate/crypto";
+import { digestBatch, EpochVerifier } from "@quorate/crypto";
 import {
   assertNever,
   type CheckpointCertificate,
@@ -90,9 +90,9 @@ export class HostInputs {
     if (frame.type !== "signed" || frame.envelope.message.type !== "fetch-committed") return;
     const { epochs, verifier, nowMs } = this.#o;
     const { message } = frame.envelope;
-    const membership = epochs.membershipAt(message.epoch);
-    if (membership === undefined || !this.#earlier.take(peer, nowMs())) return;
-    if (verifier.verifyEnvelope(frame.envelope, membership) === undefined) {
+    const judge = new EpochVerifier(verifier, epochs);
+    if (!judge.isKnown(message.epoch) || !this.#earlier.take(peer, nowMs())) return;
+    if (judge.verifyEnvelope(frame.envelope) === undefined) {
       this.#onRejection({ from: peer, code: "ingress.bad-signature" });
       return;
     }

@@ -3,6 +3,8 @@ import type {
   Digest,
   EpochLink,
   FetchState,
+  PublicKey,
+  ReadState,
   ReplicaId,
   SequenceNumber,
 } from "@quorate/protocol";
@@ -47,6 +49,12 @@ export interface HostState {
   audited(replica: Pick<Replica, "stable" | "recentOutputs">): OwnAudit | undefined;
   /** A peer asks for a part of the state. */
   serve(peer: ReplicaId, fetch: FetchState, stable: CheckpointCertificate): void;
+  /**
+   * A client reads the state at the last stable checkpoint.
+   *
+   * @returns false where there is no state.
+   */
+  read(client: PublicKey, read: ReadState, stable: () => CheckpointCertificate): boolean;
   /** Checkpoints that others fetch, which are kept although they are old. */
   pinned(atMs: number): readonly SequenceNumber[];
   /** The state at `stable` as a backup, one at a time; undefined when there is none to be had. */

@@ -10,8 +10,15 @@ export { BackupJudge, type BackupOrigin, type BackupSummary } from "./backup/jud
 export { verifyBackup } from "./backup/read-backup.ts";
 export { checkRoom } from "./backup/restore-state.ts";
 export { openStoppedBackup, type StoppedBackup } from "./backup/stopped-backup.ts";
+export {
+  type ChangeDocument,
+  changeDocumentOf,
+  type PreparedChange,
+  parseChangeDocument,
+  withApproval,
+} from "./change-document.ts";
 export { ConfigurationError, type ConfigurationErrorCode } from "./configuration-error.ts";
-export { type Cryptography, type Judges, judgesOf } from "./data-reader.ts";
+export { type Cryptography, type Judges, judgesOf, openStoppedStore } from "./data-reader.ts";
 export {
   type KeyFile,
   parseGenesis,
@@ -20,14 +27,20 @@ export {
   type ReplicaConfig,
   readDocument,
 } from "./documents.ts";
-export { type EvidenceDocument, evidenceDocumentOf, parseEvidenceDocument } from "./evidence-document.ts";
+export {
+  checkEvidenceProof,
+  type EvidenceDocument,
+  type EvidenceProof,
+  evidenceDocumentOf,
+  parseEvidenceDocument,
+} from "./evidence-document.ts";
 export { EXPOSITION_CONTENT_TYPE, exposition, type MetricFamily, type MetricSample } from "./exposition.ts";
 export { FolderKeys, type FolderKeysOptions } from "./folder-keys.ts";
 export type { NumberRange } from "./history-reading.ts";
 export * from "./host.ts";
 export { type KeptEvidenceList, type KeptOnDisk, type KeptPiece, readKeptEvidence } from "./kept-evidence.ts";
 export { type LinkCount, LinkCounts } from "./link-counts.ts";
-export type { LogPage, LogPageItem } from "./log-page.ts";
+export type { LogPage, LogPageItem, LogPageRequest } from "./log-page.ts";
 export { makeFolder } from "./make-folder.ts";
 export {
   ADMIN_PORT_OFFSET,
@@ -47,7 +60,9 @@ export { ReplicaEndpoint, type ReplicaEndpointOptions } from "./replica-endpoint
 export {
   advertisedAddress,
   type HeldKey,
+  KEY_FILE,
   memberIn,
+  NEXT_KEY_FILE,
   type ReplicaFolder,
   readGenesis,
   readReplicaFolder,

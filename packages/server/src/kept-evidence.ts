@@ -1,13 +1,6 @@
-import { createCodec, wireLimitsOf } from "@quorate/codec";
-import {
-  accusedOf,
-  type ClusterId,
-  type Evidence,
-  genesisMembership,
-  type Hasher,
-  type PublicKey,
-} from "@quorate/protocol";
+import { accusedOf, type ClusterId, type Evidence, type PublicKey } from "@quorate/protocol";
 import { lockFolder, openStore } from "@quorate/storage";
+import { type Cryptography, judgesOf } from "./data-reader.ts";
 import { describeEvidence } from "./describe-evidence.ts";
 import { type EvidenceDocument, evidenceDocumentOf } from "./evidence-document.ts";
 import { EvidenceShelf, type KeptEvidence } from "./evidence-shelf.ts";
@@ -47,18 +40,17 @@ export interface KeptOnDisk extends KeptPiece {
  *
  * @throws StorageError when it does run, or when the store cannot be opened; RecoveryError for a piece that is damaged.
  */
-export async function readKeptEvidence(folder: ReplicaFolder, hasher: Hasher): Promise<KeptOnDisk[]> {
-  const { genesis, cluster, owner, config } = folder;
+export async function readKeptEvidence(folder: ReplicaFolder, cryptography: Cryptography): Promise<KeptOnDisk[]> {
+  const { cluster, owner, config } = folder;
   const lock = lockFolder(folder.path);
   try {
     const store = openStore(folder.storePath, { cluster, owner }, config);
     try {
-      const codec = createCodec(wireLimitsOf(genesis));
-      const members = genesisMembership(genesis).members.map(({ id }) => id);
-      const shelf = new EvidenceShelf(store.local, codec, hasher, members);
+      const { codec, epochs } = judgesOf(folder, cryptography, store.local);
+      const shelf = new EvidenceShelf(store.local, codec, cryptography.hasher, []);
       return [...shelf.kept()].map((kept) => ({
         ...pieceOf(kept),
-        document: evidenceDocumentOf(kept.evidence, cluster, codec),
+        document: evidenceDocumentOf(kept.evidence, cluster, codec, epochs),
       }));
     } finally {
       await store.close();

@@ -1,4 +1,6 @@
-import type { ClusterId, PublicKey, ReplicaId } from "@quorate/protocol";
+import type { Codec } from "@quorate/codec";
+import type { ClusterId, Epoch, PublicKey, ReplicaId } from "@quorate/protocol";
+import type { EpochChain } from "@quorate/reconfiguration";
 import type { History } from "@quorate/storage";
 import { type NumberRange, readHistory } from "./history-reading.ts";
 
@@ -7,7 +9,7 @@ export type LogPageItem =
   /** The committed entry as it is encoded in the history, in base64: it proves itself. */
   { readonly seq: number; readonly entry: string } | { readonly seq: number; readonly problem: string };
 
-/** A part of the ordered log of a running replica: `GET /log?from=N&to=N`. */
+/** A part of the ordered log of a running replica: `GET /log?from=N&to=N&above=EPOCH`. */
 export interface LogPage {
   readonly cluster: ClusterId;
   /** The first key of the replica, and who it is now; null: it observes. */
@@ -17,6 +19,11 @@ export interface LogPage {
   readonly first?: number;
   readonly last?: number;
   readonly items: readonly LogPageItem[];
+  /**
+   * The links of the epochs above the one that was asked with, as many as fit into one answer, each in base64: by them the entries
+   * are judged. Left out where there are none.
+   */
+  readonly links?: readonly string[];
   /** Where the next page begins; left out at the end of what was asked for. */
   readonly next?: number;
 }
@@ -32,10 +39,21 @@ export interface LogPageSource {
   readonly replica: ReplicaId | null;
   readonly history: Pick<History, "get" | "first" | "last">;
   readonly executed: number;
+  readonly epochs: Pick<EpochChain, "linksAbove">;
+  readonly codec: Pick<Codec, "encodeEpochLink">;
+}
+
+/** What is asked for: numbers, by somebody who knows the epochs up to `above`. */
+export interface LogPageRequest extends NumberRange {
+  readonly above: Epoch;
 }
 
 /** Makes a page of at least one entry, if there is one. */
-export function logPageOf({ cluster, owner, replica, history, executed }: LogPageSource, range: NumberRange): LogPage {
+export function logPageOf(
+  { cluster, owner, replica, history, executed, epochs, codec }: LogPageSource,
+  { above, ...range }: LogPageRequest,
+): LogPage {
+  const links = epochs.linksAbove(above).map((link) => base64(codec.encodeEpochLink(link)));
   const { first, last } = history;
   const items: LogPageItem[] = [];
   let bytesSum = 0;
@@ -45,7 +63,7 @@ export function logPageOf({ cluster, owner, replica, history, executed }: LogPag
       next = seq;
       break;
     }
-    items.push(bytes === undefined ? { seq, problem } : { seq, entry: Buffer.from(bytes).toString("base64") });
+    items.push(bytes === undefined ? { seq, problem } : { seq, entry: base64(bytes) });
     bytesSum += bytes?.length ?? 0;
   }
   return {
@@ -55,6 +73,11 @@ export function logPageOf({ cluster, owner, replica, history, executed }: LogPag
     ...(first !== undefined && { first }),
     ...(last !== undefined && { last }),
     items,
+    ...(links.length > 0 && { links }),
     ...(next !== undefined && { next }),
   };
+}
+
+function base64(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("base64");
 }

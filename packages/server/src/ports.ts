@@ -18,11 +18,12 @@ import type { ScrubSlice, StateDamage } from "@quorate/state-tree";
 import type { StorageError } from "@quorate/storage";
 import type { DamageRepair } from "./damage-count.ts";
 import type { RecoveryError } from "./disk-recovery.ts";
+import type { EpochDamage } from "./epoch-records.ts";
 import type { Installation } from "./installation-record.ts";
 import type { QuarantineStatus } from "./quarantine.ts";
 
-/** The timers of a replica, those of bringing its state to it and of serving it to others, and the scrubber's. */
-export type HostTimer = TimerName | "install" | "serve" | "scrub";
+/** The timers of a replica, those of bringing its state to it, of serving it to others and to clients, and the scrubber's. */
+export type HostTimer = TimerName | "install" | "serve" | "read" | "scrub";
 
 /** The world around a `ReplicaHost`, real or simulated. Nothing here calls back before it returns. */
 export interface HostPorts {
@@ -81,6 +82,8 @@ export interface HostObserver {
   onScrubFound?(): void;
   /** A new epoch has begun here: what it fixes, and the last number before it (protocol rule 11.2). */
   onEpoch?(membership: Membership): void;
+  /** A link of the epoch chain is damaged: the replica says nothing before it has it from others, for it may have spoken in that epoch. */
+  onEpochsDamaged?(damage: EpochDamage): void;
   /** The replica is wrong, says nothing more, and is to be repaired. */
   onQuarantined?(contradiction: Contradiction, quarantine: QuarantineStatus): void;
   /** Another member is wrong. */

@@ -4,6 +4,8 @@ import {
   type FetchState,
   invariant,
   type Membership,
+  type PublicKey,
+  type ReadState,
   type ReplicaId,
   type SequenceNumber,
 } from "@quorate/protocol";
@@ -19,6 +21,7 @@ import type { ExecutionDigests, HostState, StateDigests } from "./host-state.ts"
 import type { PastQuarantine } from "./past-quarantine.ts";
 import { Scrubber } from "./scrubber.ts";
 import { ServedState } from "./served-state.ts";
+import { StateReads } from "./state-reads.ts";
 
 export interface PresentStateOptions extends HostOptions {
   readonly membership: Membership;
@@ -36,6 +39,7 @@ export class PresentState implements HostState {
   readonly takesRequests = true;
   readonly #o: PresentStateOptions;
   readonly #donor: ServedState;
+  readonly #reads: StateReads;
   readonly #backup: BackupSlot;
   readonly #scrubber: Scrubber;
 
@@ -48,6 +52,7 @@ export class PresentState implements HostState {
       silentUpTo: options.quarantine.statementsUpTo,
     });
     this.#donor = new ServedState(options, this.execution, options);
+    this.#reads = new StateReads(options, this.execution);
     this.#backup = new BackupSlot(options);
     this.#scrubber = new Scrubber({ ...options, executor: this.execution, bytesPerSecond });
   }
@@ -93,6 +98,10 @@ export class PresentState implements HostState {
   serve(peer: ReplicaId, fetch: FetchState, stable: CheckpointCertificate): void {
     this.#donor.answer(peer, fetch, stable);
   }
+  read(client: PublicKey, read: ReadState, stable: () => CheckpointCertificate): boolean {
+    this.#reads.ask(client, read, stable);
+    return true;
+  }
   pinned(atMs: number): readonly SequenceNumber[] {
     return [...this.#donor.pinned(atMs), ...this.#backup.pinned];
   }
@@ -113,5 +122,6 @@ export class PresentState implements HostState {
   }
   stop(): void {
     this.#donor.stop();
+    this.#reads.stop();
   }
 }

@@ -6,9 +6,8 @@ import type { AuditDocument } from "./audit-document.ts";
 import type { BackupFault } from "./backup/stream-backup.ts";
 import { type EvidenceDocument, evidenceDocumentOf } from "./evidence-document.ts";
 import type { MetricFamily } from "./exposition.ts";
-import type { NumberRange } from "./history-reading.ts";
 import { type KeptEvidenceList, pieceOf } from "./kept-evidence.ts";
-import { type LogPage, logPageOf } from "./log-page.ts";
+import { type LogPage, type LogPageRequest, logPageOf } from "./log-page.ts";
 import type { ProcessStatus } from "./process-status.ts";
 import { type Readiness, readinessOf } from "./readiness.ts";
 import type { ReplicaCounters } from "./replica-counters.ts";
@@ -147,17 +146,17 @@ export class ProcessDocuments {
   evidenceDocument(id: string): EvidenceDocument | undefined {
     const { folder, host, codec } = this.#o;
     for (const kept of host.keptEvidence())
-      if (kept.id === id) return evidenceDocumentOf(kept.evidence, folder.cluster, codec);
+      if (kept.id === id) return evidenceDocumentOf(kept.evidence, folder.cluster, codec, host.epochs);
     return undefined;
   }
 
-  /** A page of the ordered log that begins at or behind `range.from`. */
-  log(range: NumberRange): LogPage {
-    const { folder, host, store } = this.#o;
+  /** A page of the ordered log that begins at or behind `request.from`. */
+  log(request: LogPageRequest): LogPage {
+    const { folder, host, store, codec } = this.#o;
     const { cluster, owner } = folder;
-    return logPageOf(
-      { cluster, owner, replica: this.#id, history: store.history, executed: host.status.executed },
-      range,
-    );
+    const { history } = store;
+    const { epochs } = host;
+    const { executed } = host.status;
+    return logPageOf({ cluster, owner, replica: this.#id, history, executed, epochs, codec }, request);
   }
 }

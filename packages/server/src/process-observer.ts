@@ -12,6 +12,7 @@ import type { ScrubSlice } from "@quorate/state-tree";
 import type { Logger } from "pino";
 import { AuditLog } from "./audit-log.ts";
 import type { DamageRepair } from "./damage-count.ts";
+import type { EpochDamage } from "./epoch-records.ts";
 import type { Installation } from "./installation-record.ts";
 import type { ExecutedBatch, HostObserver, IngressRejection, ViewTurn } from "./ports.ts";
 import type { QuarantineStatus } from "./quarantine.ts";
@@ -90,6 +91,12 @@ export class ProcessObserver implements HostObserver {
     );
   }
 
+  onEpochsDamaged({ message, known, last }: EpochDamage): void {
+    this.#o.log.warn(
+      { known: known.epoch, last },
+      `${message}; this replica is silent until others have given it what is missing`,
+    );
+  }
   onTransferStarted(installation: Installation): void {
     this.#transfer.onStarted(installation);
   }

@@ -1,4 +1,4 @@
-import type { Verifier } from "@quorate/crypto";
+import { EpochVerifier, type Verifier } from "@quorate/crypto";
 import {
   type CheckpointCertificate,
   type FetchStateItem,
@@ -28,7 +28,7 @@ export interface QuarantineOptions {
   readonly epochs: EpochChain;
   /** Who it is may change while it stands still. */
   readonly keys: ReplicaKeys;
-  readonly verifier: Pick<Verifier, "verifyCheckpointCertificate" | "verifyEnvelope">;
+  readonly verifier: Verifier;
   readonly ports: HostPorts;
   readonly record: QuarantineRecord;
   /** What is known already; undefined when there is no certificate but genesis. */
@@ -132,9 +132,9 @@ export class Quarantine {
   #onCertificate(peer: ReplicaId, checkpoint: CheckpointCertificate): boolean {
     const { verifier, epochs, onRejection } = this.#o;
     if (checkpoint.seq <= (this.#best?.seq ?? 0)) return true;
-    const membership = epochs.membershipAt(checkpoint.epoch);
-    if (membership === undefined) return true;
-    const verified = verifier.verifyCheckpointCertificate(checkpoint, membership);
+    const judge = new EpochVerifier(verifier, epochs);
+    if (!judge.isKnown(checkpoint.epoch)) return true;
+    const verified = judge.verifyCheckpointCertificate(checkpoint);
     if (verified === undefined) {
       onRejection({ from: peer, code: "ingress.bad-certificate" });
       return false;

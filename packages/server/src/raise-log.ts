@@ -1,11 +1,5 @@
 import type { Codec } from "@quorate/codec";
-import {
-  type CheckpointCertificate,
-  invariant,
-  type LogRecord,
-  sequenceNumber,
-  sequenceNumberOf,
-} from "@quorate/protocol";
+import { type CheckpointCertificate, invariant, type LogRecord, placeOf, sequenceNumber } from "@quorate/protocol";
 import { logAfterInstallation } from "@quorate/replica";
 import type { ReplicaStore } from "@quorate/storage";
 
@@ -15,7 +9,7 @@ import type { ReplicaStore } from "@quorate/storage";
  */
 export function raiseLog(store: ReplicaStore, codec: Codec, stable: CheckpointCertificate): void {
   for (const record of logAfterInstallation(logOf(store, codec), stable))
-    store.log.append(sequenceNumberOf(record), codec.encodeLogRecord(record));
+    store.log.append(placeOf(record).seq, codec.encodeLogRecord(record));
   store.log.cut(sequenceNumber(stable.seq - 1));
   if ((store.history.last ?? 0) < stable.seq) store.history.clear();
 }

@@ -73,6 +73,7 @@ export class ReplicaCounters
       Omit<
         HostObserver,
         | "onDispensable"
+        | "onEpochsDamaged"
         | "onEvidence"
         | "onFatal"
         | "onHistoryDamaged"

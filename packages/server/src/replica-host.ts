@@ -5,6 +5,7 @@ import type {
   Fill,
   Membership,
   PublicKey,
+  ReadState,
   ReplicaFrame,
   ReplicaId,
   Request,
@@ -304,6 +305,15 @@ export class ReplicaHost {
   onClientRequest(client: PublicKey, request: Request): boolean {
     if (this.#end.isOver) return true;
     return this.#end.guarded(() => this.#inputs.onClientRequest(client, request)) ?? true;
+  }
+
+  /**
+   * A client reads the state at the last stable checkpoint (protocol rule 6.2).
+   *
+   * @returns false where there is no state to read.
+   */
+  onStateRead(client: PublicKey, read: ReadState): boolean {
+    return !this.#end.isOver && this.#state.read(client, read, () => this.#replica.stable);
   }
 
   /** A decoded frame of an epoch that is over; see `HostInputs`. */

@@ -126,7 +126,7 @@ export class ReplicaProcess implements RunningReplica {
       store: this.#store,
       claimant: this.#claimant(),
       keys: createReplicaKeys({ backend, hasher, cluster, seeds }),
-      verifier: new Verifier({ backend, hasher, cluster, windowSize: genesis.windowSize }),
+      verifier: new Verifier({ backend, hasher, cluster }),
       hasher,
       composer: createBatchComposer(hasher, cluster),
       codec: this.#codec,

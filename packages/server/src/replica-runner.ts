@@ -10,6 +10,7 @@ import {
   isObserverPeer,
   type Membership,
   type PublicKey,
+  type ReadState,
   type ReplicaFrame,
   type ReplicaId,
   type SequenceNumber,
@@ -21,7 +22,7 @@ import type { FetchProgress } from "@quorate/state-transfer";
 import type { RunningBackup } from "./backup/state-backup.ts";
 import { EpochBacklog } from "./epoch-backlog.ts";
 import { EpochExchange } from "./epoch-exchange.ts";
-import { readEpochs } from "./epoch-records.ts";
+import { EpochDamage, readEpochs } from "./epoch-records.ts";
 import type { KeptEvidence } from "./evidence-shelf.ts";
 import type { RunnerOptions, StageOptions } from "./host-options.ts";
 import type { StateDigests } from "./host-state.ts";
@@ -52,10 +53,11 @@ export class ReplicaRunner {
 
   /** @throws what `ReplicaHost` throws. */
   constructor(given: RunnerOptions) {
-    const options = { ...given, epochs: readEpochs(given.store.local, given) };
+    const { epochs, damage } = knownEpochs(given);
+    const options = { ...given, epochs };
     this.#options = options;
     this.#exchange = new EpochExchange(options);
-    const { claimant, ports, epochs } = options;
+    const { claimant, ports } = options;
     this.#claims =
       claimant &&
       new JoinClaims({
@@ -64,10 +66,14 @@ export class ReplicaRunner {
         stable: () => this.stableCheckpoint,
         nowMs: () => ports.monotonicMs(),
       });
-    this.#stages = new ReplicaStages(options, {
-      keepRequest: (request) => this.#backlog.keepRequest(request.client, { type: "request", request }),
-      onBegun: () => this.#backlog.release(this),
-    });
+    this.#stages = new ReplicaStages(
+      options,
+      {
+        keepRequest: (request) => this.#backlog.keepRequest(request.client, { type: "request", request }),
+        onBegun: () => this.#backlog.release(this),
+      },
+      damage,
+    );
   }
 
   /** See `ReplicaStages.host`. */
@@ -277,6 +283,9 @@ export class ReplicaRunner {
       case "fetch-epochs":
         this.#exchange.answerClient(client, frame.fetch.above);
         return true;
+      case "read-state":
+        this.#onStateRead(client, frame.read);
+        return true;
       case "fetch-claim": {
         const answer = this.#claims?.answer(client, frame.fetch);
         if (answer !== undefined) this.#options.ports.sendToClient(client, answer);
@@ -285,6 +294,12 @@ export class ReplicaRunner {
       default:
         return assertNever(frame);
     }
+  }
+
+  #onStateRead(client: PublicKey, read: ReadState): void {
+    if (this.#host?.onStateRead(client, read) === true) return;
+    const unavailable = { id: read.id, type: "unavailable", reason: "no-state" } as const;
+    this.#options.ports.sendToClient(client, { type: "state-read", read: unavailable });
   }
 
   /** See `ReplicaHost.askHandOver`. */
@@ -308,6 +323,16 @@ export class ReplicaRunner {
   /** Nothing happens any more; what was not flushed is not spoken. */
   stop(): void {
     this.#stages.stop();
+  }
+}
+
+/** Where a link is damaged, the epochs before it. */
+function knownEpochs(given: RunnerOptions): { readonly epochs: EpochChain; readonly damage: EpochDamage | undefined } {
+  try {
+    return { epochs: readEpochs(given.store.local, given), damage: undefined };
+  } catch (damage) {
+    if (!(damage instanceof EpochDamage)) throw damage;
+    return { epochs: damage.known, damage };
   }
 }
 

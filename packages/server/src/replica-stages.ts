@@ -10,6 +10,7 @@ import type { ReplicaStatus } from "@quorate/replica";
 import type { FetchProgress } from "@quorate/state-transfer";
 import { CatchUp, type CatchUpEnd, type CatchUpOptions } from "./catch-up.ts";
 import type { Departure } from "./departure.ts";
+import type { EpochDamage } from "./epoch-records.ts";
 import { EpochTurns, type TurnedStages, type TurnOfEpochs } from "./epoch-turns.ts";
 import type { HostOptions, StageOptions } from "./host-options.ts";
 import { type Installation, readInstallation } from "./installation-record.ts";
@@ -43,12 +44,17 @@ export class ReplicaStages {
   readonly #pending: PendingInstallation;
   readonly #turn: TurnOfEpochs;
   readonly #turns: EpochTurns;
+  /** The link that leads to it is damaged here: nothing is said before it has come from others. */
+  #awaitedEpoch: Epoch | undefined;
   #isStarted = false;
   #isStopped = false;
   #status: ReplicaStatus;
 
-  /** @throws what `ReplicaHost` throws. */
-  constructor(options: StageOptions, turn: TurnOfEpochs) {
+  /**
+   * @param damage of the links of later epochs than those that are known.
+   * @throws what `ReplicaHost` throws.
+   */
+  constructor(options: StageOptions, turn: TurnOfEpochs, damage?: EpochDamage) {
     this.#options = options;
     this.#turn = turn;
     this.#turns = new EpochTurns(options, this.#turned(), turn);
@@ -56,8 +62,9 @@ export class ReplicaStages {
     const installation = readInstallation(options.store.local, options.codec);
     this.#pending = new PendingInstallation(options, installation !== undefined);
     this.#quarantine = new QuarantineStage(options, (repair) => this.#install(repair));
-    if (installation !== undefined) this.#pending.putAgain(withinReach(installation, options));
-    else if (!this.#quarantine.resume()) this.#hostOrRepair();
+    this.#awaitedEpoch = damage?.last;
+    if (damage === undefined) this.#begin(installation);
+    else options.observer.onEpochsDamaged?.(damage);
   }
 
   /** With the state, or voting while that is brought here. */
@@ -126,8 +133,27 @@ export class ReplicaStages {
     this.#pending.stop();
   }
 
+  /** As what lies on the disk says. */
+  #begin(installation: Installation | undefined): void {
+    if (installation !== undefined) this.#pending.putAgain(withinReach(installation, this.#options));
+    else if (!this.#quarantine.resume()) this.#hostOrRepair();
+  }
+
+  /** What was damaged has come from others, so far. In an epoch before the last one it may contradict what it has said in that. */
+  #beginWithLinks(): void {
+    const { epochs, store, codec } = this.#options;
+    this.#flushed(() => {
+      if (this.#awaitedEpoch === undefined || epochs.epoch < this.#awaitedEpoch) return;
+      this.#awaitedEpoch = undefined;
+      this.#begin(readInstallation(store.local, codec));
+      this.start();
+      this.#turn.onBegun();
+    });
+  }
+
   /** See `EpochTurns`. */
   onEpochsKnown(peer: ReplicaId): void {
+    if (this.#awaitedEpoch !== undefined) return this.#beginWithLinks();
     this.#turns.onEpochsKnown(peer);
   }
 
@@ -409,7 +435,7 @@ export class ReplicaStages {
     this.#status = this.status;
     this.#host?.stop();
     this.#host = undefined;
-    for (const timer of [...REPLICA_TIMERS, "serve", "scrub"] as const) this.#options.ports.cancelTimer(timer);
+    for (const timer of [...REPLICA_TIMERS, "serve", "read", "scrub"] as const) this.#options.ports.cancelTimer(timer);
   }
 
   #endCatchUp(): void {

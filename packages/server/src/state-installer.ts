@@ -1,5 +1,5 @@
 import type { Codec } from "@quorate/codec";
-import type { Verifier } from "@quorate/crypto";
+import { EpochVerifier, type Verifier } from "@quorate/crypto";
 import {
   type CheckpointCertificate,
   type ClusterId,
@@ -198,10 +198,10 @@ export class StateInstaller {
     atMs: number,
   ): boolean {
     if (checkpoint.seq <= this.#installation.target.seq || !this.#isStalled(atMs)) return true;
-    const membership = this.#o.epochs.membershipAt(checkpoint.epoch);
+    const judge = new EpochVerifier(this.#o.verifier, this.#o.epochs);
     // Of an epoch that is not known here yet: its link comes first.
-    if (membership === undefined) return true;
-    const target = this.#o.verifier.verifyCheckpointCertificate(checkpoint, membership);
+    if (!judge.isKnown(checkpoint.epoch)) return true;
+    const target = judge.verifyCheckpointCertificate(checkpoint);
     if (target === undefined) {
       this.#o.onRejection({ from: peer, code: "ingress.bad-certificate" });
       return false;

@@ -2,21 +2,29 @@ import { createHash } from "node:crypto";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createReplicaSigner, signPossession } from "@quorate/crypto";
 import {
   type CheckpointCertificate,
+  type Commit,
   type CommittedEntry,
   type Digest,
+  type Epoch,
   type Evidence,
+  epochNumber,
   type LogRecord,
+  type PrePrepare,
+  placeOf,
+  type ReconfigurationChange,
   replicaId,
   requestNumber,
   type SessionId,
-  sequenceNumberOf,
+  type Signer,
   timestampMs,
   type VerifiedBatch,
   type VerifiedRequest,
   viewNumber,
 } from "@quorate/protocol";
+import { CONFIGURATION_KEY } from "@quorate/reconfiguration";
 import {
   type Cryptography,
   EvidenceShelf,
@@ -27,6 +35,7 @@ import {
 } from "@quorate/server";
 import { Executor, type Service } from "@quorate/state-machine";
 import { openStore, type ReplicaStore } from "@quorate/storage";
+import { writeEpochLink } from "../dist/epoch-records.js";
 import {
   backend,
   clientOf,
@@ -46,11 +55,13 @@ import {
 
 const view = viewNumber(0);
 const QUORUM = [0, 1, 2] as const;
-/** K of the genesis document of these tests. */
-const STABLE = 8;
 /** The last number that was executed, and that of one that only prepared. */
 export const EXECUTED = 11;
 export const PREPARED = 12;
+/** The number that the first epoch ends with, where replica 2 gets another key, and the last one executed in the second. */
+export const ACTIVATION = 32;
+export const EXECUTED_LATER = 35;
+const ROTATED = "replica 2 later";
 export const cryptography: Cryptography = { backend, hasher };
 
 /** Notes what it is asked to in upper case, so that what is in the state is nowhere else. */
@@ -70,18 +81,49 @@ export const evidence: Evidence = {
   second: envelopeOf(1, { type: "commit", epoch, view, seq: seqOf(3), digest: digestOf("b") }),
 };
 
-function entryOf(seq: number, batch: VerifiedBatch): CommittedEntry {
+/** Of a member with the key that it has in that epoch: replica 2 has another one in the second. */
+function signerIn(of: number, id: number): Signer {
+  const seed = seedOf(of === 1 && id === 2 ? ROTATED : `replica ${id}`);
+  return createReplicaSigner({ backend, seed, self: replicaId(id), cluster });
+}
+
+/** A member signed two things, with the key that it has in the second epoch. */
+const laterEvidence: Evidence = {
+  type: "equivocation",
+  first: signerIn(1, 2).sign<Commit>({ ...commitOf("a") }),
+  second: signerIn(1, 2).sign<Commit>({ ...commitOf("b") }),
+};
+
+function commitOf(label: string): Commit {
+  return { type: "commit", epoch: epochNumber(1), view, seq: seqOf(ACTIVATION + 1), digest: digestOf(label) };
+}
+
+function rotation(): VerifiedRequest {
+  const publicKey = backend.publicKeyOf(seedOf(ROTATED));
+  const change: ReconfigurationChange = { type: "rotate-key", id: replicaId(2), publicKey };
+  const asked = { epoch, nonce: digestOf("rotation"), change };
+  const approvals = [clientOf("admin").approve(asked)];
+  const possession = signPossession({ backend, seed: seedOf(ROTATED), cluster }, asked);
+  return clientOf("submitter").signReconfiguration({ ...asked, approvals, possession });
+}
+
+function entryOf(epoch: Epoch, seq: number, batch: VerifiedBatch): CommittedEntry {
   const message = { type: "commit", epoch, view, seq: seqOf(seq), digest: batch.digest } as const;
-  const signatures = QUORUM.map((id) => ({ from: replicaId(id), signature: envelopeOf(id, message).signature }));
+  const signatures = QUORUM.map((id) => ({
+    from: replicaId(id),
+    signature: signerIn(epoch, id).sign(message).signature,
+  }));
   return { batch: batch.batch, certificate: { epoch, view, seq: seqOf(seq), digest: batch.digest, signatures } };
 }
 
-function recordsOf(seq: number, batch: VerifiedBatch): LogRecord[] {
+/** In view 0 of epoch e replica e is the primary. */
+function recordsOf(epoch: Epoch, seq: number, batch: VerifiedBatch): LogRecord[] {
   const place = { epoch, view, seq: seqOf(seq), digest: batch.digest };
-  const envelope = envelopeOf(0, { type: "pre-prepare", ...place });
-  const prepares = [1, 2].map((id) => ({
+  const envelope = signerIn(epoch, epoch).sign<PrePrepare>({ type: "pre-prepare", ...place });
+  const backups = QUORUM.filter((id) => id !== epoch);
+  const prepares = backups.map((id) => ({
     from: replicaId(id),
-    signature: envelopeOf(id, { type: "prepare", ...place }).signature,
+    signature: signerIn(epoch, id).sign({ type: "prepare", ...place }).signature,
   }));
   return [
     { type: "pre-prepared", envelope, batch: batch.batch },
@@ -89,10 +131,13 @@ function recordsOf(seq: number, batch: VerifiedBatch): LogRecord[] {
   ];
 }
 
-function stableOf(stateRoot: CheckpointCertificate["stateRoot"]): LogRecord {
-  const message = { type: "checkpoint", epoch, seq: seqOf(STABLE), stateRoot } as const;
-  const signatures = QUORUM.map((id) => ({ from: replicaId(id), signature: envelopeOf(id, message).signature }));
-  return { type: "stable", checkpoint: { epoch, seq: seqOf(STABLE), stateRoot, signatures } };
+function stableOf(epoch: Epoch, seq: number, stateRoot: Digest): CheckpointCertificate {
+  const message = { type: "checkpoint", epoch, seq: seqOf(seq), stateRoot } as const;
+  const signatures = QUORUM.map((id) => ({
+    from: replicaId(id),
+    signature: signerIn(epoch, id).sign(message).signature,
+  }));
+  return { epoch, seq: message.seq, stateRoot, signatures };
 }
 
 /** What replica 3 has been through: eleven batches, a stable checkpoint at eight, a twelfth batch that prepared. */
@@ -103,6 +148,7 @@ class Life {
   readonly #executor: Executor;
   readonly #stableRoot: Digest | undefined;
   #session: SessionId | undefined;
+  #epoch = epoch;
 
   constructor(store: ReplicaStore, stableRoot: Digest | undefined) {
     this.#store = store;
@@ -112,22 +158,45 @@ class Life {
 
   live(): void {
     for (let seq = 1; seq <= EXECUTED; seq++) this.#order(seq);
-    this.#promise(recordsOf(PREPARED, this.#batchOf(PREPARED)));
-    const members = membership.members.map(({ id }) => id);
-    new EvidenceShelf(this.#store.local, codec, hasher, members).keep(evidence);
+    this.#promise(recordsOf(this.#epoch, PREPARED, this.#batchOf(PREPARED)));
+    this.#keep(evidence);
   }
 
-  #order(seq: number): void {
-    const batch = this.#batchOf(seq);
-    this.#promise(recordsOf(seq, batch));
-    const entry = entryOf(seq, batch);
+  /** As `live`, and on into the second epoch, in which replica 2 has another key. */
+  liveOn(): void {
+    for (let seq = 1; seq <= EXECUTED; seq++) this.#order(seq);
+    this.#order(EXECUTED + 1, composer.compose(timestampMs(1_700_000_000_100), [rotation()]));
+    for (let seq = EXECUTED + 2; seq <= ACTIVATION; seq++) this.#order(seq, composer.compose(timestampMs(0), []));
+    this.#turn();
+    for (let seq = ACTIVATION + 1; seq <= EXECUTED_LATER; seq++) this.#order(seq);
+    this.#keep(evidence);
+    this.#keep(laterEvidence);
+  }
+
+  #turn(): void {
+    const certificate = stableOf(this.#epoch, ACTIVATION, this.#executor.lastCheckpoint.stateRoot);
+    const snapshot = this.#executor.snapshotAt(certificate.seq)!;
+    const record = snapshot.get(CONFIGURATION_KEY)!;
+    writeEpochLink(this.#store.local, codec, { certificate, record, proof: snapshot.prove(CONFIGURATION_KEY) });
+    this.#epoch = epochNumber(1);
+  }
+
+  #keep(piece: Evidence): void {
+    const members = membership.members.map(({ id }) => id);
+    new EvidenceShelf(this.#store.local, codec, hasher, members).keep(piece);
+  }
+
+  #order(seq: number, batch = this.#batchOf(seq)): void {
+    this.#promise(recordsOf(this.#epoch, seq, batch));
+    const entry = entryOf(this.#epoch, seq, batch);
     this.#store.history.put(seqOf(seq), codec.encodeCommittedEntry(entry));
     this.entries.push(entry);
     const { replies, checkpoint } = this.#executor.execute(seqOf(seq), batch);
     this.#session ??= replies[0]?.reply.session;
     if (checkpoint === undefined) return;
-    this.#promise([stableOf(this.#stableRoot ?? checkpoint.stateRoot)]);
-    this.#store.log.cut(seqOf(STABLE - 1));
+    const stable = stableOf(this.#epoch, seq, this.#stableRoot ?? checkpoint.stateRoot);
+    this.#promise([{ type: "stable", checkpoint: stable }]);
+    this.#store.log.cut(seqOf(seq - 1));
   }
 
   #batchOf(seq: number): VerifiedBatch {
@@ -142,7 +211,7 @@ class Life {
   }
 
   #promise(records: readonly LogRecord[]): void {
-    for (const record of records) this.#store.log.append(sequenceNumberOf(record), codec.encodeLogRecord(record));
+    for (const record of records) this.#store.log.append(placeOf(record).seq, codec.encodeLogRecord(record));
   }
 }
 
@@ -156,6 +225,8 @@ export interface DataFolder {
 export interface DataFolderOptions {
   /** The state root that a quorum signed; that of the replica unless given. */
   readonly stableRoot?: Digest;
+  /** It has come into the second epoch. */
+  readonly isLater?: true;
 }
 
 /** Makes folders of their own that are gone when the current suite is. */
@@ -164,7 +235,7 @@ export function dataFolders(): (options?: DataFolderOptions) => Promise<DataFold
   after(() => {
     for (const path of made) rmSync(path, { recursive: true, force: true });
   });
-  return async ({ stableRoot } = {}) => {
+  return async ({ stableRoot, isLater } = {}) => {
     const parent = mkdtempSync(join(tmpdir(), "quorate-data-"));
     made.push(parent);
     const folder = await initReplicaFolder({
@@ -176,7 +247,8 @@ export function dataFolders(): (options?: DataFolderOptions) => Promise<DataFold
     });
     const store = openStoreOf(folder);
     const life = new Life(store, stableRoot);
-    life.live();
+    if (isLater) life.liveOn();
+    else life.live();
     await store.close();
     return { folder: readReplicaFolder(folder.path, backend, hasher), entries: life.entries };
   };

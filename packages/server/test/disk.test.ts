@@ -3,8 +3,8 @@ import {
   digest,
   type Evidence,
   type LogRecord,
+  placeOf,
   replicaId,
-  sequenceNumberOf,
   timestampMs,
   viewNumber,
 } from "@quorate/protocol";
@@ -105,7 +105,7 @@ describe("readDisk (protocol rule 8.4)", () => {
       { type: "mute", at: seqOf(0), replies: [reply] },
       { type: "released", at: seqOf(16), nonce },
     ];
-    for (const record of records) store.log.append(sequenceNumberOf(record), codec.encodeLogRecord(record));
+    for (const record of records) store.log.append(placeOf(record).seq, codec.encodeLogRecord(record));
 
     expect(read(store).lossNonce).to.equal(nonce);
     expect(read(store).records).to.deep.equal([

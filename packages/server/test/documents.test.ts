@@ -42,8 +42,8 @@ describe("genesis documents", () => {
   const table: { name: string; text: string; code: string; says: RegExp }[] = [
     { name: "no JSON", text: "{", code: "malformed", says: /not JSON/ },
     { name: "no object", text: "[]", code: "malformed", says: /the document/ },
-    { name: "a later version", text: textOf({ formatVersion: 3 }), code: "version", says: /version 3.* speaks 2/ },
-    { name: "an earlier version", text: textOf({ formatVersion: 1 }), code: "version", says: /version 1.* speaks 2/ },
+    { name: "a later version", text: textOf({ formatVersion: 4 }), code: "version", says: /version 4.* speaks 3/ },
+    { name: "an earlier version", text: textOf({ formatVersion: 2 }), code: "version", says: /version 2.* speaks 3/ },
     { name: "a missing field", text: textOf({ members: undefined }), code: "malformed", says: /members/ },
     { name: "a field too many", text: textOf({ extra: 1 }), code: "malformed", says: /not a field/ },
     { name: "another fault model", text: textOf({ faultModel: "crash" }), code: "malformed", says: /faultModel/ },
@@ -107,7 +107,7 @@ describe("key files", () => {
 
 describe("the configuration of a replica", () => {
   const plainConfig = {
-    formatVersion: 2,
+    formatVersion: 3,
     owner: key.publicKey,
     listen: "127.0.0.1:7101",
     admin: "127.0.0.1:8101",

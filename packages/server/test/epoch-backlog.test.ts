@@ -1,7 +1,16 @@
-import { type ClientFrame, epochNumber, type PublicKey, type ReplicaFrame, replicaId } from "@quorate/protocol";
+import {
+  type ClientFrame,
+  epochNumber,
+  type PublicKey,
+  type ReplicaFrame,
+  replicaId,
+  requestNumber,
+  sessionId,
+  timestampMs,
+} from "@quorate/protocol";
 import { expect } from "chai";
-import { EpochBacklog } from "../dist/epoch-backlog.js";
-import { clientOf } from "./builders.ts";
+import { EpochBacklog, FRAME_BYTES_PER_PEER_MAX, REQUEST_BYTES_MAX } from "../dist/epoch-backlog.js";
+import { clientOf, digestOf } from "./builders.ts";
 
 const FRAMES_PER_PEER = 256;
 const REQUESTS = 4_096;
@@ -62,6 +71,41 @@ describe("what comes too early for an epoch (protocol rules 11.3 and 13.1)", () 
       ...upTo(3, FRAMES_PER_PEER + 2).map((which) => ["replica 2", which]),
     ]);
     expect(backlog.fill).to.deep.include({ size: 0 });
+  });
+
+  it("is so many bytes of a peer, the newest, which takes nothing from the others", () => {
+    const backlog = new EpochBacklog();
+    const long = (timestamp: number): ReplicaFrame => {
+      const operations = [new Uint8Array(FRAME_BYTES_PER_PEER_MAX / 4)];
+      const { request } = clientOf().signOperations({
+        session: sessionId(digestOf("session")),
+        number: requestNumber(1),
+        operations,
+      });
+      return { type: "batch-body", batch: { timestampMs: timestampMs(timestamp), requests: [request] } };
+    };
+    backlog.keepFrame(replicaId(3), frameOf(0));
+    for (const which of upTo(1, 5)) backlog.keepFrame(replicaId(2), long(which));
+    const given: number[] = [];
+    backlog.release({
+      onReplicaFrame: (_peer, frame) => given.push(frame.type === "batch-body" ? frame.batch.timestampMs : 0),
+      onClientFrame: () => undefined,
+    });
+    expect(given).to.deep.equal([0, 3, 4, 5]);
+  });
+
+  it("is so many bytes of requests", () => {
+    const backlog = new EpochBacklog();
+    const operations = [new Uint8Array(REQUEST_BYTES_MAX / 4)];
+    const session = sessionId(digestOf("session"));
+    const { request } = clientOf().signOperations({ session, number: requestNumber(1), operations });
+    const count = (): number => {
+      for (let i = 0; i < 5; i++) backlog.keepRequest(publicKey, { type: "request", request });
+      let given = 0;
+      backlog.release({ onReplicaFrame: () => undefined, onClientFrame: () => given++ });
+      return given;
+    };
+    expect([count(), count()], "and as many the next time").to.deep.equal([3, 3]);
   });
 
   it("is so many requests and no more: clients send theirs again", () => {

@@ -9,7 +9,7 @@ import { clientOf, cluster, codec, genesis, hasher, newScript, newVerifier } fro
 
 /** What one peer, or client, may be given at once, and then in what time one more. */
 const [SERVED, SERVED_REFILL_MS] = [16, 50];
-const CLIENTS_SERVED = 256;
+const [CLIENT_SERVED, CLIENT_REFILL_MS] = [32, 1_000 / 32];
 const [TWO, THREE] = [replicaId(2), replicaId(3)];
 
 function idleEpochs(count: number): ScriptedEpochs {
@@ -99,15 +99,25 @@ describe("links for those who are behind (protocol rules 11.3 and 13.1)", () => 
     expect(scene.answers(2)).to.equal(1);
   });
 
-  it("are told to clients, also that there are none, within a share for all of them", () => {
+  it("are told to clients, also that there are none", () => {
     const epochs = idleEpochs(2);
     const scene = new Scene(epochs.chainAt(2));
     for (const above of [0, 1, 2]) scene.exchange.answerClient(clientOf().publicKey, epochNumber(above));
     expect(scene.toClients).to.deep.equal([epochs.links, epochs.links.slice(1), []]);
-    for (let i = 0; i < CLIENTS_SERVED; i++)
-      scene.exchange.answerClient(clientOf(`client ${i % 3}`).publicKey, epochNumber(0));
-    expect(scene.toClients).to.have.lengthOf(CLIENTS_SERVED);
-    expect(scene.answers(1), "peers have their own").to.equal(1);
+  });
+
+  it("are a share for each client, of which none takes anything from another, nor from peers", () => {
+    const scene = new Scene(idleEpochs(1).chainAt(1));
+    const told = (times: number, client: string): number => {
+      const before = scene.toClients.length;
+      for (let i = 0; i < times; i++) scene.exchange.answerClient(clientOf(client).publicKey, epochNumber(0));
+      return scene.toClients.length - before;
+    };
+    expect(told(10 * CLIENT_SERVED, "greedy")).to.equal(CLIENT_SERVED);
+    expect(told(2, "another")).to.equal(2);
+    expect(scene.answers(1)).to.equal(1);
+    scene.nowMs += CLIENT_REFILL_MS;
+    expect(told(5, "greedy")).to.equal(1);
   });
 });
 

@@ -3,7 +3,7 @@ import type { EpochChain } from "@quorate/reconfiguration";
 import type { ScriptedEpochs } from "@quorate/reconfiguration/testing";
 import { createMemoryStore } from "@quorate/storage/memory";
 import { expect } from "chai";
-import { readEpochs, writeEpochLink } from "../dist/epoch-records.js";
+import { EpochDamage, readEpochs, writeEpochLink } from "../dist/epoch-records.js";
 import { noteChange } from "../dist/noted-changes.js";
 import { cluster, codec, genesis, hasher, newScript, newVerifier, seqOf } from "./builders.ts";
 
@@ -70,7 +70,10 @@ describe("the epoch chain on the disk (protocol rule 11.3)", () => {
   ])
     it(`is no chain where ${what}: this replica did not write that`, () => {
       const links = broken([...script().links]).filter((link) => link !== undefined);
-      expect(() => read(storeWith(links))).to.throw("host.epoch-record");
+      expect(() => read(storeWith(links))).to.throw(
+        EpochDamage,
+        /^the link that begins epoch \d is damaged on this disk: /,
+      );
     });
 
   it("is none where bytes have changed on the disk", () => {
@@ -78,6 +81,20 @@ describe("the epoch chain on the disk (protocol rule 11.3)", () => {
     const other = storeWith(script().links);
     for (const [key, value] of other.range(Uint8Array.of(0), Uint8Array.of(255)))
       local.write([{ key: new Uint8Array(key), value: value.subarray(1) }]);
-    expect(() => read(local)).to.throw("host.epoch-record");
+    expect(() => read(local)).to.throw(EpochDamage, /^the link that begins epoch \d is damaged on this disk: /);
+  });
+
+  it("tells what is known below a damaged link, and which epoch was the last", () => {
+    const [first, , third] = script().links;
+    const local = storeWith([first!, third!]);
+    let damage: unknown;
+    try {
+      read(local);
+    } catch (error) {
+      damage = error;
+    }
+    expect(damage).to.be.instanceOf(EpochDamage);
+    const { known, last } = damage as EpochDamage;
+    expect([known.epoch, known.link, last]).to.deep.equal([1, first, 3]);
   });
 });

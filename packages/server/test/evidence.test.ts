@@ -1,4 +1,6 @@
 import {
+  type Commit,
+  type Envelope,
   type Evidence,
   epochNumber,
   type PreparedClaim,
@@ -9,6 +11,7 @@ import {
 } from "@quorate/protocol";
 import {
   ConfigurationError,
+  checkEvidenceProof,
   describeEvidence,
   EvidenceShelf,
   evidenceDocumentOf,
@@ -23,8 +26,11 @@ import {
   codec,
   digestOf,
   envelopeOf,
+  genesis,
   hasher,
   membership,
+  newEpochs,
+  newScript,
   newVerifier,
   newViewOf,
 } from "./builders.ts";
@@ -98,8 +104,9 @@ describe("describeEvidence", () => {
 });
 
 describe("an evidence document", () => {
-  const textOf = (evidence: Evidence): string => JSON.stringify(evidenceDocumentOf(evidence, cluster, codec));
-  const parse = (text: string): Evidence => parseEvidenceDocument(text, "the file", cluster, codec);
+  const textOf = (evidence: Evidence): string =>
+    JSON.stringify(evidenceDocumentOf(evidence, cluster, codec, newEpochs()));
+  const parse = (text: string): Evidence => parseEvidenceDocument(text, "the file", cluster, codec).evidence;
   const refuses = (change: (document: Record<string, unknown>) => void, message: RegExp): void => {
     const document = JSON.parse(textOf(votesOf("prepare")));
     change(document);
@@ -116,7 +123,7 @@ describe("an evidence document", () => {
 
   it("is refused when it is another's, of another version, cut short, or has other fields", () => {
     refuses((document) => Object.assign(document, { cluster: digestOf("other") }), /evidence from cluster/);
-    refuses((document) => Object.assign(document, { formatVersion: 3 }), /format version 3/);
+    refuses((document) => Object.assign(document, { formatVersion: 4 }), /format version 4/);
     refuses((document) => Object.assign(document, { evidence: String(document.evidence).slice(0, -1) }), /cut in half/);
     refuses(
       (document) => Object.assign(document, { evidence: String(document.evidence).slice(0, -2) }),
@@ -125,6 +132,48 @@ describe("an evidence document", () => {
     refuses((document) => Object.assign(document, { evidence: "zz" }), /evidence must match/);
     refuses((document) => Object.assign(document, { note: "trust me" }), /note is not a field of this document/);
     expect(() => parse("{")).to.throw(ConfigurationError, /the file is not JSON/);
+  });
+});
+
+describe("an evidence document of a later epoch", () => {
+  const script = newScript();
+  script.rotateKey(replicaId(1));
+  script.rotateKey(replicaId(1));
+  /** Replica 1 with the key that it has in an epoch. */
+  const signed = (of: number, label: string): Envelope<Commit> =>
+    script
+      .signerOf(replicaId(1), of)
+      .sign<Commit>({ type: "commit", epoch: epochNumber(2), view, seq, digest: digestOf(label) });
+  const against = (of: number): Evidence => ({ type: "equivocation", first: signed(of, "a"), second: signed(of, "b") });
+  const document = (evidence: Evidence): Record<string, unknown> =>
+    JSON.parse(JSON.stringify(evidenceDocumentOf(evidence, cluster, codec, script.chainAt(2))));
+  const check = (given: Record<string, unknown>): void => {
+    const proof = parseEvidenceDocument(JSON.stringify(given), "the file", cluster, codec);
+    checkEvidenceProof(proof, "the file", genesis, { cluster, hasher, verifier: newVerifier() });
+  };
+
+  it("carries the links to its epoch, and convicts by the genesis document alone", () => {
+    const given = document(against(2));
+    expect(given.links).to.have.length(2);
+    check(given);
+    expect(() => check(document(against(1))), "by an earlier key").to.throw(/a signature is not valid/);
+  });
+
+  it("is worth nothing with a link that is missing, in another place, changed, or one too many", () => {
+    const given = document(against(2));
+    const [first, second] = given.links as [string, string];
+    const refuses = (links: string[], message: RegExp): void => {
+      expect(() => check({ ...given, links })).to.throw(ConfigurationError, message);
+    };
+    refuses([], /against replica 1: the link that begins epoch 1 is missing; do not act on it/);
+    refuses([first], /the link that begins epoch 2 is missing/);
+    refuses([second, first], /the link that begins epoch 1 is missing, another stands in its place/);
+    refuses([first, second, second], /the link that begins epoch 3 leads beyond what it proves/);
+    refuses([first, second.slice(2)], /links\.1 is no link of an epoch chain/);
+    refuses([first, "zz"], /links\.1 must match/);
+    const middle = second.length / 2 - ((second.length / 2) % 2);
+    const flipped = `${second.slice(0, middle)}${second[middle] === "0" ? "1" : "0"}${second.slice(middle + 1)}`;
+    refuses([first, flipped], /epoch 2 is not signed|in the link that begins epoch 2 is not|links\.1 is no link/);
   });
 });
 

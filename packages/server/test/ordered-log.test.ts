@@ -1,10 +1,21 @@
 import { join } from "node:path";
+import { EPOCH_LINKS_MAX, epochNumber } from "@quorate/protocol";
 import { type LoggedNumber, openStoppedLog } from "@quorate/server";
 import { createMemoryStore } from "@quorate/storage/memory";
 import { expect } from "chai";
 import { LOG_PAGE_BYTES_MAX, LOG_PAGE_ITEMS_MAX, type LogPage, logPageOf } from "../dist/log-page.js";
-import { cluster, codec, membership, seqOf } from "./builders.ts";
-import { contentOf, cryptography, type DataFolder, dataFolders, EXECUTED, flipBit, PREPARED } from "./data-folder.ts";
+import { cluster, codec, epoch, membership, newEpochs, newScript, seqOf } from "./builders.ts";
+import {
+  ACTIVATION,
+  contentOf,
+  cryptography,
+  type DataFolder,
+  dataFolders,
+  EXECUTED,
+  EXECUTED_LATER,
+  flipBit,
+  PREPARED,
+} from "./data-folder.ts";
 
 const ALL = { from: 0, to: Number.MAX_SAFE_INTEGER };
 const summary = (item: LoggedNumber): string => `${item.seq} ${item.type}`;
@@ -35,6 +46,16 @@ describe("openStoppedLog", () => {
       expect(item.entry.batch.batch).to.deep.equal(data.entries[i]?.batch);
       expect(item.entry.certificate.signatures.map(({ from }) => from)).to.deep.equal([0, 1, 2]);
     }
+  });
+
+  it("gives those of each epoch, proven by the members of that one", async () => {
+    const data = await made({ isLater: true });
+
+    const items = await read(data);
+
+    expect(items.map(summary)).to.deep.equal(upTo(EXECUTED_LATER));
+    const epochs = items.map((item) => (item.type === "committed" ? item.entry.certificate.epoch : undefined));
+    expect(epochs.indexOf(epochNumber(1))).to.equal(ACTIVATION);
   });
 
   it("gives a range of numbers", async () => {
@@ -77,7 +98,10 @@ describe("logPageOf", () => {
   function pageOf(entries: ReadonlyMap<number, Uint8Array>, executed: number, range = ALL): LogPage {
     const { history } = createMemoryStore();
     for (const [seq, bytes] of entries) history.put(seqOf(seq), bytes);
-    return logPageOf({ cluster, owner, replica, history, executed }, range);
+    return logPageOf(
+      { cluster, owner, replica, history, executed, epochs: newEpochs(), codec },
+      { above: epoch, ...range },
+    );
   }
   const numbers = (from: number, to: number, bytes = 1): Map<number, Uint8Array> =>
     new Map(Array.from({ length: to - from + 1 }, (_, i) => [from + i, new Uint8Array(bytes)]));
@@ -92,6 +116,29 @@ describe("logPageOf", () => {
       items: [{ seq: 7, entry: "AQI=" }],
     });
     expect(pageOf(new Map(), 0)).to.deep.equal({ cluster, owner, replica, items: [] });
+  });
+
+  it("has the links above the epoch that was asked with, as many as fit into one answer", () => {
+    const script = newScript();
+    script.idle(EPOCH_LINKS_MAX + 2);
+    const { history } = createMemoryStore();
+    const source = {
+      cluster,
+      owner,
+      replica,
+      history,
+      executed: 0,
+      epochs: script.chainAt(EPOCH_LINKS_MAX + 2),
+      codec,
+    };
+    const linksAbove = (above: number): unknown =>
+      logPageOf(source, { ...ALL, above: epochNumber(above) }).links?.map((link) => {
+        const decoded = codec.decodeEpochLink(Buffer.from(link, "base64"));
+        return decoded.ok && decoded.value;
+      });
+    expect(linksAbove(0)).to.deep.equal(script.links.slice(0, EPOCH_LINKS_MAX));
+    expect(linksAbove(EPOCH_LINKS_MAX)).to.deep.equal(script.links.slice(EPOCH_LINKS_MAX));
+    expect(linksAbove(EPOCH_LINKS_MAX + 2)).to.equal(undefined);
   });
 
   it("ends after so many entries, and says where the next one begins", () => {

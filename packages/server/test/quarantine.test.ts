@@ -42,12 +42,13 @@ class Scene {
   readonly fatal: Error[] = [];
   readonly quarantine: Quarantine;
   timer: { readonly afterMs: number; readonly fire: () => void } | undefined;
+  seeds: readonly Uint8Array[] = [seedOf("replica 1")];
 
   constructor(record: Partial<QuarantineRecord> = {}, known?: CheckpointCertificate, preferred = 0, isRestart = false) {
     this.quarantine = new Quarantine({
       epochs: newEpochs(),
       verifier: newVerifier(),
-      keys: createReplicaKeys({ backend, hasher, cluster, seeds: () => [seedOf("replica 1")] }),
+      keys: createReplicaKeys({ backend, hasher, cluster, seeds: () => this.seeds }),
       record: { upTo: seqOf(20), statementsUpTo: seqOf(36), attempts: 1, isWaiting: true, ...record },
       known,
       preferred: seqOf(preferred),
@@ -139,6 +140,15 @@ describe("a quarantine (protocol rule 9.5)", () => {
     scene.standsAt(3, 12).ticks(1);
     expect(scene.ordered).to.deep.equal([9, 12]);
     expect([...scene.kinds]).to.deep.equal(["fetch-state", "request"]);
+  });
+
+  it("orders nothing where it is no member, and takes a certificate that comes by itself", () => {
+    const scene = new Scene();
+    scene.seeds = [seedOf("of nobody")];
+    scene.standsAt(0, 30).standsAt(2, 30).ticks(8);
+    expect([...scene.kinds, scene.ordered]).to.deep.equal(["fetch-state", []]);
+    scene.hears(certificateOf(32));
+    expect(scene.targets).to.deep.equal([32]);
   });
 
   it("the second repair in a row waits, and is towards a certificate at or above all that went wrong", () => {

@@ -2,7 +2,7 @@ import { createMemoryStore } from "@quorate/storage/memory";
 import { expect } from "chai";
 import { readInstallation } from "../dist/installation-record.js";
 import { readQuarantine } from "../dist/quarantine-record.js";
-import { codec, digestOf, genesis, seqOf, withDamageAt } from "./builders.ts";
+import { clientOf, codec, digestOf, genesis, seqOf, withDamageAt } from "./builders.ts";
 import {
   certificateOf,
   digestsOf,
@@ -38,6 +38,24 @@ describe("a replica runner whose state is below what its log calls stable (proto
     scene.hearsClient();
     expect(scene.toClients.map(({ type }) => type)).to.deep.equal(["reply"]);
     expect(scene.happened.slice(-1), "nothing twice").to.deep.equal(["level 10"]);
+  });
+
+  it("tells who reads the state that it is not here, and afterwards answers of the stable checkpoint", () => {
+    const scene = new Scene(storeOf()).start();
+    const query = { type: "range", from: new Uint8Array(0), to: undefined, limit: 1 } as const;
+    const read = (id: number): void => {
+      scene.runner.onClientFrame(clientOf().publicKey, { type: "read-state", read: { id, query } });
+      scene.timers.get("read")?.();
+    };
+    read(1);
+    scene.turn().flush();
+    expect(scene.happened.slice(-1)).to.deep.equal(["level 10"]);
+    read(2);
+
+    expect(scene.toClients.map((frame) => frame.type === "state-read" && frame.read)).to.deep.equal([
+      { id: 1, type: "unavailable", reason: "no-state" },
+      { id: 2, type: "entries", certificate: certificateOf(STABLE), entries: [], next: undefined },
+    ]);
   });
 
   it("executes what is decided meanwhile as well, and in turns: votes come in between", () => {

@@ -39,6 +39,7 @@ describe("StandingWatch", () => {
   it("tells of a mute replica each time it comes nearer to voting, and when it votes", () => {
     const told: unknown[] = [];
     const answers = (replies: number): MuteStatus => ({
+      loss: undefined,
       replies,
       repliesNeeded: 3,
       checkpoint: undefined,

@@ -57,17 +57,32 @@ describe("verifyData", () => {
     ).to.deep.equal([
       "configuration: ok, a replica of a cluster that began with 4 members; 1 key",
       "store: ok, this replica's, format 5",
+      "epochs: ok, that of genesis",
       "write-ahead log: ok, 11 records (5 pre-prepared, 5 prepared, 1 stable)",
-      `state: ok, ${checks[3]?.found.replace(/root .*/, "root")}`,
-      `history: ok, ${checks[4]?.found}`,
+      `state: ok, ${checks[4]?.found.replace(/root .*/, "root")}`,
+      `history: ok, ${checks[5]?.found}`,
       "replies: ok, 11 replies that can be sent again",
       "stable checkpoint: ok, number 8, signed by replicas 0, 1, 2",
       "own checkpoint: ok, number 8, root",
       "evidence: ok, 1 piece",
       "recovery: ok, starts in view 0, window (8, 24], executed 11",
     ]);
-    expect(checks[3]?.found).to.match(/^\d+ entries of \d+ bytes after number 11, root [0-9a-f]{16}$/);
-    expect(checks[4]?.found).to.match(/^11 entries from 1 to 11 of \d+ bytes, which lead to the state$/);
+    expect(checks[4]?.found).to.match(/^\d+ entries of \d+ bytes after number 11, root [0-9a-f]{16}$/);
+    expect(checks[5]?.found).to.match(/^11 entries from 1 to 11 of \d+ bytes, which lead to the state$/);
+  });
+
+  it("finds a folder sound that has come into a later epoch: each record is judged by the members of its own", async () => {
+    const { isSound, checks } = await verified(await made({ isLater: true }));
+
+    expect(checks.flatMap(({ problems }) => problems)).to.deep.equal([]);
+    expect(isSound).to.equal(true);
+    const found = Object.fromEntries(checks.map((check) => [check.part, check.found]));
+    expect(found.epochs).to.equal("1 link from genesis, 4 members in the last");
+    expect(found.history).to.match(/^35 entries from 1 to 35 of \d+ bytes, which lead to the state$/);
+    expect(found["stable checkpoint"]).to.equal("number 32, signed by replicas 0, 1, 2");
+    expect(found["own checkpoint"]).to.match(/^number 32/);
+    expect(found.evidence).to.equal("2 pieces");
+    expect(found.recovery).to.equal("starts in view 0, window (32, 48], executed 35");
   });
 
   it("finds a folder sound whose last write was cut short, and leaves that to the next start", async () => {
@@ -77,7 +92,7 @@ describe("verifyData", () => {
     const { isSound, checks } = await verified(data);
 
     expect(isSound).to.equal(true);
-    expect(checks[2]?.found).to.match(/; \d+ bytes of a write cut short, no harm$/);
+    expect(checks[3]?.found).to.match(/; \d+ bytes of a write cut short, no harm$/);
   });
 
   it("names a bit that flipped in a segment of the log below the flush mark, and what cannot be checked then", async () => {
@@ -167,7 +182,7 @@ describe("verifyData", () => {
 
     expect(checks.flatMap(({ problems }) => problems)).to.deep.equal([]);
     expect(isSound).to.equal(true);
-    expect(checks[3]?.found).to.equal("none yet: this replica has never been started");
+    expect(checks[4]?.found).to.equal("none yet: this replica has never been started");
     expect(checks.at(-1)?.found).to.equal("starts in view 0, window (0, 16], executed 0");
   });
 
@@ -214,7 +229,7 @@ describe("verifyData", () => {
     expect(store?.problems)
       .to.have.length(1)
       .and.match(/ended the process \(SIGBUS\)/);
-    expect(others.map(({ result }) => result)).to.deep.equal(Array(9).fill("not-checked"));
+    expect(others.map(({ result }) => result)).to.deep.equal(Array(10).fill("not-checked"));
   });
 
   it("names a database that is none", async () => {

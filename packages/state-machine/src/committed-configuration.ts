@@ -10,6 +10,7 @@ import {
   type ReconfigurationRequest,
   refusalToBytes,
   type SequenceNumber,
+  windowSizeMaxOf,
 } from "@quorate/protocol";
 import {
   activate,
@@ -180,8 +181,7 @@ export class ConfigurationBatch {
       seq: this.#seq,
       isNonceUsed: state.get(changeNonceKey(request.nonce)) !== undefined,
       recentCheckpoints: checkpoints,
-      batchBytesMax: this.#genesis.limits.batchBytesMax,
-      windowSizeMax: this.#genesis.windowSize,
+      windowSizeMax: windowSizeMaxOf(this.#genesis.limits),
       clients: admittedCount === undefined ? undefined : { count, isAdmitted: (client) => this.isAdmitted(client) },
       clientsMax: ADMITTED_CLIENTS_MAX,
     });

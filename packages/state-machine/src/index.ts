@@ -5,6 +5,7 @@
  * @packageDocumentation
  */
 
+export { type ApplicationRead, type FoundEntries, type ReadBounds, readApplication } from "./application-reads.ts";
 export { ADMITTED_CLIENTS_MAX, CHANGE_NONCES_MAX } from "./committed-configuration.ts";
 export { SESSIONS_CACHED_MAX } from "./committed-sessions.ts";
 export * from "./execution-store.ts";

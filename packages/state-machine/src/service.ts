@@ -53,6 +53,14 @@ export interface Service {
    * same place in the order everywhere. What is written is part of the batch; one that throws has changed nothing.
    */
   onMembership?(membership: ServiceMembership, state: StateStore): void;
+  /**
+   * Whether a client may see the entry at a key of this service's state, with its proof, at a stable checkpoint: a stale read
+   * (protocol rule 6.2), which no operation is executed for. Without this, nobody may see any. A function of its arguments.
+   *
+   * It decides what is handed out, and is no wall between clients: a proof has digests of up to 63 other entries, by which a
+   * reader can check what it guesses of them.
+   */
+  readable?(key: Uint8Array, client: PublicKey): boolean;
   /** The operation executed last is executed as failed: nothing of it may remain. */
   undo?(): void;
   /** The operations of a batch have been executed. What is written here is part of the batch; nothing may be thrown. */
@@ -75,8 +83,8 @@ export interface StateLimits {
   readonly valueBytesMax: number;
 }
 
-/** The longest key of a service, in bytes. */
-export const STATE_KEY_BYTES_MAX = 1024;
+export { STATE_KEY_BYTES_MAX } from "@quorate/protocol";
+
 /** The most puts and deletes of one operation. */
 export const OPERATION_CHANGES_MAX = 65_536;
 

@@ -2,11 +2,13 @@ import {
   type AdminKeys,
   bytesToAcceptedChange,
   bytesToRefusal,
+  DEFAULT_LIMITS,
   type DigestedRequest,
   type Member,
   type ReconfigurationChange,
   replicaId,
   sequenceNumber,
+  windowSizeMaxOf,
 } from "@quorate/protocol";
 import type { Execution, Service, ServiceMembership } from "@quorate/state-machine";
 import { expect } from "chai";
@@ -50,6 +52,18 @@ describe("a reconfiguration (protocol rules 11.1 and 11.2)", () => {
     expect(fixture.run().statement.epoch).to.equal(1);
     fixture.idleTo(87);
     expect(fixture.run().checkpoint?.seq, "K is 8 now").to.equal(88);
+  });
+
+  it("makes L as great as the limits of genesis allow, whatever that of genesis is, and no greater", () => {
+    const fixture = new Fixture();
+    const greatest = windowSizeMaxOf(DEFAULT_LIMITS);
+    const to = (windowSize: number): DigestedRequest =>
+      fixture.change({ type: "parameters", checkpointInterval: 16, windowSize });
+    expect(greatest).to.be.greaterThan(fixture.executor.configuration.windowSize);
+    expect(endsOf(fixture.run(to(greatest + 16), to(greatest)))).to.deep.equal([
+      "parameters-invalid",
+      "epoch 1 above 80",
+    ]);
   });
 
   it("survives a restart before its activation and in it", () => {

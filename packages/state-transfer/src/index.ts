@@ -5,6 +5,8 @@
  * @packageDocumentation
  */
 export type { ByteRate } from "./byte-budget.ts";
+export { DEFAULT_FETCH_LIMITS, type FetchLimits } from "./fetch-limits.ts";
+export type { FetchProgress, FetchStep } from "./fetch-step.ts";
 export { GapFiller, type GapFillerOptions } from "./gap-filler.ts";
 export type { KeyList } from "./key-list.ts";
 export { ServingBudget, type ServingBudgetOptions } from "./serving-budget.ts";
@@ -15,11 +17,4 @@ export {
   StateDonor,
   type StateDonorOptions,
 } from "./state-donor.ts";
-export {
-  DEFAULT_FETCH_LIMITS,
-  type FetchLimits,
-  type FetchProgress,
-  type FetchStep,
-  StateFetcher,
-  type StateFetcherOptions,
-} from "./state-fetcher.ts";
+export { StateFetcher, type StateFetcherOptions } from "./state-fetcher.ts";

@@ -46,21 +46,24 @@ export class RequestBook {
   readonly #asked = new Map<number, AskedRequest>();
   /** Requests that were given up, with whom was asked. */
   readonly #former = new Map<number, ReplicaId>();
-  readonly #first: number;
-  #next: number;
+  #first = 0;
+  #next = 0;
   #values = 1;
   #valueBytes = FIRST_VALUE_BYTES;
   #wholeBytes = FIRST_WHOLE_BYTES;
 
-  /** @param first the number of the first request: greater than those of earlier runs, whose answers may still come. */
-  constructor(options: RequestBookOptions, first: number) {
+  constructor(options: RequestBookOptions) {
     this.#options = options;
-    this.#first = first;
-    this.#next = first;
   }
 
   get isEmpty(): boolean {
     return this.#asked.size === 0;
+  }
+
+  /** @param first the number of the first request: greater than those of earlier runs, whose answers may still come. */
+  start(first: number): void {
+    this.#first = first;
+    this.#next = first;
   }
 
   /** A request to a donor for what is wanted and it may have; undefined if there is nothing. */

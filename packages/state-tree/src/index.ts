@@ -17,7 +17,7 @@ export {
 } from "./bucket.ts";
 export { childDigest, innerPageOf, isWholeInnerPage, leavesBelow } from "./inner-page.ts";
 export { type InstallMark, installMarkChange, installMarkOf } from "./install-mark.ts";
-export type { KeptCheckpoint } from "./kept-checkpoints.ts";
+export type { KeptCheckpoint, TidyLimits } from "./kept-checkpoints.ts";
 export { digestOfSealed, leafDigest, PATH_BYTES, pathOf, sealed, unsealed } from "./leaf.ts";
 export { packedPage, unpackedPage } from "./packed-page.ts";
 export { pageDigest } from "./page-digest.ts";

@@ -18,6 +18,16 @@ export interface KeptCheckpoint {
   readonly root: Digest;
 }
 
+/** How much of what dropped checkpoints left is tidied at once. */
+export interface TidyLimits {
+  /** Undo records that go. */
+  readonly records: number;
+  /** Of these, those that an older checkpoint needs: looking for its own and copying costs several times as much as removing. */
+  readonly handedDown: number;
+  /** What all of them take, or one that is longer. */
+  readonly bytes: number;
+}
+
 /** The record of a checkpoint that is being dropped: it can be read no more, and some of its undo records are gone. */
 const DROPPED = Uint8Array.of(0);
 
@@ -75,25 +85,26 @@ export class KeptCheckpoints {
   }
 
   /**
-   * What is to be written so that up to so many undo records of dropped checkpoints are gone, and no more than that take so
-   * many bytes, or one that is longer. What an older checkpoint needs of them becomes that one's; the value of no other is read.
+   * What is to be written so that undo records of dropped checkpoints are gone, within limits. What an older checkpoint needs of
+   * them becomes that one's; the value of no other is read.
    */
-  tidied(recordsMax: number, bytesMax: number): readonly Change[] {
+  tidied(limits: TidyLimits): readonly Change[] {
     const changes: Change[] = [];
     let older: SequenceNumber | undefined;
-    let left = recordsMax;
-    let bytes = 0;
+    let [records, handedDown, bytes] = [0, 0, 0];
     for (const [seq, root] of this.#roots) {
       if (root !== undefined) {
         older = seq;
         continue;
       }
       for (const undo of this.#local.keys(...undoRange(seq))) {
-        if (left === 0 || bytes >= bytesMax) return changes;
-        left--;
+        if (records >= limits.records || handedDown >= limits.handedDown || bytes >= limits.bytes) return changes;
+        records++;
         changes.push({ key: undo, value: undefined });
         bytes += undo.length;
-        if (older !== undefined) bytes += this.#handDown(undo, older, changes);
+        if (older === undefined) continue;
+        handedDown++;
+        bytes += this.#handDown(undo, older, changes);
       }
       changes.push({ key: snapshotKey(seq), value: undefined });
       this.#roots.delete(seq);

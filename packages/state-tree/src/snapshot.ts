@@ -10,11 +10,12 @@ import { digestPlace, isBucket } from "./bucket.ts";
 import { CHILDREN, childDigest } from "./inner-page.ts";
 import type { KeptCheckpoints } from "./kept-checkpoints.ts";
 import { areSame, DIGEST_BYTES, digestOfSealed, pathOf, unsealed } from "./leaf.ts";
+import { overlaidEntries } from "./overlaid-entries.ts";
 import { pageDigest } from "./page-digest.ts";
 import { childPrefix, ROOT_PREFIX } from "./prefix.ts";
 import { proofOf } from "./proof.ts";
 import { StateDamage } from "./state-damage.ts";
-import { pageKey, UNDO_OF, type UndoOf, undoKey } from "./tree-keys.ts";
+import { pageKey, subjectOf, UNDO_OF, type UndoOf, undoKey, undoneEntries } from "./tree-keys.ts";
 
 export interface SnapshotOptions {
   readonly state: OrderedReader;
@@ -52,6 +53,23 @@ export class Snapshot {
     const value = unsealed(this.#options.hasher, key, record);
     if (value === undefined) throw new StateDamage("entry", key);
     return value;
+  }
+
+  /** Entries with `from ≤ key < to`, ascending; `to` undefined means to the end. @throws StateDamage */
+  *range(from: Uint8Array, to: Uint8Array | undefined): Generator<readonly [key: Uint8Array, value: Uint8Array]> {
+    const { state, local, seq, kept, hasher } = this.#options;
+    invariant(kept.rootOf(seq) !== undefined, "state-tree.snapshot-dropped", { seq });
+    const streams: Iterable<readonly [Uint8Array, Uint8Array]>[] = [];
+    for (const checkpoint of kept.withUndo)
+      if (checkpoint >= seq) streams.push(undoneIn(local, undoneEntries(checkpoint, from, to)));
+    streams.push(state.range(from, to));
+    for (const [key, record] of overlaidEntries(streams)) {
+      // Nothing stood there then.
+      if (record.length === 0) continue;
+      const value = unsealed(hasher, key, record);
+      if (value === undefined) throw new StateDamage("entry", key);
+      yield [key, value];
+    }
   }
 
   /** The value of a key whose leaf is in a bucket at an index. @throws StateDamage if there is none, or another one. */
@@ -136,4 +154,11 @@ export class Snapshot {
     }
     return current();
   }
+}
+
+function* undoneIn(
+  local: OrderedReader,
+  [first, end]: readonly [Uint8Array, Uint8Array],
+): Generator<readonly [Uint8Array, Uint8Array]> {
+  for (const [undo, record] of local.range(first, end)) yield [subjectOf(undo).key, record];
 }

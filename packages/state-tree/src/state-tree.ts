@@ -12,7 +12,7 @@ import {
 import { isBucket, type LeafChange, leafCount, leavesOf } from "./bucket.ts";
 import { CHILDREN, childDigest } from "./inner-page.ts";
 import { installMarkOf } from "./install-mark.ts";
-import { type KeptCheckpoint, KeptCheckpoints } from "./kept-checkpoints.ts";
+import { type KeptCheckpoint, KeptCheckpoints, type TidyLimits } from "./kept-checkpoints.ts";
 import { digestOfSealed, pathOf, sealed, unsealed } from "./leaf.ts";
 import { pageDigest } from "./page-digest.ts";
 import { childPrefix, ROOT_PREFIX } from "./prefix.ts";
@@ -188,9 +188,9 @@ export class StateTree implements OrderedReader {
     return this.#kept.drop(seq);
   }
 
-  /** What is to be written so that up to so many of the records that dropped checkpoints left are gone, and so many bytes. */
-  tidied(recordsMax: number, bytesMax: number): readonly Change[] {
-    return this.#kept.tidied(recordsMax, bytesMax);
+  /** What is to be written so that records that dropped checkpoints left are gone, within limits. */
+  tidied(limits: TidyLimits): readonly Change[] {
+    return this.#kept.tidied(limits);
   }
 
   /**

@@ -71,9 +71,14 @@ export function undonePages(seq: number): readonly [from: Uint8Array, to: Uint8A
   return [undoKey(seq, UNDO_OF.page, NOTHING), undoKey(seq + 1, UNDO_OF.entry, NOTHING)];
 }
 
-/** Those of entries only. */
-export function undoneEntries(seq: number): readonly [from: Uint8Array, to: Uint8Array] {
-  return [undoKey(seq, UNDO_OF.entry, NOTHING), undoKey(seq, UNDO_OF.page, NOTHING)];
+/** Those of entries only, of all or of those with `from ≤ key < to`. */
+export function undoneEntries(
+  seq: number,
+  from: Uint8Array = NOTHING,
+  to?: Uint8Array,
+): readonly [from: Uint8Array, to: Uint8Array] {
+  const end = to === undefined ? undoKey(seq, UNDO_OF.page, NOTHING) : undoKey(seq, UNDO_OF.entry, to);
+  return [undoKey(seq, UNDO_OF.entry, from), end];
 }
 
 /** What an undo record is of: its key without the checkpoint's number. */

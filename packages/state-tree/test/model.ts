@@ -115,9 +115,9 @@ export class TreeScene {
   }
 
   /** Part by part, until nothing is left of what was dropped. */
-  tidy(recordsMax = 7, bytesMax: number = Number.POSITIVE_INFINITY): void {
+  tidy(records = 7, bytes: number = Number.POSITIVE_INFINITY): void {
     for (;;) {
-      const local = this.tree.tidied(recordsMax, bytesMax);
+      const local = this.tree.tidied({ records, handedDown: 3, bytes });
       if (local.length === 0) return;
       this.write({ local });
     }

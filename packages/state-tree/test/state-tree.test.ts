@@ -22,6 +22,7 @@ import {
   rootOfProof,
   StateDamage,
   StateTree,
+  type TidyLimits,
   type TreeChanges,
 } from "@quorate/state-tree";
 import { expect } from "chai";
@@ -46,7 +47,7 @@ type Step =
   | { readonly type: "checkpoint" | "reopen" }
   | { readonly type: "absorb"; readonly changes: number }
   | { readonly type: "drop"; readonly which: number }
-  | { readonly type: "tidy"; readonly records: number; readonly bytes: number };
+  | ({ readonly type: "tidy" } & TidyLimits);
 
 const change: fc.Arbitrary<PlainChange> = fc.record({
   key: keys,
@@ -65,6 +66,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({
       type: fc.constant("tidy" as const),
       records: fc.nat({ max: 40 }),
+      handedDown: fc.nat({ max: 20 }),
       bytes: fc.nat({ max: 3000 }),
     }),
   },
@@ -84,6 +86,11 @@ function expectSame(scene: TreeScene, seq: number, plain: Plain): void {
   let leaves = 0;
   for (const page of snapshot.pages()) if (isBucket(page)) leaves += leafCount(page);
   expect(leaves, `leaves at ${seq}`).to.equal(plain.size);
+  const ordered = entriesOf(plain).sort(([a], [b]) => compareBytes(a, b));
+  expect([...snapshot.range(new Uint8Array(0), undefined)], `range at ${seq}`).to.deep.equal(ordered);
+  const [from, to] = [Uint8Array.of(0, 1, 7), Uint8Array.of(1, 0, 200)];
+  const between = ordered.filter(([key]) => compareBytes(key, from) >= 0 && compareBytes(key, to) < 0);
+  expect([...snapshot.range(from, to)], `part of the range at ${seq}`).to.deep.equal(between);
   for (let n = 0; n <= 620; n++) {
     const key = n <= 20 ? Uint8Array.of(n) : Uint8Array.of(n % 3, n >> 8, n);
     const value = plain.get(bytesToHex(key));
@@ -125,7 +132,7 @@ class Comparison {
       case "absorb":
         return this.scene.write({ local: this.scene.tree.absorb(taken.changes) });
       case "tidy":
-        this.scene.write({ local: this.scene.tree.tidied(taken.records, taken.bytes) });
+        this.scene.write({ local: this.scene.tree.tidied(taken) });
     }
   }
 
@@ -251,7 +258,10 @@ describe("the state tree", () => {
 
     scene.write({ local: [scene.tree.drop(seqOf(1))] });
     expect(scene.tree.at(seqOf(1)), "from then on").to.equal(undefined);
-    expect(scene.tree.tidied(500, Number.POSITIVE_INFINITY).length).to.be.within(500, 1000);
+    const limits = { records: 500, handedDown: 10, bytes: Number.POSITIVE_INFINITY };
+    expect(scene.tree.tidied(limits).length, "handed down to the one before").to.be.within(10, 20);
+    scene.write({ local: [scene.tree.drop(seqOf(0))] });
+    expect(scene.tree.tidied(limits).length, "needed by none").to.equal(500);
   });
 
   it("leaves nothing behind: what is stored is that of a tree made at once", () => {
@@ -298,6 +308,25 @@ describe("the state tree", () => {
     damaged[0]! ^= 1;
     scene.state.write([{ key, value: damaged }]);
     expect(() => scene.reopened()).to.throw(StateDamage);
+  });
+
+  it("says so when a checkpoint is read in order, of what stands there and of what stood there", () => {
+    const scene = new TreeScene();
+    const [a, b] = [Uint8Array.of(7, 1), Uint8Array.of(7, 2)];
+    scene.change([a, b].map((key) => ({ key, value: utf8("before") })));
+    scene.checkpoint(1);
+    scene.change([{ key: a, value: utf8("after") }]);
+    const snapshot = scene.tree.at(seqOf(1))!;
+    expect([...snapshot.range(a, undefined)]).to.deep.equal([a, b].map((key) => [key, utf8("before")]));
+
+    for (const store of [scene.local, scene.state])
+      for (const [name, record] of store.entries) {
+        const isOfEntry = name.endsWith(bytesToHex(store === scene.local ? a : b)) && record.length > 32;
+        if (!isOfEntry) continue;
+        store.entries.set(name, record.with(-1, 1));
+        expect(() => [...snapshot.range(a, undefined)], name).to.throw(StateDamage);
+        store.entries.set(name, record);
+      }
   });
 
   it("says so too of an entry that stands at another key, or is cut", () => {

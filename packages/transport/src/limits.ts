@@ -1,4 +1,8 @@
+import { type Address, addressOf } from "@quorate/protocol";
+
 import { TransportError } from "./transport-error.ts";
+
+export type { Address };
 
 /** Bounds of one authenticated link. */
 export interface LinkLimits {
@@ -54,27 +58,18 @@ export const PLATFORM_TIMERS: Timers = {
   clearTimeout: (timer) => globalThis.clearTimeout(timer as ReturnType<typeof globalThis.setTimeout>),
 };
 
-/** Where a listener is: a host name or an IP address without brackets, and a port. */
-export interface Address {
-  readonly host: string;
-  readonly port: number;
-}
-
 /**
  * Reads `host:port`, an IPv6 host in brackets: `127.0.0.1:7000`, `[::1]:7000`, `replica-0.example:7000`.
  *
  * @throws TransportError `address.malformed`.
  */
 export function parseAddress(text: string): Address {
-  const match = /^(?:\[([0-9a-fA-F:.]+(?:%[\w.-]+)?)\]|([\w.-]+)):(\d{1,5})$/.exec(text);
-  const host = match?.[1] ?? match?.[2];
-  const port = Number(match?.[3]);
-  if (host === undefined || port > 65_535)
-    throw new TransportError(
-      "address.malformed",
-      `${JSON.stringify(text)} is not an address, expected host:port, or [IPv6]:port`,
-    );
-  return { host, port };
+  const address = addressOf(text);
+  if (address !== undefined) return address;
+  throw new TransportError(
+    "address.malformed",
+    `${JSON.stringify(text)} is not an address, expected host:port, or [IPv6]:port`,
+  );
 }
 
 /** `host:port`, an IPv6 host in brackets. */

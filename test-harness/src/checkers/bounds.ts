@@ -1,12 +1,12 @@
-import type { Fill, ReplicaFrame, ReplicaId } from "@quorate/protocol";
+import type { Epoch, Fill, ReplicaFrame, ReplicaId } from "@quorate/protocol";
 import type { ReplicaStatus } from "@quorate/replica";
 import { type Checker, demand } from "./checker.ts";
 
 /** What a run may not exceed, from its options. */
 export interface Bounds {
   readonly pendingRequestsMax: number;
-  /** L. */
-  readonly windowSize: number;
+  /** L of an epoch. */
+  readonly windowSizeIn: (epoch: Epoch) => number;
   readonly viewChangeMs: number;
   readonly viewChangeMaxMs: number;
 }
@@ -49,11 +49,9 @@ export class BoundsChecker implements Checker {
 
   onSent(from: ReplicaId, frame: ReplicaFrame): void {
     if (frame.type !== "view-change" && frame.type !== "new-view") return;
-    const { windowSize } = this.#bounds;
-    const count =
-      frame.type === "view-change"
-        ? frame.viewChange.envelope.message.prepared.length
-        : frame.newView.envelope.message.digests.length;
+    const { message } = (frame.type === "view-change" ? frame.viewChange : frame.newView).envelope;
+    const windowSize = this.#bounds.windowSizeIn(message.epoch);
+    const count = message.type === "view-change" ? message.prepared.length : message.digests.length;
     demand(count <= windowSize, "bounds.beyond-the-window", { from, type: frame.type, count, windowSize });
   }
 }

@@ -59,7 +59,8 @@ export interface Checker {
   onFills?(end: string, fills: readonly Fill[]): void;
   onStable?(replica: ReplicaId, seq: number): void;
   onExecuted?(step: ExecutionStep): void;
-  onSent?(from: ReplicaId, frame: ReplicaFrame): void;
+  /** @param receivers to how many it goes. */
+  onSent?(from: ReplicaId, frame: ReplicaFrame, receivers: number): void;
   onReply?(from: ReplicaId, reply: Reply): void;
   onEvidence?(by: ReplicaId, evidence: Evidence): void;
   /** A replica was found to be wrong, and stands still. */

@@ -9,6 +9,7 @@ import {
   type ReconfigurationRequest,
   type Request,
   WINDOW_BYTES_MAX,
+  WINDOW_SIZE_MAX,
 } from "@quorate/protocol";
 
 /** What a reader of the log says became of a change: the reason of its refusal, or where it takes effect. */
@@ -33,6 +34,7 @@ type Change<T extends ReconfigurationChange["type"]> = Extract<ReconfigurationCh
 const REMEMBERED_CHECKPOINTS = 16;
 const REMEMBERED_NONCES = 1_024;
 const REJOIN_WINDOWS = 64;
+const IDS_SKIPPED_MAX = 1_024;
 
 /**
  * Protocol rule 11 read from the ordered log alone, written down a second time: what became of each change, and which epoch each
@@ -165,6 +167,7 @@ export class ConfigurationModel {
 
   #faultOfJoin({ member, checkpoint }: Change<"join">): ModelVerdict | undefined {
     const { members } = this.last.configuration;
+    if (member.id > this.#highestId + IDS_SKIPPED_MAX || !/:\d{1,5}$/.test(member.address)) return "member-invalid";
     if (member.id <= this.#highestId) return "id-used";
     if (members.some(({ publicKey }) => publicKey === member.publicKey)) return "key-used";
     if (members.some(({ address }) => address === member.address)) return "address-used";
@@ -184,9 +187,9 @@ export class ConfigurationModel {
 
   #faultOfParameters({ checkpointInterval: k, windowSize: l }: Change<"parameters">): ModelVerdict | undefined {
     const { configuration } = this.last;
-    const { windowSize: greatest, limits } = this.#genesis;
+    const { limits } = this.#genesis;
     if (k < 1 || l < 2 * k || l % k !== 0) return "parameters-invalid";
-    if (l > greatest || l * limits.batchBytesMax > WINDOW_BYTES_MAX) return "parameters-invalid";
+    if (l > WINDOW_SIZE_MAX || l * limits.batchBytesMax > WINDOW_BYTES_MAX) return "parameters-invalid";
     return k === configuration.checkpointInterval && l === configuration.windowSize ? "changes-nothing" : undefined;
   }
 }

@@ -5,6 +5,10 @@ const CREATION = "packages/replica/src/create-sub-protocols.ts";
 const EPOCH_END = "packages/replica/src/epoch-end.ts";
 const ORDERING_TEST = "packages/pbft-core/test/activation.test.ts";
 const REPLICA_TEST = "packages/replica/test/activation.test.ts";
+const VERDICT = "packages/reconfiguration/src/verdict.ts";
+const KEYS = "packages/server/src/replica-keys.ts";
+const MODEL_TEST = "test-harness/test/epochs.simulation.test.ts";
+const MEMBERS_TEST = "test-harness/test/changing-members.simulation.test.ts";
 const TURNS = "packages/server/src/epoch-turns.ts";
 const STAGES = "packages/server/src/replica-stages.ts";
 const EPOCHS_TEST = "packages/server/test/replica-epochs.test.ts";
@@ -25,6 +29,95 @@ export const EPOCH_MUTANTS: readonly Mutant[] = [
       },
     ],
     caughtBy: ["test-harness/test/quorums.simulation.test.ts"],
+  },
+  {
+    name: "active-at-once",
+    rule: "11.2",
+    bug: "a change takes effect at the next multiple of K, where numbers above it may be voted for already",
+    file: "packages/protocol/src/reconfiguration.ts",
+    edits: [{ find: "Math.ceil((ordered + l) / k) * k", replace: "Math.ceil((ordered + l - l) / k) * k" }],
+    caughtBy: [MODEL_TEST],
+  },
+  {
+    name: "quorum-of-the-epoch-before",
+    rule: "11.4",
+    bug: "the first epoch with a fifth member decides with three",
+    file: "packages/protocol/src/membership.ts",
+    edits: [
+      {
+        find: "Math.ceil((membership.members.length + faultThreshold(membership) + 1) / 2)",
+        replace:
+          "Math.ceil((membership.members.length - (membership.epoch > 0 ? 1 : 0) + faultThreshold(membership) + 1) / 2)",
+      },
+    ],
+    caughtBy: [MEMBERS_TEST],
+  },
+  {
+    name: "pending-change-lost-with-the-state",
+    rule: "10.2",
+    bug: "whoever reads the record of the configuration, after a restart or a transfer, does not know that a change waits",
+    file: "packages/reconfiguration/src/configuration-record.ts",
+    edits: [
+      {
+        find: "pending: readFlag(reader) ? readPending(reader) : undefined,",
+        replace: "pending: readFlag(reader) && readPending(reader).activation === 0 ? readPending(reader) : undefined,",
+      },
+    ],
+    caughtBy: [MEMBERS_TEST],
+  },
+  {
+    name: "joiner-votes-before-its-activation",
+    rule: "11.5",
+    bug: "a replica that is no member yet signs by the id that it is to have",
+    file: KEYS,
+    edits: [
+      {
+        find: "const member = members.find(({ publicKey }) => publicKey === key);",
+        replace:
+          "const member = members.find(({ publicKey }) => publicKey === key) ?? { id: members.length as ReplicaId };",
+      },
+    ],
+    caughtBy: [MEMBERS_TEST],
+  },
+  {
+    name: "leaver-votes-after-its-activation",
+    rule: "11.2",
+    bug: "who a replica is, is what genesis says, and one that left goes on signing",
+    file: STAGES,
+    edits: [
+      {
+        find: "return { ...options, signer: signerIn(keys, options.epochs.membership) };",
+        replace:
+          "return { ...options, signer: signerIn(keys, options.epochs.membershipAt(0 as Epoch) ?? options.epochs.membership) };",
+      },
+    ],
+    caughtBy: [MEMBERS_TEST],
+  },
+  {
+    name: "old-key-accepted-after-a-rotation",
+    rule: "11.4",
+    bug: "a key that was rotated out goes on counting",
+    file: VERDICT,
+    edits: [
+      {
+        find: "(other.id === id ? { ...other, publicKey } : other)",
+        replace: "(other.id < 0 ? { ...other, publicKey } : other)",
+      },
+    ],
+    caughtBy: [MEMBERS_TEST],
+  },
+  {
+    name: "id-of-one-that-left-given-again",
+    rule: "11.1",
+    bug: "an id is free as soon as no member has it",
+    file: VERDICT,
+    edits: [
+      {
+        find: "if (member.id <= highestId)",
+        replace: "if (highestId < 0 || members.some(({ id }) => id === member.id))",
+      },
+    ],
+    caughtBy: [MEMBERS_TEST],
   },
   {
     name: "window-not-cut-at-the-activation",
@@ -185,10 +278,13 @@ export const EPOCH_MUTANTS: readonly Mutant[] = [
     name: "certificates-judged-by-the-latest-members",
     rule: "11.4",
     bug: "what was certified in an epoch that is over counts by the members of the latest one",
-    file: "packages/server/src/disk-recovery.ts",
+    file: "packages/crypto/src/epoch-verifier.ts",
     edits: [
-      { find: "epochs.membershipAt(entry.certificate.epoch)", replace: "epochs.membershipAt(epochs.membership.epoch)" },
+      {
+        find: "const members = this.#epochs.membershipAt(epoch);",
+        replace: "const members = this.#epochs.membership;",
+      },
     ],
-    caughtBy: [EPOCHS_TEST],
+    caughtBy: ["packages/reconfiguration/test/epoch-verifier.test.ts", EPOCHS_TEST],
   },
 ];

@@ -72,7 +72,7 @@ export const FOUNDATION_MUTANTS: readonly Mutant[] = [
     name: "batch-digest-without-time",
     rule: "4.1",
     bug: "the time of a batch lies outside its digest: a primary tells everyone another one",
-    file: "packages/protocol/src/preimage.ts",
+    file: "packages/protocol/src/preimages/execution.ts",
     edits: [
       {
         find: ".u64(time)\n    .u32(requestDigests.length)",
@@ -85,7 +85,7 @@ export const FOUNDATION_MUTANTS: readonly Mutant[] = [
     name: "history-not-a-chain",
     rule: "5.1",
     bug: "the history digest covers the last batch only",
-    file: "packages/protocol/src/preimage.ts",
+    file: "packages/protocol/src/preimages/execution.ts",
     edits: [
       {
         find: ".hex32(previous)\n    .u64(seq)\n    .hex32(batch)",
@@ -158,8 +158,9 @@ export const FOUNDATION_MUTANTS: readonly Mutant[] = [
     bug: "f+1 signatures of one member make a receipt",
     file: "packages/crypto/src/output-verifier.ts",
     edits: [
+      { find: 'if (signers.size !== signatures.length) return "signed-twice";', replace: "" },
       {
-        find: "signers.size !== signatures.length || signers.size < weakQuorumSize(membership)",
+        find: "signers.size < weakQuorumSize(membership)",
         replace: "signatures.length < weakQuorumSize(membership) || signers.size === 0",
       },
     ],

@@ -11,6 +11,8 @@ import { LOST_DISK_MUTANTS } from "./lost-disks.ts";
 import type { Mutant } from "./mutant.ts";
 import { OBSERVER_MUTANTS } from "./observers.ts";
 import { ORDERING_MUTANTS } from "./ordering.ts";
+import { ORDER_MUTANTS } from "./orders.ts";
+import { READ_MUTANTS } from "./reads.ts";
 import { RECOVERED_MUTANTS } from "./recovered.ts";
 import { REPLICA_MUTANTS } from "./replicas.ts";
 import { STATE_MUTANTS } from "./state.ts";
@@ -36,4 +38,6 @@ export const MUTANTS: readonly Mutant[] = [
   ...EPOCH_MUTANTS,
   ...OBSERVER_MUTANTS,
   ...FOLLOWING_MUTANTS,
+  ...ORDER_MUTANTS,
+  ...READ_MUTANTS,
 ];

@@ -36,7 +36,7 @@ export function isSeldomMutated(mark: string): boolean {
  * that lags an epoch behind.
  */
 export function isOfOtherEpochs(mark: string): boolean {
-  return /(?:\breconfiguration|mutated fetch-epochs|mutated epoch-links|mutated fetch-history|mutated join-claim|mutated no-claim)\./.test(
+  return /(?:\breconfiguration|mutated fetch-epochs|mutated epoch-links|mutated fetch-history|mutated state-read)\./.test(
     mark,
   );
 }

@@ -26,7 +26,10 @@ import {
   type OperationsRequest,
   type PageExcerpt,
   type PreparedCertificate,
+  type ProvenEntry,
+  type ProvenValue,
   RESULT_STATUS_CODES,
+  type ReadRefusal,
   type ReconfigurationChange,
   type ReconfigurationRequest,
   type RegistrationRequest,
@@ -41,6 +44,7 @@ import {
   type StateChunkItem,
   type Statement,
   type StateProof,
+  type StateRead,
   type StateUnavailable,
 } from "@quorate/protocol";
 import { MESSAGE_MUTATIONS } from "./messages.ts";
@@ -66,6 +70,8 @@ type FrameOf<T extends ReplicaFrame["type"]> = Extract<ReplicaFrame, { readonly 
 type FetchStateItemOf<T extends FetchStateItem["type"]> = Extract<FetchStateItem, { readonly type: T }>;
 type StateChunkItemOf<T extends StateChunkItem["type"]> = Extract<StateChunkItem, { readonly type: T }>;
 type ServerFrameOf<T extends ServerFrame["type"]> = Extract<ServerFrame, { readonly type: T }>;
+
+type StateReadOf<T extends StateRead["type"]> = Extract<StateRead, { readonly type: T }>;
 
 type ChangeOf<T extends ReconfigurationChange["type"]> = Extract<ReconfigurationChange, { readonly type: T }>;
 
@@ -159,15 +165,17 @@ const justifiedReplyStable = fields<JustifiedReplyStable>({
   checkpoint: checkpointCertificate,
 });
 
+const stateProof = fields<StateProof>({
+  // They keep their size: what has another is no excerpt, and is not decoded.
+  excerpts: listOf(fields<PageExcerpt>({ head: signature(), group: signature() })),
+  slots: optional(bytes()),
+});
+
 const epochLinks = listOf(
   fields<EpochLink>({
     certificate: checkpointCertificate,
     record: bytes(),
-    proof: fields<StateProof>({
-      // They keep their size: what has another is no excerpt, and is not decoded.
-      excerpts: listOf(fields<PageExcerpt>({ head: signature(), group: signature() })),
-      slots: optional(bytes()),
-    }),
+    proof: stateProof,
   }),
 );
 
@@ -245,6 +253,24 @@ const result = fields<OperationResult>({
   value: bytes(),
 });
 
+const stateRead = oneOf<StateRead>({
+  values: fields<StateReadOf<"values">>({
+    id: counter(),
+    certificate: checkpointCertificate,
+    values: listOf(fields<ProvenValue>({ value: optional(bytes()), proof: stateProof })),
+  }),
+  entries: fields<StateReadOf<"entries">>({
+    id: counter(),
+    certificate: checkpointCertificate,
+    entries: listOf(fields<ProvenEntry>({ key: bytes(), value: bytes(), proof: stateProof })),
+    next: optional(bytes()),
+  }),
+  unavailable: fields<StateReadOf<"unavailable">>({
+    id: counter(),
+    reason: word<ReadRefusal>(["no-checkpoint", "no-state", "over-budget", "not-readable", "too-large"]),
+  }),
+});
+
 /** What can be wrong in each frame from replica to client. */
 export const SERVER_FRAME_MUTATIONS: Mutations<ServerFrame> = oneOf<ServerFrame>({
   reply: fields<ServerFrameOf<"reply">>({
@@ -264,6 +290,7 @@ export const SERVER_FRAME_MUTATIONS: Mutations<ServerFrame> = oneOf<ServerFrame>
   refused: fields<ServerFrameOf<"refused">>({ requestDigest: hex32(), code: [] }),
   welcome: fields<ServerFrameOf<"welcome">>({ epoch: counter(), view: counter(), executed: counter() }),
   "epoch-links": fields<ServerFrameOf<"epoch-links">>({ links: epochLinks }),
+  "state-read": fields<ServerFrameOf<"state-read">>({ read: stateRead }),
   "join-claim": fields<ServerFrameOf<"join-claim">>({
     claim: fields<JoinClaim>({ change: joining, possession: signature() }),
   }),

@@ -1,9 +1,10 @@
 import { createCodec, wireLimitsOf } from "@quorate/codec";
 import { clusterIdOf, Verifier } from "@quorate/crypto";
 import { chooseBackend, createNodeHasher } from "@quorate/crypto/node";
-import { accusedOf, type Evidence, genesisMembership } from "@quorate/protocol";
+import { accusedOf, type Evidence } from "@quorate/protocol";
 import {
   ConfigurationError,
+  checkEvidenceProof,
   describeEvidence,
   parseEvidenceDocument,
   readDocument,
@@ -97,13 +98,9 @@ async function verifiedEvidence(file: string, genesisPath: string): Promise<Evid
   const genesis = readGenesis(text, genesisPath, backend);
   const cluster = clusterIdOf(hasher, genesis);
   const document = readDocument(file, "evidence", "export it with `quorate evidence export ID --out FILE`");
-  const evidence = parseEvidenceDocument(document, file, cluster, createCodec(wireLimitsOf(genesis)));
-  const verifier = new Verifier({ backend, hasher, cluster, windowSize: genesis.windowSize });
-  if (verifier.verifyEvidence(evidence, genesisMembership(genesis))) return evidence;
-  throw new ConfigurationError(
-    "configuration.malformed",
-    `${file} proves nothing against replica ${accusedOf(evidence)}: a signature is not valid, or what was signed is no contradiction; do not act on it`,
-  );
+  const proof = parseEvidenceDocument(document, file, cluster, createCodec(wireLimitsOf(genesis)));
+  checkEvidenceProof(proof, file, genesis, { cluster, hasher, verifier: new Verifier({ backend, hasher, cluster }) });
+  return proof.evidence;
 }
 
 function pick(found: readonly FoundPiece[], prefix: string, data: string): FoundPiece {

@@ -39,7 +39,7 @@ export async function findEvidence(data: string): Promise<FoundPiece[]> {
     const folder = readReplicaFolder(path, backend, hasher);
     const running = await askRunning(folder);
     if (running === undefined)
-      for (const { document, ...piece } of await readKeptEvidence(folder, hasher))
+      for (const { document, ...piece } of await readKeptEvidence(folder, { backend, hasher }))
         found.push({
           ...piece,
           keptBy: memberIn(folder.genesis, folder)?.id ?? "observer",

@@ -11,7 +11,7 @@ export const EXIT: Readonly<
   noResult: 3,
   /** The key has no value. */
   absent: 4,
-  /** The service refused the operation, a compare-and-swap did not swap, or a checkpoint is too near to the last. */
+  /** The service refused the operation, a compare-and-swap did not swap, a checkpoint is too near to the last, or the cluster refused a change. */
   refused: 5,
   /** `status`, `audit`: some replica is down. */
   degraded: 6,

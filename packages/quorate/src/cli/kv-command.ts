@@ -1,8 +1,8 @@
 import { join } from "node:path";
-import { bytesToHex, equalBytes } from "@quorate/protocol";
+import { bytesToHex, equalBytes, STATE_READ_KEYS_MAX } from "@quorate/protocol";
 import { readDocument } from "@quorate/server";
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { QuorateError } from "../client.ts";
+import { QuorateError, type StaleEntries, type StaleOutcome, type StaleReadOptions } from "../client.ts";
 import { connect } from "../connect.ts";
 import { KvClient, RANGE_LIMIT_DEFAULT } from "../kv-client.ts";
 import { integer, path } from "./arguments.ts";
@@ -19,6 +19,15 @@ interface ConnectionFlags {
   readonly json?: true;
 }
 
+interface StaleFlags extends ConnectionFlags {
+  readonly stale?: true;
+  readonly from?: string;
+}
+
+interface RangeFlags extends StaleFlags {
+  readonly limit?: number;
+}
+
 const DEADLINE_MS = 10_000;
 const decoder = new TextDecoder();
 
@@ -28,14 +37,23 @@ export function addKvCommand(program: Command): void {
     .command("kv")
     .description("read and write the replicated key-value store; keys and values are UTF-8 text")
     .addHelpText("after", "\nExample:\n  quorate kv put greeting hello\n  quorate kv get greeting --json");
-  leaf(kv, "get <key>", "print the value at a key; exit code 4 if there is none", "quorate kv get greeting").action(
-    (key: string, flags: ConnectionFlags) =>
-      withStore(flags, async (store) => {
-        const value = await store.getText(key);
-        if (flags.json === true) printJson({ key, value: value ?? null });
-        else if (value !== undefined) printLine(value);
-        return value === undefined ? EXIT.absent : EXIT.ok;
-      }),
+  const get = leaf(
+    ...([
+      kv,
+      "get <key>",
+      "print the value at a key; exit code 4 if there is none",
+      "quorate kv get greeting",
+    ] as const),
+  );
+  stale(get).action((key: string, flags: StaleFlags) =>
+    withStore(flags, async (store) => {
+      const found = await getOf(store, key, flags);
+      const value = found.value === undefined ? undefined : decoder.decode(found.value);
+      if (flags.json === true) printJson({ key, value: value ?? null, ...placeOf(found.stale) });
+      else if (value !== undefined) printLine(value);
+      tellPlace(found.stale, flags);
+      return value === undefined ? EXIT.absent : EXIT.ok;
+    }),
   );
   leaf(kv, "put <key> <value>", "set a key", "quorate kv put greeting hello").action(
     (key: string, value: string, flags: ConnectionFlags) =>
@@ -94,25 +112,87 @@ function printSwap(key: string, swapped: boolean, value: string | null, json: bo
 
 function addRange(kv: Command): void {
   const example = "quorate kv range user/a user/b --limit 10";
-  leaf(kv, "range [from] [to]", "print entries with from <= key < to in order, tab-separated", example)
-    .option("--limit <n>", "at most so many entries", integer, RANGE_LIMIT_DEFAULT)
-    .action((from: string | undefined, to: string | undefined, flags: ConnectionFlags & { readonly limit: number }) =>
+  stale(leaf(kv, "range [from] [to]", "print entries with from <= key < to in order, tab-separated", example))
+    .option(
+      "--limit <n>",
+      `at most so many entries (${RANGE_LIMIT_DEFAULT}, or ${STATE_READ_KEYS_MAX} stale ones)`,
+      integer,
+    )
+    .action((from: string | undefined, to: string | undefined, flags: RangeFlags) =>
       withStore(flags, async (store) => {
-        const { entries, next } = await store.range(from ?? "", to, flags.limit);
+        const { entries, next, ...found } = await rangeOf(store, from ?? "", to, flags);
         const texts = entries.map(({ key, value }) => ({ key: decoder.decode(key), value: decoder.decode(value) }));
-        if (flags.json === true) printJson({ entries: texts, next: next === undefined ? null : decoder.decode(next) });
+        const more = next === undefined ? null : decoder.decode(next);
+        if (flags.json === true) printJson({ entries: texts, next: more, ...placeOf(found.stale) });
         else for (const { key, value } of texts) printLine(`${key}\t${value}`);
+        tellPlace(found.stale, flags);
         if (next !== undefined) tellMore(next, to, flags);
         return EXIT.ok;
       }),
     );
 }
 
+function stale(command: Command): Command {
+  return command
+    .option("--stale", "as of a stable checkpoint, from one replica, with proofs; nothing is ordered")
+    .addOption(
+      new Option("--from <address>", "host:port of the replica that is to answer; it need not be a member").implies({
+        stale: true,
+      }),
+    );
+}
+
+interface FoundRange extends Pick<StaleEntries, "entries" | "next"> {
+  readonly stale?: StaleOutcome;
+}
+
+async function getOf(
+  store: KvClient,
+  key: string,
+  flags: StaleFlags,
+): Promise<{ readonly value: Uint8Array | undefined; readonly stale?: StaleOutcome }> {
+  if (flags.stale !== true) return { value: await store.get(key) };
+  const { value, ...read } = await store.getStale(key, readOptions(flags));
+  return { value, stale: read };
+}
+
+async function rangeOf(store: KvClient, from: string, to: string | undefined, flags: RangeFlags): Promise<FoundRange> {
+  if (flags.stale !== true) return store.range(from, to, flags.limit);
+  const { entries, next, ...read } = await store.rangeStale(from, to, flags.limit, readOptions(flags));
+  return { entries, next, stale: read };
+}
+
+function readOptions({ from, deadline }: StaleFlags): StaleReadOptions {
+  return { deadlineMs: Math.max(1, deadline), ...(from !== undefined && { from }) };
+}
+
+/** Which state was read, for programs. */
+function placeOf(read: StaleOutcome | undefined): object {
+  if (read === undefined) return {};
+  const { seq, epoch, from, refused } = read;
+  return { seq, epoch, from, refused: Object.fromEntries(refused) };
+}
+
+/** The same for people, on standard error, so that what reads the value is not given it. */
+function tellPlace(read: StaleOutcome | undefined, { json }: ConnectionFlags): void {
+  if (read === undefined || json === true) return;
+  const { seq, epoch, from, refused } = read;
+  process.stderr.write(`quorate: as of checkpoint ${seq} of epoch ${epoch}, proven by ${sourceName(from)}\n`);
+  for (const [source, fault] of refused) process.stderr.write(`quorate: ${sourceName(source)}: ${fault}\n`);
+}
+
+function sourceName(source: StaleOutcome["from"]): string {
+  return typeof source === "string" ? source : `replica ${source}`;
+}
+
 /** On standard error, so that what reads the entries is not given it. */
-function tellMore(next: Uint8Array, to: string | undefined, flags: ConnectionFlags & { readonly limit: number }): void {
+function tellMore(next: Uint8Array, to: string | undefined, flags: RangeFlags): void {
   if (flags.json === true) return;
   const from = decoder.decode(next);
-  const words = ["kv", "range", ...connectionWords(flags), "--limit", `${flags.limit}`];
+  const words = ["kv", "range", ...connectionWords(flags)];
+  if (flags.stale === true) words.push("--stale");
+  if (flags.from !== undefined) words.push("--from", flags.from);
+  if (flags.limit !== undefined) words.push("--limit", `${flags.limit}`);
   // A key may look like a flag.
   const keys = ["--", from, ...(to === undefined ? [] : [to])].map(shellWord).join(" ");
   const isText = equalBytes(new TextEncoder().encode(from), next);
@@ -143,14 +223,14 @@ function leaf(kv: Command, usage: string, description: string, example: string):
     .addHelpText("after", `\nExample:\n  ${example}`);
 }
 
-async function withStore(flags: ConnectionFlags, use: (store: KvClient) => Promise<number>): Promise<void> {
+async function withStore(flags: StaleFlags, use: (store: KvClient) => Promise<number>): Promise<void> {
   const advice = "start a cluster with `npm start`, or name its document with --genesis";
   const genesis = flags.genesis ?? join(flags.data, "genesis.json");
   // Read here for the message; connect parses it.
   readDocument(genesis, "genesis document", advice);
   const client = await connect({
     genesis,
-    settings: { defaultDeadlineMs: Math.max(1, flags.deadline) },
+    settings: { defaultDeadlineMs: Math.max(1, flags.deadline), sessionAtOnce: flags.stale !== true },
     ...(flags.key !== undefined && { seed: await readSeed(flags.key) }),
   });
   try {

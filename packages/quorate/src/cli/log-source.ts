@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { chooseBackend, createNodeHasher } from "@quorate/crypto/node";
-import { sequenceNumber } from "@quorate/protocol";
+import { EPOCH_LINKS_MAX, epochNumber, sequenceNumber } from "@quorate/protocol";
+import { describeChainFault } from "@quorate/reconfiguration";
 import {
   ConfigurationError,
   type Cryptography,
@@ -11,6 +12,7 @@ import {
   type LoggedNumber,
   type LogPage,
   type LogPageItem,
+  type LogPageRequest,
   type NumberRange,
   openStoppedLog,
   type ReplicaFolder,
@@ -31,6 +33,9 @@ export interface OpenedLogs {
   readonly cluster: string;
   readonly logs: readonly ReplicaLog[];
 }
+
+/** Whose log it is, and where it answers. */
+type Asked = Pick<ReplicaFolder, "path" | "owner" | "cluster" | "config">;
 
 /** A replica that runs may be busy for a moment. */
 const ANSWER_TIMEOUT_MS = 10_000;
@@ -58,22 +63,48 @@ export async function openLogs(data: string): Promise<OpenedLogs> {
 
 async function openLog(folder: ReplicaFolder, cryptography: Cryptography): Promise<ReplicaLog> {
   // An empty range: only whether it is there.
-  const answer = await fetchPage(folder, { from: 0, to: 0 });
+  const answer = await fetchPage(folder, { from: 0, to: 0, above: epochNumber(0) });
   if (answer === undefined) return openStoppedLog(folder, cryptography);
   const replica = answer.replica ?? "observer";
   const judges = judgesOf(folder, cryptography);
   return { replica, items: (range) => runningItems(folder, judges, range), close: async () => undefined };
 }
 
-/** Up to what is there when it is asked: a cluster under load has no end. */
-async function* runningItems(folder: ReplicaFolder, judges: Judges, range: NumberRange): AsyncGenerator<LoggedNumber> {
+/** Up to what is there when it is asked: a cluster under load has no end. The links of later epochs come with the pages. */
+export async function* runningItems(folder: Asked, judges: Judges, range: NumberRange): AsyncGenerator<LoggedNumber> {
   let end: number | undefined;
   for (let from: number | undefined = range.from; from !== undefined; ) {
-    const page: LogPage = await pageOrThrow(folder, { from, to: end ?? range.to });
+    const page: LogPage = await pageWithLinks(folder, judges, { from, to: end ?? range.to });
     end ??= Math.min(range.to, page.last ?? 0);
     for (const item of page.items) if (item.seq <= end) yield loggedOf(item, judges);
     from = page.next !== undefined && page.next <= end ? page.next : undefined;
   }
+}
+
+/** A page, once all links are known that the replica has by then. */
+async function pageWithLinks(folder: Asked, judges: Judges, range: NumberRange): Promise<LogPage> {
+  for (;;) {
+    const page = await pageOrThrow(folder, { ...range, above: judges.epochs.epoch });
+    const { links = [] } = page;
+    for (const link of links) addLink(folder, judges, Buffer.from(link, "base64"));
+    if (links.length < EPOCH_LINKS_MAX) return page;
+  }
+}
+
+/** Each answer is of links above what is known, so that whoever gives others, or as many for ever, is found out by the first. */
+function addLink({ path }: Asked, { codec, epochs }: Judges, bytes: Uint8Array): void {
+  const epoch = epochs.epoch + 1;
+  const decoded = codec.decodeEpochLink(bytes);
+  const verdict = decoded.ok ? epochs.add(decoded.value) : undefined;
+  if (verdict === "added") return;
+  const why =
+    verdict === undefined
+      ? `the link that begins epoch ${epoch} does not decode`
+      : describeChainFault({ fault: verdict, epoch });
+  throw new ConfigurationError(
+    "configuration.malformed",
+    `the replica of ${path} proves nothing of what was ordered in epoch ${epoch}: ${why}; ask another replica`,
+  );
 }
 
 function loggedOf(item: LogPageItem, judges: Judges): LoggedNumber {
@@ -82,7 +113,7 @@ function loggedOf(item: LogPageItem, judges: Judges): LoggedNumber {
   return judgeItem(read, judges.entries);
 }
 
-async function pageOrThrow(folder: ReplicaFolder, range: NumberRange): Promise<LogPage> {
+async function pageOrThrow(folder: Asked, range: LogPageRequest): Promise<LogPage> {
   const page = await fetchPage(folder, range);
   if (page !== undefined) return page;
   const { path, config } = folder;
@@ -94,11 +125,11 @@ async function pageOrThrow(folder: ReplicaFolder, range: NumberRange): Promise<L
 
 /** Undefined when nobody answers, or somebody else does. */
 async function fetchPage(
-  { config, cluster, owner }: ReplicaFolder,
-  { from, to }: NumberRange,
+  { config, cluster, owner }: Asked,
+  { from, to, above }: LogPageRequest,
 ): Promise<LogPage | undefined> {
   try {
-    const url = `http://${config.admin}/log?from=${from}&to=${to}`;
+    const url = `http://${config.admin}/log?from=${from}&to=${to}&above=${above}`;
     const response = await fetch(url, { signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) });
     if (!response.ok) return undefined;
     const page = (await response.json()) as LogPage;

@@ -4,14 +4,17 @@ import { addAuditCommand } from "./audit-command.ts";
 import { addBackupCommand } from "./backup-command.ts";
 import { addCheckpointCommand } from "./checkpoint-command.ts";
 import { addClusterCommand } from "./cluster-command.ts";
+import { addEpochsCommand } from "./epochs-command.ts";
 import { addEvidenceCommand } from "./evidence-command.ts";
 import { EXIT } from "./exit-codes.ts";
 import { addGenesisCommand } from "./genesis-command.ts";
+import { outliveReader } from "./gone-reader.ts";
 import { addInitCommand } from "./init-command.ts";
 import { addJoinCommand } from "./join-command.ts";
 import { addKeygenCommand } from "./keygen-command.ts";
 import { addKvCommand } from "./kv-command.ts";
 import { addLogCommand } from "./log-command.ts";
+import { addMembersCommand } from "./members/members-command.ts";
 import { addPrimaryCommand } from "./primary-command.ts";
 import { addStartCommand } from "./start-command.ts";
 import { addStatusCommand } from "./status-command.ts";
@@ -28,6 +31,8 @@ export function createProgram(): Command {
   addKvCommand(program);
   addPrimaryCommand(program);
   addCheckpointCommand(program);
+  addMembersCommand(program);
+  addEpochsCommand(program);
   addEvidenceCommand(program);
   addBackupCommand(program);
   addLogCommand(program);
@@ -49,6 +54,7 @@ export function createProgram(): Command {
  * @returns the exit code.
  */
 export async function runCommand(args: readonly string[]): Promise<number> {
+  for (const stream of [process.stdout, process.stderr]) outliveReader(stream);
   try {
     await createProgram().parseAsync([...args], { from: "user" });
     return Number(process.exitCode ?? EXIT.ok);

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import type { Writable } from "node:stream";
+import { isReaderGone } from "./gone-reader.ts";
 
 /** Standard output for much text: whoever writes waits for the reader, and learns when it has gone, as `head` does. */
 export class StreamOutput {
@@ -24,7 +25,7 @@ export class StreamOutput {
   }
 
   readonly #onError = (error: unknown): void => {
-    if (!(error instanceof Error && "code" in error && error.code === "EPIPE")) throw error;
+    if (!isReaderGone(error)) throw error;
     this.#isClosed = true;
   };
 }

@@ -5,6 +5,7 @@ import { StateError } from "@quorate/state-machine";
 import { StorageError } from "@quorate/storage";
 import { TransportError } from "@quorate/transport";
 import Table from "cli-table3";
+import { ClaimError } from "../claim-request.ts";
 import { QuorateError } from "../client.ts";
 import { CheckpointError } from "./checkpoint-error.ts";
 import { EXIT } from "./exit-codes.ts";
@@ -17,6 +18,11 @@ export function printJson(value: unknown): void {
 
 export function printLine(text: string): void {
   process.stdout.write(`${text}\n`);
+}
+
+/** Tells people who wait how far it is; not part of what a command prints. */
+export function printProgress(text: string): void {
+  process.stderr.write(`${text}\n`);
 }
 
 /** A word as a POSIX shell has to be given it. */
@@ -65,6 +71,7 @@ export function reportError(error: unknown): number {
   if (error instanceof KvError) return error.code === "kv.malformed" ? EXIT.failed : EXIT.refused;
   if (error instanceof LeadershipError) return error.code === "leadership.unchanged" ? EXIT.noResult : EXIT.failed;
   if (error instanceof CheckpointError) return EXIT.noResult;
+  if (error instanceof ClaimError) return error.code === "claim.late" ? EXIT.noResult : EXIT.failed;
   if (isExpected(error)) return EXIT.failed;
   // Ours: the stack helps whoever reports it.
   if (error instanceof Error && error.stack !== undefined) process.stderr.write(`${error.stack}\n`);
@@ -82,11 +89,17 @@ function isExpected(error: unknown): boolean {
 function exitCodeOf({ code, failure }: QuorateError): number {
   switch (code) {
     case "client.operation-failed":
+    case "client.read-refused":
       return EXIT.refused;
+    case "client.read-malformed":
+      return EXIT.usage;
     // Waiting would not help: the key or the genesis document is to be changed.
     case "client.not-admitted":
     case "client.wrong-cluster":
       return EXIT.failed;
+    case "client.change-refused":
+    case "client.change-lost":
+      return failure?.effect === "unknown" ? EXIT.noResult : EXIT.refused;
     case "client.checkpoint-refused":
       return failure?.code === code && failure.reason === "checkpoint-not-permitted" ? EXIT.failed : EXIT.refused;
     default:

@@ -58,6 +58,7 @@ async function copy({ folder, cryptography, bytes }: BackupSource, file: number)
   const reader = new BackupReader({
     hasher: cryptography.hasher,
     source,
+    onLink: (link, head) => judge.onLink(link, head),
     onStart: (start) => judge.onStart(start),
     onPiece: (piece) => judge.onPiece(piece),
   });

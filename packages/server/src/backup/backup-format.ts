@@ -1,26 +1,26 @@
-import type { Codec } from "@quorate/codec";
 import {
   allocateBytes,
   bytesToHex,
-  type CheckpointCertificate,
   type ClusterId,
   type Digest,
+  EPOCHS_MAX,
   type SequenceNumber,
   utf8,
   writeHex,
 } from "@quorate/protocol";
 
 /** The version of the file. */
-export const BACKUP_FORMAT = 1;
+export const BACKUP_FORMAT = 2;
 
 const MAGIC = utf8("quorate-backup");
 const VERSION_AT: number = MAGIC.length;
 const CLUSTER_AT: number = VERSION_AT + 2;
 const SEQ_AT: number = CLUSTER_AT + 32;
 const TREE_ROOT_AT: number = SEQ_AT + 8;
-/** What stands before the certificate: of a fixed size. */
-export const BACKUP_HEAD_BYTES: number = TREE_ROOT_AT + 32;
-/** The length before the certificate, and before each frame. */
+const LINKS_AT: number = TREE_ROOT_AT + 32;
+/** What stands before the first frame: of a fixed size. */
+export const BACKUP_HEAD_BYTES: number = LINKS_AT + 4;
+/** The length before each link, the certificate and each frame of the tree. */
 export const FRAME_LENGTH_BYTES = 4;
 /** No value of a state is longer, whatever the limits of its cluster, nor is a certificate of the most members. */
 export const FRAME_BYTES_MAX: number = 32 * 1024 * 1024;
@@ -31,27 +31,30 @@ export interface BackupHead {
   readonly checkpoint: SequenceNumber;
   /** The root of the state's tree. */
   readonly treeRoot: Digest;
+  /** How many links of the epoch chain follow: the certificate is of that epoch. */
+  readonly links: number;
 }
 
 /** Why these bytes are not the head of a backup. */
-export type BackupHeadFault = { readonly fault: "no-backup" } | { readonly fault: "version"; readonly found: number };
+export type BackupHeadFault =
+  | { readonly fault: "no-backup" }
+  | { readonly fault: "version"; readonly found: number }
+  /** No cluster has so many epochs. */
+  | { readonly fault: "links"; readonly found: number };
 
-/** The head of a backup and its certificate. What follows are the frames of the tree (`treeFrames`), each behind its length. */
-export function encodeBackupStart(
-  cluster: ClusterId,
-  certificate: CheckpointCertificate,
-  treeRoot: Digest,
-  codec: Codec,
-): Uint8Array {
-  const record = framed(codec.encodeLogRecord({ type: "stable", checkpoint: certificate }));
-  const bytes = allocateBytes(BACKUP_HEAD_BYTES + record.length);
+/**
+ * The head of a backup. What follows are the links of the epoch chain from genesis on, the certificate, and the frames of the tree
+ * (`treeFrames`), each behind its length.
+ */
+export function encodeBackupHead({ cluster, checkpoint, treeRoot, links }: BackupHead): Uint8Array {
+  const bytes = allocateBytes(BACKUP_HEAD_BYTES);
   bytes.set(MAGIC);
   const view = viewOf(bytes);
   view.setUint16(VERSION_AT, BACKUP_FORMAT);
   writeHex(bytes, CLUSTER_AT, cluster);
-  view.setBigUint64(SEQ_AT, BigInt(certificate.seq));
+  view.setBigUint64(SEQ_AT, BigInt(checkpoint));
   writeHex(bytes, TREE_ROOT_AT, treeRoot);
-  bytes.set(record, BACKUP_HEAD_BYTES);
+  view.setUint32(LINKS_AT, links);
   return bytes;
 }
 
@@ -71,10 +74,13 @@ export function decodeBackupHead(bytes: Uint8Array): BackupHead | BackupHeadFaul
   if (version !== BACKUP_FORMAT) return { fault: "version", found: version };
   const checkpoint = Number(view.getBigUint64(SEQ_AT));
   if (!Number.isSafeInteger(checkpoint)) return { fault: "no-backup" };
+  const links = view.getUint32(LINKS_AT);
+  if (links > EPOCHS_MAX) return { fault: "links", found: links };
   return {
     cluster: bytesToHex(bytes.subarray(CLUSTER_AT, SEQ_AT)) as ClusterId,
     checkpoint: checkpoint as SequenceNumber,
-    treeRoot: bytesToHex(bytes.subarray(TREE_ROOT_AT, BACKUP_HEAD_BYTES)) as Digest,
+    treeRoot: bytesToHex(bytes.subarray(TREE_ROOT_AT, LINKS_AT)) as Digest,
+    links,
   };
 }
 

@@ -1,4 +1,4 @@
-import { type Hasher, InvariantViolation } from "@quorate/protocol";
+import { EPOCHS_MAX, type Hasher, InvariantViolation } from "@quorate/protocol";
 import { TreeFrameReader, type TreePiece } from "@quorate/state-tree";
 import { KEY_BYTES_MAX } from "@quorate/storage";
 import { ConfigurationError } from "../configuration-error.ts";
@@ -20,6 +20,11 @@ export interface BackupReaderOptions {
   readonly hasher: Hasher;
   /** Where the bytes come from, for messages. */
   readonly source: string;
+  /**
+   * Called for each link of the epoch chain, in the order in which they stand there, before `onStart`; what it throws ends the
+   * reading. Left out by whoever need not know whose certificate it is.
+   */
+  readonly onLink?: (link: Uint8Array, head: BackupHead) => void;
   /** Called once, before anything of the state is read; what it throws ends the reading. */
   readonly onStart: (start: BackupStart) => void;
   /** Called for each part of the state, which has been checked against the root. */
@@ -36,6 +41,7 @@ export class BackupReader {
   /** Where in the source `#bytes` begins. */
   #at = 0;
   #head: BackupHead | undefined;
+  #linksRead = 0;
   #tree: TreeFrameReader | undefined;
 
   constructor(options: BackupReaderOptions) {
@@ -64,6 +70,11 @@ export class BackupReader {
     }
     const frame = this.#takeFrame();
     if (frame === undefined) return false;
+    if (this.#linksRead < this.#head.links) {
+      this.#linksRead++;
+      this.#o.onLink?.(frame, this.#head);
+      return true;
+    }
     if (this.#tree === undefined) {
       const start = { ...this.#head, certificateRecord: frame };
       this.#judged(() => this.#o.onStart(start));
@@ -92,6 +103,7 @@ export class BackupReader {
     const head = decodeBackupHead(bytes);
     if (!("fault" in head)) return head;
     if (head.fault === "no-backup") this.#refuseOther();
+    if (head.fault === "links") this.#refuse(`it has ${head.found} links, expected ${EPOCHS_MAX} at most`);
     throw new ConfigurationError(
       "configuration.version",
       `${this.#o.source} is a backup of format ${head.found}, this program reads ${BACKUP_FORMAT}; use the version that wrote it`,

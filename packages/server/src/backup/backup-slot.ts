@@ -1,5 +1,6 @@
 import type { Codec } from "@quorate/codec";
 import type { CheckpointCertificate, ClusterId, Hasher, SequenceNumber } from "@quorate/protocol";
+import type { EpochChain } from "@quorate/reconfiguration";
 import type { Snapshot } from "@quorate/state-tree";
 import { backupBytes, type RunningBackup } from "./state-backup.ts";
 
@@ -7,6 +8,8 @@ export interface BackupSlotOptions {
   readonly cluster: ClusterId;
   readonly codec: Codec;
   readonly hasher: Hasher;
+  /** Those that lead to the epoch of a certificate go along. */
+  readonly epochs: Pick<EpochChain, "linksTo">;
   /** Why the replica can give no more of a backup, in one line; undefined while it can. */
   readonly endedBy: () => string | undefined;
   /** What was thrown as the state was read. */
@@ -29,11 +32,18 @@ export class BackupSlot {
 
   /** @returns undefined when another is being made, or nothing proves this state, or there is none. */
   open(certificate: CheckpointCertificate, snapshot: Snapshot | undefined): RunningBackup | undefined {
-    const isProven = certificate.signatures.length > 0;
-    if (this.#taken !== undefined || snapshot === undefined || !isProven) return undefined;
-    const { cluster, codec, hasher } = this.#o;
+    const { cluster, codec, hasher, epochs } = this.#o;
+    const links = epochs.linksTo(certificate.epoch);
+    // What an epoch begins with is proven by its link, and in the epoch itself has no signatures.
+    const isStart = certificate.signatures.length === 0;
+    const proof = isStart ? links.at(-1)?.certificate : certificate;
+    if (this.#taken !== undefined || snapshot === undefined || proof === undefined) return undefined;
     this.#taken = certificate.seq;
-    const parts = backupBytes({ cluster, certificate, snapshot }, codec, hasher);
+    const parts = backupBytes(
+      { cluster, certificate: proof, links: isStart ? links.slice(0, -1) : links, snapshot },
+      codec,
+      hasher,
+    );
     return {
       checkpoint: certificate.seq,
       next: () => this.#nextOf(parts),

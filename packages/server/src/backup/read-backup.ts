@@ -21,6 +21,7 @@ export async function verifyBackup(
   const { hasher } = cryptography;
   await readBackupFile(path, {
     hasher,
+    onLink: (link, head) => judge.onLink(link, head),
     onStart: (start) => judge.onStart(start),
     onPiece: (piece) => judge.onPiece(piece),
   });

@@ -1,13 +1,11 @@
-import type { Change, ClusterId, Genesis, Hasher, Limits, PublicKey, RestoredState } from "@quorate/protocol";
+import type { ClusterId, Genesis, Hasher, Limits, PublicKey, RestoredState } from "@quorate/protocol";
 import { RestorablePart, restoredChanges, restoredGenesis } from "@quorate/state-machine";
 import type { TreePiece } from "@quorate/state-tree";
 import { openStore, type ReplicaStore } from "@quorate/storage";
 import { ConfigurationError } from "../configuration-error.ts";
 import type { BackupStart } from "./backup-reader.ts";
 import { readBackupFile } from "./read-backup.ts";
-
-/** Written in one group, about: the store holds it in memory until it is flushed. */
-const GROUP_BYTES: number = 8 * 1024 * 1024;
+import { StoreFilling } from "./store-filling.ts";
 
 /**
  * Reads a backup to its end and checks that its application state is the one that a genesis document starts from. Nobody has
@@ -72,47 +70,15 @@ async function fill(store: ReplicaStore, path: string, { genesis, cluster, hashe
   const { restored } = genesis;
   if (restored === undefined) return;
   const part = new RestorablePart();
-  const group = new Group();
+  const filling = new StoreFilling(store);
   const onPiece = (piece: TreePiece): void => {
     part.accept(piece);
-    group.add(restoredChanges(hasher, piece));
+    filling.add(restoredChanges(hasher, piece));
   };
   const onStart = (start: BackupStart): void => checkStart(path, restored, start);
-  await readBackupFile(path, { hasher, onStart, onPiece }, async () => {
-    if (group.bytes >= GROUP_BYTES) await flushed(store, group);
-  });
+  await readBackupFile(path, { hasher, onStart, onPiece }, () => filling.pause());
   checkPart(path, restored, part);
-  // With this one it is a state: before, a start would say that it is there in part only.
-  group.add(restoredGenesis(hasher, genesis, cluster));
-  await flushed(store, group);
-}
-
-class Group {
-  bytes = 0;
-  #state: Change[] = [];
-  #local: Change[] = [];
-
-  add(changes: { readonly state: readonly Change[]; readonly local: readonly Change[] } | undefined): void {
-    if (changes === undefined) return;
-    for (const { key, value } of [...changes.state, ...changes.local]) this.bytes += key.length + (value?.length ?? 0);
-    this.#state.push(...changes.state);
-    this.#local.push(...changes.local);
-  }
-
-  take(): { readonly state: readonly Change[]; readonly local: readonly Change[] } {
-    const taken = { state: this.#state, local: this.#local };
-    this.#state = [];
-    this.#local = [];
-    this.bytes = 0;
-    return taken;
-  }
-}
-
-function flushed(store: ReplicaStore, group: Group): Promise<void> {
-  store.writeAtomically(group.take());
-  return new Promise((resolve, reject) => {
-    store.flush((failure) => (failure === undefined ? resolve() : reject(failure)));
-  });
+  await filling.finish(restoredGenesis(hasher, genesis, cluster));
 }
 
 function checkStart(path: string, restored: RestoredState, { cluster, checkpoint }: BackupStart): void {

@@ -1,22 +1,26 @@
 import type { Codec } from "@quorate/codec";
-import type { CheckpointCertificate, ClusterId, Hasher, SequenceNumber } from "@quorate/protocol";
+import type { CheckpointCertificate, ClusterId, EpochLink, Hasher, SequenceNumber } from "@quorate/protocol";
 import { type Snapshot, treeFrames } from "@quorate/state-tree";
-import { encodeBackupStart, framed } from "./backup-format.ts";
+import { encodeBackupHead, framed } from "./backup-format.ts";
 
 /** A checkpoint, with what proves it. */
 export interface CertifiedState {
   readonly cluster: ClusterId;
   readonly certificate: CheckpointCertificate;
+  /** From genesis to the epoch of the certificate. */
+  readonly links: readonly EpochLink[];
   readonly snapshot: Snapshot;
 }
 
 /** The bytes of a backup, one part after the other. The snapshot has to be kept until the end. */
 export function* backupBytes(
-  { cluster, certificate, snapshot }: CertifiedState,
+  { cluster, certificate, links, snapshot }: CertifiedState,
   codec: Codec,
   hasher: Hasher,
 ): Generator<Uint8Array> {
-  yield encodeBackupStart(cluster, certificate, snapshot.root, codec);
+  yield encodeBackupHead({ cluster, checkpoint: certificate.seq, treeRoot: snapshot.root, links: links.length });
+  for (const link of links) yield framed(codec.encodeEpochLink(link));
+  yield framed(codec.encodeLogRecord({ type: "stable", checkpoint: certificate }));
   for (const frame of treeFrames(hasher, snapshot)) yield framed(frame);
 }
 

@@ -3,7 +3,7 @@ import type { CheckpointCertificate, SequenceNumber } from "@quorate/protocol";
 import { StateDamage } from "@quorate/state-tree";
 import type { StoreReader } from "@quorate/storage";
 import { ConfigurationError } from "../configuration-error.ts";
-import { type Cryptography, judgesOf, openStoppedStore, readStoredState } from "../data-reader.ts";
+import { type Cryptography, type Judges, judgesOf, openStoppedStore, readStoredState } from "../data-reader.ts";
 import { readInstallation } from "../installation-record.ts";
 import type { ReplicaFolder } from "../replica-folder.ts";
 import { backupBytes } from "./state-backup.ts";
@@ -27,12 +27,14 @@ export async function openStoppedBackup(folder: ReplicaFolder, cryptography: Cry
     const codec = createCodec(wireLimitsOf(genesis));
     if (readInstallation(store.local, codec) !== undefined)
       refuse(path, "its state is being brought there from the others");
-    const certificate = stableIn(store, folder, cryptography);
+    const judges = judgesOf(folder, cryptography, store.local);
+    const certificate = stableIn(store, judges);
     if (certificate === undefined) refuse(path, "it has no stable checkpoint yet");
     const { executor } = readStoredState(folder, store, cryptography);
     const snapshot = executor.snapshotAt(certificate.seq);
     if (snapshot === undefined) refuse(path, `the state at its stable checkpoint ${certificate.seq} is not kept there`);
-    const bytes = backupBytes({ cluster, certificate, snapshot }, codec, cryptography.hasher);
+    const links = judges.epochs.linksTo(certificate.epoch);
+    const bytes = backupBytes({ cluster, certificate, links, snapshot }, codec, cryptography.hasher);
     return { checkpoint: certificate.seq, bytes: readably(path, bytes), close };
   } catch (error) {
     await close();
@@ -56,20 +58,14 @@ function readable(path: string, error: unknown): unknown {
   );
 }
 
-function stableIn(
-  store: StoreReader,
-  folder: ReplicaFolder,
-  cryptography: Cryptography,
-): CheckpointCertificate | undefined {
-  const { codec, verifier, epochs } = judgesOf(folder, cryptography, store.local);
+function stableIn(store: StoreReader, { codec, judge }: Judges): CheckpointCertificate | undefined {
   let last: CheckpointCertificate | undefined;
   for (const { record } of store.openLog().entries()) {
     const decoded = codec.decodeLogRecord(record);
     if (decoded.ok && decoded.value.type === "stable" && decoded.value.checkpoint.seq > (last?.seq ?? 0))
       last = decoded.value.checkpoint;
   }
-  const membership = last && epochs.membershipAt(last.epoch);
-  return last && membership && verifier.verifyCheckpointCertificate(last, membership);
+  return last && judge.verifyCheckpointCertificate(last);
 }
 
 function refuse(path: string, why: string): never {

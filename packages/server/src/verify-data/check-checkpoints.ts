@@ -1,11 +1,12 @@
-import type { Digest, Genesis, VerifiedCheckpointCertificate } from "@quorate/protocol";
+import type { Digest, VerifiedCheckpointCertificate } from "@quorate/protocol";
 import type { OwnCheckpoint } from "@quorate/state-machine";
 import { stableNumber } from "./check-log.ts";
 import type { Looked, Report } from "./data-check.ts";
 
 /** What checkpoints are compared with. */
 export interface CheckpointFacts {
-  readonly genesis: Pick<Genesis, "checkpointInterval">;
+  /** K of the epoch. */
+  readonly checkpointInterval: number;
   readonly stable: VerifiedCheckpointCertificate | undefined;
   readonly executed: number;
   readonly stateRoot: Digest | undefined;
@@ -26,13 +27,13 @@ export function checkStable({ stable, executed, stateRoot }: CheckpointFacts, re
 
 /** The replica votes for its last own checkpoint again after a restart, and must say the same (protocol rule 8.2). */
 export function checkOwn(
-  { genesis, stable, executed, stateRoot }: CheckpointFacts,
+  { checkpointInterval, stable, executed, stateRoot }: CheckpointFacts,
   own: OwnCheckpoint | undefined,
   report: Report,
 ): Looked<undefined> {
   if (own === undefined) return { found: "none yet", value: undefined };
   const { seq, stateRoot: root } = own;
-  const due = executed - (executed % genesis.checkpointInterval);
+  const due = executed - (executed % checkpointInterval);
   // Multiples of K always are, and others may have been ordered since.
   const least = Math.max(due, stableNumber(stable));
   if (seq < least || seq > executed) report(`expected one from number ${least} to ${executed}, found that of ${seq}`);

@@ -13,10 +13,11 @@ export interface CheckedLog {
 
 /** Reads every record as a start does: the chain of its groups, each checksum, each signature (protocol rule 8.4). */
 export function checkLog(store: Pick<StoreReader, "openLog">, judges: Judges, report: Report): Looked<CheckedLog> {
-  const { codec, verifier, epochs } = judges;
+  const { codec, verifier, epochs, judge } = judges;
   const log = store.openLog();
   const counts = new Map<VerifiedLogRecord["type"], number>();
-  let stable: VerifiedCheckpointCertificate | undefined;
+  // What was promised in earlier epochs is over; this one starts from its link.
+  let stable = epochs.link && judge.verifyCheckpointCertificate(epochs.link.certificate);
   for (const entry of log.entries()) {
     try {
       const record = readLogRecord(entry, codec, verifier, epochs);

@@ -4,6 +4,7 @@ import { isOfTheDisk } from "../disk-damage.ts";
 export const DATA_PARTS = [
   "configuration",
   "store",
+  "epochs",
   "write-ahead log",
   "state",
   "history",

@@ -31,6 +31,7 @@ const LOST_DISK =
 const ADVICE: Readonly<Record<DataPart, string>> = {
   configuration: "correct the file that the line names, or restore it from a backup; the store is not to blame",
   store: "point it at this replica's own folder; if it is that, its disk is lost: `quorate init --lost-disk`",
+  epochs: "start the replica: it asks the others for what is damaged, and is silent until it has it",
   "write-ahead log": LOST_DISK,
   state: LOST_DISK,
   history:
@@ -86,12 +87,30 @@ async function checkAll(folder: ReplicaFolder, cryptography: Cryptography, check
   });
   if (store === undefined) return name;
   try {
-    const judges = judgesOf(folder, cryptography, store.local);
+    const judges = checkEpochs(folder, store, cryptography, checks);
+    if (judges === undefined) {
+      checks.skipRest("it is not known whose signatures count");
+      return name;
+    }
     checkStore(folder, store, judges, cryptography, checks);
     return nameIn(judges.epochs.membership);
   } finally {
     await store.close();
   }
+}
+
+function checkEpochs(
+  folder: ReplicaFolder,
+  store: StoreReader,
+  cryptography: Cryptography,
+  checks: DataChecks,
+): Judges | undefined {
+  return checks.look("epochs", ADVICE.epochs, () => {
+    const value = judgesOf(folder, cryptography, store.local);
+    const { epoch, members } = value.epochs.membership;
+    const links = `${counted(epoch, "link")} from genesis, ${counted(members.length, "member")} in the last`;
+    return { found: epoch === 0 ? "that of genesis" : links, value };
+  });
 }
 
 function checkStore(
@@ -119,14 +138,14 @@ function checkStore(
   }
   const stored = checks.look("state", ADVICE.state, (report) => checkState(folder, store, cryptography, report));
   const executor = stored?.executor;
-  const { cluster, genesis } = folder;
+  const { cluster } = folder;
   const { hasher } = cryptography;
   const history = checks.look("history", ADVICE.history, (report) => {
     const stable = log && stableNumber(log.stable);
     const executed = executor && { seq: executor.executed, historyDigest: executor.historyDigest };
     return checkHistory(store, judges, { cluster, hasher, stable, executed }, report);
   });
-  const { checkpointInterval } = genesis;
+  const { checkpointInterval } = judges.epochs.configuration;
   if (history === undefined || executor === undefined || log === undefined)
     checks.skip("replies", "log, state or history cannot be read");
   else
@@ -134,7 +153,7 @@ function checkStore(
       const above = Math.max(0, stableNumber(log.stable) - checkpointInterval);
       return checkReplies(history, executor, judges, above, report);
     });
-  checkCheckpoints(folder, log, stored, checks);
+  checkCheckpoints(judges, log, stored, checks);
   checks.look("evidence", ADVICE.evidence, (report) => checkEvidence(store.local, judges, hasher, report));
   if (executor === undefined || !checks.areSound("write-ahead log", "state", "history"))
     checks.skip("recovery", "log, state or history is damaged");
@@ -147,7 +166,7 @@ function isEmpty({ state }: StoreReader): boolean {
 }
 
 function checkCheckpoints(
-  { genesis }: ReplicaFolder,
+  { epochs }: Judges,
   log: CheckedLog | undefined,
   stored: StoredState | undefined,
   checks: DataChecks,
@@ -159,7 +178,7 @@ function checkCheckpoints(
   }
   const { executor, isNew } = stored;
   const facts = (): CheckpointFacts => ({
-    genesis,
+    checkpointInterval: epochs.configuration.checkpointInterval,
     stable: log.stable,
     executed: executor.executed,
     // One that was never started has no tree to have a root.

@@ -1,3 +1,5 @@
+import { invariant } from "./invariant.ts";
+
 /**
  * Whether `bytes[from … to)` is well-formed UTF-8 (RFC 3629): no overlong form, surrogate, stray continuation or point
  * above U+10FFFF. Reads nothing outside the range.
@@ -13,10 +15,13 @@ export function isUtf8(bytes: Uint8Array, from: number, to: number): boolean {
 }
 
 /**
- * The text of well-formed UTF-8. What looks like a byte order mark is a character as any other: nothing is left out of what
- * was signed.
+ * The text that `utf8` made these bytes of. What looks like a byte order mark is a character as any other: nothing is left out of
+ * what was signed.
+ *
+ * @throws InvariantViolation for what is not well-formed: whoever reads what others wrote looks with `isUtf8` before.
  */
-export function textOf(bytes: Uint8Array): string {
+export function utf8Text(bytes: Uint8Array): string {
+  invariant(isUtf8(bytes, 0, bytes.length), "bytes.utf8");
   let text = "";
   for (let at = 0; at < bytes.length; ) {
     const lead = bytes[at++] ?? 0;

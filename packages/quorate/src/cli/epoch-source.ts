@@ -1,0 +1,61 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { chooseBackend, createNodeHasher } from "@quorate/crypto/node";
+import type { Genesis } from "@quorate/protocol";
+import type { EpochChain } from "@quorate/reconfiguration";
+import { judgesOf, openStoppedStore, type ReplicaFolder, readReplicaFolder } from "@quorate/server";
+import { lockHolderOf } from "@quorate/storage";
+import { openLocalCluster } from "./local-cluster.ts";
+import { type OperatorFlags, openOperator } from "./members/operator.ts";
+
+/** The chain of epochs, and who showed it. */
+export interface EpochSource {
+  readonly genesis: Genesis;
+  readonly epochs: EpochChain;
+  /** The members that answered, or the folder that was read. */
+  readonly source: "members" | "folder";
+}
+
+/**
+ * The epochs of a cluster, proven from its genesis document on: as members show them, or where --data names folders of which no
+ * replica runs, as the one of them has them that is furthest.
+ *
+ * @throws ConfigurationError, StorageError, or QuorateError when too few members answer.
+ */
+export async function openEpochSource(flags: OperatorFlags): Promise<EpochSource> {
+  const stopped = flags.genesis === undefined ? await stoppedFolders(flags.data) : undefined;
+  if (stopped !== undefined) return readFolders(stopped);
+  const { client } = await openOperator(flags);
+  await client.follow(undefined, flags.timeout);
+  return { genesis: client.genesis, epochs: client.epochs, source: "members" };
+}
+
+/** Undefined when there are none, or one of them runs. */
+async function stoppedFolders(data: string): Promise<readonly string[] | undefined> {
+  const isSingle = existsSync(join(data, "replica.json"));
+  const paths = isSingle ? [data] : (await openLocalCluster(data)).replicas.map(({ path }) => path);
+  const there = paths.filter((path) => existsSync(join(path, "replica.json")));
+  return there.length === 0 || there.some((path) => lockHolderOf(path) !== undefined) ? undefined : there;
+}
+
+async function readFolders(paths: readonly string[]): Promise<EpochSource> {
+  const cryptography = { backend: await chooseBackend(), hasher: createNodeHasher() };
+  let furthest: EpochSource | undefined;
+  for (const path of paths) {
+    const folder = readReplicaFolder(path, cryptography.backend, cryptography.hasher);
+    const epochs = await readChain(folder, cryptography);
+    if (furthest === undefined || epochs.epoch > furthest.epochs.epoch)
+      furthest = { genesis: folder.genesis, epochs, source: "folder" };
+  }
+  if (furthest === undefined) throw new Error("there is a folder to read at least");
+  return furthest;
+}
+
+async function readChain(folder: ReplicaFolder, cryptography: Parameters<typeof judgesOf>[1]): Promise<EpochChain> {
+  const { store, close } = openStoppedStore(folder);
+  try {
+    return judgesOf(folder, cryptography, store.local).epochs;
+  } finally {
+    await close();
+  }
+}

@@ -1,0 +1,154 @@
+import {
+  type CheckpointCertificate,
+  copyBytes,
+  epochNumber,
+  type Membership,
+  type PublicKey,
+  type ReadRefusal,
+  type ReadState,
+  readBytes,
+  type StateRead,
+  stateReadBytesMax,
+} from "@quorate/protocol";
+import { type Executor, type FoundEntries, readApplication } from "@quorate/state-machine";
+import { ClientShare } from "./client-share.ts";
+import type { HostOptions } from "./host-options.ts";
+
+/** Of each client, in a second: keys, values and proofs. */
+const READ_BYTES_PER_SECOND_MAX = 8 * 1024 * 1024;
+/** What an entry costs beside its bytes: pages are read for it, and looked through. */
+const ENTRY_COST = 4 * 1024;
+/** Reads of one client that wait, and of all. */
+const WAITING_PER_CLIENT_MAX = 4;
+const WAITING_MAX = 256;
+/** After a read nothing is read for so many times as long as it took: a third of the event loop at most is for this. */
+const REST_FACTOR = 2;
+
+interface WaitingRead {
+  readonly read: ReadState;
+  /** Of the last stable checkpoint, when its turn comes. */
+  readonly stable: () => CheckpointCertificate;
+}
+
+export interface StateReadsOptions extends Pick<HostOptions, "ports" | "observer" | "service" | "epochs" | "genesis"> {
+  readonly membership: Membership;
+  /** Damage, mostly: the state is to be repaired. */
+  readonly onThrown: (error: unknown) => void;
+}
+
+/**
+ * Answers clients from the state at the last stable checkpoint, each answer with its proofs (protocol rule 6.2). Nobody has to
+ * believe this replica, so it need not be a member. One read at a time, with all else in between.
+ */
+export class StateReads {
+  readonly #o: StateReadsOptions;
+  readonly #executor: Pick<Executor, "snapshotAt">;
+  readonly #share = new ClientShare(READ_BYTES_PER_SECOND_MAX);
+  /** The client that was answered last is the last. */
+  readonly #waiting = new Map<PublicKey, WaitingRead[]>();
+  #waitingCount = 0;
+  #isWaking = false;
+
+  constructor(options: StateReadsOptions, executor: Pick<Executor, "snapshotAt">) {
+    this.#o = options;
+    this.#executor = executor;
+  }
+
+  /** A client asks; it is answered later, or told at once that it asks for too much. */
+  ask(client: PublicKey, read: ReadState, stable: () => CheckpointCertificate): void {
+    const waiting = this.#waiting.get(client) ?? [];
+    const isTooMuch = waiting.length === WAITING_PER_CLIENT_MAX || this.#waitingCount === WAITING_MAX;
+    if (isTooMuch || !this.#share.isLeft(client, this.#nowMs())) {
+      this.#o.observer.onRejection?.({ from: client, code: "ingress.over-budget" });
+      return this.#refuse(client, read, "over-budget");
+    }
+    waiting.push({ read, stable });
+    this.#waiting.set(client, waiting);
+    this.#waitingCount++;
+    this.#wake(0);
+  }
+
+  /** Nothing is sent any more. */
+  stop(): void {
+    this.#waiting.clear();
+    this.#waitingCount = 0;
+    this.#o.ports.cancelTimer("read");
+  }
+
+  #wake(afterMs: number): void {
+    if (this.#isWaking || this.#waitingCount === 0) return;
+    this.#isWaking = true;
+    this.#o.ports.startTimer("read", afterMs, () => {
+      this.#isWaking = false;
+      const startedMs = this.#nowMs();
+      this.#answerNext();
+      this.#wake(Math.ceil(REST_FACTOR * (this.#nowMs() - startedMs)));
+    });
+  }
+
+  #answerNext(): void {
+    for (const [client, waiting] of this.#waiting) {
+      this.#waiting.delete(client);
+      const next = waiting.shift();
+      if (waiting.length > 0) this.#waiting.set(client, waiting);
+      if (next === undefined) continue;
+      this.#waitingCount--;
+      return this.#answer(client, next);
+    }
+  }
+
+  #answer(client: PublicKey, { read, stable }: WaitingRead): void {
+    const certificate = this.#proven(stable());
+    if (certificate === undefined) return this.#refuse(client, read, "no-checkpoint");
+    try {
+      const answer = this.#read(client, read, certificate);
+      if (typeof answer === "string") return this.#refuse(client, read, answer);
+      this.#o.ports.sendToClient(client, { type: "state-read", read: answer });
+    } catch (error) {
+      this.#refuse(client, read, "no-state");
+      this.#o.onThrown(error);
+    }
+  }
+
+  #read(client: PublicKey, { id, query }: ReadState, certificate: CheckpointCertificate): StateRead | ReadRefusal {
+    const bytesMax = stateReadBytesMax(this.#o.genesis.limits);
+    const snapshot = this.#executor.snapshotAt(certificate.seq);
+    if (snapshot === undefined) return "no-state";
+    const isReadable = (key: Uint8Array): boolean => this.#isReadable(key, client);
+    const found = readApplication(snapshot, query, { isReadable, bytesMax });
+    // What comes to nothing may have been as much work as the most that anyone gets.
+    const spent = typeof found === "string" ? bytesMax : ENTRY_COST * (1 + entriesOf(found)) + readBytes(found);
+    this.#share.spend(client, this.#nowMs(), spent);
+    return typeof found === "string" ? found : { id, certificate, ...found };
+  }
+
+  /** A service that says nothing of it shows nothing, and one that throws does not show that key. */
+  #isReadable(key: Uint8Array, client: PublicKey): boolean {
+    try {
+      return this.#o.service.readable?.(copyBytes(key), client) === true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** A certificate with signatures. What an epoch begins with has none here; its link has. */
+  #proven(stable: CheckpointCertificate): CheckpointCertificate | undefined {
+    if (stable.signatures.length > 0) return stable;
+    const { epochs, membership } = this.#o;
+    if (membership.epoch === 0) return undefined;
+    const [link] = epochs.linksAbove(epochNumber(membership.epoch - 1));
+    return link?.certificate.seq === stable.seq ? link.certificate : undefined;
+  }
+
+  #refuse(client: PublicKey, { id }: ReadState, reason: ReadRefusal): void {
+    this.#o.ports.sendToClient(client, { type: "state-read", read: { id, type: "unavailable", reason } });
+  }
+
+  #nowMs(): number {
+    return this.#o.ports.monotonicMs();
+  }
+}
+
+function entriesOf(found: FoundEntries): number {
+  return found.type === "values" ? found.values.length : found.entries.length;
+}
