@@ -226,9 +226,11 @@ function expectFound(pattern: RegExp, change: Partial<SimulationOptions>, plant:
 }
 
 function firstFailure(change: Partial<SimulationOptions>, plant: Plant): SimulationFailure | undefined {
+  // Changes are drawn for the members that a seed draws.
+  const options = change.replicas === undefined ? change : { ...NO_CHANGES, ...change };
   for (let seed = 0; seed < SEEDS; seed++) {
     try {
-      new Simulation({ ...optionsForSeed(seed), ...NO_CHANGES, ...change }, plant).run();
+      new Simulation({ ...optionsForSeed(seed), ...options }, plant).run();
     } catch (error) {
       if (error instanceof SimulationFailure) return error;
       throw error;
