@@ -10,12 +10,17 @@ import type { SimulatedCluster } from "./cluster.ts";
 export class SimulatedKeys {
   readonly #cluster: SimulatedCluster;
   readonly #replica: number;
+  readonly #keepsOld: boolean;
   #seeds: readonly Uint8Array[];
+  /** Of one that goes back to an epoch before: a thief would have kept them, too. */
+  #old: readonly Uint8Array[] = [];
   #made = 0;
 
-  constructor(cluster: SimulatedCluster, replica: number) {
+  /** @param keepsOld keys are not gone when another is in force. */
+  constructor(cluster: SimulatedCluster, replica: number, keepsOld: boolean) {
     this.#cluster = cluster;
     this.#replica = replica;
+    this.#keepsOld = keepsOld;
     this.#seeds = [cluster.replicaSeeds[replica] ?? new Uint8Array(0)];
   }
 
@@ -26,7 +31,7 @@ export class SimulatedKeys {
   /** For the host. */
   get ofReplica(): ReplicaKeys {
     const { backend, hasher, cluster } = this.#cluster;
-    return createReplicaKeys({ backend, hasher, cluster, seeds: () => this.#seeds });
+    return createReplicaKeys({ backend, hasher, cluster, seeds: () => [...this.#seeds, ...this.#old] });
   }
 
   /** Signs as the member of this epoch that it is; undefined where it is none. */
@@ -74,7 +79,10 @@ export class SimulatedKeys {
     const place = this.#seeds.findIndex((seed) =>
       members.some(({ publicKey }) => publicKey === backend.publicKeyOf(seed)),
     );
-    if (place > 0) this.#seeds = this.#seeds.slice(place);
+    if (place > 0) {
+      if (this.#keepsOld) this.#old = [...this.#old, ...this.#seeds.slice(0, place)];
+      this.#seeds = this.#seeds.slice(place);
+    }
     return place > 0;
   }
 

@@ -83,7 +83,7 @@ export class SimulatedReplica implements WorldReplica {
     this.isCorrect = options.byzantine === undefined;
     this.#world = world;
     this.#options = options;
-    this.keys = new SimulatedKeys(cluster, options.id);
+    this.keys = new SimulatedKeys(cluster, options.id, options.byzantine === "rolls-back");
     this.#disk = this.#createDisk();
     this.#drawing = new EndDrawing(world, this.end);
     this.#stateFaults = this.#createStateFaults();
