@@ -285,7 +285,7 @@ describe("a backup of four real processes", function () {
     const { code, stdout, stderr } = await quorate("backup", "--out", out, "--data", cluster.folder(1).path, "--json");
 
     expect([code, stderr]).to.deep.equal([0, ""]);
-    expect(JSON.parse(stdout).replica).to.equal(1);
+    expect(JSON.parse(stdout).data).to.equal(cluster.folder(1).path);
     expect((await quorate("backup", "verify", out, "--genesis", cluster.genesisPath)).code).to.equal(0);
   });
 

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
+import { FORMAT_VERSION } from "@quorate/protocol";
 import { type Exit, freePortBase, ProcessCluster, QUORATE_COMMAND, RunningCommand } from "@quorate/test-harness";
 import { parseAddress } from "@quorate/transport";
 import { expect } from "chai";
@@ -109,7 +110,8 @@ describe("the quorate command, given what is wrong", function () {
         });
 
       function spoiled(): readonly Spoiled[] {
-        const another = "replica 0 has key [0-9a-f]{64} in genesis, the private key belongs to";
+        const foreign =
+          "store: expected the store of the replica whose first key is [0-9a-f]+…, of cluster [0-9a-f]+…, found that of the";
         return [
           ...["replica.json", "genesis.json", "key.json"].flatMap(spoiledDocument),
           {
@@ -120,18 +122,18 @@ describe("the quorate command, given what is wrong", function () {
           {
             title: "refuses the genesis of another cluster",
             spoil: (folder) => copyFileSync(other.genesisPath, join(folder, "genesis.json")),
-            complaint: new RegExp(`${another} [0-9a-f]{64}`),
+            complaint: /the replica of .* is no member as far as it knows: start it with --observe/,
           },
           {
             title: "refuses a genesis with the same members that is another cluster's all the same",
             spoil: (folder) => edit(folder, "genesis.json", { name: "renamed" }),
-            complaint:
-              /store: expected the store of replica 0 of cluster [0-9a-f]{64}, found that of replica 0 of cluster /,
+            complaint: new RegExp(`${foreign} one of key`),
           },
           {
             title: "refuses another replica's key",
             spoil: (folder) => copyFileSync(join(cluster.folder(1).path, "key.json"), join(folder, "key.json")),
-            complaint: new RegExp(another),
+            complaint:
+              /the private key is that of replica 1, the folder that of the replica whose first key is [0-9a-f]{64}/,
           },
           {
             title: "refuses a private key that is not of the public key beside it",
@@ -144,7 +146,7 @@ describe("the quorate command, given what is wrong", function () {
               rmSync(join(folder, "store"), { recursive: true });
               cpSync(join(cluster.folder(1).path, "store"), join(folder, "store"), { recursive: true });
             },
-            complaint: /store: expected the store of replica 0 of cluster .*, found that of replica 1 of cluster /,
+            complaint: new RegExp(`${foreign} one of key`),
           },
           {
             title: "refuses a store of another program",
@@ -170,7 +172,9 @@ describe("the quorate command, given what is wrong", function () {
           {
             title: `says that ${name} is of another format version`,
             spoil: (folder) => edit(folder, name, { formatVersion: 1 }),
-            complaint: new RegExp(`${name} has format version 1, this program speaks 2; use the version that`),
+            complaint: new RegExp(
+              `${name} has format version 1, this program speaks ${FORMAT_VERSION}; use the version that`,
+            ),
           },
           {
             title: `says that ${name} has a field too many, and which one unless that might be the secret`,
@@ -254,7 +258,7 @@ describe("the quorate command, given what is wrong", function () {
 
     it("says that others dial what genesis says, not what is advertised", async () => {
       const run = (): Promise<Exit> => quorate("start", "--data", data, "--advertise", "10.0.0.1:7000");
-      await refuses(run, /genesis says that replica 0 is at 127\.0\.0\.1:\d+, not at 10\.0\.0\.1:7000/);
+      await refuses(run, /the members know replica 0 at 127\.0\.0\.1:\d+, not at 10\.0\.0\.1:7000/);
     });
 
     it("refuses a folder that another process uses, which goes on", async () => {
@@ -304,7 +308,7 @@ describe("the quorate command, given what is wrong", function () {
       const { code, stderr } = await init("--data", data, "--lost-disk");
 
       expect(stderr).to.match(
-        /^quorate: some process listens on 127\.0\.0\.1:\d+, which is where replica 0 of .* does: stop it first/,
+        /^quorate: some process listens on 127\.0\.0\.1:\d+, which is where the replica of .* does: stop it first/,
       );
       expect([code, existsSync(inData("store.lost-1"))]).to.deep.equal([FAILED, false]);
       first.signal("SIGTERM");
@@ -356,7 +360,7 @@ describe("the quorate command, given what is wrong", function () {
         const lost = (folder: string): Promise<Exit> => init("--data", folder, "--lost-disk", ...flags);
         await refuses(
           () => lost(data),
-          new RegExp(`some process listens on ${elsewhere}, which is where replica 0 of`),
+          new RegExp(`some process listens on ${elsewhere}, which is where the replica of`),
         );
         await refuses(
           () => lost(inData("new")),
@@ -388,7 +392,9 @@ describe("the quorate command, given what is wrong", function () {
     it("makes no store anew in another's folder", async () => {
       const path = other.folder(0).path;
       const { code, stderr } = await init("--data", path, "--lost-disk");
-      expect(stderr).to.match(/is the data folder of replica 0 of cluster [0-9a-f]{64}, with another genesis or key/);
+      expect(stderr).to.match(
+        /is the data folder of a replica of cluster [0-9a-f]{64} with key [0-9a-f]{64}, this is another genesis or key/,
+      );
       expect([code, existsSync(join(path, "store.lost-1"))]).to.deep.equal([FAILED, false]);
     });
 

@@ -145,7 +145,7 @@ describe("members of four real processes", function () {
       5,
       /\(changes-nothing\): it is as the change wants it/,
     ],
-    ["with a window that no genesis allows", ["parameters", "--window-size", "64"], 5, /\(parameters-invalid\)/],
+    ["with a window that no genesis allows", ["parameters", "--window-size", "2048"], 5, /\(parameters-invalid\)/],
     [
       "to fewer than four members",
       ["remove", "0"],
