@@ -38,7 +38,10 @@ export interface ChangePlace {
   readonly clientsMax: number;
 }
 
-/** What becomes of a change. A nonce is spent as soon as those have signed who may: refused or not (protocol rule 11.1). */
+/**
+ * What becomes of a change. A nonce is spent as soon as the admins have signed, refused or not; by a member alone only if its change is
+ * accepted, for else it could spend those of admins, and as many as are remembered (protocol rule 11.1).
+ */
 export type ReconfigurationVerdict =
   | { readonly type: "refused"; readonly refusal: ReconfigurationRefusal; readonly isNonceSpent: boolean }
   /** It waits for its activation. */
@@ -73,10 +76,11 @@ export function judgeReconfiguration(
   if (authority !== "admins" && authority !== "member") return refused(authority, false);
   const { change } = request;
   if (change.type === "admit" || change.type === "expel") return judgeAdmission(change, current, place);
-  if (record.pending !== undefined) return queuedOrRefused(record, record.pending, change);
-  if (current.epoch >= EPOCHS_MAX) return refused("epochs-too-many", true);
+  if (record.pending !== undefined) return queuedOrRefused(record, record.pending, change, authority);
+  const isNonceSpent = authority === "admins";
+  if (current.epoch >= EPOCHS_MAX) return refused("epochs-too-many", isNonceSpent);
   const next = nextOf(record, change, place, authority);
-  if (typeof next === "string") return refused(next, true);
+  if (typeof next === "string") return refused(next, isNonceSpent);
   const activation = activationOf(place.seq, current);
   const epoch = epochNumber(current.epoch + 1);
   const rejoins = change.type === "rejoin" ? change.id : undefined;
@@ -119,9 +123,10 @@ function queuedOrRefused(
   record: ConfigurationRecord,
   pending: PendingChange,
   change: ReconfigurationChange,
+  authority: "admins" | "member",
 ): ReconfigurationVerdict {
   const isPlaceFree = pending.rejoins !== undefined && pending.queued === undefined;
-  if (change.type !== "admins" || !isPlaceFree) return refused("in-flight", true);
+  if (change.type !== "admins" || !isPlaceFree) return refused("in-flight", authority === "admins");
   const fault = adminsFault(change.admins, record.current.admins);
   if (fault !== undefined) return refused(fault, true);
   if (pending.next.epoch >= EPOCHS_MAX) return refused("epochs-too-many", true);

@@ -222,7 +222,7 @@ describe("the verdict on a change", () => {
     ["without authority", leave(1), { approvals: [] }, false],
     ["with a foreign approval", leave(1), { approvals: [ADMIN, STRANGER] }, false],
     ["of the admins", leave(1), {}, true],
-    ["of the member itself", leave(1), { approvals: [], client: keyOf(1) }, true],
+    ["of the member itself", leave(1), { approvals: [], client: keyOf(1) }, false],
   ] as const)
     it(`a refused change ${what} spends ${isSpent ? "its" : "no"} nonce`, () => {
       const verdict = judged(recordOf(4), change, {
@@ -232,6 +232,20 @@ describe("the verdict on a change", () => {
 
       expect(verdict).to.deep.include({ type: "refused", isNonceSpent: isSpent });
     });
+
+  it("a member alone spends no nonce with what is refused while another change waits, or in the last epoch", () => {
+    const own = { approvals: [], client: keyOf(1) };
+    const waiting = ordered(judged(recordOf(5), leave(2)));
+    const last = recordOf(5, { epoch: epochNumber(EPOCHS_MAX) });
+
+    for (const [record, epoch, refusal] of [
+      [waiting, 2, "in-flight"],
+      [last, EPOCHS_MAX, "epochs-too-many"],
+    ] as const) {
+      expect(judged(record, leave(1), { ...own, epoch })).to.deep.include({ refusal, isNonceSpent: false });
+      expect(judged(record, leave(1), { epoch })).to.deep.include({ refusal, isNonceSpent: true });
+    }
+  });
 
   it("a nonce that was used is used for everyone", () => {
     expect(endOf(judged(recordOf(5), leave(1), {}, { isNonceUsed: true }))).to.equal("nonce-used");

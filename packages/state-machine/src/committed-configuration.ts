@@ -31,8 +31,8 @@ import { ADMISSIONS, admissionKey, CHANGE_NONCES, CHECKPOINTS_KEY, changeNonceKe
 /** The most clients that may be admitted by name. */
 export const ADMITTED_CLIENTS_MAX = 100_000;
 /**
- * Nonces of reconfigurations that are remembered in one epoch. Only m of the admins can spend one; beyond it a refused change
- * could be submitted again, until the next epoch.
+ * Nonces of reconfigurations that are remembered in one epoch. Only m of the admins can spend one, or a member alone with the change
+ * that ends the epoch; beyond it a refused change could be submitted again, until the next epoch.
  */
 export const CHANGE_NONCES_MAX = 1_024;
 

@@ -3,6 +3,7 @@ import {
   bytesToAcceptedChange,
   bytesToRefusal,
   DEFAULT_LIMITS,
+  type Digest,
   type DigestedRequest,
   type Member,
   type ReconfigurationChange,
@@ -143,6 +144,25 @@ describe("a reconfiguration (protocol rules 11.1 and 11.2)", () => {
     expect(endsOf(fixture.run(fixture.change(PARAMETERS, { nonce: 2 })))).to.deep.equal(["epoch 1 above 80"]);
     fixture.idleTo(80);
     expect(endsOf(fixture.run(fixture.change(leave, { nonce: 1, epoch: 1 })))).to.deep.equal(["members-too-few"]);
+  });
+
+  it("spends no nonce of an admin by what a member orders alone, unless it is accepted", () => {
+    const fixture = new Fixture();
+    const leave = (nonce: number): DigestedRequest =>
+      fixture.change(
+        { type: "leave", id: replicaId(2), mayLowerFaultThreshold: true },
+        { by: 2, approvedBy: [], nonce },
+      );
+    const rejoin = { type: "rejoin", id: replicaId(2), loss: fixture.keyOf(7) as string as Digest } as const;
+
+    expect(fixture.executor.standing(leave(1)).type, "nothing that is ordered again and again").to.equal("refusable");
+    expect(endsOf(fixture.run(leave(1)))).to.deep.equal(["members-too-few"]);
+    fixture.executor.collect(fixture.executor.executed, fixture.executor.executed);
+    expect(fixture.executor.standing(leave(1)).type, "its answer is forgotten").to.equal("refusable");
+    expect(endsOf(fixture.run(fixture.change(rejoin, { by: 2, approvedBy: [], nonce: 1 })))).to.deep.equal([
+      "epoch 1 above 80",
+    ]);
+    expect(endsOf(fixture.run(fixture.change(PARAMETERS, { nonce: 1 })))).to.deep.equal(["nonce-used"]);
   });
 
   it("brings in a member that has come to a recent checkpoint, above all ids that ever were", () => {

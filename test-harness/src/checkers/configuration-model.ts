@@ -88,7 +88,14 @@ export class ConfigurationModel {
     if (approvals.some(({ key }) => !keys.includes(key))) return "approval-foreign";
     const isByAdmins = approvals.length >= threshold;
     if (!isByAdmins && !this.#isOwn(request)) return "approvals-too-few";
-    if (this.#nonces.size < REMEMBERED_NONCES) this.#nonces.add(nonce);
+    const verdict = this.#decideAuthorized(change, seq, isByAdmins);
+    const isSpent = isByAdmins || isAccepted(verdict);
+    if (isSpent && this.#nonces.size < REMEMBERED_NONCES) this.#nonces.add(nonce);
+    return verdict;
+  }
+
+  #decideAuthorized(change: ReconfigurationChange, seq: number, isByAdmins: boolean): ModelVerdict {
+    const { configuration } = this.last;
     if (change.type === "admit" || change.type === "expel") return this.#admit(change, seq);
     if (this.#waiting !== undefined) return this.#queue(this.#waiting, change);
     const fault = this.#faultOf(change, seq, isByAdmins);
@@ -196,6 +203,10 @@ export class ConfigurationModel {
 
 function accepted(epoch: number, activation: number): ModelVerdict {
   return `accepted: epoch ${epoch} above ${activation}`;
+}
+
+function isAccepted(verdict: ModelVerdict): boolean {
+  return verdict.startsWith("accepted: ");
 }
 
 function changed(configuration: Configuration, change: ReconfigurationChange): Partial<Configuration> {
