@@ -11,7 +11,8 @@ import {
   readReplicaFolder,
 } from "@quorate/server";
 import { expect } from "chai";
-import { backend, genesis, hasher, membership, seedOf } from "./builders.ts";
+import { hasBegunForGood } from "../dist/folder-keys.js";
+import { backend, digestOf, genesis, hasher, membership, seedOf, seqOf } from "./builders.ts";
 
 const [old, next] = [keyFileOf(backend, seedOf("replica 1")), keyFileOf(backend, seedOf("replica 1 anew"))];
 
@@ -88,5 +89,24 @@ describe("the keys in the folder of a replica", () => {
     expect(JSON.stringify(said)).to.not.include(next.seed.slice(0, 12));
     put();
     expect(held()).to.deep.equal([old.publicKey, next.publicKey]);
+  });
+});
+
+describe("an epoch that is known", () => {
+  const start = { seq: seqOf(16), stateRoot: digestOf("state") };
+  const hasBegun = (epoch: number, lowWatermark: number): boolean =>
+    hasBegunForGood({ epoch: epochNumber(1), start }, { epoch: epochNumber(epoch), lowWatermark: seqOf(lowWatermark) });
+
+  it("has begun for good where a host lives in it at its start or above", () => {
+    expect([hasBegun(1, 16), hasBegun(1, 24)]).to.deep.equal([true, true]);
+    expect(hasBegun(1, 8), "not there yet").to.equal(false);
+  });
+
+  it("has not while the host of the one before is at its end: the link may not be durable", () => {
+    expect([hasBegun(0, 8), hasBegun(0, 16)]).to.deep.equal([false, false]);
+  });
+
+  it("has always, if it is that of genesis", () => {
+    expect(hasBegunForGood(membership, { epoch: epochNumber(0), lowWatermark: seqOf(0) })).to.equal(true);
   });
 });
