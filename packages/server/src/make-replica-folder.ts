@@ -1,4 +1,4 @@
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync, writeSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { clusterIdOf, type SignatureBackend } from "@quorate/crypto";
 import {
@@ -217,6 +217,16 @@ export function writeOnce(path: string, text: string, mode: number): void {
       throw new ConfigurationError("configuration.exists", `${path} exists already; it is not overwritten`);
     throw new ConfigurationError("configuration.unreadable", `cannot write ${path} (${code}); check the folder`);
   }
+}
+
+/** As `writeOnce`, for a file that a process looks for meanwhile, or after a crash: it is there as a whole or not at all. */
+export function writeWhole(path: string, text: string, mode: number): void {
+  if (existsSync(path))
+    throw new ConfigurationError("configuration.exists", `${path} exists already; it is not overwritten`);
+  const part = `${path}.part`;
+  rmSync(part, { force: true });
+  writeOnce(part, text, mode);
+  renameSync(part, path);
 }
 
 function memberOfGenesis(genesis: Genesis, { key, replica }: Pick<InitOptions, "key" | "replica">): Member {

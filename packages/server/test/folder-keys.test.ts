@@ -9,6 +9,7 @@ import {
   memberIn,
   type ReplicaFolder,
   readReplicaFolder,
+  writeWhole,
 } from "@quorate/server";
 import { expect } from "chai";
 import { hasBegunForGood } from "../dist/folder-keys.js";
@@ -80,6 +81,28 @@ describe("the keys in the folder of a replica", () => {
     expect(again.owner).to.equal(old.publicKey);
     expect(memberIn({ members: turned }, again)?.id).to.equal(replicaId(1));
     expect(memberIn(membership, again)).to.equal(undefined);
+  });
+
+  it("are the old one alone at a start with a new file that is not whole, and the start goes on", () => {
+    const { seed } = keyFileOf(backend, seedOf("another"));
+    for (const text of ["", JSON.stringify(next).slice(0, 60), "{}", JSON.stringify({ ...next, seed })]) {
+      put(text);
+      const again = readReplicaFolder(folder.path, backend, hasher);
+      expect(again.keys.map(({ publicKey }) => publicKey)).to.deep.equal([old.publicKey]);
+    }
+    put();
+    expect(readReplicaFolder(folder.path, backend, hasher).keys).to.have.length(2);
+  });
+
+  it("come in a file that is there as a whole or not at all, and is never overwritten", () => {
+    const path = file("key.next.json");
+    writeFileSync(`${path}.part`, "of one that was cut short");
+    writeWhole(path, JSON.stringify(next), 0o600);
+    expect(existsSync(`${path}.part`)).to.equal(false);
+    expect(statSync(path).mode & 0o777).to.equal(0o600);
+    expect(held()).to.deep.equal([old.publicKey, next.publicKey]);
+    expect(() => writeWhole(path, "{}", 0o600)).to.throw(/it is not overwritten$/);
+    expect(JSON.parse(readFileSync(path, "utf8"))).to.deep.equal(next);
   });
 
   it("go on as they were while the new file is not whole, and that is told once", () => {
