@@ -1,10 +1,12 @@
 import { type Codec, describeDecodeError } from "@quorate/codec";
 import type { Epoch, EpochLink, OrderedReader, OrderedStore } from "@quorate/protocol";
-import { epochNumber, PreimageWriter, RecordReader, utf8 } from "@quorate/protocol";
+import { EPOCHS_MAX, epochNumber, equalBytes, PreimageWriter, utf8 } from "@quorate/protocol";
 import { describeChainFault, EpochChain, type LinkJudge } from "@quorate/reconfiguration";
+import { RecoveryError } from "./disk-recovery.ts";
 import type { RunnerOptions } from "./host-options.ts";
 
 const PREFIX = utf8("host/epoch/");
+const PAST_PREFIX = utf8("host/epoch0");
 const KEY_BYTES = PREFIX.length + 8;
 
 /**
@@ -34,17 +36,16 @@ export class EpochDamage extends Error {
 /**
  * The epochs that a store knows, each proven again by those before it.
  *
- * @throws EpochDamage for a link that is not what was written.
+ * @throws EpochDamage for a link that is not what was written; RecoveryError where it is not known how many there were.
  */
 export function readEpochs(
   local: OrderedReader,
   { genesis, codec, ...judge }: LinkJudge & Pick<RunnerOptions, "genesis" | "codec">,
 ): EpochChain {
   const chain = new EpochChain(judge, genesis);
-  const records = [...local.range(keyOf(1), keyOf(Number.MAX_SAFE_INTEGER))];
-  const lastKey = records.at(-1)?.[0];
-  if (lastKey === undefined) return chain;
-  const last = epochNumber(new RecordReader(lastKey.subarray(PREFIX.length)).u64());
+  const records = [...local.range(PREFIX, PAST_PREFIX)];
+  checkKeys(records);
+  const last = epochNumber(records.length);
   for (const [, value] of records) {
     const decoded = codec.decodeEpochLink(value);
     if (!decoded.ok) throw new EpochDamage(`it does not decode: ${describeDecodeError(decoded.error)}`, chain, last);
@@ -53,6 +54,18 @@ export function readEpochs(
     throw new EpochDamage(describeChainFault({ fault: verdict, epoch: chain.epoch + 1 }), chain, last);
   }
   return chain;
+}
+
+/**
+ * That each epoch has its record, up to the last: how far this replica has come, no link proves that is damaged itself. A number that
+ * it never came to would be waited for without an end, and one that has vanished would be forgotten.
+ */
+function checkKeys(records: readonly (readonly [Uint8Array, Uint8Array])[]): void {
+  const isWhole = records.every(([key], place) => equalBytes(key, keyOf(place + 1)));
+  if (isWhole && records.length <= EPOCHS_MAX) return;
+  throw new RecoveryError(
+    `the ${records.length} links of the epoch chain on this disk are not those of the epochs from 1 on, at most ${EPOCHS_MAX}: which one this replica has spoken in is lost; make its store anew with \`quorate init --lost-disk\``,
+  );
 }
 
 /** In the order of the epochs. */

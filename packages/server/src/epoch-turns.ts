@@ -76,7 +76,7 @@ export class EpochTurns {
     stages.flushed(() => {
       const { epoch, link } = this.#o.epochs;
       if (link === undefined || this.#isTurning || stages.host?.epoch === epoch) return;
-      if (stages.isBetweenStages) return this.#tell();
+      if (stages.isBetweenStages) return this.tell();
       if (stages.hasState && stages.host?.epoch === epoch - 1)
         stages.host.onReplicaFrame(peer, { type: "stable-checkpoint", checkpoint: link.certificate });
       else this.#beginAgain(link.certificate);
@@ -100,7 +100,7 @@ export class EpochTurns {
   /** From what lies on the disk, in the latest epoch that is known. */
   #beginAgain(start: CheckpointCertificate): void {
     const stages = this.#stages;
-    this.#tell();
+    this.tell();
     if (stages.isResting) return;
     const { installation } = stages;
     stages.endInstalling();
@@ -114,12 +114,13 @@ export class EpochTurns {
   #beginEpoch(): void {
     this.#isTurning = false;
     this.#stages.begin();
-    this.#tell();
+    this.tell();
     this.#stages.start();
     this.#turn.onBegun();
   }
 
-  #tell(): void {
+  /** Of the latest epoch that is known, once. */
+  tell(): void {
     const { epochs, observer } = this.#o;
     if (this.#toldEpoch === epochs.epoch) return;
     this.#toldEpoch = epochs.epoch;

@@ -2,6 +2,7 @@ import { closeSync, existsSync, fsyncSync, ftruncateSync, openSync, renameSync, 
 import { join } from "node:path";
 import type { SignatureBackend } from "@quorate/crypto";
 import type { Membership, PublicKey } from "@quorate/protocol";
+import type { ReplicaStatus } from "@quorate/replica";
 import type { Logger } from "pino";
 import { ConfigurationError } from "./configuration-error.ts";
 import { parseKeyFile, readDocument } from "./documents.ts";
@@ -70,6 +71,17 @@ export class FolderKeys {
       return [];
     }
   }
+}
+
+/**
+ * Whether an epoch that is known has begun here for good: what votes lives in it, which it does only once the link is durable. What
+ * still lives in the epoch before may be at its end already.
+ */
+export function hasBegunForGood(
+  { epoch, start }: Pick<Membership, "epoch" | "start">,
+  status: Pick<ReplicaStatus, "epoch" | "lowWatermark">,
+): boolean {
+  return status.epoch === epoch && status.lowWatermark >= (start?.seq ?? 0);
 }
 
 /** What the file of the old key held is overwritten once the new one is durable in its place. */

@@ -49,6 +49,7 @@ export {
   initReplicaFolder,
   keyFileOf,
   writeOnce,
+  writeWhole,
 } from "./make-replica-folder.ts";
 export { judgeItem, type LoggedNumber, openStoppedLog } from "./ordered-log.ts";
 export type { Traffic } from "./peer-traffic.ts";

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { existsSync, readdirSync } from "node:fs";
 import { bytesToHex, type Digest, digest } from "@quorate/protocol";
 import { initializeStore, StorageError, type StoreIdentity, setStoreAside } from "@quorate/storage";
 
@@ -23,6 +24,11 @@ export async function replaceLostStore(path: string, identity: StoreIdentity): P
   const aside = setStoreAside(path);
   await initializeStore(path, identity, drawNonce());
   return aside;
+}
+
+/** Whether anything is left of a store there, or one was set aside and none made in its place. */
+export function hasLostStore(path: string): boolean {
+  return (existsSync(path) && readdirSync(path).length > 0) || existsSync(`${path}.lost-1`);
 }
 
 /** Of a loss: nobody can have answered it before (protocol rule 8.5). */

@@ -1,4 +1,4 @@
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync, writeSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { clusterIdOf, type SignatureBackend } from "@quorate/crypto";
 import {
@@ -12,13 +12,13 @@ import {
   type PublicKey,
   replicaId,
 } from "@quorate/protocol";
-import { HISTORY_BYTES_MAX, initializeStore, lockFolder, setStoreAside } from "@quorate/storage";
+import { HISTORY_BYTES_MAX, initializeStore, lockFolder } from "@quorate/storage";
 import { formatAddress, parseAddress } from "@quorate/transport";
 import { checkRestorable, restoreState } from "./backup/restore-state.ts";
 import { ConfigurationError } from "./configuration-error.ts";
 import type { KeyFile, ReplicaConfig } from "./documents.ts";
 import { SCRUB_BYTES_PER_SECOND } from "./host-settings.ts";
-import { replaceLostStore } from "./lost-disk.ts";
+import { hasLostStore, replaceLostStore } from "./lost-disk.ts";
 import { makeFolder } from "./make-folder.ts";
 import { heldKeyOf, KEY_FILE, type ReplicaFolder, readGenesis, readReplicaFolder } from "./replica-folder.ts";
 
@@ -48,7 +48,8 @@ export interface InitOptions {
   readonly service?: string;
   /**
    * This replica has run before and its disk is lost: it starts mute. In a folder that is there already only the store is
-   * made anew, and what is left of the old one set aside.
+   * made anew, and what is left of the old one set aside. One whose key genesis does not know joined later: it observes, and says
+   * where it listens.
    */
   readonly isDiskLost?: boolean;
   /** The backup whose application state the genesis document starts from. */
@@ -106,8 +107,9 @@ function configOf(options: InitOptions, genesis: Genesis, owner: PublicKey): Rep
 
 /** Where it is dialed by what genesis says, or where it says itself that it listens. */
 function addressOf(genesis: Genesis, options: InitOptions): string {
-  if (options.observes !== true) return memberOfGenesis(genesis, options).address;
   const member = genesis.members.find(({ publicKey }) => publicKey === options.key.publicKey);
+  const joinedLater = options.isDiskLost === true && options.replica === undefined && member === undefined;
+  if (options.observes !== true && !joinedLater) return memberOfGenesis(genesis, options).address;
   if (member !== undefined)
     throw new ConfigurationError(
       "configuration.foreign",
@@ -148,12 +150,9 @@ async function fillFolder(
   write(join(path, "genesis.json"), `${JSON.stringify(genesis, null, 2)}\n`, 0o644);
   write(join(path, KEY_FILE), `${JSON.stringify(key, null, 2)}\n`, 0o600);
   const store = join(path, "store");
-  if (isDiskLost) await replaceLostStore(store, identity);
-  else {
-    // Nobody has run on it: what says that the folder is whole was not there.
-    if (observes) setStoreAside(store);
-    await initializeStore(store, identity);
-  }
+  // What says that the folder is whole may have been lost, and not the rest: whoever ran on a store may have promised something.
+  if (isDiskLost || (observes && hasLostStore(store))) await replaceLostStore(store, identity);
+  else await initializeStore(store, identity);
   if (backup !== undefined) await restoreState(backup, { storePath: store, genesis, hasher, ...identity });
   // Last: its presence says that the folder is whole.
   writeOnce(join(path, "replica.json"), `${JSON.stringify(config, null, 2)}\n`, 0o644);
@@ -218,6 +217,16 @@ export function writeOnce(path: string, text: string, mode: number): void {
       throw new ConfigurationError("configuration.exists", `${path} exists already; it is not overwritten`);
     throw new ConfigurationError("configuration.unreadable", `cannot write ${path} (${code}); check the folder`);
   }
+}
+
+/** As `writeOnce`, for a file that a process looks for meanwhile, or after a crash: it is there as a whole or not at all. */
+export function writeWhole(path: string, text: string, mode: number): void {
+  if (existsSync(path))
+    throw new ConfigurationError("configuration.exists", `${path} exists already; it is not overwritten`);
+  const part = `${path}.part`;
+  rmSync(part, { force: true });
+  writeOnce(part, text, mode);
+  renameSync(part, path);
 }
 
 function memberOfGenesis(genesis: Genesis, { key, replica }: Pick<InitOptions, "key" | "replica">): Member {

@@ -1,6 +1,6 @@
-import { type Membership, NO_MEMBER, viewNumber } from "@quorate/protocol";
+import { type Membership, NO_MEMBER, type ReplicaId, type SequenceNumber, viewNumber } from "@quorate/protocol";
 import { type RecoveredDisk, Replica, recover, type VerifiedLogRecord } from "@quorate/replica";
-import { RecoveryError, readDisk } from "./disk-recovery.ts";
+import { type DiskSource, RecoveryError, readDisk } from "./disk-recovery.ts";
 import type { HostOptions } from "./host-options.ts";
 import { DEFAULT_HOST_SETTINGS } from "./host-settings.ts";
 import type { HostState } from "./host-state.ts";
@@ -27,20 +27,41 @@ export function recoverReplica(
   { membership, state, quarantine, awaitsState }: RecoveryGround,
 ): { readonly replica: Replica; readonly recorder: StepRecorder } {
   const { store, codec, verifier, cluster, epochs, signer } = options;
-  const disk = readDisk(store, codec, verifier, epochs, state.execution.executed);
-  if (signer.self === NO_MEMBER) checkPromisedNothing(disk, membership);
+  const ground = { codec, verifier, epochs, membership, self: signer.self };
+  const disk = readOwnDisk(store, ground, state.execution.executed);
   const start = { stable: epochStart(membership, cluster), membership, view: viewNumber(0) };
   const executionDigest = state.digests?.executionDigest;
   const { activation } = state;
   const { upTo: silentUpTo } = quarantine;
-  const hasRejoined = disk.lossNonce !== undefined && epochs.hasRejoined(signer.self, disk.lossNonce);
-  const found = { ...disk, executionDigest, silentUpTo, awaitsState, activation, hasRejoined };
+  const found = { ...disk, executionDigest, silentUpTo, awaitsState, activation };
   const { base, recovery } = recover(start, found);
   const { tracedStepsMax: stepsMax, tracedBytesMax: bytesMax } = { ...DEFAULT_HOST_SETTINGS, ...options.settings };
   return {
     replica: new Replica(replicaOptionsOf({ ...options, configuration: epochs.configuration }), base, recovery),
     recorder: new StepRecorder({ stepsMax, bytesMax }, { base, recovery }),
   };
+}
+
+/** What the disk of a replica is judged by, and who that is. */
+export interface DiskGround extends Pick<HostOptions, "codec" | "verifier" | "epochs"> {
+  readonly membership: Membership;
+  readonly self: ReplicaId;
+}
+
+/**
+ * What the disk holds, for whom it is that recovers from it.
+ *
+ * @throws RecoveryError or StorageError when that is what this replica cannot have written, or cannot go on from.
+ */
+export function readOwnDisk(
+  source: DiskSource,
+  { codec, verifier, epochs, membership, self }: DiskGround,
+  executed: SequenceNumber,
+): RecoveredDisk {
+  const disk = readDisk(source, codec, verifier, epochs, executed);
+  if (self === NO_MEMBER) checkPromisedNothing(disk, membership);
+  const hasRejoined = disk.lossNonce !== undefined && epochs.hasRejoined(self, disk.lossNonce);
+  return { ...disk, hasRejoined };
 }
 
 /** Without its key a member would forget what it has promised in this epoch, and could be made to promise something else. */

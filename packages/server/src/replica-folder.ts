@@ -68,9 +68,8 @@ export function readReplicaFolder(path: string, backend: SignatureBackend, hashe
     file("genesis.json"),
     backend,
   );
-  const keys = [KEY_FILE, ...(existsSync(file(NEXT_KEY_FILE)) ? [NEXT_KEY_FILE] : [])].map((name) =>
-    heldKeyOf(parseKeyFile(readDocument(file(name), "private key", advice), file(name)), backend),
-  );
+  const key = heldKeyOf(parseKeyFile(readDocument(file(KEY_FILE), "private key", advice), file(KEY_FILE)), backend);
+  const keys = [key, ...nextKeyIn(file(NEXT_KEY_FILE), backend)];
   const { owner } = config;
   for (const key of keys) refuseOthersKey(genesis, owner, key.publicKey);
   return { path, storePath: file("store"), genesis, cluster: clusterIdOf(hasher, genesis), config, owner, keys };
@@ -118,6 +117,17 @@ export function heldKeyOf(key: KeyFile, backend: SignatureBackend): HeldKey {
     "configuration.wrong-key",
     "the private key does not belong to the public key beside it; restore the key file or make a new key",
   );
+}
+
+/** Nothing rests on it while it is not whole: the replica runs by the old one, and tells of it. */
+function nextKeyIn(file: string, backend: SignatureBackend): HeldKey[] {
+  if (!existsSync(file)) return [];
+  try {
+    return [heldKeyOf(parseKeyFile(readDocument(file, "next key", "make it again"), file), backend)];
+  } catch (error) {
+    if (error instanceof ConfigurationError) return [];
+    throw error;
+  }
 }
 
 /** A replica may get a new key, but never another one's. */

@@ -4,7 +4,7 @@ import { invariant, type PublicKey } from "@quorate/protocol";
 import type { ReplicaStore } from "@quorate/storage";
 import { AdminEndpoint } from "./admin-endpoint.ts";
 import { exposition } from "./exposition.ts";
-import { FolderKeys } from "./folder-keys.ts";
+import { FolderKeys, hasBegunForGood } from "./folder-keys.ts";
 import type { Claimant } from "./join-claims.ts";
 import { sayLastWords } from "./last-words.ts";
 import { ProcessDocuments } from "./process-documents.ts";
@@ -217,7 +217,7 @@ export class ReplicaProcess implements RunningReplica {
   #settleKeys(): void {
     const { epochs, status } = this.#host;
     const { membership } = epochs;
-    if (status.lowWatermark >= (membership.start?.seq ?? 0)) this.#keys.onBegun(membership);
+    if (hasBegunForGood(membership, status)) this.#keys.onBegun(membership);
   }
 
   #tellMayStop(): void {

@@ -146,6 +146,7 @@ export class ReplicaStages {
       if (this.#awaitedEpoch === undefined || epochs.epoch < this.#awaitedEpoch) return;
       this.#awaitedEpoch = undefined;
       this.#begin(readInstallation(store.local, codec));
+      this.#turns.tell();
       this.start();
       this.#turn.onBegun();
     });

@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
@@ -10,9 +10,11 @@ import {
   parseGenesis,
   parseKeyFile,
   parseReplicaConfig,
+  type ReplicaFolder,
   readReplicaFolder,
 } from "@quorate/server";
 import { SCRUB_BYTES_PER_SECOND } from "@quorate/server/host";
+import { openStore } from "@quorate/storage";
 import { expect } from "chai";
 import { backend, genesis, hasher, seedOf } from "./builders.ts";
 
@@ -271,6 +273,41 @@ describe("the data folder of a replica", () => {
     rmSync(join(path, "replica.json"));
 
     expect((await init(path, options)).owner).to.equal(stranger.publicKey);
+  });
+
+  /** What says, in the store of a folder, that it stands in the place of a lost one. */
+  async function nonceIn({ storePath, cluster, owner }: ReplicaFolder): Promise<unknown> {
+    const store = openStore(storePath, { cluster, owner });
+    await store.close();
+    return store.lossNonce;
+  }
+
+  it("of an observer has a store that nobody ran on, or one with the mark of a loss where there was one", async () => {
+    const options = { key: keyFileOf(backend, seedOf("stranger")), observes: true, listen: "127.0.0.1:7105" };
+    const path = join(root, "spare");
+    expect(await nonceIn(await init(path, options)), "of a fresh folder").to.equal(undefined);
+    rmSync(join(path, "replica.json"));
+    const nonce = await nonceIn(await init(path, options));
+    expect(nonce, "over a store").to.be.a("string");
+    expect(existsSync(join(path, "store.lost-1"))).to.equal(true);
+
+    for (const name of ["replica.json", "store"]) rmSync(join(path, name), { recursive: true });
+    const again = await nonceIn(await init(path, options));
+    expect(again, "after one that was cut short").to.be.a("string");
+    expect(again).to.not.equal(nonce);
+  });
+
+  it("of a member that joined later is made after a loss without a word about genesis, which does not know it", async () => {
+    const key = keyFileOf(backend, seedOf("stranger"));
+    const lost = { key, isDiskLost: true };
+
+    const made = await init(join(root, "later"), { ...lost, listen: "127.0.0.1:7105", peers: ["127.0.0.1:7100"] });
+
+    expect([made.owner, memberIn(made.genesis, made)]).to.deep.equal([key.publicKey, undefined]);
+    expect(await nonceIn(made)).to.be.a("string");
+    const silent = await refusal(() => init(join(root, "x"), lost));
+    const other = await refusal(() => init(join(root, "x"), { ...lost, replica: 2, listen: "127.0.0.1:7105" }));
+    expect([silent.code, other.code]).to.deep.equal(["configuration.inconsistent", "configuration.wrong-key"]);
   });
 
   it("is not made for a member with another's key, nor for one that is none", async () => {

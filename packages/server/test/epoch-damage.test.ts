@@ -9,6 +9,8 @@ const links: ReplicaFrame = { type: "epoch-links", links: LINKS };
 /** Where the links of the epoch chain stand beside the state. */
 const RANGE = [new TextEncoder().encode("host/epoch/"), new TextEncoder().encode("host/epoch0")] as const;
 
+const isOfEpoch = (what: string): boolean => what.startsWith("epoch ");
+
 interface Local {
   range: MemoryStore["local"]["range"];
   write: MemoryStore["local"]["write"];
@@ -47,8 +49,10 @@ describe("a link of the epoch chain that is damaged on the disk (protocol rules 
 
       scene.hears(2, statusOf(2, 2));
       expect(scene.saidTo(2).at(-1)).to.deep.equal({ type: "fetch-epochs", fetch: { above: epoch - 1 } });
+      expect(scene.happened.filter(isOfEpoch)).to.deep.equal([]);
       scene.hears(2, links);
       scene.flush();
+      expect(scene.happened.filter(isOfEpoch), "what is told").to.deep.equal([`epoch 2 above ${SECOND_END}`]);
 
       expect(scene.runner.epochs.epoch).to.equal(2);
       expect(scene.runner.status).to.deep.include({ epoch: 2, executed: 37, lowWatermark: SECOND_END });

@@ -1,6 +1,7 @@
-import { type EpochLink, epochNumber, replicaId } from "@quorate/protocol";
+import { EPOCHS_MAX, type EpochLink, epochNumber, replicaId } from "@quorate/protocol";
 import type { EpochChain } from "@quorate/reconfiguration";
 import type { ScriptedEpochs } from "@quorate/reconfiguration/testing";
+import { RecoveryError } from "@quorate/server/host";
 import { createMemoryStore } from "@quorate/storage/memory";
 import { expect } from "chai";
 import { EpochDamage, readEpochs, writeEpochLink } from "../dist/epoch-records.js";
@@ -57,8 +58,6 @@ describe("the epoch chain on the disk (protocol rule 11.3)", () => {
   }).timeout(20_000);
 
   for (const { what, broken } of [
-    { what: "one is missing", broken: ([first, , third]: EpochLink[]) => [first, third] },
-    { what: "the first is missing", broken: ([, second]: EpochLink[]) => [second] },
     {
       what: "one is signed with the keys of another epoch",
       broken: ([first]: EpochLink[]) => {
@@ -76,6 +75,45 @@ describe("the epoch chain on the disk (protocol rule 11.3)", () => {
       );
     });
 
+  for (const { what, broken } of [
+    { what: "one is missing", broken: ([first, , third]: EpochLink[]) => [first, third] },
+    { what: "the first is missing", broken: ([, second]: EpochLink[]) => [second] },
+  ])
+    it(`is lost where ${what}: how many there were is not known`, () => {
+      const links = broken([...script().links]).filter((link) => link !== undefined);
+      expect(() => read(storeWith(links))).to.throw(RecoveryError, /is lost; .*init --lost-disk/);
+    });
+
+  for (const changed of [
+    [0, 0, 0, 0, 0, 0, 0, 9],
+    [0, 0, 0, 0, 0, 1, 0, 3],
+    [0x80, 0, 0, 0, 0, 0, 0, 3],
+    [0, 0, 0, 0, 0, 0, 3],
+  ])
+    it(`is lost where the number of the last one has become ${changed}: nobody has that epoch to give`, () => {
+      const local = storeWith(script().links);
+      const [key, value] = [...local.range(Uint8Array.of(0), Uint8Array.of(255))].at(-1)!;
+      const prefix = key.subarray(0, key.length - 8);
+      local.write([
+        { key: new Uint8Array(key), value: undefined },
+        { key: Uint8Array.of(...prefix, ...changed), value: new Uint8Array(value) },
+      ]);
+      expect(() => read(local)).to.throw(RecoveryError, /is lost; .*init --lost-disk/);
+    });
+
+  it("is lost where there are more records than a cluster has epochs", () => {
+    const [link] = script().links;
+    const records = Array.from({ length: EPOCHS_MAX + 1 }, (_, place): [Uint8Array, Uint8Array] => {
+      const key = new Uint8Array(19);
+      key.set(new TextEncoder().encode("host/epoch/"));
+      new DataView(key.buffer).setUint32(15, place + 1);
+      return [key, codec.encodeEpochLink(link!)];
+    });
+    expect(() => read({ ...storeWith([]), range: () => records } as never)).to.throw(RecoveryError, /is lost/);
+    expect(() => read({ ...storeWith([]), range: () => records.slice(1) } as never)).to.throw(RecoveryError);
+    expect(() => read({ ...storeWith([]), range: () => records.slice(0, -1) } as never)).to.throw(EpochDamage);
+  });
+
   it("is none where bytes have changed on the disk", () => {
     const local = storeWith([]);
     const other = storeWith(script().links);
@@ -86,7 +124,9 @@ describe("the epoch chain on the disk (protocol rule 11.3)", () => {
 
   it("tells what is known below a damaged link, and which epoch was the last", () => {
     const [first, , third] = script().links;
-    const local = storeWith([first!, third!]);
+    const local = storeWith(script().links);
+    const [, [key]] = [...local.range(Uint8Array.of(0), Uint8Array.of(255))] as [unknown, [Uint8Array]];
+    local.write([{ key: new Uint8Array(key), value: codec.encodeEpochLink(third!) }]);
     let damage: unknown;
     try {
       read(local);

@@ -9,9 +9,11 @@ import {
   memberIn,
   type ReplicaFolder,
   readReplicaFolder,
+  writeWhole,
 } from "@quorate/server";
 import { expect } from "chai";
-import { backend, genesis, hasher, membership, seedOf } from "./builders.ts";
+import { hasBegunForGood } from "../dist/folder-keys.js";
+import { backend, digestOf, genesis, hasher, membership, seedOf, seqOf } from "./builders.ts";
 
 const [old, next] = [keyFileOf(backend, seedOf("replica 1")), keyFileOf(backend, seedOf("replica 1 anew"))];
 
@@ -81,6 +83,28 @@ describe("the keys in the folder of a replica", () => {
     expect(memberIn(membership, again)).to.equal(undefined);
   });
 
+  it("are the old one alone at a start with a new file that is not whole, and the start goes on", () => {
+    const { seed } = keyFileOf(backend, seedOf("another"));
+    for (const text of ["", JSON.stringify(next).slice(0, 60), "{}", JSON.stringify({ ...next, seed })]) {
+      put(text);
+      const again = readReplicaFolder(folder.path, backend, hasher);
+      expect(again.keys.map(({ publicKey }) => publicKey)).to.deep.equal([old.publicKey]);
+    }
+    put();
+    expect(readReplicaFolder(folder.path, backend, hasher).keys).to.have.length(2);
+  });
+
+  it("come in a file that is there as a whole or not at all, and is never overwritten", () => {
+    const path = file("key.next.json");
+    writeFileSync(`${path}.part`, "of one that was cut short");
+    writeWhole(path, JSON.stringify(next), 0o600);
+    expect(existsSync(`${path}.part`)).to.equal(false);
+    expect(statSync(path).mode & 0o777).to.equal(0o600);
+    expect(held()).to.deep.equal([old.publicKey, next.publicKey]);
+    expect(() => writeWhole(path, "{}", 0o600)).to.throw(/it is not overwritten$/);
+    expect(JSON.parse(readFileSync(path, "utf8"))).to.deep.equal(next);
+  });
+
   it("go on as they were while the new file is not whole, and that is told once", () => {
     put(JSON.stringify(next).slice(0, 60));
     for (let i = 0; i < 3; i++) expect(held()).to.deep.equal([old.publicKey]);
@@ -88,5 +112,24 @@ describe("the keys in the folder of a replica", () => {
     expect(JSON.stringify(said)).to.not.include(next.seed.slice(0, 12));
     put();
     expect(held()).to.deep.equal([old.publicKey, next.publicKey]);
+  });
+});
+
+describe("an epoch that is known", () => {
+  const start = { seq: seqOf(16), stateRoot: digestOf("state") };
+  const hasBegun = (epoch: number, lowWatermark: number): boolean =>
+    hasBegunForGood({ epoch: epochNumber(1), start }, { epoch: epochNumber(epoch), lowWatermark: seqOf(lowWatermark) });
+
+  it("has begun for good where a host lives in it at its start or above", () => {
+    expect([hasBegun(1, 16), hasBegun(1, 24)]).to.deep.equal([true, true]);
+    expect(hasBegun(1, 8), "not there yet").to.equal(false);
+  });
+
+  it("has not while the host of the one before is at its end: the link may not be durable", () => {
+    expect([hasBegun(0, 8), hasBegun(0, 16)]).to.deep.equal([false, false]);
+  });
+
+  it("has always, if it is that of genesis", () => {
+    expect(hasBegunForGood(membership, { epoch: epochNumber(0), lowWatermark: seqOf(0) })).to.equal(true);
   });
 });

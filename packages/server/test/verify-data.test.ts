@@ -1,9 +1,16 @@
 import { appendFileSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type DataCheck, type DataPart, type DataVerdict, unreadableVerdict, verifyData } from "@quorate/server";
+import {
+  type DataCheck,
+  type DataPart,
+  type DataVerdict,
+  keyFileOf,
+  unreadableVerdict,
+  verifyData,
+} from "@quorate/server";
 import { initializeStore } from "@quorate/storage";
 import { expect } from "chai";
-import { cluster, codec, digestOf, membership, seqOf } from "./builders.ts";
+import { backend, cluster, codec, digestOf, membership, seedOf, seqOf } from "./builders.ts";
 import {
   contentOf,
   cryptography,
@@ -83,6 +90,14 @@ describe("verifyData", () => {
     expect(found["own checkpoint"]).to.match(/^number 32/);
     expect(found.evidence).to.equal("2 pieces");
     expect(found.recovery).to.equal("starts in view 0, window (32, 48], executed 35");
+  });
+
+  it("names a folder that has promised what it no longer has the key of, as a start does", async () => {
+    const stranger = JSON.stringify(keyFileOf(backend, seedOf("stranger")));
+    await names(({ folder }) => writeFileSync(join(folder.path, "key.json"), stranger), {
+      replies: /does not lead to what this replica signed/,
+      recovery: /has a record \(pre-prepared\) of a member of epoch 0, and the key of no member of it is held here/,
+    });
   });
 
   it("finds a folder sound whose last write was cut short, and leaves that to the next start", async () => {

@@ -59,14 +59,17 @@ export function addInitCommand(program: Command): void {
       path,
     )
     .option("--observe", "it is no member of genesis: it follows, and may join; say where it listens")
-    .option("--advertise <host:port>", "with --observe: what others dial; where it listens unless given")
+    .option("--advertise <host:port>", "with --observe or --lost-disk: what others dial; where it listens unless given")
     .option(
       "--peer <host:port>",
-      "with --observe: a replica to dial beside the members of genesis; repeat it",
+      "with --observe or --lost-disk: a replica to dial beside the members of genesis; repeat it",
       collect,
       [],
     )
-    .option("--lost-disk", "this replica has run before and its disk is lost: it stays mute until it is safe to vote")
+    .option(
+      "--lost-disk",
+      "this replica has run before and its disk is lost: it stays mute until it is safe to vote; say where it listens if it joined later",
+    )
     .option("--json", "print JSON")
     .addHelpText(
       "after",
@@ -115,8 +118,9 @@ async function makeFrom(flags: InitFlags): Promise<ReplicaFolder> {
 }
 
 /** What only an observer says: of a member genesis says it. */
-function observing({ observe, advertise, peer }: InitFlags): Pick<InitOptions, "advertise" | "peers"> {
-  if (observe !== true && (advertise !== undefined || peer.length > 0))
+function observing({ observe, lostDisk, advertise, peer }: InitFlags): Pick<InitOptions, "advertise" | "peers"> {
+  // One that joined later observes until it knows the epoch that it is a member of.
+  if (observe !== true && lostDisk !== true && (advertise !== undefined || peer.length > 0))
     throw new ConfigurationError(
       "configuration.inconsistent",
       "--advertise and --peer are for an observer: a member is dialed where genesis says; leave them out, or give --observe",

@@ -31,7 +31,8 @@ const LOST_DISK =
 const ADVICE: Readonly<Record<DataPart, string>> = {
   configuration: "correct the file that the line names, or restore it from a backup; the store is not to blame",
   store: "point it at this replica's own folder; if it is that, its disk is lost: `quorate init --lost-disk`",
-  epochs: "start the replica: it asks the others for what is damaged, and is silent until it has it",
+  epochs:
+    "where one link is damaged, start the replica: it asks the others for it, and is silent until it has it; where it is not known how many there were, its disk is lost: `quorate init --lost-disk`",
   "write-ahead log": LOST_DISK,
   state: LOST_DISK,
   history:

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { generateSeed, signPossession } from "@quorate/crypto";
 import { hexToBytes, publicKey, type ReconfigurationChange, type ReplicaId } from "@quorate/protocol";
-import { ConfigurationError, KEY_FILE, type KeyFile, keyFileOf, NEXT_KEY_FILE, writeOnce } from "@quorate/server";
+import { ConfigurationError, KEY_FILE, type KeyFile, keyFileOf, NEXT_KEY_FILE, writeWhole } from "@quorate/server";
 import type { Command } from "commander";
 import { readKeyFile } from "../read-key.ts";
 import { CHANGE_EXIT_CODES, runChange, withChangeFlags } from "./change-command.ts";
@@ -67,6 +67,6 @@ function nextKeyIn(folder: string, { client: { backend } }: Operator): KeyFile {
   const file = join(folder, NEXT_KEY_FILE);
   if (existsSync(file)) return readKeyFile(file);
   const key = keyFileOf(backend, generateSeed(randomBytes(32)));
-  writeOnce(file, `${JSON.stringify(key, null, 2)}\n`, 0o600);
+  writeWhole(file, `${JSON.stringify(key, null, 2)}\n`, 0o600);
   return key;
 }
