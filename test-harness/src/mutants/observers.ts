@@ -35,7 +35,7 @@ export const OBSERVER_MUTANTS: readonly Mutant[] = [
     rule: "11.6",
     bug: "a member that has rejoined after the loss of its disk stays mute in the epoch that begins with that",
     file: RECOVERY,
-    edits: [{ find: "epochs.hasRejoined(signer.self, disk.lossNonce)", replace: "awaitsState && !awaitsState" }],
+    edits: [{ find: "epochs.hasRejoined(self, disk.lossNonce)", replace: "epochs.epoch < 0" }],
     caughtBy: [TURNS_TEST],
   },
   {
