@@ -53,8 +53,8 @@ export const OBSERVER_MUTANTS: readonly Mutant[] = [
     file: RECOVERY,
     edits: [
       {
-        find: "if (signer.self === NO_MEMBER) checkPromisedNothing",
-        replace: "if (awaitsState && !awaitsState) checkPromisedNothing",
+        find: "if (self === NO_MEMBER) checkPromisedNothing",
+        replace: "if (self === NO_MEMBER && self !== NO_MEMBER) checkPromisedNothing",
       },
     ],
     caughtBy: [TURNS_TEST],
