@@ -139,13 +139,13 @@ export class ReplicaObserver {
   check(cause: string): void {
     const { id, end, isCorrect, drawing } = this.#replica;
     const host = this.#replica.host();
-    const status = host?.status;
-    if (status === undefined || host?.isInstalling === true) return;
+    if (host === undefined || host.isInstalling) return;
+    const { status } = host;
     drawing.isIn(status.view);
     if (!isCorrect) return;
-    if (host !== undefined) this.#epochMarks.afterStep(host, cause);
+    this.#epochMarks.afterStep(host, status, cause);
     if (this.#steps++ % FILLS_EVERY === 0) {
-      const fills = host?.fills ?? [];
+      const { fills } = host;
       this.tell((checker) => checker.onFills?.(end, fills));
     }
     this.#viewMarks.onStatus(status, cause, this.#world.cluster.genesis.timeouts.viewChangeMs);
