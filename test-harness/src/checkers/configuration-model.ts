@@ -205,7 +205,7 @@ function accepted(epoch: number, activation: number): ModelVerdict {
   return `accepted: epoch ${epoch} above ${activation}`;
 }
 
-function isAccepted(verdict: ModelVerdict): boolean {
+export function isAccepted(verdict: ModelVerdict): boolean {
   return verdict.startsWith("accepted: ");
 }
 

@@ -10,6 +10,7 @@ import {
   type Genesis,
   type Hasher,
   type OperationResult,
+  type ReconfigurationChange,
   type ReplicaFrame,
   type ReplicaId,
   type Reply,
@@ -17,8 +18,13 @@ import {
 import type { EpochChain } from "@quorate/reconfiguration";
 import type { ReplicaStatus } from "@quorate/replica";
 import { type Checker, demand, type Ending, type ExecutionStep } from "./checker.ts";
-import { ConfigurationModel, type ModelEpoch } from "./configuration-model.ts";
+import { ConfigurationModel, isAccepted, type ModelEpoch } from "./configuration-model.ts";
 import { envelopeIn } from "./promises.ts";
+
+/** What is counted for each change of this kind that takes effect, once for the whole cluster. */
+export function markOfChange(type: ReconfigurationChange["type"]): string {
+  return `change in force: ${type}`;
+}
 
 /** What a correct replica said in one epoch as one of its members. */
 interface Said {
@@ -36,6 +42,7 @@ export class ReconfigurationChecker implements Checker {
   readonly #hasher: Hasher;
   readonly #cluster: ClusterId;
   readonly #epochs: () => EpochChain;
+  readonly #mark: (name: string) => void;
   /** By epoch, as whoever came to it first has it. */
   readonly #chain: string[] = [];
   readonly #roots = new Map<number, string>();
@@ -44,11 +51,19 @@ export class ReconfigurationChecker implements Checker {
   readonly #answered = new Map<string, string>();
   readonly #statements = new Map<string, Said>();
 
-  constructor(genesis: Genesis, hasher: Hasher, cluster: ClusterId, epochs: () => EpochChain) {
+  /** @param mark counts what came into force. */
+  constructor(
+    genesis: Genesis,
+    hasher: Hasher,
+    cluster: ClusterId,
+    epochs: () => EpochChain,
+    mark: (name: string) => void = () => undefined,
+  ) {
     this.#genesis = genesis;
     this.#hasher = hasher;
     this.#cluster = cluster;
     this.#epochs = epochs;
+    this.#mark = mark;
   }
 
   /** It has come to an epoch, or back with what it knows of them. */
@@ -99,6 +114,8 @@ export class ReconfigurationChecker implements Checker {
         const place = `${seq} ${requestDigest(this.#hasher, this.#cluster, request)}`;
         const [answered, due] = [this.#answered.get(place), verdicts[i]];
         demand(answered === undefined || answered === due, "reconfiguration.verdict", { place, answered, due });
+        if (request.type === "reconfiguration" && due !== undefined && isAccepted(due))
+          this.#mark(markOfChange(request.change.type));
       });
     }
     this.#checkChain(model.epochs);
