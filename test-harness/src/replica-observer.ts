@@ -1,6 +1,7 @@
 import { digest, type Membership, type ReplicaFrame, type ReplicaId } from "@quorate/protocol";
 import type { ReplicaStatus } from "@quorate/replica";
 import type { ExecutedBatch, HostObserver, IngressRejection, ReplicaRunner, ViewTurn } from "@quorate/server/host";
+import type { ServiceMembership } from "@quorate/state-machine";
 import type { FetchProgress } from "@quorate/state-transfer";
 import type { Checker } from "./checkers/checker.ts";
 import type { EndDrawing } from "./end-drawing.ts";
@@ -65,6 +66,11 @@ export class ReplicaObserver {
 
   onOperation(executed: ExecutedOperation): void {
     this.#operations.push(executed);
+  }
+
+  onMembership(told: ServiceMembership): void {
+    const operationsBefore = this.#operations.length;
+    this.tell((checker) => checker.onMembership?.(this.#replica.id, { ...told, operationsBefore }));
   }
 
   /** It is there, or there again. */
