@@ -135,7 +135,7 @@ export class ReplicaStages {
 
   /** As what lies on the disk says. */
   #begin(installation: Installation | undefined): void {
-    if (installation !== undefined) this.#pending.putAgain(withinReach(installation, this.#options));
+    if (installation !== undefined) this.#pending.putAgain(installation);
     else if (!this.#quarantine.resume()) this.#hostOrRepair();
   }
 
@@ -230,9 +230,11 @@ export class ReplicaStages {
     const { next } = this.#pending;
     if (next === undefined) return;
     const { installation, pauseMs } = next;
-    if (pauseMs === 0) return this.#install(installation);
+    // An epoch may have begun since it was put, in the pause too: what that begins with is stable from then on.
+    const begin = (): void => this.#install(withinReach(installation, this.#options));
+    if (pauseMs === 0) return begin();
     this.#options.ports.startTimer("install", pauseMs, () => {
-      if (!this.#isStopped) this.#guarded(() => this.#install(installation));
+      if (!this.#isStopped) this.#guarded(begin);
     });
   }
 

@@ -70,7 +70,7 @@ function executorOn(store: MemoryStore, upTo: number): Executor {
 }
 
 /** What correct replicas come to. */
-const correct = executorOn(createMemoryStore(), 48);
+export const correct: Executor = executorOn(createMemoryStore(), 48);
 
 const place = (seq: number) => ({ epoch: epochAt(seq), seq: seqOf(seq) });
 

@@ -4,6 +4,7 @@ import { writeEpochLink } from "../dist/epoch-records.js";
 import { codec } from "./builders.ts";
 import {
   certificateAt,
+  correct,
   EpochScene,
   FIRST_END,
   fetchOf,
@@ -222,5 +223,30 @@ describe("a replica that hears of the next epoch while its state is not here (pr
     scene.hears(1, links(0));
     scene.flush();
     expect(scene.transition).to.deep.equal(["transfer 16", BEGUN_1, "transfer 24"]);
+  });
+
+  it("learns of it in the pause before a repair, and then repairs towards what that begins with", () => {
+    const scene = new EpochScene().reaches(20);
+    scene.certifies(16);
+    const spoil = (): void => {
+      const [[key, value] = []] = scene.store.state.range(new Uint8Array(1), new Uint8Array(1).fill(255));
+      const spoilt = new Uint8Array(value!);
+      spoilt[spoilt.length - 1]! ^= 1;
+      scene.store.state.write([{ key: new Uint8Array(key!), value: spoilt }]);
+      scene.timers.get("scrub")?.();
+    };
+    spoil();
+    scene.turn();
+    for (let i = 0; i < 100 && scene.runner.isInstalling; i++) scene.receivesState(correct, 16).flush().turn();
+    spoil();
+    expect(scene.transition.at(-1)).to.equal("repair 2 after 1000");
+    scene.hears(1, links(0));
+    scene.flush();
+    expect(scene.transition.at(-1), "it is about to install").to.equal(BEGUN_1);
+
+    scene.turn();
+    expect(scene.transition.at(-1)).to.equal(`transfer ${FIRST_END}, distrusting`);
+    for (let i = 0; i < 100 && scene.runner.isInstalling; i++) scene.receivesState(correct, FIRST_END).flush().turn();
+    expect(scene.runner.status).to.deep.include({ epoch: 1, executed: FIRST_END, lowWatermark: FIRST_END });
   });
 });
