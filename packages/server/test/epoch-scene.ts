@@ -86,6 +86,16 @@ export function certificateAt(seq: number, self: number = SELF): CheckpointCerti
   return { ...claim, signatures };
 }
 
+/** By members of epoch 0, of whatever number: their keys were stolen after it. */
+export function stolenAt(seq: number): CheckpointCertificate {
+  const claim = { epoch: epochNumber(0), seq: seqOf(seq), stateRoot: digestOf("made up") };
+  const signatures = othersOf(SELF).map((id) => ({
+    from: replicaId(id),
+    signature: envelopeOf(id, { type: "checkpoint", ...claim }).signature,
+  }));
+  return { ...claim, signatures };
+}
+
 /** The link of the chain that ends an epoch. */
 function linkAt(seq: number): EpochLink {
   const snapshot = correct.snapshotAt(seqOf(seq));

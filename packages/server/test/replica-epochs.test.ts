@@ -1,6 +1,7 @@
 import type { ReplicaFrame } from "@quorate/protocol";
 import { expect } from "chai";
 import { writeEpochLink } from "../dist/epoch-records.js";
+import { writeInstallation } from "../dist/installation-record.js";
 import { codec } from "./builders.ts";
 import {
   certificateAt,
@@ -12,6 +13,7 @@ import {
   proposal,
   SECOND_END,
   statusOf,
+  stolenAt,
   storeBehind,
   waiting,
 } from "./epoch-scene.ts";
@@ -223,6 +225,18 @@ describe("a replica that hears of the next epoch while its state is not here (pr
     scene.hears(1, links(0));
     scene.flush();
     expect(scene.transition).to.deep.equal(["transfer 16", BEGUN_1, "transfer 24"]);
+  });
+
+  it("gives up a target above the end of its epoch, which no correct member has signed", () => {
+    const scene = new EpochScene(storeBehind("empty"));
+    expect(scene.transition).to.deep.equal(["transfer 16"]);
+    scene.runner.stop();
+    writeInstallation(scene.store.local, codec, { target: stolenAt(FIRST_END + 8), distrustsEntries: false });
+    const again = new EpochScene(scene.store);
+    expect(again.transition, "while that is not known").to.deep.equal([`transfer ${FIRST_END + 8}`]);
+    again.hears(1, links(0));
+    again.flush();
+    expect(again.transition.slice(1)).to.deep.equal([BEGUN_1, `transfer ${FIRST_END}`]);
   });
 
   it("learns of it in the pause before a repair, and then repairs towards what that begins with", () => {
