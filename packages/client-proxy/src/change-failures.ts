@@ -40,6 +40,8 @@ const REFUSALS: Readonly<Record<ReconfigurationRefusal, Sentence>> = {
   "changes-nothing": "it is as the change wants it already",
   "clients-open": "the genesis document lets everyone be a client; there is nobody to admit or expel",
   "member-invalid": `its address is none that can be dialed, or its id is more than ${JOIN_ID_STEP_MAX} above all that were ever used; take the next id, and host:port`,
+  "nonces-spent":
+    "as many orders of this epoch are remembered as may be, and one more could be submitted again; order a change that begins an epoch (`rotate-key`, `parameters`, `admins`, or of members), and this one after it",
   "epochs-too-many": `a cluster has at most ${EPOCHS_MAX} epochs; start a new one from a backup`,
   "clients-too-many": "as many clients are admitted as may be; expel one before",
 };

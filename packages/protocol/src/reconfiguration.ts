@@ -167,7 +167,9 @@ export type ReconfigurationRefusal =
   /** The address of a joiner is none, or its id leaves too few for those who come later. */
   | "member-invalid"
   /** See `EPOCHS_MAX`. */
-  | "epochs-too-many";
+  | "epochs-too-many"
+  /** No nonce more is remembered in this epoch, and a client that is admitted or expelled needs one: the order could be submitted again. */
+  | "nonces-spent";
 
 /** The byte of each reason in a refused result; append only. */
 export const REFUSAL_CODES: Readonly<Record<ReconfigurationRefusal, number>> = {
@@ -192,6 +194,7 @@ export const REFUSAL_CODES: Readonly<Record<ReconfigurationRefusal, number>> = {
   "clients-too-many": 19,
   "member-invalid": 20,
   "epochs-too-many": 21,
+  "nonces-spent": 22,
 };
 
 /** Where a configuration comes into force: the smallest multiple of K at or above n+L (protocol rule 11.2). */

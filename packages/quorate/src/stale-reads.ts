@@ -255,6 +255,7 @@ const FAULTS: { readonly [F in ReadFault]: string } = {
   "too-large": "has more there than one answer holds; ask for fewer keys at once",
   "other-question": "LIED: it answered another question",
   "bad-certificate": "LIED: its checkpoint is not signed by a quorum",
+  "out-of-epoch": "LIED: its checkpoint has a number that the epoch which signed it never had",
   "bad-proof": "LIED: its proof does not show what it says",
   silent: "did not answer",
   "too-old": "has no checkpoint that is new enough",

@@ -28,6 +28,8 @@ import type { ConfigurationRecord, PendingChange } from "./configuration-record.
 export interface ChangePlace {
   readonly seq: SequenceNumber;
   readonly isNonceUsed: boolean;
+  /** As many nonces as are remembered in an epoch are spent. */
+  readonly areNoncesSpent: boolean;
   /** The last checkpoints before this batch: a joiner must have come to one of them. */
   readonly recentCheckpoints: readonly CheckpointClaim[];
   /** See `windowSizeMaxOf`. */
@@ -108,8 +110,10 @@ function authorityOf(
 function judgeAdmission(
   change: Extract<ReconfigurationChange, { type: "admit" | "expel" }>,
   { epoch }: Configuration,
-  { seq, clients, clientsMax }: ChangePlace,
+  { seq, areNoncesSpent, clients, clientsMax }: ChangePlace,
 ): ReconfigurationVerdict {
+  // What is in force at once begins no epoch, after which its order is worth nothing: whoever has it could undo what came later.
+  if (areNoncesSpent) return refused("nonces-spent", false);
   if (clients === undefined) return refused("clients-open", true);
   const { client } = change;
   const isAdmitted = change.type === "admit";

@@ -49,6 +49,7 @@ const CHECKPOINT = { seq: sequenceNumber(96), stateRoot: digest(hex(5)) };
 const place: ChangePlace = {
   seq: sequenceNumber(100),
   isNonceUsed: false,
+  areNoncesSpent: false,
   recentCheckpoints: [CHECKPOINT],
   windowSizeMax: 2048,
   clients: undefined,
@@ -203,6 +204,19 @@ describe("the verdict on a change", () => {
     expect([7, 10, 13].map((n) => endOf(judged(recordOf(n), leave(0))))).to.deep.equal(
       Array(3).fill("fault-threshold-lowered"),
     );
+  });
+
+  it("clients are admitted and expelled as long as nonces are remembered; what begins an epoch always is ordered", () => {
+    const clients = { count: 1, isAdmitted: (client: PublicKey) => client === ADMIN };
+    const when = (areNoncesSpent: boolean, change: ReconfigurationChange): string =>
+      endOf(judged(recordOf(5), change, {}, { clients, areNoncesSpent }));
+    const admission: ReconfigurationChange = { type: "admit", client: STRANGER };
+    const expulsion: ReconfigurationChange = { type: "expel", client: ADMIN };
+    for (const change of [admission, expulsion]) {
+      expect(when(false, change)).to.equal("epoch 2 above 100");
+      expect(when(true, change)).to.equal("nonces-spent");
+    }
+    expect(when(true, leave(1))).to.equal(end);
   });
 
   it("clients are admitted up to a bound, and once", () => {

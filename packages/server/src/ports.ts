@@ -3,6 +3,7 @@ import type {
   Divergence,
   Evidence,
   Membership,
+  OutOfEpoch,
   PublicKey,
   Rejection,
   ReplicaFrame,
@@ -129,6 +130,8 @@ export type IngressRejection =
   | { readonly from: ReplicaId; readonly code: "observer.speaks" }
   /** It asks for links of the epoch chain more often than anyone needs them, or sent one that proves nothing. */
   | { readonly from: ReplicaId; readonly code: "epochs.over-budget" | "epochs.bad-link" }
+  /** What it rests on is certified for a number that was never for that epoch to certify. */
+  | ({ readonly from: ReplicaId; readonly code: "ingress.out-of-epoch" } & OutOfEpoch)
   | {
       readonly from: ReplicaId | PublicKey;
       readonly code:

@@ -62,6 +62,7 @@ export const REJECTION_CODES: Readonly<Record<IngressRejection["code"], true>> =
   "ingress.bad-reply-stable": true,
   "ingress.foreign-vote": true,
   "ingress.foreign-request": true,
+  "ingress.out-of-epoch": true,
   "ingress.over-budget": true,
   "ingress.redundant": true,
 };

@@ -70,7 +70,7 @@ function executorOn(store: MemoryStore, upTo: number): Executor {
 }
 
 /** What correct replicas come to. */
-const correct = executorOn(createMemoryStore(), 48);
+export const correct: Executor = executorOn(createMemoryStore(), 48);
 
 const place = (seq: number) => ({ epoch: epochAt(seq), seq: seqOf(seq) });
 
@@ -80,6 +80,16 @@ export function certificateAt(seq: number, self: number = SELF): CheckpointCerti
   if (stateRoot === undefined) throw new Error(`no checkpoint at ${seq}`);
   const claim = { ...place(seq), stateRoot };
   const signatures = othersOf(self).map((id) => ({
+    from: replicaId(id),
+    signature: envelopeOf(id, { type: "checkpoint", ...claim }).signature,
+  }));
+  return { ...claim, signatures };
+}
+
+/** By members of epoch 0, of whatever number: their keys were stolen after it. */
+export function stolenAt(seq: number): CheckpointCertificate {
+  const claim = { epoch: epochNumber(0), seq: seqOf(seq), stateRoot: digestOf("made up") };
+  const signatures = othersOf(SELF).map((id) => ({
     from: replicaId(id),
     signature: envelopeOf(id, { type: "checkpoint", ...claim }).signature,
   }));

@@ -32,7 +32,8 @@ import { ADMISSIONS, admissionKey, CHANGE_NONCES, CHECKPOINTS_KEY, changeNonceKe
 export const ADMITTED_CLIENTS_MAX = 100_000;
 /**
  * Nonces of reconfigurations that are remembered in one epoch. Only m of the admins can spend one, or a member alone with the change
- * that ends the epoch; beyond it a refused change could be submitted again, until the next epoch.
+ * that ends the epoch. Beyond it no client is admitted or expelled, and what was refused of what begins an epoch could be submitted again,
+ * until the next epoch.
  */
 export const CHANGE_NONCES_MAX = 1_024;
 
@@ -180,6 +181,7 @@ export class ConfigurationBatch {
     return judgeReconfiguration(this.#record, request, {
       seq: this.#seq,
       isNonceUsed: state.get(changeNonceKey(request.nonce)) !== undefined,
+      areNoncesSpent: this.#nonces >= CHANGE_NONCES_MAX,
       recentCheckpoints: checkpoints,
       windowSizeMax: windowSizeMaxOf(this.#genesis.limits),
       clients: admittedCount === undefined ? undefined : { count, isAdmitted: (client) => this.isAdmitted(client) },

@@ -114,6 +114,7 @@ export class ConfigurationModel {
   }
 
   #admit({ type, client }: Change<"admit" | "expel">, seq: number): ModelVerdict {
+    if (this.#nonces.size === REMEMBERED_NONCES) return "nonces-spent";
     if (this.#admitted === undefined) return "clients-open";
     if (this.#admitted.has(client) === (type === "admit")) return "changes-nothing";
     if (type === "admit") this.#admitted.add(client);
