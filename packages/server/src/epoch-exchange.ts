@@ -25,8 +25,9 @@ export class EpochExchange {
     this.#o = options;
   }
 
-  /** A peer asks, or has said something of an epoch that is over: it is given the links above. */
+  /** A peer asks, or has said something of an epoch that is over: it is given the links above. Who asks for more is ahead. */
   answer(peer: ReplicaId, above: Epoch): void {
+    if (above > this.#o.epochs.epoch) return this.ask(peer);
     const links = this.#o.epochs.linksAbove(above);
     if (links.length === 0) return;
     if (!this.#served.take(peer, this.#nowMs())) return this.#reject(peer, "epochs.over-budget");

@@ -143,6 +143,10 @@ export class ReplicaRunner {
   get fills(): readonly Fill[] {
     return [...(this.#host?.fills ?? []), this.#backlog.fill];
   }
+  /** The epoch that it is in: the latest that is known, or one before it. */
+  get epoch(): Epoch {
+    return this.#stages.epoch;
+  }
   /** The epochs that are known here. */
   get epochs(): EpochChain {
     return this.#options.epochs;

@@ -84,8 +84,14 @@ describe("links for those who are behind (protocol rules 11.3 and 13.1)", () => 
 
   it("are not sent where there are none, which costs nothing of the share", () => {
     const scene = new Scene(idleEpochs(1).chainAt(1));
-    expect(scene.answers(100, TWO, 1) + scene.answers(100, TWO, 7)).to.equal(0);
+    expect(scene.answers(100, TWO, 1)).to.equal(0);
     expect([scene.answers(SERVED), scene.rejected]).to.deep.equal([SERVED, []]);
+  });
+
+  it("are asked of whoever asks for those above what is known here, as rarely as of anybody who is ahead", () => {
+    const scene = new Scene(idleEpochs(1).chainAt(1));
+    expect(scene.answers(100, TWO, 7)).to.equal(1);
+    expect(scene.asked).to.deep.equal([[2, 1]]);
   });
 
   it("are a share for each peer, and one more after a while", () => {
