@@ -285,7 +285,7 @@ export class ReplicaRunner {
         this.#backlog.keepRequest(client, frame);
         return true;
       case "fetch-epochs":
-        this.#exchange.answerClient(client, frame.fetch.above);
+        this.#exchange.onClient(client, frame.fetch.above);
         return true;
       case "read-state":
         this.#onStateRead(client, frame.read);
@@ -326,6 +326,7 @@ export class ReplicaRunner {
 
   /** Nothing happens any more; what was not flushed is not spoken. */
   stop(): void {
+    this.#exchange.stop();
     this.#stages.stop();
   }
 }
