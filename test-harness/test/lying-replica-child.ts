@@ -88,6 +88,7 @@ const keys = new FolderKeys({ folder, backend, log: createLogger("silent", {}) }
 const timers = new Map<HostTimer, NodeJS.Timeout>();
 const links: ReplicaLinks = new ReplicaLinks({
   epochs: () => epochs,
+  epoch: () => epochs.epoch,
   listen: config.listen,
   peers: [],
   endpoint: new ReplicaEndpoint({ cluster, backend, keys, membership: () => epochs.membership }),

@@ -24,7 +24,7 @@ import type { Installation } from "./installation-record.ts";
 import type { QuarantineStatus } from "./quarantine.ts";
 
 /** The timers of a replica, those of bringing its state to it, of serving it to others and to clients, and the scrubber's. */
-export type HostTimer = TimerName | "install" | "serve" | "read" | "scrub";
+export type HostTimer = TimerName | "install" | "serve" | "read" | "tell-epochs" | "scrub";
 
 /** The world around a `ReplicaHost`, real or simulated. Nothing here calls back before it returns. */
 export interface HostPorts {

@@ -97,6 +97,7 @@ export class ProcessDocuments {
     return replicaMetrics({
       replica: this.#id,
       isPrimary: this.#role === "primary",
+      members: (host.epochs.membershipAt(host.epoch) ?? host.epochs.membership).members.length,
       observers: links.observerCount,
       durability: folder.config.durability,
       signatures: backend.name,

@@ -99,6 +99,7 @@ export class ReplicaProcess implements RunningReplica {
     const { genesis, config } = folder;
     return new ReplicaLinks({
       epochs: () => this.#host.epochs,
+      epoch: () => this.#host.epoch,
       listen: config.listen,
       peers: config.peers,
       endpoint: this.#endpoint,

@@ -143,6 +143,10 @@ export class ReplicaRunner {
   get fills(): readonly Fill[] {
     return [...(this.#host?.fills ?? []), this.#backlog.fill];
   }
+  /** The epoch that it is in: the latest that is known, or one before it. */
+  get epoch(): Epoch {
+    return this.#stages.epoch;
+  }
   /** The epochs that are known here. */
   get epochs(): EpochChain {
     return this.#options.epochs;
@@ -281,7 +285,7 @@ export class ReplicaRunner {
         this.#backlog.keepRequest(client, frame);
         return true;
       case "fetch-epochs":
-        this.#exchange.answerClient(client, frame.fetch.above);
+        this.#exchange.onClient(client, frame.fetch.above);
         return true;
       case "read-state":
         this.#onStateRead(client, frame.read);
@@ -322,6 +326,7 @@ export class ReplicaRunner {
 
   /** Nothing happens any more; what was not flushed is not spoken. */
   stop(): void {
+    this.#exchange.stop();
     this.#stages.stop();
   }
 }

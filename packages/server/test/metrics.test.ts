@@ -18,7 +18,7 @@ import { type ParsedFamily, parseExposition } from "./strict-exposition.ts";
 const GUIDE = fileURLToPath(new URL("../../../docs/operators-guide.md", import.meta.url));
 
 const status: MetricSource["status"] = {
-  epoch: epochNumber(0),
+  epoch: epochNumber(6),
   activation: undefined,
   view: viewNumber(1),
   target: viewNumber(2),
@@ -65,6 +65,7 @@ function sourceOf(counters: ReplicaCounters): MetricSource {
     clients: 4,
     observers: 3,
     isPrimary: true,
+    members: 5,
     listener: {
       connections: 7,
       strangers: 1,
@@ -137,6 +138,9 @@ describe("the metrics of a replica", () => {
     expect(metricOf(families, "quorate_primary")).to.equal(1);
     expect(metricOf(families, "quorate_ready")).to.equal(0);
     expect(metricOf(families, "quorate_target_view")).to.equal(2);
+    expect(metricOf(families, "quorate_epoch")).to.equal(6);
+    expect(metricOf(families, "quorate_members")).to.equal(5);
+    expect(metricOf(families, "quorate_member")).to.equal(1);
     expect(metricOf(families, "quorate_peer_connected", { peer: "2" })).to.equal(0);
     expect(metricOf(families, "quorate_peer_dropped_frames_total", { peer: "0", reason: "too-large" })).to.equal(6);
     expect(metricOf(families, "quorate_refused_connections_total", { reason: "address" })).to.equal(1);
@@ -145,6 +149,13 @@ describe("the metrics of a replica", () => {
     expect(metricOf(families, "quorate_links_ended_total", { role: "replica", code: "link.heartbeat" })).to.equal(1);
     expect(metricOf(families, "quorate_client_dropped_frames_total", { reason: "not-taken" })).to.equal(1);
     expect(metricOf(families, "quorate_client_dropped_frames_total", { reason: "gone" })).to.equal(3);
+  });
+
+  it("tell a member from an observer", () => {
+    const source = { ...sourceOf(new ReplicaCounters()), replica: null };
+    const families = parseExposition(exposition(replicaMetrics(source)));
+
+    expect(metricOf(families, "quorate_member")).to.equal(0);
   });
 
   it("count what happens, and have every reason to drop an input from the start", () => {
@@ -164,6 +175,7 @@ describe("the metrics of a replica", () => {
     counters.onViewChange({ type: "entered", view: viewNumber(1) });
     counters.onLogFlushed(250);
     counters.onStable();
+    counters.onEpoch();
     const after = familiesOf(counters);
 
     const code = { code: "vote.conflicting" };
@@ -179,6 +191,7 @@ describe("the metrics of a replica", () => {
     expect(queues, "no index").to.deep.equal(["slots", "pending requests of a client"]);
     expect(metricOf(after, "quorate_view_changes_started_total")).to.equal(2);
     expect(metricOf(after, "quorate_views_entered_total")).to.equal(1);
+    expect([before, after].map((all) => metricOf(all, "quorate_epochs_begun_total"))).to.deep.equal([0, 1]);
     expect(metricOf(after, "quorate_log_flush_seconds_total")).to.equal(0.25);
     expect(metricOf(after, "quorate_stable_checkpoints_total")).to.equal(1);
     const seriesOf = (all: ParsedFamily[]): number => all.reduce((sum, { samples }) => sum + samples.length, 0);

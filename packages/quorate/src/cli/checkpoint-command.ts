@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ConfigurationError, type ReplicaName, readDocument } from "@quorate/server";
 import { type Command, Option } from "commander";
 import { orderCheckpoint } from "../order-checkpoint.ts";
+import { type AddressFlags, addressesOf, withAddressFlags } from "./address-flags.ts";
 import { path, positive } from "./arguments.ts";
 import { CheckpointError } from "./checkpoint-error.ts";
 import { DEFAULT_DATA } from "./cluster-command.ts";
@@ -11,7 +12,7 @@ import { readSeed } from "./read-key.ts";
 import { fetchStatus, type ReplicaRow, readReplicaRows } from "./replica-rows.ts";
 import { printJson, printLine } from "./terminal.ts";
 
-interface Flags {
+interface Flags extends AddressFlags {
   readonly data: string;
   readonly genesis?: string;
   readonly key?: string;
@@ -24,7 +25,7 @@ const POLL_MS = 50;
 
 /** `quorate checkpoint`: has all replicas make a checkpoint at once, and waits until it is stable. */
 export function addCheckpointCommand(program: Command): void {
-  program
+  const command = program
     .command("checkpoint")
     .description("have all replicas make a checkpoint at once, at the same sequence number")
     .option("--data <dir>", "the cluster's folder, or the data folder of a replica", path, DEFAULT_DATA)
@@ -32,7 +33,8 @@ export function addCheckpointCommand(program: Command): void {
       new Option("--genesis <file>", "the genesis document of the cluster, instead of --data")
         .argParser(path)
         .conflicts("data"),
-    )
+    );
+  withAddressFlags(command)
     .option("--key <file>", "the key pair of an admin or a member; that in the folder unless given", path)
     .option("--timeout <ms>", "give up after so long", positive, TIMEOUT_MS)
     .option("--json", "print JSON")
@@ -50,7 +52,12 @@ export function addCheckpointCommand(program: Command): void {
         "name the cluster's folder with --data, or its document with --genesis",
       );
       const seed = await readSeed(key);
-      const { seq, isByThisOrder } = await orderCheckpoint({ genesis, seed, deadlineMs: flags.timeout });
+      const { seq, isByThisOrder } = await orderCheckpoint({
+        genesis,
+        seed,
+        deadlineMs: flags.timeout,
+        ...addressesOf(flags),
+      });
       const stableOn = flags.genesis === undefined ? await untilStable(flags.data, seq, deadlineMs) : undefined;
       if (flags.json === true) printJson({ seq, isByThisOrder, stableOn: stableOn ?? null });
       else printLine(`checkpoint at ${seq}${isByThisOrder ? "" : ", which another order or K made"}${where(stableOn)}`);

@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { ConfigurationError, readDocument } from "@quorate/server";
 import { type Command, Option } from "commander";
 import { SessionlessClient } from "../../sessionless-client.ts";
-import { collect, path, positive } from "../arguments.ts";
+import { type AddressFlags, addressesOf, withAddressFlags } from "../address-flags.ts";
+import { path, positive } from "../arguments.ts";
 import { DEFAULT_DATA } from "../cluster-command.ts";
 import { readKeyFile, readSeed } from "../read-key.ts";
 
@@ -16,8 +17,7 @@ export interface ClusterFlags {
 }
 
 /** How it is reached, too. */
-export interface OperatorFlags extends ClusterFlags {
-  readonly at?: readonly string[];
+export interface OperatorFlags extends ClusterFlags, AddressFlags {
   readonly timeout: number;
 }
 
@@ -52,18 +52,12 @@ export function withClusterFlags(command: Command, keyMeaning: string): Command 
 
 /** And those that say how to reach it. */
 export function withOperatorFlags(command: Command, keyMeaning: string): Command {
-  return withClusterFlags(command, keyMeaning)
-    .option(
-      "--at <host:port>",
-      "where a replica may be found, if members have changed since the genesis document; repeat",
-      (text: string, before?: readonly string[]) => collect(text, before ?? []),
-    )
-    .option(
-      "--timeout <ms>",
-      "give up after so long, and after as long again on the way to a new epoch",
-      positive,
-      TIMEOUT_MS,
-    );
+  return withAddressFlags(withClusterFlags(command, keyMeaning)).option(
+    "--timeout <ms>",
+    "give up after so long, and after as long again on the way to a new epoch",
+    positive,
+    TIMEOUT_MS,
+  );
 }
 
 /**
@@ -71,7 +65,7 @@ export function withOperatorFlags(command: Command, keyMeaning: string): Command
  *
  * @throws ConfigurationError in one line.
  */
-export async function openOperator(flags: ClusterFlags & Pick<OperatorFlags, "at">): Promise<Operator> {
+export async function openOperator(flags: ClusterFlags & AddressFlags): Promise<Operator> {
   const { genesis, key: files } = filesOf(flags);
   readDocument(genesis, "genesis document", "name the cluster's folder with --data, or its document with --genesis");
   const keys: OperatorKey[] = [];
@@ -83,7 +77,7 @@ export async function openOperator(flags: ClusterFlags & Pick<OperatorFlags, "at
   const client = await SessionlessClient.open({
     genesis,
     ...(first !== undefined && { seed: first.seed }),
-    ...(flags.at !== undefined && { addresses: flags.at }),
+    ...addressesOf(flags),
   });
   return { client, keys };
 }
