@@ -84,6 +84,9 @@ describe("members of four real processes", function () {
     expect(first?.signedBy).to.have.length.of.at.least(3);
     expect((first?.first ?? 0) % K).to.equal(1);
     await cluster.until((statuses) => statuses.every(({ epoch }) => epoch === 1));
+    const metrics = await (await fetch(`http://${cluster.folder(0).config.admin}/metrics`)).text();
+    expect(metrics).to.match(/^quorate_epochs_begun_total 1$/m);
+    expect(Number(/^quorate_epoch_pause_seconds_total (.+)$/m.exec(metrics)?.[1])).to.be.greaterThan(0);
   });
 
   it("take a change from two admins of three, each with the order as a file, and not from one", async () => {

@@ -88,6 +88,12 @@ function orderingMetrics({
       samples: Object.entries(status.viewsLeft).map(([cause, value]) => ({ value, labels: { cause } })),
     },
     counter("quorate_views_entered_total", "Views entered.", counters.viewsEntered),
+    counter("quorate_epochs_begun_total", "Epochs that began.", counters.epochsBegun),
+    counter(
+      "quorate_epoch_pause_seconds_total",
+      "Time between the execution of the last batch of an epoch and the next epoch.",
+      counters.epochPauseMs / 1_000,
+    ),
     gauge("quorate_executed_sequence_number", "The last executed sequence number.", status.executed),
     gauge("quorate_low_watermark", "The last stable checkpoint, h.", status.lowWatermark),
     gauge("quorate_high_watermark", "The end of the log window, h + L.", status.highWatermark),

@@ -162,6 +162,8 @@ describe("the metrics of a replica", () => {
     for (const cause of ["slow", "joined"] as const)
       counters.onViewChange({ type: "started", target: viewNumber(1), cause });
     counters.onViewChange({ type: "entered", view: viewNumber(1) });
+    counters.onEpoch();
+    counters.onEpochPause(125);
     counters.onLogFlushed(250);
     counters.onStable();
     const after = familiesOf(counters);
@@ -179,6 +181,8 @@ describe("the metrics of a replica", () => {
     expect(queues, "no index").to.deep.equal(["slots", "pending requests of a client"]);
     expect(metricOf(after, "quorate_view_changes_started_total")).to.equal(2);
     expect(metricOf(after, "quorate_views_entered_total")).to.equal(1);
+    expect(metricOf(after, "quorate_epochs_begun_total")).to.equal(1);
+    expect(metricOf(after, "quorate_epoch_pause_seconds_total")).to.equal(0.125);
     expect(metricOf(after, "quorate_log_flush_seconds_total")).to.equal(0.25);
     expect(metricOf(after, "quorate_stable_checkpoints_total")).to.equal(1);
     const seriesOf = (all: ParsedFamily[]): number => all.reduce((sum, { samples }) => sum + samples.length, 0);
