@@ -126,7 +126,7 @@ export type IngressRejection =
   /** It asked for an entry that the own disk has changed. */
   | { readonly from: ReplicaId; readonly code: "history.damaged"; readonly seq: SequenceNumber }
   | { readonly from: ReplicaId; readonly code: "state-transfer.unexpected" }
-  /** An observer that says something, and does not only ask. */
+  /** One that is no member in this epoch, and says something of it that is for members to say. */
   | { readonly from: ReplicaId; readonly code: "observer.speaks" }
   /** It asks for links of the epoch chain more often than anyone needs them, or sent one that proves nothing. */
   | { readonly from: ReplicaId; readonly code: "epochs.over-budget" | "epochs.bad-link" }

@@ -23,6 +23,8 @@ export interface ProcessObserverOptions {
   readonly log: Logger;
   readonly counters: ReplicaCounters;
   readonly status: () => ReplicaStatus;
+  /** Milliseconds of a clock that does not go back. */
+  readonly nowMs: () => number;
   /** The members may have changed. */
   readonly onEpoch: () => void;
   readonly onStable: () => void;
@@ -34,6 +36,7 @@ export class ProcessObserver implements HostObserver {
   readonly #o: ProcessObserverOptions;
   readonly #audit: AuditLog;
   readonly #transfer: TransferLog;
+  #executed: { readonly seq: number; readonly atMs: number } | undefined;
 
   constructor(options: ProcessObserverOptions) {
     this.#o = options;
@@ -42,6 +45,7 @@ export class ProcessObserver implements HostObserver {
   }
 
   onExecuted(executed: ExecutedBatch): void {
+    this.#executed = { seq: executed.seq, atMs: this.#o.nowMs() };
     this.#o.counters.onExecuted(executed);
   }
   onStable(seq: number): void {
@@ -50,9 +54,16 @@ export class ProcessObserver implements HostObserver {
     this.#o.log.debug({ seq }, "stable checkpoint");
   }
   onEpoch({ epoch, members, start }: Membership): void {
-    this.#o.counters.onEpoch();
+    const { counters, log, nowMs } = this.#o;
+    counters.onEpoch();
     this.#o.onEpoch();
-    this.#o.log.info({ epoch, above: start?.seq, members: members.map(({ id }) => id) }, "a new epoch begins");
+    const about = { epoch, above: start?.seq, members: members.map(({ id }) => id) };
+    // One that was brought there by the state of others has made nobody wait.
+    const last = this.#executed;
+    if (last === undefined || last.seq !== start?.seq) return log.info(about, "a new epoch begins");
+    const pauseMs = nowMs() - last.atMs;
+    counters.onEpochPause(pauseMs);
+    log.info({ ...about, pauseMs }, "a new epoch begins");
   }
   onLogFlushed(tookMs: number): void {
     this.#o.counters.onLogFlushed(tookMs);

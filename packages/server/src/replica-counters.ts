@@ -104,6 +104,8 @@ export class ReplicaCounters
   scrubbedBytes = 0;
   scrubFindings = 0;
   epochsBegun = 0;
+  /** From the execution of the last batch of an epoch to the begin of the next one, all together, where this replica executed that batch. */
+  epochPauseMs = 0;
   quarantines = 0;
   divergences = 0;
 
@@ -145,6 +147,9 @@ export class ReplicaCounters
   }
   onEpoch(): void {
     this.epochsBegun += 1;
+  }
+  onEpochPause(tookMs: number): void {
+    this.epochPauseMs += tookMs;
   }
   onScrubFound(): void {
     this.scrubFindings += 1;

@@ -103,6 +103,11 @@ function epochMetrics({ replica, members, status, counters }: MetricSource): Met
     gauge("quorate_members", "Members of that epoch, n.", members),
     gauge("quorate_member", "1 while it is one of the members, 0 while it observes.", Number(replica !== null)),
     counter("quorate_epochs_begun_total", "Epochs that it has begun.", counters.epochsBegun),
+    counter(
+      "quorate_epoch_pause_seconds_total",
+      "Time between the execution of the last batch of an epoch and the next epoch.",
+      counters.epochPauseMs / 1_000,
+    ),
   ];
 }
 

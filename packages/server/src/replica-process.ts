@@ -66,6 +66,7 @@ export class ReplicaProcess implements RunningReplica {
       log: options.log,
       counters: this.#counters,
       status: () => this.#host.status,
+      nowMs: () => this.#ports.monotonicMs(),
       onEpoch: () => {
         this.#links.onEpoch();
         this.#settleKeys();

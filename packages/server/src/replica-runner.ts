@@ -9,6 +9,7 @@ import {
   type Fill,
   isObserverPeer,
   type Membership,
+  memberOf,
   type PublicKey,
   type ReadState,
   type ReplicaFrame,
@@ -219,7 +220,9 @@ export class ReplicaRunner {
     const ofFrame = epochOfFrame(frame) ?? epoch;
     if (ofFrame > epoch) return this.#onLaterEpoch(peer, ofFrame, frame);
     if (ofFrame < epoch) return this.#onEarlierEpoch(peer, ofFrame, frame);
-    if (isObserverPeer(peer) && !provesItself(frame)) return this.#onWordOfObserver(peer, frame);
+    // Whoever was a member in the epoch before may still have its link.
+    if (memberOf(this.#membership, peer) === undefined && !provesItself(frame))
+      return this.#onWordOfObserver(peer, frame);
     return this.#onFrame(peer, frame);
   }
 

@@ -153,10 +153,12 @@ describe("a replica that leaves", () => {
     expect(new MemberScene(0).start().reaches(ENDS.left).runner.mayStop, "a member").to.equal(false);
   });
 
-  it("is no member any more whose word counts", () => {
+  it("is no member any more whose word counts, also by the link that it had as one", () => {
     const scene = new MemberScene(0).start().reaches(ENDS.left);
-    scene.hears(LEAVER, statusOf(LEAVER, 2, 60));
-    expect(scene.rejected).to.deep.equal(["ingress.redundant"]);
+    const asked = { type: "fetch-epochs", fetch: { above: epochNumber(0) } } as const;
+    expect(scene.hears(LEAVER, statusOf(LEAVER, 2, 60)), "its word").to.equal(false);
+    expect(scene.hears(LEAVER, asked), "a question").to.equal(true);
+    expect(scene.rejected).to.deep.equal(["observer.speaks"]);
     expect(scene.hears(AN_OBSERVER, fetchHistory(1, 55, 56))).to.equal(true);
     expect(numbersIn(scene.saidTo(AN_OBSERVER)), "and is given what it lacks").to.deep.equal([55, 56]);
   });

@@ -173,9 +173,10 @@ describe("the metrics of a replica", () => {
     for (const cause of ["slow", "joined"] as const)
       counters.onViewChange({ type: "started", target: viewNumber(1), cause });
     counters.onViewChange({ type: "entered", view: viewNumber(1) });
+    counters.onEpoch();
+    counters.onEpochPause(125);
     counters.onLogFlushed(250);
     counters.onStable();
-    counters.onEpoch();
     const after = familiesOf(counters);
 
     const code = { code: "vote.conflicting" };
@@ -192,6 +193,7 @@ describe("the metrics of a replica", () => {
     expect(metricOf(after, "quorate_view_changes_started_total")).to.equal(2);
     expect(metricOf(after, "quorate_views_entered_total")).to.equal(1);
     expect([before, after].map((all) => metricOf(all, "quorate_epochs_begun_total"))).to.deep.equal([0, 1]);
+    expect(metricOf(after, "quorate_epoch_pause_seconds_total")).to.equal(0.125);
     expect(metricOf(after, "quorate_log_flush_seconds_total")).to.equal(0.25);
     expect(metricOf(after, "quorate_stable_checkpoints_total")).to.equal(1);
     const seriesOf = (all: ParsedFamily[]): number => all.reduce((sum, { samples }) => sum + samples.length, 0);
