@@ -6,11 +6,13 @@ import {
   type Membership,
   type SequenceNumber,
 } from "@quorate/protocol";
+import type { JudgedChange } from "@quorate/reconfiguration";
 import { isVerdict, type MuteStatus, type ReplicaStatus } from "@quorate/replica";
 import type { FetchProgress } from "@quorate/state-transfer";
 import type { ScrubSlice } from "@quorate/state-tree";
 import type { Logger } from "pino";
 import { AuditLog } from "./audit-log.ts";
+import { ChangeLog } from "./change-log.ts";
 import type { DamageRepair } from "./damage-count.ts";
 import type { EpochDamage } from "./epoch-records.ts";
 import type { Installation } from "./installation-record.ts";
@@ -33,11 +35,13 @@ export interface ProcessObserverOptions {
 export class ProcessObserver implements HostObserver {
   readonly #o: ProcessObserverOptions;
   readonly #audit: AuditLog;
+  readonly #changes: ChangeLog;
   readonly #transfer: TransferLog;
 
   constructor(options: ProcessObserverOptions) {
     this.#o = options;
     this.#audit = new AuditLog(options.log);
+    this.#changes = new ChangeLog(options.log);
     this.#transfer = new TransferLog(options.log);
   }
 
@@ -49,10 +53,13 @@ export class ProcessObserver implements HostObserver {
     this.#o.onStable();
     this.#o.log.debug({ seq }, "stable checkpoint");
   }
-  onEpoch({ epoch, members, start }: Membership): void {
+  onChanges(changes: readonly JudgedChange[]): void {
+    this.#changes.onChanges(changes);
+  }
+  onEpoch(membership: Membership): void {
     this.#o.counters.onEpoch();
     this.#o.onEpoch();
-    this.#o.log.info({ epoch, above: start?.seq, members: members.map(({ id }) => id) }, "a new epoch begins");
+    this.#changes.onEpoch(membership);
   }
   onLogFlushed(tookMs: number): void {
     this.#o.counters.onLogFlushed(tookMs);

@@ -72,6 +72,7 @@ export class ReplicaCounters
     Required<
       Omit<
         HostObserver,
+        | "onChanges"
         | "onDispensable"
         | "onEpochsDamaged"
         | "onEvidence"
