@@ -85,9 +85,15 @@ describe("members that come and go, as real processes", function () {
     second = await startJoiner("second");
     await second.process.printed(/quorate members add --from/);
     const args = ["replace", "0", "--from", second.address, "--data", cluster.path] as const;
+    const mistyped = await members("replace", "9", "--from", second.address, "--data", cluster.path);
+    expect([mistyped.code, mistyped.stdout]).to.deep.equal([1, ""]);
+    expect(mistyped.stderr).to.contain("replica 9 is no member in epoch 2; its members are 0, 1, 2, 3, 4");
+    expect((await list()).epoch, "nothing was ordered").to.equal(2);
 
     const done = await members(...args);
-    const again = await members(...args, "--json");
+    // By another name of the same address, too.
+    const named = second.address.replace("127.0.0.1", "localhost");
+    const again = await members("replace", "0", "--from", named, "--data", cluster.path, "--json");
 
     expect(done.code, done.stderr).to.equal(0);
     expect(done.stdout).to.match(/^epoch 4: replica 5 has taken the place of replica 0; 5 members \(1, 2, 3, 4, 5\)/);

@@ -8,7 +8,7 @@ import { DEFAULT_DATA } from "../cluster-command.ts";
 import { readKeyFile, readSeed } from "../read-key.ts";
 
 /** Which cluster a command is about, and with which keys. */
-export interface ClusterFlags {
+interface ClusterFlags {
   readonly data: string;
   readonly genesis?: string;
   readonly key?: readonly string[];
@@ -33,12 +33,17 @@ export interface Operator {
   readonly client: SessionlessClient;
   /** The first one connects. */
   readonly keys: readonly OperatorKey[];
+  /** What is left of the time that the command has, in milliseconds; at least 1. */
+  leftMs(): number;
 }
 
+/** For a question. */
 const TIMEOUT_MS = 30_000;
+/** For a change, which has to be ordered and to come into force. */
+export const CHANGE_TIMEOUT_MS = 60_000;
 
 /** Adds the flags that say which cluster is meant, and with which keys. */
-export function withClusterFlags(command: Command, keyMeaning: string): Command {
+function withClusterFlags(command: Command, keyMeaning: string): Command {
   return command
     .option("--data <dir>", "the cluster's folder, or the data folder of a replica", path, DEFAULT_DATA)
     .addOption(
@@ -51,19 +56,14 @@ export function withClusterFlags(command: Command, keyMeaning: string): Command 
 }
 
 /** And those that say how to reach it. */
-export function withOperatorFlags(command: Command, keyMeaning: string): Command {
+export function withOperatorFlags(command: Command, keyMeaning: string, timeoutMs: number = TIMEOUT_MS): Command {
   return withClusterFlags(command, keyMeaning)
     .option(
       "--at <host:port>",
       "where a replica may be found, if members have changed since the genesis document; repeat",
       (text: string, before?: readonly string[]) => collect(text, before ?? []),
     )
-    .option(
-      "--timeout <ms>",
-      "give up after so long, and after as long again on the way to a new epoch",
-      positive,
-      TIMEOUT_MS,
-    );
+    .option("--timeout <ms>", "give up after so long, all steps together", positive, timeoutMs);
 }
 
 /**
@@ -71,7 +71,11 @@ export function withOperatorFlags(command: Command, keyMeaning: string): Command
  *
  * @throws ConfigurationError in one line.
  */
-export async function openOperator(flags: ClusterFlags & Pick<OperatorFlags, "at">): Promise<Operator> {
+export async function openOperator(
+  flags: ClusterFlags & Partial<Pick<OperatorFlags, "at" | "timeout">>,
+): Promise<Operator> {
+  const { timeout = TIMEOUT_MS } = flags;
+  const endMs = performance.now() + timeout;
   const { genesis, key: files } = filesOf(flags);
   readDocument(genesis, "genesis document", "name the cluster's folder with --data, or its document with --genesis");
   const keys: OperatorKey[] = [];
@@ -85,7 +89,7 @@ export async function openOperator(flags: ClusterFlags & Pick<OperatorFlags, "at
     ...(first !== undefined && { seed: first.seed }),
     ...(flags.at !== undefined && { addresses: flags.at }),
   });
-  return { client, keys };
+  return { client, keys, leftMs: () => Math.max(1, endMs - performance.now()) };
 }
 
 /** Gathers a repeated path. */
