@@ -3,15 +3,27 @@ import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { generateSeed } from "@quorate/crypto";
 import { chooseBackend } from "@quorate/crypto/node";
-import { hexToBytes, publicKey } from "@quorate/protocol";
+import { type ClusterId, epochNumber, hexToBytes, publicKey } from "@quorate/protocol";
 import { type KeyFile, keyFileOf, parseKeyFile } from "@quorate/server";
 import { ProcessCluster, RunningCommand } from "@quorate/test-harness";
 import { expect } from "chai";
-import { type ChangeDocument, type ChangeProgress, orderChange, QuorateError } from "quorate";
+import {
+  type ChangeDocument,
+  type ChangeProgress,
+  ConfigurationError,
+  clusterIdOf,
+  createNodeHasher,
+  orderChange,
+  type PreparedChange,
+  prepareChange,
+  QuorateError,
+  submitChange,
+} from "quorate";
 import { expectSameState } from "./process-load.ts";
 
 const K = 8;
 const L = 32;
+const FOREIGN = "ab".repeat(32) as ClusterId;
 
 interface ListedMembers {
   readonly epoch: number;
@@ -106,6 +118,12 @@ describe("members of four real processes", function () {
     const alone = await members("expel", client.publicKey, "--data", cluster.path);
     const written = await members("expel", client.publicKey, "--data", cluster.path, "--out", order);
     const tooFew = await members("submit", order, "--data", cluster.path);
+    const text = readFileSync(order, "utf8");
+    const spoiled = await members("approve", order, "--data", cluster.folder(0).path);
+    expect([spoiled.code, spoiled.stdout, readFileSync(order, "utf8")]).to.deep.equal([1, "", text]);
+    expect(spoiled.stderr).to.match(
+      /key\.json holds the key [0-9a-f]{64}, which is no admin's in epoch 2; name an admin's/,
+    );
     const approved = await members("approve", order, ...reach, ...keyOf("b.key.json"));
     const done = await members("submit", order, ...reach, ...keyOf("c.key.json"), "--json");
 
@@ -207,6 +225,9 @@ describe("members of four real processes", function () {
     expect(next.code, next.stderr).to.equal(0);
 
     const [one, two, three] = [await submit(changed), await submit(foreign), await submit(file)];
+    const late = await members("approve", file, "--data", cluster.path);
+    expect([late.code, late.stdout]).to.deep.equal([1, ""]);
+    expect(late.stderr).to.contain("is an order for epoch 2, it is epoch 3 now: make it anew");
 
     expect([one.code, one.stdout]).to.deep.equal([1, ""]);
     expect(one.stderr).to.match(/the approval of the key [0-9a-f]{64} is no signature of it over this change/);
@@ -260,6 +281,19 @@ describe("members of four real processes", function () {
       { type: "in-force", epoch, activation },
     ]);
     expect(refused).to.be.instanceOf(QuorateError).and.to.include({ code: "client.change-refused" });
+    const over = prepareChange({
+      cluster: clusterIdOf(createNodeHasher(), cluster.genesis),
+      epoch: epochNumber(3),
+      change: { type: "parameters", checkpointInterval: K, windowSize: 4 * K },
+    });
+    const submitted = (order: PreparedChange): Promise<unknown> =>
+      submitChange({ genesis: cluster.genesis }, order).catch((error: unknown) => error);
+    expect(await submitted(over))
+      .to.be.instanceOf(QuorateError)
+      .and.to.include({ code: "client.change-lost" });
+    expect(await submitted({ ...over, cluster: FOREIGN }))
+      .to.be.instanceOf(ConfigurationError)
+      .and.to.include({ code: "configuration.foreign" });
   });
 
   it("and their epochs are read of the folders of replicas that are stopped", async () => {

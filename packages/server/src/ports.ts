@@ -13,6 +13,7 @@ import type {
   TimerName,
   ViewNumber,
 } from "@quorate/protocol";
+import type { JudgedChange } from "@quorate/reconfiguration";
 import type { LeaveCause, MuteStatus, ReplicaStatus } from "@quorate/replica";
 import type { FetchProgress } from "@quorate/state-transfer";
 import type { ScrubSlice, StateDamage } from "@quorate/state-tree";
@@ -49,6 +50,8 @@ export interface HostPorts {
 export interface HostObserver {
   /** A batch was executed. */
   onExecuted?(executed: ExecutedBatch): void;
+  /** The reconfigurations of one batch were executed: accepted, or refused. Told again where the batch is executed again, after a repair. */
+  onChanges?(changes: readonly JudgedChange[]): void;
   /** The low watermark moved. */
   onStable?(seq: number): void;
   onEvidence?(evidence: Evidence): void;

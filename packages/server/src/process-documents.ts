@@ -7,6 +7,7 @@ import type { BackupFault } from "./backup/stream-backup.ts";
 import { type EvidenceDocument, evidenceDocumentOf } from "./evidence-document.ts";
 import type { MetricFamily } from "./exposition.ts";
 import { type KeptEvidenceList, pieceOf } from "./kept-evidence.ts";
+import { knownMembersOf } from "./known-members.ts";
 import { type LogPage, type LogPageRequest, logPageOf } from "./log-page.ts";
 import type { ProcessStatus } from "./process-status.ts";
 import { type Readiness, readinessOf } from "./readiness.ts";
@@ -49,6 +50,7 @@ export class ProcessDocuments {
       role: this.#role,
       mayStop: host.mayStop,
       ...host.status,
+      membership: knownMembersOf(host.epochs.membership),
       transfer: host.transfer,
       repair: host.repair,
       quarantine: host.quarantine,
@@ -130,6 +132,7 @@ export class ProcessDocuments {
       cluster: folder.cluster,
       owner: folder.owner,
       replica: this.#id,
+      membership: knownMembersOf(host.epochs.membership),
       own: host.audited,
       quarantine: host.quarantine,
       isInstalling: host.isInstalling,

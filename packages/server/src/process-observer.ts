@@ -6,11 +6,13 @@ import {
   type Membership,
   type SequenceNumber,
 } from "@quorate/protocol";
+import type { JudgedChange } from "@quorate/reconfiguration";
 import { isVerdict, type MuteStatus, type ReplicaStatus } from "@quorate/replica";
 import type { FetchProgress } from "@quorate/state-transfer";
 import type { ScrubSlice } from "@quorate/state-tree";
 import type { Logger } from "pino";
 import { AuditLog } from "./audit-log.ts";
+import { ChangeLog } from "./change-log.ts";
 import type { DamageRepair } from "./damage-count.ts";
 import type { EpochDamage } from "./epoch-records.ts";
 import type { Installation } from "./installation-record.ts";
@@ -35,12 +37,14 @@ export interface ProcessObserverOptions {
 export class ProcessObserver implements HostObserver {
   readonly #o: ProcessObserverOptions;
   readonly #audit: AuditLog;
+  readonly #changes: ChangeLog;
   readonly #transfer: TransferLog;
   #executed: { readonly seq: number; readonly atMs: number } | undefined;
 
   constructor(options: ProcessObserverOptions) {
     this.#o = options;
     this.#audit = new AuditLog(options.log);
+    this.#changes = new ChangeLog(options.log);
     this.#transfer = new TransferLog(options.log);
   }
 
@@ -53,17 +57,18 @@ export class ProcessObserver implements HostObserver {
     this.#o.onStable();
     this.#o.log.debug({ seq }, "stable checkpoint");
   }
-  onEpoch({ epoch, members, start }: Membership): void {
-    const { counters, log, nowMs } = this.#o;
+  onChanges(changes: readonly JudgedChange[]): void {
+    this.#changes.onChanges(changes);
+  }
+  onEpoch(membership: Membership): void {
+    const { counters, nowMs } = this.#o;
     counters.onEpoch();
     this.#o.onEpoch();
-    const about = { epoch, above: start?.seq, members: members.map(({ id }) => id) };
     // One that was brought there by the state of others has made nobody wait.
     const last = this.#executed;
-    if (last === undefined || last.seq !== start?.seq) return log.info(about, "a new epoch begins");
-    const pauseMs = nowMs() - last.atMs;
-    counters.onEpochPause(pauseMs);
-    log.info({ ...about, pauseMs }, "a new epoch begins");
+    const pauseMs = last !== undefined && last.seq === membership.start?.seq ? nowMs() - last.atMs : undefined;
+    if (pauseMs !== undefined) counters.onEpochPause(pauseMs);
+    this.#changes.onEpoch(membership, pauseMs);
   }
   onLogFlushed(tookMs: number): void {
     this.#o.counters.onLogFlushed(tookMs);

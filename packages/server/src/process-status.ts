@@ -1,6 +1,7 @@
 import type { ClusterId, PublicKey, ReplicaId } from "@quorate/protocol";
 import type { MuteStatus, ReplicaStatus } from "@quorate/replica";
 import type { BackupFault } from "./backup/stream-backup.ts";
+import type { KnownMembers } from "./known-members.ts";
 import type { RepairStatus } from "./pending-installation.ts";
 import type { QuarantineStatus } from "./quarantine.ts";
 import type { ClientOutputStatus, PeerStatus } from "./replica-links.ts";
@@ -17,7 +18,10 @@ export interface ProcessStatus extends ClientOutputStatus {
   readonly role: "primary" | "backup" | "observer";
   /** It was a member, is none any more, and nobody needs it any more. */
   readonly mayStop: boolean;
+  /** The one that it is in. */
   readonly epoch: number;
+  /** The latest that it knows, proven from genesis on: `epoch`, or the one to come. */
+  readonly membership: KnownMembers;
   /** The view entered last. */
   readonly view: number;
   /** The view it moves to; equal to `view` while it orders. */

@@ -73,6 +73,7 @@ export class ReplicaCounters
     Required<
       Omit<
         HostObserver,
+        | "onChanges"
         | "onDispensable"
         | "onEpochsDamaged"
         | "onEvidence"

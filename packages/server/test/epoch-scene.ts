@@ -145,12 +145,12 @@ export function fetchOf(from: number, first: number, last: number, forgedBy: num
   return { type: "signed", envelope: { ...envelopeOf(forgedBy, message), from: replicaId(from) } };
 }
 
-/** A state of number 3, below what the log calls stable, which is 16; `history` says whether that leads up to the end of epoch 0. */
-export function storeBehind(history: "complete" | "empty"): MemoryStore {
+/** A state of an early number, below what the log calls stable, which is 16; `history` says whether that leads up to the end of epoch 0. */
+export function storeBehind(history: "complete" | "empty", executed = 3): MemoryStore {
   const store = createMemoryStore();
-  executorOn(store, 3);
+  executorOn(store, executed);
   raiseLog(store, codec, certificateAt(16));
-  for (let seq = 4; seq <= FIRST_END && history === "complete"; seq++)
+  for (let seq = executed + 1; seq <= FIRST_END && history === "complete"; seq++)
     store.history.put(seqOf(seq), codec.encodeCommittedEntry(committed(seq, SELF).entry));
   store.flush(() => undefined);
   while (store.disk.completeFlush());

@@ -20,6 +20,7 @@ import {
   encodeConfiguration,
   genesisRecord,
   isActivation,
+  type JudgedChange,
   judgeReconfiguration,
   type ReconfigurationVerdict,
 } from "@quorate/reconfiguration";
@@ -119,6 +120,7 @@ export class ConfigurationBatch {
   readonly #genesis: Genesis;
   readonly #before: BeforeBatch;
   readonly #admissions = new Map<PublicKey, boolean>();
+  readonly #changes: JudgedChange[] = [];
   #record: ConfigurationRecord;
   #nonces: number;
   #activation: SequenceNumber | undefined;
@@ -147,6 +149,10 @@ export class ConfigurationBatch {
   get activation(): SequenceNumber | undefined {
     return this.#activation;
   }
+  /** What became of each change in the batch. */
+  get changes(): readonly JudgedChange[] {
+    return this.#changes;
+  }
   isAdmitted(client: PublicKey): boolean {
     return this.#admissions.get(client) ?? this.#before.isAdmitted(client);
   }
@@ -154,6 +160,8 @@ export class ConfigurationBatch {
   /** Judges a change and notes what it does. */
   execute(request: ReconfigurationRequest, overlay: Overlay): OperationResult {
     const verdict = this.judge(request, overlay);
+    const outcome = verdict.type === "refused" ? verdict.refusal : verdict.accepted;
+    this.#changes.push({ seq: this.#seq, request, configuration: this.#record.current, outcome });
     const isSpent = verdict.type !== "refused" || verdict.isNonceSpent;
     if (isSpent && this.#nonces < CHANGE_NONCES_MAX) {
       overlay.put(changeNonceKey(request.nonce), NOTHING);

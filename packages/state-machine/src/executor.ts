@@ -24,7 +24,7 @@ import {
   type TimestampMs,
   timestampMs,
 } from "@quorate/protocol";
-import type { Rejoin } from "@quorate/reconfiguration";
+import type { JudgedChange, Rejoin } from "@quorate/reconfiguration";
 import type { ScrubBudget, ScrubSlice, Snapshot } from "@quorate/state-tree";
 import { CommittedConfiguration, type ConfigurationBatch } from "./committed-configuration.ts";
 import { CommittedSessions, isInWindow, readReply } from "./committed-sessions.ts";
@@ -82,6 +82,8 @@ export interface Execution {
   readonly checkpoint: OwnCheckpoint | undefined;
   /** The last number of the epoch of this batch, where a change waits for it: this batch, perhaps. */
   readonly activation: SequenceNumber | undefined;
+  /** What became of each reconfiguration in the batch. */
+  readonly changes: readonly JudgedChange[];
   readonly progress: ExecutionProgress;
   /** In the order of the batch. They may be sent at once: the promises behind them are durable, execution is repeatable. */
   readonly replies: readonly { readonly client: PublicKey; readonly reply: ExecutedReply }[];
@@ -203,6 +205,7 @@ export class Executor {
       statement,
       checkpoint: isCheckpoint ? this.#state.lastCheckpoint : undefined,
       activation: configuration.activation,
+      changes: configuration.changes,
       progress: {
         answered: leaves.map((leaf) => leaf.requestDigest),
         sessions: progressOf(table.changed),

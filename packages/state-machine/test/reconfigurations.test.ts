@@ -67,6 +67,20 @@ describe("a reconfiguration (protocol rules 11.1 and 11.2)", () => {
     ]);
   });
 
+  it("is told with what became of it, each that a batch has, and what it was judged by", () => {
+    const fixture = new Fixture();
+    const [first, second] = [fixture.change(PARAMETERS), fixture.change(PARAMETERS)];
+
+    const { changes } = fixture.run(first, second);
+
+    const { configuration } = fixture.executor;
+    expect(changes).to.deep.equal([
+      { seq: 1, request: first.request, configuration, outcome: { epoch: 1, activation: 80 } },
+      { seq: 1, request: second.request, configuration, outcome: "in-flight" },
+    ]);
+    expect(fixture.run().changes).to.deep.equal([]);
+  });
+
   it("survives a restart before its activation and in it", () => {
     const [restarted, other] = [new Fixture(), new Fixture()];
     const change = restarted.change(PARAMETERS);

@@ -84,19 +84,27 @@ function filesOf({ data, genesis, key }: Flags): { readonly genesis: string; rea
  * @throws CheckpointError when they are not in time.
  */
 async function untilStable(data: string, seq: number, deadlineMs: number): Promise<readonly ReplicaName[]> {
-  const { rows, quorum } = await readReplicaRows(data);
+  const { rows, distant, quorum, isSingle } = await readReplicaRows(data);
+  // Those whose folders are elsewhere cannot be asked.
+  const needed = distant.length === 0 ? quorum : Math.min(quorum, rows.filter(isMember).length);
   for (let seen: readonly Pick<ReplicaRow, "status">[] = rows; ; ) {
     const stableOn = seen.flatMap(({ status }): ReplicaName[] =>
-      status !== undefined && status.lowWatermark >= seq ? [status.replica ?? "observer"] : [],
+      status !== undefined && status.lowWatermark >= seq && (isSingle || status.replica !== null)
+        ? [status.replica ?? "observer"]
+        : [],
     );
-    if (stableOn.length >= quorum) return stableOn;
+    if (stableOn.length >= needed) return stableOn;
     if (performance.now() >= deadlineMs)
       throw new CheckpointError(
-        `the checkpoint at ${seq} is made, but stable at ${stableOn.length} of ${quorum} replicas only; do a quorum run? See \`quorate status --data ${data}\``,
+        `the checkpoint at ${seq} is made, but stable at ${stableOn.length} of ${needed} replicas only; do a quorum run? See \`quorate status --data ${data}\``,
       );
     await sleep(POLL_MS);
     seen = await Promise.all(rows.map(fetchStatus));
   }
+}
+
+function isMember({ replica }: ReplicaRow): boolean {
+  return replica !== "observer";
 }
 
 function where(stableOn: readonly ReplicaName[] | undefined): string {

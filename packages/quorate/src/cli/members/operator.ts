@@ -9,7 +9,7 @@ import { DEFAULT_DATA } from "../cluster-command.ts";
 import { readKeyFile, readSeed } from "../read-key.ts";
 
 /** Which cluster a command is about, and with which keys. */
-export interface ClusterFlags {
+interface ClusterFlags {
   readonly data: string;
   readonly genesis?: string;
   readonly key?: readonly string[];
@@ -33,12 +33,17 @@ export interface Operator {
   readonly client: SessionlessClient;
   /** The first one connects. */
   readonly keys: readonly OperatorKey[];
+  /** What is left of the time that the command has, in milliseconds; at least 1. */
+  leftMs(): number;
 }
 
+/** For a question. */
 const TIMEOUT_MS = 30_000;
+/** For a change, which has to be ordered and to come into force. */
+export const CHANGE_TIMEOUT_MS = 60_000;
 
 /** Adds the flags that say which cluster is meant, and with which keys. */
-export function withClusterFlags(command: Command, keyMeaning: string): Command {
+function withClusterFlags(command: Command, keyMeaning: string): Command {
   return command
     .option("--data <dir>", "the cluster's folder, or the data folder of a replica", path, DEFAULT_DATA)
     .addOption(
@@ -51,12 +56,12 @@ export function withClusterFlags(command: Command, keyMeaning: string): Command 
 }
 
 /** And those that say how to reach it. */
-export function withOperatorFlags(command: Command, keyMeaning: string): Command {
+export function withOperatorFlags(command: Command, keyMeaning: string, timeoutMs: number = TIMEOUT_MS): Command {
   return withAddressFlags(withClusterFlags(command, keyMeaning)).option(
     "--timeout <ms>",
-    "give up after so long, and after as long again on the way to a new epoch",
+    "give up after so long, all steps together",
     positive,
-    TIMEOUT_MS,
+    timeoutMs,
   );
 }
 
@@ -65,7 +70,9 @@ export function withOperatorFlags(command: Command, keyMeaning: string): Command
  *
  * @throws ConfigurationError in one line.
  */
-export async function openOperator(flags: ClusterFlags & AddressFlags): Promise<Operator> {
+export async function openOperator(flags: ClusterFlags & AddressFlags & { readonly timeout?: number }): Promise<Operator> {
+  const { timeout = TIMEOUT_MS } = flags;
+  const endMs = performance.now() + timeout;
   const { genesis, key: files } = filesOf(flags);
   readDocument(genesis, "genesis document", "name the cluster's folder with --data, or its document with --genesis");
   const keys: OperatorKey[] = [];
@@ -79,7 +86,7 @@ export async function openOperator(flags: ClusterFlags & AddressFlags): Promise<
     ...(first !== undefined && { seed: first.seed }),
     ...addressesOf(flags),
   });
-  return { client, keys };
+  return { client, keys, leftMs: () => Math.max(1, endMs - performance.now()) };
 }
 
 /** Gathers a repeated path. */
