@@ -379,11 +379,15 @@ function joining() {
     fc.string({ unit: "binary", maxLength: 60 }),
     fc.string({ unit: "binary", maxLength: 60 }).map((rest) => `\uFEFF${rest}`),
   );
-  return fc.record({
-    type: fc.constant("join"),
-    member: fc.record({ id: replica, publicKey: hash, address }),
-    checkpoint: fc.record({ seq: counter, stateRoot: hash }),
-  });
+  return fc.record(
+    {
+      type: fc.constant("join" as const),
+      member: fc.record({ id: replica, publicKey: hash, address }),
+      checkpoint: fc.record({ seq: counter, stateRoot: hash }),
+      loss: hash,
+    },
+    { requiredKeys: ["type", "member", "checkpoint"] },
+  );
 }
 
 function reconfiguration() {

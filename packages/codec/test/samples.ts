@@ -157,6 +157,7 @@ const CHANGES: Each<ReconfigurationChange> = {
     type: "join",
     member: { id: replicaId(4), publicKey: publicKey(hash(0x2c)), address: "münchen.example:7004" },
     checkpoint: { seq: sequenceNumber(256), stateRoot: hash(0x43) },
+    loss: hash(0x2d),
   },
   leave: { type: "leave", id: replicaId(3), mayLowerFaultThreshold: true },
   rejoin: { type: "rejoin", id: replicaId(2 ** 31 - 1), loss: hash(0x2d) },
