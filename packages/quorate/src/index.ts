@@ -6,6 +6,7 @@
  */
 export { chooseBackend, createNodeHasher } from "@quorate/crypto/node";
 export * from "@quorate/kv";
+export { type EpochDocument, epochDocumentOf, parseEpochDocument } from "@quorate/reconfiguration";
 export {
   type ChangeDocument,
   ConfigurationError,
@@ -34,7 +35,6 @@ export { createLogger, LOG_LEVELS, type LogLevel } from "./cli/logger.ts";
 export * from "./client.ts";
 export { type ConnectOptions, connect } from "./connect.ts";
 export type { ClientPlatform } from "./core-runner.ts";
-export { type EpochDocument, epochDocumentOf, parseEpochDocument } from "./epoch-document.ts";
 export * from "./kv-client.ts";
 export {
   approveChange,

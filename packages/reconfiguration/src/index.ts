@@ -15,6 +15,7 @@ export {
   type Rejoin,
 } from "./configuration-record.ts";
 export { EpochChain, type EpochChainOptions, type LinkFault, type LinkJudge } from "./epoch-chain.ts";
+export { type EpochDocument, epochDocumentOf, type LinkCodec, parseEpochDocument } from "./epoch-document.ts";
 export { CONFIGURATION_KEY, CONFIGURATION_PART, isConfigurationProven } from "./proven-configuration.ts";
 export { type ReceiptProof, type ReceiptProofFault, receiptProofFault, receiptProofOf } from "./receipt-proof.ts";
 export { shownChange } from "./shown-change.ts";

@@ -56,6 +56,25 @@ export async function openLocalCluster(path: string): Promise<LocalCluster> {
   return { path, genesisPath, rotateEvery: genesis.rotateEveryBatches, replicas };
 }
 
+/** Whether a folder is the data folder of one replica. */
+export function isReplicaFolder(path: string): boolean {
+  return existsSync(join(path, "replica.json"));
+}
+
+/**
+ * The data folders that `--data` means: that of one replica, or those of all replicas of a local cluster.
+ *
+ * @throws ConfigurationError when it is neither.
+ */
+export async function replicaPathsOf(data: string): Promise<readonly string[]> {
+  return isReplicaFolder(data) ? [data] : (await openLocalCluster(data)).replicas.map(({ path }) => path);
+}
+
+/** The key pair by which commands about what `--data` means are signed: that of the replica, or the admin of a local cluster; it may not be there. */
+export function ownKeyPathOf(data: string): string {
+  return join(data, isReplicaFolder(data) ? "key.json" : "admin.key.json");
+}
+
 /** The processes that run replicas of the cluster now. */
 export function runningReplicas({ replicas }: LocalCluster): readonly { readonly id: number; readonly pid: number }[] {
   return replicas.flatMap(({ id, path }) => {
@@ -68,7 +87,7 @@ export function runningReplicas({ replicas }: LocalCluster): readonly { readonly
  * @throws ConfigurationError when the folder is that of a whole cluster, where the data folder of one replica is meant.
  */
 export function refuseClusterFolder(path: string): void {
-  const isCluster = !existsSync(join(path, "replica.json")) && existsSync(join(path, "replica-0", "replica.json"));
+  const isCluster = !isReplicaFolder(path) && isReplicaFolder(join(path, "replica-0"));
   if (!isCluster) return;
   throw new ConfigurationError(
     "configuration.foreign",
@@ -77,7 +96,7 @@ export function refuseClusterFolder(path: string): void {
 }
 
 function refuseReplicaFolder(path: string): void {
-  if (!existsSync(join(path, "replica.json"))) return;
+  if (!isReplicaFolder(path)) return;
   throw new ConfigurationError(
     "configuration.foreign",
     `${path} is the data folder of one replica, not of a cluster; start it with \`quorate start\`, or choose another folder`,

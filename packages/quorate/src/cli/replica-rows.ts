@@ -1,5 +1,3 @@
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { chooseBackend, createNodeHasher } from "@quorate/crypto/node";
 import { genesisMembership, quorumSize, weakQuorumSize } from "@quorate/protocol";
 import {
@@ -10,7 +8,7 @@ import {
   type ReplicaName,
   readReplicaFolder,
 } from "@quorate/server";
-import { openLocalCluster } from "./local-cluster.ts";
+import { isReplicaFolder, replicaPathsOf } from "./local-cluster.ts";
 
 /** A replica whose folder is at hand, and what it says of itself. */
 export interface ReplicaRow {
@@ -69,8 +67,8 @@ export interface FoundReplicas extends Omit<ReplicaRows, "rows"> {
 export async function readReplicas(data: string): Promise<FoundReplicas> {
   const backend = await chooseBackend();
   const hasher = createNodeHasher();
-  const isSingle = existsSync(join(data, "replica.json"));
-  const paths = isSingle ? [data] : (await openLocalCluster(data)).replicas.map(({ path }) => path);
+  const isSingle = isReplicaFolder(data);
+  const paths = await replicaPathsOf(data);
   const folders = paths.map((path) => readReplicaFolder(path, backend, hasher));
   const [first] = folders;
   const membership = first && genesisMembership(first.genesis);
