@@ -347,7 +347,7 @@ const serverFrame = fc.oneof(
 ) as unknown as fc.Arbitrary<ServerFrame>;
 const logRecord = fc.oneof(
   fc.record({ type: fc.constant("mute"), at: counter, replies: repliesStable }),
-  fc.record({ type: fc.constant("released"), at: counter, nonce: hash }),
+  fc.record({ type: fc.constant("released"), epoch: counter, at: counter, nonce: hash }),
   fc.record({ type: fc.constant("pre-prepared"), envelope: prePrepare, batch }),
   fc.record({ type: fc.constant("prepared"), certificate: fc.record({ prePrepare, prepares: signatures }) }),
   fc.record({ type: fc.constant("stable"), checkpoint: checkpointCertificate }),

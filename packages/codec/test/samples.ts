@@ -451,7 +451,7 @@ const LOG_RECORDS: Each<LogRecord> = {
   "view-change": { type: "view-change", at: sequenceNumber(256), viewChange: VIEW_CHANGE },
   "new-view": { type: "new-view", at: sequenceNumber(384), newView: NEW_VIEW },
   mute: { type: "mute", at: sequenceNumber(384), replies: [REPLY_STABLE, BARE_REPLY_STABLE] },
-  released: { type: "released", at: sequenceNumber(1_280), nonce: hash(0x1c) },
+  released: { type: "released", epoch: epochNumber(3), at: sequenceNumber(1_280), nonce: hash(0x1c) },
 };
 const { signature: _one, from: _from, view: _view, ...RECEIPT } = REPLY;
 const EVIDENCE: Each<Evidence> = {
