@@ -6,13 +6,13 @@
 import { createCodec, wireLimitsOf } from "@quorate/codec";
 import { clusterIdOf, createClientSigner, createNobleBackend, createNobleHasher, generateSeed } from "@quorate/crypto";
 import { checkGenesis, type Genesis } from "@quorate/protocol";
+import { type EpochDocument, parseEpochDocument } from "@quorate/reconfiguration";
 import { type BrowserWebSocketConstructor, dialWebSocket } from "@quorate/transport/client";
 import { type ClientSettings, QuorateClient } from "./client.ts";
-import { type EpochDocument, parseEpochDocument } from "./epoch-document.ts";
 
+export { type EpochDocument, epochDocumentOf, parseEpochDocument } from "@quorate/reconfiguration";
 export * from "./client.ts";
 export type { ClientPlatform } from "./core-runner.ts";
-export { type EpochDocument, epochDocumentOf, parseEpochDocument } from "./epoch-document.ts";
 export * from "./kv-client.ts";
 
 /** How to reach a cluster from a browser. */

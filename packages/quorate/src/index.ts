@@ -7,6 +7,7 @@
 export { clusterIdOf, signPossession } from "@quorate/crypto";
 export { chooseBackend, createNodeHasher } from "@quorate/crypto/node";
 export * from "@quorate/kv";
+export { type EpochDocument, epochDocumentOf, parseEpochDocument } from "@quorate/reconfiguration";
 export {
   type ChangeDocument,
   ConfigurationError,
@@ -36,7 +37,6 @@ export { createLogger, LOG_LEVELS, type LogLevel } from "./cli/logger.ts";
 export * from "./client.ts";
 export { type ConnectOptions, connect } from "./connect.ts";
 export type { ClientPlatform } from "./core-runner.ts";
-export { type EpochDocument, epochDocumentOf, parseEpochDocument } from "./epoch-document.ts";
 export { type ClaimInit, type FetchedClaim, fetchClaim } from "./fetch-claim.ts";
 export * from "./kv-client.ts";
 export {

@@ -22,7 +22,7 @@ import {
   type ReplicaId,
   type SequenceNumber,
 } from "@quorate/protocol";
-import type { ConfigurationRecord, PendingChange } from "./configuration-record.ts";
+import type { ConfigurationRecord, PendingChange, Rejoin } from "./configuration-record.ts";
 
 /** Where in the order a change is judged, and what else it is judged by: all of it replicated state. */
 export interface ChangePlace {
@@ -250,11 +250,23 @@ function noteOf(
   change: ReconfigurationChange,
   ordered: SequenceNumber,
 ): ConfigurationRecord {
-  if (change.type === "join") return { ...record, highestId: change.member.id };
-  if (change.type !== "rejoin") return record;
-  const { id, loss } = change;
-  const others = record.rejoins.filter((rejoin) => rejoin.id !== id);
-  return { ...record, rejoins: [...others, { id, loss, ordered }].sort((a, b) => a.id - b.id) };
+  switch (change.type) {
+    case "join": {
+      const { member, loss } = change;
+      const joined = { ...record, highestId: member.id };
+      return loss === undefined ? joined : withRejoin(joined, { id: member.id, loss, ordered });
+    }
+    case "rejoin":
+      return withRejoin(record, { id: change.id, loss: change.loss, ordered });
+    default:
+      return record;
+  }
+}
+
+/** A joiner that had lost its disk has got over that as one that rejoins, and its next loss is judged alike. */
+function withRejoin(record: ConfigurationRecord, rejoin: Rejoin): ConfigurationRecord {
+  const others = record.rejoins.filter(({ id }) => id !== rejoin.id);
+  return { ...record, rejoins: [...others, rejoin].sort((a, b) => a.id - b.id) };
 }
 
 function ascending(members: readonly Member[]): Member[] {

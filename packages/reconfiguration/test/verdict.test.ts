@@ -280,6 +280,21 @@ describe("the verdict on a change", () => {
     expect(judged(after, rejoin(1, 8), { approvals: [], client: keyOf(1), epoch }, at(200)).type).to.equal("ordered");
   });
 
+  it("a joiner that had lost its disk has got over that in its first epoch, and its next loss is judged as that of any member", () => {
+    const member = { id: replicaId(4), publicKey: keyOf(4), address: "127.0.0.1:7004" };
+    const joined = (loss?: Digest): ConfigurationRecord =>
+      ordered(judged(recordOf(4), { type: "join", member, checkpoint: CHECKPOINT, ...(loss && { loss }) }));
+    expect([joined().rejoins, joined(lossOf(7)).rejoins]).to.deep.equal([
+      [],
+      [{ id: 4, loss: lossOf(7), ordered: 100 }],
+    ]);
+
+    const after = activate(joined(lossOf(7)));
+    const own = { approvals: [], client: keyOf(4), epoch: 3 };
+    expect(endOf(judged(after, rejoin(4, 7), own, { seq: sequenceNumber(200) }))).to.equal("changes-nothing");
+    expect(endOf(judged(after, rejoin(4, 8), own, { seq: sequenceNumber(200) }))).to.equal("rejoin-too-soon");
+  });
+
   it("nothing is ordered while another change waits, but admins have one place behind a member that rejoins", () => {
     const waiting = ordered(judged(recordOf(5), leave(1)));
     const rejoining = ordered(judged(recordOf(5), rejoin(2, 7)));

@@ -90,6 +90,7 @@ export class ProcessDocuments {
       connected,
       host.isInstalling,
       host.quarantine !== undefined,
+      this.#id === null,
     );
   }
 

@@ -36,6 +36,8 @@ export interface ProcessStatus extends ClientOutputStatus {
   /** How many views were left since it started, by cause. */
   readonly viewsLeft: ReplicaStatus["viewsLeft"];
   readonly isStranded: boolean;
+  /** Where the members stand, as far as one that is none can tell; undefined of a member. */
+  readonly observer: ReplicaStatus["observer"];
   /** It lost its disk and does not vote yet. */
   readonly mute: MuteStatus | undefined;
   /** What is brought here of the others' state; undefined while the own is whole. */

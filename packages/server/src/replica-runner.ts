@@ -65,6 +65,7 @@ export class ReplicaRunner {
         claimant,
         epochs: () => epochs,
         stable: () => this.stableCheckpoint,
+        loss: options.store.lossNonce,
         nowMs: () => ports.monotonicMs(),
       });
     this.#stages = new ReplicaStages(

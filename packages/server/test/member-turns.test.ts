@@ -1,4 +1,4 @@
-import { epochNumber, type ReplicaFrame } from "@quorate/protocol";
+import { type Digest, epochNumber, type ReplicaFrame } from "@quorate/protocol";
 import { RecoveryError } from "@quorate/server/host";
 import { createMemoryStore } from "@quorate/storage/memory";
 import { expect } from "chai";
@@ -8,6 +8,7 @@ import {
   ENDS,
   history,
   JOINER,
+  JOINER_LOSS,
   LEAVER,
   LOSS,
   MemberScene,
@@ -231,6 +232,26 @@ describe("a member that rejoins after the loss of its disk", () => {
     expect(scene.runner.status.epoch).to.equal(4);
     scene.hears(0, proposal(105));
     expect([scene.flush().votes, scene.runner.status.mute === undefined]).to.deep.equal([[], false]);
+  });
+});
+
+describe("a joiner that had lost its disk", () => {
+  const lost = (nonce: Digest): MemberScene => new MemberScene(JOINER, createMemoryStore({ lossNonce: nonce })).start();
+
+  it("votes at once in the epoch that it joins in, which has the loss that it claimed", () => {
+    const scene = lost(JOINER_LOSS).reaches(ENDS.joined);
+    expect([scene.runner.status.epoch, scene.runner.isObserver, scene.runner.status.mute]).to.deep.equal([
+      1,
+      false,
+      undefined,
+    ]);
+    const again = scene.crashed().start();
+    expect([again.runner.status.epoch, again.runner.status.mute]).to.deep.equal([1, undefined]);
+  });
+
+  it("is mute there where it has lost another disk since", () => {
+    const { status } = lost(LOSS).reaches(ENDS.joined).runner;
+    expect([status.epoch, status.mute?.loss]).to.deep.equal([1, LOSS]);
   });
 });
 

@@ -268,6 +268,11 @@ describe("readinessOf", () => {
     const mute = { replies: 0, repliesNeeded: 3, checkpoint: undefined, view: undefined };
     expect(reasonsOf({ mute })).to.deep.equal(["it is mute: its disk was lost, and it does not vote yet"]);
     expect(reasonsOf({ isStranded: true }, 0)).to.have.length(2);
+    const observing = readinessOf(settled, membership, 3, false, false, true);
+    expect(observing).to.deep.equal({
+      isReady: false,
+      reasons: ["it is no member: it observes, and serves stale reads only"],
+    });
     const installing = readinessOf(settled, membership, 3, true);
     expect(installing).to.deep.equal({ isReady: false, reasons: ["the state of the others is being brought to it"] });
   });

@@ -149,7 +149,11 @@ export class ConfigurationModel {
   }
 
   #note(change: ReconfigurationChange, seq: number): void {
-    if (change.type === "join") this.#highestId = change.member.id;
+    if (change.type === "join") {
+      const { member, loss } = change;
+      this.#highestId = member.id;
+      if (loss !== undefined) this.#rejoined.set(member.id, { loss, at: seq });
+    }
     if (change.type === "rejoin") this.#rejoined.set(change.id, { loss: change.loss, at: seq });
   }
 

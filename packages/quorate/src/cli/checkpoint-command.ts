@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ConfigurationError, type ReplicaName, readDocument } from "@quorate/server";
@@ -8,6 +7,7 @@ import { type AddressFlags, addressesOf, withAddressFlags } from "./address-flag
 import { path, positive } from "./arguments.ts";
 import { CheckpointError } from "./checkpoint-error.ts";
 import { DEFAULT_DATA } from "./cluster-command.ts";
+import { ownKeyPathOf } from "./local-cluster.ts";
 import { readSeed } from "./read-key.ts";
 import { fetchStatus, type ReplicaRow, readReplicaRows } from "./replica-rows.ts";
 import { printJson, printLine } from "./terminal.ts";
@@ -67,8 +67,7 @@ export function addCheckpointCommand(program: Command): void {
 /** @throws ConfigurationError when there is no saying which key is meant. */
 function filesOf({ data, genesis, key }: Flags): { readonly genesis: string; readonly key: string } {
   if (genesis === undefined) {
-    const own = existsSync(join(data, "replica.json")) ? "key.json" : "admin.key.json";
-    return { genesis: join(data, "genesis.json"), key: key ?? join(data, own) };
+    return { genesis: join(data, "genesis.json"), key: key ?? ownKeyPathOf(data) };
   }
   if (key !== undefined) return { genesis, key };
   throw new ConfigurationError(

@@ -57,7 +57,10 @@ function differences(before: ConfigurationRecord, after: ConfigurationRecord): s
   const [old, now] = [before.current, after.current];
   const lines = memberDifferences(old.members, now.members);
   for (const { id, loss } of after.rejoins)
-    if (!before.rejoins.some((rejoin) => rejoin.id === id && rejoin.loss === loss))
+    if (
+      old.members.some((member) => member.id === id) &&
+      !before.rejoins.some((rejoin) => rejoin.id === id && rejoin.loss === loss)
+    )
       lines.push(`replica ${id} has rejoined after a lost disk`);
   if (adminsText(old) !== adminsText(now)) lines.push(`${adminsText(now)} sign changes`);
   if (old.checkpointInterval !== now.checkpointInterval)

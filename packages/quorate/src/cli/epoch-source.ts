@@ -1,11 +1,9 @@
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { chooseBackend, createNodeHasher } from "@quorate/crypto/node";
 import type { Genesis } from "@quorate/protocol";
 import type { EpochChain } from "@quorate/reconfiguration";
 import { judgesOf, openStoppedStore, type ReplicaFolder, readReplicaFolder } from "@quorate/server";
 import { lockHolderOf } from "@quorate/storage";
-import { replicaFoldersIn } from "./local-cluster.ts";
+import { isReplicaFolder, replicaFoldersIn } from "./local-cluster.ts";
 import { type OperatorFlags, openOperator } from "./members/operator.ts";
 
 /** The chain of epochs, and who showed it. */
@@ -32,7 +30,7 @@ export async function openEpochSource(flags: OperatorFlags): Promise<EpochSource
 
 /** Undefined when there are none, or one of them runs. */
 async function stoppedFolders(data: string): Promise<readonly string[] | undefined> {
-  const there = (await replicaFoldersIn(data)).filter((path) => existsSync(join(path, "replica.json")));
+  const there = (await replicaFoldersIn(data)).filter((path) => isReplicaFolder(path));
   return there.length === 0 || there.some((path) => lockHolderOf(path) !== undefined) ? undefined : there;
 }
 

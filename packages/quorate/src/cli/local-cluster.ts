@@ -75,6 +75,11 @@ export function isReplicaFolder(path: string): boolean {
   return existsSync(join(path, "replica.json"));
 }
 
+/** The key pair by which commands about what `--data` means are signed: that of the replica, or the admin of a local cluster; it may not be there. */
+export function ownKeyPathOf(data: string): string {
+  return join(data, isReplicaFolder(data) ? "key.json" : "admin.key.json");
+}
+
 /** The processes that run replicas of the cluster now. */
 export function runningReplicas({ replicas }: LocalCluster): readonly { readonly id: number; readonly pid: number }[] {
   return replicas.flatMap(({ id, path }) => {

@@ -6,6 +6,7 @@ import { SessionlessClient } from "../../sessionless-client.ts";
 import { type AddressFlags, addressesOf, withAddressFlags } from "../address-flags.ts";
 import { path, positive } from "../arguments.ts";
 import { DEFAULT_DATA } from "../cluster-command.ts";
+import { ownKeyPathOf } from "../local-cluster.ts";
 import { readKeyFile, readSeed } from "../read-key.ts";
 
 /** Which cluster a command is about, and with which keys. */
@@ -106,6 +107,6 @@ export function requireKey({ keys }: Operator): OperatorKey {
 
 function filesOf({ data, genesis, key }: ClusterFlags): { readonly genesis: string; readonly key: readonly string[] } {
   if (genesis !== undefined) return { genesis, key: key ?? [] };
-  const own = join(data, existsSync(join(data, "replica.json")) ? "key.json" : "admin.key.json");
+  const own = ownKeyPathOf(data);
   return { genesis: join(data, "genesis.json"), key: key ?? (existsSync(own) ? [own] : []) };
 }
