@@ -36,6 +36,8 @@ export interface Recovery {
   readonly activation?: SequenceNumber | undefined;
   /** See `RecoveredDisk.silentUpTo`. */
   readonly silentUpTo?: SequenceNumber | undefined;
+  /** See `RecoveredDisk.outputsSilentUpTo`. */
+  readonly outputsSilentUpTo?: SequenceNumber | undefined;
   readonly ordering: RestoredOrdering;
   readonly views: RestoredViews;
   /** Committed entries of the own history above `executed`. */
