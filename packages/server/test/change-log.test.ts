@@ -77,15 +77,16 @@ describe("the log of a replica, of changes", () => {
     ]);
   });
 
-  it("has the beginning of an epoch, with its members", () => {
+  it("has the beginning of an epoch, with its members and the pause, where it waited", () => {
     const { log, lines } = new LoggedChanges();
     const start = { seq: seqOf(24), stateRoot: digestOf("state") };
 
-    log.onEpoch({ epoch: epochNumber(1), members: configuration.members, start });
+    const { members } = configuration;
+    log.onEpoch({ epoch: epochNumber(1), members, start }, undefined);
+    log.onEpoch({ epoch: epochNumber(1), members, start }, 125);
 
-    expect(lines).to.deep.equal([
-      { level: "info", epoch: 1, activation: 24, members: [0, 1, 2, 3], msg: "a new epoch begins" },
-    ]);
+    const line = { level: "info", epoch: 1, activation: 24, members: [0, 1, 2, 3], msg: "a new epoch begins" };
+    expect(lines).to.deep.equal([line, { ...line, pauseMs: 125 }]);
   });
 
   it("says of batches that are executed again nothing but at debug", () => {

@@ -71,7 +71,9 @@ export function withOperatorFlags(command: Command, keyMeaning: string, timeoutM
  *
  * @throws ConfigurationError in one line.
  */
-export async function openOperator(flags: ClusterFlags & AddressFlags & { readonly timeout?: number }): Promise<Operator> {
+export async function openOperator(
+  flags: ClusterFlags & AddressFlags & { readonly timeout?: number },
+): Promise<Operator> {
   const { timeout = TIMEOUT_MS } = flags;
   const endMs = performance.now() + timeout;
   const { genesis, key: files } = filesOf(flags);
