@@ -15,6 +15,8 @@ export interface LinkSpeakersOptions {
   readonly epochs: () => Memberships;
   /** The one that this replica is in: the latest that is known, or one before it. */
   readonly epoch: () => Epoch;
+  /** The member that this replica is in the latest; undefined: it is none. */
+  readonly self: () => ReplicaId | undefined;
 }
 
 /**
@@ -32,11 +34,13 @@ export class LinkSpeakers {
   /** The member that a frame over a link of this key is from; undefined for one of nobody who is a member. */
   speakerOf(key: PublicKey, frame: ReplicaFrame): ReplicaId | undefined {
     const { membership } = this.#o.epochs();
+    const speaker = memberWithKey(membership, key);
     const before = this.#beforeThatCounts;
     const isOfLatest = (epochOfFrame(frame) ?? this.#o.epoch()) >= membership.epoch;
-    return (
-      memberWithKey(membership, key) ?? (isOfLatest || before === undefined ? undefined : memberWithKey(before, key))
-    );
+    if (speaker !== undefined || isOfLatest || before === undefined) return speaker;
+    const then = memberWithKey(before, key);
+    // Whoever comes with the key that this replica had is not this replica.
+    return then === this.#o.self() ? undefined : then;
   }
 
   /** The member that has this key in the latest epoch. */

@@ -108,7 +108,7 @@ export class ReplicaLinks {
     this.#options = options;
     const { endpoint, codec, log, events } = options;
     const limits = { ...REPLICA_LINK_LIMITS, frameBytesMax: codec.limits.replicaFrame.bytesMax };
-    this.#speakers = new LinkSpeakers(options);
+    this.#speakers = new LinkSpeakers({ ...options, self: () => endpoint.member?.id });
     const shared = {
       ...{ limits, log, counts: this.#counts, traffic: this.#traffic, speakers: this.#speakers, byKey: this.#byKey },
       onBytes: (link: FramedLink, bytes: Uint8Array) => this.#onBytes(link, bytes),

@@ -297,6 +297,20 @@ describe("ReplicaLinks", () => {
     expect(await behind.frames.nth(2)).to.deep.equal(frame(58));
   });
 
+  it("under the key that a replica itself had before are nobody's", async () => {
+    const second = [memberOf(0), memberOf(1, "replica 1 anew")];
+    const options = { lostTouchMs: 60_000, epoch: () => epochNumber(0) };
+    const one = new Linked("replica 1", ports[1]!, [membersOf(0, 1), second], options);
+    one.held = ["replica 1 anew", "replica 1"];
+    open.push(one);
+    await one.links.open();
+    const ups = new EventLog<FramedLink>();
+    dialAsObserver("replica 1", ports[1], (up) => ups.add(up));
+    const up = await ups.nth(1);
+    const say = (): boolean => up.send(codec.encodeReplicaFrame(frameOf(0, 59)));
+    expect((await heardFrom(say, one, 59)).from).to.satisfy(isObserverPeer);
+  });
+
   it("under the key of the epoch before are told that there is more to know", async () => {
     const second = [memberOf(0, "replica 0 anew"), memberOf(1)];
     await linked("replica 1", 1, [membersOf(0, 1), second]);
