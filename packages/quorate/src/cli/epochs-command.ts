@@ -28,10 +28,10 @@ export function addEpochsCommand(program: Command): void {
 
 const HEAD = ["EPOCH", "FROM", "MEMBERS", "f", "q", "K", "L", "ADMINS", "SIGNED BY", "WHAT CHANGED"] as const;
 
-function cellsOf({ epoch, first, members, f, q, admins, signedBy, changed, ...row }: EpochRow): string[] {
+function cellsOf({ epoch, activation, members, f, q, admins, signedBy, changed, ...row }: EpochRow): string[] {
   return [
     `${epoch}`,
-    `${first}`,
+    `${activation + 1}`,
     members.map(({ id }) => id).join(","),
     `${f}`,
     `${q}`,
