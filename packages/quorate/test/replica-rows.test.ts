@@ -3,8 +3,10 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { epochNumber } from "@quorate/protocol";
 import { expect } from "chai";
 import { makeLocalCluster } from "../dist/cli/make-local-cluster.js";
+import { pendingIn } from "../dist/cli/members/list-command.js";
 import { membersUp, readReplicaRows } from "../dist/cli/replica-rows.js";
 
 describe("The rows of `quorate status`", () => {
@@ -14,12 +16,24 @@ describe("The rows of `quorate status`", () => {
   let cluster: string;
   let owner: string;
   let membership: unknown;
+  let pendingChange: unknown;
 
   before(async () => {
     folder = join(mkdtempSync(join(tmpdir(), "quorate-rows-")), "cluster");
     server = createServer((_request, response) =>
       response.end(
-        JSON.stringify({ cluster, owner, replica: 2, view: 7, peers: [{ replica: 4, isConnected: true }], membership }),
+        JSON.stringify({
+          cluster,
+          owner,
+          replica: 2,
+          view: 7,
+          peers: [{ replica: 4, isConnected: true }],
+          membership,
+          pendingChange,
+          epoch: 3,
+          executed: 9,
+          historyDigest: "h",
+        }),
       ),
     );
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -72,6 +86,13 @@ describe("The rows of `quorate status`", () => {
     ]);
     expect([found.quorum, membersUp(found)], "4 of the 5 that there are").to.deep.equal([4, 2]);
     membership = undefined;
+
+    // What waits to be in force in the epoch that is asked about, as the one says that answers.
+    const pendingAt = (epoch: number): Promise<unknown> =>
+      pendingIn({ epochs: { epoch: epochNumber(epoch) } }, { data: folder });
+    expect(await pendingAt(3), "nothing").to.equal(null);
+    pendingChange = { ordered: 7, activation: 24 };
+    expect([await pendingAt(3), await pendingAt(2)]).to.deep.equal([pendingChange, undefined]);
 
     // Another cluster on the same ports has the same ids.
     cluster = "f".repeat(64);

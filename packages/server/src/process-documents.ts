@@ -51,6 +51,7 @@ export class ProcessDocuments {
       mayStop: host.mayStop,
       ...host.status,
       membership: knownMembersOf(host.epochs.membership),
+      pendingChange: host.pendingChange,
       transfer: host.transfer,
       repair: host.repair,
       quarantine: host.quarantine,

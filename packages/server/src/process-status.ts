@@ -1,4 +1,5 @@
 import type { ClusterId, PublicKey, ReplicaId } from "@quorate/protocol";
+import type { PendingChange } from "@quorate/reconfiguration";
 import type { MuteStatus, ReplicaStatus } from "@quorate/replica";
 import type { BackupFault } from "./backup/stream-backup.ts";
 import type { KnownMembers } from "./known-members.ts";
@@ -22,6 +23,8 @@ export interface ProcessStatus extends ClientOutputStatus {
   readonly epoch: number;
   /** The latest that it knows, proven from genesis on: `epoch`, or the one to come. */
   readonly membership: KnownMembers;
+  /** A change that is ordered there, and not in force yet. */
+  readonly pendingChange: PendingChange | undefined;
   /** The view entered last. */
   readonly view: number;
   /** The view it moves to; equal to `view` while it orders. */

@@ -129,6 +129,10 @@ export class ReplicaRunner {
   get audited(): ReplicaHost["audited"] | undefined {
     return this.#host?.audited;
   }
+  /** See `ReplicaHost.pendingChange`; undefined while there is no state. */
+  get pendingChange(): ReplicaHost["pendingChange"] {
+    return this.#host?.pendingChange;
+  }
   /** The last stable checkpoint whose state is here; undefined while there is none but that of genesis. */
   get stableCheckpoint(): CheckpointClaim | undefined {
     const { seq, stateRoot } = (this.isInstalling ? undefined : this.#host?.stable) ?? {};

@@ -146,6 +146,15 @@ describe("a replica that executes a change", () => {
     expect(seen(scene.flush().crashed()), "it does not execute it again").to.deep.equal([]);
   });
 
+  it("has it waiting until its epoch begins", () => {
+    const scene = new EpochScene().reaches(2);
+    expect(scene.runner.pendingChange).to.deep.include({ ordered: 2, activation: FIRST_END });
+    expect(scene.runner.pendingChange?.next).to.deep.include({ epoch: 1, checkpointInterval: 4, windowSize: 8 });
+
+    scene.reaches(FIRST_END).certifies(FIRST_END);
+    expect(scene.runner.pendingChange).to.equal(undefined);
+  });
+
   it("tells so too where it catches up with the votes", () => {
     const scene = new EpochScene(storeBehind("complete", 1)).turn();
 

@@ -24,7 +24,7 @@ import {
   type TimestampMs,
   timestampMs,
 } from "@quorate/protocol";
-import type { JudgedChange, Rejoin } from "@quorate/reconfiguration";
+import type { JudgedChange, PendingChange, Rejoin } from "@quorate/reconfiguration";
 import type { ScrubBudget, ScrubSlice, Snapshot } from "@quorate/state-tree";
 import { CommittedConfiguration, type ConfigurationBatch } from "./committed-configuration.ts";
 import { CommittedSessions, isInWindow, readReply } from "./committed-sessions.ts";
@@ -148,6 +148,10 @@ export class Executor {
   /** The last number of this epoch, where a change has been ordered; undefined otherwise. */
   get activation(): SequenceNumber | undefined {
     return this.#configuration.record.pending?.activation;
+  }
+  /** What waits for that, see `PendingChange`. */
+  get pendingChange(): PendingChange | undefined {
+    return this.#configuration.record.pending;
   }
   /** How members rejoined last, see `Rejoin`. */
   get rejoins(): readonly Rejoin[] {

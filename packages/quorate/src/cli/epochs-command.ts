@@ -53,10 +53,10 @@ function writeDocument({ epochs, genesis }: EpochSource, file: string): void {
 
 const HEAD = ["EPOCH", "FROM", "MEMBERS", "f", "q", "K", "L", "ADMINS", "SIGNED BY", "WHAT CHANGED"] as const;
 
-function cellsOf({ epoch, first, members, f, q, admins, signedBy, changed, ...row }: EpochRow): string[] {
+function cellsOf({ epoch, activation, members, f, q, admins, signedBy, changed, ...row }: EpochRow): string[] {
   return [
     `${epoch}`,
-    `${first}`,
+    `${activation + 1}`,
     members.map(({ id }) => id).join(","),
     `${f}`,
     `${q}`,
