@@ -4,6 +4,7 @@
  *
  * @packageDocumentation
  */
+export { OBSERVER_LIES } from "./byzantine/observers.ts";
 export * from "./byzantine.ts";
 export * from "./campaign.ts";
 export * from "./checkers/agreement.ts";
