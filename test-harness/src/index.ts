@@ -35,6 +35,7 @@ export * from "./disk/log-witness.ts";
 export * from "./disk/simulated-files.ts";
 export * from "./draw-run.ts";
 export * from "./drawn-part.ts";
+export { EPOCH_MARKS } from "./epoch-marks.ts";
 export { EXAMPLE_RUN } from "./example-run.ts";
 export * from "./failure.ts";
 export * from "./history/history-line.ts";
