@@ -28,9 +28,7 @@ export type DecodeErrorCode =
   /** A list, or a sum of lengths, above its limit. */
   | "too-many"
   /** Fields that contradict each other. */
-  | "inconsistent"
-  /** The CBOR decoder threw at what the pre-scan had taken. */
-  | "undecodable";
+  | "inconsistent";
 
 /** Why bytes were refused: bad input from others is a value, counted by sender and code, and changes nothing. */
 export interface DecodeError {
