@@ -129,6 +129,17 @@ describe("codec round trip", () => {
     expect(buffer).to.deep.equal(plain);
   });
 
+  it("gives values that keep nothing of the frame, of a Buffer neither", () => {
+    for (const { shape, name, value } of SAMPLE_LIST) {
+      const bytes = Buffer.from(shape.encode(value));
+
+      const decoded = shape.decode(bytes);
+      bytes.fill(0xff);
+
+      expect(decoded, `${shape.kind} ${name}`).to.deep.equal({ ok: true, value });
+    }
+  });
+
   it("stops the process over a value of ours that has no encoding", () => {
     const good = { from: replicaId(1), message: MESSAGES.commit, signature: new Uint8Array(64) };
     const bad: readonly object[] = [
