@@ -19,10 +19,7 @@ const PACKAGES = {
   reconfiguration: { floor: 2, imports: ["protocol", "crypto", "state-tree"] },
   "client-proxy": { floor: 3, imports: ["protocol", "reconfiguration"] },
   "state-machine": { floor: 3, imports: ["protocol", "crypto", "state-tree", "reconfiguration"] },
-  replica: {
-    floor: 3,
-    imports: ["protocol", "pbft-core", "view-change", "checkpoint", "state-transfer", "reconfiguration"],
-  },
+  replica: { floor: 3, imports: ["protocol", "pbft-core", "view-change", "checkpoint", "state-transfer"] },
   kv: { floor: 4, imports: ["protocol", "state-machine"] },
   server: { floor: 5 },
   quorate: { floor: 6 },

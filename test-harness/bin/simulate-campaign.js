@@ -53,6 +53,7 @@ function printJson(tally, missing, traceHashes, speed) {
       seedsPerMinute: minutely(speed.seeds),
       stepsPerSecond: speed.steps,
       operations: tally.operations,
+      seedsWithChanges: tally.changing,
       marks: Object.fromEntries(tally.marks.entries()),
       missing,
       traceHashes,
@@ -75,5 +76,6 @@ function printText(harness, tally, { missing, isWhole }, speed) {
   for (const line of harness.reachedAllTheSame(tally.marks)) console.log(`   REACHED  ${line}`);
   const { seeds, failures, operations } = tally;
   const rates = `${speed.seeds} seeds a second, ${minutely(speed.seeds)} a minute; ${speed.steps} steps a second`;
-  console.log(`\n${seeds} seeds, ${failures.length} failed; ${operations} operations; ${rates}`);
+  console.log(`\n${harness.changesOf(tally)}`);
+  console.log(`${seeds} seeds, ${failures.length} failed; ${operations} operations; ${rates}`);
 }

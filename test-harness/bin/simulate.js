@@ -20,6 +20,7 @@ Runs whole clusters on a virtual clock with seeded faults, and checks what must 
   --seed N             this seed; may be repeated
   --no-byzantine       without Byzantine replicas (--byzantine, with them, unless given)
   --no-swarm           sizes and rates from the middle, the same for all (--swarm, drawn by each seed, unless given)
+  --changes always     reconfigurations in every seed, but for lies that need calm (drawn: in two of five)
   --jobs N             run seeds in N processes (1)
   --save DIR           write the files of runs that fail to DIR (a temporary folder)
   --options FILE       one run with these options, as the report of a failure prints them
@@ -50,9 +51,9 @@ for (const [flag, folder] of [
   ["--svg", options.svg && dirname(options.svg)],
 ])
   if (folder !== undefined) checkFolder(flag, folder);
-const draw = { isSwarm: options.swarm, isByzantine: options.byzantine };
 await prepare("simulate", "test-harness");
 const harness = await import("../dist/index.js");
+const draw = { isSwarm: options.swarm, isByzantine: options.byzantine, changes: changes(options) };
 process.exitCode = await run();
 
 /** @returns the exit code. */
@@ -74,6 +75,7 @@ function parseOptions() {
         seed: { type: "string", multiple: true },
         byzantine: { type: "boolean", default: true },
         swarm: { type: "boolean", default: true },
+        changes: { type: "string", default: "drawn" },
         jobs: { type: "string", default: "1" },
         save: { type: "string" },
         options: { type: "string" },
@@ -111,6 +113,12 @@ function parseSeed(text) {
   const seed = Number(text);
   if (!/^\d+$/.test(text) || !Number.isSafeInteger(seed)) refuse(`"${text}" is not a seed, expected a number from 0`);
   return seed;
+}
+
+function changes({ changes: drawn }) {
+  if (!harness.CHANGES_DRAWS.includes(drawn))
+    refuse(`--changes is "${drawn}", expected ${harness.CHANGES_DRAWS.join(" or ")}`);
+  return drawn;
 }
 
 function jobs({ jobs: text }) {

@@ -1,5 +1,7 @@
+import type { ReconfigurationChange } from "@quorate/protocol";
 import { BYZANTINE_BEHAVIOURS, type ByzantineBehaviour } from "./byzantine.ts";
 import { ORDERED_CHECKPOINT_STABLE } from "./checkers/checkpoints.ts";
+import { markOfChange } from "./checkers/reconfiguration.ts";
 import { DISK_DAMAGES } from "./disk/disk-damage.ts";
 import { Marks } from "./marks.ts";
 import type { SeedResult } from "./seed-run.ts";
@@ -269,6 +271,8 @@ export interface CampaignTally {
   readonly marks: Marks;
   readonly steps: number;
   readonly operations: number;
+  /** Seeds that draw reconfigurations. */
+  readonly changing: number;
 }
 
 /** Adds up what happened in seed after seed. */
@@ -278,14 +282,22 @@ export class Campaign {
   #seeds = 0;
   #steps = 0;
   #operations = 0;
+  #changing = 0;
 
   get tally(): CampaignTally {
-    const { seeds, steps, operations } = { seeds: this.#seeds, steps: this.#steps, operations: this.#operations };
-    return { seeds, failures: this.#failures, marks: this.#marks, steps, operations };
+    return {
+      seeds: this.#seeds,
+      failures: this.#failures,
+      marks: this.#marks,
+      steps: this.#steps,
+      operations: this.#operations,
+      changing: this.#changing,
+    };
   }
 
   add(result: SeedResult): void {
     this.#seeds += 1;
+    if (result.changes > 0) this.#changing += 1;
     if (!result.hasPassed) {
       this.#failures.push(result);
       return;
@@ -294,4 +306,19 @@ export class Campaign {
     this.#steps += result.steps;
     this.#operations += result.operations;
   }
+}
+
+const CHANGES_IN_FORCE = [
+  ["join", "joins"],
+  ["leave", "leaves"],
+  ["rotate-key", "rotations"],
+  ["rejoin", "rejoins"],
+  ["parameters", "of parameters"],
+  ["admins", "of admins"],
+] as const satisfies readonly (readonly [type: ReconfigurationChange["type"], plural: string])[];
+
+/** How many seeds drew reconfigurations, and what came of them: `200 seeds, 83 with changes; in force: joins 31, …`. */
+export function changesOf({ seeds, changing, marks }: CampaignTally): string {
+  const inForce = CHANGES_IN_FORCE.map(([type, plural]) => `${plural} ${marks.count(markOfChange(type))}`);
+  return `${seeds} seeds, ${changing} with changes; in force: ${inForce.join(", ")}`;
 }

@@ -80,7 +80,9 @@ function join(world: World, { replica, fault }: Planned<"join">): ChangeOfPlan {
     publicKey: holder.newest,
     address: addressOf(fault === "used-address" ? 0 : replica),
   };
-  return { change: { type: "join", member, checkpoint: fault === "behind" ? BEHIND : standing }, holder };
+  const loss = lossOf(world, replica);
+  const checkpoint = fault === "behind" ? BEHIND : standing;
+  return { change: { type: "join", member, checkpoint, ...(loss !== undefined && { loss }) }, holder };
 }
 
 function keysOf(world: World, replica: number): SimulatedKeys {

@@ -19,6 +19,7 @@ import { orderersOf } from "./checkpoint-orders.ts";
 import type { SimulationOptions } from "./options.ts";
 import { ADMIN_KEYS, STRANGERS } from "./planned-changes.ts";
 import type { Prng } from "./prng.ts";
+import { RememberingBackend } from "./remembering-backend.ts";
 
 /** What all replicas and clients of a simulated cluster share, and the secrets of each. */
 export interface SimulatedCluster {
@@ -53,7 +54,8 @@ export function createCluster(
   readers = 0,
 ): SimulatedCluster {
   const hasher = createNodeHasher();
-  const backend = options.scheme === "fake" ? createFakeBackend(hasher) : createNodeBackend();
+  const backend =
+    options.scheme === "fake" ? createFakeBackend(hasher) : new RememberingBackend(createNodeBackend(), hasher);
   const ofMembers = Array.from({ length: options.replicas }, () => prng.bytes(32));
   const ownSeeds = Array.from({ length: options.clients + options.faultyClients }, () => prng.bytes(32));
   const ofJoiners = prng.fork("joiners");

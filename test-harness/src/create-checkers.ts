@@ -94,7 +94,7 @@ export function createCheckers({
       (view, epoch) => !byzantine.has(primaryOf(epochs().membershipAt(epochNumber(epoch)) ?? membership, view)),
       options.rotateEveryBatches > 0 ? { weakQuorum: weakQuorumSize(membership) } : undefined,
     ),
-    new ReconfigurationChecker(genesis, hasher, clusterId, epochs),
+    new ReconfigurationChecker(genesis, hasher, clusterId, epochs, (name) => marks.add(name)),
     new ClientHistoryChecker(() => clock.nowMs, isCorrect),
   ];
 }

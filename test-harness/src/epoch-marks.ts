@@ -94,11 +94,11 @@ export class EpochMarks {
   }
 
   /** @param cause a request that has just come is none that was kept. */
-  afterStep({ fills, status }: ReplicaRunner, cause: string): void {
+  afterStep(host: ReplicaRunner, status: ReplicaStatus, cause: string): void {
     this.#before = status;
     if (!this.#hasTurned) return;
     this.#hasTurned = false;
-    const isAnyPending = fills.some(({ of, size }) => of === "pending requests" && size > 0);
+    const isAnyPending = host.fills.some(({ of, size }) => of === "pending requests" && size > 0);
     if (isAnyPending && cause !== "request") this.#marks.add(EPOCH_MARKS.requestKept);
   }
 }

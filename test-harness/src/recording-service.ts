@@ -1,5 +1,5 @@
 import { invariant, type SequenceNumber } from "@quorate/protocol";
-import type { Service } from "@quorate/state-machine";
+import type { Service, ServiceMembership } from "@quorate/state-machine";
 
 /** Names one call of one simulated client. */
 export interface CallName {
@@ -35,10 +35,22 @@ export function parseNamedOperation(named: Uint8Array): { readonly name: CallNam
   return { name: { client: view.getUint32(0), call: view.getUint32(4) }, operation: named.subarray(HEADER) };
 }
 
-/** A service that tells about each operation that really ran, whatever the replica around it believes. */
-export function recordingService(inner: Service, record: (executed: ExecutedOperation) => void): Service {
+/**
+ * A service that tells about each operation that really ran, whatever the replica around it believes.
+ *
+ * @param onMembership takes what it is told of new members, before the inner service is.
+ */
+export function recordingService(
+  inner: Service,
+  record: (executed: ExecutedOperation) => void,
+  onMembership: (membership: ServiceMembership) => void = () => undefined,
+): Service {
   return {
     ...hooksOf(inner),
+    onMembership: (membership, state) => {
+      onMembership(membership);
+      inner.onMembership?.(membership, state);
+    },
     execute: (named, state, context) => {
       const { name, operation } = parseNamedOperation(named);
       let result: Uint8Array | undefined;
@@ -52,7 +64,7 @@ export function recordingService(inner: Service, record: (executed: ExecutedOper
   };
 }
 
-function hooksOf(inner: Service): Omit<Service, "execute"> {
+function hooksOf(inner: Service): Omit<Service, "execute" | "onMembership"> {
   return {
     ...(inner.open !== undefined && { open: inner.open.bind(inner) }),
     ...(inner.readable !== undefined && { readable: inner.readable.bind(inner) }),

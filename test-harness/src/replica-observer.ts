@@ -1,6 +1,7 @@
 import { digest, type Membership, type ReplicaFrame, type ReplicaId } from "@quorate/protocol";
 import type { ReplicaStatus } from "@quorate/replica";
 import type { ExecutedBatch, HostObserver, IngressRejection, ReplicaRunner, ViewTurn } from "@quorate/server/host";
+import type { ServiceMembership } from "@quorate/state-machine";
 import type { FetchProgress } from "@quorate/state-transfer";
 import type { Checker } from "./checkers/checker.ts";
 import type { EndDrawing } from "./end-drawing.ts";
@@ -65,6 +66,11 @@ export class ReplicaObserver {
 
   onOperation(executed: ExecutedOperation): void {
     this.#operations.push(executed);
+  }
+
+  onMembership(told: ServiceMembership): void {
+    const operationsBefore = this.#operations.length;
+    this.tell((checker) => checker.onMembership?.(this.#replica.id, { ...told, operationsBefore }));
   }
 
   /** It is there, or there again. */
@@ -139,13 +145,13 @@ export class ReplicaObserver {
   check(cause: string): void {
     const { id, end, isCorrect, drawing } = this.#replica;
     const host = this.#replica.host();
-    const status = host?.status;
-    if (status === undefined || host?.isInstalling === true) return;
+    if (host === undefined || host.isInstalling) return;
+    const { status } = host;
     drawing.isIn(status.view);
     if (!isCorrect) return;
-    if (host !== undefined) this.#epochMarks.afterStep(host, cause);
+    this.#epochMarks.afterStep(host, status, cause);
     if (this.#steps++ % FILLS_EVERY === 0) {
-      const fills = host?.fills ?? [];
+      const { fills } = host;
       this.tell((checker) => checker.onFills?.(end, fills));
     }
     this.#viewMarks.onStatus(status, cause, this.#world.cluster.genesis.timeouts.viewChangeMs);

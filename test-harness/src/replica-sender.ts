@@ -5,6 +5,7 @@ import type { Checker } from "./checkers/checker.ts";
 import { describeFrame } from "./describe-frame.ts";
 import { drawn } from "./drawn.ts";
 import { isMemberBy, replicaOfPeer } from "./peer-number.ts";
+import type { SimulatedKeys } from "./simulated-keys.ts";
 import type { TwinPlace } from "./twins.ts";
 import type { World } from "./world.ts";
 
@@ -13,6 +14,7 @@ export interface ReplicaSenderOptions {
   readonly id: ReplicaId;
   readonly end: string;
   readonly guise: Guise;
+  readonly keys: SimulatedKeys;
   readonly twin: TwinPlace | undefined;
   /** Undefined while it is down. */
   readonly host: () => ReplicaRunner | undefined;
@@ -93,13 +95,14 @@ export class ReplicaSender {
   }
 
   #sendOne(to: number, { frame, arrival }: Outgoing): void {
-    const { id, end, twin } = this.#options;
+    const { id, end, keys, twin } = this.#options;
     if (twin?.reaches(`r${to}`) === false) return;
     const { network, receive } = this.#world;
+    const sender = { id, keys: keys.publicKeys };
     const arrive = drawn(this.#world, end, `r${to}`, typeOf(frame), frame);
     network.send(end, `r${to}`, () => {
       arrive();
-      receive.replicaFrame(to, id, arrival);
+      receive.replicaFrame(to, sender, arrival);
     });
   }
 }

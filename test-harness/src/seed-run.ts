@@ -12,7 +12,11 @@ export interface SeedRunOptions {
 }
 
 /** What became of a seed: plain values, so that it can come from another process. */
-export type SeedResult = { readonly seed: number } & (
+export type SeedResult = {
+  readonly seed: number;
+  /** Reconfigurations that it draws. */
+  readonly changes: number;
+} & (
   | {
       readonly hasPassed: true;
       readonly traceHash: string;
@@ -32,11 +36,12 @@ export type SeedResult = { readonly seed: number } & (
 /** Runs one seed. One that fails is run twice: the second time all of it is kept, and saved. */
 export function runSeed(seed: number, { draw, saveTo }: SeedRunOptions): SeedResult {
   const options = optionsForSeed(seed, draw);
+  const changes = options.changes.length;
   try {
     const { traceHash, batches, steps, operations, marks } = new Simulation(options).run();
-    return { seed, hasPassed: true, traceHash, batches, steps, operations, marks: marks.entries() };
+    return { seed, changes, hasPassed: true, traceHash, batches, steps, operations, marks: marks.entries() };
   } catch (failure) {
     if (!(failure instanceof SimulationFailure)) throw failure;
-    return { seed, hasPassed: false, message: failure.message, files: saveRun(options, saveTo) };
+    return { seed, changes, hasPassed: false, message: failure.message, files: saveRun(options, saveTo) };
   }
 }

@@ -60,7 +60,11 @@ export class SimulatedHosts {
     observer.restart();
     sender.restart();
     const { inner, service: bent, store } = plant;
-    const service = recordingService(inner?.(kvService()) ?? kvService(), (executed) => observer.onOperation(executed));
+    const service = recordingService(
+      inner?.(kvService()) ?? kvService(),
+      (executed) => observer.onOperation(executed),
+      (membership) => observer.onMembership(membership),
+    );
     return new ReplicaRunner({
       genesis,
       cluster,

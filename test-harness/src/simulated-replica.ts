@@ -34,7 +34,7 @@ import { StateFaults } from "./state-faults.ts";
 import { statusLine } from "./status-line.ts";
 import type { TwinPlace } from "./twins.ts";
 import type { Arrival } from "./wire.ts";
-import type { World, WorldReplica } from "./world.ts";
+import type { SendingReplica, World, WorldReplica } from "./world.ts";
 
 /** One replica of a simulation. */
 export interface SimulatedReplicaOptions {
@@ -268,7 +268,7 @@ export class SimulatedReplica implements WorldReplica {
     this.#stateFaults.diverge(key);
   }
 
-  onReplicaFrame(from: number, arrival: Arrival<ReplicaFrame>): void {
+  onReplicaFrame(from: SendingReplica, arrival: Arrival<ReplicaFrame>): void {
     this.#pause.run(() => this.#fromReplica(from, arrival));
   }
 
@@ -276,7 +276,7 @@ export class SimulatedReplica implements WorldReplica {
     this.#pause.run(() => this.#fromClient(client, key, arrival));
   }
 
-  #fromReplica(from: number, arrival: Arrival<ReplicaFrame>): void {
+  #fromReplica({ id: from, keys }: SendingReplica, arrival: Arrival<ReplicaFrame>): void {
     const host = this.#host;
     if (host === undefined) return;
     const frame = arrival();
@@ -285,7 +285,6 @@ export class SimulatedReplica implements WorldReplica {
     this.#guise.fromReplica(frame);
     if (!this.#guise.hears(frame) || this.#options.plant.isDeafTo?.(frame, this.id) === true) return;
     const { epoch } = host.epochs;
-    const keys = this.#world.replicas()[from]?.keys.publicKeys ?? [];
     host.onReplicaFrame(peerNumberOf(from, keys, host.epochs.membership), frame);
     this.#observer.afterFrame(host, epoch);
     this.#observer.check(frame.type);
@@ -328,6 +327,7 @@ export class SimulatedReplica implements WorldReplica {
       id: this.id,
       end: this.end,
       guise: this.#guise,
+      keys: this.keys,
       twin,
       withholds: plant.withholds,
       host: () => this.#host,

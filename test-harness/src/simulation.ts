@@ -57,7 +57,6 @@ const LIVENESS_IN_TURNS_MS = 240_000;
 const SLICE_MS = 50;
 /** Far more than any run takes: one that gets here goes in circles. */
 const STEPS_MAX = 2_000_000;
-/** More steps than any run has. */
 /** Bits flip often in a run that lasts for seconds, and its replicas are to come to its end. */
 const DAMAGE_FORGOTTEN_MS = 300;
 /** Not at all, so slowly that damage is read before it is found, and so fast that it is found at once. */
@@ -301,7 +300,7 @@ export class Simulation {
       },
       receive: {
         replicaFrame: (to, from, frame) => {
-          for (const replica of this.#replicasAt(to, `r${from}`)) replica.onReplicaFrame(from, frame);
+          for (const replica of this.#replicasAt(to, `r${from.id}`)) replica.onReplicaFrame(from, frame);
         },
         clientFrame: (to, client, frame, linkKey) => {
           const key = linkKey ?? this.#partyAt(client)?.publicKey;

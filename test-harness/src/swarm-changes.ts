@@ -8,6 +8,7 @@ import {
   STRANGERS,
 } from "./planned-changes.ts";
 import type { Prng } from "./prng.ts";
+import type { SeedDraw } from "./seed-draw.ts";
 import { memberChangesFor } from "./swarm-members.ts";
 
 /** Of all seeds. */
@@ -27,15 +28,21 @@ type Changes = Pick<SimulationOptions, "changes" | "joiners" | "areClientsListed
 
 /**
  * The reconfigurations of one seed: mostly a few, some of them close together, and some that can only be refused. In some seeds
- * a client hears of nothing while they happen.
+ * a client hears of nothing while they happen. Where they are drawn `always` there is one at least.
  */
-export function changesFor(prng: Prng, run: ChangeDraw, mayListClients: boolean): Changes {
+export function changesFor(
+  prng: Prng,
+  run: ChangeDraw,
+  { isSwarm, changes }: Pick<SeedDraw, "isSwarm" | "changes">,
+): Changes {
   const { faults, byzantine } = run;
-  if (!prng.chance(CHANGING)) return { ...NO_CHANGES, faults, byzantine };
+  const isChanging = prng.chance(CHANGING);
+  if (!isChanging && changes !== "always") return { ...NO_CHANGES, faults, byzantine };
+  const least = changes === "always" ? 1 : 0;
   const isOfMembers = prng.chance(OF_MEMBERS);
   const members = isOfMembers ? memberChangesFor(prng.fork("members"), run) : { ...NO_CHANGES, faults: [], byzantine };
-  const areClientsListed = mayListClients && prng.chance(0.3);
-  const moments = Array.from({ length: isOfMembers ? prng.integer(0, 2) : prng.integer(1, 5) }, () =>
+  const areClientsListed = isSwarm && prng.chance(0.3);
+  const moments = Array.from({ length: isOfMembers ? prng.integer(least, 2) : prng.integer(1, 5) }, () =>
     prng.integer(1, run.safetyMs),
   );
   const again = moments.flatMap((atMs) => (prng.chance(0.3) ? [atMs + prng.pick([0, 5, 50])] : []));

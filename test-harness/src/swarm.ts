@@ -107,7 +107,7 @@ export function optionsForSeed(seed: number, draw: SeedDraw = FULL_DRAW): Simula
     checkpointOrders: checkpointOrdersFor(prng.fork("checkpoint orders"), replicas, safetyMs),
     byzantine,
   };
-  const changed = { ...options, ...changesFor(prng.fork("changes"), options, draw.isSwarm) };
+  const changed = { ...options, ...changesFor(prng.fork("changes"), options, draw) };
   return draw.isSwarm && needsCalm(liars) ? calmed(changed, faults[0]) : asOfProduction(changed);
 }
 

@@ -30,6 +30,12 @@ export interface WorldReplica {
   readonly checkpoint: CheckpointClaim | undefined;
 }
 
+/** Whoever sent a frame: its link was opened with the keys that it had then, which may be others when the frame arrives. */
+export interface SendingReplica {
+  readonly id: number;
+  readonly keys: readonly PublicKey[];
+}
+
 /** What replicas and clients of one simulation live in. */
 export interface World {
   readonly cluster: SimulatedCluster;
@@ -61,7 +67,7 @@ export interface World {
   onClientRefused(client: number): void;
   /** The receiving ends. */
   readonly receive: {
-    replicaFrame(to: number, from: number, frame: Arrival<ReplicaFrame>): void;
+    replicaFrame(to: number, from: SendingReplica, frame: Arrival<ReplicaFrame>): void;
     /** @param key over whose link it comes; that of the client unless given. */
     clientFrame(to: number, client: number, frame: Arrival<ClientFrame>, key?: PublicKey): void;
     serverFrame(client: number, from: number, frame: Arrival<ServerFrame>): void;

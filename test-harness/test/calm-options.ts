@@ -2,7 +2,7 @@ import { NO_CHANGES, optionsForSeed, type SimulationOptions } from "@quorate/tes
 
 /** A run in which nothing is wrong but what `change` says: no loss, no clock, disk, client or member that is faulty. */
 export function calmOptions(seed: number, change: Partial<SimulationOptions>): SimulationOptions {
-  const options = optionsForSeed(seed, { isSwarm: false, isByzantine: false });
+  const options = optionsForSeed(seed, { isSwarm: false, isByzantine: false, changes: "drawn" });
   return {
     ...options,
     faultyClients: 0,

@@ -26,6 +26,7 @@ import { ProcessCluster, RunningCommand } from "@quorate/test-harness";
 import { CLIENT_DIAL_LIMITS, dial, type Endpoint, type PersistentLink, parseAddress } from "@quorate/transport";
 import { expect } from "chai";
 import { seededRandom } from "./process-load.ts";
+import { rawEndpoint, seedOf } from "./raw-endpoint.ts";
 
 const FULL = process.env.QUORATE_FULL === "1";
 const FRAMES = FULL ? 5_000 : 150;
@@ -97,7 +98,7 @@ describe("a live replica that is sent garbage", function () {
     await cluster.kill([3]);
     const signer = createReplicaSigner({
       backend,
-      seed: seedOf(3),
+      seed: seedOf(cluster, 3),
       self: replicaId(3),
       cluster: cluster.folder(3).cluster,
     });
@@ -197,31 +198,17 @@ describe("a live replica that is sent garbage", function () {
 
   function clientEndpoint(): Endpoint {
     const seed = randomBytes(32);
-    return endpointOf({ role: "client", publicKey: backend.publicKeyOf(seed) }, seed);
+    return rawEndpoint(cluster, backend, { role: "client", publicKey: backend.publicKeyOf(seed) }, seed);
   }
 
   function replicaEndpoint(id: number): Endpoint {
     const self = cluster.member(id);
-    return endpointOf({ role: "replica", id: self.id, publicKey: self.publicKey }, seedOf(id));
-  }
-
-  function seedOf(id: number): Uint8Array {
-    const [key] = cluster.folder(id).keys;
-    if (key === undefined) throw new Error(`replica ${id} holds no key`);
-    return key.seed;
-  }
-
-  function endpointOf(identity: LinkIdentity, seed: Uint8Array): Endpoint {
-    return {
-      cluster: cluster.folder(0).cluster,
-      randomBytes: (length) => randomBytes(length),
-      credentials: {
-        identity,
-        sign: (preimage) => backend.sign(seed, preimage),
-        verify: (publicKey, preimage, signature) => backend.verify(publicKey, preimage, signature),
-        isAdmissible: (publicKey) => backend.isAdmissible(publicKey),
-      },
-    };
+    return rawEndpoint(
+      cluster,
+      backend,
+      { role: "replica", id: self.id, publicKey: self.publicKey },
+      seedOf(cluster, id),
+    );
   }
 
   function clientSamples(): Request[] {
@@ -238,7 +225,7 @@ describe("a live replica that is sent garbage", function () {
 
   function replicaSamples(): ReplicaFrame[] {
     const { cluster: id } = cluster.folder(3);
-    const signer = createReplicaSigner({ backend, seed: seedOf(3), self: replicaId(3), cluster: id });
+    const signer = createReplicaSigner({ backend, seed: seedOf(cluster, 3), self: replicaId(3), cluster: id });
     const [request] = clientSamples() as [Request];
     const batch: Batch = { timestampMs: timestampMs(1_700_000_000_000), requests: clientSamples() };
     const place = { epoch: epochNumber(0), view: viewNumber(0), seq: sequenceNumber(3) };

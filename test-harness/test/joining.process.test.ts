@@ -69,6 +69,11 @@ describe("members that come and go, as real processes", function () {
     expect(next).to.not.equal(before);
     expect(stdout).to.match(new RegExp(`^epoch 2 has begun above \\d+: replica 1 signs with the key ${next};`));
     await cluster.until(() => keyIn(path) === next && !existsSync(join(path, "key.next.json")), { ids: [1] });
+    // The joiner executes it like every member.
+    await first.process.printed(
+      /"change":\{"type":"rotate-key","id":1,"publicKey":"[0-9a-f]{64}"\},"admins":\["[0-9a-f]{16}"\].*"epoch":2,"activation":\d+,"msg":"change accepted"/,
+    );
+    await first.process.printed(/"epoch":2,"activation":\d+,"members":\[0,1,2,3,4\],"msg":"a new epoch begins"/);
     const { store } = await cluster.connect();
     await store.put("key", "with another key");
     const again = await members("rotate-key", "1", "--data", cluster.path, "--out", join(folder, "rotate.json"));
@@ -80,9 +85,15 @@ describe("members that come and go, as real processes", function () {
     second = await startJoiner("second");
     await second.process.printed(/quorate members add --from/);
     const args = ["replace", "0", "--from", second.address, "--data", cluster.path] as const;
+    const mistyped = await members("replace", "9", "--from", second.address, "--data", cluster.path);
+    expect([mistyped.code, mistyped.stdout]).to.deep.equal([1, ""]);
+    expect(mistyped.stderr).to.contain("replica 9 is no member in epoch 2; its members are 0, 1, 2, 3, 4");
+    expect((await list()).epoch, "nothing was ordered").to.equal(2);
 
     const done = await members(...args);
-    const again = await members(...args, "--json");
+    // By another name of the same address, too.
+    const named = second.address.replace("127.0.0.1", "localhost");
+    const again = await members("replace", "0", "--from", named, "--data", cluster.path, "--json");
 
     expect(done.code, done.stderr).to.equal(0);
     expect(done.stdout).to.match(/^epoch 4: replica 5 has taken the place of replica 0; 5 members \(1, 2, 3, 4, 5\)/);
@@ -104,6 +115,9 @@ describe("members that come and go, as real processes", function () {
     expect(left.stdout).to.match(/^epoch 5 has begun above \d+: replica 5 leaves; 4 members \(1, 2, 3, 4\)/);
     expect([tooFew.code, tooFew.stdout]).to.deep.equal([5, ""]);
     expect(tooFew.stderr).to.contain("(members-too-few)");
+    await first.process.printed(
+      /"code":"members-too-few","reason":"a cluster has at least 4 members; let another one join before","msg":"change refused"/,
+    );
     expect([foreign.code, foreign.stdout]).to.deep.equal([1, ""]);
     expect(foreign.stderr).to.contain("which is no admin's in epoch 5 and not that of replica 3");
   });
@@ -161,7 +175,18 @@ describe("members that come and go, as real processes", function () {
     const address = `127.0.0.1:${await freePortBase(1)}`;
     const path = join(folder, name);
     const peers = cluster.genesis.members.slice(1).flatMap((member) => ["--peer", member.address]);
-    const args = ["join", "--genesis", cluster.genesisPath, ...peers, "--listen", address, "--data", path];
+    const args = [
+      "join",
+      "--genesis",
+      cluster.genesisPath,
+      ...peers,
+      "--listen",
+      address,
+      "--data",
+      path,
+      "--log-level",
+      "info",
+    ];
     return { process: new RunningCommand(process.execPath, [QUORATE_COMMAND, ...args]), path, address };
   }
   async function list(): Promise<ListedMembers> {

@@ -84,15 +84,16 @@ function framesFor(frame: ReplicaFrame): ReplicaFrame[] {
 }
 
 const epochs = new EpochChain({ cluster, hasher, verifier }, genesis);
-const keys = new FolderKeys({ folder, backend, log: createLogger("silent", {}) });
+const keys = new FolderKeys({ folder, backend, log: createLogger("silent", () => ({})) });
 const timers = new Map<HostTimer, NodeJS.Timeout>();
 const links: ReplicaLinks = new ReplicaLinks({
   epochs: () => epochs,
+  epoch: () => epochs.epoch,
   listen: config.listen,
   peers: [],
   endpoint: new ReplicaEndpoint({ cluster, backend, keys, membership: () => epochs.membership }),
   codec,
-  log: createLogger("silent", {}),
+  log: createLogger("silent", () => ({})),
   events: {
     onReplicaFrame: (peer, frame) => host.onReplicaFrame(peer, frame),
     onClientFrame: (client, frame) => {

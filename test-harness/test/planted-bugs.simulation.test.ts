@@ -143,6 +143,17 @@ describe("A planted bug is found:", () => {
     expectFound(/state\.root/, { replicas: 4, byzantine: [] }, { service: own });
   });
 
+  it("a replica that does not tell its service of new members", () => {
+    const options = optionsForSeed(4, { isSwarm: false, isByzantine: false, changes: "always" });
+
+    const service = (inner: Service, replica: number): Service => {
+      const { onMembership, ...deaf } = inner;
+      return replica === 1 ? deaf : inner;
+    };
+    expect(() => new Simulation(options, { service }).run()).to.throw("reconfiguration.service-not-told");
+    expect(new Simulation(options).run().marks.count("change in force: join")).to.be.greaterThan(0);
+  });
+
   it("a client that believes a single replica", () => {
     const n = 4;
     // As if everyone had signed what one has.

@@ -71,6 +71,9 @@ export class Ledger {
   }
 }
 
+/** So many operations of each client in an epoch belong to its beginning. */
+const PAUSE_OPERATIONS = 3;
+
 /**
  * Increments that clients keep going one after the other, each on all the counters in turn; every second operation is a
  * put of its own key. Loads on one cluster have counters of their own by another `counters`.
@@ -78,8 +81,8 @@ export class Ledger {
 export class Load {
   readonly clients: readonly TestClient[];
   readonly ledger: Ledger = new Ledger();
-  /** When operations were acknowledged, ascending, in milliseconds of `performance.now()`. */
-  readonly #acknowledgedAtMs: number[] = [];
+  /** When operations were acknowledged, ascending, and the epoch that their client knew of then. */
+  readonly #acknowledged: { readonly atMs: number; readonly epoch: number }[] = [];
   readonly #counters: string;
   readonly #lanes: Promise<unknown>;
   #isOver = false;
@@ -99,13 +102,18 @@ export class Load {
 
   /** The longest time without an acknowledgement that ended after `sinceMs`. */
   longestGapSince(sinceMs: number): number {
-    let [longest, previous] = [0, sinceMs];
-    for (const atMs of this.#acknowledgedAtMs) {
-      if (atMs <= sinceMs) continue;
-      longest = Math.max(longest, atMs - previous);
-      previous = atMs;
-    }
-    return longest;
+    return longestGap([sinceMs, ...this.#acknowledged.map(({ atMs }) => atMs).filter((atMs) => atMs > sinceMs)]);
+  }
+
+  /**
+   * The longest time without an acknowledgement around the beginning of an epoch, in milliseconds: from the last one of the epoch
+   * before until every client had some in this one. The first may still be of what the epoch before has executed.
+   */
+  pauseAtBeginOf(epoch: number): number {
+    const begin = this.#acknowledged.findIndex((acknowledged) => acknowledged.epoch >= epoch);
+    const around = this.#acknowledged.slice(Math.max(0, begin - 1), begin + PAUSE_OPERATIONS * this.clients.length);
+    if (begin <= 0 || around.length < 2) throw new Error(`nothing was acknowledged before or in epoch ${epoch}`);
+    return longestGap(around.map(({ atMs }) => atMs));
   }
 
   /** Starts no more operations and waits for those on the way. */
@@ -114,16 +122,20 @@ export class Load {
     await this.#lanes;
   }
 
-  async #run({ store }: TestClient, name: string, deadlineMs: number): Promise<void> {
+  async #run({ client, store }: TestClient, name: string, deadlineMs: number): Promise<void> {
     // A lane that went on with a closed client would leave no turn to anything else.
     for (let i = 0; !this.#isOver && !this.ledger.isClosed; i++) {
       const isAcknowledged =
         i % 2 === 1
           ? await this.ledger.put(store, `put/${name}/${i}`, `${i}`, deadlineMs)
           : await this.ledger.increment(store, `${this.#counters}/${i % 3}`, deadlineMs);
-      if (isAcknowledged) this.#acknowledgedAtMs.push(performance.now());
+      if (isAcknowledged) this.#acknowledged.push({ atMs: performance.now(), epoch: client.epochs.epoch });
     }
   }
+}
+
+function longestGap(atMs: readonly number[]): number {
+  return Math.max(0, ...atMs.slice(1).map((later, at) => later - (atMs[at] ?? later)));
 }
 
 /** Each sum was returned to at most one increment, and none of those that were acknowledged is lost. */

@@ -13,9 +13,9 @@ import {
   replicaId,
 } from "@quorate/protocol";
 import { EpochChain } from "@quorate/reconfiguration";
-import { ConfigurationModel, optionsForSeed, ReconfigurationChecker } from "@quorate/test-harness";
+import { ConfigurationModel, optionsForSeed, ReconfigurationChecker, type ToldMembership } from "@quorate/test-harness";
 import { expect } from "chai";
-import { ended, QUIET, R0, R1, seq, violation } from "./checker-facts.ts";
+import { ended, QUIET, R0, R1, seq, step, violation } from "./checker-facts.ts";
 
 const ADMINS = ["a1", "a2", "a3"].map(key);
 const STRANGER = key("ee");
@@ -304,6 +304,31 @@ describe("The checker of reconfiguration", () => {
     violation("reconfiguration.answers-differ", () =>
       checker.onReply(R1, reply({ ...refused, value: refusalToBytes("nonce-used") })),
     );
+  });
+
+  it("finds services that are told of members otherwise, elsewhere, of others, or not at all", () => {
+    const told = (epoch: number, change: object = {}): ToldMembership =>
+      ({ epoch, seq: seq(0), timestampMs: 0, members: genesisOf(4).members, operationsBefore: 0, ...change }) as never;
+    const { checker, ending } = scene(4, [0, 1, 2]);
+    checker.onMembership(R0, told(0));
+    violation(undefined, () => checker.onMembership(R1, told(0)));
+    violation(undefined, () => checker.atEnd(ending));
+    for (const other of [{ operationsBefore: 1 }, { timestampMs: 1 }, { members: genesisOf(5).members }])
+      violation("reconfiguration.services-told-otherwise", () => checker.onMembership(R1, told(0, other)));
+
+    const elsewhere = scene(4, [0, 1, 2]);
+    elsewhere.checker.onMembership(R0, told(0, { seq: seq(1) }));
+    violation("reconfiguration.service-told-elsewhere", () => elsewhere.checker.atEnd(elsewhere.ending));
+    const early = scene(4, [0, 1, 2]);
+    early.checker.onMembership(R0, told(1));
+    violation("reconfiguration.service-told-elsewhere", () => early.checker.atEnd(early.ending));
+    const others = scene(4, [0, 1, 2]);
+    others.checker.onMembership(R0, told(0, { members: genesisOf(5).members }));
+    violation("reconfiguration.service-told-of-others", () => others.checker.atEnd(others.ending));
+    const one = scene(4, [0, 1, 2]);
+    one.checker.onMembership(R0, told(0));
+    one.checker.onExecuted(step({ replica: R1, seq: seq(0), isCheckpoint: true }));
+    violation("reconfiguration.service-not-told", () => one.checker.atEnd(one.ending));
   });
 
   it("finds chains that are no prefixes of one", () => {

@@ -1,6 +1,8 @@
 import { randomInt } from "node:crypto";
 import {
   Campaign,
+  CHANGES_DRAWS,
+  changesOf,
   expectedMarks,
   FULL_DRAW,
   isOfOtherEpochs,
@@ -18,8 +20,9 @@ import { expect } from "chai";
 const FIXED = seedsFrom(0, 200);
 /** Never seen before; the titles of their tests say which they were. */
 const FRESH = seedsFrom(randomInt(1_000_000, 1_000_000_000), 100);
-/** Of `npm run test:full`. */
+/** Of `npm run test:full`: changes as they are drawn in the first half, and in every seed of the second. */
 const FULL = seedsFrom(0, 10_000);
+const CHANGING_MIN = FULL.length / 2;
 const JOBS = 2;
 const RUNS_PER_MINUTE_MIN = 100;
 
@@ -67,10 +70,16 @@ if (process.env.QUORATE_FULL === "1")
     it(`keep every promise, at ${RUNS_PER_MINUTE_MIN} runs a minute or more on a core`, async () => {
       const startedMs = performance.now();
       const campaign = new Campaign();
-      for await (const result of runSeeds(FULL, { draw: FULL_DRAW, jobs: JOBS })) campaign.add(result);
+      for (const changes of CHANGES_DRAWS) {
+        const half = changes === "drawn" ? FULL.slice(0, CHANGING_MIN) : FULL.slice(CHANGING_MIN);
+        for await (const result of runSeeds(half, { draw: { ...FULL_DRAW, changes }, jobs: JOBS }))
+          campaign.add(result);
+      }
       const perMinute = (FULL.length * 60_000) / (performance.now() - startedMs) / JOBS;
 
+      process.stdout.write(`${changesOf(campaign.tally)}\n`);
       for (const failure of campaign.tally.failures) expectPassed(failure);
+      expect(campaign.tally.changing, "seeds with changes").to.be.at.least(CHANGING_MIN);
       expect(campaign.tally.marks.missing(expectedMarks(FULL.length)), "never happened").to.deep.equal([]);
       const never = mutationCoverage(campaign.tally.marks).never.filter(
         (mark) => !isSeldomMutated(mark) && !isOfOtherEpochs(mark),

@@ -65,12 +65,21 @@ describe("The simulate command", () => {
     const { status, stdout } = simulate("--seed", "9", "--seed", "8", "--jobs", "2", ...flags);
 
     const plain = (seed: number): string =>
-      new Simulation(optionsForSeed(seed, { isSwarm: false, isByzantine: false })).run().traceHash;
+      new Simulation(optionsForSeed(seed, { isSwarm: false, isByzantine: false, changes: "drawn" })).run().traceHash;
     expect(status).to.equal(0);
     expect([...stdout.matchAll(/^seed (\d) passed: .* trace (\w+)$/gm)].map(([, ...found]) => found)).to.deep.equal([
       ["9", plain(9)],
       ["8", plain(8)],
     ]);
+  });
+
+  it("draws changes in every seed that it is asked for, and counts what came into force", () => {
+    const { status, stdout } = simulate("--seeds", "4..5", "--changes", "always", "--no-swarm", "--no-byzantine");
+
+    expect(status).to.equal(0);
+    expect(stdout).to.match(/^2 seeds, 2 with changes; in force: joins \d+, leaves \d+, rotations \d+, rejoins \d+/m);
+    const counts = /with changes; in force: (.*)$/m.exec(stdout)?.[1]?.match(/\d+/g) ?? [];
+    expect(counts.reduce((sum, count) => sum + Number(count), 0)).to.be.greaterThan(0);
   });
 
   it("draws the picture of docs/protocol.md, as the command there says", () => {
@@ -94,7 +103,7 @@ describe("The simulate command", () => {
 
   it("draws the run that its flags mean, and says which part", () => {
     const folder = mkdtempSync(join(tmpdir(), "quorate-svg-"));
-    const options = optionsForSeed(7, { isSwarm: false, isByzantine: false });
+    const options = optionsForSeed(7, { isSwarm: false, isByzantine: false, changes: "drawn" });
     writeFileSync(join(folder, "options.json"), JSON.stringify(options));
     const draw = (...args: string[]): string => {
       const { status, stdout } = simulate("--svg", join(folder, "run.svg"), ...args);
@@ -169,6 +178,7 @@ describe("The simulate command", () => {
       ["--seeds", "x"],
       ["--seed", "-1"],
       ["--jobs", "0"],
+      ["--changes", "never"],
       ["--replay", "x", "--from", "9", "--to", "3"],
       ["--svg", "x", "--seed", "1", "--options", "y"],
     ]) {

@@ -124,6 +124,23 @@ describe("a replica that is left behind (protocol rule 10.1)", () => {
     });
   }
 
+  for (const { victim, who } of [
+    { victim: 1, who: "a donor" },
+    { victim: 2, who: "it" },
+  ])
+    it(`has it brought to it though ${who} is killed, whenever that is`, () => {
+      const loss = { type: "lose-disk", atMs: 900, replica: 2, downMs: 300 } as const;
+      const seen = new Marks();
+      // From its start to the end of the installation.
+      for (let atMs = 1_210; atMs < 1_530; atMs += 20) {
+        const kill = { type: "crash", atMs, replicas: [victim], by: "kill", downMs: 150 } as const;
+        const { marks } = new Simulation(optionsFor(2, { faults: [loss, kill] })).run();
+        expect(marks.count("state transfer: done"), `killed at ${atMs}`).to.be.greaterThan(0);
+        for (const [mark, count] of marks.entries()) seen.add(mark, count);
+      }
+      if (victim === 2) expect(seen.missing(["state transfer: went on after a crash"])).to.deep.equal([]);
+    });
+
   it("goes on with what was on its way when it was killed, wherever that was", () => {
     const loss = { type: "lose-disk", atMs: 900, replica: 2, downMs: 300 } as const;
     const seen = new Marks();

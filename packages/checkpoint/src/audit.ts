@@ -17,7 +17,7 @@ export interface AuditOptions {
   readonly membership: Membership;
   /** Own outputs are kept for so many numbers. */
   readonly outputsMax: number;
-  /** Of these numbers and those below it claims nothing: it was quarantined there, and has claimed something already. */
+  /** Of these numbers and those below it claims nothing: it was quarantined there, and may have claimed something already. */
   readonly silentUpTo?: SequenceNumber | undefined;
 }
 

@@ -1,6 +1,6 @@
-import type { ClientFrame, Epoch, EpochLink, ReplicaId } from "@quorate/protocol";
-import { EPOCH_LINKS_MAX } from "@quorate/protocol";
+import type { Epoch, EpochLink, ReplicaId } from "@quorate/protocol";
 import type { EpochChain } from "@quorate/reconfiguration";
+import { EpochQuestion } from "./epoch-question.ts";
 import type { ClientEffect } from "./events.ts";
 
 /** The epochs that a client knows; shared with whoever verifies replies for it. It grows by what its core is told. */
@@ -17,10 +17,7 @@ export interface AskTimings {
 
 /** What stands between this client and one replica that it is linked to. */
 interface Asked {
-  /** The epoch above which it was last asked. */
-  above: Epoch;
-  /** Whether its answer is still to come: without a question no link of it is looked at. */
-  isOpen: boolean;
+  readonly question: EpochQuestion;
   /** Whether it has shown all that it had since it is linked. */
   isHeard: boolean;
   /** The latest epoch that it told of. */
@@ -69,8 +66,7 @@ export class EpochFollower {
     const { epoch } = this.#chain;
     const { resendAfterMs } = this.#timings;
     const asked = {
-      above: epoch,
-      isOpen: false,
+      question: new EpochQuestion(this.#chain),
       isHeard: false,
       told: epoch,
       dueAtMs: nowMs,
@@ -89,7 +85,7 @@ export class EpochFollower {
     const asked = this.#asked.get(replica);
     if (asked === undefined || epoch <= asked.told) return;
     asked.told = epoch;
-    if (epoch > this.#chain.epoch && !asked.isOpen) this.#ask(replica, asked, nowMs, effects);
+    if (epoch > this.#chain.epoch && !asked.question.isOpen) this.#ask(replica, asked, nowMs, effects);
     this.askDue(nowMs, effects);
   }
 
@@ -99,15 +95,15 @@ export class EpochFollower {
    * @returns whether there is a new epoch.
    */
   onLinks(from: ReplicaId | undefined, links: readonly EpochLink[], nowMs: number, effects: ClientEffect[]): boolean {
-    const asked = from === undefined ? undefined : this.#asked.get(from);
-    if (from !== undefined && asked?.isOpen !== true) return false;
-    const isAdvanced = this.#add(links);
-    if (isAdvanced) this.#hurry(nowMs);
-    if (from === undefined || asked === undefined) return isAdvanced;
-    asked.isOpen = false;
-    asked.isHeard ||= links.length < EPOCH_LINKS_MAX;
-    // A full answer may not be all. Each such question is above the one before, so a liar is not asked for ever.
-    if (links.length >= EPOCH_LINKS_MAX && this.#chain.epoch > asked.above) this.#ask(from, asked, nowMs, effects);
+    if (from === undefined) return this.#add(links, nowMs);
+    const asked = this.#asked.get(from);
+    let isAdvanced = false;
+    const answer = asked?.question.onLinks(links, () => {
+      isAdvanced = this.#add(links, nowMs);
+    });
+    if (asked === undefined || answer === "unasked") return false;
+    asked.isHeard ||= answer === "all";
+    if (answer === "more") this.#ask(from, asked, nowMs, effects);
     this.askDue(nowMs, effects);
     return isAdvanced;
   }
@@ -125,13 +121,14 @@ export class EpochFollower {
   }
 
   /** What follows a link that proves nothing is not worth a signature. */
-  #add(links: readonly EpochLink[]): boolean {
+  #add(links: readonly EpochLink[], nowMs: number): boolean {
     let isAdvanced = false;
     for (const link of links) {
       const verdict = this.#chain.add(link);
       if (verdict === "added") isAdvanced = true;
       else if (verdict !== "known") break;
     }
+    if (isAdvanced) this.#hurry(nowMs);
     return isAdvanced;
   }
 
@@ -145,11 +142,8 @@ export class EpochFollower {
   }
 
   #ask(to: ReplicaId, asked: Asked, nowMs: number, effects: ClientEffect[]): void {
-    asked.above = this.#chain.epoch;
-    asked.isOpen = true;
     asked.dueAtMs = nowMs + asked.intervalMs;
     asked.intervalMs = Math.min(asked.intervalMs * 2, this.#timings.resendAfterMaxMs);
-    const frame: ClientFrame = { type: "fetch-epochs", fetch: { above: asked.above } };
-    effects.push({ type: "send", to, frame });
+    effects.push({ type: "send", to, frame: asked.question.ask() });
   }
 }

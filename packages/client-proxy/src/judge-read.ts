@@ -4,6 +4,7 @@ import {
   type Digest,
   type Membership,
   type Memberships,
+  outOfEpoch,
   type StateProof,
   type StateQuery,
   type StateRead,
@@ -19,7 +20,7 @@ export interface ReadJudge {
 }
 
 /** Why no correct replica gives such an answer. */
-export type ReadLie = "other-question" | "bad-certificate" | "bad-proof";
+export type ReadLie = "other-question" | "bad-certificate" | "out-of-epoch" | "bad-proof";
 
 type AnsweredRead = Exclude<StateRead, { readonly type: "unavailable" }>;
 
@@ -32,6 +33,7 @@ export function judgeRead(
   if (!isAnswer(query, read)) return "other-question";
   const { certificate } = read;
   if (certificate.epoch > judge.epochs.epoch) return "unknown-epoch";
+  if (outOfEpoch(judge.epochs, certificate) !== undefined) return "out-of-epoch";
   const membership = judge.epochs.membershipAt(certificate.epoch);
   if (membership === undefined || !judge.isCertified(certificate, membership)) return "bad-certificate";
   return areProven(query, read, judge) ? "proven" : "bad-proof";

@@ -13,7 +13,7 @@ export interface AskedRead {
 
 /** What asking again would not change. */
 const FINAL: ReadonlySet<ReadFault> = new Set<ReadFault>([
-  ...(["other-question", "bad-certificate", "bad-proof"] as const),
+  ...(["other-question", "bad-certificate", "out-of-epoch", "bad-proof"] as const),
   ...(["not-readable", "too-large"] as const),
 ]);
 

@@ -20,7 +20,7 @@ export interface StaleRead {
   readonly from?: ReadSource;
   /** The oldest checkpoint that will do. */
   readonly atLeast?: SequenceNumber;
-  /** An older checkpoint will do than one that an earlier read of this client has come to. */
+  /** An older checkpoint will do than one that an earlier read has come to, or that the latest epoch begins with. */
   readonly mayGoBack?: boolean;
   /** Milliseconds from now after which the read fails; `defaultDeadlineMs` if left out. */
   readonly deadlineMs?: number;

@@ -2,6 +2,7 @@ import {
   assertNever,
   type Fill,
   type Member,
+  type Membership,
   type SequenceNumber,
   type StateRead,
   sequenceNumber,
@@ -20,7 +21,9 @@ import type {
 
 /** What stale reads are made of. */
 export interface StateReadingOptions extends Omit<ReadJudge, "epochs"> {
-  readonly chain: ReadJudge["epochs"] & { readonly membership: { readonly members: readonly Pick<Member, "id">[] } };
+  readonly chain: ReadJudge["epochs"] & {
+    readonly membership: Pick<Membership, "start"> & { readonly members: readonly Pick<Member, "id">[] };
+  };
   /** One of so many, at least one, counted from 0: the only randomness, so that clients do not all ask the same replica. */
   readonly choose: (count: number) => number;
   /** Silence after which another is asked; also the first pause before all are asked again, which doubles up to the next. */
@@ -41,6 +44,7 @@ const ASKED_OF_ONE_MAX = 4;
 const LIES: ReadonlySet<ReadFault> = new Set<ReadFault>([
   "other-question",
   "bad-certificate",
+  "out-of-epoch",
   "bad-proof",
 ] satisfies ReadLie[]);
 
@@ -49,7 +53,8 @@ const LIES: ReadonlySet<ReadFault> = new Set<ReadFault>([
  * certificate of its checkpoint is judged by the epoch that it names, and each value by its proof. Who does not answer, or has
  * nothing new enough, or lies, is passed over; a liar is asked again only when nobody else is there.
  *
- * Checkpoints only get newer from read to read, unless a read says otherwise.
+ * Checkpoints only get newer from read to read, and none is older than the start of the latest epoch known: whoever holds the keys of
+ * one that is over can make up what is below. A read may say otherwise.
  */
 export class StateReading {
   readonly #o: Required<StateReadingOptions>;
@@ -149,7 +154,7 @@ export class StateReading {
   }
 
   #oldestFor({ atLeast = sequenceNumber(0), mayGoBack = false }: StaleRead): number {
-    return mayGoBack ? atLeast : Math.max(atLeast, this.#newest);
+    return mayGoBack ? atLeast : Math.max(atLeast, this.#newest, this.#o.chain.membership.start?.seq ?? 0);
   }
 
   #onEpoch(): void {

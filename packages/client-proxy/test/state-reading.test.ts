@@ -332,6 +332,35 @@ describe("stale reads", () => {
     expect(rig.outcome(call)).to.deep.equal({ seq: 96, from: 1, refused: { 0: "bad-certificate" } });
   });
 
+  it("do not believe the members of an epoch that is over for what is above its end", () => {
+    const rig = Rig.linked();
+    const stolen = rig.certificate(5_000);
+    rig.script.rotateKey(id(0));
+    rig.chain.add(rig.script.links[0]!);
+    const { seq } = rig.script.links[0]!.certificate;
+    const call = rig.read(keys("a"), { mayGoBack: true });
+    rig.answer(rig.honest(5_000, stolen));
+    rig.answer(rig.honest(seq + 8));
+
+    expect(rig.outcome(call)).to.deep.equal({ seq: seq + 8, from: 1, refused: { 0: "out-of-epoch" } });
+  });
+
+  it("are not older than the start of the latest epoch that is known, unless that will do", () => {
+    const rig = Rig.linked();
+    const old = rig.certificate(16);
+    rig.script.rotateKey(id(0));
+    const { seq } = rig.script.links[0]!.certificate;
+    rig.chain.add(rig.script.links[0]!);
+    const call = rig.read(keys("a"));
+    rig.answer(rig.honest(16, old));
+    rig.answer(rig.honest(seq + 8));
+    expect(rig.outcome(call)).to.deep.equal({ seq: seq + 8, from: 1, refused: { 0: "too-old" } });
+
+    const back = rig.read(keys("a"), { mayGoBack: true });
+    rig.answer(rig.honest(16, old));
+    expect(rig.outcome(back)).to.deep.equal({ seq: 16, from: 0, refused: {} });
+  });
+
   it("pass over who tells of an epoch that nobody proves", () => {
     const rig = Rig.linked();
     rig.script.rotateKey(id(0));

@@ -315,8 +315,19 @@ function readRefusalCode(tuple: Tuple): RefusalCode {
   return code ?? "overloaded";
 }
 
+/** How long the list of a record is, with its type. */
+const LOG_RECORD_LENGTHS: Readonly<Record<LogRecord["type"], number>> = {
+  "pre-prepared": 3,
+  prepared: 2,
+  stable: 2,
+  "view-change": 3,
+  "new-view": 3,
+  mute: 3,
+  released: 4,
+};
+
 export function writeLogRecord(writer: Writer, record: LogRecord): void {
-  writer.array(record.type === "prepared" || record.type === "stable" ? 2 : 3).uint(LOG_RECORD_CODES[record.type]);
+  writer.array(LOG_RECORD_LENGTHS[record.type]).uint(LOG_RECORD_CODES[record.type]);
   switch (record.type) {
     case "pre-prepared":
       writeEnvelope(writer, record.envelope);
@@ -334,7 +345,7 @@ export function writeLogRecord(writer: Writer, record: LogRecord): void {
     case "mute":
       return writeReplies(writer.uint(record.at), record.replies);
     case "released":
-      writer.uint(record.at).hex32(record.nonce);
+      writer.uint(record.epoch).uint(record.at).hex32(record.nonce);
       return;
     default:
       return assertNever(record);
@@ -365,8 +376,8 @@ export function readLogRecord(tuple: Tuple): LogRecord | undefined {
       tuple.shape(3);
       return { type, at: tuple.counter(1, "at"), replies: readReplies(tuple, 2) };
     case "released":
-      tuple.shape(3);
-      return { type, at: tuple.counter(1, "at"), nonce: tuple.hex32(2, "nonce") };
+      tuple.shape(4);
+      return { type, epoch: tuple.counter(1, "epoch"), at: tuple.counter(2, "at"), nonce: tuple.hex32(3, "nonce") };
     case undefined:
       return undefined;
     default:

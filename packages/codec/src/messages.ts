@@ -1,7 +1,6 @@
 /** Signed replica messages on the wire. */
 import {
   assertNever,
-  type Digest,
   type Envelope,
   type FetchCommitted,
   type Lack,
@@ -14,6 +13,7 @@ import {
   type ThreePhaseMessage,
 } from "@quorate/protocol";
 import { readAskedNumbers } from "./fetch-history.ts";
+import { readOptionalDigest, writeOptionalDigest } from "./optional-digest.ts";
 import {
   readQueryStableMessage,
   readReplyStableMessage,
@@ -158,11 +158,7 @@ function writeStatus(writer: Writer, status: Status): void {
   for (const lack of status.lacks) writeLack(writer, lack);
   writer.uint(status.target).array(status.viewChangesOf.length);
   for (const from of status.viewChangesOf) writer.uint(from);
-  writer.array(status.executionDigest === undefined ? 0 : 1);
-  if (status.executionDigest !== undefined) writer.hex32(status.executionDigest);
-}
-function readOptionalDigest(list: Tuple): Digest | undefined {
-  return list.length === 0 ? undefined : list.shape(1).hex32(0, 0);
+  writeOptionalDigest(writer, status.executionDigest);
 }
 function readStatus(tuple: Tuple): Status {
   const lacks = tuple.list(6, "lacks", STATUS_LACKS_MAX, readLack);

@@ -13,6 +13,7 @@ import {
   type ReconfigurationRequest,
   utf8,
 } from "@quorate/protocol";
+import { readOptionalDigest, writeOptionalDigest } from "./optional-digest.ts";
 import type { Tuple } from "./tuple.ts";
 import type { Writer } from "./writer.ts";
 
@@ -92,7 +93,7 @@ export function readJoinClaim(tuple: Tuple): JoinClaim {
   const change = tuple.shape(2).tuple(0, "change");
   const code = change.uint(0, "type");
   if (code !== CHANGE_TYPE_CODES.join) change.fault("unknown-type", "type", `${CHANGE_TYPE_CODES.join}`, `${code}`);
-  return { change: readJoin(change.shape(6)), possession: tuple.signature(1, "possession") };
+  return { change: readJoin(change.shape(7)), possession: tuple.signature(1, "possession") };
 }
 
 function writeChange(writer: Writer, change: ReconfigurationChange): void {
@@ -128,7 +129,7 @@ function readChange(tuple: Tuple): ReconfigurationChange {
   const type = CHANGES.get(code);
   switch (type) {
     case "join":
-      return readJoin(tuple.shape(6));
+      return readJoin(tuple.shape(7));
     case "leave":
       tuple.shape(3);
       return {
@@ -154,12 +155,14 @@ function readChange(tuple: Tuple): ReconfigurationChange {
   }
 }
 
-function writeJoin(writer: Writer, { type, member, checkpoint }: ChangeOf<"join">): void {
-  writer.array(6).uint(CHANGE_TYPE_CODES[type]).uint(member.id).hex32(member.publicKey);
+function writeJoin(writer: Writer, { type, member, checkpoint, loss }: ChangeOf<"join">): void {
+  writer.array(7).uint(CHANGE_TYPE_CODES[type]).uint(member.id).hex32(member.publicKey);
   writer.bytes(utf8(member.address)).uint(checkpoint.seq).hex32(checkpoint.stateRoot);
+  writeOptionalDigest(writer, loss);
 }
 
 function readJoin(tuple: Tuple): ChangeOf<"join"> {
+  const loss = readOptionalDigest(tuple.tuple(6, "loss"));
   return {
     type: "join",
     member: {
@@ -168,6 +171,7 @@ function readJoin(tuple: Tuple): ChangeOf<"join"> {
       address: tuple.utf8(3, "address", ADDRESS_BYTES_MAX),
     },
     checkpoint: { seq: tuple.counter(4, "seq"), stateRoot: tuple.hex32(5, "stateRoot") },
+    ...(loss !== undefined && { loss }),
   };
 }
 

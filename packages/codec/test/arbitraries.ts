@@ -347,7 +347,7 @@ const serverFrame = fc.oneof(
 ) as unknown as fc.Arbitrary<ServerFrame>;
 const logRecord = fc.oneof(
   fc.record({ type: fc.constant("mute"), at: counter, replies: repliesStable }),
-  fc.record({ type: fc.constant("released"), at: counter, nonce: hash }),
+  fc.record({ type: fc.constant("released"), epoch: counter, at: counter, nonce: hash }),
   fc.record({ type: fc.constant("pre-prepared"), envelope: prePrepare, batch }),
   fc.record({ type: fc.constant("prepared"), certificate: fc.record({ prePrepare, prepares: signatures }) }),
   fc.record({ type: fc.constant("stable"), checkpoint: checkpointCertificate }),
@@ -379,11 +379,15 @@ function joining() {
     fc.string({ unit: "binary", maxLength: 60 }),
     fc.string({ unit: "binary", maxLength: 60 }).map((rest) => `\uFEFF${rest}`),
   );
-  return fc.record({
-    type: fc.constant("join"),
-    member: fc.record({ id: replica, publicKey: hash, address }),
-    checkpoint: fc.record({ seq: counter, stateRoot: hash }),
-  });
+  return fc.record(
+    {
+      type: fc.constant("join" as const),
+      member: fc.record({ id: replica, publicKey: hash, address }),
+      checkpoint: fc.record({ seq: counter, stateRoot: hash }),
+      loss: hash,
+    },
+    { requiredKeys: ["type", "member", "checkpoint"] },
+  );
 }
 
 function reconfiguration() {

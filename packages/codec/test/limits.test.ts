@@ -98,6 +98,7 @@ function largestReconfiguration(type: "join" | "admins"): Request {
       type: "join",
       member: { id: replicaId(2 ** 31 - 1), publicKey: publicKey(HASH), address },
       checkpoint: { seq: sequenceNumber(COUNTER), stateRoot: HASH },
+      loss: HASH,
     },
     admins: { type: "admins", admins: { threshold: APPROVALS_MAX, keys } },
   } as const;

@@ -157,6 +157,7 @@ const CHANGES: Each<ReconfigurationChange> = {
     type: "join",
     member: { id: replicaId(4), publicKey: publicKey(hash(0x2c)), address: "münchen.example:7004" },
     checkpoint: { seq: sequenceNumber(256), stateRoot: hash(0x43) },
+    loss: hash(0x2d),
   },
   leave: { type: "leave", id: replicaId(3), mayLowerFaultThreshold: true },
   rejoin: { type: "rejoin", id: replicaId(2 ** 31 - 1), loss: hash(0x2d) },
@@ -450,7 +451,7 @@ const LOG_RECORDS: Each<LogRecord> = {
   "view-change": { type: "view-change", at: sequenceNumber(256), viewChange: VIEW_CHANGE },
   "new-view": { type: "new-view", at: sequenceNumber(384), newView: NEW_VIEW },
   mute: { type: "mute", at: sequenceNumber(384), replies: [REPLY_STABLE, BARE_REPLY_STABLE] },
-  released: { type: "released", at: sequenceNumber(1_280), nonce: hash(0x1c) },
+  released: { type: "released", epoch: epochNumber(3), at: sequenceNumber(1_280), nonce: hash(0x1c) },
 };
 const { signature: _one, from: _from, view: _view, ...RECEIPT } = REPLY;
 const EVIDENCE: Each<Evidence> = {

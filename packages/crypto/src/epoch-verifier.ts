@@ -7,9 +7,11 @@ import {
   epochOfEvidence,
   type Membership,
   type Memberships,
+  outOfEpoch,
   type Receipt,
   type ReplicaMessage,
   type Reply,
+  type SequenceNumber,
   type VerifiedCheckpointCertificate,
   type VerifiedCommittedEntry,
   type VerifiedEnvelope,
@@ -19,7 +21,8 @@ import type { Verifier } from "./verifier.ts";
 
 /**
  * The one place where it is decided which members judge what was signed: those of the epoch that it names, never those of the
- * latest (protocol rule 11.4). What names an epoch that is not known proves nothing here, as yet.
+ * latest (protocol rule 11.4). What names an epoch that is not known proves nothing here, as yet. What is certified, decided or answered
+ * for a number that is none of its epoch's proves nothing at all: the keys of an epoch that is over may be anybody's.
  */
 export class EpochVerifier {
   readonly #verifier: Verifier;
@@ -43,31 +46,36 @@ export class EpochVerifier {
 
   /** See `Verifier.verifyCheckpointCertificate`. */
   verifyCheckpointCertificate(certificate: CheckpointCertificate): VerifiedCheckpointCertificate | undefined {
-    const { epoch } = certificate;
-    return this.#judged(epoch, (members) => this.#verifier.verifyCheckpointCertificate(certificate, members));
+    return this.#judgedAt(certificate, (members) => this.#verifier.verifyCheckpointCertificate(certificate, members));
   }
 
   /** See `Verifier.verifyCommittedEntry`. */
   verifyCommittedEntry(entry: CommittedEntry): VerifiedCommittedEntry | undefined {
-    const { epoch } = entry.certificate;
-    return this.#judged(epoch, (members) => this.#verifier.verifyCommittedEntry(entry, members));
+    return this.#judgedAt(entry.certificate, (members) => this.#verifier.verifyCommittedEntry(entry, members));
   }
 
   /** See `Verifier.verifyReply`. */
   verifyReply(reply: Reply): VerifiedReply | undefined {
-    return this.#judged(reply.statement.epoch, (members) => this.#verifier.verifyReply(reply, members));
+    return this.#judgedAt(reply.statement, (members) => this.#verifier.verifyReply(reply, members));
   }
 
   /** See `Verifier.verifyReceipt`. */
   verifyReceipt(receipt: Receipt): boolean {
-    const verdict = this.#judged(receipt.statement.epoch, (members) => this.#verifier.verifyReceipt(receipt, members));
-    return verdict ?? false;
+    const { statement } = receipt;
+    return this.#judgedAt(statement, (members) => this.#verifier.verifyReceipt(receipt, members)) ?? false;
   }
 
-  /** See `Verifier.verifyEvidence`. */
+  /** See `Verifier.verifyEvidence`. It convicts a key, of whatever number it signs contradictions. */
   verifyEvidence(evidence: Evidence): boolean {
     const epoch = epochOfEvidence(evidence);
     return this.#judged(epoch, (members) => this.#verifier.verifyEvidence(evidence, members)) ?? false;
+  }
+
+  #judgedAt<T>(
+    place: { readonly epoch: Epoch; readonly seq: SequenceNumber },
+    judge: (members: Membership) => T,
+  ): T | undefined {
+    return outOfEpoch(this.#epochs, place) === undefined ? this.#judged(place.epoch, judge) : undefined;
   }
 
   #judged<T>(epoch: Epoch, judge: (members: Membership) => T): T | undefined {

@@ -11,6 +11,7 @@ export * from "./certificates.ts";
 export * from "./checkpoint-number.ts";
 export * from "./divergence.ts";
 export * from "./effects.ts";
+export * from "./epoch-bounds.ts";
 export * from "./epoch-link.ts";
 export * from "./evidence.ts";
 export * from "./fill.ts";

@@ -24,16 +24,16 @@ export type LogRecord =
   | { readonly type: "new-view"; readonly at: SequenceNumber; readonly newView: JustifiedNewView }
   /** What others answered since the disk was lost (protocol rule 8.5): all answers so far. `at` as above. */
   | { readonly type: "mute"; readonly at: SequenceNumber; readonly replies: readonly JustifiedReplyStable[] }
-  /** Mute since it drew this nonce, the replica votes again from here on. `at` as above. */
-  | { readonly type: "released"; readonly at: SequenceNumber; readonly nonce: Digest };
+  /** Mute since it drew this nonce, the replica votes again from here on, in this epoch and all later ones. `at` as above. */
+  | { readonly type: "released"; readonly epoch: Epoch; readonly at: SequenceNumber; readonly nonce: Digest };
 
 /** Where a record stands. */
 export interface RecordPlace {
   /** The log is cut by it. */
   readonly seq: SequenceNumber;
   /**
-   * That it is a promise of; undefined for what is none to others. Promises of an epoch that is over bind nobody (protocol rule
-   * 11.2).
+   * That it was written in; undefined for one that is mute and has heard of nobody yet. Promises of an epoch that is over bind nobody
+   * (protocol rule 11.2).
    */
   readonly epoch: Epoch | undefined;
 }
@@ -54,7 +54,7 @@ export function placeOf(record: LogRecord): RecordPlace {
     case "mute":
       return { seq: record.at, epoch: record.replies[0]?.envelope.message.epoch };
     case "released":
-      return { seq: record.at, epoch: undefined };
+      return { seq: record.at, epoch: record.epoch };
     default:
       return assertNever(record);
   }

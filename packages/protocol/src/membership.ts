@@ -50,7 +50,7 @@ export function membershipOf(epoch: Epoch, members: readonly Member[], start?: C
 }
 
 /** f of a membership, see `faultThresholdOf`. */
-export function faultThreshold(membership: Membership): number {
+export function faultThreshold(membership: Pick<Membership, "members">): number {
   return faultThresholdOf(membership.members.length);
 }
 
@@ -63,12 +63,12 @@ export function faultThresholdOf(n: number): number {
  * q: the size of a quorum. Any two share at least f+1 members, hence a correct one, and q ≤ n-f, so that the correct
  * members can always form one. Equals 2f+1 only when n = 3f+1; at n = 5 and 6 it is 4.
  */
-export function quorumSize(membership: Membership): number {
+export function quorumSize(membership: Pick<Membership, "epoch" | "members">): number {
   return Math.ceil((membership.members.length + faultThreshold(membership) + 1) / 2);
 }
 
 /** f+1: the smallest set that holds a correct member. */
-export function weakQuorumSize(membership: Membership): number {
+export function weakQuorumSize(membership: Pick<Membership, "members">): number {
   return faultThreshold(membership) + 1;
 }
 

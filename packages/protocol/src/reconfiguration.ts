@@ -31,9 +31,15 @@ export function genesisConfiguration(genesis: Genesis): Configuration {
 export type ReconfigurationChange =
   /**
    * A new member. Its id is above all ids that were ever used. The checkpoint is what the joiner has come to, which its
-   * signature over `possessionPreimage` vouches for: one that lags behind is refused (protocol rule 11.5).
+   * signature over `possessionPreimage` vouches for: one that lags behind is refused (protocol rule 11.5). `loss` names the
+   * loss of its disk, if its store was made after one: as for a member that rejoins, the new epoch is one in which it has promised nothing.
    */
-  | { readonly type: "join"; readonly member: Member; readonly checkpoint: CheckpointClaim }
+  | {
+      readonly type: "join";
+      readonly member: Member;
+      readonly checkpoint: CheckpointClaim;
+      readonly loss?: Digest;
+    }
   /** A member goes. Refused if fewer could be faulty then than now, unless it says that this is meant. */
   | { readonly type: "leave"; readonly id: ReplicaId; readonly mayLowerFaultThreshold: boolean }
   /** A member whose disk was lost takes part again: in the new epoch it has promised nothing. `nonce` names the loss. */
@@ -167,7 +173,9 @@ export type ReconfigurationRefusal =
   /** The address of a joiner is none, or its id leaves too few for those who come later. */
   | "member-invalid"
   /** See `EPOCHS_MAX`. */
-  | "epochs-too-many";
+  | "epochs-too-many"
+  /** No nonce more is remembered in this epoch, and a client that is admitted or expelled needs one: the order could be submitted again. */
+  | "nonces-spent";
 
 /** The byte of each reason in a refused result; append only. */
 export const REFUSAL_CODES: Readonly<Record<ReconfigurationRefusal, number>> = {
@@ -192,6 +200,7 @@ export const REFUSAL_CODES: Readonly<Record<ReconfigurationRefusal, number>> = {
   "clients-too-many": 19,
   "member-invalid": 20,
   "epochs-too-many": 21,
+  "nonces-spent": 22,
 };
 
 /** Where a configuration comes into force: the smallest multiple of K at or above n+L (protocol rule 11.2). */

@@ -44,7 +44,12 @@ export interface Sample {
 }
 
 const CLUSTER = clusterOf(1);
-const VOUCHED: readonly string[] = ["joiner's checkpoint", "joiner's greatest checkpoint", "joiner's state"];
+const VOUCHED: readonly string[] = [
+  "joiner's checkpoint",
+  "joiner's greatest checkpoint",
+  "joiner's state",
+  "joiner's loss",
+];
 const GREATEST = Number.MAX_SAFE_INTEGER;
 const bytes = (...values: readonly number[]): Uint8Array => Uint8Array.from(values);
 
@@ -297,11 +302,12 @@ type ChangeSample = readonly [number, ReconfigurationChange, Readonly<Record<str
 function changes(): readonly ChangeSample[] {
   return [
     changeOf(
-      4 + 32 + 4 + "é.example:1".length + 1 + 8 + 32,
+      4 + 32 + 4 + "é.example:1".length + 1 + 8 + 32 + 1 + 32,
       {
         type: "join",
         member: { id: replicaId(4), publicKey: keyOf(5), address: "é.example:1" },
         checkpoint: { seq: sequenceNumber(8), stateRoot: digestOf(9) },
+        loss: digestOf(11),
       },
       {
         "joiner's id": { member: { id: replicaId(5), publicKey: keyOf(5), address: "é.example:1" } },
@@ -309,6 +315,7 @@ function changes(): readonly ChangeSample[] {
         "joiner's address": { member: { id: replicaId(4), publicKey: keyOf(5), address: "e.example:1" } },
         "joiner's checkpoint": { checkpoint: { seq: sequenceNumber(9), stateRoot: digestOf(9) } },
         "joiner's greatest checkpoint": { checkpoint: { seq: sequenceNumber(GREATEST), stateRoot: digestOf(9) } },
+        "joiner's loss": { loss: digestOf(12) },
         "joiner's state": { checkpoint: { seq: sequenceNumber(8), stateRoot: digestOf(10) } },
       },
     ),
@@ -381,8 +388,8 @@ function reconfigurations(): Sample[] {
     const others = all.map(([, other]) => other).filter(({ type }) => type !== change.type);
     for (const other of others) inAll[`a change of type ${other.type}`] = { ...base, change: other };
     const nonce: Base = { ...base, nonce: digestOf(5) };
-    // Of a joiner's checkpoint an approval says nothing: it may be a newer one than when the admins signed.
-    const vouched = change.type === "join" ? 8 + 32 : 0;
+    // Of a joiner's checkpoint and loss an approval says nothing: they may be newer ones than when the admins signed.
+    const vouched = change.type === "join" ? 8 + 32 + 1 + 32 : 0;
     const ofApproval = Object.entries(inAll).filter(([field]) => !VOUCHED.includes(field));
     return [
       sampleOf<Base>(

@@ -13,18 +13,28 @@ import {
   Verifier,
 } from "@quorate/crypto";
 import { checkGenesis, type Genesis } from "@quorate/protocol";
-import { type ReceiptProof, type ReceiptProofFault, receiptProofFault } from "@quorate/reconfiguration";
+import {
+  type EpochDocument,
+  parseEpochDocument,
+  type ReceiptProof,
+  type ReceiptProofFault,
+  receiptProofFault,
+} from "@quorate/reconfiguration";
 import { type BrowserWebSocketConstructor, dialWebSocket } from "@quorate/transport/client";
 import { type ClientSettings, QuorateClient } from "./client.ts";
-import { type EpochDocument, parseEpochDocument } from "./epoch-document.ts";
 
 export { createNobleBackend, type SignatureBackend } from "@quorate/crypto";
 export { decodeKvResult, encodeKvOperation, type KvOperation, type KvResult } from "@quorate/kv";
 export type { Genesis } from "@quorate/protocol";
-export type { ReceiptProof, ReceiptProofFault } from "@quorate/reconfiguration";
+export {
+  type EpochDocument,
+  epochDocumentOf,
+  parseEpochDocument,
+  type ReceiptProof,
+  type ReceiptProofFault,
+} from "@quorate/reconfiguration";
 export * from "./client.ts";
 export type { ClientPlatform } from "./core-runner.ts";
-export { type EpochDocument, epochDocumentOf, parseEpochDocument } from "./epoch-document.ts";
 export * from "./kv-client.ts";
 
 /** How to reach a cluster from a browser. */

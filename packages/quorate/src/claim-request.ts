@@ -1,5 +1,5 @@
 import type { Codec } from "@quorate/codec";
-import type { Epoch, JoinClaim, NoClaimReason, ReplicaId, ServerFrame } from "@quorate/protocol";
+import type { Epoch, JoinClaim, NoClaimReason, PublicKey, ReplicaId, ServerFrame } from "@quorate/protocol";
 import type { PersistentLink } from "@quorate/transport/client";
 import type { ClientDial } from "./client-dialing.ts";
 
@@ -14,11 +14,14 @@ export interface ClaimQuestion {
 export class ClaimError extends Error {
   /** `claim.late`: not in time, which may be different later. */
   readonly code: "claim.late" | "claim.refused" | "claim.bad";
+  /** The key of whoever answered, where it is a member already. */
+  readonly member: PublicKey | undefined;
 
-  constructor(code: ClaimError["code"], message: string) {
+  constructor(code: ClaimError["code"], message: string, member?: PublicKey) {
     super(message);
     this.name = "ClaimError";
     this.code = code;
+    this.member = member;
   }
 }
 
@@ -55,6 +58,7 @@ export function requestClaim(
   return new Promise((resolve, reject) => {
     let why = "nobody answers there";
     let link: PersistentLink | undefined;
+    let peer: PublicKey | undefined;
     const ask = (): void => {
       link?.send(codec.encodeClientFrame({ type: "fetch-claim", fetch: { epoch, id } }));
     };
@@ -73,7 +77,9 @@ export function requestClaim(
       if (frame?.type === "join-claim") settle(judged(frame.claim));
       if (frame?.type !== "no-claim") return;
       why = `the replica there ${REASONS[frame.reason]}`;
-      if (!PASSING.has(frame.reason)) settle(new ClaimError("claim.refused", `${address} gives no claim: ${why}`));
+      const member = frame.reason === "member" ? peer : undefined;
+      if (!PASSING.has(frame.reason))
+        settle(new ClaimError("claim.refused", `${address} gives no claim: ${why}`, member));
     };
     const judged = (claim: JoinClaim): JoinClaim | ClaimError =>
       claim.change.member.id === id && isProven(claim)
@@ -83,7 +89,10 @@ export function requestClaim(
             `${address} gives a claim that proves nothing: its key has not signed it for epoch ${epoch} and id ${id}`,
           );
     link = dial(address, "any-replica", {
-      onUp: () => queueMicrotask(ask),
+      onUp: (up) => {
+        peer = up.peer.publicKey;
+        queueMicrotask(ask);
+      },
       onDown: (reason) => {
         why = reason.message;
       },

@@ -188,7 +188,7 @@ export class QuorateClient {
 
   /**
    * Reads keys of the service's state at a stable checkpoint from one replica, with proofs; nothing is ordered. The checkpoint is never
-   * older than that of an earlier read, unless `mayGoBack`.
+   * older than that of an earlier read, nor than the start of the latest epoch known, unless `mayGoBack`.
    *
    * @param keys 1 to `STATE_READ_KEYS_MAX`, all of one checkpoint.
    * @throws QuorateError `client.read-refused`, `client.read-unanswered`, or `client.read-malformed` for what no service has (the promise

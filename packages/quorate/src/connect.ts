@@ -3,11 +3,11 @@ import { createCodec, wireLimitsOf } from "@quorate/codec";
 import { clusterIdOf, createClientSigner, generateSeed, type SignatureBackend } from "@quorate/crypto";
 import { chooseBackend, createNodeHasher } from "@quorate/crypto/node";
 import type { Genesis, Hasher } from "@quorate/protocol";
+import { type EpochDocument, parseEpochDocument } from "@quorate/reconfiguration";
 import { readDocument, readGenesis } from "@quorate/server";
 import { dial } from "@quorate/transport";
 import { type ClientSettings, QuorateClient } from "./client.ts";
 import type { ClientPlatform } from "./core-runner.ts";
-import { type EpochDocument, parseEpochDocument } from "./epoch-document.ts";
 
 /** How to reach a cluster from Node. */
 export interface ConnectOptions {

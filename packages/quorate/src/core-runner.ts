@@ -99,7 +99,7 @@ export class CoreRunner {
       dial: (address, calls) => this.#dial(address, "any-replica", calls),
       encode: (frame) => this.#codec.encodeClientFrame(frame),
       decode: (bytes) => this.#decode(bytes),
-      epoch: () => chain.epoch,
+      chain,
       nowMs: platform.nowMs,
       onLinks: (links) => this.#step({ type: "epoch-links", from: undefined, links, atMs: this.#platform.nowMs() }),
     });

@@ -4,8 +4,10 @@
  *
  * @packageDocumentation
  */
+export { clusterIdOf, signPossession } from "@quorate/crypto";
 export { chooseBackend, createNodeHasher } from "@quorate/crypto/node";
 export * from "@quorate/kv";
+export { type EpochDocument, epochDocumentOf, parseEpochDocument } from "@quorate/reconfiguration";
 export {
   type ChangeDocument,
   ConfigurationError,
@@ -30,11 +32,12 @@ export {
   type StateReader,
   type StateStore,
 } from "@quorate/state-machine";
+export { ClaimError } from "./claim-request.ts";
 export { createLogger, LOG_LEVELS, type LogLevel } from "./cli/logger.ts";
 export * from "./client.ts";
 export { type ConnectOptions, connect } from "./connect.ts";
 export type { ClientPlatform } from "./core-runner.ts";
-export { type EpochDocument, epochDocumentOf, parseEpochDocument } from "./epoch-document.ts";
+export { type ClaimInit, type FetchedClaim, fetchClaim } from "./fetch-claim.ts";
 export * from "./kv-client.ts";
 export {
   approveChange,

@@ -1,4 +1,5 @@
-import { type ClientFrame, EPOCH_LINKS_MAX, type Epoch, type EpochLink, type ServerFrame } from "@quorate/protocol";
+import { EpochQuestion } from "@quorate/client-proxy";
+import type { ClientFrame, Epoch, EpochLink, ServerFrame } from "@quorate/protocol";
 import type { PersistentLink } from "@quorate/transport/client";
 import type { LinkCalls } from "./member-links.ts";
 
@@ -8,7 +9,7 @@ export interface IntroductionsOptions {
   readonly encode: (frame: ClientFrame) => Uint8Array;
   /** Undefined for what is no frame. */
   readonly decode: (bytes: Uint8Array) => ServerFrame | undefined;
-  readonly epoch: () => Epoch;
+  readonly chain: { readonly epoch: Epoch };
   /** Milliseconds that never go back. */
   readonly nowMs: () => number;
   /** Adds what is proven. */
@@ -18,8 +19,9 @@ export interface IntroductionsOptions {
 /** A question at one address. */
 interface Introduction {
   link: PersistentLink | undefined;
-  /** The question that is open: above which epoch, and since when. */
-  asked: { readonly above: Epoch; readonly atMs: number } | undefined;
+  readonly question: EpochQuestion;
+  /** When it was asked last. */
+  askedAtMs: number;
 }
 
 /** Whoever does not answer for so long is asked again: a replica drops what is asked too often. */
@@ -43,14 +45,12 @@ export class Introductions {
   introduce(address: string): void {
     const open = this.#open.get(address);
     if (open !== undefined) return this.#askAgain(open);
-    const own: Introduction = { link: undefined, asked: undefined };
+    const own: Introduction = { link: undefined, question: new EpochQuestion(this.#o.chain), askedAtMs: 0 };
     this.#open.set(address, own);
     try {
       own.link = this.#o.dial(address, {
         onUp: () => this.#ask(own),
-        onDown: () => {
-          own.asked = undefined;
-        },
+        onDown: () => own.question.onDown(),
         onFrame: (bytes) => this.#onFrame(address, own, bytes),
       });
     } catch {
@@ -64,27 +64,23 @@ export class Introductions {
   }
 
   #onFrame(address: string, own: Introduction, bytes: Uint8Array): void {
-    const { asked } = own;
-    if (asked === undefined || this.#open.get(address) !== own) return;
+    if (!own.question.isOpen || this.#open.get(address) !== own) return;
     const frame = this.#o.decode(bytes);
     if (frame === undefined) return this.#end(address, "no frame of a replica");
     if (frame.type !== "epoch-links") return;
-    own.asked = undefined;
-    this.#o.onLinks(frame.links);
-    // Every further question is above the one before, so nobody is asked for ever.
+    const answer = own.question.onLinks(frame.links, this.#o.onLinks);
     if (this.#open.get(address) !== own) return;
-    if (frame.links.length >= EPOCH_LINKS_MAX && this.#o.epoch() > asked.above) this.#ask(own);
+    if (answer === "more") this.#ask(own);
     else this.#end(address, "introduced");
   }
 
   #ask(own: Introduction): void {
-    const above = this.#o.epoch();
-    own.asked = { above, atMs: this.#o.nowMs() };
-    own.link?.send(this.#o.encode({ type: "fetch-epochs", fetch: { above } }));
+    own.askedAtMs = this.#o.nowMs();
+    own.link?.send(this.#o.encode(own.question.ask()));
   }
 
   #askAgain(own: Introduction): void {
-    if (own.asked !== undefined && this.#o.nowMs() - own.asked.atMs >= ASK_AGAIN_MS) this.#ask(own);
+    if (own.question.isOpen && this.#o.nowMs() - own.askedAtMs >= ASK_AGAIN_MS) this.#ask(own);
   }
 
   #end(address: string, reason: string): void {

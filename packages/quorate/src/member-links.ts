@@ -1,5 +1,5 @@
 import type { Member, Membership, ReplicaId } from "@quorate/protocol";
-import type { PersistentLink, TransportError } from "@quorate/transport/client";
+import type { FramedLink, PersistentLink, TransportError } from "@quorate/transport/client";
 
 /** What links to members tell. Nothing is told of a link that was given up. */
 export interface MemberLinkHandlers {
@@ -10,7 +10,7 @@ export interface MemberLinkHandlers {
 
 /** What one link tells. */
 export interface LinkCalls {
-  onUp(): void;
+  onUp(link: Pick<FramedLink, "peer">): void;
   onDown(reason: TransportError): void;
   onFrame(bytes: Uint8Array): void;
 }

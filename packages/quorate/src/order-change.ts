@@ -12,7 +12,7 @@ import {
   type Receipt,
   type ReconfigurationChange,
 } from "@quorate/protocol";
-import { type PreparedChange, withApproval } from "@quorate/server";
+import { ConfigurationError, type PreparedChange, withApproval } from "@quorate/server";
 import { SessionlessClient, type SessionlessInit } from "./sessionless-client.ts";
 
 /** What a change is made of before anyone has signed it. */
@@ -28,9 +28,11 @@ export type ChangeProgress =
   /** A quorum has certified the beginning of its epoch. */
   | ({ readonly type: "in-force" } & AcceptedChange);
 
+const CHANGE_DEADLINE_MS = 60_000;
+
 /** How an order is submitted. */
 export interface ChangeSubmission {
-  /** Milliseconds until it fails with `client.no-quorum`, and as many more until it is in force; 30 s unless given. */
+  /** Milliseconds until it fails with `client.no-quorum`, all steps together; 60 s unless given. It may come into force all the same. */
   readonly deadlineMs?: number;
   /** Whether to wait until the change is in force; true unless given. */
   readonly isAwaited?: boolean;
@@ -62,7 +64,7 @@ export async function approveChange(prepared: PreparedChange, seed: Uint8Array):
  * the same key it is the same order.
  *
  * @throws QuorateError when it was not accepted (`client.change-refused` with the reason, `client.change-lost` when its epoch was
- * over) or not in force in time (the promise rejects).
+ * over) or not in force in time, ConfigurationError `configuration.foreign` when it is another cluster's (the promise rejects).
  */
 export async function submitChange(
   init: SessionlessInit,
@@ -76,15 +78,20 @@ export async function submitChange(
 export async function submitWith(
   client: SessionlessClient,
   { cluster, ...order }: PreparedChange,
-  { deadlineMs, isAwaited = true, onProgress }: ChangeSubmission = {},
+  { deadlineMs = CHANGE_DEADLINE_MS, isAwaited = true, onProgress }: ChangeSubmission = {},
 ): Promise<OrderedChange> {
-  invariant(cluster === client.cluster, "change.cluster", { expected: client.cluster, found: cluster });
+  if (cluster !== client.cluster)
+    throw new ConfigurationError(
+      "configuration.foreign",
+      `the order is for cluster ${cluster}, the genesis document is that of cluster ${client.cluster}; submit it with that of its own`,
+    );
+  const left = countdown(deadlineMs);
   const request = client.signer.signReconfiguration(order);
-  const { result, receipt } = await client.run((options) => createChangeOrder({ ...options, request }), deadlineMs);
+  const { result, receipt } = await client.run((options) => createChangeOrder({ ...options, request }), left());
   const accepted = bytesToAcceptedChange(result.value);
   invariant(accepted !== undefined, "change.no-epoch", { status: result.status });
   onProgress?.({ type: "accepted", ...accepted });
-  if (isAwaited) await client.follow(accepted.epoch, deadlineMs);
+  if (isAwaited) await client.follow(accepted.epoch, left());
   const isInForce = client.epochs.epoch >= accepted.epoch;
   if (isInForce) onProgress?.({ type: "in-force", ...accepted });
   return { ...accepted, isInForce, receipt };
@@ -106,13 +113,20 @@ export interface ChangeOrderInit extends SessionlessInit, ChangeSubmission {
  * @throws QuorateError as `submitChange` (the promise rejects).
  */
 export async function orderChange(init: ChangeOrderInit): Promise<OrderedChange> {
-  const { change, approverSeeds, possession } = init;
+  const { change, approverSeeds, possession, deadlineMs = CHANGE_DEADLINE_MS } = init;
+  const left = countdown(deadlineMs);
   const [submitter] = approverSeeds;
   const client = await SessionlessClient.open(submitter === undefined ? init : { seed: submitter, ...init });
-  await client.follow(undefined, init.deadlineMs);
+  await client.follow(undefined, left());
   const { epoch } = client.epochs;
   const proven = possession === undefined ? {} : { possession: possession(epoch) };
   let prepared = prepareChange({ cluster: client.cluster, epoch, change, ...proven });
   for (const seed of approverSeeds) prepared = await approveChange(prepared, seed);
-  return submitWith(client, prepared, init);
+  return submitWith(client, prepared, { ...init, deadlineMs: left() });
+}
+
+/** What is left of a time that begins now; at least 1. */
+function countdown(forMs: number): () => number {
+  const endMs = performance.now() + forMs;
+  return () => Math.max(1, endMs - performance.now());
 }

@@ -1,4 +1,5 @@
 import {
+  EpochQuestion,
   type ProvenRead,
   type ReadFailureCode,
   type ReadFault,
@@ -9,16 +10,15 @@ import {
   type StateReadingEvent,
 } from "@quorate/client-proxy";
 import type { Verifier } from "@quorate/crypto";
-import {
-  type ClientFrame,
-  type ClusterId,
-  EPOCH_LINKS_MAX,
-  type Epoch,
-  type EpochLink,
-  type Hasher,
-  type ReplicaId,
-  type ServerFrame,
-  type StateRead,
+import type {
+  ClientFrame,
+  ClusterId,
+  Epoch,
+  EpochLink,
+  Hasher,
+  ReplicaId,
+  ServerFrame,
+  StateRead,
 } from "@quorate/protocol";
 import type { EpochChain } from "@quorate/reconfiguration";
 import { isApplicationProven } from "@quorate/state-machine";
@@ -58,8 +58,7 @@ export interface ReadLinks {
 interface OtherLink {
   link: PersistentLink | undefined;
   readonly calls: Set<number>;
-  /** The epoch above which it was asked for links, and has not answered. */
-  askedAbove: Epoch | undefined;
+  readonly question: EpochQuestion;
 }
 
 interface WaitingRead {
@@ -154,7 +153,7 @@ export class StaleReads {
       open.calls.add(call);
       return;
     }
-    const own: OtherLink = { link: undefined, calls: new Set([call]), askedAbove: undefined };
+    const own: OtherLink = { link: undefined, calls: new Set([call]), question: new EpochQuestion(this.#o.chain) };
     this.#others.set(address, own);
     const isCurrent = (): boolean => this.#others.get(address) === own;
     own.link = this.#o.links().dial(address, {
@@ -164,7 +163,7 @@ export class StaleReads {
         this.#step({ type: "source-up", source: address });
       },
       onDown: () => {
-        own.askedAbove = undefined;
+        own.question.onDown();
         if (isCurrent()) this.#step({ type: "source-down", source: address });
       },
       onFrame: (bytes) => {
@@ -176,17 +175,12 @@ export class StaleReads {
   #onOtherFrame(address: string, own: OtherLink, bytes: Uint8Array): void {
     const frame = this.#o.links().decode(bytes);
     if (frame?.type === "state-read") return this.#step({ type: "state-read", from: address, read: frame.read });
-    if (frame?.type !== "epoch-links" || own.askedAbove === undefined) return;
-    const above = own.askedAbove;
-    own.askedAbove = undefined;
-    this.#o.links().onLinks(frame.links);
-    // Every further question is above the one before, so nobody is asked for ever.
-    if (frame.links.length >= EPOCH_LINKS_MAX && this.#o.chain.epoch > above) this.#askForLinks(own);
+    if (frame?.type !== "epoch-links") return;
+    if (own.question.onLinks(frame.links, (links) => this.#o.links().onLinks(links)) === "more") this.#askForLinks(own);
   }
 
   #askForLinks(own: OtherLink): void {
-    own.askedAbove = this.#o.chain.epoch;
-    own.link?.send(this.#o.links().encode({ type: "fetch-epochs", fetch: { above: own.askedAbove } }));
+    own.link?.send(this.#o.links().encode(own.question.ask()));
   }
 
   #endOther(address: string): void {
@@ -208,7 +202,7 @@ export class StaleReads {
       case "epoch-told": {
         if (typeof effect.from !== "string") return this.#o.links().onTold(effect.from, effect.epoch);
         const own = this.#others.get(effect.from);
-        if (own !== undefined && own.askedAbove === undefined) this.#askForLinks(own);
+        if (own !== undefined && !own.question.isOpen) this.#askForLinks(own);
         return;
       }
       case "start-timer": {
@@ -255,6 +249,7 @@ const FAULTS: { readonly [F in ReadFault]: string } = {
   "too-large": "has more there than one answer holds; ask for fewer keys at once",
   "other-question": "LIED: it answered another question",
   "bad-certificate": "LIED: its checkpoint is not signed by a quorum",
+  "out-of-epoch": "LIED: its checkpoint has a number that the epoch which signed it never had",
   "bad-proof": "LIED: its proof does not show what it says",
   silent: "did not answer",
   "too-old": "has no checkpoint that is new enough",

@@ -1,3 +1,4 @@
+import { epochNumber } from "@quorate/protocol";
 import type { AuditDocument } from "@quorate/server";
 import { expect } from "chai";
 import { type Audited, auditVerdicts } from "../dist/cli/audit-verdicts.js";
@@ -10,6 +11,7 @@ function standing(executed: number, { wrong = "", since = 1 } = {}): AuditDocume
     cluster: "c",
     owner: "o",
     replica: 0,
+    membership: { epoch: epochNumber(0), activation: 0, members: [] },
     own: {
       executed,
       historyDigest: `history ${executed}`,

@@ -23,6 +23,8 @@ const CLAIM: JoinClaim = {
   },
   possession: new Uint8Array(64).fill(1),
 };
+/** Of whoever answers. */
+const KEY = script.genesis.members[2]!.publicKey;
 const LATER = { type: "no-claim", reason: "not-level" } as const;
 
 /** The replica at the address: it answers each question with the next of these, and with the last for ever. */
@@ -34,7 +36,7 @@ class Joiner {
   constructor(...answers: readonly ServerFrame[]) {
     this.dial = (address, expected, calls) => {
       expect([address, expected]).to.deep.equal([QUESTION.address, "any-replica"]);
-      queueMicrotask(() => calls.onUp());
+      queueMicrotask(() => calls.onUp({ peer: { role: "replica", id: replicaId(2), publicKey: KEY } }));
       return {
         expected: "any-replica",
         isUp: true,
@@ -75,6 +77,14 @@ describe("Whoever asks a joiner for its claim", () => {
 
     expect(joiner.asked).to.deep.equal([{ type: "fetch-claim", fetch: { epoch: 3, id: 7 } }]);
     expect(joiner.isLinked).to.equal(false);
+  });
+
+  it("hears whose key it has that is a member already", async () => {
+    const refused = await new Joiner({ type: "no-claim", reason: "member" }).refusal();
+    const late = await new Joiner({ type: "no-claim", reason: "no-address" }).refusal();
+
+    expect([refused.code, refused.member]).to.deep.equal(["claim.refused", KEY]);
+    expect([late.code, late.member]).to.deep.equal(["claim.refused", undefined]);
   });
 
   it("asks again until it is ready", async () => {

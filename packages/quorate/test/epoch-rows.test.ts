@@ -17,9 +17,9 @@ describe("the rows of `quorate epochs`", () => {
     const rows = epochRows(script.chainAt(5), script.genesis);
 
     expect(rows.map(({ epoch }) => epoch)).to.deep.equal([0, 1, 2, 3, 4, 5]);
-    expect(rows.map(({ first }) => first)).to.deep.equal([
-      1,
-      ...[1, 2, 3, 4, 5].map((epoch) => (script.membershipAt(epoch).start?.seq ?? 0) + 1),
+    expect(rows.map(({ activation }) => activation)).to.deep.equal([
+      0,
+      ...[1, 2, 3, 4, 5].map((epoch) => script.membershipAt(epoch).start?.seq ?? 0),
     ]);
     expect(rows.map(({ members }) => members.map(({ id }) => id).join(""))).to.deep.equal([
       "0123",
@@ -58,6 +58,6 @@ describe("the rows of `quorate epochs`", () => {
     const [only, ...more] = epochRows(script.chainAt(), script.genesis);
 
     expect(more).to.deep.equal([]);
-    expect(only).to.deep.include({ epoch: 0, first: 1, f: 1, q: 3, changed: [], signedBy: undefined });
+    expect(only).to.deep.include({ epoch: 0, activation: 0, f: 1, q: 3, changed: [], signedBy: undefined });
   });
 });

@@ -3,10 +3,11 @@ import { expect } from "chai";
 import { type JoinStep, joinStepOf } from "../dist/cli/join-command.js";
 
 const folder = { config: { listen: "[::]:7000", advertise: "spare.example:7000" } } as ReplicaFolder;
+const observer = { members: 2, membersNeeded: 2, checkpointsBehind: 0 };
 const peers = [{ isConnected: false }, { isConnected: true }] as unknown as ProcessStatus["peers"];
 
 function stepOf(change: Partial<ProcessStatus>): JoinStep {
-  const status = { replica: null, epoch: 3, peers, lowWatermark: 16, isStranded: false, ...change };
+  const status = { replica: null, epoch: 3, peers, lowWatermark: 16, isStranded: false, observer, ...change };
   return joinStepOf(status as unknown as ProcessStatus, folder);
 }
 
@@ -16,10 +17,13 @@ describe("what `quorate join` says", () => {
     ["fetching", { transfer: { target: 64 } }],
     ["stranded", { isStranded: true }],
     ["waiting", { lowWatermark: 0 }],
+    ["following", { observer: { ...observer, members: 1 } }],
+    ["following", { observer: { ...observer, checkpointsBehind: 5 } }],
     ["level", {}],
+    ["level", { observer: { ...observer, checkpointsBehind: 4 } }],
     ["member", { replica: 4 }],
   ] as const)
-    it(`is that it is ${step}`, () => {
+    it(`is that it is ${step}: ${JSON.stringify(change)}`, () => {
       expect(stepOf(change as never).step).to.equal(step);
     });
 

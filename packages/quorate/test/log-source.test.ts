@@ -37,7 +37,9 @@ describe("the log of a running replica over epochs", () => {
   const script = new ScriptedEpochs();
   const codec: Codec = createCodec(wireLimitsOf(script.genesis));
   const entries: CommittedEntry[] = [];
-  const append = (): unknown => entries.push(entryOf(script, sequenceNumber(entries.length + 1)));
+  /** The first number of the epoch that the script has come to. */
+  const append = (): unknown =>
+    entries.push(entryOf(script, sequenceNumber((script.membershipAt(script.epoch).start?.seq ?? 0) + 1)));
   append();
   for (let i = 0; i < EPOCH_LINKS_MAX; i++) script.rotateKey(replicaId(i % 4));
   append();
@@ -54,18 +56,19 @@ describe("the log of a running replica over epochs", () => {
   /** One entry for each page. */
   function pageOf(url: URL): LogPage {
     const [from, above] = [Number(url.searchParams.get("from")), Number(url.searchParams.get("above"))];
-    const seq = Math.max(1, from);
-    const entry = entries[seq - 1];
+    const index = entries.findIndex(({ certificate }) => certificate.seq >= from);
+    const entry = entries[index]!;
+    const next = entries[index + 1];
     const links = linksAbove(above).map((link) => base64(codec.encodeEpochLink(link)));
     return {
       cluster: script.cluster,
       owner,
       replica: replicaId(0),
       first: 1,
-      last: entries.length,
-      items: entry === undefined ? [] : [{ seq, entry: base64(codec.encodeCommittedEntry(entry)) }],
+      last: entries.at(-1)!.certificate.seq,
+      items: [{ seq: entry.certificate.seq, entry: base64(codec.encodeCommittedEntry(entry)) }],
       ...(links.length > 0 && { links }),
-      ...(seq < entries.length && { next: seq + 1 }),
+      ...(next !== undefined && { next: next.certificate.seq }),
     };
   }
 

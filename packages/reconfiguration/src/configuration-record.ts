@@ -30,7 +30,7 @@ export interface PendingChange {
   readonly queued: AdminKeys | undefined;
 }
 
-/** How a member rejoined last. */
+/** How a member rejoined last, or joined if it had lost its disk before. */
 export interface Rejoin {
   readonly id: ReplicaId;
   /** Which loss of its disk it has got over. */

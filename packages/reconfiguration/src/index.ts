@@ -14,7 +14,10 @@ export {
   type PendingChange,
   type Rejoin,
 } from "./configuration-record.ts";
+export { describeRefusal } from "./describe-refusal.ts";
 export { EpochChain, type EpochChainOptions, type LinkFault, type LinkJudge } from "./epoch-chain.ts";
+export { type EpochDocument, epochDocumentOf, type LinkCodec, parseEpochDocument } from "./epoch-document.ts";
+export type { JudgedChange } from "./judged-change.ts";
 export { CONFIGURATION_KEY, CONFIGURATION_PART, isConfigurationProven } from "./proven-configuration.ts";
 export { type ReceiptProof, type ReceiptProofFault, receiptProofFault, receiptProofOf } from "./receipt-proof.ts";
 export { shownChange } from "./shown-change.ts";

@@ -22,12 +22,14 @@ import {
   type ReplicaId,
   type SequenceNumber,
 } from "@quorate/protocol";
-import type { ConfigurationRecord, PendingChange } from "./configuration-record.ts";
+import type { ConfigurationRecord, PendingChange, Rejoin } from "./configuration-record.ts";
 
 /** Where in the order a change is judged, and what else it is judged by: all of it replicated state. */
 export interface ChangePlace {
   readonly seq: SequenceNumber;
   readonly isNonceUsed: boolean;
+  /** As many nonces as are remembered in an epoch are spent. */
+  readonly areNoncesSpent: boolean;
   /** The last checkpoints before this batch: a joiner must have come to one of them. */
   readonly recentCheckpoints: readonly CheckpointClaim[];
   /** See `windowSizeMaxOf`. */
@@ -108,8 +110,10 @@ function authorityOf(
 function judgeAdmission(
   change: Extract<ReconfigurationChange, { type: "admit" | "expel" }>,
   { epoch }: Configuration,
-  { seq, clients, clientsMax }: ChangePlace,
+  { seq, areNoncesSpent, clients, clientsMax }: ChangePlace,
 ): ReconfigurationVerdict {
+  // What is in force at once begins no epoch, after which its order is worth nothing: whoever has it could undo what came later.
+  if (areNoncesSpent) return refused("nonces-spent", false);
   if (clients === undefined) return refused("clients-open", true);
   const { client } = change;
   const isAdmitted = change.type === "admit";
@@ -246,11 +250,23 @@ function noteOf(
   change: ReconfigurationChange,
   ordered: SequenceNumber,
 ): ConfigurationRecord {
-  if (change.type === "join") return { ...record, highestId: change.member.id };
-  if (change.type !== "rejoin") return record;
-  const { id, loss } = change;
-  const others = record.rejoins.filter((rejoin) => rejoin.id !== id);
-  return { ...record, rejoins: [...others, { id, loss, ordered }].sort((a, b) => a.id - b.id) };
+  switch (change.type) {
+    case "join": {
+      const { member, loss } = change;
+      const joined = { ...record, highestId: member.id };
+      return loss === undefined ? joined : withRejoin(joined, { id: member.id, loss, ordered });
+    }
+    case "rejoin":
+      return withRejoin(record, { id: change.id, loss: change.loss, ordered });
+    default:
+      return record;
+  }
+}
+
+/** A joiner that had lost its disk has got over that as one that rejoins, and its next loss is judged alike. */
+function withRejoin(record: ConfigurationRecord, rejoin: Rejoin): ConfigurationRecord {
+  const others = record.rejoins.filter(({ id }) => id !== rejoin.id);
+  return { ...record, rejoins: [...others, rejoin].sort((a, b) => a.id - b.id) };
 }
 
 function ascending(members: readonly Member[]): Member[] {

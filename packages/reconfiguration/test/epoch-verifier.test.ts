@@ -1,10 +1,13 @@
-import { EpochVerifier } from "@quorate/crypto";
+import { EpochVerifier, type Verifier } from "@quorate/crypto";
 import {
   type Checkpoint,
   type CheckpointCertificate,
+  type CommittedEntry,
   type Digest,
   type Envelope,
   epochNumber,
+  type Receipt,
+  type Reply,
   replicaId,
   sequenceNumber,
 } from "@quorate/protocol";
@@ -13,6 +16,13 @@ import { expect } from "chai";
 
 const ROOT = "5".repeat(64) as Digest;
 const OTHER = "6".repeat(64) as Digest;
+
+/** Every signature is as it should be. */
+const yesVerifier = {
+  verifyCommittedEntry: (entry: unknown) => entry,
+  verifyReply: (reply: unknown) => reply,
+  verifyReceipt: () => true,
+} as unknown as Verifier;
 
 describe("EpochVerifier (protocol rule 11.4)", () => {
   /** In epoch 1 replica 0 has another key, in epoch 2 there is one more member. */
@@ -51,6 +61,43 @@ describe("EpochVerifier (protocol rule 11.4)", () => {
     chain.add(script.links[1]!);
     expect([judge.isKnown(last!.epoch), judge.verifyCheckpointCertificate(last!)]).to.deep.equal([true, last]);
   });
+
+  it("believes nothing of a number that its epoch never had, whoever signed it", () => {
+    const script = new ScriptedEpochs();
+    const sign = (seq: number): CheckpointCertificate => script.certify(sequenceNumber(seq), ROOT);
+    const stolen = [1, 5_000].map(sign);
+    script.rotateKey(replicaId(0));
+    const first = script.links[0]!.certificate.seq;
+    const before = new EpochVerifier(script.verifier, script.chainAt(0));
+    const after = new EpochVerifier(script.verifier, script.chainAt(1));
+    const judged = (judge: EpochVerifier): boolean[] =>
+      stolen.map((certificate) => judge.verifyCheckpointCertificate(certificate) !== undefined);
+    expect(judged(before), "where its end is not known").to.deep.equal([true, true]);
+    expect(judged(after)).to.deep.equal([true, false]);
+    expect(after.verifyCheckpointCertificate(script.links[0]!.certificate), "the end itself").to.not.equal(undefined);
+
+    const next = [first, first + 1].map(sign);
+    expect(next.map((certificate) => after.verifyCheckpointCertificate(certificate) !== undefined)).to.deep.equal([
+      false,
+      true,
+    ]);
+  });
+
+  for (const what of ["a batch", "a reply", "a receipt"] as const)
+    it(`believes no ${what.slice(2)} of a number above the end of its epoch`, () => {
+      const script = new ScriptedEpochs();
+      script.rotateKey(replicaId(0));
+      const end = script.links[0]!.certificate.seq;
+      const judge = new EpochVerifier(yesVerifier, script.chainAt(1));
+      const at = (seq: number): boolean => {
+        const place = { epoch: epochNumber(0), seq: sequenceNumber(seq) };
+        if (what === "a batch")
+          return judge.verifyCommittedEntry({ certificate: place } as CommittedEntry) !== undefined;
+        if (what === "a reply") return judge.verifyReply({ statement: place } as Reply) !== undefined;
+        return judge.verifyReceipt({ statement: place } as Receipt);
+      };
+      expect([at(end), at(end + 1)]).to.deep.equal([true, false]);
+    });
 
   it("convicts a member by the key that it had", () => {
     const { script } = scene();

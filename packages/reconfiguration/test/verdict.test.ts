@@ -49,6 +49,7 @@ const CHECKPOINT = { seq: sequenceNumber(96), stateRoot: digest(hex(5)) };
 const place: ChangePlace = {
   seq: sequenceNumber(100),
   isNonceUsed: false,
+  areNoncesSpent: false,
   recentCheckpoints: [CHECKPOINT],
   windowSizeMax: 2048,
   clients: undefined,
@@ -205,6 +206,19 @@ describe("the verdict on a change", () => {
     );
   });
 
+  it("clients are admitted and expelled as long as nonces are remembered; what begins an epoch always is ordered", () => {
+    const clients = { count: 1, isAdmitted: (client: PublicKey) => client === ADMIN };
+    const when = (areNoncesSpent: boolean, change: ReconfigurationChange): string =>
+      endOf(judged(recordOf(5), change, {}, { clients, areNoncesSpent }));
+    const admission: ReconfigurationChange = { type: "admit", client: STRANGER };
+    const expulsion: ReconfigurationChange = { type: "expel", client: ADMIN };
+    for (const change of [admission, expulsion]) {
+      expect(when(false, change)).to.equal("epoch 2 above 100");
+      expect(when(true, change)).to.equal("nonces-spent");
+    }
+    expect(when(true, leave(1))).to.equal(end);
+  });
+
   it("clients are admitted up to a bound, and once", () => {
     const clients = { count: 2, isAdmitted: (client: PublicKey) => client === ADMIN };
     const judgeWith = (change: ReconfigurationChange, count = 2): ReconfigurationVerdict =>
@@ -264,6 +278,21 @@ describe("the verdict on a change", () => {
     expect(judged(after, rejoin(2, 8), { epoch }, at(200)).type).to.equal("ordered");
     expect(judged(after, rejoin(2, 8), { ...own, epoch }, at(100 + 64 * 64)).type).to.equal("ordered");
     expect(judged(after, rejoin(1, 8), { approvals: [], client: keyOf(1), epoch }, at(200)).type).to.equal("ordered");
+  });
+
+  it("a joiner that had lost its disk has got over that in its first epoch, and its next loss is judged as that of any member", () => {
+    const member = { id: replicaId(4), publicKey: keyOf(4), address: "127.0.0.1:7004" };
+    const joined = (loss?: Digest): ConfigurationRecord =>
+      ordered(judged(recordOf(4), { type: "join", member, checkpoint: CHECKPOINT, ...(loss && { loss }) }));
+    expect([joined().rejoins, joined(lossOf(7)).rejoins]).to.deep.equal([
+      [],
+      [{ id: 4, loss: lossOf(7), ordered: 100 }],
+    ]);
+
+    const after = activate(joined(lossOf(7)));
+    const own = { approvals: [], client: keyOf(4), epoch: 3 };
+    expect(endOf(judged(after, rejoin(4, 7), own, { seq: sequenceNumber(200) }))).to.equal("changes-nothing");
+    expect(endOf(judged(after, rejoin(4, 8), own, { seq: sequenceNumber(200) }))).to.equal("rejoin-too-soon");
   });
 
   it("nothing is ordered while another change waits, but admins have one place behind a member that rejoins", () => {

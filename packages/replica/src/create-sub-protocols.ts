@@ -33,7 +33,8 @@ export function createSubProtocols(options: ReplicaOptions, base: Base, recovery
   const silentUpTo = recovery?.silentUpTo;
   const checkpointing = new Checkpointing({ signer, windowSize, interval, isMute: signsNone, silentUpTo }, base);
   // As far as members may be apart while both take part.
-  const auditOptions = { self: signer.self, membership, outputsMax: 2 * windowSize, silentUpTo };
+  const outputs = { outputsMax: 2 * windowSize, silentUpTo: recovery?.outputsSilentUpTo };
+  const auditOptions = { self: signer.self, membership, ...outputs };
   const audit = new Audit(auditOptions, { executed, executionDigest: recovery?.executionDigest });
   const gapFiller = new GapFiller({
     signer,

@@ -108,7 +108,7 @@ function describeRecord(record: LogRecord): string {
     case "mute":
       return `mute with ${record.replies.length} at n${record.at}`;
     case "released":
-      return `released ${short(record.nonce)} at n${record.at}`;
+      return `released ${short(record.nonce)} e${record.epoch} at n${record.at}`;
     default:
       return assertNever(record);
   }

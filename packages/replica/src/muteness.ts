@@ -126,13 +126,17 @@ export class Muteness {
     this.#isReleased = true;
     this.#replies.clear();
     this.#describe();
-    out.push({ type: "persist", record: { type: "released", at: stable, nonce: this.#nonce } });
+    out.push({ type: "persist", record: this.#releasedRecord(stable, this.#nonce) });
   }
 
   /** What must stay in the log when h moves up to `at`. */
   recordAt(at: SequenceNumber): LogRecord | undefined {
     if (this.#nonce === undefined) return undefined;
-    return this.#isReleased ? { type: "released", at, nonce: this.#nonce } : this.#muteRecord(at);
+    return this.#isReleased ? this.#releasedRecord(at, this.#nonce) : this.#muteRecord(at);
+  }
+
+  #releasedRecord(at: SequenceNumber, nonce: Digest): LogRecord {
+    return { type: "released", epoch: this.#membership.epoch, at, nonce };
   }
 
   #muteRecord(at: SequenceNumber): LogRecord {

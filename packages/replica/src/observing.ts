@@ -8,7 +8,7 @@ import {
 } from "@quorate/protocol";
 import { ServingBudget } from "@quorate/state-transfer";
 import type { ReplicaEvent } from "./events.ts";
-import type { ObserverStatus } from "./replica-options.ts";
+import type { ObserverStatus, ReplicaOptions } from "./replica-options.ts";
 import type { StatusExchange } from "./status-exchange.ts";
 import type { SubProtocols } from "./sub-protocols.ts";
 
@@ -37,26 +37,39 @@ export function isForObservers(event: ReplicaEvent): boolean {
   }
 }
 
+type ObservingParts = Pick<SubProtocols, "membership" | "ordering" | "gapFiller" | "checkpointing">;
+
 /**
  * The exchange of one that is no member: it hears where the members stand, and asks one of them for what it lacks, without a
  * signature. It says nothing of itself, and what others ask of it concerns its host, which has the history (decision 0044).
  */
 export class Observing implements Pick<StatusExchange, keyof StatusExchange> {
-  readonly #parts: Pick<SubProtocols, "membership" | "ordering" | "gapFiller">;
+  readonly #parts: ObservingParts;
+  readonly #checkpointInterval: number;
   readonly #intervalMs: number;
   readonly #budget: ServingBudget;
   /** Members that have said something in this epoch. */
   readonly #heard = new Set<ReplicaId>();
   #token = 0;
 
-  constructor(parts: Pick<SubProtocols, "membership" | "ordering" | "gapFiller">, statusIntervalMs: number) {
+  constructor(
+    parts: ObservingParts,
+    { statusIntervalMs, checkpointInterval }: Pick<ReplicaOptions, "statusIntervalMs" | "checkpointInterval">,
+  ) {
     this.#parts = parts;
+    this.#checkpointInterval = checkpointInterval;
     this.#intervalMs = statusIntervalMs;
     this.#budget = new ServingBudget({ burst: 4, refillMs: statusIntervalMs / 2 });
   }
 
   get status(): ObserverStatus {
-    return { members: this.#heard.size, membersNeeded: weakQuorumSize(this.#parts.membership) };
+    const { membership, checkpointing } = this.#parts;
+    const behind = checkpointing.certified.seq - checkpointing.stable.seq;
+    return {
+      members: this.#heard.size,
+      membersNeeded: weakQuorumSize(membership),
+      checkpointsBehind: Math.ceil(behind / this.#checkpointInterval),
+    };
   }
 
   start(_executed: SequenceNumber, out: Effect[]): void {

@@ -60,8 +60,10 @@ export interface RecoveredDisk {
    * awaits its state: where the epoch may end at the earliest, as far as it can tell, for nothing above is voted for.
    */
   readonly activation?: SequenceNumber | undefined;
-  /** It was quarantined, and signs nothing up to there (protocol rule 9.5). */
+  /** It was quarantined, and signs no CHECKPOINT up to there (protocol rule 9.5). */
   readonly silentUpTo?: SequenceNumber | undefined;
+  /** It was quarantined, and says nothing of its outputs up to there: at or above `silentUpTo`. */
+  readonly outputsSilentUpTo?: SequenceNumber | undefined;
 }
 
 /**
@@ -72,7 +74,7 @@ export interface RecoveredDisk {
  *   are of that epoch: what was promised in one that is over binds nobody.
  */
 export function recover(start: Base, disk: RecoveredDisk): { readonly base: Base; readonly recovery: Recovery } {
-  const { executed, committed, executionDigest, silentUpTo, activation } = disk;
+  const { executed, committed, executionDigest, silentUpTo, outputsSilentUpTo, activation } = disk;
   const promises = readPromises(disk.records);
   const stable = promises.stable ?? start.stable;
   invariant(executed >= stable.seq, "recovery.state-below-stable", { executed, h: stable.seq });
@@ -84,6 +86,7 @@ export function recover(start: Base, disk: RecoveredDisk): { readonly base: Base
       executed,
       executionDigest,
       silentUpTo,
+      outputsSilentUpTo,
       committed,
       views: { newView, viewChange },
       ...(disk.awaitsState === true && { awaitsState: true }),

@@ -36,6 +36,8 @@ export interface Recovery {
   readonly activation?: SequenceNumber | undefined;
   /** See `RecoveredDisk.silentUpTo`. */
   readonly silentUpTo?: SequenceNumber | undefined;
+  /** See `RecoveredDisk.outputsSilentUpTo`. */
+  readonly outputsSilentUpTo?: SequenceNumber | undefined;
   readonly ordering: RestoredOrdering;
   readonly views: RestoredViews;
   /** Committed entries of the own history above `executed`. */
@@ -46,11 +48,13 @@ export interface Recovery {
   readonly awaitsState?: boolean | undefined;
 }
 
-/** How far one that is no member can tell that the members do without it. */
+/** What one that is no member can tell of where the members stand. */
 export interface ObserverStatus {
   /** That have said something signed in this epoch, and how many suffice: f+1, of whom one is correct. */
   readonly members: number;
   readonly membersNeeded: number;
+  /** How many checkpoint intervals lie between its last stable checkpoint and the highest of which it has the members' certificate. */
+  readonly checkpointsBehind: number;
 }
 
 /** Where a replica stands, for `status` and metrics. */

@@ -94,7 +94,7 @@ export class Replica {
     this.#relay = new RequestRelay(signer.self, this.#parts, this.#muteness);
     this.relevance = new Relevance(this.#parts, windowSize, this.#lostDisks, this.#muteness);
     this.#intake = new BatchIntake(options, this.#parts, this.#muteness, this.relevance, this.#deliveries);
-    this.#observing = muteness.isObserver ? new Observing(parts, statusIntervalMs) : undefined;
+    this.#observing = muteness.isObserver ? new Observing(parts, options) : undefined;
     this.#statusExchange = this.#observing ?? new StatusExchange(signer, parts, statusIntervalMs, deliveries.executed);
     this.#selfQuarantine = new SelfQuarantine(parts, windowSize);
     this.#views = new ViewFollowing({

@@ -141,6 +141,8 @@ export class StatusExchange {
 
   #status(executed: SequenceNumber): Status {
     const { membership, ordering, checkpointing, viewChanging, audit } = this.#parts;
+    // What was executed above the window a crash may take, and nothing would say that it was claimed (protocol rule 9.5).
+    const isKnown = executed <= ordering.highWatermark;
     return {
       type: "status",
       epoch: membership.epoch,
@@ -151,7 +153,7 @@ export class StatusExchange {
       lacks: ordering.lacks(this.#rounds.knownAtTick),
       target: viewChanging.target,
       viewChangesOf: viewChanging.viewChangesOf,
-      executionDigest: audit.claimAt(executed),
+      executionDigest: isKnown ? audit.claimAt(executed) : undefined,
     };
   }
 }

@@ -1,6 +1,6 @@
-import type { Effect } from "@quorate/protocol";
+import type { Effect, ReplicaFrame } from "@quorate/protocol";
 import { expect } from "chai";
-import { Cluster, type Node, requestOf } from "./builders.ts";
+import { Cluster, L, type Node, requestOf } from "./builders.ts";
 
 type Quarantine = Extract<Effect, { type: "quarantine" }>;
 
@@ -10,6 +10,14 @@ const accusedBy = ({ effects }: Node): number[] =>
   effects.flatMap((effect) => (effect.type === "divergence" ? [effect.divergence.from] : []));
 const spoken = ({ effects }: Node): number =>
   effects.filter(({ type }) => type === "send" || type === "broadcast" || type === "persist").length;
+
+/** Of which numbers it says in its statuses what it has put out up to there. */
+const claimsOf = ({ effects }: Node): (readonly [number, boolean])[] =>
+  effects.flatMap((effect) => {
+    if (effect.type !== "broadcast" || effect.frame.type !== "signed") return [];
+    const { message } = effect.frame.envelope;
+    return message.type === "status" ? [[message.executed, message.executionDigest !== undefined] as const] : [];
+  });
 
 describe("members that compare what they execute (protocol rule 9.5)", () => {
   it("nobody is accused when all execute the same", () => {
@@ -77,20 +85,40 @@ describe("members that compare what they execute (protocol rule 9.5)", () => {
     ]);
   });
 
+  it("claims nothing of what it has executed above its window, for a crash may take that, and the log does not say so", () => {
+    const cluster = new Cluster();
+    cluster.isLost = ({ from, to }) => from === 3 || to === 3;
+    for (let i = 0; i < 3 * L + 2; i++) cluster.request(`${i}`);
+    const tellsOfStable = (frame: ReplicaFrame): boolean =>
+      frame.type === "stable-checkpoint" || (frame.type === "signed" && frame.envelope.message.type === "checkpoint");
+    cluster.isLost = ({ to, frame }) => to === 3 && tellsOfStable(frame);
+    cluster.tick(25);
+    const { executed, highWatermark } = cluster.at(3).status;
+    expect(executed).to.be.greaterThan(highWatermark);
+    const claims = claimsOf(cluster.at(3));
+    expect(
+      claims.some(([seq]) => seq > highWatermark),
+      "it says how far it is",
+    ).to.equal(true);
+    for (const [seq, isClaimed] of claims) expect(isClaimed, `${seq}`).to.equal(seq > 0 && seq <= highWatermark);
+
+    cluster.isLost = () => false;
+    cluster.request("now it hears of the window").tick(25);
+    expect(claimsOf(cluster.at(3)).at(-1)).to.deep.equal([3 * L + 3, true]);
+  });
+
   it("after a quarantine it claims nothing up to its end, also after a restart, and then goes on", () => {
     const cluster = new Cluster();
     for (let i = 0; i < 5; i++) cluster.request(`${i}`);
-    const claims = (id: number): (boolean | undefined)[] =>
-      cluster.at(id).effects.flatMap((effect) => {
-        if (effect.type !== "broadcast" || effect.frame.type !== "signed") return [];
-        const { message } = effect.frame.envelope;
-        return message.type === "status" ? [message.executionDigest !== undefined] : [];
-      });
-    cluster.at(1).disk.silentUpTo = 6;
+    cluster.at(1).disk.silentUpTo = 4;
+    cluster.at(1).disk.outputsSilentUpTo = 6;
     cluster.restart(1).tick(11);
-    expect(claims(1), "5 is below").to.not.include(true);
+    expect(
+      claimsOf(cluster.at(1)).filter(([, isClaimed]) => isClaimed),
+      "5 is below",
+    ).to.deep.equal([]);
     cluster.request("5").request("6").tick(11);
-    expect(claims(1).at(-1), "7 is above").to.equal(true);
+    expect(claimsOf(cluster.at(1)).at(-1), "7 is above").to.deep.equal([7, true]);
     expect(requestOf("5").digest).to.not.equal(requestOf("6").digest);
   });
 });

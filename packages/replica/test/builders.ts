@@ -116,6 +116,8 @@ export class Disk {
   awaitsState = false;
   /** Zero unless it was quarantined. */
   silentUpTo = 0;
+  /** At or above it. */
+  outputsSilentUpTo = 0;
   /** What the state says of a change that was ordered, see `CHANGE`. */
   activation: SequenceNumber | undefined;
   /** What its epoch begins with. */
@@ -255,7 +257,7 @@ export class Node {
       const entry = verifier.verifyCommittedEntry(this.disk.history.get(at)!, members);
       if (entry !== undefined) committed.push(entry);
     }
-    const { lossNonce, awaitsState, silentUpTo } = this.disk;
+    const { lossNonce, awaitsState, silentUpTo, outputsSilentUpTo } = this.disk;
     const { base, recovery } = recover(start, {
       records,
       activation,
@@ -265,6 +267,7 @@ export class Node {
       awaitsState,
       executionDigest: this.#digest,
       silentUpTo: seqOf(silentUpTo),
+      outputsSilentUpTo: seqOf(outputsSilentUpTo),
     });
     return newReplica(this.id, base, recovery, this.#rotateEvery);
   }

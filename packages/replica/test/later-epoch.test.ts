@@ -13,7 +13,7 @@ function nextOf(before: Disk, effects: readonly Effect[]): Disk {
   if (over === undefined) throw new Error("the epoch is not over");
   const { seq, stateRoot } = over.link;
   const disk = new Disk();
-  disk.log = before.log.filter((record) => (placeOf(record).epoch ?? epoch1) === epoch1);
+  disk.log = before.log.filter((record) => record.type === "released" || (placeOf(record).epoch ?? epoch1) === epoch1);
   for (const [at, entry] of before.history) disk.history.set(at, entry);
   disk.executed = [...before.executed];
   disk.lossNonce = before.lossNonce;

@@ -64,7 +64,7 @@ describe("the log after an installation", () => {
         { type: "view-change", at, viewChange: second as never },
         { type: "mute", at, replies: [] },
         { type: "pre-prepared", envelope: first as never, batch: first as never },
-        { type: "released", at, nonce: digestOf("nonce") },
+        { type: "released", epoch, at, nonce: digestOf("nonce") },
       ],
       certificateAt(8),
     );
@@ -74,7 +74,7 @@ describe("the log after an installation", () => {
       { type: "view-change", at: 8, viewChange: second },
       { type: "new-view", at: 8, newView: first },
       { type: "mute", at: 8, replies: [] },
-      { type: "released", at: 8, nonce: digestOf("nonce") },
+      { type: "released", epoch, at: 8, nonce: digestOf("nonce") },
     ]);
   });
 });

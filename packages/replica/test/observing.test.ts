@@ -1,6 +1,6 @@
 import { type Effect, NO_MEMBER, type ReplicaFrame, type Status, sequenceNumber, viewNumber } from "@quorate/protocol";
 import { expect } from "chai";
-import { CHANGE, Cluster, envelopeOf, epoch, L, type Node, OBSERVER, requestOf, seqOf } from "./builders.ts";
+import { CHANGE, Cluster, envelopeOf, epoch, K, L, type Node, OBSERVER, requestOf, seqOf } from "./builders.ts";
 import { batchOf, newViewOf, viewChangeOf } from "./paper-messages.ts";
 
 const MISSED = "missed what was said to observers";
@@ -53,7 +53,10 @@ describe("a replica that is no member (decision 0044)", () => {
 
     expect(new Set(saidBy(observer))).to.deep.equal(new Set(["fetch-history"]));
     expect(promisedBy(observer)).to.deep.equal([]);
-    expect(observer.status).to.deep.include({ mute: undefined, observer: { members: 4, membersNeeded: 2 } });
+    expect(observer.status).to.deep.include({
+      mute: undefined,
+      observer: { members: 4, membersNeeded: 2, checkpointsBehind: 0 },
+    });
     expect(cluster.at(0).status.observer, "of a member").to.equal(undefined);
   });
 
@@ -111,6 +114,7 @@ describe("a replica that is no member (decision 0044)", () => {
     }
 
     expect(observer.status.isStranded).to.equal(true);
+    expect(observer.status.observer?.checkpointsBehind).to.equal((3 * L) / K);
     expect(effectsOf(observer, "fetch-state").map(({ target }) => target.seq)).to.deep.equal([3 * L]);
   });
 

@@ -124,6 +124,7 @@ describe("recover", () => {
         executed: 0,
         executionDigest: undefined,
         silentUpTo: undefined,
+        outputsSilentUpTo: undefined,
         committed: [],
         ordering: { slots: [], prepared: [], voted: [] },
         views: { newView: undefined, viewChange: undefined },

@@ -22,6 +22,7 @@ export interface AbsentStateOptions {
 export class AbsentState implements HostState {
   readonly execution: DeferredExecution;
   readonly digests = undefined;
+  readonly pendingChange = undefined;
   readonly stateDigests = undefined;
   readonly scrubbed = 0;
   readonly takesRequests = false;

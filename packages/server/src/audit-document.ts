@@ -1,3 +1,4 @@
+import type { KnownMembers } from "./known-members.ts";
 import type { QuarantineStatus } from "./quarantine.ts";
 
 /** A number, and what this replica says of it. */
@@ -27,6 +28,8 @@ export interface AuditDocument {
   /** The first key of the replica, and who it is now; null: it observes. */
   readonly owner: string;
   readonly replica: number | null;
+  /** The latest that it knows, see `ProcessStatus`. */
+  readonly membership: KnownMembers;
   /** Undefined while there is no state to speak of: it is quarantined, or the state is being brought here. */
   readonly own: OwnAudit | undefined;
   readonly quarantine: QuarantineStatus | undefined;

@@ -8,7 +8,7 @@ type Executed = Extract<ReplicaEvent, { type: "executed" }>;
 
 export interface BatchExecutionOptions {
   readonly execution: HostExecution;
-  readonly observer: Pick<HostObserver, "onExecuted">;
+  readonly observer: Pick<HostObserver, "onExecuted" | "onChanges">;
   /** See `AwaitedState.votesMax`. */
   readonly votesMax: () => number;
   readonly reply: (client: PublicKey, executed: ExecutedReply) => void;
@@ -32,7 +32,10 @@ export class BatchExecution {
 
   execute({ seq, batch }: Extract<Effect, { type: "execute" }>): void {
     const { execution, observer, reply, onCheckpoint } = this.#o;
-    const { replies, historyDigest, executionDigest, progress, checkpoint, activation } = execution.execute(seq, batch);
+    const { replies, changes, historyDigest, executionDigest, progress, checkpoint, activation } = execution.execute(
+      seq,
+      batch,
+    );
     if (historyDigest !== undefined)
       observer.onExecuted?.({
         seq,
@@ -42,6 +45,7 @@ export class BatchExecution {
         sessionsEvicted: progress.evicted.length,
         isCheckpoint: checkpoint !== undefined,
       });
+    if (changes.length > 0) observer.onChanges?.(changes);
     for (const { client, reply: executed } of replies) reply(client, executed);
     if (checkpoint !== undefined) onCheckpoint(checkpoint);
     this.#putOff.push({ type: "executed", seq, progress, executionDigest, activation });

@@ -162,8 +162,9 @@ export class CatchUp {
   /** @returns what is wrong with the state, as far as certificates say. */
   #execute({ certificate: { seq }, batch }: VerifiedCommittedEntry): Departure["quarantine"] {
     const execution = this.#executor.execute(seq, batch);
-    const { historyDigest, progress, checkpoint } = execution;
-    this.#o.observer.onExecuted?.({
+    const { historyDigest, changes, progress, checkpoint } = execution;
+    const { observer } = this.#o;
+    observer.onExecuted?.({
       seq,
       batchDigest: batch.digest,
       historyDigest,
@@ -171,6 +172,7 @@ export class CatchUp {
       sessionsEvicted: progress.evicted.length,
       isCheckpoint: checkpoint !== undefined,
     });
+    if (changes.length > 0) observer.onChanges?.(changes);
     return checkpoint && this.#contradictionAt(checkpoint);
   }
 

@@ -65,12 +65,17 @@ const FIELDS: Readonly<Record<ChangeType, Readonly<Record<string, object>>>> = {
   admit: { client: KEY },
   expel: { client: KEY },
 };
+/** Fields that may be left out. */
+const OPTIONAL_FIELDS: Partial<typeof FIELDS> = { join: { loss: KEY } };
 const CHANGE_TYPES = Object.keys(FIELDS) as ChangeType[];
 
 const documentOfAny = Schema.Compile(documentWith({ type: "object" }));
 /** One for each type of change: what is wrong is said of that one alone. */
 const documentOf = Object.fromEntries(
-  CHANGE_TYPES.map((type) => [type, Schema.Compile(documentWith(closed({ type: { const: type }, ...FIELDS[type] })))]),
+  CHANGE_TYPES.map((type) => [
+    type,
+    Schema.Compile(documentWith(closed({ type: { const: type }, ...FIELDS[type] }, OPTIONAL_FIELDS[type]))),
+  ]),
 ) as Readonly<Record<ChangeType, typeof documentOfAny>>;
 
 function documentWith(change: object): object {

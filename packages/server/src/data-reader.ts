@@ -15,7 +15,7 @@ export interface Cryptography {
   readonly hasher: Hasher;
 }
 
-/** What judges the records of a cluster: all of it follows from the genesis document. */
+/** What judges the records of a cluster: all of it follows from the genesis document, and the trusted epoch of a folder that has one. */
 export interface Judges {
   readonly codec: Codec;
   readonly verifier: Verifier;
@@ -29,14 +29,17 @@ export interface Judges {
  * @param local where the links of the epoch chain are kept; what is not of the epoch of genesis is judged by nobody else.
  */
 export function judgesOf(
-  { genesis, cluster }: ReplicaFolder,
+  { genesis, trusted, cluster }: Pick<ReplicaFolder, "genesis" | "trusted" | "cluster">,
   { backend, hasher }: Cryptography,
   local?: OrderedReader,
 ): Judges {
   const codec = createCodec(wireLimitsOf(genesis));
   const verifier = new Verifier({ backend, hasher, cluster });
   const links = { cluster, hasher, verifier };
-  const epochs = local === undefined ? new EpochChain(links, genesis) : readEpochs(local, { ...links, genesis, codec });
+  const epochs =
+    local === undefined
+      ? new EpochChain(links, genesis, { from: trusted })
+      : readEpochs(local, { ...links, genesis, trusted, codec });
   const judge = new EpochVerifier(verifier, epochs);
   return { codec, verifier, epochs, judge, entries: new EntryJudge({ codec, verifier, hasher, cluster, epochs }) };
 }

@@ -54,6 +54,7 @@ export class DeferredExecution implements HostExecution {
       historyDigest: undefined,
       executionDigest: undefined,
       activation: undefined,
+      changes: [],
     };
   }
 

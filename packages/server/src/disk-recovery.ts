@@ -101,8 +101,8 @@ export function readLogRecord(
   const { epoch = membership.epoch } = place;
   if (epoch > membership.epoch)
     throw new RecoveryError(`log record ${seq} (${value.type}) is of epoch ${epoch}, which is not known here`);
-  // Promises of an epoch that is over bind nobody.
-  if (epoch < membership.epoch) return undefined;
+  // Promises of an epoch that is over bind nobody. Whoever was released in one had never come to a later one before its loss.
+  if (epoch < membership.epoch && value.type !== "released") return undefined;
   const verified = verifyRecord(value, verifier, membership);
   if (verified !== undefined) return verified;
   throw new RecoveryError(`log record ${seq} (${value.type}) has a signature or digest that is not valid`);

@@ -7,6 +7,7 @@ import {
   type Genesis,
   GenesisError,
   LIMITS_BOUNDS,
+  MEMBERS_MAX,
   type PublicKey,
   publicKey,
   REPLICA_ID_MAX,
@@ -21,7 +22,7 @@ import { SCRUB_BYTES_PER_SECOND } from "./host-settings.ts";
 
 const KEY = { type: "string", pattern: "^[0-9a-f]{64}$" } as const;
 /** Addresses of `replica.json` that are dialed beside those of members. */
-const PEERS_MAX = 64;
+const PEERS_MAX = MEMBERS_MAX;
 const ADDRESS = { type: "string", maxLength: ADDRESS_BYTES_MAX } as const;
 
 function integer(minimum: number, maximum: number): object {

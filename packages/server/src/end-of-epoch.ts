@@ -16,8 +16,8 @@ export function endOfEpoch(
   const { configuration } = epochs;
   const known = executed() ?? stable.seq;
   const record = storedConfiguration(hasher, store.state);
-  // Without it nothing is known of what waits: nothing above what is stable is voted for.
-  if (record === undefined) return stable.seq;
+  // Of an earlier epoch it says nothing of what waits in this one, as if there were none: nothing above what is stable is voted for.
+  if (record === undefined || record.current.epoch < configuration.epoch) return stable.seq;
   if (record.current.epoch > configuration.epoch) return known;
   const [first] = notedChanges(store.local, known);
   const ends = [record.pending?.activation, first && activationOf(first, configuration)].filter(

@@ -6,9 +6,11 @@ import {
   type CommitCertificate,
   type CommittedEntry,
   commitCertificateFault,
+  describeOutOfEpoch,
   type Hasher,
   type Membership,
   type Memberships,
+  outOfEpoch,
   quorumSize,
   type SequenceNumber,
   type VerifiedCommittedEntry,
@@ -49,6 +51,8 @@ export class EntryJudge {
     const membership = epochs.membershipAt(value.certificate.epoch);
     if (membership === undefined)
       return { problem: `it is of epoch ${value.certificate.epoch}, which is not known here` };
+    const outside = outOfEpoch(epochs, value.certificate);
+    if (outside !== undefined) return { problem: `its certificate proves nothing: ${describeOutOfEpoch(outside)}` };
     return { problem: this.#faultOf(value, membership) };
   }
 

@@ -1,6 +1,7 @@
 import { EPOCH_LINKS_MAX, type Epoch, type EpochLink, type PublicKey, type ReplicaId } from "@quorate/protocol";
 import { ServingBudget } from "@quorate/state-transfer";
 import { ClientShare } from "./client-share.ts";
+import { ClientTurns } from "./client-turns.ts";
 import { writeEpochLink } from "./epoch-records.ts";
 import type { EpochOptions } from "./host-options.ts";
 
@@ -20,25 +21,35 @@ export class EpochExchange {
   readonly #served = new ServingBudget(SERVED);
   readonly #asked = new ServingBudget(ASKED);
   readonly #servedToClients = new ClientShare(CLIENT_ANSWERS_PER_SECOND_MAX);
+  readonly #clients: ClientTurns<Epoch>;
 
   constructor(options: EpochExchangeOptions) {
     this.#o = options;
+    this.#clients = new ClientTurns({
+      timer: "tell-epochs",
+      ports: options.ports,
+      answer: (client, above) => this.#answerClient(client, above),
+      refuse: () => undefined,
+    });
   }
 
-  /** A peer asks, or has said something of an epoch that is over: it is given the links above. */
+  /** A peer asks, or has said something of an epoch that is over: it is given the links above. Who asks for more is ahead. */
   answer(peer: ReplicaId, above: Epoch): void {
+    if (above > this.#o.epochs.epoch) return this.ask(peer);
     const links = this.#o.epochs.linksAbove(above);
     if (links.length === 0) return;
     if (!this.#served.take(peer, this.#nowMs())) return this.#reject(peer, "epochs.over-budget");
     this.#o.ports.sendToReplica(peer, { type: "epoch-links", links });
   }
 
-  answerClient(client: PublicKey, above: Epoch): void {
-    const { epochs, ports } = this.#o;
-    const atMs = this.#nowMs();
-    if (!this.#servedToClients.isLeft(client, atMs)) return;
-    this.#servedToClients.spend(client, atMs, 1);
-    ports.sendToClient(client, { type: "epoch-links", links: epochs.linksAbove(above) });
+  /** A client asks. It is told in its turn; one that asks for too much asks again. */
+  onClient(client: PublicKey, above: Epoch): void {
+    this.#clients.ask(client, above);
+  }
+
+  /** No client is told anything any more. */
+  stop(): void {
+    this.#clients.stop();
   }
 
   /** A peer is ahead. */
@@ -69,6 +80,14 @@ export class EpochExchange {
     if (hasGrown && links.length === EPOCH_LINKS_MAX)
       ports.sendToReplica(peer, { type: "fetch-epochs", fetch: { above: epochs.epoch } });
     return hasGrown;
+  }
+
+  #answerClient(client: PublicKey, above: Epoch): void {
+    const { epochs, ports } = this.#o;
+    const atMs = this.#nowMs();
+    if (!this.#servedToClients.isLeft(client, atMs)) return;
+    this.#servedToClients.spend(client, atMs, 1);
+    ports.sendToClient(client, { type: "epoch-links", links: epochs.linksAbove(above) });
   }
 
   #reject(from: ReplicaId, code: "epochs.over-budget" | "epochs.bad-link"): void {

@@ -34,18 +34,21 @@ export class EpochDamage extends Error {
 }
 
 /**
- * The epochs that a store knows, each proven again by those before it.
+ * The epochs that a store knows, each proven again by those before it: from genesis on, or from the epoch that is trusted like it.
  *
- * @throws EpochDamage for a link that is not what was written; RecoveryError where it is not known how many there were.
+ * @throws EpochDamage for a link that is not what was written; RecoveryError where it is not known how many there were;
+ *   TrustedEpochError where the trusted epoch is none of this cluster.
  */
 export function readEpochs(
   local: OrderedReader,
-  { genesis, codec, ...judge }: LinkJudge & Pick<RunnerOptions, "genesis" | "codec">,
+  { genesis, trusted, codec, ...judge }: LinkJudge & Pick<RunnerOptions, "genesis" | "trusted" | "codec">,
 ): EpochChain {
-  const chain = new EpochChain(judge, genesis);
-  const records = [...local.range(PREFIX, PAST_PREFIX)];
-  checkKeys(records);
-  const last = epochNumber(records.length);
+  const chain = new EpochChain(judge, genesis, { from: trusted });
+  const { epoch: begun } = chain;
+  // What was noted up to a trusted epoch may end anywhere below it: the links of its document stand in its place.
+  const records = [...local.range(trusted === undefined ? PREFIX : keyOf(begun + 1), PAST_PREFIX)];
+  checkKeys(records, begun);
+  const last = epochNumber(begun + records.length);
   for (const [, value] of records) {
     const decoded = codec.decodeEpochLink(value);
     if (!decoded.ok) throw new EpochDamage(`it does not decode: ${describeDecodeError(decoded.error)}`, chain, last);
@@ -60,11 +63,11 @@ export function readEpochs(
  * That each epoch has its record, up to the last: how far this replica has come, no link proves that is damaged itself. A number that
  * it never came to would be waited for without an end, and one that has vanished would be forgotten.
  */
-function checkKeys(records: readonly (readonly [Uint8Array, Uint8Array])[]): void {
-  const isWhole = records.every(([key], place) => equalBytes(key, keyOf(place + 1)));
-  if (isWhole && records.length <= EPOCHS_MAX) return;
+function checkKeys(records: readonly (readonly [Uint8Array, Uint8Array])[], begun: Epoch): void {
+  const isWhole = records.every(([key], place) => equalBytes(key, keyOf(begun + place + 1)));
+  if (isWhole && records.length <= EPOCHS_MAX - begun) return;
   throw new RecoveryError(
-    `the ${records.length} links of the epoch chain on this disk are not those of the epochs from 1 on, at most ${EPOCHS_MAX}: which one this replica has spoken in is lost; make its store anew with \`quorate init --lost-disk\``,
+    `the ${records.length} links of the epoch chain on this disk are not those of the epochs from ${begun + 1} on, at most ${EPOCHS_MAX}: which one this replica has spoken in is lost; make its store anew with \`quorate init --lost-disk\``,
   );
 }
 

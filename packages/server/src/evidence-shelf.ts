@@ -21,6 +21,8 @@ import { RecoveryError } from "./disk-recovery.ts";
  * likes, but may not use up what is kept against others.
  */
 export const EVIDENCE_PER_REPLICA_MAX = 16;
+/** Replicas that are no members any more against which evidence is kept, those that came last. */
+export const LEAVERS_MAX = 64;
 
 /** One piece as it is kept. */
 export interface KeptEvidence {
@@ -31,9 +33,9 @@ export interface KeptEvidence {
 
 const PREFIX = utf8("evidence/");
 
-/** `evidence/` and four bytes of the accused's id; then follows the digest of the piece. */
-function prefixOf(accused: number): Uint8Array {
-  return new PreimageWriter(PREFIX.length + 4).raw(PREFIX).u32(accused).finish();
+/** `evidence/`, four bytes of the accused's id, and the digest of the piece. */
+function keyOfPiece({ accused, id }: Pick<EncodedPiece, "accused" | "id">): Uint8Array {
+  return new PreimageWriter(PREFIX.length + 4 + 32).raw(PREFIX).u32(accused).hex32(id).finish();
 }
 
 /** The end of all evidence: "0" follows "/". */
@@ -74,17 +76,21 @@ export class EvidenceShelf {
   readonly #counts = new Map<ReplicaId, number>();
   #dropped = 0;
 
-  /** @param members who may be accused from now on: only they have keys to sign contradictions with. */
-  constructor(store: OrderedStore, codec: Codec, hasher: Hasher, members: readonly ReplicaId[]) {
+  /**
+   * @param members who may be accused from now on: only they have keys to sign contradictions with. What is kept against others is dropped
+   * beyond `LEAVERS_MAX` of them. Left out: what is kept is only read.
+   */
+  constructor(store: OrderedStore, codec: Codec, hasher: Hasher, members?: readonly ReplicaId[]) {
     this.#store = store;
     this.#codec = codec;
     this.#hasher = hasher;
     this.#members = new Set(members);
-    for (const id of members) this.#counts.set(id, 0);
+    for (const id of this.#members) this.#counts.set(id, 0);
     for (const { accused } of piecesIn(store)) {
       const id = replicaId(accused);
       this.#counts.set(id, (this.#counts.get(id) ?? 0) + 1);
     }
+    if (members !== undefined) this.#dropLeavers();
   }
 
   /** Pieces that were not kept because their replica's share was full, since the process started. */
@@ -126,11 +132,20 @@ export class EvidenceShelf {
       return false;
     }
     const value = this.#codec.encodeEvidence(evidence);
-    const prefix = prefixOf(accused);
-    const key = new PreimageWriter(prefix.length + 32).raw(prefix).hex32(this.#hasher.digest(value)).finish();
+    const key = keyOfPiece({ accused, id: this.#hasher.digest(value) });
     if (this.#store.get(key) !== undefined) return false;
     this.#store.write([{ key, value }]);
     this.#counts.set(accused, count + 1);
     return true;
+  }
+
+  /** Those with the lowest ids first, which are never given again: they came first. */
+  #dropLeavers(): void {
+    const leavers = [...this.#counts.keys()].filter((id) => !this.#members.has(id)).sort((x, y) => x - y);
+    const dropped = new Set(leavers.slice(0, Math.max(0, leavers.length - LEAVERS_MAX)));
+    if (dropped.size === 0) return;
+    const keys = [...piecesIn(this.#store)].filter(({ accused }) => dropped.has(replicaId(accused))).map(keyOfPiece);
+    this.#store.write(keys.map((key) => ({ key, value: undefined })));
+    for (const id of dropped) this.#counts.delete(id);
   }
 }

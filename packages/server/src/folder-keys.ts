@@ -1,4 +1,4 @@
-import { closeSync, existsSync, fsyncSync, ftruncateSync, openSync, renameSync, writeSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, ftruncateSync, openSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import type { SignatureBackend } from "@quorate/crypto";
 import type { Membership, PublicKey } from "@quorate/protocol";
@@ -6,6 +6,7 @@ import type { ReplicaStatus } from "@quorate/replica";
 import type { Logger } from "pino";
 import { ConfigurationError } from "./configuration-error.ts";
 import { parseKeyFile, readDocument } from "./documents.ts";
+import { renameDurably } from "./rename-durably.ts";
 import { type HeldKey, heldKeyOf, KEY_FILE, NEXT_KEY_FILE, type ReplicaFolder } from "./replica-folder.ts";
 
 export interface FolderKeysOptions {
@@ -88,13 +89,7 @@ export function hasBegunForGood(
 function replaceKeyFile(path: string): void {
   const old = openSync(join(path, KEY_FILE), "r+");
   try {
-    renameSync(join(path, NEXT_KEY_FILE), join(path, KEY_FILE));
-    const folder = openSync(path, "r");
-    try {
-      fsyncSync(folder);
-    } finally {
-      closeSync(folder);
-    }
+    renameDurably(join(path, NEXT_KEY_FILE), join(path, KEY_FILE));
     writeSync(old, new Uint8Array(OVERWRITTEN_BYTES), 0, OVERWRITTEN_BYTES, 0);
     fsyncSync(old);
     ftruncateSync(old, 0);

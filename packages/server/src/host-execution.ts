@@ -9,7 +9,8 @@ export interface HostExecution
 }
 
 /** What executing a batch brought. */
-export interface HostExecuted extends Pick<Execution, "replies" | "progress" | "checkpoint" | "activation"> {
+export interface HostExecuted
+  extends Pick<Execution, "replies" | "progress" | "checkpoint" | "activation" | "changes"> {
   /** Undefined of a batch that was put off, as is what it put out. */
   readonly historyDigest: Digest | undefined;
   readonly executionDigest: Digest | undefined;

@@ -49,11 +49,12 @@ export class HostInputs {
 
   constructor(options: HostInputsOptions) {
     this.#o = options;
-    const { verifier, hasher, cluster, membership, replica, state, nowMs } = options;
+    const { verifier, hasher, cluster, membership, epochs, replica, state, nowMs } = options;
     const reject = (rejection: IngressRejection): void => this.#onRejection(rejection);
     this.#ingress = new Ingress({
       verifier,
       membership,
+      epochs,
       relevance: replica.relevance,
       view: () => replica.view,
       digestOf: (batch) => digestBatch(hasher, cluster, batch).digest,

@@ -1,7 +1,7 @@
 import type { Codec } from "@quorate/codec";
 import type { Verifier } from "@quorate/crypto";
 import type { BatchComposer, ClusterId, Genesis, Hasher, Signer } from "@quorate/protocol";
-import type { EpochChain } from "@quorate/reconfiguration";
+import type { EpochChain, TrustedEpoch } from "@quorate/reconfiguration";
 import type { Service } from "@quorate/state-machine";
 import type { ReplicaStore } from "@quorate/storage";
 import type { Compressor } from "./compressor.ts";
@@ -13,6 +13,8 @@ import type { ReplicaKeys } from "./replica-keys.ts";
 /** How one replica runs; everything that all replicas share comes from genesis, and from what they have ordered since. */
 export interface RunnerOptions {
   readonly genesis: Genesis;
+  /** With its links: trusted like genesis, and no chain is believed that leads elsewhere (protocol rule 11.4). */
+  readonly trusted?: TrustedEpoch | undefined;
   readonly cluster: ClusterId;
   readonly service: Service;
   readonly store: ReplicaStore;

@@ -8,6 +8,7 @@ import type {
   ReplicaId,
   SequenceNumber,
 } from "@quorate/protocol";
+import type { PendingChange } from "@quorate/reconfiguration";
 import type { Replica } from "@quorate/replica";
 import type { OwnAudit } from "./audit-document.ts";
 import type { RunningBackup } from "./backup/state-backup.ts";
@@ -42,6 +43,9 @@ export interface HostState {
 
   /** The last number of the epoch, as far as is known: where a change is ordered, or may be. */
   readonly activation: SequenceNumber | undefined;
+
+  /** A change that is ordered and not in force yet; undefined where there is none, and without a state. */
+  readonly pendingChange: PendingChange | undefined;
 
   /** The link of the chain that the state at a stable activation makes with its certificate (protocol rule 11.3). */
   epochLink(certificate: CheckpointCertificate): EpochLink;

@@ -3,6 +3,7 @@
  *
  * @packageDocumentation
  */
+export { advertisedAddress, dialedAddress, normalAddress } from "./addresses.ts";
 export { ADMIN_COMMAND, ADMIN_HEADER, isFromOperator } from "./admin-command.ts";
 export type { AuditDocument, NumberDigest, OwnAudit } from "./audit-document.ts";
 export { BackupReader, type BackupStart } from "./backup/backup-reader.ts";
@@ -39,6 +40,7 @@ export { FolderKeys, type FolderKeysOptions } from "./folder-keys.ts";
 export type { NumberRange } from "./history-reading.ts";
 export * from "./host.ts";
 export { type KeptEvidenceList, type KeptOnDisk, type KeptPiece, readKeptEvidence } from "./kept-evidence.ts";
+export { type KnownMembers, knownMembersOf } from "./known-members.ts";
 export { type LinkCount, LinkCounts } from "./link-counts.ts";
 export type { LogPage, LogPageItem, LogPageRequest } from "./log-page.ts";
 export { makeFolder } from "./make-folder.ts";
@@ -48,8 +50,6 @@ export {
   type InitOptions,
   initReplicaFolder,
   keyFileOf,
-  writeOnce,
-  writeWhole,
 } from "./make-replica-folder.ts";
 export { judgeItem, type LoggedNumber, openStoppedLog } from "./ordered-log.ts";
 export type { Traffic } from "./peer-traffic.ts";
@@ -59,7 +59,6 @@ export { type Readiness, readinessOf } from "./readiness.ts";
 export { ReplicaCounters } from "./replica-counters.ts";
 export { ReplicaEndpoint, type ReplicaEndpointOptions } from "./replica-endpoint.ts";
 export {
-  advertisedAddress,
   type HeldKey,
   KEY_FILE,
   memberIn,
@@ -76,9 +75,12 @@ export {
 } from "./replica-links.ts";
 export { type MetricSource, replicaMetrics } from "./replica-metrics.ts";
 export type { RunningReplica } from "./replica-process.ts";
-export { describeReplica, type ReplicaName, standingOf } from "./replica-standing.ts";
+export { describeReplica, type ReplicaName, type Standing, standingOf } from "./replica-standing.ts";
 export { type SavedTrace, saveTrace, TRACE_FILES_MAX } from "./save-trace.ts";
 export type { StartOptions } from "./start-options.ts";
 export { startReplica } from "./start-replica.ts";
+export { trustEpoch } from "./trust-epoch.ts";
+export { EPOCH_FILE, type GivenDocument } from "./trusted-epoch-file.ts";
 export type { DataCheck, DataPart } from "./verify-data/data-check.ts";
 export { type DataVerdict, unreadableVerdict, verifyData } from "./verify-data/verify-data.ts";
+export { writeOnce, writeWhole } from "./write-once.ts";

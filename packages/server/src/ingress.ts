@@ -10,6 +10,8 @@ import {
   type JustifiedReplyStable,
   type JustifiedViewChange,
   type Membership,
+  type Memberships,
+  outOfEpoch,
   type PrePrepare,
   type PublicKey,
   type QueryStable,
@@ -23,6 +25,7 @@ import {
 } from "@quorate/protocol";
 import type { Relevance, ReplicaEvent } from "@quorate/replica";
 import { ServingBudget } from "@quorate/state-transfer";
+import { certificateIn } from "./certificate-in-frame.ts";
 import type { IngressRejection } from "./ports.ts";
 
 /** What a correct replica has checked before it sends or passes on. */
@@ -54,6 +57,8 @@ type UnsignedFrame = Extract<
 export interface IngressOptions {
   readonly verifier: Verifier;
   readonly membership: Membership;
+  /** The epochs that are known, which may be more than the one that this replica is in. */
+  readonly epochs: Pick<Memberships, "membershipAt">;
   /** Asked for cheap judgements before any signature is looked at. */
   readonly relevance: Pick<Relevance, keyof Relevance>;
   /** The view entered last. */
@@ -100,6 +105,13 @@ export class Ingress {
     const ofFrame = epochOfFrame(frame) ?? epoch;
     if (ofFrame !== epoch) {
       this.#options.reject({ from: peer, code: "epoch.other", epoch: ofFrame });
+      return undefined;
+    }
+    const certificate = certificateIn(frame);
+    const outside = certificate && outOfEpoch(this.#options.epochs, certificate);
+    // What is below its epoch is not awaited, and whoever is in the epoch knows that: no excuse is made for it.
+    if (outside?.last !== undefined && outside.seq > outside.last) {
+      this.#options.reject({ from: peer, code: "ingress.out-of-epoch", ...outside });
       return undefined;
     }
     switch (frame.type) {

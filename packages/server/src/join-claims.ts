@@ -1,5 +1,6 @@
 import type {
   CheckpointClaim,
+  Digest,
   FetchClaim,
   JoinClaim,
   Memberships,
@@ -25,6 +26,8 @@ export interface JoinClaimsOptions {
   readonly epochs: () => Pick<Memberships, "membership">;
   /** Its last stable checkpoint, of which it has the state; undefined before there is one. */
   readonly stable: () => CheckpointClaim | undefined;
+  /** Which loss of a disk its store was made after; undefined: after none. */
+  readonly loss: Digest | undefined;
   readonly nowMs: () => number;
 }
 
@@ -61,7 +64,9 @@ export class JoinClaims {
     if (address === undefined) return "no-address";
     const checkpoint = this.#o.stable();
     if (checkpoint === undefined) return "not-level";
-    const change = { type: "join", member: { id, publicKey, address }, checkpoint } as const;
+    const { loss } = this.#o;
+    const member = { id, publicKey, address };
+    const change = { type: "join", member, checkpoint, ...(loss !== undefined && { loss }) } as const;
     return { change, possession: claimant.possess({ epoch, change }) };
   }
 }

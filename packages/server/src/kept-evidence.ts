@@ -47,7 +47,7 @@ export async function readKeptEvidence(folder: ReplicaFolder, cryptography: Cryp
     const store = openStore(folder.storePath, { cluster, owner }, config);
     try {
       const { codec, epochs } = judgesOf(folder, cryptography, store.local);
-      const shelf = new EvidenceShelf(store.local, codec, cryptography.hasher, []);
+      const shelf = new EvidenceShelf(store.local, codec, cryptography.hasher);
       return [...shelf.kept()].map((kept) => ({
         ...pieceOf(kept),
         document: evidenceDocumentOf(kept.evidence, cluster, codec, epochs),

@@ -1,19 +1,17 @@
-import { OBSERVER_LINKS_MAX, observerPeerId, type PublicKey, type ReplicaId } from "@quorate/protocol";
+import { observerPeerId, PEERS_BY_KEY_MAX, type PublicKey, type ReplicaId } from "@quorate/protocol";
 import type { FramedLink } from "@quorate/transport";
 
 /**
- * Links with replicas that are known by their keys alone: observers, and whoever was found at an address. Each key has a number on
- * this side (`observerPeerId`) as long as it has a link.
+ * The links that are up with replicas, by their keys. Each key has a number on this side (`observerPeerId`) as long as it has a link,
+ * for whoever is no member by it.
+ *
+ * Bounded by those who bring the links: the listener takes so many observers and two keys of each member, and dialed are the members
+ * and the addresses that were given. None of them takes the place of another.
  */
 export class LinksByKey {
   readonly #links = new Map<PublicKey, { readonly peer: ReplicaId; readonly links: FramedLink[] }>();
 
-  /** How many replicas there is a link with. */
-  get size(): number {
-    return this.#links.size;
-  }
-
-  /** Takes a link in; false when `OBSERVER_LINKS_MAX` others have the places. */
+  /** Takes a link in; false when `PEERS_BY_KEY_MAX` other keys have the places. */
   add(link: FramedLink): boolean {
     const { publicKey } = link.peer;
     const known = this.#links.get(publicKey);
@@ -22,7 +20,7 @@ export class LinksByKey {
       return true;
     }
     const taken = new Set([...this.#links.values()].map(({ peer }) => peer));
-    for (let place = 0; place < OBSERVER_LINKS_MAX; place++) {
+    for (let place = 0; place < PEERS_BY_KEY_MAX; place++) {
       const peer = observerPeerId(place);
       if (taken.has(peer)) continue;
       this.#links.set(publicKey, { peer, links: [link] });

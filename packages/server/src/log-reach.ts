@@ -1,12 +1,18 @@
-import type { CheckpointCertificate } from "@quorate/protocol";
+import { type CheckpointCertificate, outOfEpoch } from "@quorate/protocol";
 import type { EpochOptions } from "./host-options.ts";
 import type { Installation } from "./installation-record.ts";
 
-/** What the log calls stable cannot be gone back from, unless the history leads there from the target. */
+/**
+ * What the log calls stable cannot be gone back from, unless the history leads there from the target. And what was taken for one while
+ * the end of its epoch was not known here may be none.
+ */
 export function withinReach(installation: Installation, options: EpochOptions): Installation {
   const stable = stableInLog(options);
-  const from = installation.target.seq;
-  if (stable === undefined || stable.seq <= from) return installation;
+  const { target } = installation;
+  const from = target.seq;
+  if (stable === undefined) return installation;
+  if (outOfEpoch(options.epochs, target) !== undefined) return { ...installation, target: stable };
+  if (stable.seq <= from) return installation;
   const isBridged = !installation.distrustsEntries && leadsTo(options.store, from, stable.seq);
   return isBridged ? installation : { ...installation, target: stable };
 }

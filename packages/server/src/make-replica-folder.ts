@@ -1,4 +1,4 @@
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { clusterIdOf, type SignatureBackend } from "@quorate/crypto";
 import {
@@ -13,14 +13,19 @@ import {
   replicaId,
 } from "@quorate/protocol";
 import { HISTORY_BYTES_MAX, initializeStore, lockFolder } from "@quorate/storage";
-import { formatAddress, parseAddress } from "@quorate/transport";
+import { parseAddress } from "@quorate/transport";
+import { dialedAddress, normalAddress } from "./addresses.ts";
 import { checkRestorable, restoreState } from "./backup/restore-state.ts";
 import { ConfigurationError } from "./configuration-error.ts";
+import { judgesOf } from "./data-reader.ts";
 import type { KeyFile, ReplicaConfig } from "./documents.ts";
 import { SCRUB_BYTES_PER_SECOND } from "./host-settings.ts";
 import { hasLostStore, replaceLostStore } from "./lost-disk.ts";
 import { makeFolder } from "./make-folder.ts";
 import { heldKeyOf, KEY_FILE, type ReplicaFolder, readGenesis, readReplicaFolder } from "./replica-folder.ts";
+import { keepEpoch, type ProvenEpoch, proveEpoch } from "./trust-epoch.ts";
+import { EPOCH_FILE, type GivenDocument } from "./trusted-epoch-file.ts";
+import { writeOnce } from "./write-once.ts";
 
 /** How far the admin port lies above the listening port, unless it is chosen. */
 export const ADMIN_PORT_OFFSET = 1_000;
@@ -28,8 +33,9 @@ export const ADMIN_PORT_OFFSET = 1_000;
 /** How to make a data folder. */
 export interface InitOptions {
   readonly path: string;
-  /** The text of the genesis document, and where it came from. */
-  readonly genesis: { readonly text: string; readonly source: string };
+  readonly genesis: GivenDocument;
+  /** The document of a later epoch that is trusted like genesis; see `trustEpoch`. */
+  readonly epoch?: GivenDocument;
   readonly key: KeyFile;
   /** Which member of genesis this is; found by the key when left out. */
   readonly replica?: number;
@@ -68,10 +74,12 @@ export async function initReplicaFolder(options: InitOptions): Promise<ReplicaFo
   const { path, backend, hasher } = options;
   const genesis = readGenesis(options.genesis.text, options.genesis.source, backend);
   const { publicKey: owner } = heldKeyOf(options.key, backend);
+  const cluster = clusterIdOf(hasher, genesis);
+  const epoch = options.epoch && proveEpoch(options.epoch, { genesis, cluster }, options);
   if (existsSync(join(path, "replica.json"))) {
     if (options.isDiskLost === true) {
       await checkBackup(genesis, options);
-      return await replaceStoreIn(readReplicaFolder(path, backend, hasher), options, genesis);
+      return await replaceStoreIn(readReplicaFolder(path, backend, hasher), options, { genesis, epoch });
     }
     throw new ConfigurationError(
       "configuration.exists",
@@ -88,15 +96,15 @@ export async function initReplicaFolder(options: InitOptions): Promise<ReplicaFo
 
 function configOf(options: InitOptions, genesis: Genesis, owner: PublicKey): ReplicaConfig {
   const address = addressOf(genesis, options);
-  const listen = formatAddress(parseAddress(options.listen ?? address));
+  const listen = normalAddress(options.listen ?? address);
   const { advertise, peers = [] } = options;
   return {
     formatVersion: FORMAT_VERSION,
     owner,
     listen,
-    admin: formatAddress(parseAddress(options.admin ?? defaultAdmin(listen))),
-    ...(advertise !== undefined && { advertise: formatAddress(parseAddress(advertise)) }),
-    peers: peers.map((peer) => formatAddress(parseAddress(peer))),
+    admin: normalAddress(options.admin ?? defaultAdmin(listen)),
+    ...(advertise !== undefined && { advertise: dialedAddress(advertise) }),
+    peers: peers.map(dialedAddress),
     durability: options.durability ?? "sync",
     historyBytesMax: HISTORY_BYTES_MAX,
     scrubBytesPerSecond: SCRUB_BYTES_PER_SECOND,
@@ -140,7 +148,7 @@ async function checkBackup(
 }
 
 async function fillFolder(
-  { path, key, hasher, isDiskLost = false, observes = false, backup }: InitOptions,
+  { path, key, epoch, hasher, isDiskLost = false, observes = false, backup }: InitOptions,
   genesis: Genesis,
   config: ReplicaConfig,
 ): Promise<void> {
@@ -148,6 +156,7 @@ async function fillFolder(
   // What is left of a folder that was lost in part may stay, and what was made of that of an observer, which makes its own key.
   const write = isDiskLost || observes ? writeUnlessThere : writeOnce;
   write(join(path, "genesis.json"), `${JSON.stringify(genesis, null, 2)}\n`, 0o644);
+  if (epoch !== undefined) write(join(path, EPOCH_FILE), epoch.text, 0o644);
   write(join(path, KEY_FILE), `${JSON.stringify(key, null, 2)}\n`, 0o600);
   const store = join(path, "store");
   // What says that the folder is whole may have been lost, and not the rest: whoever ran on a store may have promised something.
@@ -161,21 +170,24 @@ async function fillFolder(
 /** The folder's own configuration stays; it has to hold this key for the same cluster, and nobody may run on it. */
 async function replaceStoreIn(
   folder: ReplicaFolder,
-  { key, hasher, backup }: InitOptions,
-  genesis: Genesis,
+  { key, backup, ...cryptography }: InitOptions,
+  { genesis, epoch }: { readonly genesis: Genesis; readonly epoch: ProvenEpoch | undefined },
 ): Promise<ReplicaFolder> {
+  const { hasher } = cryptography;
   const { path, cluster, owner, keys, storePath } = folder;
   if (cluster !== clusterIdOf(hasher, genesis) || !keys.some(({ publicKey }) => publicKey === key.publicKey))
     throw new ConfigurationError(
       "configuration.foreign",
       `${path} is the data folder of a replica of cluster ${cluster} with key ${keys[0]?.publicKey}, this is another genesis or key; choose its own`,
     );
+  // What the store knew is lost with it.
+  const trusting = epoch === undefined ? folder : keepEpoch(folder, epoch, judgesOf(folder, cryptography).epochs);
   const identity = { cluster, owner };
   await whileLocked(path, async () => {
     await replaceLostStore(storePath, identity);
     if (backup !== undefined) await restoreState(backup, { storePath, genesis, hasher, ...identity });
   });
-  return folder;
+  return trusting;
 }
 
 async function whileLocked(path: string, act: () => Promise<unknown>): Promise<void> {
@@ -199,34 +211,6 @@ export function keyFileOf(backend: SignatureBackend, seed: Uint8Array): KeyFile 
     publicKey: backend.publicKeyOf(seed),
     seed: bytesToHex(seed),
   };
-}
-
-/** Writes a new file and makes it durable; an existing one is never overwritten. */
-export function writeOnce(path: string, text: string, mode: number): void {
-  try {
-    const file = openSync(path, "wx", mode);
-    try {
-      writeSync(file, text);
-      fsyncSync(file);
-    } finally {
-      closeSync(file);
-    }
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "EEXIST")
-      throw new ConfigurationError("configuration.exists", `${path} exists already; it is not overwritten`);
-    throw new ConfigurationError("configuration.unreadable", `cannot write ${path} (${code}); check the folder`);
-  }
-}
-
-/** As `writeOnce`, for a file that a process looks for meanwhile, or after a crash: it is there as a whole or not at all. */
-export function writeWhole(path: string, text: string, mode: number): void {
-  if (existsSync(path))
-    throw new ConfigurationError("configuration.exists", `${path} exists already; it is not overwritten`);
-  const part = `${path}.part`;
-  rmSync(part, { force: true });
-  writeOnce(part, text, mode);
-  renameSync(part, path);
 }
 
 function memberOfGenesis(genesis: Genesis, { key, replica }: Pick<InitOptions, "key" | "replica">): Member {

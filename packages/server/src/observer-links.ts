@@ -1,23 +1,24 @@
-import type { Codec } from "@quorate/codec";
-import type { Memberships, PublicKey, ReplicaId } from "@quorate/protocol";
 import type { Endpoint, FramedLink, LinkHandlers, LinkLimits } from "@quorate/transport";
 import type { Logger } from "pino";
 import type { LinkCounts } from "./link-counts.ts";
-import { LinksByKey } from "./links-by-key.ts";
+import type { LinkSpeakers } from "./link-speakers.ts";
+import type { LinksByKey } from "./links-by-key.ts";
 import { ObservingLinks } from "./observing-links.ts";
 import type { PeerTraffic } from "./peer-traffic.ts";
 
 export interface ObserverLinksOptions {
   /** It says of itself that it is an observer. */
   readonly endpoint: Endpoint;
-  readonly epochs: () => Memberships;
-  readonly codec: Codec;
+  readonly speakers: LinkSpeakers;
+  /** Where the links are while they are up. */
+  readonly byKey: LinksByKey;
   readonly limits: LinkLimits;
   readonly log: Logger;
   readonly counts: LinkCounts;
   readonly traffic: PeerTraffic;
-  /** A frame of a member, or of who has this number for want of one. */
-  onBytes(peer: ReplicaId, bytes: Uint8Array, close: (reason: string) => void): void;
+  onBytes(link: FramedLink, bytes: Uint8Array): void;
+  /** Asks whoever is there for the epochs that are not known here. */
+  askForEpochs(link: FramedLink): void;
 }
 
 /**
@@ -27,7 +28,6 @@ export interface ObserverLinksOptions {
  */
 export class ObserverLinks {
   readonly #o: ObserverLinksOptions;
-  readonly #byKey = new LinksByKey();
   /** Dialed by observers. */
   readonly #observers = new Set<FramedLink>();
   /** Dialed as an observer, and up. */
@@ -43,14 +43,6 @@ export class ObserverLinks {
   /** Observers that follow this replica. */
   get count(): number {
     return this.#observers.size;
-  }
-
-  /** The link with the replica of this key, or of this number. */
-  ofKey(key: PublicKey): FramedLink | undefined {
-    return this.#byKey.ofKey(key);
-  }
-  ofPeer(peer: ReplicaId): FramedLink | undefined {
-    return this.#byKey.ofPeer(peer);
   }
 
   /** Whether this address is dialed. */
@@ -114,30 +106,21 @@ export class ObserverLinks {
   }
 
   #askStranger(link: FramedLink): void {
-    if (this.#memberOf(link) !== undefined) return;
-    const { epoch: above } = this.#o.epochs().membership;
-    link.send(this.#o.codec.encodeReplicaFrame({ type: "fetch-epochs", fetch: { above } }));
+    const { speakers, askForEpochs } = this.#o;
+    if (speakers.memberOf(link.peer.publicKey) === undefined) askForEpochs(link);
   }
 
   /** Undefined when there is no place. */
   #take(link: FramedLink): LinkHandlers | undefined {
-    if (!this.#byKey.add(link)) return undefined;
-    const { traffic, onBytes } = this.#o;
-    const close = (reason: string): void => link.close(reason);
+    const { byKey, speakers, traffic, onBytes } = this.#o;
+    if (!byKey.add(link)) return undefined;
     return {
-      onFrame: (bytes) => {
-        const peer = this.#memberOf(link) ?? this.#byKey.peerOf(link.peer.publicKey);
-        if (peer !== undefined) onBytes(peer, bytes, close);
-      },
+      onFrame: (bytes) => onBytes(link, bytes),
       onDown: () => {
-        const member = this.#memberOf(link);
+        const member = speakers.memberOf(link.peer.publicKey);
         if (member !== undefined) traffic.onEnded(member, link.snapshot());
-        this.#byKey.remove(link);
+        byKey.remove(link);
       },
     };
-  }
-
-  #memberOf({ peer }: FramedLink): ReplicaId | undefined {
-    return this.#o.epochs().membership.members.find(({ publicKey }) => publicKey === peer.publicKey)?.id;
   }
 }

@@ -3,6 +3,7 @@ import type {
   Divergence,
   Evidence,
   Membership,
+  OutOfEpoch,
   PublicKey,
   Rejection,
   ReplicaFrame,
@@ -12,6 +13,7 @@ import type {
   TimerName,
   ViewNumber,
 } from "@quorate/protocol";
+import type { JudgedChange } from "@quorate/reconfiguration";
 import type { LeaveCause, MuteStatus, ReplicaStatus } from "@quorate/replica";
 import type { FetchProgress } from "@quorate/state-transfer";
 import type { ScrubSlice, StateDamage } from "@quorate/state-tree";
@@ -23,7 +25,7 @@ import type { Installation } from "./installation-record.ts";
 import type { QuarantineStatus } from "./quarantine.ts";
 
 /** The timers of a replica, those of bringing its state to it, of serving it to others and to clients, and the scrubber's. */
-export type HostTimer = TimerName | "install" | "serve" | "read" | "scrub";
+export type HostTimer = TimerName | "install" | "serve" | "read" | "tell-epochs" | "scrub";
 
 /** The world around a `ReplicaHost`, real or simulated. Nothing here calls back before it returns. */
 export interface HostPorts {
@@ -48,6 +50,8 @@ export interface HostPorts {
 export interface HostObserver {
   /** A batch was executed. */
   onExecuted?(executed: ExecutedBatch): void;
+  /** The reconfigurations of one batch were executed: accepted, or refused. Told again where the batch is executed again, after a repair. */
+  onChanges?(changes: readonly JudgedChange[]): void;
   /** The low watermark moved. */
   onStable?(seq: number): void;
   onEvidence?(evidence: Evidence): void;
@@ -125,10 +129,12 @@ export type IngressRejection =
   /** It asked for an entry that the own disk has changed. */
   | { readonly from: ReplicaId; readonly code: "history.damaged"; readonly seq: SequenceNumber }
   | { readonly from: ReplicaId; readonly code: "state-transfer.unexpected" }
-  /** An observer that says something, and does not only ask. */
+  /** One that is no member in this epoch, and says something of it that is for members to say. */
   | { readonly from: ReplicaId; readonly code: "observer.speaks" }
   /** It asks for links of the epoch chain more often than anyone needs them, or sent one that proves nothing. */
   | { readonly from: ReplicaId; readonly code: "epochs.over-budget" | "epochs.bad-link" }
+  /** What it rests on is certified for a number that was never for that epoch to certify. */
+  | ({ readonly from: ReplicaId; readonly code: "ingress.out-of-epoch" } & OutOfEpoch)
   | {
       readonly from: ReplicaId | PublicKey;
       readonly code:

@@ -9,7 +9,7 @@ import {
   type ReplicaId,
   type SequenceNumber,
 } from "@quorate/protocol";
-import { CONFIGURATION_KEY } from "@quorate/reconfiguration";
+import { CONFIGURATION_KEY, type PendingChange } from "@quorate/reconfiguration";
 import type { Replica } from "@quorate/replica";
 import { Executor } from "@quorate/state-machine";
 import type { OwnAudit } from "./audit-document.ts";
@@ -57,6 +57,9 @@ export class PresentState implements HostState {
     this.#scrubber = new Scrubber({ ...options, executor: this.execution, bytesPerSecond });
   }
 
+  get pendingChange(): PendingChange | undefined {
+    return this.execution.pendingChange;
+  }
   get digests(): ExecutionDigests {
     const { historyDigest, executionDigest } = this.execution;
     return { historyDigest, executionDigest };

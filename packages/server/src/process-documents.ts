@@ -7,6 +7,7 @@ import type { BackupFault } from "./backup/stream-backup.ts";
 import { type EvidenceDocument, evidenceDocumentOf } from "./evidence-document.ts";
 import type { MetricFamily } from "./exposition.ts";
 import { type KeptEvidenceList, pieceOf } from "./kept-evidence.ts";
+import { knownMembersOf } from "./known-members.ts";
 import { type LogPage, type LogPageRequest, logPageOf } from "./log-page.ts";
 import type { ProcessStatus } from "./process-status.ts";
 import { type Readiness, readinessOf } from "./readiness.ts";
@@ -49,6 +50,8 @@ export class ProcessDocuments {
       role: this.#role,
       mayStop: host.mayStop,
       ...host.status,
+      membership: knownMembersOf(host.epochs.membership),
+      pendingChange: host.pendingChange,
       transfer: host.transfer,
       repair: host.repair,
       quarantine: host.quarantine,
@@ -88,6 +91,7 @@ export class ProcessDocuments {
       connected,
       host.isInstalling,
       host.quarantine !== undefined,
+      this.#id === null,
     );
   }
 
@@ -97,6 +101,7 @@ export class ProcessDocuments {
     return replicaMetrics({
       replica: this.#id,
       isPrimary: this.#role === "primary",
+      members: (host.epochs.membershipAt(host.epoch) ?? host.epochs.membership).members.length,
       observers: links.observerCount,
       durability: folder.config.durability,
       signatures: backend.name,
@@ -129,6 +134,7 @@ export class ProcessDocuments {
       cluster: folder.cluster,
       owner: folder.owner,
       replica: this.#id,
+      membership: knownMembersOf(host.epochs.membership),
       own: host.audited,
       quarantine: host.quarantine,
       isInstalling: host.isInstalling,

@@ -6,11 +6,13 @@ import {
   type Membership,
   type SequenceNumber,
 } from "@quorate/protocol";
+import type { JudgedChange } from "@quorate/reconfiguration";
 import { isVerdict, type MuteStatus, type ReplicaStatus } from "@quorate/replica";
 import type { FetchProgress } from "@quorate/state-transfer";
 import type { ScrubSlice } from "@quorate/state-tree";
 import type { Logger } from "pino";
 import { AuditLog } from "./audit-log.ts";
+import { ChangeLog } from "./change-log.ts";
 import type { DamageRepair } from "./damage-count.ts";
 import type { EpochDamage } from "./epoch-records.ts";
 import type { Installation } from "./installation-record.ts";
@@ -23,6 +25,8 @@ export interface ProcessObserverOptions {
   readonly log: Logger;
   readonly counters: ReplicaCounters;
   readonly status: () => ReplicaStatus;
+  /** Milliseconds of a clock that does not go back. */
+  readonly nowMs: () => number;
   /** The members may have changed. */
   readonly onEpoch: () => void;
   readonly onStable: () => void;
@@ -33,15 +37,19 @@ export interface ProcessObserverOptions {
 export class ProcessObserver implements HostObserver {
   readonly #o: ProcessObserverOptions;
   readonly #audit: AuditLog;
+  readonly #changes: ChangeLog;
   readonly #transfer: TransferLog;
+  #executed: { readonly seq: number; readonly atMs: number } | undefined;
 
   constructor(options: ProcessObserverOptions) {
     this.#o = options;
     this.#audit = new AuditLog(options.log);
+    this.#changes = new ChangeLog(options.log);
     this.#transfer = new TransferLog(options.log);
   }
 
   onExecuted(executed: ExecutedBatch): void {
+    this.#executed = { seq: executed.seq, atMs: this.#o.nowMs() };
     this.#o.counters.onExecuted(executed);
   }
   onStable(seq: number): void {
@@ -49,10 +57,18 @@ export class ProcessObserver implements HostObserver {
     this.#o.onStable();
     this.#o.log.debug({ seq }, "stable checkpoint");
   }
-  onEpoch({ epoch, members, start }: Membership): void {
-    this.#o.counters.onEpoch();
+  onChanges(changes: readonly JudgedChange[]): void {
+    this.#changes.onChanges(changes);
+  }
+  onEpoch(membership: Membership): void {
+    const { counters, nowMs } = this.#o;
+    counters.onEpoch();
     this.#o.onEpoch();
-    this.#o.log.info({ epoch, above: start?.seq, members: members.map(({ id }) => id) }, "a new epoch begins");
+    // One that was brought there by the state of others has made nobody wait.
+    const last = this.#executed;
+    const pauseMs = last !== undefined && last.seq === membership.start?.seq ? nowMs() - last.atMs : undefined;
+    if (pauseMs !== undefined) counters.onEpochPause(pauseMs);
+    this.#changes.onEpoch(membership, pauseMs);
   }
   onLogFlushed(tookMs: number): void {
     this.#o.counters.onLogFlushed(tookMs);

@@ -1,6 +1,8 @@
 import type { ClusterId, PublicKey, ReplicaId } from "@quorate/protocol";
+import type { PendingChange } from "@quorate/reconfiguration";
 import type { MuteStatus, ReplicaStatus } from "@quorate/replica";
 import type { BackupFault } from "./backup/stream-backup.ts";
+import type { KnownMembers } from "./known-members.ts";
 import type { RepairStatus } from "./pending-installation.ts";
 import type { QuarantineStatus } from "./quarantine.ts";
 import type { ClientOutputStatus, PeerStatus } from "./replica-links.ts";
@@ -17,7 +19,12 @@ export interface ProcessStatus extends ClientOutputStatus {
   readonly role: "primary" | "backup" | "observer";
   /** It was a member, is none any more, and nobody needs it any more. */
   readonly mayStop: boolean;
+  /** The one that it is in. */
   readonly epoch: number;
+  /** The latest that it knows, proven from genesis on: `epoch`, or the one to come. */
+  readonly membership: KnownMembers;
+  /** A change that is ordered there, and not in force yet. */
+  readonly pendingChange: PendingChange | undefined;
   /** The view entered last. */
   readonly view: number;
   /** The view it moves to; equal to `view` while it orders. */
@@ -32,6 +39,8 @@ export interface ProcessStatus extends ClientOutputStatus {
   /** How many views were left since it started, by cause. */
   readonly viewsLeft: ReplicaStatus["viewsLeft"];
   readonly isStranded: boolean;
+  /** Where the members stand, as far as one that is none can tell; undefined of a member. */
+  readonly observer: ReplicaStatus["observer"];
   /** It lost its disk and does not vote yet. */
   readonly mute: MuteStatus | undefined;
   /** What is brought here of the others' state; undefined while the own is whole. */

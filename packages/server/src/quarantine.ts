@@ -2,6 +2,7 @@ import { EpochVerifier, type Verifier } from "@quorate/crypto";
 import {
   type CheckpointCertificate,
   type FetchStateItem,
+  outOfEpoch,
   type ReplicaFrame,
   type ReplicaId,
   type SequenceNumber,
@@ -134,6 +135,11 @@ export class Quarantine {
     if (checkpoint.seq <= (this.#best?.seq ?? 0)) return true;
     const judge = new EpochVerifier(verifier, epochs);
     if (!judge.isKnown(checkpoint.epoch)) return true;
+    const outside = outOfEpoch(epochs, checkpoint);
+    if (outside !== undefined) {
+      onRejection({ from: peer, code: "ingress.out-of-epoch", ...outside });
+      return true;
+    }
     const verified = judge.verifyCheckpointCertificate(checkpoint);
     if (verified === undefined) {
       onRejection({ from: peer, code: "ingress.bad-certificate" });

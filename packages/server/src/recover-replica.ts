@@ -32,8 +32,8 @@ export function recoverReplica(
   const start = { stable: epochStart(membership, cluster), membership, view: viewNumber(0) };
   const executionDigest = state.digests?.executionDigest;
   const { activation } = state;
-  const { upTo: silentUpTo } = quarantine;
-  const found = { ...disk, executionDigest, silentUpTo, awaitsState, activation };
+  const { upTo: silentUpTo, statementsUpTo: outputsSilentUpTo } = quarantine;
+  const found = { ...disk, executionDigest, silentUpTo, outputsSilentUpTo, awaitsState, activation };
   const { base, recovery } = recover(start, found);
   const { tracedStepsMax: stepsMax, tracedBytesMax: bytesMax } = { ...DEFAULT_HOST_SETTINGS, ...options.settings };
   return {

@@ -62,6 +62,7 @@ export const REJECTION_CODES: Readonly<Record<IngressRejection["code"], true>> =
   "ingress.bad-reply-stable": true,
   "ingress.foreign-vote": true,
   "ingress.foreign-request": true,
+  "ingress.out-of-epoch": true,
   "ingress.over-budget": true,
   "ingress.redundant": true,
 };
@@ -72,6 +73,7 @@ export class ReplicaCounters
     Required<
       Omit<
         HostObserver,
+        | "onChanges"
         | "onDispensable"
         | "onEpochsDamaged"
         | "onEvidence"
@@ -103,6 +105,8 @@ export class ReplicaCounters
   scrubbedBytes = 0;
   scrubFindings = 0;
   epochsBegun = 0;
+  /** From the execution of the last batch of an epoch to the begin of the next one, all together, where this replica executed that batch. */
+  epochPauseMs = 0;
   quarantines = 0;
   divergences = 0;
 
@@ -144,6 +148,9 @@ export class ReplicaCounters
   }
   onEpoch(): void {
     this.epochsBegun += 1;
+  }
+  onEpochPause(tookMs: number): void {
+    this.epochPauseMs += tookMs;
   }
   onScrubFound(): void {
     this.scrubFindings += 1;

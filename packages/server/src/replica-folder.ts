@@ -12,7 +12,7 @@ import {
   type PublicKey,
   publicKey,
 } from "@quorate/protocol";
-import { parseAddress } from "@quorate/transport";
+import type { TrustedEpoch } from "@quorate/reconfiguration";
 import { ConfigurationError } from "./configuration-error.ts";
 import {
   type KeyFile,
@@ -22,6 +22,7 @@ import {
   type ReplicaConfig,
   readDocument,
 } from "./documents.ts";
+import { trustedEpochIn } from "./trusted-epoch-file.ts";
 
 /** The file of the secret key, and that of the one that is to take its place. */
 export const KEY_FILE = "key.json";
@@ -35,13 +36,15 @@ export interface HeldKey {
 }
 
 /**
- * What a data folder holds: `genesis.json`, `replica.json`, `key.json` (mode 0600), while its key is replaced `key.next.json`, and
+ * What a data folder holds: `genesis.json`, `epoch.json` if it is told to trust an epoch, `replica.json`, `key.json` (mode 0600), while its key is replaced `key.next.json`, and
  * `store/`. It is known by its first key, whoever it is in an epoch (decision 0045).
  */
 export interface ReplicaFolder {
   readonly path: string;
   readonly storePath: string;
   readonly genesis: Genesis;
+  /** A later epoch that is trusted like genesis, with the links to it; see `trustEpoch`. */
+  readonly trusted?: TrustedEpoch | undefined;
   readonly cluster: ClusterId;
   readonly config: ReplicaConfig;
   /** Its first key: the name of the folder and of its store. */
@@ -72,7 +75,9 @@ export function readReplicaFolder(path: string, backend: SignatureBackend, hashe
   const keys = [key, ...nextKeyIn(file(NEXT_KEY_FILE), backend)];
   const { owner } = config;
   for (const key of keys) refuseOthersKey(genesis, owner, key.publicKey);
-  return { path, storePath: file("store"), genesis, cluster: clusterIdOf(hasher, genesis), config, owner, keys };
+  const cluster = clusterIdOf(hasher, genesis);
+  const trusted = trustedEpochIn(path, genesis, cluster);
+  return { path, storePath: file("store"), genesis, trusted, cluster, config, owner, keys };
 }
 
 /** The member of this membership whose key is in the folder; undefined: it observes. */
@@ -82,15 +87,6 @@ export function memberIn(
 ): Member | undefined {
   return members.find((member) => keys.some((key) => key.publicKey === member.publicKey));
 }
-
-/** Where others can dial this replica, as far as its folder says; undefined for one that listens on all of its addresses. */
-export function advertisedAddress({ advertise, listen }: ReplicaConfig): string | undefined {
-  if (advertise !== undefined) return advertise;
-  const { host, port } = parseAddress(listen);
-  return port === 0 || ANY_HOST.has(host) ? undefined : listen;
-}
-
-const ANY_HOST: ReadonlySet<string> = new Set(["0.0.0.0", "::"]);
 
 /**
  * Parses a genesis document and checks its keys.

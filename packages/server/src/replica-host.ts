@@ -240,6 +240,10 @@ export class ReplicaHost {
   get fills(): readonly Fill[] {
     return [...this.#replica.fills, this.#evidence.fill, this.#log.fill, this.#replies.fill];
   }
+  /** See `HostState.pendingChange`. */
+  get pendingChange(): HostState["pendingChange"] {
+    return this.#state.pendingChange;
+  }
   /** See `HostState.scrubbed`. */
   get scrubbed(): number {
     return this.#state.scrubbed;

@@ -1,11 +1,10 @@
 import { type Codec, describeDecodeError } from "@quorate/codec";
 import {
   type ClientFrame,
-  epochNumber,
+  type Epoch,
   isObserverPeer,
   type LinkIdentity,
   type Memberships,
-  memberOf,
   OBSERVER_LINKS_MAX,
   type PublicKey,
   type ReplicaFrame,
@@ -25,6 +24,8 @@ import {
 import type { Logger } from "pino";
 import { ClientLinks } from "./client-links.ts";
 import { LinkCounts } from "./link-counts.ts";
+import { LinkSpeakers } from "./link-speakers.ts";
+import { LinksByKey } from "./links-by-key.ts";
 import { ObserverLinks } from "./observer-links.ts";
 import { PeerLinks } from "./peer-links.ts";
 import { PeerTraffic, type Traffic } from "./peer-traffic.ts";
@@ -47,6 +48,8 @@ export interface ReplicaLinksOptions {
   readonly endpoint: ReplicaEndpoint;
   /** The epochs that are known: members of the latest are dialed, and those of the one before may still ask. */
   readonly epochs: () => Memberships;
+  /** The epoch that this replica is in: the latest that is known, or one before it. */
+  readonly epoch: () => Epoch;
   readonly listen: string;
   /** Addresses that an observer dials beside those of the members, and a member that has lost touch with all of them. */
   readonly peers: readonly string[];
@@ -91,6 +94,8 @@ export class ReplicaLinks {
   readonly #options: ReplicaLinksOptions;
   readonly #traffic = new PeerTraffic();
   readonly #counts = new LinkCounts();
+  readonly #speakers: LinkSpeakers;
+  readonly #byKey = new LinksByKey();
   readonly #peers: PeerLinks;
   readonly #observers: ObserverLinks;
   readonly #clients: ClientLinks;
@@ -103,19 +108,16 @@ export class ReplicaLinks {
     this.#options = options;
     const { endpoint, codec, log, events } = options;
     const limits = { ...REPLICA_LINK_LIMITS, frameBytesMax: codec.limits.replicaFrame.bytesMax };
-    const shared = { limits, log, counts: this.#counts, traffic: this.#traffic };
-    this.#peers = new PeerLinks({
-      ...shared,
-      endpoint,
-      onBytes: (peer, bytes, close) => this.#onBytes("replica", peer, bytes, close),
-      onUp: () => this.#observe(),
-    });
+    this.#speakers = new LinkSpeakers({ ...options, self: () => endpoint.member?.id });
+    const shared = {
+      ...{ limits, log, counts: this.#counts, traffic: this.#traffic, speakers: this.#speakers, byKey: this.#byKey },
+      onBytes: (link: FramedLink, bytes: Uint8Array) => this.#onBytes(link, bytes),
+    };
+    this.#peers = new PeerLinks({ ...shared, endpoint, onUp: () => this.#observe() });
     this.#observers = new ObserverLinks({
       ...shared,
       endpoint: endpoint.observing,
-      epochs: options.epochs,
-      codec,
-      onBytes: (peer, bytes, close) => this.#onBytes("observer", peer, bytes, close),
+      askForEpochs: (link) => this.#askForEpochs(link),
     });
     this.#clients = new ClientLinks({
       codec,
@@ -148,8 +150,8 @@ export class ReplicaLinks {
   }
 
   get peers(): PeerStatus[] {
-    return this.#others().map(({ id, publicKey }) => {
-      const snapshot = this.#peers.snapshotOf(id) ?? this.#observers.ofKey(publicKey)?.snapshot();
+    return this.#others().map(({ id }) => {
+      const snapshot = this.#linkTo(id)?.snapshot();
       const traffic = this.#traffic.of(id, snapshot);
       const droppedDown = this.#peers.droppedDownOf(id);
       const { queueFull = 0, tooLarge = 0, down = 0 } = snapshot?.dropped ?? {};
@@ -179,7 +181,7 @@ export class ReplicaLinks {
         frameBytesMax: Math.max(codec.limits.clientFrame.bytesMax, codec.limits.serverFrame.bytesMax),
       },
       bounds: { observerLinksMax: OBSERVER_LINKS_MAX },
-      memberKeysOf: (id) => this.#keysOf(id),
+      memberKeysOf: (id) => this.#peers.keysOf(id),
       ...(isClientAdmitted && { isClientAdmitted }),
       isObserverAdmitted: (key) => isClientAdmitted?.(key) ?? true,
       onLink: (peer, link) => this.#onLink(peer, link),
@@ -227,26 +229,14 @@ export class ReplicaLinks {
   }
 
   #follow(): void {
-    const { endpoint, epochs } = this.#options;
-    const own = { self: endpoint.member?.id, key: endpoint.key };
-    this.#peers.follow(own, epochs().membership.members, (id) => this.#keysOf(id));
+    this.#peers.follow(this.#options.epochs().membership.members);
     this.#observe();
-  }
-
-  /** Whose link is taken: a member of the latest epoch, or of the one before, which may not know better yet. */
-  #keysOf(id: ReplicaId): PublicKey[] {
-    const { endpoint } = this.#options;
-    if (id === endpoint.member?.id) return [];
-    const epochs = this.#options.epochs();
-    const { epoch } = epochs.membership;
-    const before = epoch > 0 ? epochs.membershipAt(epochNumber(epoch - 1)) : undefined;
-    const members = [memberOf(epochs.membership, id), before && memberOf(before, id)];
-    return members.flatMap((member) => member?.publicKey ?? []);
   }
 
   #tend(): void {
     this.#follow();
     this.#observers.askStrangers();
+    for (const link of this.#peers.late()) this.#askForEpochs(link);
     this.#missing = new Set(this.#others().flatMap(({ id }) => (this.#peers.isUp(id) ? [] : [id])));
   }
 
@@ -267,11 +257,25 @@ export class ReplicaLinks {
   }
 
   #send(id: ReplicaId, frame: Uint8Array): void {
-    if (isObserverPeer(id)) return void this.#observers.ofPeer(id)?.send(frame);
-    const member = memberOf(this.#options.epochs().membership, id);
-    const byKey = this.#peers.isUp(id) || member === undefined ? undefined : this.#observers.ofKey(member.publicKey);
-    if (byKey !== undefined) byKey.send(frame);
-    else if (!this.#peers.send(id, frame)) this.#traffic.onUnsent(id);
+    if (isObserverPeer(id)) return void this.#byKey.ofPeer(id)?.send(frame);
+    const link = this.#linkTo(id);
+    if (link !== undefined) link.send(frame);
+    else if (!this.#peers.sendDown(id, frame)) this.#traffic.onUnsent(id);
+  }
+
+  /** The link that is up with a member, the newest under the newest of its keys. */
+  #linkTo(id: ReplicaId): FramedLink | undefined {
+    for (const key of this.#speakers.keysOf(id)) {
+      const link = this.#byKey.ofKey(key);
+      if (link !== undefined) return link;
+    }
+    return undefined;
+  }
+
+  /** Whoever is behind learns from the question that there is more to know, and asks in turn. */
+  #askForEpochs(link: FramedLink): void {
+    const { epoch: above } = this.#options.epochs().membership;
+    link.send(this.#options.codec.encodeReplicaFrame({ type: "fetch-epochs", fetch: { above } }));
   }
 
   #onLink(peer: LinkIdentity, link: FramedLink): LinkHandlers {
@@ -279,12 +283,16 @@ export class ReplicaLinks {
     return peer.role === "client" ? this.#clients.accept(link) : this.#observers.accept(link);
   }
 
-  #onBytes(role: "replica" | "observer", peer: ReplicaId, bytes: Uint8Array, close: (reason: string) => void): void {
+  #onBytes(link: FramedLink, bytes: Uint8Array): void {
     const { codec, events, log } = this.#options;
+    const { publicKey, role } = link.peer;
     const decoded = codec.decodeReplicaFrame(bytes);
+    const speaker = decoded.ok ? this.#speakers.speakerOf(publicKey, decoded.value) : undefined;
+    const peer = speaker ?? this.#byKey.peerOf(publicKey);
+    if (peer === undefined) return;
     if (decoded.ok && events.onReplicaFrame(peer, decoded.value)) return;
     this.#counts.onInvalid(role, decoded.ok ? "not-correct" : decoded.error.code);
     log.warn({ peer, error: decoded.ok ? "ingress" : decoded.error }, "a replica sent what no correct one sends");
-    close(decoded.ok ? "invalid frame" : describeDecodeError(decoded.error));
+    link.close(decoded.ok ? "invalid frame" : describeDecodeError(decoded.error));
   }
 }

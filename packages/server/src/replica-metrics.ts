@@ -13,6 +13,8 @@ export interface MetricSource {
   /** Null: it observes. */
   readonly replica: number | null;
   readonly isPrimary: boolean;
+  /** n of the epoch that it is in. */
+  readonly members: number;
   /** That follow it. */
   readonly observers: number;
   readonly durability: string;
@@ -48,6 +50,7 @@ export interface MetricSource {
 export function replicaMetrics(source: MetricSource): MetricFamily[] {
   return [
     ...orderingMetrics(source),
+    ...epochMetrics(source),
     ...transferMetrics(source),
     ...scrubMetrics(source),
     ...auditMetrics(source),
@@ -91,6 +94,20 @@ function orderingMetrics({
     gauge("quorate_executed_sequence_number", "The last executed sequence number.", status.executed),
     gauge("quorate_low_watermark", "The last stable checkpoint, h.", status.lowWatermark),
     gauge("quorate_high_watermark", "The end of the log window, h + L.", status.highWatermark),
+  ];
+}
+
+function epochMetrics({ replica, members, status, counters }: MetricSource): MetricFamily[] {
+  return [
+    gauge("quorate_epoch", "The epoch that it is in.", status.epoch),
+    gauge("quorate_members", "Members of that epoch, n.", members),
+    gauge("quorate_member", "1 while it is one of the members, 0 while it observes.", Number(replica !== null)),
+    counter("quorate_epochs_begun_total", "Epochs that it has begun.", counters.epochsBegun),
+    counter(
+      "quorate_epoch_pause_seconds_total",
+      "Time between the execution of the last batch of an epoch and the next epoch.",
+      counters.epochPauseMs / 1_000,
+    ),
   ];
 }
 

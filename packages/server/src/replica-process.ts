@@ -2,6 +2,7 @@ import { type Codec, createCodec, wireLimitsOf } from "@quorate/codec";
 import { createBatchComposer, signPossession, Verifier } from "@quorate/crypto";
 import { invariant, type PublicKey } from "@quorate/protocol";
 import type { ReplicaStore } from "@quorate/storage";
+import { advertisedAddress } from "./addresses.ts";
 import { AdminEndpoint } from "./admin-endpoint.ts";
 import { exposition } from "./exposition.ts";
 import { FolderKeys, hasBegunForGood } from "./folder-keys.ts";
@@ -13,16 +14,19 @@ import { ProcessPorts } from "./process-ports.ts";
 import type { ProcessStatus } from "./process-status.ts";
 import { ReplicaCounters } from "./replica-counters.ts";
 import { ReplicaEndpoint } from "./replica-endpoint.ts";
-import { advertisedAddress, type HeldKey } from "./replica-folder.ts";
+import type { HeldKey } from "./replica-folder.ts";
 import { createReplicaKeys } from "./replica-keys.ts";
 import { ReplicaLinks } from "./replica-links.ts";
 import { ReplicaRunner } from "./replica-runner.ts";
+import type { ReplicaName } from "./replica-standing.ts";
 import type { StartOptions } from "./start-options.ts";
 import { createZlibCompressor } from "./zlib-compressor.ts";
 
 /** A replica that runs in this process. */
 export interface RunningReplica {
   readonly status: ProcessStatus;
+  /** Who it is in the latest epoch that it knows. */
+  readonly name: ReplicaName;
   /** Stops cleanly: what was promised is durable, and the folder is free afterwards. */
   stop(): Promise<void>;
 }
@@ -66,6 +70,7 @@ export class ReplicaProcess implements RunningReplica {
       log: options.log,
       counters: this.#counters,
       status: () => this.#host.status,
+      nowMs: () => this.#ports.monotonicMs(),
       onEpoch: () => {
         this.#links.onEpoch();
         this.#settleKeys();
@@ -93,12 +98,16 @@ export class ReplicaProcess implements RunningReplica {
   get status(): ProcessStatus {
     return this.#documents.status;
   }
+  get name(): ReplicaName {
+    return this.#endpoint.member?.id ?? "observer";
+  }
 
   #newLinks(): ReplicaLinks {
     const { folder, log } = this.#options;
     const { genesis, config } = folder;
     return new ReplicaLinks({
       epochs: () => this.#host.epochs,
+      epoch: () => this.#host.epoch,
       listen: config.listen,
       peers: config.peers,
       endpoint: this.#endpoint,
@@ -117,10 +126,11 @@ export class ReplicaProcess implements RunningReplica {
 
   #newHost(): ReplicaRunner {
     const { folder, backend, hasher, service, settings } = this.#options;
-    const { genesis, cluster, config } = folder;
+    const { genesis, trusted, cluster, config } = folder;
     const seeds = (): Uint8Array[] => this.#keys.held.map(({ seed }) => seed);
     return new ReplicaRunner({
       genesis,
+      trusted,
       cluster,
       service,
       store: this.#store,
@@ -184,7 +194,6 @@ export class ReplicaProcess implements RunningReplica {
         epoch: this.#host.epochs.epoch,
         members: this.#host.epochs.membership.members.length,
         listen: config.listen,
-        replica: this.#endpoint.member?.id ?? "observer",
         advertise: this.#endpoint.member?.address ?? advertisedAddress(config),
         admin: config.admin,
         durability: config.durability,

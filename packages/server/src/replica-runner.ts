@@ -9,6 +9,7 @@ import {
   type Fill,
   isObserverPeer,
   type Membership,
+  memberOf,
   type PublicKey,
   type ReadState,
   type ReplicaFrame,
@@ -64,6 +65,7 @@ export class ReplicaRunner {
         claimant,
         epochs: () => epochs,
         stable: () => this.stableCheckpoint,
+        loss: options.store.lossNonce,
         nowMs: () => ports.monotonicMs(),
       });
     this.#stages = new ReplicaStages(
@@ -127,6 +129,10 @@ export class ReplicaRunner {
   get audited(): ReplicaHost["audited"] | undefined {
     return this.#host?.audited;
   }
+  /** See `ReplicaHost.pendingChange`; undefined while there is no state. */
+  get pendingChange(): ReplicaHost["pendingChange"] {
+    return this.#host?.pendingChange;
+  }
   /** The last stable checkpoint whose state is here; undefined while there is none but that of genesis. */
   get stableCheckpoint(): CheckpointClaim | undefined {
     const { seq, stateRoot } = (this.isInstalling ? undefined : this.#host?.stable) ?? {};
@@ -142,6 +148,10 @@ export class ReplicaRunner {
   }
   get fills(): readonly Fill[] {
     return [...(this.#host?.fills ?? []), this.#backlog.fill];
+  }
+  /** The epoch that it is in: the latest that is known, or one before it. */
+  get epoch(): Epoch {
+    return this.#stages.epoch;
   }
   /** The epochs that are known here. */
   get epochs(): EpochChain {
@@ -215,7 +225,9 @@ export class ReplicaRunner {
     const ofFrame = epochOfFrame(frame) ?? epoch;
     if (ofFrame > epoch) return this.#onLaterEpoch(peer, ofFrame, frame);
     if (ofFrame < epoch) return this.#onEarlierEpoch(peer, ofFrame, frame);
-    if (isObserverPeer(peer) && !provesItself(frame)) return this.#onWordOfObserver(peer, frame);
+    // Whoever was a member in the epoch before may still have its link.
+    if (memberOf(this.#membership, peer) === undefined && !provesItself(frame))
+      return this.#onWordOfObserver(peer, frame);
     return this.#onFrame(peer, frame);
   }
 
@@ -281,7 +293,7 @@ export class ReplicaRunner {
         this.#backlog.keepRequest(client, frame);
         return true;
       case "fetch-epochs":
-        this.#exchange.answerClient(client, frame.fetch.above);
+        this.#exchange.onClient(client, frame.fetch.above);
         return true;
       case "read-state":
         this.#onStateRead(client, frame.read);
@@ -322,6 +334,7 @@ export class ReplicaRunner {
 
   /** Nothing happens any more; what was not flushed is not spoken. */
   stop(): void {
+    this.#exchange.stop();
     this.#stages.stop();
   }
 }

@@ -17,7 +17,6 @@ import { type Installation, readInstallation } from "./installation-record.ts";
 import { leadsTo, stableInLog, withinReach } from "./log-reach.ts";
 import { PendingInstallation } from "./pending-installation.ts";
 import { QuarantineStage } from "./quarantine-stage.ts";
-import { raiseLog } from "./raise-log.ts";
 import { isBelowStable, isMissing, isRepairable } from "./repairable.ts";
 import { ReplicaHost } from "./replica-host.ts";
 import { signerIn } from "./replica-keys.ts";
@@ -25,6 +24,7 @@ import { startTarget } from "./replica-setup.ts";
 import { REPLICA_TIMERS } from "./replica-timers.ts";
 import { StateInstaller } from "./state-installer.ts";
 import { unknownStatus } from "./unknown-status.ts";
+import { type StagesAhead, VotesAhead } from "./votes-ahead.ts";
 
 /**
  * What a replica is from one time to the next. While the state on its store is whole it is a `ReplicaHost`. While it is brought to a
@@ -44,6 +44,7 @@ export class ReplicaStages {
   readonly #pending: PendingInstallation;
   readonly #turn: TurnOfEpochs;
   readonly #turns: EpochTurns;
+  readonly #ahead: VotesAhead;
   /** The link that leads to it is damaged here: nothing is said before it has come from others. */
   #awaitedEpoch: Epoch | undefined;
   #isStarted = false;
@@ -57,7 +58,9 @@ export class ReplicaStages {
   constructor(options: StageOptions, turn: TurnOfEpochs, damage?: EpochDamage) {
     this.#options = options;
     this.#turn = turn;
-    this.#turns = new EpochTurns(options, this.#turned(), turn);
+    const seen = this.#seen();
+    this.#turns = new EpochTurns(options, seen, turn);
+    this.#ahead = new VotesAhead(options, seen);
     this.#status = unknownStatus(options);
     const installation = readInstallation(options.store.local, options.codec);
     this.#pending = new PendingInstallation(options, installation !== undefined);
@@ -135,7 +138,7 @@ export class ReplicaStages {
 
   /** As what lies on the disk says. */
   #begin(installation: Installation | undefined): void {
-    if (installation !== undefined) this.#pending.putAgain(withinReach(installation, this.#options));
+    if (installation !== undefined) this.#pending.putAgain(installation);
     else if (!this.#quarantine.resume()) this.#hostOrRepair();
   }
 
@@ -158,12 +161,16 @@ export class ReplicaStages {
     this.#turns.onEpochsKnown(peer);
   }
 
-  #turned(): TurnedStages {
+  /** As its turns of epochs and its votes ahead see it. */
+  #seen(): TurnedStages & StagesAhead {
     const isResting = (): boolean => this.#quarantine.isUnderWay || this.#pending.next !== undefined;
     const stages = this;
     return {
       get host() {
         return stages.#host;
+      },
+      get installer() {
+        return stages.#installer;
       },
       get installation() {
         return stages.#installer?.installation;
@@ -189,6 +196,8 @@ export class ReplicaStages {
       start: () => this.start(),
       install: (installation) => this.#install(installation),
       flushed: (next) => this.#flushed(next),
+      endHost: () => this.#endHost(),
+      startVoting: (stable) => this.#startVoting(stable),
     };
   }
 
@@ -230,9 +239,11 @@ export class ReplicaStages {
     const { next } = this.#pending;
     if (next === undefined) return;
     const { installation, pauseMs } = next;
-    if (pauseMs === 0) return this.#install(installation);
+    // An epoch may have begun since it was put, in the pause too: what that begins with is stable from then on.
+    const begin = (): void => this.#install(withinReach(installation, this.#options));
+    if (pauseMs === 0) return begin();
     this.#options.ports.startTimer("install", pauseMs, () => {
-      if (!this.#isStopped) this.#guarded(() => this.#install(installation));
+      if (!this.#isStopped) this.#guarded(begin);
     });
   }
 
@@ -285,8 +296,8 @@ export class ReplicaStages {
       ...this.#options,
       self: signerIn(keys, epochs.membership).self,
       installation,
-      onVotesFounded: (target) => this.#vote(target),
-      raiseLog: (target, done) => this.#raiseLog(target, done),
+      onVotesFounded: (target) => this.#ahead.vote(target),
+      raiseLog: (target, done) => this.#ahead.raiseLog(target, done),
       onRejection: (rejection) => observer.onRejection?.(rejection),
       onInstalled: (progress) => this.#onInstalled(progress),
       onFatal: (error) => this.#die(error),
@@ -313,7 +324,7 @@ export class ReplicaStages {
   #install(installation: Installation): void {
     if (this.#installer !== undefined) {
       this.#installer.supersede(installation.target);
-      if (this.#installer.isFounded) this.#vote(this.#installer.installation.target);
+      if (this.#installer.isFounded) this.#ahead.vote(this.#installer.installation.target);
       return;
     }
     this.#pending.take();
@@ -322,45 +333,10 @@ export class ReplicaStages {
     this.#installer.start();
   }
 
-  /**
-   * From here on this replica votes again (protocol rule 10.2). Not one whose own state was found wrong: before it is told from
-   * what, it says nothing.
-   */
-  #vote(target: CheckpointCertificate): void {
-    const installer = this.#installer;
-    const isToVote = (): boolean =>
-      // What is voted for above genesis rests on no certificate: it votes when it has the state.
-      target.seq > 0 &&
-      // One that votes already is ended where it is behind: from the target it goes on at once.
-      (this.#host === undefined || this.#host.executed < target.seq) &&
-      this.#installer === installer &&
-      installer?.installation.target.seq === target.seq &&
-      !installer.installation.distrustsEntries;
-    if (!isToVote()) return;
-    // The record of the installation must be there before the log says more than the state is.
-    this.#flushed(() => {
-      if (!isToVote()) return;
-      this.#raiseLog(target, () => {
-        if (!isToVote()) return;
-        this.#startVoting(stableInLog(this.#options));
-      });
-    });
-  }
-
   #startVoting(stable: CheckpointCertificate | undefined): void {
     this.#host = this.#newHost(stable);
     this.#options.observer.onVoting?.(this.#host.stable.seq);
     this.#host.start();
-  }
-
-  #raiseLog(target: CheckpointCertificate, done: () => void): void {
-    const { store, codec } = this.#options;
-    // What the votes have come to leads on from the target.
-    if (this.#host !== undefined && this.#host.executed >= target.seq) return done();
-    if (this.#host !== undefined) this.#endHost();
-    // The log starts from genesis without saying so, and nothing in it is below.
-    if (target.seq > 0 && (stableInLog(this.#options)?.seq ?? 0) <= target.seq) raiseLog(store, codec, target);
-    this.#flushed(done);
   }
 
   /** What comes next may be a host in the latest epoch that is known, of which the link must be durable as well. */

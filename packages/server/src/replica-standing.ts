@@ -1,6 +1,6 @@
-import { genesisMembership, type Member, type PublicKey } from "@quorate/protocol";
-import { lockFolderToRead, openStoreToRead } from "@quorate/storage";
-import { type Cryptography, judgesOf } from "./data-reader.ts";
+import { type Epoch, epochNumber, type Member, type PublicKey } from "@quorate/protocol";
+import type { Cryptography } from "./data-reader.ts";
+import { knownEpochs } from "./known-epochs.ts";
 import { memberIn, type ReplicaFolder } from "./replica-folder.ts";
 
 /** A replica as it is called: by its id as a member, or an observer, which has none. */
@@ -11,33 +11,28 @@ export function describeReplica(name: ReplicaName | null, owner: PublicKey | str
   return typeof name === "number" ? `replica ${name}` : `the observer ${owner.slice(0, 8)}`;
 }
 
-/**
- * Which member the replica of a data folder is by the latest epoch that its store knows, or by genesis where the store cannot be looked
- * at: a replica that runs says it itself. Undefined: it is none, and observes.
- */
-export function standingOf(folder: ReplicaFolder, cryptography: Cryptography): Member | undefined {
-  return memberIn(latestMembers(folder, cryptography) ?? genesisMembership(folder.genesis), folder);
+/** Who the replica of a data folder is by the epochs that its store knows; a replica that runs says it itself. */
+export interface Standing {
+  /** The latest epoch that is known. */
+  readonly epoch: Epoch;
+  /** In that epoch; undefined: it is none, and observes. */
+  readonly member: Member | undefined;
+  /** In that epoch, or in one before. */
+  readonly wasMember: boolean;
+  /** Its store could be read: of one that is lost it may be a member all the same. */
+  readonly isKnown: boolean;
 }
 
-function latestMembers(
-  folder: ReplicaFolder,
-  cryptography: Cryptography,
-): { readonly members: readonly Member[] } | undefined {
-  const { path, storePath, cluster, owner } = folder;
-  try {
-    const lock = lockFolderToRead(path);
-    try {
-      const store = openStoreToRead(storePath, { cluster, owner });
-      try {
-        return judgesOf(folder, cryptography, store.local).epochs.membership;
-      } finally {
-        void store.close();
-      }
-    } finally {
-      lock.release();
-    }
-  } catch {
-    // It runs, is damaged or was never made: whoever needs more than its name is told so.
-    return undefined;
+/** @throws what `knownEpochs` throws. */
+export async function standingOf(folder: ReplicaFolder, cryptography: Cryptography): Promise<Standing> {
+  const { epochs, isWhole: isKnown } = await knownEpochs(folder, cryptography);
+  const { epoch } = epochs;
+  const member = memberIn(epochs.membership, folder);
+  let wasMember = false;
+  for (let at = 0; at <= epoch && !wasMember; at++) {
+    const { members = [] } = epochs.membershipAt(epochNumber(at)) ?? {};
+    wasMember =
+      memberIn({ members }, folder) !== undefined || members.some(({ publicKey }) => publicKey === folder.owner);
   }
+  return { epoch, member, wasMember, isKnown };
 }

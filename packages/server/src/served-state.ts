@@ -18,9 +18,12 @@ const SERVED = { bytesPerSecond: 48 * 1024 * 1024, burstBytes: 24 * 1024 * 1024 
 /** So many requests of a peer wait for its share: as many as a replica has unanswered. */
 const WAITING_MAX = 4;
 
-/** Each peer has a share of its own, so that no other's questions use it up (protocol rule 13.1). */
-function shareOf({ bytesPerSecond, burstBytes }: typeof SERVED, peers: number): DonorLimits["rate"] {
-  return { bytesPerSecond: Math.floor(bytesPerSecond / peers), burstBytes: Math.floor(burstBytes / peers) };
+/**
+ * Each other member has a share of its own, so that no other's questions use it up (protocol rule 13.1). All observers together have one
+ * more: there is enough for all as long as one member at least fetches nothing.
+ */
+function shareOf({ bytesPerSecond, burstBytes }: typeof SERVED, others: number): DonorLimits["rate"] {
+  return { bytesPerSecond: Math.floor(bytesPerSecond / others), burstBytes: Math.floor(burstBytes / others) };
 }
 
 interface WaitingRequest {
@@ -44,7 +47,7 @@ export class ServedState {
   readonly #host: ServedStateHost;
   readonly #donor: StateDonor;
   readonly #deflater: ChunkDeflater;
-  /** Bounded by n and `WAITING_MAX`; the peer that was answered last is the last. */
+  /** Bounded by n, `PEERS_BY_KEY_MAX` and `WAITING_MAX`; the peer that was answered last is the last. */
   readonly #waiting = new Map<ReplicaId, WaitingRequest[]>();
   #isWaking = false;
 

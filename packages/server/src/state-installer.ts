@@ -7,6 +7,7 @@ import {
   type Hasher,
   invariant,
   type Membership,
+  outOfEpoch,
   type ReplicaFrame,
   type ReplicaId,
   type SequenceNumber,
@@ -201,6 +202,11 @@ export class StateInstaller {
     const judge = new EpochVerifier(this.#o.verifier, this.#o.epochs);
     // Of an epoch that is not known here yet: its link comes first.
     if (!judge.isKnown(checkpoint.epoch)) return true;
+    const outside = outOfEpoch(this.#o.epochs, checkpoint);
+    if (outside !== undefined) {
+      this.#o.onRejection({ from: peer, code: "ingress.out-of-epoch", ...outside });
+      return true;
+    }
     const target = judge.verifyCheckpointCertificate(checkpoint);
     if (target === undefined) {
       this.#o.onRejection({ from: peer, code: "ingress.bad-certificate" });

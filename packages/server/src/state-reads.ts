@@ -12,18 +12,13 @@ import {
 } from "@quorate/protocol";
 import { type Executor, type FoundEntries, readApplication } from "@quorate/state-machine";
 import { ClientShare } from "./client-share.ts";
+import { ClientTurns } from "./client-turns.ts";
 import type { HostOptions } from "./host-options.ts";
 
 /** Of each client, in a second: keys, values and proofs. */
 const READ_BYTES_PER_SECOND_MAX = 8 * 1024 * 1024;
 /** What an entry costs beside its bytes: pages are read for it, and looked through. */
 const ENTRY_COST = 4 * 1024;
-/** Reads of one client that wait, and of all. */
-const WAITING_PER_CLIENT_MAX = 4;
-const WAITING_MAX = 256;
-/** After a read nothing is read for so many times as long as it took: a third of the event loop at most is for this. */
-const REST_FACTOR = 2;
-
 interface WaitingRead {
   readonly read: ReadState;
   /** Of the last stable checkpoint, when its turn comes. */
@@ -44,57 +39,28 @@ export class StateReads {
   readonly #o: StateReadsOptions;
   readonly #executor: Pick<Executor, "snapshotAt">;
   readonly #share = new ClientShare(READ_BYTES_PER_SECOND_MAX);
-  /** The client that was answered last is the last. */
-  readonly #waiting = new Map<PublicKey, WaitingRead[]>();
-  #waitingCount = 0;
-  #isWaking = false;
+  readonly #turns: ClientTurns<WaitingRead>;
 
   constructor(options: StateReadsOptions, executor: Pick<Executor, "snapshotAt">) {
     this.#o = options;
     this.#executor = executor;
+    this.#turns = new ClientTurns({
+      timer: "read",
+      ports: options.ports,
+      answer: (client, waiting) => this.#answer(client, waiting),
+      refuse: (client, { read }) => this.#refuseMore(client, read),
+    });
   }
 
-  /** A client asks; it is answered later, or told at once that it asks for too much. */
+  /** A client asks; it is answered later, or told that it asks for too much. */
   ask(client: PublicKey, read: ReadState, stable: () => CheckpointCertificate): void {
-    const waiting = this.#waiting.get(client) ?? [];
-    const isTooMuch = waiting.length === WAITING_PER_CLIENT_MAX || this.#waitingCount === WAITING_MAX;
-    if (isTooMuch || !this.#share.isLeft(client, this.#nowMs())) {
-      this.#o.observer.onRejection?.({ from: client, code: "ingress.over-budget" });
-      return this.#refuse(client, read, "over-budget");
-    }
-    waiting.push({ read, stable });
-    this.#waiting.set(client, waiting);
-    this.#waitingCount++;
-    this.#wake(0);
+    if (this.#share.isLeft(client, this.#nowMs())) this.#turns.ask(client, { read, stable });
+    else this.#refuseMore(client, read);
   }
 
   /** Nothing is sent any more. */
   stop(): void {
-    this.#waiting.clear();
-    this.#waitingCount = 0;
-    this.#o.ports.cancelTimer("read");
-  }
-
-  #wake(afterMs: number): void {
-    if (this.#isWaking || this.#waitingCount === 0) return;
-    this.#isWaking = true;
-    this.#o.ports.startTimer("read", afterMs, () => {
-      this.#isWaking = false;
-      const startedMs = this.#nowMs();
-      this.#answerNext();
-      this.#wake(Math.ceil(REST_FACTOR * (this.#nowMs() - startedMs)));
-    });
-  }
-
-  #answerNext(): void {
-    for (const [client, waiting] of this.#waiting) {
-      this.#waiting.delete(client);
-      const next = waiting.shift();
-      if (waiting.length > 0) this.#waiting.set(client, waiting);
-      if (next === undefined) continue;
-      this.#waitingCount--;
-      return this.#answer(client, next);
-    }
+    this.#turns.stop();
   }
 
   #answer(client: PublicKey, { read, stable }: WaitingRead): void {
@@ -138,6 +104,11 @@ export class StateReads {
     if (membership.epoch === 0) return undefined;
     const [link] = epochs.linksAbove(epochNumber(membership.epoch - 1));
     return link?.certificate.seq === stable.seq ? link.certificate : undefined;
+  }
+
+  #refuseMore(client: PublicKey, read: ReadState): void {
+    this.#o.observer.onRejection?.({ from: client, code: "ingress.over-budget" });
+    this.#refuse(client, read, "over-budget");
   }
 
   #refuse(client: PublicKey, { id }: ReadState, reason: ReadRefusal): void {

@@ -2,6 +2,7 @@ import {
   type CommitCertificate,
   digest,
   type Evidence,
+  epochNumber,
   type LogRecord,
   placeOf,
   replicaId,
@@ -22,6 +23,7 @@ import {
   hasher,
   membership,
   newEpochs,
+  newScript,
   newVerifier,
   newViewOf,
   requestOf,
@@ -103,7 +105,7 @@ describe("readDisk (protocol rule 8.4)", () => {
     const store = createMemoryStore({ lossNonce: nonce });
     const records: LogRecord[] = [
       { type: "mute", at: seqOf(0), replies: [reply] },
-      { type: "released", at: seqOf(16), nonce },
+      { type: "released", epoch, at: seqOf(16), nonce },
     ];
     for (const record of records) store.log.append(placeOf(record).seq, codec.encodeLogRecord(record));
 
@@ -119,6 +121,24 @@ describe("readDisk (protocol rule 8.4)", () => {
       replies: [reply, { ...unsigned, envelope: { ...unsigned.envelope, from: replicaId(3) } }],
     });
     expect(() => read(damaged)).to.throw(RecoveryError, "mute");
+  });
+
+  it("takes a release of an earlier epoch, which holds in all that follow, and none of an epoch that it does not know", () => {
+    const script = newScript();
+    script.idle(1);
+    const released = (of: number): LogRecord => ({
+      type: "released",
+      epoch: epochNumber(of),
+      at: seqOf(16),
+      nonce: digestOf("loss"),
+    });
+    const typesIn = (of: number): string[] => {
+      const store = storeWith(16, released(of));
+      const { records } = readDisk(store, codec, newVerifier(), script.chainAt(1), seqOf(0));
+      return records.map(({ type }) => type);
+    };
+    expect([0, 1].map(typesIn)).to.deep.equal([["released"], ["released"]]);
+    expect(() => typesIn(2)).to.throw(RecoveryError, "log record 16 (released) is of epoch 2, which is not known here");
   });
 
   it("takes a prepared certificate of a quorum", () => {

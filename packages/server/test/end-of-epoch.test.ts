@@ -3,6 +3,7 @@ import { Executor } from "@quorate/state-machine";
 import { createMemoryStore } from "@quorate/storage/memory";
 import { expect } from "chai";
 import { endOfEpoch } from "../dist/end-of-epoch.js";
+import type { EpochOptions } from "../dist/host-options.js";
 import { noteChange } from "../dist/noted-changes.js";
 import {
   changeOf,
@@ -13,6 +14,7 @@ import {
   genesis,
   hasher,
   newEpochs,
+  newScript,
   seqOf,
   signerOf,
 } from "./builders.ts";
@@ -31,6 +33,14 @@ function end(
   executed: number | undefined,
   ...noted: number[]
 ): number | undefined {
+  return endIn(newEpochs(), state, executed, ...noted);
+}
+
+/** Of whoever knows these epochs. */
+function endIn(
+  epochs: EpochOptions["epochs"],
+  ...[state, executed, ...noted]: Parameters<typeof end>
+): ReturnType<typeof end> {
   const store = createMemoryStore();
   if (state !== undefined) {
     const service = { execute: (operation: Uint8Array): Uint8Array => operation };
@@ -44,7 +54,7 @@ function end(
   for (const seq of noted) noteChange(store.local, seqOf(seq));
   const stable = { epoch, seq: seqOf(STABLE), stateRoot: digestOf("root"), signatures: [] };
   return endOfEpoch(
-    { epochs: newEpochs(), hasher, store },
+    { epochs, hasher, store },
     {
       stable,
       executed: () => (executed === undefined ? undefined : seqOf(executed)),
@@ -86,6 +96,14 @@ describe("the end of the epoch of a replica whose state is not here (protocol ru
   it("is what is stable where nothing of the state is there: nothing is voted for above", () => {
     expect(end(undefined, undefined)).to.equal(STABLE);
     expect(end(undefined, undefined, 9)).to.equal(STABLE);
+  });
+
+  it("is what is stable where the state is of an epoch before: what waits in this one is not known", () => {
+    const script = newScript();
+    script.idle(1);
+    expect(endIn(script.chainAt(1), { upTo: 4 }, undefined), "nothing waits in the state").to.equal(STABLE);
+    expect(endIn(script.chainAt(1), { upTo: 4 }, 4, 9), "nor is it what the next change brings").to.equal(STABLE);
+    expect(endIn(script.chainAt(1), { upTo: 4, changeAt: 2 }, 4), "nor what ended the one before").to.equal(STABLE);
   });
 
   it("is what is executed where the state is of the next epoch already", () => {

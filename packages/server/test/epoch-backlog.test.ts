@@ -9,11 +9,18 @@ import {
   timestampMs,
 } from "@quorate/protocol";
 import { expect } from "chai";
-import { EpochBacklog, FRAME_BYTES_PER_PEER_MAX, REQUEST_BYTES_MAX } from "../dist/epoch-backlog.js";
+import {
+  EpochBacklog,
+  FRAME_BYTES_PER_PEER_MAX,
+  REQUEST_BYTES_MAX,
+  REQUEST_BYTES_PER_CLIENT_MAX,
+  REQUEST_COST_BYTES,
+} from "../dist/epoch-backlog.js";
 import { clientOf, digestOf } from "./builders.ts";
 
 const FRAMES_PER_PEER = 256;
 const REQUESTS = 4_096;
+const REQUESTS_PER_CLIENT = 512;
 const { publicKey } = clientOf();
 
 /** A frame that says which it is. */
@@ -94,24 +101,40 @@ describe("what comes too early for an epoch (protocol rules 11.3 and 13.1)", () 
     expect(given).to.deep.equal([0, 3, 4, 5]);
   });
 
+  const nameOf = (which: number): PublicKey => `${which}`.padStart(64, "0") as PublicKey;
+
   it("is so many bytes of requests", () => {
     const backlog = new EpochBacklog();
-    const operations = [new Uint8Array(REQUEST_BYTES_MAX / 4)];
+    const operations = [new Uint8Array(REQUEST_BYTES_PER_CLIENT_MAX - REQUEST_COST_BYTES - 10_000)];
     const session = sessionId(digestOf("session"));
     const { request } = clientOf().signOperations({ session, number: requestNumber(1), operations });
     const count = (): number => {
-      for (let i = 0; i < 5; i++) backlog.keepRequest(publicKey, { type: "request", request });
+      for (const which of upTo(1, 10)) backlog.keepRequest(nameOf(which), { type: "request", request });
       let given = 0;
       backlog.release({ onReplicaFrame: () => undefined, onClientFrame: () => given++ });
       return given;
     };
-    expect([count(), count()], "and as many the next time").to.deep.equal([3, 3]);
+    const most = REQUEST_BYTES_MAX / REQUEST_BYTES_PER_CLIENT_MAX;
+    expect([count(), count()], "and as many the next time").to.deep.equal([most, most]);
   });
 
-  it("is so many requests and no more: clients send theirs again", () => {
+  it("is so many requests of a client and no more: it sends the others again", () => {
     const backlog = new EpochBacklog();
-    for (const which of upTo(1, REQUESTS + 2)) backlog.keepRequest(publicKey, requestOf(which));
-    expect(released(backlog)).to.deep.equal(upTo(1, REQUESTS).map((which) => ["client", which]));
+    for (const which of upTo(1, REQUESTS_PER_CLIENT + 2)) backlog.keepRequest(publicKey, requestOf(which));
+    expect(released(backlog)).to.deep.equal(upTo(1, REQUESTS_PER_CLIENT).map((which) => ["client", which]));
+  });
+
+  it("is a client's also where others have filled it before: whoever has most gives way", () => {
+    const backlog = new EpochBacklog();
+    const others = REQUESTS / REQUESTS_PER_CLIENT;
+    for (const client of upTo(1, others))
+      for (const which of upTo(1, REQUESTS_PER_CLIENT)) backlog.keepRequest(nameOf(client), requestOf(which));
+    for (const which of [1, 2]) backlog.keepRequest(publicKey, requestOf(which));
+
+    const given = released(backlog);
+
+    expect(given.filter(([from]) => from === "client").map(([, which]) => which)).to.deep.equal([1, 2]);
+    expect(given).to.have.length(REQUESTS);
   });
 
   it("stays for the next time where it is too early still", () => {

@@ -2,8 +2,10 @@ import type { ReplicaFrame } from "@quorate/protocol";
 import { verifyData } from "@quorate/server";
 import type { MemoryStore } from "@quorate/storage/memory";
 import { expect } from "chai";
+import { writeEpochLink } from "../dist/epoch-records.js";
+import { codec } from "./builders.ts";
 import { cryptography, dataFolders, openStoreOf } from "./data-folder.ts";
-import { EpochScene, FIRST_END, LINKS, proposal, SECOND_END, statusOf } from "./epoch-scene.ts";
+import { EpochScene, FIRST_END, fetchOf, LINKS, proposal, SECOND_END, statusOf, storeBehind } from "./epoch-scene.ts";
 
 const links: ReplicaFrame = { type: "epoch-links", links: LINKS };
 /** Where the links of the epoch chain stand beside the state. */
@@ -41,9 +43,10 @@ describe("a link of the epoch chain that is damaged on the disk (protocol rules 
       const scene = damaged(epoch);
       expect(scene.runner.epochs.epoch).to.equal(epoch - 1);
       expect(scene.runner.isInstalling).to.equal(true);
-      // What it has spoken in is over the horizon: what it hears of earlier epochs it does not answer with votes.
-      scene.hears(1, proposal(FIRST_END + 1));
-      scene.hears(1, statusOf(1, 1));
+      // What it has spoken in is over the horizon: what it hears of the last epoch that it knows it does not answer with votes.
+      const known = epoch - 1;
+      scene.hears(known, proposal(FIRST_END + known));
+      scene.hears(1, statusOf(1, known));
       scene.flush();
       for (const of of [0, 1, 2]) expect(scene.saidIn(of), `in epoch ${of}`).to.deep.equal([]);
 
@@ -60,6 +63,22 @@ describe("a link of the epoch chain that is damaged on the disk (protocol rules 
       const again = scene.crashed();
       expect(again.runner.status, "what came is on the disk").to.deep.include({ epoch: 2, executed: 37 });
     });
+
+  it("keeps silent one whose state, log and history are still of the epoch before it", () => {
+    const store = storeBehind("complete");
+    const saidBy = (behind: MemoryStore): string[] => {
+      const scene = new EpochScene(behind);
+      scene.turn().turn().flush();
+      scene.hears(2, fetchOf(2, 20, FIRST_END));
+      scene.hears(1, statusOf(1, 0));
+      scene.flush();
+      return scene.saidIn(0);
+    };
+    for (const link of LINKS) writeEpochLink(store.local, codec, link);
+    spoil(store.local, 1);
+    expect(saidBy(storeBehind("complete")), "without any link").to.include("committed");
+    expect(saidBy(store)).to.deep.equal([]);
+  });
 
   it("is not made up for by fewer links than it has spoken in epochs", () => {
     const scene = damaged(1);

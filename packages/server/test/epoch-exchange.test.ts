@@ -27,6 +27,9 @@ class Scene {
   readonly sent: (readonly [to: number, frame: ReplicaFrame])[] = [];
   readonly toClients: (readonly EpochLink[])[] = [];
   nowMs = 0;
+  /** What an answer to a client takes. */
+  tookMs = 0;
+  #timer: { readonly atMs: number; readonly fire: () => void } | undefined;
 
   constructor(epochs: EpochChain) {
     this.epochs = epochs;
@@ -40,12 +43,37 @@ class Scene {
         sendToReplica: (to, frame) => this.sent.push([to, frame]),
         sendToReplicas: () => undefined,
         sendToObservers: () => undefined,
-        sendToClient: (_client, frame) => frame.type === "epoch-links" && this.toClients.push(frame.links),
-        startTimer: () => undefined,
-        cancelTimer: () => undefined,
+        sendToClient: (_client, frame) => {
+          if (frame.type === "epoch-links") this.toClients.push(frame.links);
+          this.nowMs += this.tookMs;
+        },
+        startTimer: (_timer, afterMs, fire) => {
+          this.#timer = { atMs: this.nowMs + afterMs, fire };
+        },
+        cancelTimer: () => {
+          this.#timer = undefined;
+        },
       },
       observer: { onRejection: ({ code, from }) => this.rejected.push(`${code} of ${from}`), onFatal: () => undefined },
     });
+  }
+
+  /** A client asks so many times, each time when it was answered; @returns how often it was. */
+  tells(times: number, client: string, above = 0): number {
+    const before = this.toClients.length;
+    for (let i = 0; i < times; i++) {
+      this.exchange.onClient(clientOf(client).publicKey, epochNumber(above));
+      while (this.go());
+    }
+    return this.toClients.length - before;
+  }
+  /** Goes on to when the timer fires; false if none runs. */
+  go(): boolean {
+    const timer = this.#timer;
+    this.#timer = undefined;
+    this.nowMs = Math.max(this.nowMs, timer?.atMs ?? 0);
+    timer?.fire();
+    return timer !== undefined;
   }
 
   answers(times: number, peer = TWO, above = 0): number {
@@ -84,8 +112,14 @@ describe("links for those who are behind (protocol rules 11.3 and 13.1)", () => 
 
   it("are not sent where there are none, which costs nothing of the share", () => {
     const scene = new Scene(idleEpochs(1).chainAt(1));
-    expect(scene.answers(100, TWO, 1) + scene.answers(100, TWO, 7)).to.equal(0);
+    expect(scene.answers(100, TWO, 1)).to.equal(0);
     expect([scene.answers(SERVED), scene.rejected]).to.deep.equal([SERVED, []]);
+  });
+
+  it("are asked of whoever asks for those above what is known here, as rarely as of anybody who is ahead", () => {
+    const scene = new Scene(idleEpochs(1).chainAt(1));
+    expect(scene.answers(100, TWO, 7)).to.equal(1);
+    expect(scene.asked).to.deep.equal([[2, 1]]);
   });
 
   it("are a share for each peer, and one more after a while", () => {
@@ -102,22 +136,29 @@ describe("links for those who are behind (protocol rules 11.3 and 13.1)", () => 
   it("are told to clients, also that there are none", () => {
     const epochs = idleEpochs(2);
     const scene = new Scene(epochs.chainAt(2));
-    for (const above of [0, 1, 2]) scene.exchange.answerClient(clientOf().publicKey, epochNumber(above));
+    for (const above of [0, 1, 2]) scene.tells(1, "client", above);
     expect(scene.toClients).to.deep.equal([epochs.links, epochs.links.slice(1), []]);
   });
 
   it("are a share for each client, of which none takes anything from another, nor from peers", () => {
     const scene = new Scene(idleEpochs(1).chainAt(1));
-    const told = (times: number, client: string): number => {
-      const before = scene.toClients.length;
-      for (let i = 0; i < times; i++) scene.exchange.answerClient(clientOf(client).publicKey, epochNumber(0));
-      return scene.toClients.length - before;
-    };
-    expect(told(10 * CLIENT_SERVED, "greedy")).to.equal(CLIENT_SERVED);
-    expect(told(2, "another")).to.equal(2);
+    expect(scene.tells(10 * CLIENT_SERVED, "greedy")).to.equal(CLIENT_SERVED);
+    expect(scene.tells(2, "another")).to.equal(2);
     expect(scene.answers(1)).to.equal(1);
     scene.nowMs += CLIENT_REFILL_MS;
-    expect(told(5, "greedy")).to.equal(1);
+    expect(scene.tells(5, "greedy")).to.equal(1);
+  });
+
+  it("are told to one client a turn, with a rest, however many ask; nobody is told any when the replica stops", () => {
+    const scene = new Scene(idleEpochs(1).chainAt(1));
+    scene.tookMs = 3;
+    for (let i = 0; i < 40; i++) scene.exchange.onClient(clientOf(`client ${i}`).publicKey, epochNumber(0));
+    expect(scene.toClients).to.have.length(0);
+    const times: number[] = [];
+    while (times.length < 3 && scene.go()) times.push(scene.nowMs);
+    expect([scene.toClients.length, times]).to.deep.equal([3, [3, 12, 21]]);
+    scene.exchange.stop();
+    expect(scene.go()).to.equal(false);
   });
 });
 

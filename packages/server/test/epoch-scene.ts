@@ -70,7 +70,7 @@ function executorOn(store: MemoryStore, upTo: number): Executor {
 }
 
 /** What correct replicas come to. */
-const correct = executorOn(createMemoryStore(), 48);
+export const correct: Executor = executorOn(createMemoryStore(), 48);
 
 const place = (seq: number) => ({ epoch: epochAt(seq), seq: seqOf(seq) });
 
@@ -80,6 +80,16 @@ export function certificateAt(seq: number, self: number = SELF): CheckpointCerti
   if (stateRoot === undefined) throw new Error(`no checkpoint at ${seq}`);
   const claim = { ...place(seq), stateRoot };
   const signatures = othersOf(self).map((id) => ({
+    from: replicaId(id),
+    signature: envelopeOf(id, { type: "checkpoint", ...claim }).signature,
+  }));
+  return { ...claim, signatures };
+}
+
+/** By members of epoch 0, of whatever number: their keys were stolen after it. */
+export function stolenAt(seq: number): CheckpointCertificate {
+  const claim = { epoch: epochNumber(0), seq: seqOf(seq), stateRoot: digestOf("made up") };
+  const signatures = othersOf(SELF).map((id) => ({
     from: replicaId(id),
     signature: envelopeOf(id, { type: "checkpoint", ...claim }).signature,
   }));
@@ -135,12 +145,12 @@ export function fetchOf(from: number, first: number, last: number, forgedBy: num
   return { type: "signed", envelope: { ...envelopeOf(forgedBy, message), from: replicaId(from) } };
 }
 
-/** A state of number 3, below what the log calls stable, which is 16; `history` says whether that leads up to the end of epoch 0. */
-export function storeBehind(history: "complete" | "empty"): MemoryStore {
+/** A state of an early number, below what the log calls stable, which is 16; `history` says whether that leads up to the end of epoch 0. */
+export function storeBehind(history: "complete" | "empty", executed = 3): MemoryStore {
   const store = createMemoryStore();
-  executorOn(store, 3);
+  executorOn(store, executed);
   raiseLog(store, codec, certificateAt(16));
-  for (let seq = 4; seq <= FIRST_END && history === "complete"; seq++)
+  for (let seq = executed + 1; seq <= FIRST_END && history === "complete"; seq++)
     store.history.put(seqOf(seq), codec.encodeCommittedEntry(committed(seq, SELF).entry));
   store.flush(() => undefined);
   while (store.disk.completeFlush());

@@ -1,4 +1,5 @@
 import {
+  accusedOf,
   type Commit,
   type Envelope,
   type Evidence,
@@ -20,6 +21,7 @@ import {
 } from "@quorate/server";
 import { createMemoryStore } from "@quorate/storage/memory";
 import { expect } from "chai";
+import { LEAVERS_MAX } from "../dist/evidence-shelf.js";
 import {
   bareViewChangeOf,
   cluster,
@@ -204,6 +206,25 @@ describe("EvidenceShelf.kept", () => {
     store.local.write([{ key: entry[0], value: entry[1].subarray(1) }]);
 
     expect(() => [...shelf.kept()]).to.throw(RecoveryError, /evidence [0-9a-f]{64} on this disk does not decode/);
+  });
+
+  it("gives what is kept against those who have left, of so many of them, the last, and what is kept against members", () => {
+    const store = createMemoryStore();
+    const left = LEAVERS_MAX + 2;
+    const everyone = Array.from({ length: left + 1 }, (_, id) => replicaId(id));
+    const then = new EvidenceShelf(store.local, codec, hasher, everyone);
+    for (const id of everyone) {
+      const { first, second } = votesOf("commit") as Extract<Evidence, { type: "equivocation" }>;
+      then.keep({ type: "equivocation", first: { ...first, from: id }, second: { ...second, from: id } });
+    }
+    expect(then.count).to.equal(everyone.length);
+
+    // The first of all is a member still.
+    const now = new EvidenceShelf(store.local, codec, hasher, [replicaId(0)]);
+
+    const ids = [0, ...Array.from({ length: LEAVERS_MAX }, (_, at) => left + 1 - LEAVERS_MAX + at)];
+    expect([...now.kept()].map(({ evidence }) => accusedOf(evidence))).to.deep.equal(ids);
+    expect([now.count, new EvidenceShelf(store.local, codec, hasher).count]).to.deep.equal([ids.length, ids.length]);
   });
 
   it("lists nothing against strangers", () => {

@@ -14,6 +14,7 @@ import {
 import type { ReplicaEvent } from "@quorate/replica";
 import { Ingress, type IngressRejection, JUNK_CODES } from "@quorate/server/host";
 import { expect } from "chai";
+import type { IngressOptions } from "../dist/ingress.js";
 import {
   backend,
   bareViewChangeOf,
@@ -25,6 +26,8 @@ import {
   epoch,
   hasher,
   membership,
+  newEpochs,
+  newScript,
   newVerifier,
   newViewOf,
   requestOf,
@@ -56,6 +59,7 @@ interface Answers {
   readonly donor?: boolean;
   readonly standing?: RequestStanding;
   readonly view?: () => number;
+  readonly epochs?: IngressOptions["epochs"];
 }
 
 /** What became of one frame: the event, the refusals, and how many signatures were verified for it. */
@@ -84,6 +88,7 @@ function ingressOf(answers: Answers, refused: IngressRejection[]): Ingress {
   return new Ingress({
     verifier: newVerifier(),
     membership,
+    epochs: answers.epochs ?? newEpochs(),
     relevance: {
       isRedundant: () => answers.redundant === true,
       isProposalHeld: () => answers.held === true,
@@ -258,6 +263,31 @@ describe("Ingress (protocol rule 13.1)", () => {
     expect(awaited.event?.type === "batch-body" && awaited.event.batch.digest).to.equal(good.digest);
     const spoiled = receive(2, { type: "batch-body", batch: broken }, { body: true });
     expect([spoiled.event, spoiled.codes]).to.deep.equal([undefined, ["ingress.bad-batch"]]);
+  });
+
+  it("what rests on a certificate beyond the end of the epoch is no use, as soon as that end is known", () => {
+    const script = newScript();
+    script.idle(1);
+    const end = script.links[0]!.certificate.seq;
+    const signatures = [{ from: replicaId(0), signature: new Uint8Array(64) }];
+    const certificateOf = (seq: number) => ({ ...checkpoint, seq: seqOf(seq), signatures });
+    const { viewChange } = bareViewChangeOf(2);
+    const framesAt = (seq: number): ReplicaFrame[] => [
+      { type: "stable-checkpoint", checkpoint: certificateOf(seq) },
+      { type: "below-history", checkpoint: certificateOf(seq) },
+      { type: "committed", entry: { batch: good.batch, certificate: { ...certificate, seq: seqOf(seq), signatures } } },
+      { type: "view-change", viewChange: { ...viewChange, checkpoint: certificateOf(seq) } },
+    ];
+    const codesAt = (seq: number, epochs: IngressOptions["epochs"]): string[] =>
+      framesAt(seq).flatMap(
+        (frame) => receive(2, frame, { entry: true, certificate: true, donor: true, epochs }).codes,
+      );
+    const beyond = Array(4).fill("ingress.out-of-epoch");
+
+    expect(codesAt(end + 1, script.chainAt(1))).to.deep.equal(beyond);
+    expect(JUNK_CODES.has("ingress.out-of-epoch"), "who passed it on may not know the end").to.equal(false);
+    expect(codesAt(end, script.chainAt(1))).to.not.include(beyond[0]);
+    expect(codesAt(end + 1, script.chainAt(0))).to.not.include(beyond[0]);
   });
 
   it("certificates that prove nothing are refused", () => {

@@ -20,6 +20,7 @@ function claimsOf(change: Partial<JoinClaimsOptions> = {}): JoinClaims {
     claimant: claimantOf(),
     epochs: () => ({ membership }),
     stable: () => stable,
+    loss: undefined,
     nowMs: () => 0,
     ...change,
   });
@@ -38,6 +39,20 @@ describe("the claim of an observer", () => {
     });
     const preimage = possessionPreimage(cluster, { epoch: asked.epoch, change });
     expect(backend.verify(publicKey, preimage, possession)).to.equal(true);
+  });
+
+  it("names the loss of its disk, which the epoch that it joins in has to record", () => {
+    const loss = digestOf("a loss");
+    const answer = claimsOf({ loss }).answer(client, asked);
+
+    if (answer?.type !== "join-claim") return expect.fail(answer?.type);
+    const { change, possession } = answer.claim;
+    expect(change.loss).to.equal(loss);
+    const signed = (named: typeof change): boolean =>
+      backend.verify(publicKey, possessionPreimage(cluster, { epoch: asked.epoch, change: named }), possession);
+    expect([signed(change), signed({ ...change, loss: digestOf("another") })]).to.deep.equal([true, false]);
+    const { loss: _, ...without } = change;
+    expect(signed(without)).to.equal(false);
   });
 
   for (const [reason, options, epoch] of [

@@ -48,6 +48,8 @@ export const ROTATED = 1;
 export const REJOINER = 2;
 /** Of the disk of the one that rejoins. */
 export const LOSS: Digest = digestOf("loss");
+/** The one that the joiner claims to have got over. */
+export const JOINER_LOSS: Digest = digestOf("loss of the joiner");
 const NEXT_KEY = "the next key";
 /** The key of a member, and what the other one is whose key changes. */
 export const seedIn = (id: number, epoch: number): Uint8Array =>
@@ -114,7 +116,7 @@ class History {
       case 10: {
         const member = { id: replicaId(JOINER), publicKey: keyOf(seedIn(JOINER, 1)), address: "127.0.0.1:7104" };
         const stateRoot = this.executor.checkpointRoot(seqOf(8))!;
-        const change = { type: "join", member, checkpoint: { seq: seqOf(8), stateRoot } } as const;
+        const change = { type: "join", member, checkpoint: { seq: seqOf(8), stateRoot }, loss: JOINER_LOSS } as const;
         return changeBy(0, change, seedIn(JOINER, 1));
       }
       case ENDS.joined + 2:

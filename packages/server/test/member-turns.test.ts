@@ -1,4 +1,4 @@
-import { epochNumber, type ReplicaFrame } from "@quorate/protocol";
+import { type Digest, epochNumber, type ReplicaFrame } from "@quorate/protocol";
 import { RecoveryError } from "@quorate/server/host";
 import { createMemoryStore } from "@quorate/storage/memory";
 import { expect } from "chai";
@@ -8,6 +8,7 @@ import {
   ENDS,
   history,
   JOINER,
+  JOINER_LOSS,
   LEAVER,
   LOSS,
   MemberScene,
@@ -153,10 +154,12 @@ describe("a replica that leaves", () => {
     expect(new MemberScene(0).start().reaches(ENDS.left).runner.mayStop, "a member").to.equal(false);
   });
 
-  it("is no member any more whose word counts", () => {
+  it("is no member any more whose word counts, also by the link that it had as one", () => {
     const scene = new MemberScene(0).start().reaches(ENDS.left);
-    scene.hears(LEAVER, statusOf(LEAVER, 2, 60));
-    expect(scene.rejected).to.deep.equal(["ingress.redundant"]);
+    const asked = { type: "fetch-epochs", fetch: { above: epochNumber(0) } } as const;
+    expect(scene.hears(LEAVER, statusOf(LEAVER, 2, 60)), "its word").to.equal(false);
+    expect(scene.hears(LEAVER, asked), "a question").to.equal(true);
+    expect(scene.rejected).to.deep.equal(["observer.speaks"]);
     expect(scene.hears(AN_OBSERVER, fetchHistory(1, 55, 56))).to.equal(true);
     expect(numbersIn(scene.saidTo(AN_OBSERVER)), "and is given what it lacks").to.deep.equal([55, 56]);
   });
@@ -229,6 +232,26 @@ describe("a member that rejoins after the loss of its disk", () => {
     expect(scene.runner.status.epoch).to.equal(4);
     scene.hears(0, proposal(105));
     expect([scene.flush().votes, scene.runner.status.mute === undefined]).to.deep.equal([[], false]);
+  });
+});
+
+describe("a joiner that had lost its disk", () => {
+  const lost = (nonce: Digest): MemberScene => new MemberScene(JOINER, createMemoryStore({ lossNonce: nonce })).start();
+
+  it("votes at once in the epoch that it joins in, which has the loss that it claimed", () => {
+    const scene = lost(JOINER_LOSS).reaches(ENDS.joined);
+    expect([scene.runner.status.epoch, scene.runner.isObserver, scene.runner.status.mute]).to.deep.equal([
+      1,
+      false,
+      undefined,
+    ]);
+    const again = scene.crashed().start();
+    expect([again.runner.status.epoch, again.runner.status.mute]).to.deep.equal([1, undefined]);
+  });
+
+  it("is mute there where it has lost another disk since", () => {
+    const { status } = lost(LOSS).reaches(ENDS.joined).runner;
+    expect([status.epoch, status.mute?.loss]).to.deep.equal([1, LOSS]);
   });
 });
 

@@ -18,7 +18,7 @@ import { type ParsedFamily, parseExposition } from "./strict-exposition.ts";
 const GUIDE = fileURLToPath(new URL("../../../docs/operators-guide.md", import.meta.url));
 
 const status: MetricSource["status"] = {
-  epoch: epochNumber(0),
+  epoch: epochNumber(6),
   activation: undefined,
   view: viewNumber(1),
   target: viewNumber(2),
@@ -65,6 +65,7 @@ function sourceOf(counters: ReplicaCounters): MetricSource {
     clients: 4,
     observers: 3,
     isPrimary: true,
+    members: 5,
     listener: {
       connections: 7,
       strangers: 1,
@@ -137,6 +138,9 @@ describe("the metrics of a replica", () => {
     expect(metricOf(families, "quorate_primary")).to.equal(1);
     expect(metricOf(families, "quorate_ready")).to.equal(0);
     expect(metricOf(families, "quorate_target_view")).to.equal(2);
+    expect(metricOf(families, "quorate_epoch")).to.equal(6);
+    expect(metricOf(families, "quorate_members")).to.equal(5);
+    expect(metricOf(families, "quorate_member")).to.equal(1);
     expect(metricOf(families, "quorate_peer_connected", { peer: "2" })).to.equal(0);
     expect(metricOf(families, "quorate_peer_dropped_frames_total", { peer: "0", reason: "too-large" })).to.equal(6);
     expect(metricOf(families, "quorate_refused_connections_total", { reason: "address" })).to.equal(1);
@@ -145,6 +149,13 @@ describe("the metrics of a replica", () => {
     expect(metricOf(families, "quorate_links_ended_total", { role: "replica", code: "link.heartbeat" })).to.equal(1);
     expect(metricOf(families, "quorate_client_dropped_frames_total", { reason: "not-taken" })).to.equal(1);
     expect(metricOf(families, "quorate_client_dropped_frames_total", { reason: "gone" })).to.equal(3);
+  });
+
+  it("tell a member from an observer", () => {
+    const source = { ...sourceOf(new ReplicaCounters()), replica: null };
+    const families = parseExposition(exposition(replicaMetrics(source)));
+
+    expect(metricOf(families, "quorate_member")).to.equal(0);
   });
 
   it("count what happens, and have every reason to drop an input from the start", () => {
@@ -162,6 +173,8 @@ describe("the metrics of a replica", () => {
     for (const cause of ["slow", "joined"] as const)
       counters.onViewChange({ type: "started", target: viewNumber(1), cause });
     counters.onViewChange({ type: "entered", view: viewNumber(1) });
+    counters.onEpoch();
+    counters.onEpochPause(125);
     counters.onLogFlushed(250);
     counters.onStable();
     const after = familiesOf(counters);
@@ -179,6 +192,8 @@ describe("the metrics of a replica", () => {
     expect(queues, "no index").to.deep.equal(["slots", "pending requests of a client"]);
     expect(metricOf(after, "quorate_view_changes_started_total")).to.equal(2);
     expect(metricOf(after, "quorate_views_entered_total")).to.equal(1);
+    expect([before, after].map((all) => metricOf(all, "quorate_epochs_begun_total"))).to.deep.equal([0, 1]);
+    expect(metricOf(after, "quorate_epoch_pause_seconds_total")).to.equal(0.125);
     expect(metricOf(after, "quorate_log_flush_seconds_total")).to.equal(0.25);
     expect(metricOf(after, "quorate_stable_checkpoints_total")).to.equal(1);
     const seriesOf = (all: ParsedFamily[]): number => all.reduce((sum, { samples }) => sum + samples.length, 0);
@@ -253,6 +268,11 @@ describe("readinessOf", () => {
     const mute = { replies: 0, repliesNeeded: 3, checkpoint: undefined, view: undefined };
     expect(reasonsOf({ mute })).to.deep.equal(["it is mute: its disk was lost, and it does not vote yet"]);
     expect(reasonsOf({ isStranded: true }, 0)).to.have.length(2);
+    const observing = readinessOf(settled, membership, 3, false, false, true);
+    expect(observing).to.deep.equal({
+      isReady: false,
+      reasons: ["it is no member: it observes, and serves stale reads only"],
+    });
     const installing = readinessOf(settled, membership, 3, true);
     expect(installing).to.deep.equal({ isReady: false, reasons: ["the state of the others is being brought to it"] });
   });

@@ -19,6 +19,7 @@ import {
   genesis,
   hasher,
   newEpochs,
+  newScript,
   newVerifier,
   seedOf,
   seqOf,
@@ -39,14 +40,21 @@ function certificateOf(seq: number, root = `root ${seq}`): CheckpointCertificate
 class Scene {
   readonly sent: ReplicaFrame[] = [];
   readonly targets: number[] = [];
+  readonly rejected: string[] = [];
   readonly fatal: Error[] = [];
   readonly quarantine: Quarantine;
   timer: { readonly afterMs: number; readonly fire: () => void } | undefined;
   seeds: readonly Uint8Array[] = [seedOf("replica 1")];
 
-  constructor(record: Partial<QuarantineRecord> = {}, known?: CheckpointCertificate, preferred = 0, isRestart = false) {
+  constructor(
+    record: Partial<QuarantineRecord> = {},
+    known?: CheckpointCertificate,
+    preferred = 0,
+    isRestart = false,
+    epochs = newEpochs(),
+  ) {
     this.quarantine = new Quarantine({
-      epochs: newEpochs(),
+      epochs,
       verifier: newVerifier(),
       keys: createReplicaKeys({ backend, hasher, cluster, seeds: () => this.seeds }),
       record: { upTo: seqOf(20), statementsUpTo: seqOf(36), attempts: 1, isWaiting: true, ...record },
@@ -67,7 +75,7 @@ class Scene {
           this.timer = undefined;
         },
       },
-      onRejection: () => undefined,
+      onRejection: ({ code }) => this.rejected.push(code),
       onTarget: ({ seq }) => this.targets.push(seq),
       onFatal: (error) => this.fatal.push(error),
     });
@@ -181,5 +189,15 @@ describe("a quarantine (protocol rule 9.5)", () => {
     }
     local.write([{ key: new TextEncoder().encode("host/quarantine"), value: new Uint8Array(3) }]);
     expect(() => readQuarantine(local)).to.throw("host.quarantine-record");
+  });
+
+  it("is not repaired towards what members of an epoch that is over have certified above its end", () => {
+    const script = newScript();
+    script.idle(1);
+    const { seq } = script.links[0]!.certificate;
+    const scene = new Scene({}, undefined, 0, false, script.chainAt(1));
+    expect(scene.hears(certificateOf(seq + 8)), "who passes it on may not know the end").to.equal(true);
+    scene.ticks(1);
+    expect([scene.targets, scene.rejected]).to.deep.equal([[], ["ingress.out-of-epoch"]]);
   });
 });

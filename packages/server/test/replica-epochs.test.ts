@@ -1,9 +1,11 @@
 import type { ReplicaFrame } from "@quorate/protocol";
 import { expect } from "chai";
 import { writeEpochLink } from "../dist/epoch-records.js";
+import { writeInstallation } from "../dist/installation-record.js";
 import { codec } from "./builders.ts";
 import {
   certificateAt,
+  correct,
   EpochScene,
   FIRST_END,
   fetchOf,
@@ -11,6 +13,7 @@ import {
   proposal,
   SECOND_END,
   statusOf,
+  stolenAt,
   storeBehind,
   waiting,
 } from "./epoch-scene.ts";
@@ -222,5 +225,42 @@ describe("a replica that hears of the next epoch while its state is not here (pr
     scene.hears(1, links(0));
     scene.flush();
     expect(scene.transition).to.deep.equal(["transfer 16", BEGUN_1, "transfer 24"]);
+  });
+
+  it("gives up a target above the end of its epoch, which no correct member has signed", () => {
+    const scene = new EpochScene(storeBehind("empty"));
+    expect(scene.transition).to.deep.equal(["transfer 16"]);
+    scene.runner.stop();
+    writeInstallation(scene.store.local, codec, { target: stolenAt(FIRST_END + 8), distrustsEntries: false });
+    const again = new EpochScene(scene.store);
+    expect(again.transition, "while that is not known").to.deep.equal([`transfer ${FIRST_END + 8}`]);
+    again.hears(1, links(0));
+    again.flush();
+    expect(again.transition.slice(1)).to.deep.equal([BEGUN_1, `transfer ${FIRST_END}`]);
+  });
+
+  it("learns of it in the pause before a repair, and then repairs towards what that begins with", () => {
+    const scene = new EpochScene().reaches(20);
+    scene.certifies(16);
+    const spoil = (): void => {
+      const [[key, value] = []] = scene.store.state.range(new Uint8Array(1), new Uint8Array(1).fill(255));
+      const spoilt = new Uint8Array(value!);
+      spoilt[spoilt.length - 1]! ^= 1;
+      scene.store.state.write([{ key: new Uint8Array(key!), value: spoilt }]);
+      scene.timers.get("scrub")?.();
+    };
+    spoil();
+    scene.turn();
+    for (let i = 0; i < 100 && scene.runner.isInstalling; i++) scene.receivesState(correct, 16).flush().turn();
+    spoil();
+    expect(scene.transition.at(-1)).to.equal("repair 2 after 1000");
+    scene.hears(1, links(0));
+    scene.flush();
+    expect(scene.transition.at(-1), "it is about to install").to.equal(BEGUN_1);
+
+    scene.turn();
+    expect(scene.transition.at(-1)).to.equal(`transfer ${FIRST_END}, distrusting`);
+    for (let i = 0; i < 100 && scene.runner.isInstalling; i++) scene.receivesState(correct, FIRST_END).flush().turn();
+    expect(scene.runner.status).to.deep.include({ epoch: 1, executed: FIRST_END, lowWatermark: FIRST_END });
   });
 });

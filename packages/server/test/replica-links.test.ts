@@ -1,6 +1,7 @@
 import { type AddressInfo, createServer } from "node:net";
 import { createCodec, wireLimitsOf } from "@quorate/codec";
 import {
+  epochNumber,
   isObserverPeer,
   type LinkIdentity,
   type Member,
@@ -13,7 +14,15 @@ import {
   replicaId,
 } from "@quorate/protocol";
 import { ReplicaEndpoint, ReplicaLinks, type ReplicaLinksOptions } from "@quorate/server";
-import { CLIENT_DIAL_LIMITS, dial, type Endpoint, type PersistentLink } from "@quorate/transport";
+import {
+  CLIENT_DIAL_LIMITS,
+  dial,
+  type Endpoint,
+  type FramedLink,
+  type Listener,
+  listen,
+  type PersistentLink,
+} from "@quorate/transport";
 import { EventLog } from "@quorate/transport/compliance";
 import { expect } from "chai";
 import pino from "pino";
@@ -29,6 +38,11 @@ async function freePort(): Promise<number> {
 
 const keyOf = (name: string): PublicKey => backend.publicKeyOf(seedOf(name));
 const frame = (epoch: number): ReplicaFrame => ({ type: "fetch-epochs", fetch: { above: epoch as never } });
+/** One that says of which epoch it is; `mark` is what it is known by. */
+const frameOf = (epoch: number, mark: number): ReplicaFrame => ({
+  type: "fetch-history",
+  fetch: { epoch: epoch as never, first: mark as never, last: mark as never },
+});
 
 interface Heard {
   readonly from: ReplicaId;
@@ -62,12 +76,14 @@ class Linked {
     this.links = new ReplicaLinks({
       endpoint: new ReplicaEndpoint({ cluster, backend, keys, membership: () => this.#memberships.membership }),
       epochs: () => this.#memberships,
+      epoch: () => this.#memberships.membership.epoch,
       listen: this.address,
       peers: [],
       codec,
       events: {
         onReplicaFrame: (from, heard) => {
           if (heard.type === "fetch-epochs") this.heard.add({ from, epoch: heard.fetch.above });
+          if (heard.type === "fetch-history") this.heard.add({ from, epoch: heard.fetch.first });
           if (heard.type === "epoch-links") this.answers.add(from);
           return true;
         },
@@ -104,12 +120,14 @@ class Linked {
 describe("ReplicaLinks", () => {
   const open: Linked[] = [];
   const dialed: PersistentLink[] = [];
+  const listeners: Listener[] = [];
   let ports: number[] = [];
   before(async () => {
     ports = await Promise.all(Array.from({ length: 8 }, freePort));
   });
   afterEach(async () => {
     for (const link of dialed.splice(0)) link.close("end of test");
+    await Promise.all(listeners.splice(0).map((listener) => listener.close("end of test")));
     await Promise.all(open.splice(0).map(({ links }) => links.close("end of test")));
   });
 
@@ -192,16 +210,111 @@ describe("ReplicaLinks", () => {
     await again.links.close("seen enough");
   });
 
-  it("are dialed anew when the own key has changed: the others take no other any more", async () => {
+  it("are dialed anew when the own key has changed: the others take it for nobody by the old one", async () => {
     const first = membersOf(0, 1);
     const second = [memberOf(0, "replica 0 anew"), memberOf(1)];
-    const [zero, one] = [await linked("replica 0", 0, [first]), await linked("replica 1", 1, [first])];
+    // Nobody is to be found in another way.
+    const options = { lostTouchMs: 60_000 };
+    const zero = await linked("replica 0", 0, [first], options);
+    const one = await linked("replica 1", 1, [first], options);
     expect(await says(zero, one, 1, 41)).to.equal(0);
     zero.held = ["replica 0 anew"];
     for (const replica of [zero, one]) replica.turn(second);
-    const third = [...second, memberOf(3)];
-    for (const replica of [zero, one]) replica.turn(third);
     expect(await says(zero, one, 1, 42)).to.equal(0);
+    expect(await says(one, zero, 0, 43)).to.equal(1);
+  });
+
+  /** A holder of a key that says that it is replica 0, at replica 1. */
+  class Claimed {
+    readonly ups = new EventLog<FramedLink>();
+    readonly frames = new EventLog<ReplicaFrame>();
+    readonly ends = new EventLog<string>();
+
+    constructor(name: string) {
+      dialed.push(
+        dial({
+          address: `127.0.0.1:${ports[1]}`,
+          expected: { role: "replica", id: replicaId(1), publicKey: keyOf("replica 1") },
+          endpoint: endpointOf({ role: "replica", id: replicaId(0), publicKey: keyOf(name) }, seedOf(name)),
+          limits: CLIENT_DIAL_LIMITS,
+          backOff: { firstMs: 60_000, longestMs: 60_000 },
+          onUp: (up) => this.ups.add(up),
+          onFrame: (bytes) => {
+            const decoded = codec.decodeReplicaFrame(new Uint8Array(bytes));
+            if (decoded.ok) this.frames.add(decoded.value);
+          },
+          onDown: ({ code }) => this.ends.add(code),
+        }),
+      );
+    }
+
+    async says(by: Linked, said: ReplicaFrame, mark: number): Promise<ReplicaId> {
+      const up = await this.ups.nth(1);
+      return (await heardFrom(() => up.send(codec.encodeReplicaFrame(said)), by, mark)).from;
+    }
+  }
+
+  it("under the key that a member had before get and say nothing of it, and end with its next one", async () => {
+    const second = [memberOf(0, "replica 0 anew"), memberOf(1)];
+    const options = { lostTouchMs: 60_000 };
+    const one = await linked("replica 1", 1, [membersOf(0, 1), second], options);
+    const thief = new Claimed("replica 0");
+
+    // It may be the member, which has not heard of the epoch: it is heard as somebody, and answered as that.
+    const somebody = await thief.says(one, frameOf(1, 44), 44);
+    expect(somebody).to.satisfy(isObserverPeer);
+    expect(await thief.says(one, frame(45), 45)).to.equal(somebody);
+    one.links.sendToReplica(replicaId(0), frame(46));
+    one.links.sendToReplica(somebody, frame(47));
+    expect(await thief.frames.nth(1)).to.deep.equal(frame(47));
+    expect(one.links.peers[0]?.isConnected).to.equal(false);
+
+    const zero = await linked("replica 0 anew", 0, [membersOf(0, 1), second], options);
+    expect(await says(one, zero, 0, 48)).to.equal(1);
+    expect(await thief.ends.nth(1)).to.equal("link.closed");
+    expect(await new Claimed("replica 0").ends.nth(1)).to.equal("hello.wrong-key");
+    expect(await says(zero, one, 1, 49)).to.equal(0);
+    expect(await says(one, zero, 0, 50)).to.equal(1);
+    expect(thief.frames.events).to.have.length(1);
+  });
+
+  it("under the key of the epoch that a replica is still in are its member's in that, and in no later one", async () => {
+    const second = [memberOf(0, "replica 0 anew"), memberOf(1)];
+    let epoch = 0;
+    const options = { lostTouchMs: 60_000, epoch: () => epochNumber(epoch) };
+    const one = await linked("replica 1", 1, [membersOf(0, 1), second], options);
+    const behind = new Claimed("replica 0");
+    expect(await behind.says(one, frameOf(0, 51), 51)).to.equal(0);
+    expect(await behind.says(one, frame(52), 52)).to.equal(0);
+    expect(await behind.says(one, frameOf(1, 53), 53)).to.satisfy(isObserverPeer);
+    one.links.sendToReplica(replicaId(0), frameOf(0, 54));
+    expect(await behind.frames.nth(1)).to.deep.equal(frameOf(0, 54));
+
+    epoch = 1;
+    expect(await behind.says(one, frame(55), 55)).to.satisfy(isObserverPeer);
+    one.links.sendToReplica(replicaId(0), frameOf(1, 56));
+    one.links.sendToReplica(await behind.says(one, frame(57), 57), frame(58));
+    expect(await behind.frames.nth(2)).to.deep.equal(frame(58));
+  });
+
+  it("under the key that a replica itself had before are nobody's", async () => {
+    const second = [memberOf(0), memberOf(1, "replica 1 anew")];
+    const options = { lostTouchMs: 60_000, epoch: () => epochNumber(0) };
+    const one = new Linked("replica 1", ports[1]!, [membersOf(0, 1), second], options);
+    one.held = ["replica 1 anew", "replica 1"];
+    open.push(one);
+    await one.links.open();
+    const ups = new EventLog<FramedLink>();
+    dialAsObserver("replica 1", ports[1], (up) => ups.add(up));
+    const up = await ups.nth(1);
+    const say = (): boolean => up.send(codec.encodeReplicaFrame(frameOf(0, 59)));
+    expect((await heardFrom(say, one, 59)).from).to.satisfy(isObserverPeer);
+  });
+
+  it("under the key of the epoch before are told that there is more to know", async () => {
+    const second = [memberOf(0, "replica 0 anew"), memberOf(1)];
+    await linked("replica 1", 1, [membersOf(0, 1), second]);
+    expect(await new Claimed("replica 0").frames.nth(1)).to.deep.equal(frame(1));
   });
 
   it("lead an observer by its addresses to whoever is there, and one replica has one number", async () => {
@@ -259,23 +372,73 @@ describe("ReplicaLinks", () => {
     expect((await heardFrom(() => zero.links.sendToReplica(from, frame(82)), two, 82)).from).to.equal(0);
   });
 
+  it("of an observer are with all members, however many there are, beside those of other observers", async () => {
+    const heard = new EventLog<ReplicaId>();
+    const members: Member[] = [];
+    for (let id = 0; id < OBSERVER_LINKS_MAX + 4; id++) {
+      const identity = { role: "replica", id: replicaId(id), publicKey: keyOf(`replica ${id}`) } as const;
+      const listener = await listen({
+        address: { host: "127.0.0.1", port: 0 },
+        endpoint: endpointOf(identity, seedOf(`replica ${id}`)),
+        memberKeysOf: () => [],
+        isObserverAdmitted: () => true,
+        onLink: (_peer, link) => {
+          link.send(codec.encodeReplicaFrame(frame(id)));
+          return { onFrame: () => undefined, onDown: () => undefined };
+        },
+      });
+      listeners.push(listener);
+      members.push({ ...memberOf(id), address: `127.0.0.1:${listener.address.port}` });
+    }
+    const onReplicaFrame = (from: ReplicaId): boolean => {
+      heard.add(from);
+      return true;
+    };
+    const events = { onReplicaFrame, onClientFrame: () => true, welcome: () => refusal };
+    const spare = await linked("spare", 4, [members], { events });
+    await heard.nth(members.length);
+    expect(new Set(heard.events)).to.deep.equal(new Set(members.map(({ id }) => id)));
+    expect(spare.links.peers.every(({ isConnected }) => isConnected)).to.equal(true);
+
+    for (let i = 0; i < OBSERVER_LINKS_MAX; i++) dialAsObserver(`observer ${i}`, ports[4], (up) => up.send(said));
+    await heard.nth(members.length + OBSERVER_LINKS_MAX);
+    expect(spare.links.observerCount).to.equal(OBSERVER_LINKS_MAX);
+  });
+
+  const said = codec.encodeReplicaFrame(frame(0));
+  const refusal = { type: "refused", requestDigest: requestOf("a").digest, code: "overloaded" } as const;
+
+  function dialAsObserver(
+    name: string,
+    port: number | undefined,
+    onUp: (up: FramedLink) => void,
+    onDown: (code: string) => void = () => undefined,
+  ): void {
+    dialed.push(
+      dial({
+        address: `127.0.0.1:${port}`,
+        expected: "any-replica",
+        endpoint: endpointOf({ role: "observer", publicKey: keyOf(name) }, seedOf(name)),
+        limits: CLIENT_DIAL_LIMITS,
+        backOff: { firstMs: 60_000, longestMs: 60_000 },
+        onUp,
+        onFrame: () => undefined,
+        onDown: ({ code }) => onDown(code),
+      }),
+    );
+  }
+
   it("of observers are as many as the bound says, and none where nobody admits them", async () => {
     const members = membersOf(0, 1);
     const zero = await linked("replica 0", 0, [members]);
     const ends = new EventLog<string>();
-    const dialAs = (name: string, port = ports[0]): void => {
-      dialed.push(
-        dial({
-          address: `127.0.0.1:${port}`,
-          expected: "any-replica",
-          endpoint: endpointOf({ role: "observer", publicKey: keyOf(name) }, seedOf(name)),
-          limits: CLIENT_DIAL_LIMITS,
-          backOff: { firstMs: 60_000, longestMs: 60_000 },
-          onFrame: () => undefined,
-          onDown: ({ code }) => ends.add(code),
-        }),
+    const dialAs = (name: string, port = ports[0]): void =>
+      dialAsObserver(
+        name,
+        port,
+        () => undefined,
+        (code) => ends.add(code),
       );
-    };
     for (let i = 0; i <= OBSERVER_LINKS_MAX; i++) dialAs(`observer ${i}`);
     expect(await ends.nth(1)).to.equal("link.observer-links");
     expect(zero.links.observerCount).to.equal(OBSERVER_LINKS_MAX);

@@ -11,6 +11,7 @@ import {
   type VerifiedRequest,
   viewNumber,
 } from "@quorate/protocol";
+import type { JudgedChange } from "@quorate/reconfiguration";
 import { createReplicaKeys, ReplicaRunner, type StateDigests } from "@quorate/server/host";
 import { Executor, type Service } from "@quorate/state-machine";
 import { DEFAULT_DONOR_LIMITS, StateDonor } from "@quorate/state-transfer";
@@ -140,6 +141,7 @@ export class Scene {
   readonly runner: ReplicaRunner;
   readonly happened: string[] = [];
   readonly historyDigests: string[] = [];
+  readonly changes: JudgedChange[] = [];
   readonly sent: ReplicaFrame[] = [];
   /** To one peer, and to whom. */
   readonly sentTo: (readonly [to: number, frame: ReplicaFrame])[] = [];
@@ -203,6 +205,7 @@ export class Scene {
           this.happened.push(`executed ${seq}`);
           this.historyDigests.push(historyDigest);
         },
+        onChanges: (changes) => this.changes.push(...changes),
         onVoting: (seq) => this.happened.push(`voting ${seq}`),
         onLevel: ({ executed }) => this.happened.push(`level ${executed}`),
         onTransferStarted: ({ target, distrustsEntries }) =>

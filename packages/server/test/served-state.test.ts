@@ -1,6 +1,8 @@
 import {
   type CheckpointCertificate,
   type FetchState,
+  OBSERVER_LINKS_MAX,
+  observerPeerId,
   type ReplicaFrame,
   type ReplicaId,
   replicaId,
@@ -123,6 +125,23 @@ describe("a state that is served", () => {
     // 16 MiB a second for each of three peers, after a burst of eight; a page costs 2 KiB beside its 16.
     const bytes = asked * (30 * 500 + 2048);
     expect(scene.nowMs / 1000).to.be.within((bytes * 0.9) / 2 ** 24 - 0.5, (bytes * 1.2) / 2 ** 24 - 0.5);
+  });
+
+  it("goes to all observers together as fast as to one member, which takes nothing from a member", () => {
+    const plain = { ...FETCH, takesDeflated: false };
+    const burstOf = (peers: readonly ReplicaId[]): readonly [Scene, number] => {
+      const scene = new Scene(undefined);
+      for (let request = 0; request < 1_000; request++)
+        for (const peer of peers) scene.served.answer(peer, { ...plain, request }, STABLE);
+      return [scene, scene.sent.length];
+    };
+    const [, burst] = burstOf([PEER]);
+    const [scene, ofObservers] = burstOf(
+      Array.from({ length: OBSERVER_LINKS_MAX }, (_, place) => observerPeerId(place)),
+    );
+    expect(ofObservers).to.equal(burst);
+    for (let request = 0; request < 1_000; request++) scene.served.answer(PEER, { ...plain, request }, STABLE);
+    expect(scene.sent.length).to.equal(2 * burst);
   });
 
   it("is not asked for more than waits: what one peer asks beyond that is refused, and another one is served", () => {

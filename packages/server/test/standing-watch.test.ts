@@ -61,7 +61,7 @@ describe("StandingWatch", () => {
     const told: string[] = [];
     const observer = (members: number): Parameters<StandingWatch["look"]>[0] => ({
       ...standing(0, 0),
-      observer: { members, membersNeeded: 2 },
+      observer: { members, membersNeeded: 2, checkpointsBehind: 0 },
     });
     const watch = new StandingWatch({ onDispensable: () => told.push("dispensable") }, observer(0));
     const heardOf = [0, 1, 2, 3].map((members) => {

@@ -27,6 +27,7 @@ import {
   genesis,
   hasher,
   newEpochs,
+  newScript,
   newVerifier,
   seqOf,
 } from "./builders.ts";
@@ -84,13 +85,19 @@ class Scene {
   #timer: (() => void) | undefined;
   #onRaised: (() => void) | undefined;
 
-  constructor(count = 400, flushBytes?: number, compressor?: Compressor, store: MemoryStore = createMemoryStore()) {
+  constructor(
+    count = 400,
+    flushBytes?: number,
+    compressor?: Compressor,
+    store: MemoryStore = createMemoryStore(),
+    epochs = newEpochs(),
+  ) {
     this.store = store;
     this.source = new Source(count);
     this.installer = new StateInstaller({
       ...{
         genesis,
-        epochs: newEpochs(),
+        epochs,
         cluster,
         self: SELF,
         store: this.store,
@@ -485,6 +492,22 @@ describe("a state installer", () => {
       scene.installer.onReplicaFrame(replicaId(from), { type: "state-unavailable", unavailable });
       scene.push(1, from);
       expect(scene.target, `${from}`).to.equal(expected);
+    }
+  });
+
+  it("takes no certificate above the end of its epoch, where that is known", () => {
+    const script = newScript();
+    script.idle(1);
+    const { seq } = script.links[0]!.certificate;
+    for (const [known, target] of [
+      [0, seq + 8],
+      [1, 8],
+    ] as const) {
+      const scene = new Scene(400, undefined, undefined, createMemoryStore(), script.chainAt(known));
+      scene.nowMs += 1_000;
+      const checkpoint = certified(seq + 8, digestOf("stolen keys"));
+      expect(scene.installer.onReplicaFrame(replicaId(1), { type: "below-history", checkpoint })).to.equal(true);
+      expect([scene.target, scene.happened]).to.deep.equal([target, known === 0 ? [] : ["ingress.out-of-epoch"]]);
     }
   });
 

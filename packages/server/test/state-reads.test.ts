@@ -239,6 +239,22 @@ describe("reads of the state", () => {
     expect(scene.rejected).to.deep.equal(["ingress.over-budget"]);
   });
 
+  it("are a client's also where a few others have taken all places: whoever has most gives one up, and is told", () => {
+    const scene = new Scene();
+    const few = Array.from({ length: 64 }, (_, n) => clientOf(`one of few ${n}`).publicKey);
+    for (const client of few) for (let id = 0; id < 4; id++) scene.ask(keys("k00"), { client, id });
+    scene.ask(keys("k00"), { client: BOB, id: 9 });
+    expect(scene.sent.map(({ to, read }) => [to === BOB, read.id, reasonOf(read)])).to.deep.equal([
+      [false, 3, "over-budget"],
+    ]);
+
+    while (scene.go() !== undefined);
+
+    const toBob = scene.sent.filter(({ to }) => to === BOB);
+    expect(toBob.map(({ read }) => [read.id, reasonOf(read)])).to.deep.equal([[9, "values"]]);
+    expect(scene.sent).to.have.length(4 * few.length + 1);
+  });
+
   it("are refused to who has had its share of a second, whatever it got for it", () => {
     for (const query of [range("", undefined), keys(...names)]) {
       const scene = new Scene((key) => query.type === "range" || key.length < 3);

@@ -20,6 +20,7 @@ import {
   encodeConfiguration,
   genesisRecord,
   isActivation,
+  type JudgedChange,
   judgeReconfiguration,
   type ReconfigurationVerdict,
 } from "@quorate/reconfiguration";
@@ -32,7 +33,8 @@ import { ADMISSIONS, admissionKey, CHANGE_NONCES, CHECKPOINTS_KEY, changeNonceKe
 export const ADMITTED_CLIENTS_MAX = 100_000;
 /**
  * Nonces of reconfigurations that are remembered in one epoch. Only m of the admins can spend one, or a member alone with the change
- * that ends the epoch; beyond it a refused change could be submitted again, until the next epoch.
+ * that ends the epoch. Beyond it no client is admitted or expelled, and what was refused of what begins an epoch could be submitted again,
+ * until the next epoch.
  */
 export const CHANGE_NONCES_MAX = 1_024;
 
@@ -118,6 +120,7 @@ export class ConfigurationBatch {
   readonly #genesis: Genesis;
   readonly #before: BeforeBatch;
   readonly #admissions = new Map<PublicKey, boolean>();
+  readonly #changes: JudgedChange[] = [];
   #record: ConfigurationRecord;
   #nonces: number;
   #activation: SequenceNumber | undefined;
@@ -146,6 +149,10 @@ export class ConfigurationBatch {
   get activation(): SequenceNumber | undefined {
     return this.#activation;
   }
+  /** What became of each change in the batch. */
+  get changes(): readonly JudgedChange[] {
+    return this.#changes;
+  }
   isAdmitted(client: PublicKey): boolean {
     return this.#admissions.get(client) ?? this.#before.isAdmitted(client);
   }
@@ -153,6 +160,8 @@ export class ConfigurationBatch {
   /** Judges a change and notes what it does. */
   execute(request: ReconfigurationRequest, overlay: Overlay): OperationResult {
     const verdict = this.judge(request, overlay);
+    const outcome = verdict.type === "refused" ? verdict.refusal : verdict.accepted;
+    this.#changes.push({ seq: this.#seq, request, configuration: this.#record.current, outcome });
     const isSpent = verdict.type !== "refused" || verdict.isNonceSpent;
     if (isSpent && this.#nonces < CHANGE_NONCES_MAX) {
       overlay.put(changeNonceKey(request.nonce), NOTHING);
@@ -180,6 +189,7 @@ export class ConfigurationBatch {
     return judgeReconfiguration(this.#record, request, {
       seq: this.#seq,
       isNonceUsed: state.get(changeNonceKey(request.nonce)) !== undefined,
+      areNoncesSpent: this.#nonces >= CHANGE_NONCES_MAX,
       recentCheckpoints: checkpoints,
       windowSizeMax: windowSizeMaxOf(this.#genesis.limits),
       clients: admittedCount === undefined ? undefined : { count, isAdmitted: (client) => this.isAdmitted(client) },

@@ -24,12 +24,11 @@ import {
   type TimestampMs,
   timestampMs,
 } from "@quorate/protocol";
-import type { Rejoin } from "@quorate/reconfiguration";
+import type { JudgedChange, PendingChange, Rejoin } from "@quorate/reconfiguration";
 import type { ScrubBudget, ScrubSlice, Snapshot } from "@quorate/state-tree";
 import { CommittedConfiguration, type ConfigurationBatch } from "./committed-configuration.ts";
 import { CommittedSessions, isInWindow, readReply } from "./committed-sessions.ts";
 import type { ExecutionStore } from "./execution-store.ts";
-import type { OperationSurroundings } from "./operation.ts";
 import { CheckpointRule } from "./ordered-checkpoint.ts";
 import type { KeptLeaf, Output } from "./output-record.ts";
 import { Outputs, treeOf } from "./outputs.ts";
@@ -38,9 +37,9 @@ import { encodeProgress, type Progress } from "./records.ts";
 import { RequestExecution, type RequestOutput } from "./request-execution.ts";
 import { type OwnCheckpoint, RootedState } from "./rooted-state.ts";
 import type { Service } from "./service.ts";
+import { ServiceNotices } from "./service-notices.ts";
 import { progressOf, SessionTable } from "./session-table.ts";
 import { PROGRESS_KEY } from "./state-keys.ts";
-import { StateView } from "./state-view.ts";
 
 /** What an `Executor` is made of. */
 export interface ExecutorOptions {
@@ -83,6 +82,8 @@ export interface Execution {
   readonly checkpoint: OwnCheckpoint | undefined;
   /** The last number of the epoch of this batch, where a change waits for it: this batch, perhaps. */
   readonly activation: SequenceNumber | undefined;
+  /** What became of each reconfiguration in the batch. */
+  readonly changes: readonly JudgedChange[];
   readonly progress: ExecutionProgress;
   /** In the order of the batch. They may be sent at once: the promises behind them are durable, execution is repeatable. */
   readonly replies: readonly { readonly client: PublicKey; readonly reply: ExecutedReply }[];
@@ -101,6 +102,7 @@ export class Executor {
   readonly #sessions: CommittedSessions;
   readonly #outputs: Outputs;
   readonly #configuration: CommittedConfiguration;
+  readonly #notices: ServiceNotices;
   #checkpointRule: CheckpointRule;
   #progress: Progress;
 
@@ -118,7 +120,8 @@ export class Executor {
     this.#outputs = new Outputs(store.local, hasher);
     this.#configuration = new CommittedConfiguration(this.#state.reader, genesis, this.#progress.executed);
     this.#checkpointRule = new CheckpointRule(this.#configuration.current);
-    this.#openService();
+    this.#notices = new ServiceNotices(options.service, genesis.limits.requestBytesMax);
+    this.#notices.open(this.#state.reader);
   }
 
   /** The last executed sequence number. */
@@ -145,6 +148,10 @@ export class Executor {
   /** The last number of this epoch, where a change has been ordered; undefined otherwise. */
   get activation(): SequenceNumber | undefined {
     return this.#configuration.record.pending?.activation;
+  }
+  /** What waits for that, see `PendingChange`. */
+  get pendingChange(): PendingChange | undefined {
+    return this.#configuration.record.pending;
   }
   /** How members rejoined last, see `Rejoin`. */
   get rejoins(): readonly Rejoin[] {
@@ -202,6 +209,7 @@ export class Executor {
       statement,
       checkpoint: isCheckpoint ? this.#state.lastCheckpoint : undefined,
       activation: configuration.activation,
+      changes: configuration.changes,
       progress: {
         answered: leaves.map((leaf) => leaf.requestDigest),
         sessions: progressOf(table.changed),
@@ -344,50 +352,10 @@ export class Executor {
       const output = execution.execute(request, index);
       if (output !== undefined) outputs.set(request.digest, output);
     });
-    if (configuration.finish(overlay)) this.#tellService(configuration, surroundings);
-    this.#finishBatch(overlay);
+    if (configuration.finish(overlay)) this.#notices.onMembership(configuration.record, surroundings);
+    this.#notices.finishBatch(overlay);
     table.finish();
     return { outputs: [...outputs.values()], hasOrderedCheckpoint: execution.hasOrderedCheckpoint };
-  }
-
-  #openService(): void {
-    const { service, genesis } = this.#o;
-    if (service.open === undefined) return;
-    const overlay = new Overlay(this.#state.reader);
-    const view = new StateView(overlay, genesis.limits.requestBytesMax);
-    service.open(view);
-    view.close();
-    if (overlay.failure !== undefined) throw overlay.failure.cause;
-  }
-
-  /**
-   * The service hears of the new members in the last batch of the old ones, at every replica (protocol rule 11.2). One that throws
-   * has changed nothing, as with an operation.
-   */
-  #tellService({ record }: ConfigurationBatch, { service, overlay, seq, timestampMs }: OperationSurroundings): void {
-    if (service.onMembership === undefined) return;
-    const { epoch, members } = record.current;
-    const mark = overlay.mark();
-    const view = new StateView(overlay, this.#o.genesis.limits.requestBytesMax);
-    try {
-      service.onMembership({ epoch, members, seq, timestampMs }, view);
-    } catch {
-      overlay.rollback(mark);
-      service.undo?.();
-    }
-    view.close();
-    if (overlay.failure !== undefined) throw overlay.failure.cause;
-  }
-
-  /** All replicas write the same here, and none can leave it out: there is no bound that an operation could meet. */
-  #finishBatch(overlay: Overlay): void {
-    const { service, genesis } = this.#o;
-    if (service.finishBatch === undefined) return;
-    const valueBytesMax = genesis.limits.requestBytesMax;
-    const view = new StateView(overlay, valueBytesMax, Number.POSITIVE_INFINITY);
-    service.finishBatch(view, { valueBytesMax });
-    view.close();
-    if (overlay.failure !== undefined) throw overlay.failure.cause;
   }
 
   #sign(statement: Statement, leaves: readonly KeptLeaf[]): Output {

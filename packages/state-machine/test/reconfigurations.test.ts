@@ -11,7 +11,7 @@ import {
   sequenceNumber,
   windowSizeMaxOf,
 } from "@quorate/protocol";
-import type { Execution, Service, ServiceMembership } from "@quorate/state-machine";
+import { CHANGE_NONCES_MAX, type Execution, type Service, type ServiceMembership } from "@quorate/state-machine";
 import { expect } from "chai";
 import { ADMIN, bytesOf, Fixture } from "./cluster.ts";
 
@@ -65,6 +65,20 @@ describe("a reconfiguration (protocol rules 11.1 and 11.2)", () => {
       "parameters-invalid",
       "epoch 1 above 80",
     ]);
+  });
+
+  it("is told with what became of it, each that a batch has, and what it was judged by", () => {
+    const fixture = new Fixture();
+    const [first, second] = [fixture.change(PARAMETERS), fixture.change(PARAMETERS)];
+
+    const { changes } = fixture.run(first, second);
+
+    const { configuration } = fixture.executor;
+    expect(changes).to.deep.equal([
+      { seq: 1, request: first.request, configuration, outcome: { epoch: 1, activation: 80 } },
+      { seq: 1, request: second.request, configuration, outcome: "in-flight" },
+    ]);
+    expect(fixture.run().changes).to.deep.equal([]);
   });
 
   it("survives a restart before its activation and in it", () => {
@@ -245,6 +259,30 @@ describe("a reconfiguration (protocol rules 11.1 and 11.2)", () => {
     expect(fixture.executor.standing(second.register(2, 20)).type).to.equal("executable");
     const open = new Fixture();
     expect(endsOf(open.run(open.change(admit)))).to.deep.equal(["clients-open"]);
+  });
+
+  it("admits and expels nobody once as many nonces are spent as are remembered, until the next epoch", () => {
+    const alice = new Fixture().client(1);
+    const fixture = new Fixture({ clients: [alice.key] });
+    const bob = fixture.client(2);
+    const admit = fixture.change({ type: "admit", client: bob.key });
+    const expel = fixture.change({ type: "expel", client: bob.key });
+    const idle: ReconfigurationChange = { type: "leave", id: replicaId(9), mayLowerFaultThreshold: false };
+    const spent = Array.from({ length: CHANGE_NONCES_MAX - 2 }, () => fixture.change(idle));
+    expect(endsOf(fixture.run(...spent, admit, expel)).slice(-3)).to.deep.equal([
+      ...["member-unknown", `epoch 0 above 1`, `epoch 0 above 1`],
+    ]);
+    fixture.restart();
+
+    const again = fixture.change({ type: "admit", client: bob.key });
+    expect(endsOf(fixture.run(again, admit, fixture.change({ type: "expel", client: alice.key })))).to.deep.equal([
+      ...["nonces-spent", "nonce-used", "nonces-spent"],
+    ]);
+    expect(endsOf(fixture.run(fixture.change(PARAMETERS)))).to.deep.equal(["epoch 1 above 80"]);
+    fixture.idleTo(80);
+    expect(endsOf(fixture.run(fixture.change({ type: "admit", client: bob.key }, { epoch: 1 })))).to.deep.equal([
+      "epoch 1 above 81",
+    ]);
   });
 
   it("stands as it would be judged next, and as answered or lost once it was executed", () => {

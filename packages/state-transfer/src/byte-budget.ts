@@ -1,4 +1,4 @@
-import type { ReplicaId } from "@quorate/protocol";
+import { isObserverPeer, type ReplicaId } from "@quorate/protocol";
 
 /** Bytes per second, and how many at once after a rest. */
 export interface ByteRate {
@@ -12,14 +12,15 @@ interface Bucket {
 }
 
 /**
- * A token bucket of bytes per peer and one for all. What an answer costs is known when it is made: a peer may run into debt
+ * A token bucket of bytes per member, one for all observers together, and one for all. Observers come as they like, and may be
+ * anybody's: however many they are, members keep their shares. What an answer costs is known when it is made: a peer may run into debt
  * by one answer, and then waits longer (protocol rule 13.1).
  */
 export class ByteBudget {
   readonly #perPeer: ByteRate;
   readonly #total: ByteRate;
-  /** Bounded: by the members, and the places for observers. */
-  readonly #buckets = new Map<ReplicaId, Bucket>();
+  /** Bounded: by the members. */
+  readonly #buckets = new Map<ReplicaId | "observers", Bucket>();
   readonly #all: Bucket;
 
   constructor(perPeer: ByteRate, total: ByteRate) {
@@ -49,8 +50,9 @@ export class ByteBudget {
   }
 
   #bucketOf(peer: ReplicaId, atMs: number): Bucket {
-    const bucket = this.#buckets.get(peer) ?? { bytes: this.#perPeer.burstBytes, atMs };
-    this.#buckets.set(peer, bucket);
+    const whose = isObserverPeer(peer) ? "observers" : peer;
+    const bucket = this.#buckets.get(whose) ?? { bytes: this.#perPeer.burstBytes, atMs };
+    this.#buckets.set(whose, bucket);
     return bucket;
   }
 }

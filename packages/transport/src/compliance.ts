@@ -38,6 +38,7 @@ export function complianceCases(transport: TransportUnderTest): readonly Complia
     ["closes a client link whose queue is full", closesWhenFull],
     ["cuts the client link with the most queued when all together come to their bound", cutsMostQueued],
     ["lets a newer link of the same replica take the place of the older", replacesOlder],
+    ["lets no link of a replica take the place of one with another key of it", keepsOneOfEachKey],
     ["holds as many links of one client key as the bound says", boundsLinksOfOneClient],
     ["holds as many client links as the bound says, and still takes replicas", boundsClientLinks],
     ["holds as many observers as the bound says, a newer link in the place of the older", boundsObserverLinks],
@@ -392,6 +393,17 @@ async function replacesOlder(scene: Scene): Promise<void> {
   check(!(await links.nth(1)).send(new Uint8Array(1)), "nothing to go out on the older link");
   near.send(new Uint8Array(3));
   check((await frames.nth(1)).length === 3 && far.snapshot().framesIn === 1, "the newer link to work");
+}
+
+async function keepsOneOfEachKey(scene: Scene): Promise<void> {
+  const keys = [scene.transport.endpoint(1), scene.transport.endpoint(1)] as const;
+  const { listener, links, downs } = await scene.listen(keys);
+  for (const [at, endpoint] of keys.entries()) {
+    scene.dial(endpoint, listener.address);
+    checkPeer((await links.nth(at + 1)).peer, endpoint.credentials.identity);
+  }
+  check(listener.snapshot().replicaLinks === 2, "one link of each key", { ...listener.snapshot() });
+  check((await links.nth(1)).send(new Uint8Array(1)) && downs.events.length === 0, "the older link to be up");
 }
 
 async function boundsLinksOfOneClient(scene: Scene): Promise<void> {

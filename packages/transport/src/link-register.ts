@@ -4,7 +4,7 @@ import type { ListenerBounds } from "./door.ts";
 import { QueuedOutput } from "./queued-output.ts";
 import { TransportError } from "./transport-error.ts";
 
-/** The links of one listener by who is at their other end: one of each replica and observer, some of each client. */
+/** The links of one listener by who is at their other end: one of each key of a replica or observer, some of each client. */
 export class LinkRegister {
   readonly #bounds: ListenerBounds;
   /** What waits for all clients. */
@@ -91,6 +91,7 @@ export class LinkRegister {
   }
 }
 
+/** A replica by its key, too: whoever has only an old one of it takes nothing from the holder of the new one. */
 function keyOf(peer: LinkIdentity): string {
-  return `${peer.role} ${peer.role === "replica" ? peer.id : peer.publicKey}`;
+  return peer.role === "replica" ? `${peer.role} ${peer.id} ${peer.publicKey}` : `${peer.role} ${peer.publicKey}`;
 }

@@ -32,7 +32,7 @@ export interface ReceptionOptions {
   isClientAdmitted?(publicKey: PublicKey): boolean;
   /** Whether this replica, which is no member, may follow; nobody may where it is not said. The key is admissible already. */
   isObserverAdmitted?(publicKey: PublicKey): boolean;
-  /** A proven peer. An older link of the same replica or observer is down already. */
+  /** A proven peer. An older link of the same key of a replica or observer is down already. */
   onLink(peer: LinkIdentity, link: FramedLink): LinkHandlers;
   /** A connection came to nothing; for logs at debug, for anyone can cause it. */
   onRefused?(error: TransportError, remoteAddress: string): void;

@@ -3,6 +3,7 @@ import type { CommittedEntry, Evidence, Fill, ReplicaFrame, ReplicaId, Reply, Re
 import type { EpochChain } from "@quorate/reconfiguration";
 import type { ReplicaStatus } from "@quorate/replica";
 import type { ExecutedBatch, ViewTurn } from "@quorate/server/host";
+import type { ServiceMembership } from "@quorate/state-machine";
 import type { ExecutedOperation } from "../recording-service.ts";
 
 /** A batch as one correct replica executed it. */
@@ -14,6 +15,12 @@ export interface ExecutionStep extends ExecutedBatch {
   readonly operations: readonly ExecutedOperation[];
   /** The agreed time that operations saw; undefined when there were none. */
   readonly agreedMs?: number | undefined;
+}
+
+/** New members, as one correct replica has told them to its service. */
+export interface ToldMembership extends ServiceMembership {
+  /** Of the same batch. */
+  readonly operationsBefore: number;
 }
 
 /** How a run ended, when everything was quiet. */
@@ -57,6 +64,8 @@ export interface Checker {
   onViewChange?(replica: ReplicaId, turn: ViewTurn): void;
   /** Now and then after an event: how full everything bounded is at a replica or a client. */
   onFills?(end: string, fills: readonly Fill[]): void;
+  /** The service of a replica is told of new members. */
+  onMembership?(replica: ReplicaId, told: ToldMembership): void;
   onStable?(replica: ReplicaId, seq: number): void;
   onExecuted?(step: ExecutionStep): void;
   /** @param receivers to how many it goes. */

@@ -114,6 +114,7 @@ export class ConfigurationModel {
   }
 
   #admit({ type, client }: Change<"admit" | "expel">, seq: number): ModelVerdict {
+    if (this.#nonces.size === REMEMBERED_NONCES) return "nonces-spent";
     if (this.#admitted === undefined) return "clients-open";
     if (this.#admitted.has(client) === (type === "admit")) return "changes-nothing";
     if (type === "admit") this.#admitted.add(client);
@@ -148,7 +149,11 @@ export class ConfigurationModel {
   }
 
   #note(change: ReconfigurationChange, seq: number): void {
-    if (change.type === "join") this.#highestId = change.member.id;
+    if (change.type === "join") {
+      const { member, loss } = change;
+      this.#highestId = member.id;
+      if (loss !== undefined) this.#rejoined.set(member.id, { loss, at: seq });
+    }
     if (change.type === "rejoin") this.#rejoined.set(change.id, { loss: change.loss, at: seq });
   }
 
@@ -205,7 +210,7 @@ function accepted(epoch: number, activation: number): ModelVerdict {
   return `accepted: epoch ${epoch} above ${activation}`;
 }
 
-function isAccepted(verdict: ModelVerdict): boolean {
+export function isAccepted(verdict: ModelVerdict): boolean {
   return verdict.startsWith("accepted: ");
 }
 

@@ -9,16 +9,30 @@ import {
   epochNumber,
   type Genesis,
   type Hasher,
+  type Member,
   type OperationResult,
+  type ReconfigurationChange,
   type ReplicaFrame,
   type ReplicaId,
   type Reply,
 } from "@quorate/protocol";
 import type { EpochChain } from "@quorate/reconfiguration";
 import type { ReplicaStatus } from "@quorate/replica";
-import { type Checker, demand, type Ending, type ExecutionStep } from "./checker.ts";
-import { ConfigurationModel, type ModelEpoch } from "./configuration-model.ts";
+import { type Checker, demand, type Ending, type ExecutionStep, type ToldMembership } from "./checker.ts";
+import { ConfigurationModel, isAccepted, type ModelEpoch } from "./configuration-model.ts";
 import { envelopeIn } from "./promises.ts";
+
+interface Told {
+  readonly seq: number;
+  readonly told: string;
+  readonly members: readonly (readonly [ReplicaId, string, string])[];
+  readonly by: Set<ReplicaId>;
+}
+
+/** What is counted for each change of this kind that takes effect, once for the whole cluster. */
+export function markOfChange(type: ReconfigurationChange["type"]): string {
+  return `change in force: ${type}`;
+}
 
 /** What a correct replica said in one epoch as one of its members. */
 interface Said {
@@ -36,6 +50,7 @@ export class ReconfigurationChecker implements Checker {
   readonly #hasher: Hasher;
   readonly #cluster: ClusterId;
   readonly #epochs: () => EpochChain;
+  readonly #mark: (name: string) => void;
   /** By epoch, as whoever came to it first has it. */
   readonly #chain: string[] = [];
   readonly #roots = new Map<number, string>();
@@ -43,12 +58,24 @@ export class ReconfigurationChecker implements Checker {
   /** Changes by number and digest: how they were answered. */
   readonly #answered = new Map<string, string>();
   readonly #statements = new Map<string, Said>();
+  /** By epoch: what services were told of its members. */
+  readonly #told = new Map<number, Told>();
+  /** By checkpoint: who executed its batch. */
+  readonly #executed = new Map<number, Set<ReplicaId>>();
 
-  constructor(genesis: Genesis, hasher: Hasher, cluster: ClusterId, epochs: () => EpochChain) {
+  /** @param mark counts what came into force. */
+  constructor(
+    genesis: Genesis,
+    hasher: Hasher,
+    cluster: ClusterId,
+    epochs: () => EpochChain,
+    mark: (name: string) => void = () => undefined,
+  ) {
     this.#genesis = genesis;
     this.#hasher = hasher;
     this.#cluster = cluster;
     this.#epochs = epochs;
+    this.#mark = mark;
   }
 
   /** It has come to an epoch, or back with what it knows of them. */
@@ -61,8 +88,17 @@ export class ReconfigurationChecker implements Checker {
     }
   }
 
-  onExecuted({ seq, isCheckpoint, stateRoot }: ExecutionStep): void {
-    if (isCheckpoint) this.#roots.set(seq, stateRoot);
+  onExecuted({ replica, seq, isCheckpoint, stateRoot }: ExecutionStep): void {
+    if (!isCheckpoint) return;
+    this.#roots.set(seq, stateRoot);
+    this.#executed.set(seq, (this.#executed.get(seq) ?? new Set<ReplicaId>()).add(replica));
+  }
+
+  onMembership(replica: ReplicaId, { epoch, members, ...where }: ToldMembership): void {
+    const told = `${JSON.stringify(where)} ${JSON.stringify(members.map(ofMember))}`;
+    const { told: first, by } = this.#told.get(epoch) ?? { told, by: new Set<ReplicaId>() };
+    this.#told.set(epoch, { seq: where.seq, told: first, members: members.map(ofMember), by: by.add(replica) });
+    demand(first === told, "reconfiguration.services-told-otherwise", { replica, epoch, told, first });
   }
 
   onStatus(replica: ReplicaId, { epoch }: ReplicaStatus): void {
@@ -99,9 +135,12 @@ export class ReconfigurationChecker implements Checker {
         const place = `${seq} ${requestDigest(this.#hasher, this.#cluster, request)}`;
         const [answered, due] = [this.#answered.get(place), verdicts[i]];
         demand(answered === undefined || answered === due, "reconfiguration.verdict", { place, answered, due });
+        if (request.type === "reconfiguration" && due !== undefined && isAccepted(due))
+          this.#mark(markOfChange(request.change.type));
       });
     }
     this.#checkChain(model.epochs);
+    this.#checkTold(model.epochs);
     for (const [who, said] of this.#said) checkSaid(who, said, model.epochs, "vote");
     for (const [who, said] of this.#statements) checkSaid(who, said, model.epochs, "statement");
     for (const { id, status } of replicas)
@@ -112,6 +151,19 @@ export class ReconfigurationChecker implements Checker {
   #checkCertificate({ configuration }: ModelEpoch, { epoch, seq, signatures }: CommittedEntry["certificate"]): void {
     demand(epoch === configuration.epoch, "reconfiguration.decided-in-another", { seq, epoch });
     checkQuorum(configuration, signatures, { seq, epoch });
+  }
+
+  /** Services were told in the last batch of the members before, at everyone who executed it. */
+  #checkTold(due: readonly ModelEpoch[]): void {
+    for (const [epoch, { above }] of due.entries())
+      for (const replica of this.#executed.get(above) ?? [])
+        demand(this.#told.get(epoch)?.by.has(replica) === true, "reconfiguration.service-not-told", { replica, epoch });
+    for (const [epoch, { seq, members }] of this.#told) {
+      const { configuration, above } = due[epoch] ?? {};
+      demand(seq === above, "reconfiguration.service-told-elsewhere", { epoch, seq, above });
+      const of = JSON.stringify(configuration?.members.map(ofMember));
+      demand(JSON.stringify(members) === of, "reconfiguration.service-told-of-others", { epoch, members, of });
+    }
   }
 
   #checkChain(due: readonly ModelEpoch[]): void {
@@ -137,8 +189,12 @@ function describe(epochs: EpochChain, epoch: Epoch): string {
 function textOf(configuration: Configuration | undefined): string {
   if (configuration === undefined) return "unknown";
   const { epoch, members, admins, checkpointInterval, windowSize } = configuration;
-  const ofMembers = members.map(({ id, publicKey, address }) => [id, publicKey, address]);
+  const ofMembers = members.map(ofMember);
   return JSON.stringify([epoch, ofMembers, admins.threshold, [...admins.keys].sort(), checkpointInterval, windowSize]);
+}
+
+function ofMember({ id, publicKey, address }: Member): readonly [ReplicaId, string, string] {
+  return [id, publicKey, address];
 }
 
 function answerOf({ status, value }: OperationResult): string | undefined {

@@ -20,12 +20,27 @@ export const EPOCH_MUTANTS: readonly Mutant[] = [
   {
     name: "quorum-of-three-of-five",
     rule: "1.1",
-    bug: "three of five, or of six, decide: two such sets share one member, which may be the faulty one",
+    bug: "three of five decide: two such sets share one member, which may be the faulty one",
     file: "packages/protocol/src/membership.ts",
     edits: [
       {
         find: "Math.ceil((membership.members.length + faultThreshold(membership) + 1) / 2)",
-        replace: "membership.members.length < 7 ? 3 : 5",
+        replace:
+          "membership.members.length === 5 ? 3 : Math.ceil((membership.members.length + faultThreshold(membership) + 1) / 2)",
+      },
+    ],
+    caughtBy: ["test-harness/test/quorums.simulation.test.ts"],
+  },
+  {
+    name: "quorum-of-three-of-six",
+    rule: "1.1",
+    bug: "three of six decide, and the other three something else",
+    file: "packages/protocol/src/membership.ts",
+    edits: [
+      {
+        find: "Math.ceil((membership.members.length + faultThreshold(membership) + 1) / 2)",
+        replace:
+          "membership.members.length === 6 ? 3 : Math.ceil((membership.members.length + faultThreshold(membership) + 1) / 2)",
       },
     ],
     caughtBy: ["test-harness/test/quorums.simulation.test.ts"],
@@ -96,7 +111,37 @@ export const EPOCH_MUTANTS: readonly Mutant[] = [
   {
     name: "old-key-accepted-after-a-rotation",
     rule: "11.4",
-    bug: "a key that was rotated out goes on counting",
+    bug: "what is signed with the key that a member had in the epoch before is taken for its word in this one",
+    file: "packages/server/src/ingress.ts",
+    edits: [
+      {
+        find: 'verifier.verifyEnvelope(envelope, membership);\n    return verified === undefined\n      ? this.#refuse(peer, "ingress.bad-signature")\n      : { type: "message", envelope: verified };',
+        replace:
+          'verifier.verifyEnvelope(envelope, membership) ??\n      verifier.verifyEnvelope(envelope, {\n        ...membership,\n        members: this.#options.epochs.membershipAt((membership.epoch - 1) as typeof membership.epoch)?.members ?? [],\n      });\n    return verified === undefined\n      ? this.#refuse(peer, "ingress.bad-signature")\n      : { type: "message", envelope: verified };',
+      },
+    ],
+    caughtBy: ["packages/server/test/member-turns.test.ts"],
+  },
+  {
+    name: "number-beyond-its-epoch",
+    rule: "11.4",
+    bug: "the keys of an epoch that is over certify any number for whoever knows its end",
+    file: "packages/protocol/src/epoch-bounds.ts",
+    edits: [{ find: "(last !== undefined && seq > last)", replace: "(last !== undefined && seq < 0)" }],
+    caughtBy: ["packages/reconfiguration/test/epoch-verifier.test.ts"],
+  },
+  {
+    name: "admission-beyond-the-nonces",
+    rule: "11.1",
+    bug: "clients are admitted and expelled by orders that nobody remembers, so that anyone can submit them again",
+    file: VERDICT,
+    edits: [{ find: "if (areNoncesSpent)", replace: "if (areNoncesSpent && seq < 0)" }],
+    caughtBy: ["packages/state-machine/test/reconfigurations.test.ts"],
+  },
+  {
+    name: "rotation-changes-nothing",
+    rule: "11.1",
+    bug: "a rotation is accepted, and the member keeps its key",
     file: VERDICT,
     edits: [
       {

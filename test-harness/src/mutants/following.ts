@@ -1,7 +1,7 @@
 import type { Mutant } from "./mutant.ts";
 
 const FILTERS = "packages/client-proxy/src/epoch-filters.ts";
-const FOLLOWER = "packages/client-proxy/src/epoch-follower.ts";
+const QUESTION = "packages/client-proxy/src/epoch-question.ts";
 const CORE_TEST = "packages/client-proxy/test/following.test.ts";
 const RUNNER_TEST = "packages/quorate/test/following.test.ts";
 
@@ -35,16 +35,16 @@ export const FOLLOWING_MUTANTS: readonly Mutant[] = [
     name: "links-that-nobody-asked-for",
     rule: "13.1",
     bug: "one replica has a client verify as many forged certificates as it sends",
-    file: FOLLOWER,
-    edits: [{ find: "if (from !== undefined && asked?.isOpen !== true) return false;", replace: "" }],
+    file: QUESTION,
+    edits: [{ find: "const above = this.#above;", replace: "const above = this.#above ?? this.#chain.epoch;" }],
     caughtBy: [CORE_TEST],
   },
   {
     name: "one-answer-is-all",
     rule: "11.4",
     bug: "a client that is many epochs behind stays behind after the first answer",
-    file: FOLLOWER,
-    edits: [{ find: "links.length >= EPOCH_LINKS_MAX &&", replace: "false &&" }],
+    file: QUESTION,
+    edits: [{ find: 'return this.#chain.epoch > above ? "more" : "nothing-new";', replace: 'return "nothing-new";' }],
     caughtBy: [CORE_TEST],
   },
   {

@@ -40,7 +40,15 @@ export const READ_MUTANTS: readonly Mutant[] = [
     rule: "6.2",
     bug: "a client takes an older checkpoint than one that it has seen",
     file: READING,
-    edits: [{ find: "Math.max(atLeast, this.#newest)", replace: "atLeast" }],
+    edits: [{ find: "Math.max(atLeast, this.#newest, ", replace: "Math.max(atLeast, " }],
+    caughtBy: [READING_TEST],
+  },
+  {
+    name: "read-below-the-latest-epoch",
+    rule: "11.4",
+    bug: "a client that knows the next epoch takes what the members of the one before may have made up since",
+    file: READING,
+    edits: [{ find: "this.#o.chain.membership.start?.seq ?? 0", replace: "0" }],
     caughtBy: [READING_TEST],
   },
   {

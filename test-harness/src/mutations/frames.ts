@@ -78,6 +78,7 @@ type ChangeOf<T extends ReconfigurationChange["type"]> = Extract<Reconfiguration
 const joining = fields<ChangeOf<"join">>({
   member: fields<Member>({ id: member(), publicKey: hex32(), address: text() }),
   checkpoint: fields<CheckpointClaim>({ seq: counter(), stateRoot: hex32() }),
+  loss: optional(hex32()),
 });
 const change = oneOf<ReconfigurationChange>({
   join: joining,

@@ -69,13 +69,15 @@ function changeFields(change: ReconfigurationChange): Uint8Array {
   const code = CHANGE_TYPE_CODES[change.type];
   switch (change.type) {
     case "join": {
-      const { member, checkpoint } = change;
+      const { member, checkpoint, loss } = change;
       const joiner = joinerFields(member);
-      return new PreimageWriter(joiner.length + U64 + HASH)
+      const writer = new PreimageWriter(joiner.length + U64 + HASH + 1 + (loss === undefined ? 0 : HASH))
         .raw(joiner)
         .u64(checkpoint.seq)
         .hex32(checkpoint.stateRoot)
-        .finish();
+        .u8(loss === undefined ? 0 : 1);
+      if (loss !== undefined) writer.hex32(loss);
+      return writer.finish();
     }
     case "leave":
       return new PreimageWriter(2 + U32)

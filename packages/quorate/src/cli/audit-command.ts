@@ -1,10 +1,11 @@
-import type { AuditDocument, ReplicaName } from "@quorate/server";
+import { quorumSize, weakQuorumSize } from "@quorate/protocol";
+import type { AuditDocument, KnownMembers, ReplicaName } from "@quorate/server";
 import type { Command } from "commander";
 import { path } from "./arguments.ts";
-import { type AuditVerdict, auditVerdicts } from "./audit-verdicts.ts";
+import { type Audited, type AuditVerdict, auditVerdicts } from "./audit-verdicts.ts";
 import { DEFAULT_DATA } from "./cluster-command.ts";
 import { EXIT } from "./exit-codes.ts";
-import { fetchAudit, readReplicas } from "./replica-rows.ts";
+import { fetchAudit, latestOf, type ReplicaRows, readReplicaRows } from "./replica-rows.ts";
 import { printJson, printTable } from "./terminal.ts";
 
 interface AuditFlags {
@@ -27,21 +28,11 @@ export function addAuditCommand(program: Command): void {
         "Exit code: 0 all that answer agree, 7 one differs or is quarantined, 6 some do not answer, 3 fewer than a quorum do.",
     )
     .action(async ({ data, at = [], json }: AuditFlags) => {
-      const { replicas, quorum, weakQuorum } = await readReplicas(data);
-      const local = await Promise.all(
-        replicas.map(async ({ replica, owner, cluster, admin }) => ({
-          replica,
-          owner,
-          audit: await fetchAudit(admin, cluster, owner),
-        })),
-      );
-      const [first] = replicas;
-      const remote = await Promise.all(at.map((admin) => fetchAudit(admin, first?.cluster)));
-      // Who answers says who it is now.
-      const rows = local.map((row) => (row.audit === undefined ? row : { ...row, replica: nameIn(row.audit) }));
-      for (const audit of remote)
-        if (audit !== undefined && !rows.some(({ owner }) => owner === audit.owner))
-          rows.push({ replica: nameIn(audit), owner: audit.owner, audit });
+      const found = await readReplicaRows(data);
+      const remote = await Promise.all(at.map((admin) => fetchAudit(admin, found.cluster)));
+      const { rows, membership } = withRemote(found, await auditsOf(found), remote);
+      const quorum = found.isSingle ? 1 : quorumSize(membership);
+      const weakQuorum = weakQuorumSize(membership);
       rows.sort((a, b) => comparePlaces(a.replica, b.replica));
       const verdicts = auditVerdicts(rows, weakQuorum);
       if (json === true)
@@ -54,6 +45,31 @@ export function addAuditCommand(program: Command): void {
       const missing = remote.filter((audit) => audit === undefined).length;
       process.exitCode = exitCodeOf(verdicts, missing, quorum);
     });
+}
+
+/** Who answers says who it is now. */
+async function auditsOf({ rows }: ReplicaRows): Promise<readonly Audited[]> {
+  return await Promise.all(
+    rows.map(async ({ replica, owner, cluster, admin }) => {
+      const audit = await fetchAudit(admin, cluster, owner);
+      return { replica: audit === undefined ? replica : nameIn(audit), audit };
+    }),
+  );
+}
+
+/** With those that were named, and the members that nobody asked; by the latest members that any of them knows. */
+function withRemote(
+  { membership, distant }: ReplicaRows,
+  local: readonly Audited[],
+  remote: readonly (AuditDocument | undefined)[],
+): { readonly rows: Audited[]; readonly membership: KnownMembers } {
+  const rows = [...local];
+  for (const audit of remote)
+    if (audit !== undefined && !rows.some((row) => row.audit?.owner === audit.owner))
+      rows.push({ replica: nameIn(audit), audit });
+  for (const { replica } of distant)
+    if (!rows.some((row) => row.replica === replica)) rows.push({ replica, audit: undefined });
+  return { rows, membership: latestOf([membership, ...rows.flatMap(({ audit }) => audit?.membership ?? [])]) };
 }
 
 function nameIn({ replica }: AuditDocument): ReplicaName {

@@ -1,5 +1,3 @@
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { chooseBackend, createNodeHasher } from "@quorate/crypto/node";
 import {
   ADMIN_COMMAND,
@@ -10,7 +8,7 @@ import {
   type ReplicaFolder,
   readReplicaFolder,
 } from "@quorate/server";
-import { openLocalCluster } from "./local-cluster.ts";
+import { replicaFoldersIn } from "./local-cluster.ts";
 import { fetchStatus } from "./replica-rows.ts";
 
 /** The bytes of a backup, and which replica gives them. */
@@ -28,8 +26,7 @@ export interface BackupSource {
  * @throws ConfigurationError, StorageError or StateError in one line; nothing is open then.
  */
 export async function openBackupSource(data: string): Promise<BackupSource> {
-  const isSingle = existsSync(join(data, "replica.json"));
-  const paths = isSingle ? [data] : (await openLocalCluster(data)).replicas.map(({ path }) => path);
+  const paths = await replicaFoldersIn(data);
   const cryptography = { backend: await chooseBackend(), hasher: createNodeHasher() };
   const folders = paths.map((path) => readReplicaFolder(path, cryptography.backend, cryptography.hasher));
   const running = await furthestRunning(folders);

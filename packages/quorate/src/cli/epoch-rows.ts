@@ -17,8 +17,8 @@ import {
 
 /** One epoch, and how it came about. */
 export interface EpochRow extends Configuration {
-  /** The first sequence number that it decides. */
-  readonly first: number;
+  /** The last number before it; 0 for that of genesis. */
+  readonly activation: number;
   readonly f: number;
   readonly q: number;
   /** Who signed the link: members of the epoch before. Undefined for that of genesis. */
@@ -38,7 +38,7 @@ export function epochRows(chain: EpochChain, genesis: Genesis): readonly EpochRo
     if (membership === undefined) break;
     rows.push({
       ...record.current,
-      first: (membership.start?.seq ?? 0) + 1,
+      activation: membership.start?.seq ?? 0,
       f: faultThreshold(membership),
       q: quorumSize(membership),
       signedBy: signersOf(link),
@@ -57,7 +57,10 @@ function differences(before: ConfigurationRecord, after: ConfigurationRecord): s
   const [old, now] = [before.current, after.current];
   const lines = memberDifferences(old.members, now.members);
   for (const { id, loss } of after.rejoins)
-    if (!before.rejoins.some((rejoin) => rejoin.id === id && rejoin.loss === loss))
+    if (
+      old.members.some((member) => member.id === id) &&
+      !before.rejoins.some((rejoin) => rejoin.id === id && rejoin.loss === loss)
+    )
       lines.push(`replica ${id} has rejoined after a lost disk`);
   if (adminsText(old) !== adminsText(now)) lines.push(`${adminsText(now)} sign changes`);
   if (old.checkpointInterval !== now.checkpointInterval)

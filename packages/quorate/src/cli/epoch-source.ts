@@ -1,11 +1,9 @@
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { chooseBackend, createNodeHasher } from "@quorate/crypto/node";
 import type { Genesis } from "@quorate/protocol";
 import type { EpochChain } from "@quorate/reconfiguration";
 import { judgesOf, openStoppedStore, type ReplicaFolder, readReplicaFolder } from "@quorate/server";
 import { lockHolderOf } from "@quorate/storage";
-import { openLocalCluster } from "./local-cluster.ts";
+import { isReplicaFolder, replicaFoldersIn } from "./local-cluster.ts";
 import { type OperatorFlags, openOperator } from "./members/operator.ts";
 
 /** The chain of epochs, and who showed it. */
@@ -32,10 +30,19 @@ export async function openEpochSource(flags: OperatorFlags): Promise<EpochSource
 
 /** Undefined when there are none, or one of them runs. */
 async function stoppedFolders(data: string): Promise<readonly string[] | undefined> {
-  const isSingle = existsSync(join(data, "replica.json"));
-  const paths = isSingle ? [data] : (await openLocalCluster(data)).replicas.map(({ path }) => path);
-  const there = paths.filter((path) => existsSync(join(path, "replica.json")));
+  const there = (await replicaFoldersIn(data)).filter((path) => isReplicaFolder(path));
   return there.length === 0 || there.some((path) => lockHolderOf(path) !== undefined) ? undefined : there;
+}
+
+/** What the folders of replicas that do not run know; undefined where one runs, or cannot be read. */
+export async function stoppedEpochs(data: string): Promise<EpochChain | undefined> {
+  try {
+    const stopped = await stoppedFolders(data);
+    return stopped && (await readFolders(stopped)).epochs;
+  } catch {
+    // Whoever asks can do with less; `quorate verify-data` says what is wrong with a folder.
+    return undefined;
+  }
 }
 
 async function readFolders(paths: readonly string[]): Promise<EpochSource> {

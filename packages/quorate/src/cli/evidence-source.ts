@@ -1,5 +1,3 @@
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { chooseBackend, createNodeHasher } from "@quorate/crypto/node";
 import {
   ConfigurationError,
@@ -12,7 +10,7 @@ import {
   readKeptEvidence,
   readReplicaFolder,
 } from "@quorate/server";
-import { openLocalCluster } from "./local-cluster.ts";
+import { replicaFoldersIn } from "./local-cluster.ts";
 
 /** A piece of evidence, and where it is kept. */
 export interface FoundPiece extends KeptPiece {
@@ -31,8 +29,7 @@ const ANSWER_TIMEOUT_MS = 10_000;
  * @throws ConfigurationError, StorageError or RecoveryError in one line.
  */
 export async function findEvidence(data: string): Promise<FoundPiece[]> {
-  const isSingle = existsSync(join(data, "replica.json"));
-  const paths = isSingle ? [data] : (await openLocalCluster(data)).replicas.map(({ path }) => path);
+  const paths = await replicaFoldersIn(data);
   const [backend, hasher] = [await chooseBackend(), createNodeHasher()];
   const found: FoundPiece[] = [];
   for (const path of paths) {

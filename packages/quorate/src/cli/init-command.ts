@@ -10,6 +10,7 @@ import {
 } from "@quorate/server";
 import { type Command, Option } from "commander";
 import { collect, integer, path } from "./arguments.ts";
+import { EPOCH_FLAG, epochDocument } from "./folder-flags.ts";
 import { loadService } from "./load-service.ts";
 import { readKeyFile } from "./read-key.ts";
 import { refuseRunningReplica } from "./refuse-running.ts";
@@ -27,6 +28,7 @@ interface InitFlags {
   readonly backup?: string;
   readonly lostDisk?: true;
   readonly observe?: true;
+  readonly epoch?: string;
   readonly advertise?: string;
   readonly peer: readonly string[];
   readonly json?: true;
@@ -58,6 +60,7 @@ export function addInitCommand(program: Command): void {
       "the backup that the genesis document starts from, if it was made with --from-backup",
       path,
     )
+    .option("--epoch <file>", EPOCH_FLAG, path)
     .option("--observe", "it is no member of genesis: it follows, and may join; say where it listens")
     .option("--advertise <host:port>", "with --observe or --lost-disk: what others dial; where it listens unless given")
     .option(
@@ -99,6 +102,7 @@ async function makeFrom(flags: InitFlags): Promise<ReplicaFolder> {
   if (flags.lostDisk === true)
     await refuseRunningReplica({ ...flags, key, genesis: readGenesis(text, flags.genesis, backend) });
   const { replica, listen, admin, service, backup } = flags;
+  const epoch = epochDocument(flags.epoch);
   return await initReplicaFolder({
     path: flags.data,
     genesis: { text, source: flags.genesis },
@@ -107,6 +111,7 @@ async function makeFrom(flags: InitFlags): Promise<ReplicaFolder> {
     isDiskLost: flags.lostDisk === true,
     observes: flags.observe === true,
     ...observing(flags),
+    ...(epoch !== undefined && { epoch }),
     ...(replica !== undefined && { replica }),
     ...(listen !== undefined && { listen }),
     ...(admin !== undefined && { admin }),

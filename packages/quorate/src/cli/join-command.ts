@@ -1,40 +1,37 @@
-import { randomBytes } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { generateSeed, type SignatureBackend } from "@quorate/crypto";
+import { clusterIdOf } from "@quorate/crypto";
 import { chooseBackend, createNodeHasher } from "@quorate/crypto/node";
-import type { Hasher } from "@quorate/protocol";
 import {
   advertisedAddress,
   ConfigurationError,
+  type Cryptography,
   initReplicaFolder,
-  type KeyFile,
-  keyFileOf,
+  KEY_FILE,
   makeFolder,
   type ProcessStatus,
-  parseKeyFile,
   type ReplicaFolder,
   type RunningReplica,
   readDocument,
+  readGenesis,
   readReplicaFolder,
   standingOf,
-  writeOnce,
+  trustEpoch,
 } from "@quorate/server";
 import { type Command, Option } from "commander";
 import { collect, path } from "./arguments.ts";
+import { EPOCH_FLAG, epochDocument, type FolderFlags, refuseDeadEnd, withFlags } from "./folder-flags.ts";
 import { loadService } from "./load-service.ts";
-import { refuseClusterFolder } from "./local-cluster.ts";
+import { isReplicaFolder, refuseClusterFolder } from "./local-cluster.ts";
 import { LOG_LEVELS, type LogLevel } from "./logger.ts";
+import { keyInOrNew } from "./read-key.ts";
 import { runReplica } from "./run-replica.ts";
 import { SERVICE_FLAG, serviceFor } from "./start-command.ts";
 import { printLine } from "./terminal.ts";
 
-interface JoinFlags {
+interface JoinFlags extends FolderFlags {
   readonly genesis: string;
-  readonly peer: readonly string[];
   readonly listen: string;
-  readonly advertise?: string;
-  readonly admin?: string;
+  readonly epoch?: string;
   readonly data: string;
   readonly service?: string;
   readonly logLevel: LogLevel;
@@ -50,11 +47,21 @@ export function addJoinCommand(program: Command): void {
     .command("join")
     .description("make a new replica that follows the cluster, and run it; an admin then makes it a member")
     .requiredOption("--genesis <file>", "the cluster's genesis document", path)
-    .requiredOption("--peer <host:port>", "a replica of the cluster as it is now; repeat it", collect, [])
+    .option(
+      "--peer <host:port>",
+      "a replica of the cluster as it is now, needed for a new folder; repeat it",
+      collect,
+      [],
+    )
     .requiredOption("--listen <host:port>", "where it listens")
-    .requiredOption("--data <dir>", "its data folder; one that `quorate join` has made goes on", path)
+    .requiredOption(
+      "--data <dir>",
+      "its data folder; one that is there goes on, with what is said here for this run",
+      path,
+    )
     .option("--advertise <host:port>", "what others dial; where it listens unless given")
     .option("--admin <host:port>", "where to answer `quorate status`; 127.0.0.1 and the port + 1000 unless given")
+    .option("--epoch <file>", EPOCH_FLAG, path)
     .option("--service <file>", SERVICE_FLAG, path)
     .addOption(
       new Option("--log-level <level>", "how much to log to standard error").choices(LOG_LEVELS).default("warn"),
@@ -77,16 +84,17 @@ export function addJoinCommand(program: Command): void {
 
 async function joinCluster(flags: JoinFlags): Promise<number> {
   refuseClusterFolder(flags.data);
-  const backend = await chooseBackend();
-  const hasher = createNodeHasher();
-  const folder = await folderFor(flags, backend, hasher);
+  const cryptography = { backend: await chooseBackend(), hasher: createNodeHasher() };
+  const made = await folderFor(flags, cryptography);
+  const standing = await standingOf(made, cryptography);
+  const folder = withFlags(made, standing, flags);
+  if (standing.member === undefined) refuseDeadEnd(folder.config);
   const progress = new JoinProgress(folder, flags.json === true);
   return await runReplica({
     folder,
-    name: standingOf(folder, { backend, hasher })?.id ?? "observer",
+    name: standing.member?.id ?? "observer",
     service: await serviceFor(folder, flags.service),
-    backend,
-    hasher,
+    ...cryptography,
     logLevel: flags.logLevel,
     onStarted: (replica) => progress.follow(replica),
     onEnding: () => progress.stop(),
@@ -94,40 +102,40 @@ async function joinCluster(flags: JoinFlags): Promise<number> {
 }
 
 /** The one that is there already, or a new one. A key that was made before the folder was whole is kept. */
-async function folderFor(flags: JoinFlags, backend: SignatureBackend, hasher: Hasher): Promise<ReplicaFolder> {
-  const { data, genesis, service } = flags;
-  const text = readDocument(genesis, "genesis document", "get it from whoever runs the cluster");
-  if (existsSync(join(data, "replica.json"))) return withPeers(readReplicaFolder(data, backend, hasher), flags);
+async function folderFor(flags: JoinFlags, cryptography: Cryptography): Promise<ReplicaFolder> {
+  const { data, genesis: source, service, advertise, admin, listen, peer } = flags;
+  const genesis = { text: readDocument(source, "genesis document", "get it from whoever runs the cluster"), source };
+  const epoch = epochDocument(flags.epoch);
+  if (isReplicaFolder(data)) {
+    const { backend, hasher } = cryptography;
+    const folder = readReplicaFolder(data, backend, hasher);
+    refuseOtherCluster(folder, clusterIdOf(hasher, readGenesis(genesis.text, source, backend)), source);
+    return epoch === undefined ? folder : await trustEpoch(folder, epoch, cryptography);
+  }
+  refuseDeadEnd({ listen, peers: peer, ...(advertise !== undefined && { advertise }) });
   if (service !== undefined) await loadService(service);
   makeFolder(data, "choose another --data folder");
-  const { advertise, admin, listen, peer } = flags;
   return await initReplicaFolder({
     path: data,
-    genesis: { text, source: genesis },
-    key: keyIn(data, backend),
+    genesis,
+    key: keyInOrNew(join(data, KEY_FILE), cryptography.backend),
     observes: true,
     listen,
     peers: peer,
+    ...(epoch !== undefined && { epoch }),
     ...(advertise !== undefined && { advertise }),
     ...(admin !== undefined && { admin }),
     ...(service !== undefined && { service }),
-    backend,
-    hasher,
+    ...cryptography,
   });
 }
 
-/** What was said when the folder was made holds; where it is to dial may have changed since. */
-function withPeers(folder: ReplicaFolder, { peer }: JoinFlags): ReplicaFolder {
-  const { config } = folder;
-  return { ...folder, config: { ...config, peers: [...new Set([...config.peers, ...peer])] } };
-}
-
-function keyIn(data: string, backend: SignatureBackend): KeyFile {
-  const file = join(data, "key.json");
-  if (existsSync(file)) return parseKeyFile(readFileSync(file, "utf8"), file);
-  const key = keyFileOf(backend, generateSeed(randomBytes(32)));
-  writeOnce(file, `${JSON.stringify(key, null, 2)}\n`, 0o600);
-  return key;
+function refuseOtherCluster({ path, cluster }: ReplicaFolder, given: string, source: string): void {
+  if (given === cluster) return;
+  throw new ConfigurationError(
+    "configuration.foreign",
+    `${path} is the data folder of a replica of cluster ${cluster}, ${source} is the genesis document of cluster ${given}: choose another --data folder`,
+  );
 }
 
 /** Says how far the replica is, each step once. */
@@ -138,11 +146,6 @@ class JoinProgress {
   #said: JoinStep["step"] | undefined;
 
   constructor(folder: ReplicaFolder, isJson: boolean) {
-    if (advertisedAddress(folder.config) === undefined)
-      throw new ConfigurationError(
-        "configuration.inconsistent",
-        `it listens on ${folder.config.listen}, which nobody can dial: say with --advertise what others are to dial`,
-      );
     this.#folder = folder;
     this.#isJson = isJson;
   }
@@ -167,12 +170,18 @@ class JoinProgress {
 
 /** Where a joiner stands, and what is to be done next. */
 export interface JoinStep {
-  readonly step: "alone" | "fetching" | "stranded" | "waiting" | "level" | "member";
+  readonly step: "alone" | "fetching" | "stranded" | "waiting" | "following" | "level" | "member";
   readonly text: string;
 }
 
+/**
+ * A join names a checkpoint that is one of the cluster's last sixteen when it is ordered (protocol rule 11.5): so many intervals behind leaves
+ * time to order it, and room for checkpoints that are made on request.
+ */
+const BEHIND_MAX = 4;
+
 export function joinStepOf(status: ProcessStatus, { config }: Pick<ReplicaFolder, "config">): JoinStep {
-  const { replica, transfer, lowWatermark, peers, isStranded } = status;
+  const { replica, transfer, lowWatermark, peers, isStranded, observer } = status;
   if (replica !== null) return { step: "member", text: `it is a member: replica ${replica} of epoch ${status.epoch}` };
   if (!peers.some(({ isConnected }) => isConnected))
     return {
@@ -184,6 +193,9 @@ export function joinStepOf(status: ProcessStatus, { config }: Pick<ReplicaFolder
     return { step: "stranded", text: "what it lacks has left the others' history: it waits for their state" };
   if (lowWatermark === 0)
     return { step: "waiting", text: "follows, and waits for a stable checkpoint: `quorate checkpoint` makes one" };
+  // Of those who have said where they stand one at least is correct, and each shows the certificate of its checkpoint.
+  if (observer === undefined || observer.members < observer.membersNeeded || observer.checkpointsBehind > BEHIND_MAX)
+    return { step: "following", text: "follows, and is behind the members' last checkpoint" };
   const address = advertisedAddress(config);
   return {
     step: "level",

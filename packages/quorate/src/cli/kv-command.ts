@@ -5,13 +5,14 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { QuorateError, type StaleEntries, type StaleOutcome, type StaleReadOptions } from "../client.ts";
 import { connect } from "../connect.ts";
 import { KvClient, RANGE_LIMIT_DEFAULT } from "../kv-client.ts";
+import { type AddressFlags, addressesOf, addressWords, withAddressFlags } from "./address-flags.ts";
 import { integer, path } from "./arguments.ts";
 import { DEFAULT_DATA } from "./cluster-command.ts";
 import { EXIT } from "./exit-codes.ts";
 import { readSeed } from "./read-key.ts";
 import { printJson, printLine, shellWord } from "./terminal.ts";
 
-interface ConnectionFlags {
+interface ConnectionFlags extends AddressFlags {
   readonly data: string;
   readonly genesis?: string;
   readonly key?: string;
@@ -202,13 +203,13 @@ function tellMore(next: Uint8Array, to: string | undefined, flags: RangeFlags): 
   process.stderr.write(`quorate: there are more entries; ${how}\n`);
 }
 
-function connectionWords({ data, genesis, key }: ConnectionFlags): string[] {
+function connectionWords({ data, genesis, key, ...flags }: ConnectionFlags): string[] {
   const where = genesis === undefined ? (data === DEFAULT_DATA ? [] : ["--data", data]) : ["--genesis", genesis];
-  return [...where, ...(key === undefined ? [] : ["--key", key])];
+  return [...where, ...addressWords(flags), ...(key === undefined ? [] : ["--key", key])];
 }
 
 function leaf(kv: Command, usage: string, description: string, example: string): Command {
-  return kv
+  const command = kv
     .command(usage)
     .description(description)
     .option("--data <dir>", "the folder of a local cluster", path, DEFAULT_DATA)
@@ -216,7 +217,8 @@ function leaf(kv: Command, usage: string, description: string, example: string):
       new Option("--genesis <file>", "the genesis document of the cluster, instead of --data")
         .argParser(path)
         .conflicts("data"),
-    )
+    );
+  return withAddressFlags(command)
     .option("--key <file>", "the client's key pair; a fresh one unless given", path)
     .option("--deadline <ms>", "give up after so long", integer, DEADLINE_MS)
     .option("--json", "print JSON")
@@ -230,6 +232,7 @@ async function withStore(flags: StaleFlags, use: (store: KvClient) => Promise<nu
   readDocument(genesis, "genesis document", advice);
   const client = await connect({
     genesis,
+    ...addressesOf(flags),
     settings: { defaultDeadlineMs: Math.max(1, flags.deadline), sessionAtOnce: flags.stale !== true },
     ...(flags.key !== undefined && { seed: await readSeed(flags.key) }),
   });

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { chooseBackend } from "@quorate/crypto/node";
 import { ConfigurationError, readDocument, readGenesis } from "@quorate/server";
@@ -56,6 +56,30 @@ export async function openLocalCluster(path: string): Promise<LocalCluster> {
   return { path, genesisPath, rotateEvery: genesis.rotateEveryBatches, replicas };
 }
 
+/**
+ * The data folders of a local cluster's replicas, with those that joined later where they lie beside; or the one that is named itself.
+ *
+ * @throws ConfigurationError when the folder is neither.
+ */
+export async function replicaFoldersIn(data: string): Promise<readonly string[]> {
+  if (isReplicaFolder(data)) return [data];
+  const known = (await openLocalCluster(data)).replicas.map(({ path }) => path);
+  const others = readdirSync(data)
+    .map((name) => join(data, name))
+    .filter((path) => !known.includes(path) && isReplicaFolder(path));
+  return [...known, ...others.sort()];
+}
+
+/** Whether it is the data folder of one replica. */
+export function isReplicaFolder(path: string): boolean {
+  return existsSync(join(path, "replica.json"));
+}
+
+/** The key pair by which commands about what `--data` means are signed: that of the replica, or the admin of a local cluster; it may not be there. */
+export function ownKeyPathOf(data: string): string {
+  return join(data, isReplicaFolder(data) ? "key.json" : "admin.key.json");
+}
+
 /** The processes that run replicas of the cluster now. */
 export function runningReplicas({ replicas }: LocalCluster): readonly { readonly id: number; readonly pid: number }[] {
   return replicas.flatMap(({ id, path }) => {
@@ -68,7 +92,7 @@ export function runningReplicas({ replicas }: LocalCluster): readonly { readonly
  * @throws ConfigurationError when the folder is that of a whole cluster, where the data folder of one replica is meant.
  */
 export function refuseClusterFolder(path: string): void {
-  const isCluster = !existsSync(join(path, "replica.json")) && existsSync(join(path, "replica-0", "replica.json"));
+  const isCluster = !isReplicaFolder(path) && isReplicaFolder(join(path, "replica-0"));
   if (!isCluster) return;
   throw new ConfigurationError(
     "configuration.foreign",
@@ -77,7 +101,7 @@ export function refuseClusterFolder(path: string): void {
 }
 
 function refuseReplicaFolder(path: string): void {
-  if (!existsSync(join(path, "replica.json"))) return;
+  if (!isReplicaFolder(path)) return;
   throw new ConfigurationError(
     "configuration.foreign",
     `${path} is the data folder of one replica, not of a cluster; start it with \`quorate start\`, or choose another folder`,

@@ -1,5 +1,3 @@
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { chooseBackend, createNodeHasher } from "@quorate/crypto/node";
 import { EPOCH_LINKS_MAX, epochNumber, sequenceNumber } from "@quorate/protocol";
 import { describeChainFault } from "@quorate/reconfiguration";
@@ -19,7 +17,7 @@ import {
   type ReplicaName,
   readReplicaFolder,
 } from "@quorate/server";
-import { openLocalCluster } from "./local-cluster.ts";
+import { replicaFoldersIn } from "./local-cluster.ts";
 
 /** The ordered log of one replica, wherever it was read. */
 export interface ReplicaLog {
@@ -47,8 +45,7 @@ const ANSWER_TIMEOUT_MS = 10_000;
  * @throws ConfigurationError or StorageError in one line; nothing is open then.
  */
 export async function openLogs(data: string): Promise<OpenedLogs> {
-  const isSingle = existsSync(join(data, "replica.json"));
-  const paths = isSingle ? [data] : (await openLocalCluster(data)).replicas.map(({ path }) => path);
+  const paths = await replicaFoldersIn(data);
   const cryptography = { backend: await chooseBackend(), hasher: createNodeHasher() };
   const folders = paths.map((path) => readReplicaFolder(path, cryptography.backend, cryptography.hasher));
   const logs: ReplicaLog[] = [];

@@ -1,6 +1,9 @@
+import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
+import { generateSeed, type SignatureBackend } from "@quorate/crypto";
 import { chooseBackend } from "@quorate/crypto/node";
 import { hexToBytes } from "@quorate/protocol";
-import { ConfigurationError, type KeyFile, parseKeyFile, readDocument } from "@quorate/server";
+import { ConfigurationError, type KeyFile, keyFileOf, parseKeyFile, readDocument, writeWhole } from "@quorate/server";
 
 const ADVICE = "make one with `quorate keygen --out FILE`";
 
@@ -35,4 +38,16 @@ export async function readSeed(path: string): Promise<Uint8Array> {
     "configuration.wrong-key",
     `${path}: the private key does not belong to the public key beside it; restore the file, or ${ADVICE}`,
   );
+}
+
+/**
+ * The key pair in a file, or a new one that is kept there: what a command that is run again had made before is still the one.
+ *
+ * @throws ConfigurationError in one line.
+ */
+export function keyInOrNew(path: string, backend: SignatureBackend): KeyFile {
+  if (existsSync(path)) return readKeyFile(path);
+  const key = keyFileOf(backend, generateSeed(randomBytes(32)));
+  writeWhole(path, `${JSON.stringify(key, null, 2)}\n`, 0o600);
+  return key;
 }

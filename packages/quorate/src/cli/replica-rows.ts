@@ -1,20 +1,22 @@
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { chooseBackend, createNodeHasher } from "@quorate/crypto/node";
-import { genesisMembership, quorumSize, weakQuorumSize } from "@quorate/protocol";
+import { genesisMembership, invariant, quorumSize, type ReplicaId } from "@quorate/protocol";
 import {
   type AuditDocument,
   describeReplica,
+  type KnownMembers,
+  knownMembersOf,
   memberIn,
   type ProcessStatus,
+  type ReplicaFolder,
   type ReplicaName,
   readReplicaFolder,
 } from "@quorate/server";
-import { openLocalCluster } from "./local-cluster.ts";
+import { stoppedEpochs } from "./epoch-source.ts";
+import { isReplicaFolder, replicaFoldersIn } from "./local-cluster.ts";
 
 /** A replica whose folder is at hand, and what it says of itself. */
 export interface ReplicaRow {
-  /** As it says itself; as genesis says while it does not answer. */
+  /** Among the latest members that anyone knows here. */
   readonly replica: ReplicaName;
   /** Its first key, by which it is known. */
   readonly owner: string;
@@ -27,9 +29,24 @@ export interface ReplicaRow {
   readonly answeredBy: string | undefined;
 }
 
+/** A member whose folder is somewhere else. */
+export interface DistantMember {
+  readonly replica: ReplicaId;
+  /** Where others dial it. */
+  readonly address: string;
+  /** Whether somebody here has a link with it. */
+  readonly isLinked: boolean;
+}
+
 export interface ReplicaRows {
+  /** Members, and observers that answer. */
   readonly rows: readonly ReplicaRow[];
-  /** How many have to answer for the cluster to serve; 1 for a single replica's folder. */
+  /** None where the folder is one replica's. */
+  readonly distant: readonly DistantMember[];
+  readonly cluster: string;
+  /** The latest that is known here. */
+  readonly membership: KnownMembers;
+  /** How many members have to answer for the cluster to serve; 1 for a single replica's folder. */
   readonly quorum: number;
   /** The folder is one replica's, not a whole cluster's. */
   readonly isSingle: boolean;
@@ -39,53 +56,67 @@ const STATUS_TIMEOUT_MS = 3_000;
 const SILENT = { status: undefined, answeredBy: undefined } as const;
 
 /**
- * Asks all replicas of a local cluster, or the one of a data folder, where they stand.
+ * Asks all replicas of a local cluster, or the one of a data folder, where they stand. Who the members are is what those say that know
+ * the latest epoch, or the folders when nobody answers.
  *
  * @throws ConfigurationError in one line, when the folder is neither.
  */
 export async function readReplicaRows(data: string): Promise<ReplicaRows> {
-  const { replicas, quorum, isSingle } = await readReplicas(data);
-  const rows = await Promise.all(
-    replicas.map(async (replica) => {
-      const answer = await fetchStatus(replica);
-      return { ...replica, ...answer, ...(answer.status && { replica: nameOf(answer.status) }) };
+  const isSingle = isReplicaFolder(data);
+  const folders = await readFolders(data);
+  const asked = await Promise.all(
+    folders.map(async (folder) => {
+      const { owner, config, cluster } = folder;
+      const about = { owner, cluster, admin: config.admin };
+      return { folder, ...about, ...(await fetchStatus(about)) };
     }),
   );
-  return { rows, quorum, isSingle };
+  const [first] = folders;
+  invariant(first !== undefined, "replica-rows.none");
+  const known = asked.flatMap(({ status }) => status?.membership ?? []);
+  const stopped = known.length === 0 ? (await stoppedEpochs(data))?.membership : undefined;
+  const membership = latestOf([knownMembersOf(stopped ?? genesisMembership(first.genesis)), ...known]);
+  const rows = asked.flatMap(({ folder, ...row }): ReplicaRow[] => {
+    const id = memberIn(membership, folder)?.id;
+    const isShown = isSingle || row.status !== undefined || id !== undefined;
+    return isShown ? [{ ...row, replica: id ?? "observer" }] : [];
+  });
+  return {
+    rows,
+    distant: isSingle ? [] : distantMembers(membership, rows),
+    cluster: first.cluster,
+    membership,
+    quorum: isSingle ? 1 : quorumSize(membership),
+    isSingle,
+  };
 }
 
-/** The replicas whose folders are at hand. */
-export interface FoundReplicas extends Omit<ReplicaRows, "rows"> {
-  readonly replicas: readonly Pick<ReplicaRow, "replica" | "owner" | "cluster" | "admin">[];
-  /** f+1. */
-  readonly weakQuorum: number;
+/** How many members are up, as far as can be seen from here. */
+export function membersUp({ rows, distant, isSingle }: ReplicaRows): number {
+  const up = rows.filter(({ replica, status }) => status !== undefined && (isSingle || replica !== "observer"));
+  return up.length + distant.filter(({ isLinked }) => isLinked).length;
 }
 
-/**
- * Reads the folders of a local cluster's replicas, or one data folder.
- *
- * @throws ConfigurationError in one line, when the folder is neither.
- */
-export async function readReplicas(data: string): Promise<FoundReplicas> {
+async function readFolders(data: string): Promise<readonly ReplicaFolder[]> {
   const backend = await chooseBackend();
   const hasher = createNodeHasher();
-  const isSingle = existsSync(join(data, "replica.json"));
-  const paths = isSingle ? [data] : (await openLocalCluster(data)).replicas.map(({ path }) => path);
-  const folders = paths.map((path) => readReplicaFolder(path, backend, hasher));
-  const [first] = folders;
-  const membership = first && genesisMembership(first.genesis);
-  const quorum = isSingle || membership === undefined ? 1 : quorumSize(membership);
-  const weakQuorum = membership === undefined ? 1 : weakQuorumSize(membership);
-  const replicas = folders.map((folder) => {
-    const { owner, config, cluster } = folder;
-    const replica: ReplicaName = memberIn(folder.genesis, folder)?.id ?? "observer";
-    return { replica, owner, cluster, admin: config.admin };
-  });
-  return { replicas, quorum, weakQuorum, isSingle };
+  return (await replicaFoldersIn(data)).map((path) => readReplicaFolder(path, backend, hasher));
 }
 
-function nameOf({ replica }: ProcessStatus): ReplicaName {
-  return replica ?? "observer";
+/** The one of the latest epoch. */
+export function latestOf([first, ...others]: readonly [KnownMembers, ...KnownMembers[]]): KnownMembers {
+  return others.reduce((latest, next) => (next.epoch > latest.epoch ? next : latest), first);
+}
+
+function distantMembers({ members }: KnownMembers, rows: readonly ReplicaRow[]): DistantMember[] {
+  const linked = new Set(
+    rows.flatMap(({ status }) =>
+      (status?.peers ?? []).flatMap(({ replica, isConnected }) => (isConnected ? [replica] : [])),
+    ),
+  );
+  return members
+    .filter(({ id }) => !rows.some(({ replica }) => replica === id))
+    .map(({ id, address }) => ({ replica: id, address, isLinked: linked.has(id) }));
 }
 
 /**

@@ -36,14 +36,16 @@ export async function runReplica(run: ReplicaRun): Promise<number> {
   // usual count keeps them slow for minutes.
   setFlagsFromString(INTERRUPT_BUDGET_FLAG);
   const { folder, name, service, backend, hasher, logLevel, pipeline } = run;
-  const log = createLogger(logLevel, { replica: name });
+  let replica: RunningReplica | undefined;
+  const nameNow = (): ReplicaName => replica?.name ?? name;
+  const log = createLogger(logLevel, () => ({ replica: nameNow() }));
   let end: (exitCode: number) => void = () => undefined;
   const ended = new Promise<number>((resolve) => {
     end = resolve;
   });
   const onFatal = (error: Error): void => {
     process.stderr.write(
-      `quorate: ${name === "observer" ? "the observer" : `replica ${name}`} stops: ${error.message}\n`,
+      `quorate: ${nameNow() === "observer" ? "the observer" : `replica ${nameNow()}`} stops: ${error.message}\n`,
     );
     end(EXIT.failed);
   };
@@ -51,7 +53,7 @@ export async function runReplica(run: ReplicaRun): Promise<number> {
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => end(EXIT.ok));
   // A replica that was started by `quorate cluster` does not outlive it.
   process.on("disconnect", () => end(EXIT.ok));
-  const replica = await startReplica({
+  replica = await startReplica({
     folder,
     service,
     backend,

@@ -1,27 +1,30 @@
 import { chooseBackend, createNodeHasher } from "@quorate/crypto/node";
 import { kvService } from "@quorate/kv";
-import type { Member } from "@quorate/protocol";
-import { ConfigurationError, type ReplicaFolder, readReplicaFolder, standingOf } from "@quorate/server";
+import {
+  ConfigurationError,
+  type ReplicaFolder,
+  readReplicaFolder,
+  type Standing,
+  standingOf,
+  trustEpoch,
+} from "@quorate/server";
 import type { Service } from "@quorate/state-machine";
-import { formatAddress, parseAddress } from "@quorate/transport";
 import { type Command, Option } from "commander";
 import { collect, path, positive } from "./arguments.ts";
 import { EXIT } from "./exit-codes.ts";
+import { EPOCH_FLAG, epochDocument, type FolderFlags, withFlags } from "./folder-flags.ts";
 import { loadService } from "./load-service.ts";
 import { refuseClusterFolder } from "./local-cluster.ts";
 import { LOG_LEVELS, type LogLevel } from "./logger.ts";
 import { runReplica } from "./run-replica.ts";
 import { reportError } from "./terminal.ts";
 
-interface StartFlags {
+interface StartFlags extends FolderFlags {
   readonly data: string;
-  readonly listen?: string;
-  readonly admin?: string;
-  readonly advertise?: string;
+  readonly epoch?: string;
   readonly pipeline?: number;
   readonly service?: string;
   readonly observe?: true;
-  readonly peer?: readonly string[];
   readonly logLevel: LogLevel;
 }
 
@@ -44,13 +47,17 @@ export function addStartCommand(program: Command): void {
     .option("--listen <host:port>", "listen here instead of where the data folder says")
     .option("--admin <host:port>", "answer `quorate status` here instead of where the data folder says")
     .option("--advertise <host:port>", "what others dial; of a member checked against what the others know")
-    .option("--observe", "it is no member: it follows, keeps state and log, and votes nowhere")
+    .option(
+      "--observe",
+      "it is no member as far as it knows: it follows, keeps state and log; a member is refused, for it votes",
+    )
     .option(
       "--peer <host:port>",
       "an observer dials this replica too, beside those of its folder; repeat it",
       collect,
       [],
     )
+    .option("--epoch <file>", EPOCH_FLAG, path)
     .option("--service <file>", SERVICE_FLAG, path)
     .option("--pipeline <depth>", "proposals that this replica as primary keeps on the way at once", positive)
     .addOption(
@@ -73,15 +80,17 @@ export function addStartCommand(program: Command): void {
 
 async function start(flags: StartFlags): Promise<number> {
   refuseClusterFolder(flags.data);
-  const backend = await chooseBackend();
-  const hasher = createNodeHasher();
-  const found = readReplicaFolder(flags.data, backend, hasher);
-  const member = standingOf(found, { backend, hasher });
-  refuseUnsaidObserver(found, member, flags);
-  const folder = withFlags(found, member, flags);
+  const cryptography = { backend: await chooseBackend(), hasher: createNodeHasher() };
+  const { backend, hasher } = cryptography;
+  const made = readReplicaFolder(flags.data, backend, hasher);
+  const epoch = epochDocument(flags.epoch);
+  const found = epoch === undefined ? made : await trustEpoch(made, epoch, cryptography);
+  const standing = await standingOf(found, cryptography);
+  refuseOtherStanding(found, standing, flags);
+  const folder = withFlags(found, standing, flags);
   return await runReplica({
     folder,
-    name: member?.id ?? "observer",
+    name: standing.member?.id ?? "observer",
     service: await serviceFor(folder, flags.service),
     backend,
     hasher,
@@ -91,14 +100,21 @@ async function start(flags: StartFlags): Promise<number> {
   });
 }
 
-/** Who takes an observer for a member waits for votes that never come. One that was a member follows on without being told. */
-function refuseUnsaidObserver(
-  { path, genesis, owner }: ReplicaFolder,
-  member: Member | undefined,
-  flags: StartFlags,
+/**
+ * Who takes an observer for a member waits for votes that never come, and who takes a member for an observer stops it at any time. One
+ * that was a member follows on without being told; of one whose store is lost nobody knows better.
+ */
+export function refuseOtherStanding(
+  { path }: Pick<ReplicaFolder, "path">,
+  { epoch, member, wasMember, isKnown }: Standing,
+  { observe }: Pick<StartFlags, "observe">,
 ): void {
-  const wasMember = genesis.members.some(({ publicKey }) => publicKey === owner);
-  if (member !== undefined || wasMember || flags.observe === true) return;
+  if (observe === true && member !== undefined)
+    throw new ConfigurationError(
+      "configuration.inconsistent",
+      `the replica of ${path} is replica ${member.id} of epoch ${epoch}, and votes: start it without --observe; to observe it has to leave, with \`quorate members remove ${member.id}\``,
+    );
+  if (observe === true || wasMember || !isKnown) return;
   throw new ConfigurationError(
     "configuration.inconsistent",
     `the replica of ${path} is no member as far as it knows: start it with --observe, which it needs until it has become one`,
@@ -114,28 +130,6 @@ export async function serviceFor({ config, path }: ReplicaFolder, given: string 
     );
   const module = given ?? config.service;
   return module === null ? kvService() : await loadService(module);
-}
-
-function withFlags(folder: ReplicaFolder, member: Member | undefined, flags: StartFlags): ReplicaFolder {
-  const { listen, admin, advertise, peer = [] } = flags;
-  if (advertise !== undefined && member !== undefined && formatAddress(parseAddress(advertise)) !== member.address)
-    throw new ConfigurationError(
-      "configuration.inconsistent",
-      `the members know replica ${member.id} at ${member.address}, not at ${advertise}; others dial what they know`,
-    );
-  const { config } = folder;
-  const chosen = (given: string | undefined, configured: string): string =>
-    given === undefined ? configured : formatAddress(parseAddress(given));
-  return {
-    ...folder,
-    config: {
-      ...config,
-      listen: chosen(listen, config.listen),
-      admin: chosen(admin, config.admin),
-      ...(advertise !== undefined && { advertise: formatAddress(parseAddress(advertise)) }),
-      peers: [...new Set([...config.peers, ...peer.map((address) => formatAddress(parseAddress(address)))])],
-    },
-  };
 }
 
 function tellParent(message: StartMessage): void {

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { path } from "./arguments.ts";
 import { DEFAULT_DATA } from "./cluster-command.ts";
 import { EXIT } from "./exit-codes.ts";
-import { type ReplicaRow, readReplicaRows } from "./replica-rows.ts";
+import { type DistantMember, membersUp, type ReplicaRow, readReplicaRows } from "./replica-rows.ts";
 import { printJson, printTable } from "./terminal.ts";
 
 /** `quorate status`: where each replica of a local cluster, or the one in a data folder, stands. */
@@ -15,20 +15,22 @@ export function addStatusCommand(program: Command): void {
     .option("--json", "print JSON")
     .addHelpText(
       "after",
-      "\nExample:\n  quorate status --json\n\nExit code: 0 all replicas answer, 6 some do not, 3 fewer than a quorum do.",
+      "\nExample:\n  quorate status --json\n\nExit code: 0 all replicas answer, 6 some do not, 3 fewer than a quorum do. Of a member whose folder is elsewhere a link with it is enough.",
     )
     .action(async ({ data, json }: { data: string; json?: true }) => {
-      const { rows, quorum } = await readReplicaRows(data);
+      const found = await readReplicaRows(data);
+      const { rows, distant, quorum } = found;
       if (json === true)
-        printJson(
-          rows.map(
+        printJson([
+          ...rows.map(
             ({ replica, owner, status, admin, answeredBy }) =>
               status ?? { replica: replica === "observer" ? null : replica, owner, role: "down", admin, answeredBy },
           ),
-        );
-      else printTable(HEAD, rows.map(cellsOf));
-      const up = rows.filter(({ status }) => status !== undefined).length;
-      process.exitCode = up === rows.length ? EXIT.ok : up >= quorum ? EXIT.degraded : EXIT.noResult;
+          ...distant.map((member) => ({ ...member, role: "distant" })),
+        ]);
+      else printTable(HEAD, [...rows.map(cellsOf), ...distant.map(cellsOfDistant)]);
+      const areAllUp = rows.every(({ status }) => status !== undefined) && distant.every(({ isLinked }) => isLinked);
+      process.exitCode = areAllUp ? EXIT.ok : membersUp(found) >= quorum ? EXIT.degraded : EXIT.noResult;
     });
 }
 
@@ -63,6 +65,12 @@ function cellsOf({ replica, status, admin, answeredBy }: ReplicaRow): string[] {
     `${connected}/${status.peers.length}`,
     durationText(status.uptimeMs),
   ];
+}
+
+/** Nobody here can ask it. */
+function cellsOfDistant({ replica, address, isLinked }: DistantMember): string[] {
+  const how = isLinked ? "linked" : "no link";
+  return [`${replica}`, "-", `at ${address} (${how})`, ...HEAD.slice(3).map(() => "-")];
 }
 
 /** With what keeps it from its part. */

@@ -6,7 +6,7 @@ import { path } from "./arguments.ts";
 import { DEFAULT_DATA } from "./cluster-command.ts";
 import { dataFolderOf } from "./data-argument.ts";
 import { EXIT } from "./exit-codes.ts";
-import { openLocalCluster } from "./local-cluster.ts";
+import { isReplicaFolder, openLocalCluster } from "./local-cluster.ts";
 import { printComplaint, printJson, printLine, printTable } from "./terminal.ts";
 import { isApart, tellVerdict, verifyApart } from "./verify-apart.ts";
 
@@ -38,7 +38,7 @@ export function addVerifyDataCommand(program: Command): void {
 
 /** Of a local cluster all, of which each is checked by itself. */
 async function foldersIn(data: string): Promise<readonly string[]> {
-  const isCluster = !existsSync(join(data, "replica.json")) && existsSync(join(data, "replica-0"));
+  const isCluster = !isReplicaFolder(data) && existsSync(join(data, "replica-0"));
   return isCluster ? (await openLocalCluster(data)).replicas.map((replica) => replica.path) : [data];
 }
 

@@ -1,5 +1,5 @@
 import { createCodec, wireLimitsOf } from "@quorate/codec";
-import type { CheckpointCertificate, SequenceNumber } from "@quorate/protocol";
+import { type CheckpointCertificate, describeOutOfEpoch, outOfEpoch, type SequenceNumber } from "@quorate/protocol";
 import { StateDamage } from "@quorate/state-tree";
 import type { StoreReader } from "@quorate/storage";
 import { ConfigurationError } from "../configuration-error.ts";
@@ -28,7 +28,10 @@ export async function openStoppedBackup(folder: ReplicaFolder, cryptography: Cry
     if (readInstallation(store.local, codec) !== undefined)
       refuse(path, "its state is being brought there from the others");
     const judges = judgesOf(folder, cryptography, store.local);
-    const certificate = stableIn(store, judges);
+    const stable = stableIn(store, judges);
+    const outside = stable && outOfEpoch(judges.epochs, stable);
+    if (outside !== undefined) refuse(path, `its stable checkpoint proves nothing: ${describeOutOfEpoch(outside)}`);
+    const certificate = stable && judges.judge.verifyCheckpointCertificate(stable);
     if (certificate === undefined) refuse(path, "it has no stable checkpoint yet");
     const { executor } = readStoredState(folder, store, cryptography);
     const snapshot = executor.snapshotAt(certificate.seq);
@@ -58,14 +61,14 @@ function readable(path: string, error: unknown): unknown {
   );
 }
 
-function stableIn(store: StoreReader, { codec, judge }: Judges): CheckpointCertificate | undefined {
+function stableIn(store: StoreReader, { codec }: Judges): CheckpointCertificate | undefined {
   let last: CheckpointCertificate | undefined;
   for (const { record } of store.openLog().entries()) {
     const decoded = codec.decodeLogRecord(record);
     if (decoded.ok && decoded.value.type === "stable" && decoded.value.checkpoint.seq > (last?.seq ?? 0))
       last = decoded.value.checkpoint;
   }
-  return last && judge.verifyCheckpointCertificate(last);
+  return last;
 }
 
 function refuse(path: string, why: string): never {

@@ -1,8 +1,7 @@
-import { type EpochLink, type Genesis, REPLICA_ID_MAX, type ReplicaId, replicaId } from "@quorate/protocol";
-import { decodeConfiguration, genesisRecord } from "@quorate/reconfiguration";
+import type { JoinClaim } from "@quorate/protocol";
 import { ConfigurationError, type PreparedChange } from "@quorate/server";
+import { nextId } from "../../fetch-claim.ts";
 import { printProgress } from "../terminal.ts";
-import type { Proposal } from "./issue-change.ts";
 import type { Operator, OperatorFlags } from "./operator.ts";
 
 /** How a joiner is found. */
@@ -15,10 +14,10 @@ export interface JoinerFlags extends OperatorFlags {
  *
  * @throws ClaimError when it gives no claim, ConfigurationError when there are no ids left.
  */
-export async function proposeJoin({ client }: Operator, { from, timeout }: JoinerFlags): Promise<Proposal> {
+export async function proposeJoin({ client, leftMs }: Operator, { from }: JoinerFlags): Promise<JoinClaim> {
   const id = nextId(client.epochs.link, client.genesis);
   printProgress(`asks ${from} for its claim to become replica ${id}`);
-  return client.fetchClaim(from, id, timeout);
+  return client.fetchClaim(from, id, leftMs());
 }
 
 /**
@@ -27,30 +26,21 @@ export async function proposeJoin({ client }: Operator, { from, timeout }: Joine
  * @throws ClaimError when it gives none, ConfigurationError when it is another joiner's, or of another epoch.
  */
 export async function refreshJoin(
-  { client }: Operator,
+  { client, leftMs }: Operator,
   prepared: PreparedChange,
-  { from, timeout }: JoinerFlags,
+  { from }: JoinerFlags,
 ): Promise<PreparedChange> {
   const { change, epoch } = prepared;
   if (change.type !== "join")
     throw new ConfigurationError("configuration.inconsistent", "--from is for the order of a join, and this is none");
-  await client.follow(undefined, timeout);
+  await client.follow(undefined, leftMs());
   // The order's epoch is over: what became of it is told when it is submitted.
   if (client.epochs.epoch !== epoch) return prepared;
-  const claim = await client.fetchClaim(from, change.member.id, timeout);
+  const claim = await client.fetchClaim(from, change.member.id, leftMs());
   const { publicKey, address } = claim.change.member;
   if (publicKey === change.member.publicKey && address === change.member.address) return { ...prepared, ...claim };
   throw new ConfigurationError(
     "configuration.foreign",
     `at ${from} is a joiner with the key ${publicKey} and the address ${address}, the order is for ${change.member.publicKey} at ${change.member.address}`,
-  );
-}
-
-function nextId(link: EpochLink | undefined, genesis: Genesis): ReplicaId {
-  const { highestId } = link === undefined ? genesisRecord(genesis) : decodeConfiguration(link.record);
-  if (highestId < REPLICA_ID_MAX) return replicaId(highestId + 1);
-  throw new ConfigurationError(
-    "configuration.inconsistent",
-    `all ids up to ${REPLICA_ID_MAX} were used: nobody can join this cluster any more`,
   );
 }

@@ -45,18 +45,14 @@ export async function orderOrWrite(
     printWritten(flags.out, prepared, operator, flags);
     return undefined;
   }
-  return submitPrepared(operator, prepared, flags);
+  return submitPrepared(operator, prepared);
 }
 
 /** Has an order executed that is signed, and tells of each step on standard error. */
-export function submitPrepared(
-  { client }: Operator,
-  prepared: PreparedChange,
-  { timeout }: OperatorFlags,
-): Promise<OrderedChange> {
+export function submitPrepared({ client, leftMs }: Operator, prepared: PreparedChange): Promise<OrderedChange> {
   const isAtOnce = prepared.change.type === "admit" || prepared.change.type === "expel";
   return submitWith(client, prepared, {
-    deadlineMs: timeout,
+    deadlineMs: leftMs(),
     onProgress: ({ type, epoch, activation }) => {
       if (type === "accepted" && !isAtOnce)
         printProgress(`accepted: epoch ${epoch} begins above ${activation}, to which the cluster goes by itself`);
@@ -118,13 +114,10 @@ function signersOf(
   const approvers = operator.keys.filter(isAdmin);
   if (isForOthers) return { approvers };
   const foreign = operator.keys.find((key) => !isAdmin(key) && !isOwn(key));
-  if (foreign !== undefined)
-    throw new ConfigurationError(
-      "configuration.wrong-key",
-      `${foreign.file} holds the key ${foreign.publicKey}, which is no admin's in epoch ${operator.client.epochs.epoch}${
-        change.type === "leave" || change.type === "rejoin" ? ` and not that of replica ${change.id}` : ""
-      }; \`quorate members list\` shows whose there are`,
-    );
+  if (foreign !== undefined) {
+    const isOwnToo = change.type === "leave" || change.type === "rejoin";
+    throw noAdminsKey(operator, foreign, isOwnToo ? ` and not that of replica ${change.id}` : "");
+  }
   const [submitter] = operator.keys;
   if (approvers.length >= admins.threshold || (submitter !== undefined && isOwn(submitter))) return { approvers };
   throw new ConfigurationError(
@@ -132,6 +125,14 @@ function signersOf(
     `a change needs the signatures of ${admins.threshold} of ${admins.keys.length} admins, ${approvers.length} of their keys ${
       approvers.length === 1 ? "is" : "are"
     } here: name more with --key, or write the order with --out FILE for the others to approve`,
+  );
+}
+
+/** Whose signature is of no use to an order, or spoils it. */
+export function noAdminsKey({ client }: Operator, { file, publicKey }: OperatorKey, more = ""): ConfigurationError {
+  return new ConfigurationError(
+    "configuration.wrong-key",
+    `${file} holds the key ${publicKey}, which is no admin's in epoch ${client.epochs.epoch}${more}; name an admin's with --key: \`quorate members list --json\` shows whose there are`,
   );
 }
 

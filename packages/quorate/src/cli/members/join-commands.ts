@@ -1,14 +1,22 @@
-import { epochNumber, type Member, type ReconfigurationChange, type ReplicaId } from "@quorate/protocol";
+import {
+  epochNumber,
+  type JoinClaim,
+  type Member,
+  type ReconfigurationChange,
+  type ReplicaId,
+} from "@quorate/protocol";
 import { ConfigurationError } from "@quorate/server";
 import { parseAddress, TransportError } from "@quorate/transport";
 import { type Command, InvalidArgumentError } from "commander";
+import { ClaimError } from "../../claim-request.ts";
 import { printJson, printLine, printProgress } from "../terminal.ts";
-import { CHANGE_EXIT_CODES, runChange, withChangeFlags } from "./change-command.ts";
+import { CHANGE_EXIT_CODES, changeExitCodes, runChange, withChangeFlags } from "./change-command.ts";
 import { type JoinerFlags, proposeJoin } from "./claims.ts";
 import { describeChange } from "./describe-change.ts";
 import { describeMembers, type IssueFlags, orderOrWrite, type Proposal, thresholds } from "./issue-change.ts";
+import { knownMember } from "./known-member.ts";
 import { memberArgument } from "./leave-commands.ts";
-import { type Operator, openOperator, withOperatorFlags } from "./operator.ts";
+import { CHANGE_TIMEOUT_MS, type Operator, openOperator, withOperatorFlags } from "./operator.ts";
 
 export const FROM_FLAG = "--from <host:port>";
 const FROM_MEANING = "where the replica is that `quorate join` runs, as others dial it";
@@ -34,33 +42,74 @@ export function addReplaceCommand(members: Command): void {
       .argument("<lost>", "which member leaves", memberArgument)
       .requiredOption(FROM_FLAG, FROM_MEANING, addressArgument),
     "the key pair of an admin, repeat for as many as must sign; that in the folder unless given",
+    2 * CHANGE_TIMEOUT_MS,
   )
     .addHelpText(
       "after",
       "\nExample:\n  quorate members replace 2 --from 10.0.0.5:7000\n\nInterrupted, it goes on where it was when it is run again. Where the admins' keys are apart, use `add --out` and\n`remove --out` instead.\n\n" +
-        CHANGE_EXIT_CODES,
+        changeExitCodes("both are in force"),
     )
     .action(replace);
 }
 
 async function replace(lost: ReplicaId, flags: JoinerFlags): Promise<void> {
   const operator = await openOperator(flags);
-  const { epochs } = operator.client;
-  await operator.client.follow(undefined, flags.timeout);
-  const there = memberAt(operator, flags.from, lost);
-  if (there === undefined) await orderStep(operator, await proposeJoin(operator, flags), flags);
-  else printProgress(`replica ${there.id} at ${flags.from} is a member already`);
-  if (epochs.membership.members.some(({ id }) => id === lost))
-    await orderStep(operator, { change: leaveOf(operator, lost, flags.from) }, flags);
+  const { client } = operator;
+  await client.follow(undefined, operator.leftMs());
+  const isThere = client.epochs.membership.members.some(({ id }) => id === lost);
+  // Before anything is ordered: a joiner that takes nobody's place is not what was asked for.
+  if (!isThere && !wasMember(operator, lost)) knownMember(operator, lost);
+  const joined = await joinOnce(operator, lost, isThere, flags);
+  if (isThere) await orderStep(operator, { change: leaveOf(operator, lost, joined) }, flags);
   else printProgress(`replica ${lost} is no member any more`);
-  const joined = memberAt(operator, flags.from, lost);
-  const { epoch, membership } = epochs;
+  const { epoch, membership } = client.epochs;
   if (flags.json === true)
-    printJson({ epoch, left: lost, joined: joined?.id, members: membership.members, ...thresholds(membership) });
+    printJson({ epoch, left: lost, joined, members: membership.members, ...thresholds(membership) });
   else
     printLine(
-      `epoch ${epoch}: replica ${joined?.id} has taken the place of replica ${lost}; ${describeMembers(membership)}`,
+      `epoch ${epoch}: replica ${joined} has taken the place of replica ${lost}; ${describeMembers(membership)}`,
     );
+}
+
+/** @returns the id of the replica at the address, which is a member then. */
+async function joinOnce(
+  operator: Operator,
+  lost: ReplicaId,
+  isLostThere: boolean,
+  flags: JoinerFlags,
+): Promise<ReplicaId> {
+  const found = await memberOrProposal(operator, flags);
+  if ("id" in found) {
+    if (found.id === lost)
+      throw new ConfigurationError(
+        "configuration.inconsistent",
+        `at ${flags.from} is replica ${lost} itself: the one that takes its place needs another address`,
+      );
+    printProgress(`replica ${found.id} at ${flags.from} is a member already`);
+    return found.id;
+  }
+  if (!isLostThere)
+    throw new ConfigurationError(
+      "configuration.inconsistent",
+      `replica ${lost} has left before: \`quorate members add --from ${flags.from}\` makes the one there a member`,
+    );
+  await orderStep(operator, found, flags);
+  return found.change.member.id;
+}
+
+/** Whoever is at an address is known by its key: there are more names of an address than the one that members know. */
+async function memberOrProposal(operator: Operator, flags: JoinerFlags): Promise<Member | JoinClaim> {
+  const { members } = operator.client.epochs.membership;
+  const there = members.find(({ address }) => address === flags.from);
+  if (there !== undefined) return there;
+  try {
+    return await proposeJoin(operator, flags);
+  } catch (error) {
+    const member =
+      error instanceof ClaimError ? members.find(({ publicKey }) => publicKey === error.member) : undefined;
+    if (member === undefined) throw error;
+    return member;
+  }
 }
 
 async function orderStep(operator: Operator, proposal: Proposal, flags: JoinerFlags): Promise<void> {
@@ -69,22 +118,17 @@ async function orderStep(operator: Operator, proposal: Proposal, flags: JoinerFl
 }
 
 /** With the joiner just come, it takes away no more than that one has brought. Of one that has been there for longer it may. */
-function leaveOf(operator: Operator, lost: ReplicaId, from: string): ReconfigurationChange {
-  const { epochs } = operator.client;
-  const joined = memberAt(operator, from, lost);
+function leaveOf({ client: { epochs } }: Operator, lost: ReplicaId, joined: ReplicaId): ReconfigurationChange {
   const before = epochs.epoch === 0 ? undefined : epochs.membershipAt(epochNumber(epochs.epoch - 1));
-  const isJustCome = before !== undefined && !before.members.some(({ id }) => id === joined?.id);
+  const isJustCome = before !== undefined && !before.members.some(({ id }) => id === joined);
   return { type: "leave", id: lost, mayLowerFaultThreshold: isJustCome };
 }
 
-/** @throws ConfigurationError when the member there is the one that is to leave. */
-function memberAt({ client }: Operator, address: string, lost: ReplicaId): Member | undefined {
-  const member = client.epochs.membership.members.find((known) => known.address === address);
-  if (member?.id !== lost) return member;
-  throw new ConfigurationError(
-    "configuration.inconsistent",
-    `${address} is the address of replica ${lost} itself: the one that takes its place needs another`,
-  );
+/** In an epoch before this one. */
+function wasMember({ client: { epochs } }: Operator, lost: ReplicaId): boolean {
+  for (let epoch = 0; epoch < epochs.epoch; epoch++)
+    if (epochs.membershipAt(epochNumber(epoch))?.members.some(({ id }) => id === lost) === true) return true;
+  return false;
 }
 
 /** Parses where somebody listens. */

@@ -3,12 +3,14 @@ import { join } from "node:path";
 import { ConfigurationError, readDocument } from "@quorate/server";
 import { type Command, Option } from "commander";
 import { SessionlessClient } from "../../sessionless-client.ts";
-import { collect, path, positive } from "../arguments.ts";
+import { type AddressFlags, addressesOf, withAddressFlags } from "../address-flags.ts";
+import { path, positive } from "../arguments.ts";
 import { DEFAULT_DATA } from "../cluster-command.ts";
+import { ownKeyPathOf } from "../local-cluster.ts";
 import { readKeyFile, readSeed } from "../read-key.ts";
 
 /** Which cluster a command is about, and with which keys. */
-export interface ClusterFlags {
+interface ClusterFlags {
   readonly data: string;
   readonly genesis?: string;
   readonly key?: readonly string[];
@@ -16,8 +18,7 @@ export interface ClusterFlags {
 }
 
 /** How it is reached, too. */
-export interface OperatorFlags extends ClusterFlags {
-  readonly at?: readonly string[];
+export interface OperatorFlags extends ClusterFlags, AddressFlags {
   readonly timeout: number;
 }
 
@@ -33,12 +34,17 @@ export interface Operator {
   readonly client: SessionlessClient;
   /** The first one connects. */
   readonly keys: readonly OperatorKey[];
+  /** What is left of the time that the command has, in milliseconds; at least 1. */
+  leftMs(): number;
 }
 
+/** For a question. */
 const TIMEOUT_MS = 30_000;
+/** For a change, which has to be ordered and to come into force. */
+export const CHANGE_TIMEOUT_MS = 60_000;
 
 /** Adds the flags that say which cluster is meant, and with which keys. */
-export function withClusterFlags(command: Command, keyMeaning: string): Command {
+function withClusterFlags(command: Command, keyMeaning: string): Command {
   return command
     .option("--data <dir>", "the cluster's folder, or the data folder of a replica", path, DEFAULT_DATA)
     .addOption(
@@ -51,19 +57,13 @@ export function withClusterFlags(command: Command, keyMeaning: string): Command 
 }
 
 /** And those that say how to reach it. */
-export function withOperatorFlags(command: Command, keyMeaning: string): Command {
-  return withClusterFlags(command, keyMeaning)
-    .option(
-      "--at <host:port>",
-      "where a replica may be found, if members have changed since the genesis document; repeat",
-      (text: string, before?: readonly string[]) => collect(text, before ?? []),
-    )
-    .option(
-      "--timeout <ms>",
-      "give up after so long, and after as long again on the way to a new epoch",
-      positive,
-      TIMEOUT_MS,
-    );
+export function withOperatorFlags(command: Command, keyMeaning: string, timeoutMs: number = TIMEOUT_MS): Command {
+  return withAddressFlags(withClusterFlags(command, keyMeaning)).option(
+    "--timeout <ms>",
+    "give up after so long, all steps together",
+    positive,
+    timeoutMs,
+  );
 }
 
 /**
@@ -71,7 +71,11 @@ export function withOperatorFlags(command: Command, keyMeaning: string): Command
  *
  * @throws ConfigurationError in one line.
  */
-export async function openOperator(flags: ClusterFlags & Pick<OperatorFlags, "at">): Promise<Operator> {
+export async function openOperator(
+  flags: ClusterFlags & AddressFlags & { readonly timeout?: number },
+): Promise<Operator> {
+  const { timeout = TIMEOUT_MS } = flags;
+  const endMs = performance.now() + timeout;
   const { genesis, key: files } = filesOf(flags);
   readDocument(genesis, "genesis document", "name the cluster's folder with --data, or its document with --genesis");
   const keys: OperatorKey[] = [];
@@ -83,9 +87,9 @@ export async function openOperator(flags: ClusterFlags & Pick<OperatorFlags, "at
   const client = await SessionlessClient.open({
     genesis,
     ...(first !== undefined && { seed: first.seed }),
-    ...(flags.at !== undefined && { addresses: flags.at }),
+    ...addressesOf(flags),
   });
-  return { client, keys };
+  return { client, keys, leftMs: () => Math.max(1, endMs - performance.now()) };
 }
 
 /** Gathers a repeated path. */
@@ -105,6 +109,6 @@ export function requireKey({ keys }: Operator): OperatorKey {
 
 function filesOf({ data, genesis, key }: ClusterFlags): { readonly genesis: string; readonly key: readonly string[] } {
   if (genesis !== undefined) return { genesis, key: key ?? [] };
-  const own = join(data, existsSync(join(data, "replica.json")) ? "key.json" : "admin.key.json");
+  const own = ownKeyPathOf(data);
   return { genesis: join(data, "genesis.json"), key: key ?? (existsSync(own) ? [own] : []) };
 }

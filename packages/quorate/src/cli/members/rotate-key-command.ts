@@ -1,11 +1,10 @@
-import { randomBytes } from "node:crypto";
-import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { generateSeed, signPossession } from "@quorate/crypto";
+import { signPossession } from "@quorate/crypto";
 import { hexToBytes, publicKey, type ReconfigurationChange, type ReplicaId } from "@quorate/protocol";
-import { ConfigurationError, KEY_FILE, type KeyFile, keyFileOf, NEXT_KEY_FILE, writeWhole } from "@quorate/server";
+import { ConfigurationError, KEY_FILE, type KeyFile, NEXT_KEY_FILE } from "@quorate/server";
 import type { Command } from "commander";
-import { readKeyFile } from "../read-key.ts";
+import { isReplicaFolder } from "../local-cluster.ts";
+import { keyInOrNew, readKeyFile } from "../read-key.ts";
 import { CHANGE_EXIT_CODES, runChange, withChangeFlags } from "./change-command.ts";
 import type { IssueFlags, Proposal } from "./issue-change.ts";
 import { knownMember } from "./known-member.ts";
@@ -33,8 +32,8 @@ export function addRotateKeyCommand(members: Command): void {
 
 /** @throws ConfigurationError unless the folder is at hand. */
 function folderOf(id: ReplicaId, { data, genesis }: IssueFlags): string {
-  const folder = existsSync(join(data, "replica.json")) ? data : join(data, `replica-${id}`);
-  if (genesis === undefined && existsSync(join(folder, "replica.json"))) return folder;
+  const folder = isReplicaFolder(data) ? data : join(data, `replica-${id}`);
+  if (genesis === undefined && isReplicaFolder(folder)) return folder;
   throw new ConfigurationError(
     "configuration.missing",
     `no data folder of replica ${id} at ${folder}: run this on its host with --data, and with --out FILE where the admins' keys are not`,
@@ -64,9 +63,5 @@ function rotationOf(operator: Operator, id: ReplicaId, folder: string): Proposal
 
 /** Made once, and kept until the replica uses it: an order that nobody answered may be in force all the same. */
 function nextKeyIn(folder: string, { client: { backend } }: Operator): KeyFile {
-  const file = join(folder, NEXT_KEY_FILE);
-  if (existsSync(file)) return readKeyFile(file);
-  const key = keyFileOf(backend, generateSeed(randomBytes(32)));
-  writeWhole(file, `${JSON.stringify(key, null, 2)}\n`, 0o600);
-  return key;
+  return keyInOrNew(join(folder, NEXT_KEY_FILE), backend);
 }

@@ -50,7 +50,7 @@ function addParametersCommand(members: Command): void {
       .option("--checkpoint-interval <K>", "sequence numbers between checkpoints; as it is unless given", positive)
       .option(
         "--window-size <L>",
-        "a multiple of K, at least 2K, at most as in genesis; as it is unless given",
+        "a multiple of K, at least 2K, at most what the limits of genesis allow; as it is unless given",
         positive,
       ),
   )

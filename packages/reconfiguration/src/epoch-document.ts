@@ -1,19 +1,26 @@
-import type { Codec } from "@quorate/codec";
 import {
   bytesToHex,
   type CheckpointClaim,
   type ClusterId,
   digest,
   EPOCHS_MAX,
+  type EpochLink,
   FORMAT_VERSION,
   hexToBytes,
   isCounter,
   isHex32,
   sequenceNumber,
 } from "@quorate/protocol";
-import { type EpochChain, type TrustedEpoch, TrustedEpochError } from "@quorate/reconfiguration";
+import type { EpochChain } from "./epoch-chain.ts";
+import { type TrustedEpoch, TrustedEpochError } from "./trusted-epoch.ts";
 
-/** A later epoch for clients to begin with, beside the genesis document and trusted like it. Plain data, for a JSON file. */
+/** How links are written; a `Codec` is one. */
+export interface LinkCodec {
+  encodeEpochLink(link: EpochLink): Uint8Array;
+  decodeEpochLink(bytes: Uint8Array): { readonly ok: true; readonly value: EpochLink } | { readonly ok: false };
+}
+
+/** A later epoch for clients and replicas to begin with, beside the genesis document and trusted like it. Plain data, for a JSON file. */
 export interface EpochDocument {
   readonly formatVersion: typeof FORMAT_VERSION;
   readonly type: "epoch";
@@ -35,7 +42,7 @@ export interface EpochDocument {
 export function epochDocumentOf(
   { trusted }: Pick<EpochChain, "trusted">,
   cluster: ClusterId,
-  codec: Pick<Codec, "encodeEpochLink">,
+  codec: Pick<LinkCodec, "encodeEpochLink">,
 ): EpochDocument | undefined {
   if (trusted === undefined) return undefined;
   const { record, start, links } = trusted;
@@ -58,7 +65,7 @@ export function epochDocumentOf(
 export function parseEpochDocument(
   value: unknown,
   cluster: ClusterId,
-  codec: Pick<Codec, "decodeEpochLink">,
+  codec: Pick<LinkCodec, "decodeEpochLink">,
 ): TrustedEpoch {
   const document: Partial<Record<keyof EpochDocument, unknown>> = isObject(value) ? value : refuse("it is no object");
   if (document.type !== "epoch") refuse(`its type is ${JSON.stringify(document.type)}, expected "epoch"`);

@@ -1,0 +1,48 @@
+import { type ClientFrame, EPOCH_LINKS_MAX, type Epoch, type EpochLink } from "@quorate/protocol";
+
+/**
+ * What an answer came to: `unasked`: nobody asked for it; `more`: there may be more, ask again; `all`: there is no more; `nothing-new`: as
+ * many links as there may be more behind, of which none led on, so that asking again brings the same.
+ */
+export type EpochAnswer = "unasked" | "more" | "all" | "nothing-new";
+
+/**
+ * The question for links of the epoch chain at one other end (protocol rule 11.4): one at a time, and without one no link of it is
+ * looked at. Each question that an answer leads to is above the one before, so that a liar is not asked for ever.
+ */
+export class EpochQuestion {
+  readonly #chain: { readonly epoch: Epoch };
+  /** The epoch above which it was asked; undefined while no answer is to come. */
+  #above: Epoch | undefined;
+
+  constructor(chain: { readonly epoch: Epoch }) {
+    this.#chain = chain;
+  }
+
+  /** Whether its answer is still to come. */
+  get isOpen(): boolean {
+    return this.#above !== undefined;
+  }
+
+  /** @returns what is to be sent: it asks for what is above the latest epoch that is known. */
+  ask(): ClientFrame {
+    const above = this.#chain.epoch;
+    this.#above = above;
+    return { type: "fetch-epochs", fetch: { above } };
+  }
+
+  /** The other end is gone: no answer will come. */
+  onDown(): void {
+    this.#above = undefined;
+  }
+
+  /** @param add adds to the chain what is proven; called only for what was asked for. */
+  onLinks(links: readonly EpochLink[], add: (links: readonly EpochLink[]) => void): EpochAnswer {
+    const above = this.#above;
+    if (above === undefined) return "unasked";
+    this.#above = undefined;
+    add(links);
+    if (links.length < EPOCH_LINKS_MAX) return "all";
+    return this.#chain.epoch > above ? "more" : "nothing-new";
+  }
+}
