@@ -31,9 +31,8 @@ import {
 } from "./frames.ts";
 import { readReceipt, writeReceipt } from "./outputs.ts";
 import type { ScanLimits } from "./pre-scan.ts";
-import type { Copying } from "./scanned-decoder.ts";
 import { isStateChunk } from "./state-transfer.ts";
-import { decodeStrictly } from "./strict-decoder.ts";
+import { type Copying, decodeStrictly } from "./strict-decoder.ts";
 import type { Tuple } from "./tuple.ts";
 import { readVoteFrame } from "./vote-frames.ts";
 import type { WireLimits } from "./wire-limits.ts";

@@ -28,7 +28,9 @@ export type DecodeErrorCode =
   /** A list, or a sum of lengths, above its limit. */
   | "too-many"
   /** Fields that contradict each other. */
-  | "inconsistent";
+  | "inconsistent"
+  /** The CBOR decoder threw at what the pre-scan had taken. */
+  | "undecodable";
 
 /** Why bytes were refused: bad input from others is a value, counted by sender and code, and changes nothing. */
 export interface DecodeError {

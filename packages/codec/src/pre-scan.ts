@@ -16,8 +16,8 @@ export interface ScanLimits {
 /**
  * Walks the bytes once, without recursion or allocation in proportion to any claim, and says whether they are exactly
  * one value of the closed, canonical subset: unsigned integers below 2^53 in shortest form, byte strings, well-formed
- * text and arrays, all of definite length (protocol rule 2.4). The decoder behind it judges nothing and sees only what
- * has passed here.
+ * text and arrays, all of definite length (protocol rule 2.4). The decoder behind it is far more permissive and sees
+ * only what has passed here.
  */
 export function preScan(bytes: Uint8Array, limits: ScanLimits): DecodeError | undefined {
   if (bytes.length > limits.bytesMax)

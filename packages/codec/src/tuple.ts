@@ -81,9 +81,10 @@ export class Tuple implements Place {
 
   /** An unsigned integer of at most `max`, by default any counter. */
   uint(index: number, field: string | number, max: number = Number.MAX_SAFE_INTEGER): number {
-    const number = this.#values[index];
+    const value = this.#values[index];
+    const number = typeof value === "bigint" ? Number(value) : value;
     if (typeof number !== "number") {
-      this.fault("wrong-type", field, "an unsigned integer", kindOf(number));
+      this.fault("wrong-type", field, "an unsigned integer", kindOf(value));
       return 0;
     }
     if (number > max) this.fault("out-of-range", field, `at most ${max}`, `${number}`);

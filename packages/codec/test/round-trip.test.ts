@@ -1,5 +1,6 @@
 import { createCodec, wireLimitsOf } from "@quorate/codec";
 import { type Batch, DEFAULT_LIMITS, type Envelope, InvariantViolation, replicaId } from "@quorate/protocol";
+import { setSizeLimits } from "cbor-x/decode";
 import { expect } from "chai";
 import fc from "fast-check";
 import { VALUES } from "./arbitraries.ts";
@@ -138,6 +139,18 @@ describe("codec round trip", () => {
 
       expect(decoded, `${shape.kind} ${name}`).to.deep.equal({ ok: true, value });
     }
+  });
+
+  it("answers with a value when the decoder behind the pre-scan throws", () => {
+    const frame = CODEC.encodeReplicaFrame(SAMPLES.ReplicaFrame.committed!);
+    try {
+      setSizeLimits({ maxArraySize: 2 });
+      const decoded = CODEC.decodeReplicaFrame(frame);
+      expect(decoded.ok ? "accepted" : decoded.error.code).to.equal("undecodable");
+    } finally {
+      setSizeLimits({ maxArraySize: 112_810_000 });
+    }
+    expect(CODEC.decodeReplicaFrame(frame)).to.deep.equal({ ok: true, value: SAMPLES.ReplicaFrame.committed });
   });
 
   it("stops the process over a value of ours that has no encoding", () => {
