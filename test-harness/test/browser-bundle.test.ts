@@ -65,6 +65,16 @@ describe("The file that browsers load", function () {
     expect(map.sources).to.include("../../src/browser.ts");
     expect(map.sourcesContent).to.have.length(map.sources.length);
   });
+
+  it("has nothing of what replicas tell each other", () => {
+    const map = JSON.parse(readFileSync(join(root, `${BUNDLE}.map`), "utf8"));
+    const inside = (source: string): boolean => map.sources.includes(`../../../${source}`);
+    const replicas = ["vote-frames", "view-changes", "state-transfer", "evidence"].map((n) => `codec/src/${n}.ts`);
+
+    for (const source of replicas) expect(existsSync(join(root, "packages", source)), source).to.equal(true);
+    expect(inside("codec/src/outputs.ts")).to.equal(true);
+    expect(replicas.filter(inside)).to.deep.equal([]);
+  });
 });
 
 describe("The build of files that browsers load", function () {

@@ -3,7 +3,7 @@
  *
  * @packageDocumentation
  */
-import { createCodec, wireLimitsOf } from "@quorate/codec";
+import { createClientCodec, wireLimitsOf } from "@quorate/codec";
 import {
   clusterIdOf,
   createClientSigner,
@@ -64,7 +64,7 @@ export function connect(options: BrowserConnectOptions): QuorateClient {
   const hasher = createNobleHasher();
   const randomBytes = (length: number): Uint8Array => globalThis.crypto.getRandomValues(new Uint8Array(length));
   const cluster = clusterIdOf(hasher, genesis);
-  const epoch = options.epoch && parseEpochDocument(options.epoch, cluster, createCodec(wireLimitsOf(genesis)));
+  const epoch = options.epoch && parseEpochDocument(options.epoch, cluster, createClientCodec(wireLimitsOf(genesis)));
   const seed = options.seed ?? generateSeed(randomBytes(32));
   const signer = createClientSigner({ backend, hasher, seed, cluster });
   const webSocket = (globalThis as { WebSocket?: BrowserWebSocketConstructor }).WebSocket;
