@@ -74,7 +74,7 @@ function rotation(world: World, { replica, isUsed }: Planned<"rotate-key">): Cha
 /** As the joiner claims it: where it stands, and where it is reached. */
 function join(world: World, { replica, fault }: Planned<"join">): ChangeOfPlan {
   const holder = keysOf(world, fault === "used-key" ? 0 : replica);
-  const standing = world.replicas()[replica]?.checkpoint ?? BEHIND;
+  const standing = world.replicas()[replica]?.claim() ?? BEHIND;
   const member = {
     id: replicaId(fault === "used-id" ? 0 : replica),
     publicKey: holder.newest,

@@ -4,6 +4,8 @@
  *
  * @packageDocumentation
  */
+export { Guise } from "./byzantine/guise.ts";
+export { OBSERVER_LIES } from "./byzantine/observers.ts";
 export * from "./byzantine.ts";
 export * from "./campaign.ts";
 export * from "./checkers/agreement.ts";
@@ -25,6 +27,7 @@ export * from "./checkers/validity.ts";
 export * from "./checkers/views.ts";
 export * from "./checkers/watermarks.ts";
 export * from "./clock-fault.ts";
+export { createCluster } from "./cluster.ts";
 export { type CutDirection, cutLabels } from "./cut-labels.ts";
 export * from "./disk/disk-damage.ts";
 export * from "./disk/file-disk.ts";
@@ -34,6 +37,7 @@ export * from "./disk/log-witness.ts";
 export * from "./disk/simulated-files.ts";
 export * from "./draw-run.ts";
 export * from "./drawn-part.ts";
+export { EPOCH_MARKS } from "./epoch-marks.ts";
 export { EXAMPLE_RUN } from "./example-run.ts";
 export * from "./failure.ts";
 export * from "./history/history-line.ts";
@@ -57,14 +61,18 @@ export * from "./processes/index.ts";
 export * from "./rare-marks.ts";
 export * from "./recording-service.ts";
 export * from "./replay-replica.ts";
+export { ReplicaSender } from "./replica-sender.ts";
 export * from "./saved-run.ts";
 export * from "./seed-draw.ts";
 export * from "./seed-run.ts";
 export * from "./seed-runs.ts";
 export * from "./shrink.ts";
 export type { SimulatedBackup } from "./simulated-backup.ts";
+export { SimulatedKeys } from "./simulated-keys.ts";
 export * from "./simulation.ts";
 export * from "./space-time.ts";
 export * from "./space-time-svg.ts";
 export * from "./swarm.ts";
 export * from "./virtual-clock.ts";
+export { createValueWire } from "./wire.ts";
+export type { World } from "./world.ts";

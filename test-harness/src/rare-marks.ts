@@ -1,6 +1,7 @@
 import type { ReconfigurationRefusal } from "@quorate/protocol";
 import { type IngressRejection, REJECTION_CODES } from "@quorate/server/host";
 import { NEW_VIEW_LIES } from "./byzantine/new-views.ts";
+import { OBSERVER_LIES } from "./byzantine/observers.ts";
 import { SPLITS } from "./byzantine/proposals.ts";
 import { VIEW_CHANGE_LIES } from "./byzantine/view-changes.ts";
 import { ASTRAY_VOTES, GARBAGE_ANSWERS } from "./byzantine/votes.ts";
@@ -48,7 +49,6 @@ export const UNDEMANDED_REJECTIONS: Readonly<Partial<Record<RejectionCode, strin
   "ingress.bad-reply-stable":
     "a replica whose disk was lost must ask one that mutates its answer: few seeds have a liar beside a lost disk",
   "observer.not-for-this-one": ASKED_BEFORE,
-  "observer.speaks": "an observer that lies must speak, and not only ask: liars that observe are few",
   "state-transfer.unexpected": FEW_FETCH,
   "state-chunk.not-asked-for": FEW_FETCH,
   "state-chunk.other-than-asked": FEW_FETCH,
@@ -92,6 +92,7 @@ export const RARE_MARKS: readonly string[] = [
   ...VIEW_CHANGE_LIES.map((name) => `byzantine: VIEW-CHANGE ${name}`),
   ...SPLITS.map((name) => `byzantine: equivocates ${name}`),
   ...ASTRAY_VOTES.map((name) => `byzantine: votes ${name}`),
+  ...Object.values(OBSERVER_LIES).map((name) => `byzantine: ${name}`),
   ...GARBAGE_ANSWERS.map((name) => `byzantine: answers ${name}`),
   ...CODES.filter((code) => !(code in UNREACHABLE_REJECTIONS || code in UNDEMANDED_REJECTIONS)).map(markOf),
   // A repair that waits when its epoch ends is as rare as a quarantine then, and does the same.

@@ -6,6 +6,7 @@ import {
   type Membership,
   type PublicKey,
   type ReconfigurationRequest,
+  type ReplicaId,
   type Signer,
 } from "@quorate/protocol";
 import { createReplicaKeys, type ReplicaKeys } from "@quorate/server/host";
@@ -60,6 +61,12 @@ export class SimulatedKeys {
   /** Signs as the member of this epoch that it is; undefined where it is none. */
   signerIn(membership: Membership): Signer | undefined {
     return this.ofReplica.signerIn(membership);
+  }
+
+  /** Signs as the member that it would be, with its newest key: nobody is to listen. */
+  signerAs(self: ReplicaId): Signer {
+    const { backend, cluster } = this.#cluster;
+    return createReplicaSigner({ backend, seed: this.#newest.seed, self, cluster });
   }
 
   /** The same for another cluster, in which the same keys are used. */

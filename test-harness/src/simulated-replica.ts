@@ -89,6 +89,7 @@ export class SimulatedReplica implements WorldReplica {
     this.#stateFaults = this.#createStateFaults();
     if (options.clock !== undefined) world.marks.add(`clock: ${kindOfClock(options.clock)}`);
     this.#guise = new Guise(world, {
+      id: this.id,
       keys: this.keys,
       prng: options.prng.fork("byzantine"),
       behaviour: options.byzantine,
@@ -108,11 +109,11 @@ export class SimulatedReplica implements WorldReplica {
   get isUp(): boolean {
     return this.#host !== undefined;
   }
-  get checkpoint(): CheckpointClaim | undefined {
+  claim(): CheckpointClaim | undefined {
     if (this.#host === undefined || this.#host.isInstalling) return undefined;
     const seq = this.#host.status.lowWatermark;
     const stateRoot = this.#world.roots.get(seq);
-    return stateRoot && { seq, stateRoot };
+    return stateRoot && this.#guise.claim({ seq, stateRoot });
   }
 
   /** Undefined while it is down. */

@@ -8,9 +8,6 @@ import { crashKind } from "./swarm-faults.ts";
 export type MemberDraw = Pick<SimulationOptions, "replicas" | "safetyMs" | "faults" | "byzantine" | "clocks">;
 type MemberChanges = Pick<SimulationOptions, "changes" | "joiners" | "faults" | "byzantine">;
 
-/** Replicas that observe are not there yet: nobody joins or leaves. */
-const COME_AND_GO: boolean = true;
-
 const JOIN_FAULTS = ["behind", "used-id", "used-key", "used-address"] as const satisfies readonly JoinFault[];
 
 /**
@@ -19,14 +16,14 @@ const JOIN_FAULTS = ["behind", "used-id", "used-key", "used-address"] as const s
  */
 export function memberChangesFor(prng: Prng, run: MemberDraw): MemberChanges {
   const draw = new MembersDraw(prng, run);
-  const joiners = Array.from({ length: COME_AND_GO ? prng.pick([0, 1, 1, 2]) : 0 }, () => {
+  const joiners = Array.from({ length: prng.pick([0, 1, 1, 2]) }, () => {
     return { atMs: prng.integer(0, Math.floor(run.safetyMs * 0.4)) };
   });
   const numbers = joiners.map((_, i) => run.replicas + i);
   const everyone = [...Array.from({ length: run.replicas }, (_, id) => id), ...numbers];
   const changes = [
     ...joiners.flatMap(({ atMs }, i) => draw.joins(run.replicas + i, atMs)),
-    ...draw.sometimes(COME_AND_GO ? 0.6 : 0, () => draw.leaves(prng.pick([0, ...everyone]))),
+    ...draw.sometimes(0.6, () => draw.leaves(prng.pick([0, ...everyone]))),
     ...draw.sometimes(0.5, () => draw.rotations(prng.pick([0, ...everyone]))),
     ...draw.sometimes(0.4, () => draw.rejoins()),
   ];

@@ -26,8 +26,8 @@ export interface WorldReplica {
   readonly keys: SimulatedKeys;
   /** Its disk; undefined when it is lost. */
   readonly store: Pick<ReplicaStore, "lossNonce"> | undefined;
-  /** Its last stable checkpoint; undefined while it is down or its state is brought to it. */
-  readonly checkpoint: CheckpointClaim | undefined;
+  /** What it says to be its last stable checkpoint; undefined while it is down or its state is brought to it. */
+  claim(): CheckpointClaim | undefined;
 }
 
 /** Whoever sent a frame: its link was opened with the keys that it had then, which may be others when the frame arrives. */

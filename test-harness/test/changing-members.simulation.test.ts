@@ -1,4 +1,10 @@
-import { type PlannedChange, Simulation, type SimulationOptions, type SimulationReport } from "@quorate/test-harness";
+import {
+  OBSERVER_LIES,
+  type PlannedChange,
+  Simulation,
+  type SimulationOptions,
+  type SimulationReport,
+} from "@quorate/test-harness";
 import { expect } from "chai";
 import { calmOptions } from "./calm-options.ts";
 
@@ -34,6 +40,21 @@ describe("Members that come and go in the simulator (protocol rules 11.1 to 11.5
       });
 
       expect(marks.count("epoch: observer became a member"), "joined").to.equal(1);
+    });
+
+    it(`one that lies while it observes is a member only when that is ordered, seed ${seed}`, () => {
+      const { marks } = run(seed, {
+        joiners: [{ atMs: 20 }],
+        changes: inTurn(JOIN, JOIN, JOIN),
+        byzantine: [{ replica: 4, behaviour: "wrong-votes" }],
+      });
+
+      for (const lie of Object.values(OBSERVER_LIES))
+        expect(marks.count(`byzantine: ${lie}`), lie).to.be.greaterThan(0);
+      expect(marks.count("rejected: observer.speaks"), "words of an observer").to.be.greaterThan(0);
+      expect(marks.count("rejected: epochs.bad-link"), "forged links").to.be.greaterThan(0);
+      expect(marks.count("reconfiguration: joiner-behind"), "false claims").to.be.greaterThan(0);
+      expect(marks.count("reconfiguration: accepted"), "by a true one").to.equal(1);
     });
 
     it(`keys are rotated, and the old one is gone, seed ${seed}`, () => {

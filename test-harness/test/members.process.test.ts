@@ -288,7 +288,7 @@ describe("members of four real processes", function () {
       change: { type: "parameters", checkpointInterval: K, windowSize: 4 * K },
     });
     const submitted = (order: PreparedChange): Promise<unknown> =>
-      submitChange({ genesis: cluster.genesis }, order).catch((error: unknown) => error);
+      submitChange({ genesis: cluster.genesis, seed: seeds[0]! }, order).catch((error: unknown) => error);
     expect(await submitted(over))
       .to.be.instanceOf(QuorateError)
       .and.to.include({ code: "client.change-lost" });

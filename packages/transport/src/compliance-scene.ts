@@ -18,6 +18,11 @@ export interface TransportUnderTest {
   endpoint(replicaId: number | "observer" | "client", cluster?: ClusterId): Endpoint;
 }
 
+/** @throws InvariantViolation that says what was expected. */
+export function check(condition: boolean, expected: string, facts: Readonly<Record<string, unknown>> = {}): void {
+  invariant(condition, `compliance: expected ${expected}`, facts);
+}
+
 /** One listener and those who dial it; `close` ends them all. */
 export class Scene {
   readonly transport: TransportUnderTest;

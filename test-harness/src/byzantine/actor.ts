@@ -1,6 +1,7 @@
 import { digestBatch } from "@quorate/crypto";
 import {
   type Batch,
+  type CheckpointClaim,
   type ClientFrame,
   type ClusterId,
   type Digest,
@@ -27,6 +28,8 @@ export interface ByzantineActor {
   toClient(frame: ServerFrame): readonly ServerFrame[];
   /** How long it keeps a frame back, in milliseconds. */
   delayMs(frame: ReplicaFrame): number;
+  /** What it says of where it stands to whoever orders that it joins. */
+  claim(truth: CheckpointClaim): CheckpointClaim;
 }
 
 /** What an actor needs: its own key and nobody else's. */
@@ -60,6 +63,7 @@ export const HONEST: ByzantineActor = {
   toReplica: (_to, frame) => [frame],
   toClient: (frame) => [frame],
   delayMs: () => 0,
+  claim: (truth) => truth,
 };
 
 /** A proposal with its batch. */
@@ -84,7 +88,10 @@ export function propose(message: PrePrepare, batch: Batch, tools: ByzantineTools
 }
 
 /** A message of the three phases, or any other that travels alone, signed with the own key. */
-export function signed(message: SignedFrame["envelope"]["message"], { signer }: ByzantineTools): SignedFrame {
+export function signed(
+  message: SignedFrame["envelope"]["message"],
+  { signer }: Pick<ByzantineTools, "signer">,
+): SignedFrame {
   return { type: "signed", envelope: signer.sign(message) as Envelope<SignedFrame["envelope"]["message"]> };
 }
 

@@ -1,4 +1,5 @@
 import {
+  type CheckpointClaim,
   type ClientFrame,
   type ClusterId,
   digest,
@@ -12,7 +13,8 @@ import type { Prng } from "../prng.ts";
 import type { SimulatedKeys } from "../simulated-keys.ts";
 import type { Arrival } from "../wire.ts";
 import type { World } from "../world.ts";
-import { type ByzantineActor, HONEST } from "./actor.ts";
+import type { ByzantineActor } from "./actor.ts";
+import { liesAsObserver } from "./observers.ts";
 
 /** A frame as it leaves: what the receiver gets, and how much later. */
 export interface Outgoing {
@@ -32,6 +34,8 @@ const FOREIGN_CLUSTER = digest("f".repeat(64)) as string as ClusterId;
 
 /** Whose guise it is. */
 export interface GuiseOptions {
+  /** As which it is a member, or would be one. */
+  readonly id: ReplicaId;
   readonly keys: SimulatedKeys;
   readonly prng: Prng;
   readonly behaviour: ByzantineBehaviour | undefined;
@@ -39,12 +43,20 @@ export interface GuiseOptions {
   readonly epoch: () => Epoch;
 }
 
+/** How one lies in one epoch. */
+interface Lies {
+  readonly epoch: Epoch;
+  readonly actor: ByzantineActor;
+  /** Of what it does that a correct one does not. */
+  readonly mark: string;
+}
+
 /** What stands between a replica and the world: nothing, or an actor that rewrites what it says. */
 export class Guise {
   readonly #world: World;
   readonly #o: GuiseOptions;
   /** A new one for each epoch: it knows whom it lies to. */
-  #actor: { readonly epoch: Epoch; readonly actor: ByzantineActor } | undefined;
+  #current: Lies | undefined;
 
   constructor(world: World, options: GuiseOptions) {
     this.#world = world;
@@ -55,20 +67,24 @@ export class Guise {
     const { behaviour, epoch } = this.#o;
     if (behaviour === undefined) return undefined;
     const now = epoch();
-    if (this.#actor?.epoch !== now) this.#actor = { epoch: now, actor: this.#actorIn(now, behaviour) };
-    return this.#actor.actor;
+    if (this.#current?.epoch !== now) this.#current = this.#liesIn(now, behaviour);
+    return this.#current.actor;
   }
 
-  /** One that is no member has nothing to lie with. */
-  #actorIn(epoch: Epoch, behaviour: ByzantineBehaviour): ByzantineActor {
+  /** One that is no member lies in its own way, whatever it does as a member. */
+  #liesIn(epoch: Epoch, behaviour: ByzantineBehaviour): Lies {
     const { genesis, hasher, cluster } = this.#world.cluster;
-    const { keys, prng } = this.#o;
+    const { id, keys, prng } = this.#o;
     const membership = this.#world.membershipAt(epoch);
     const signer = keys.signerIn(membership);
     const foreignSigner = keys.foreignSignerIn(membership, FOREIGN_CLUSTER);
-    if (signer === undefined || foreignSigner === undefined) return HONEST;
     const { checkpointInterval, windowSize } = this.#world.epochs().configurationAt(epoch) ?? genesis;
-    return createByzantineActor(behaviour, {
+    const mark = (name: string): void => this.#world.marks.add(`byzantine: ${name}`);
+    if (signer === undefined || foreignSigner === undefined) {
+      const actor = liesAsObserver({ signer: keys.signerAs(id), hasher, checkpointInterval, prng, mark, epoch });
+      return { epoch, actor, mark: "byzantine: lies as an observer" };
+    }
+    const actor = createByzantineActor(behaviour, {
       self: signer.self,
       signer,
       foreignSigner,
@@ -80,8 +96,14 @@ export class Guise {
       viewChangeMs: genesis.timeouts.viewChangeMs,
       prng,
       nowMs: () => this.#world.clock.nowMs,
-      mark: (name) => this.#world.marks.add(`byzantine: ${name}`),
+      mark,
     });
+    return { epoch, actor, mark: `byzantine: ${behaviour}` };
+  }
+
+  /** As whoever orders that it joins hears it. */
+  claim(truth: CheckpointClaim): CheckpointClaim {
+    return this.#lies?.claim(truth) ?? truth;
   }
 
   /** Whether the replica inside gets to hear this. */
@@ -123,6 +145,6 @@ export class Guise {
   }
 
   #deviated(): void {
-    this.#world.marks.add(`byzantine: ${this.#o.behaviour}`);
+    if (this.#current !== undefined) this.#world.marks.add(this.#current.mark);
   }
 }
