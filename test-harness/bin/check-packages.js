@@ -66,10 +66,12 @@ async function entries({ folder, manifest }) {
   const faults = [];
   for (const [entry, conditions] of Object.entries(manifest.exports)) {
     if (entry === "./package.json") continue;
-    const url = pathToFileURL(join(root, folder, conditions.default)).href;
-    const source = `const face = await import(${JSON.stringify(url)}); if ("default" in face) process.exit(3);`;
-    const found = await outputOnFailure("--input-type=module", ["--eval", source]);
-    if (found.length > 0) faults.push(`importing "${entry}" fails or leaves something running`, ...found);
+    for (const file of [conditions.default, conditions.browser].filter((path) => path !== undefined)) {
+      const url = pathToFileURL(join(root, folder, file)).href;
+      const source = `const face = await import(${JSON.stringify(url)}); if ("default" in face) process.exit(3);`;
+      const found = await outputOnFailure("--input-type=module", ["--eval", source]);
+      if (found.length > 0) faults.push(`importing "${entry}" (${file}) fails or leaves something running`, ...found);
+    }
   }
   return faults;
 }

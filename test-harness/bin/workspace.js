@@ -22,6 +22,19 @@ export function projects() {
 }
 
 /**
+ * The single files that browsers load: of each entry point with a condition `browser`, with the module that it is made of.
+ *
+ * @returns {{ folder: string, entry: string, bundle: string }[]} paths of entry and bundle relative to the folder
+ */
+export function browserBundles() {
+  return projects().flatMap(({ folder, manifest }) =>
+    Object.values(manifest.exports ?? {})
+      .filter(({ browser }) => browser !== undefined)
+      .map(({ default: entry, browser }) => ({ folder, entry: join(entry), bundle: join(browser) })),
+  );
+}
+
+/**
  * The kind of a test is in its name: `*.process.test.ts` starts real processes, `*.simulation.test.ts` runs seeds of the
  * simulator, every other `*.test.ts` is a unit test.
  *
@@ -52,6 +65,7 @@ export function compiledTests(kind) {
 
 /** Deletes compiled files whose source is gone: the compiler leaves them, and packing would publish them. */
 export function pruneOutputs() {
+  const bundles = browserBundles().map(({ folder, bundle }) => join(folder, bundle));
   for (const { folder } of projects())
     for (const [sources, outputs] of [
       ["src", "dist"],
@@ -59,6 +73,7 @@ export function pruneOutputs() {
     ])
       for (const file of filesBelow(join(root, folder, outputs))) {
         const stem = /^(.*?)(\.d\.ts|\.js)(\.map)?$/.exec(file)?.[1];
+        if (bundles.includes(join(folder, outputs, file.replace(/\.map$/, "")))) continue;
         if (stem === undefined || existsSync(join(root, folder, sources, `${stem}.ts`))) continue;
         rmSync(join(root, folder, outputs, file));
         console.log(`deleted ${join(folder, outputs, file)}: its source is gone`);

@@ -69,6 +69,16 @@ describe("The test command", function () {
     expect(runTests(copy, "unit", "simulation", "process").lastLine).to.equal("2 passed, 1 failed");
   });
 
+  it("names what was skipped at the end, and counts it as neither passed nor failed", () => {
+    plantTest(copy, "one.test", `${PASSES}\nit("needs what is not here", function () { this.skip(); });`);
+
+    const { lastLine, code, output } = runTests(copy, "unit");
+
+    expect(lastLine).to.equal("1 passed, 0 failed");
+    expect(code).to.equal(0);
+    expect(output).to.match(/=== Summary ===.*1 passed, 0 failed, 1 SKIPPED:\n {2}skipped: needs what is not here\n/s);
+  });
+
   it("fails when a kind of test is gone, or holds no test", () => {
     expect(runTests(copy, "process")).to.include({ lastLine: "0 passed, 1 failed", code: 1 });
 

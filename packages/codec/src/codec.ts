@@ -1,14 +1,12 @@
-import {
-  type CheckpointCertificate,
-  type ClientFrame,
-  type CommittedEntry,
-  type EpochLink,
-  type Evidence,
-  invariant,
-  type LogRecord,
-  type Receipt,
-  type ReplicaFrame,
-  type ServerFrame,
+import type {
+  CheckpointCertificate,
+  ClientFrame,
+  CommittedEntry,
+  Evidence,
+  LogRecord,
+  Receipt,
+  ReplicaFrame,
+  ServerFrame,
 } from "@quorate/protocol";
 import {
   readCheckpointCertificate,
@@ -16,27 +14,22 @@ import {
   writeArchivedEntry,
   writeCheckpointCertificate,
 } from "./certificates.ts";
+import { type ClientCodec, clientCodecOver } from "./client-codec.ts";
+import { createCoding } from "./coding.ts";
 import type { Decoded } from "./decode-error.ts";
-import { readEpochLink, writeEpochLink } from "./epochs.ts";
 import { readEvidence, writeEvidence } from "./evidence.ts";
 import {
   readClientFrame,
   readLogRecord,
   readReplicaFrame,
-  readServerFrame,
-  writeClientFrame,
   writeLogRecord,
   writeReplicaFrame,
   writeServerFrame,
 } from "./frames.ts";
 import { readReceipt, writeReceipt } from "./outputs.ts";
-import type { ScanLimits } from "./pre-scan.ts";
 import { isStateChunk } from "./state-transfer.ts";
-import { type Copying, decodeStrictly } from "./strict-decoder.ts";
-import type { Tuple } from "./tuple.ts";
 import { readVoteFrame } from "./vote-frames.ts";
 import type { WireLimits } from "./wire-limits.ts";
-import { Writer } from "./writer.ts";
 
 /**
  * The wire of one cluster. Every call stands for itself, and one codec serves all links. What is encoded must not be
@@ -49,22 +42,17 @@ import { Writer } from "./writer.ts";
  * Decoding never throws, and copies: nothing of the value is a view into the bytes, so a frame of megabytes is not kept
  * alive by a digest, and its buffer may be used again.
  */
-export interface Codec {
-  readonly limits: WireLimits;
+export interface Codec extends ClientCodec {
   encodeReplicaFrame(frame: ReplicaFrame): Uint8Array;
   decodeReplicaFrame(bytes: Uint8Array): Decoded<ReplicaFrame>;
-  encodeClientFrame(frame: ClientFrame): Uint8Array;
   decodeClientFrame(bytes: Uint8Array): Decoded<ClientFrame>;
   encodeServerFrame(frame: ServerFrame): Uint8Array;
-  decodeServerFrame(bytes: Uint8Array): Decoded<ServerFrame>;
   encodeLogRecord(record: LogRecord): Uint8Array;
   decodeLogRecord(bytes: Uint8Array): Decoded<LogRecord>;
   encodeCommittedEntry(entry: CommittedEntry): Uint8Array;
   decodeCommittedEntry(bytes: Uint8Array): Decoded<CommittedEntry>;
   encodeCheckpointCertificate(certificate: CheckpointCertificate): Uint8Array;
   decodeCheckpointCertificate(bytes: Uint8Array): Decoded<CheckpointCertificate>;
-  encodeEpochLink(link: EpochLink): Uint8Array;
-  decodeEpochLink(bytes: Uint8Array): Decoded<EpochLink>;
   encodeReceipt(receipt: Receipt): Uint8Array;
   decodeReceipt(bytes: Uint8Array): Decoded<Receipt>;
   encodeEvidence(evidence: Evidence): Uint8Array;
@@ -73,29 +61,18 @@ export interface Codec {
 
 /** Makes the codec of a cluster; `limits` come from `wireLimitsOf(genesis)`. */
 export function createCodec(limits: WireLimits): Codec {
-  // Used again and again: encoding is synchronous, and nothing is encoded inside of another encoding.
-  const writer = new Writer();
-  const encode = <T>(kind: string, scan: ScanLimits, write: Write<T>, value: T): Uint8Array =>
-    encodeBounded(writer, kind, scan, write, value);
-  const decode = <T>(
-    bytes: Uint8Array,
-    name: string,
-    scan: ScanLimits,
-    read: (tuple: Tuple) => T | undefined,
-    copying?: Copying,
-  ): Decoded<T> => decodeStrictly(bytes, name, scan, limits, read, copying);
+  const coding = createCoding(limits);
+  const { encode, decode } = coding;
   return {
-    limits,
+    ...clientCodecOver(coding, limits),
     encodeReplicaFrame: (frame) => encode("replica-frame", limits.replicaFrame, writeReplicaFrame, frame),
     decodeReplicaFrame: (bytes) => {
       const vote = readVoteFrame(bytes, limits.replicaFrame);
       if (vote !== undefined) return { ok: true, value: vote };
       return decode(bytes, "frame", limits.replicaFrame, readReplicaFrame, isStateChunk(bytes) ? "whole" : "each");
     },
-    encodeClientFrame: (frame) => encode("client-frame", limits.clientFrame, writeClientFrame, frame),
     decodeClientFrame: (bytes) => decode(bytes, "frame", limits.clientFrame, readClientFrame),
     encodeServerFrame: (frame) => encode("server-frame", limits.serverFrame, writeServerFrame, frame),
-    decodeServerFrame: (bytes) => decode(bytes, "frame", limits.serverFrame, readServerFrame),
     encodeLogRecord: (record) => encode("log-record", limits.logRecord, writeLogRecord, record),
     decodeLogRecord: (bytes) => decode(bytes, "record", limits.logRecord, readLogRecord),
     encodeCommittedEntry: (entry) => encode("entry", limits.committedEntry, writeArchivedEntry, entry),
@@ -104,27 +81,9 @@ export function createCodec(limits: WireLimits): Codec {
       encode("checkpoint", limits.checkpointCertificate, writeCheckpointCertificate, certificate).slice(),
     decodeCheckpointCertificate: (bytes) =>
       decode(bytes, "checkpoint", limits.checkpointCertificate, readCheckpointCertificate),
-    encodeEpochLink: (link) => encode("epoch-link", limits.epochLink, writeEpochLink, link).slice(),
-    decodeEpochLink: (bytes) => decode(bytes, "link", limits.epochLink, readEpochLink),
     encodeReceipt: (receipt) => encode("receipt", limits.receipt, writeReceipt, receipt).slice(),
     decodeReceipt: (bytes) => decode(bytes, "receipt", limits.receipt, readReceipt),
     encodeEvidence: (evidence) => encode("evidence", limits.evidence, writeEvidence, evidence).slice(),
     decodeEvidence: (bytes) => decode(bytes, "evidence", limits.evidence, readEvidence),
   };
-}
-
-type Write<T> = (writer: Writer, value: T) => void;
-
-function encodeBounded<T>(
-  writer: Writer,
-  kind: string,
-  { bytesMax }: ScanLimits,
-  write: Write<T>,
-  value: T,
-): Uint8Array {
-  writer.restart();
-  write(writer, value);
-  const { length } = writer;
-  if (length > bytesMax) invariant(false, "codec.too-large", { kind, bytes: length, max: bytesMax });
-  return writer.copyFrom(0);
 }

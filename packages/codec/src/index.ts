@@ -4,6 +4,7 @@
  *
  * @packageDocumentation
  */
+export { type ClientCodec, createClientCodec } from "./client-codec.ts";
 export { type Codec, createCodec } from "./codec.ts";
 export { type Decoded, type DecodeError, type DecodeErrorCode, describeDecodeError } from "./decode-error.ts";
 export {

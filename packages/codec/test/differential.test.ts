@@ -1,4 +1,6 @@
 import { DEPTH_MAX, preScan } from "@quorate/codec";
+import { Decoder } from "cbor-x/decode";
+import { Decoder as DecoderWithoutEval } from "cbor-x/decode-no-eval";
 import { Encoder } from "cbor-x/encode";
 import * as cborg from "cborg";
 import { expect } from "chai";
@@ -62,6 +64,17 @@ describe("codec beside an independent strict decoder", () => {
   it("accepts no sample that cborg does not, with the same bytes", () => {
     for (const { shape, name, value } of SAMPLE_LIST)
       expect(verdict(shape.encode(value)), `${shape.kind} ${name}`).to.equal(true);
+  });
+
+  it("reads every sample in cbor-x's build for browsers as in the other", () => {
+    for (const copyBuffers of [true, false]) {
+      const options = { useRecords: false, copyBuffers };
+      const [decoder, withoutEval] = [new Decoder(options), new DecoderWithoutEval(options)];
+      for (const { shape, name, value } of SAMPLE_LIST) {
+        const encoded = new Uint8Array(shape.encode(value));
+        expect(withoutEval.decode(encoded), `${shape.kind} ${name}`).to.deep.equal(decoder.decode(encoded));
+      }
+    }
   });
 
   it("writes every sample as cborg and cbor-x would", () => {

@@ -130,6 +130,17 @@ describe("codec round trip", () => {
     expect(buffer).to.deep.equal(plain);
   });
 
+  it("gives values that keep nothing of the frame, of a Buffer neither", () => {
+    for (const { shape, name, value } of SAMPLE_LIST) {
+      const bytes = Buffer.from(shape.encode(value));
+
+      const decoded = shape.decode(bytes);
+      bytes.fill(0xff);
+
+      expect(decoded, `${shape.kind} ${name}`).to.deep.equal({ ok: true, value });
+    }
+  });
+
   it("answers with a value when the decoder behind the pre-scan throws", () => {
     const frame = CODEC.encodeReplicaFrame(SAMPLES.ReplicaFrame.committed!);
     try {

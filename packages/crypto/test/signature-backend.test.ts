@@ -1,4 +1,5 @@
 import { BackendSelfTestError, passesSelfTest, type SignatureBackend } from "@quorate/crypto";
+import { concat, EDGE_VECTORS, type EdgeVector, littleEndian } from "@quorate/crypto/edge-vectors";
 import { chooseBackend, createNodeBackend, createNodeHasher, loadSodiumBackend } from "@quorate/crypto/node";
 import { createFakeBackend } from "@quorate/crypto/testing";
 import { bytesToHex, InvariantViolation, type PublicKey } from "@quorate/protocol";
@@ -6,7 +7,6 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { type RawEd25519, underValidityRule } from "../dist/signature-backend.js";
 import { BACKENDS } from "./backends.ts";
-import { concat, EDGE_VECTORS, type EdgeVector, littleEndian } from "./edge-vectors.ts";
 
 const anySeed = fc.uint8Array({ minLength: 32, maxLength: 32 });
 const anyMessage = fc.uint8Array({ maxLength: 200 });

@@ -9,6 +9,7 @@ import {
   sessionIdOf,
   Verifier,
 } from "@quorate/crypto";
+import { T8 } from "@quorate/crypto/edge-vectors";
 import { createNodeHasher } from "@quorate/crypto/node";
 import { createFakeBackend } from "@quorate/crypto/testing";
 import {
@@ -38,7 +39,6 @@ import {
   signerOf,
   voteOf,
 } from "./builders.ts";
-import { T8 } from "./edge-vectors.ts";
 
 describe("a replica's signer", () => {
   it("signs the same bytes again after a restart", () => {

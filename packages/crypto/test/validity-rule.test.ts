@@ -3,11 +3,18 @@ import { createPublicKey, verify } from "node:crypto";
 import { hashes, verify as nobleVerify } from "@noble/ed25519";
 import { sha512 } from "@noble/hashes/sha2.js";
 import { createNobleBackend } from "@quorate/crypto";
+import {
+  concat,
+  EDGE_VECTORS,
+  type EdgeVector,
+  NEGATIVE_ZERO,
+  NON_CANONICAL,
+  TORSION,
+} from "@quorate/crypto/edge-vectors";
 import { bytesToHex, type PublicKey } from "@quorate/protocol";
 import { expect } from "chai";
 import fc from "fast-check";
 import { BACKENDS } from "./backends.ts";
-import { concat, EDGE_VECTORS, type EdgeVector, NEGATIVE_ZERO, NON_CANONICAL, TORSION } from "./edge-vectors.ts";
 
 hashes.sha512 = sha512;
 

@@ -1,4 +1,5 @@
 import { batchDigest, createBatchComposer, digestBatch, requestDigest } from "@quorate/crypto";
+import { EDGE_VECTORS, T8 } from "@quorate/crypto/edge-vectors";
 import { type OperationsRequest, type PublicKey, type Request, sequenceNumber, timestampMs } from "@quorate/protocol";
 import { expect } from "chai";
 import { alterationsOf } from "./alterations.ts";
@@ -18,7 +19,6 @@ import {
   seq5,
   verificationsOf,
 } from "./builders.ts";
-import { EDGE_VECTORS, T8 } from "./edge-vectors.ts";
 
 const operations = operationsOf(1, "put a", "put b").request;
 const registration = registrationOf("nonce").request;

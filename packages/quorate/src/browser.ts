@@ -3,14 +3,36 @@
  *
  * @packageDocumentation
  */
-import { createCodec, wireLimitsOf } from "@quorate/codec";
-import { clusterIdOf, createClientSigner, createNobleBackend, createNobleHasher, generateSeed } from "@quorate/crypto";
+import { createClientCodec, wireLimitsOf } from "@quorate/codec";
+import {
+  clusterIdOf,
+  createClientSigner,
+  createNobleBackend,
+  createNobleHasher,
+  generateSeed,
+  Verifier,
+} from "@quorate/crypto";
 import { checkGenesis, type Genesis } from "@quorate/protocol";
-import { type EpochDocument, parseEpochDocument } from "@quorate/reconfiguration";
+import {
+  type EpochDocument,
+  parseEpochDocument,
+  type ReceiptProof,
+  type ReceiptProofFault,
+  receiptProofFault,
+} from "@quorate/reconfiguration";
 import { type BrowserWebSocketConstructor, dialWebSocket } from "@quorate/transport/client";
 import { type ClientSettings, QuorateClient } from "./client.ts";
 
-export { type EpochDocument, epochDocumentOf, parseEpochDocument } from "@quorate/reconfiguration";
+export { createNobleBackend, type SignatureBackend } from "@quorate/crypto";
+export { decodeKvResult, encodeKvOperation, type KvOperation, type KvResult } from "@quorate/kv";
+export type { Genesis } from "@quorate/protocol";
+export {
+  type EpochDocument,
+  epochDocumentOf,
+  parseEpochDocument,
+  type ReceiptProof,
+  type ReceiptProofFault,
+} from "@quorate/reconfiguration";
 export * from "./client.ts";
 export type { ClientPlatform } from "./core-runner.ts";
 export * from "./kv-client.ts";
@@ -42,7 +64,7 @@ export function connect(options: BrowserConnectOptions): QuorateClient {
   const hasher = createNobleHasher();
   const randomBytes = (length: number): Uint8Array => globalThis.crypto.getRandomValues(new Uint8Array(length));
   const cluster = clusterIdOf(hasher, genesis);
-  const epoch = options.epoch && parseEpochDocument(options.epoch, cluster, createCodec(wireLimitsOf(genesis)));
+  const epoch = options.epoch && parseEpochDocument(options.epoch, cluster, createClientCodec(wireLimitsOf(genesis)));
   const seed = options.seed ?? generateSeed(randomBytes(32));
   const signer = createClientSigner({ backend, hasher, seed, cluster });
   const webSocket = (globalThis as { WebSocket?: BrowserWebSocketConstructor }).WebSocket;
@@ -57,4 +79,18 @@ export function connect(options: BrowserConnectOptions): QuorateClient {
       dial: (address, dialOptions) => dialWebSocket({ ...dialOptions, webSocket, url: `${scheme}//${address}/` }),
     },
   );
+}
+
+/**
+ * Why a receipt that may come from anybody proves nothing; undefined when it is proven by the genesis document. Nothing that a client
+ * has verified before is believed. A client gives the proof: `proofOf`.
+ *
+ * @throws GenesisError for an inconsistent genesis document.
+ */
+export function receiptFault(proof: ReceiptProof, genesis: Genesis): ReceiptProofFault | undefined {
+  checkGenesis(genesis);
+  const hasher = createNobleHasher();
+  const cluster = clusterIdOf(hasher, genesis);
+  const verifier = new Verifier({ backend: createNobleBackend(), hasher, cluster });
+  return receiptProofFault(proof, genesis, { cluster, hasher, verifier });
 }

@@ -1,4 +1,4 @@
-import type { Codec } from "@quorate/codec";
+import type { ClientCodec } from "@quorate/codec";
 import type { Epoch, JoinClaim, NoClaimReason, PublicKey, ReplicaId, ServerFrame } from "@quorate/protocol";
 import type { PersistentLink } from "@quorate/transport/client";
 import type { ClientDial } from "./client-dialing.ts";
@@ -27,7 +27,7 @@ export class ClaimError extends Error {
 
 export interface ClaimRequestOptions {
   readonly dial: ClientDial;
-  readonly codec: Codec;
+  readonly codec: ClientCodec;
   /** Whether the joiner's key has signed it for the question's epoch. */
   readonly isProven: (claim: JoinClaim) => boolean;
   readonly deadlineMs: number;

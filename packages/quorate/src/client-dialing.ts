@@ -1,4 +1,4 @@
-import type { Codec } from "@quorate/codec";
+import type { ClientCodec } from "@quorate/codec";
 import type { ClusterId, PublicKey } from "@quorate/protocol";
 import type { DialOptions, Endpoint, PersistentLink } from "@quorate/transport/client";
 import { CLIENT_DIAL_LIMITS } from "@quorate/transport/client";
@@ -20,7 +20,7 @@ export type ClientDial = (address: string, expected: DialOptions["expected"], ca
 export function clientDial(
   { backend, randomBytes, dial }: Pick<ClientPlatform, "backend" | "randomBytes" | "dial">,
   { cluster, publicKey: own, seed }: DialingClient,
-  { limits }: Pick<Codec, "limits">,
+  { limits }: Pick<ClientCodec, "limits">,
 ): ClientDial {
   const frameBytesMax = Math.max(limits.clientFrame.bytesMax, limits.serverFrame.bytesMax);
   const endpoint: Endpoint = {

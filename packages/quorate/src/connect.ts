@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { createCodec, wireLimitsOf } from "@quorate/codec";
+import { createClientCodec, wireLimitsOf } from "@quorate/codec";
 import { clusterIdOf, createClientSigner, generateSeed, type SignatureBackend } from "@quorate/crypto";
 import { chooseBackend, createNodeHasher } from "@quorate/crypto/node";
 import type { Genesis, Hasher } from "@quorate/protocol";
@@ -49,7 +49,7 @@ export async function connect(options: ConnectOptions): Promise<QuorateClient> {
   const seed = options.seed ?? generateSeed(randomBytes(32));
   const signer = createClientSigner({ backend, hasher, seed, cluster });
   const { settings, addresses } = options;
-  const epoch = options.epoch && parseEpochDocument(options.epoch, cluster, createCodec(wireLimitsOf(genesis)));
+  const epoch = options.epoch && parseEpochDocument(options.epoch, cluster, createClientCodec(wireLimitsOf(genesis)));
   return new QuorateClient(
     { genesis, cluster, signer, seed, epoch, ...(settings && { settings }), ...(addresses && { addresses }) },
     nodePlatform(backend, hasher),

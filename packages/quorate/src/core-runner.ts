@@ -6,7 +6,7 @@ import type {
   ClientFailure,
   ClientTimer,
 } from "@quorate/client-proxy";
-import { type Codec, createCodec, wireLimitsOf } from "@quorate/codec";
+import { type ClientCodec, createClientCodec, wireLimitsOf } from "@quorate/codec";
 import { EpochVerifier, type SignatureBackend, type Verifier } from "@quorate/crypto";
 import {
   type ClientFrame,
@@ -71,7 +71,7 @@ const SOMEONE_ELSE: ReadonlySet<string> = new Set(["hello.wrong-key", "hello.wro
 export class CoreRunner {
   readonly #options: CoreRunnerOptions;
   readonly #platform: ClientPlatform;
-  readonly #codec: Codec;
+  readonly #codec: ClientCodec;
   readonly #dial: ClientDial;
   readonly #links: MemberLinks;
   readonly #introductions: Introductions;
@@ -86,7 +86,7 @@ export class CoreRunner {
     const { genesis, chain } = options;
     this.#options = options;
     this.#platform = platform;
-    this.#codec = createCodec(wireLimitsOf(genesis));
+    this.#codec = createClientCodec(wireLimitsOf(genesis));
     this.#dial = clientDial(platform, options, this.#codec);
     this.#seeds = options.addresses ?? genesis.members.map(({ address }) => address);
     for (const address of this.#seeds) parseAddress(address);

@@ -6,7 +6,7 @@ import {
   type SessionlessCore,
   type SessionlessOptions,
 } from "@quorate/client-proxy";
-import { createCodec, wireLimitsOf } from "@quorate/codec";
+import { createClientCodec, wireLimitsOf } from "@quorate/codec";
 import { clusterIdOf, createClientSigner, generateSeed, type SignatureBackend, Verifier } from "@quorate/crypto";
 import { chooseBackend, createNodeHasher } from "@quorate/crypto/node";
 import {
@@ -118,7 +118,7 @@ export class SessionlessClient {
   fetchClaim(address: string, id: ReplicaId, deadlineMs: number): Promise<JoinClaim> {
     const { backend, hasher, cluster, signer, genesis } = this;
     const { epoch } = this.epochs;
-    const codec = createCodec(wireLimitsOf(genesis));
+    const codec = createClientCodec(wireLimitsOf(genesis));
     const self = { cluster, publicKey: signer.publicKey, seed: this.#seed };
     const dial = clientDial(nodePlatform(backend, hasher), self, codec);
     const isProven = ({ change, possession }: JoinClaim): boolean =>

@@ -6,6 +6,7 @@ import ts from "typescript";
 
 const PACKAGE = fileURLToPath(new URL("..", import.meta.url));
 const ROOT_README = fileURLToPath(new URL("../../../README.md", import.meta.url));
+const BROWSER_DOCUMENT = fileURLToPath(new URL("../../../docs/browser.md", import.meta.url));
 const manifest = JSON.parse(readFileSync(join(PACKAGE, "package.json"), "utf8"));
 
 const OPTIONS: ts.CompilerOptions = {
@@ -66,6 +67,13 @@ describe("the quorate package", function () {
     expect(files.map(([path]) => path)).to.deep.equal([join(PACKAGE, "counter.mjs"), join(PACKAGE, "add.mjs")]);
     expect(examplesOf(readme)).to.have.length.greaterThan(2);
     expect(complaints(new Map([...files, ...asFiles(examplesOf(readme))]))).to.deep.equal([]);
+  });
+
+  it("has an example in the document about browsers that compiles", () => {
+    const examples = examplesOf(readFileSync(BROWSER_DOCUMENT, "utf8"));
+
+    expect(examples).to.have.length(1);
+    expect(complaints(asFiles(examples))).to.deep.equal([]);
   });
 
   it("would notice an example that does not compile", () => {
