@@ -64,7 +64,8 @@ export class BulkLoader {
   /** Whether these are of an earlier life. */
   #isLeft: boolean;
   #end = 0;
-  #isSettling = false;
+  /** Who waits for the merge that is under way: more than one when an installation gives way to the next meanwhile. */
+  #settling: FlushDone[] | undefined;
   #isStopped = false;
 
   /** @throws what the file says. */
@@ -78,7 +79,8 @@ export class BulkLoader {
   }
 
   get isEmpty(): boolean {
-    return this.#pending.size === 0 && this.#runs.length === 0 && !this.#flushes.running;
+    const isAtRest = this.#settling === undefined && !this.#flushes.running;
+    return isAtRest && this.#pending.size === 0 && this.#runs.length === 0;
   }
 
   get isFull(): boolean {
@@ -87,7 +89,7 @@ export class BulkLoader {
 
   /** @param prefix what stands before the keys in the keyspace. */
   add(prefix: number, changes: readonly Change[]): void {
-    invariant(!this.#isLeft && !this.#isSettling, "storage.bulk-unsettled", { isLeft: this.#isLeft });
+    invariant(!this.#isLeft && this.#settling === undefined, "storage.bulk-unsettled", { isLeft: this.#isLeft });
     invariant(!this.#isStopped, "storage.written-after-close");
     if (changes.length === 0) return;
     const pending = this.#pending.get(prefix) ?? [];
@@ -103,11 +105,15 @@ export class BulkLoader {
   }
 
   settle(done: FlushDone): void {
-    invariant(!this.#isSettling, "storage.bulk-settling");
-    this.#isSettling = true;
+    if (this.#settling !== undefined) {
+      this.#settling.push(done);
+      return;
+    }
+    this.#settling = [done];
+    const settled: FlushDone = (failure) => this.#settled(failure);
     this.flush((failure) => {
-      if (failure !== undefined) done(failure);
-      else this.#merge(done);
+      if (failure !== undefined) settled(failure);
+      else this.#merge(settled);
     });
   }
 
@@ -146,7 +152,7 @@ export class BulkLoader {
       if (failure !== undefined) this.#o.fail(failure);
       done(failure);
     };
-    if (this.#runs.length === 0) return this.#settled(done);
+    if (this.#runs.length === 0) return done(undefined);
     try {
       this.#move(mergedRuns(this.#o.file, this.#runs), 0, fail);
     } catch (error) {
@@ -190,15 +196,15 @@ export class BulkLoader {
     this.#runs = [];
     if (this.#isStopped) return;
     this.#o.file.remove((error) => {
-      if (error === null) this.#settled(done);
-      else done(flushFailed(error));
+      done(error === null ? undefined : flushFailed(error));
     });
   }
 
-  #settled(done: FlushDone): void {
-    this.#isSettling = false;
-    this.#isLeft = false;
-    done(undefined);
+  #settled(failure: StorageError | undefined): void {
+    const waiting = this.#settling ?? [];
+    this.#settling = undefined;
+    if (failure === undefined) this.#isLeft = false;
+    for (const done of waiting) done(failure);
   }
 }
 

@@ -79,7 +79,7 @@ export interface BulkLoad {
   /**
    * Moves all that was added to where it belongs, in parts, and calls back when that is durable and nothing waits. A crash in
    * between leaves all of it waiting. Of several changes of a key the last one counts; nothing else may write to these keys
-   * meanwhile, and nothing is added.
+   * meanwhile, and nothing is added. Who asks while it is under way is called back at its end.
    */
   settle(done: FlushDone): void;
 }

@@ -183,6 +183,24 @@ describe("Entries on their way in memory", () => {
     }
   });
 
+  it("are settled once for all who ask while it is under way, and something waits until then", () => {
+    const store = createMemoryStore();
+    addRun(store, 1);
+    const ended: string[] = [];
+    store.bulk.settle(() => ended.push("first"));
+    let steps = 0;
+    do {
+      store.bulk.settle(() => ended.push("later"));
+      expect([store.bulk.isEmpty, ended], `step ${steps}`).to.deep.equal([false, []]);
+      steps++;
+    } while (store.disk.completeFlush() && ended.length === 0);
+    expect(ended).to.deep.equal(["first", ...Array.from({ length: steps }, () => "later")]);
+    expect([store.bulk.isEmpty, runsIn(store)]).to.deep.equal([true, [1]]);
+    store.bulk.settle(() => ended.push("again"));
+    while (store.disk.completeFlush());
+    expect(ended.at(-1)).to.equal("again");
+  });
+
   it("end with the disk: the flush, and every later one, says so", () => {
     const store = createMemoryStore();
     addRun(store, 1);

@@ -27,7 +27,12 @@ export const OBSERVER_MUTANTS: readonly Mutant[] = [
     rule: "11.6",
     bug: "what only members say is taken over the link of one that is none",
     file: "packages/server/src/replica-runner.ts",
-    edits: [{ find: "isObserverPeer(peer) && !provesItself(frame)", replace: "isObserverPeer(peer) && epoch < 0" }],
+    edits: [
+      {
+        find: "memberOf(this.#membership, peer) === undefined && !provesItself(frame)",
+        replace: "memberOf(this.#membership, peer) === undefined && epoch < 0",
+      },
+    ],
     caughtBy: [TURNS_TEST],
   },
   {
