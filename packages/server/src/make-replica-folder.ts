@@ -244,5 +244,8 @@ export function defaultAdmin(listen: string): string {
   const { port } = parseAddress(listen);
   const admin = port + ADMIN_PORT_OFFSET;
   if (port > 0 && admin <= 65_535) return `127.0.0.1:${admin}`;
-  throw new ConfigurationError("configuration.inconsistent", `choose an admin address: none follows from ${listen}`);
+  throw new ConfigurationError(
+    "configuration.inconsistent",
+    `no admin address follows from ${listen}, for its port + ${ADMIN_PORT_OFFSET} is no port: say with --admin where it answers \`quorate status\``,
+  );
 }
