@@ -79,6 +79,7 @@ describe("A planted bug is found:", () => {
 
   it("a state machine that runs an operation twice", () => {
     const twice = (service: Service): Service => ({
+      ...service,
       execute: (operation, state, context) => {
         if (context.seq === 5) service.execute(operation, state, context);
         return service.execute(operation, state, context);
@@ -91,6 +92,7 @@ describe("A planted bug is found:", () => {
   it("a store that answers reads from a stale snapshot, the same one at every replica", () => {
     // The value before the last change is kept beside each text; nothing but what clients see is wrong.
     const stale = (service: Service): Service => ({
+      ...service,
       execute: (operation, state, context) => {
         const asked = decodeKvOperation(operation);
         if (asked.type === "range" || !isText(asked.key)) return service.execute(operation, state, context);
