@@ -66,23 +66,35 @@ function lossOf(world: World, replica: number): Digest | undefined {
 }
 
 function rotation(world: World, { replica, isUsed }: Planned<"rotate-key">): ChangeOfPlan {
-  const holder = keysOf(world, isUsed === true ? (replica === 0 ? 1 : 0) : replica);
-  const publicKey = isUsed === true ? holder.newest : holder.next();
+  const own = keysOf(world, replica);
+  const { holder, publicKey } = isUsed === true ? keyInUse(world, replica) : { holder: own, publicKey: own.next() };
   return { change: { type: "rotate-key", id: replicaId(replica), publicKey }, holder };
 }
 
 /** As the joiner claims it: where it stands, and where it is reached. */
 function join(world: World, { replica, fault }: Planned<"join">): ChangeOfPlan {
-  const holder = keysOf(world, fault === "used-key" ? 0 : replica);
+  const own = keysOf(world, replica);
+  const { holder, publicKey } =
+    fault === "used-key" ? keyInUse(world, replica) : { holder: own, publicKey: own.newest };
   const standing = world.replicas()[replica]?.claim() ?? BEHIND;
   const member = {
     id: replicaId(fault === "used-id" ? 0 : replica),
-    publicKey: holder.newest,
+    publicKey,
     address: addressOf(fault === "used-address" ? 0 : replica),
   };
   const loss = lossOf(world, replica);
   const checkpoint = fault === "behind" ? BEHIND : standing;
   return { change: { type: "join", member, checkpoint, ...(loss !== undefined && { loss }) }, holder };
+}
+
+/**
+ * Another's, as it has it in the epoch that the change is signed for. The key of one that has left is free, as is one that is yet to
+ * come into force: with it a member would live in another replica than the one of its number (seed 28 with changes).
+ */
+function keyInUse(world: World, replica: number): { readonly holder: SimulatedKeys; readonly publicKey: PublicKey } {
+  const other = world.epochs().membership.members.find(({ id }) => id !== replica);
+  invariant(other !== undefined, "simulation.no-other-member", { replica });
+  return { holder: keysOf(world, other.id), publicKey: other.publicKey };
 }
 
 function keysOf(world: World, replica: number): SimulatedKeys {

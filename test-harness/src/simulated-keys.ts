@@ -5,6 +5,7 @@ import {
   invariant,
   type Membership,
   type PublicKey,
+  type ReconfigurationChange,
   type ReconfigurationRequest,
   type ReplicaId,
   type Signer,
@@ -90,10 +91,13 @@ export class SimulatedKeys {
     return this.newest;
   }
 
-  /** With its newest key: that it has it. */
+  /** That it has the key which comes in by the change: with that. */
   signPossession(about: Pick<ReconfigurationRequest, "epoch" | "change">): Uint8Array {
     const { backend, cluster } = this.#cluster;
-    return signPossession({ backend, seed: this.#newest.seed, cluster }, about);
+    const incoming = incomingKeyOf(about.change);
+    const key = this.#held.find(({ publicKey }) => publicKey === incoming);
+    invariant(key !== undefined, "simulation.key-not-held", { replica: this.#replica });
+    return signPossession({ backend, seed: key.seed, cluster }, about);
   }
 
   /** As a client, by the key with which it is a member: for what a member may order alone. */
@@ -132,4 +136,9 @@ export class SimulatedKeys {
   #keysHeld(): readonly PublicKey[] {
     return this.#held.map(({ publicKey }) => publicKey);
   }
+}
+
+function incomingKeyOf(change: ReconfigurationChange): PublicKey | undefined {
+  if (change.type === "join") return change.member.publicKey;
+  return change.type === "rotate-key" ? change.publicKey : undefined;
 }

@@ -63,6 +63,15 @@ describe("Members that come and go in the simulator (protocol rules 11.1 to 11.5
       expect(marks.count("epoch: old key gone")).to.equal(1);
     });
 
+    it(`a key in use is another member's, not that of one that has left, seed ${seed}`, () => {
+      const left = { ...LEAVE, replica: 0 };
+      const used = { type: "rotate-key", replica: 4, isUsed: true } as const;
+      const { marks } = run(seed, { joiners: [{ atMs: 20 }], changes: inTurn(JOIN, left, used, used, used, used) });
+
+      expect(marks.count("epoch: member became an observer"), "left").to.equal(1);
+      expect(marks.count("reconfiguration: key-used")).to.be.greaterThan(0);
+    });
+
     it(`a member that lost its disk votes again in the epoch that begins with its return, seed ${seed}`, () => {
       const { marks } = run(seed, {
         faults: [{ type: "lose-disk", atMs: 300, replica: 3, downMs: 30 }],
