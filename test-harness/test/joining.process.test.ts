@@ -73,7 +73,9 @@ describe("members that come and go, as real processes", function () {
     await first.process.printed(
       /"change":\{"type":"rotate-key","id":1,"publicKey":"[0-9a-f]{64}"\},"admins":\["[0-9a-f]{16}"\].*"epoch":2,"activation":\d+,"msg":"change accepted"/,
     );
-    await first.process.printed(/"epoch":2,"activation":\d+,"members":\[0,1,2,3,4\],"pauseMs":[\d.]+,"msg":"a new epoch begins"/);
+    await first.process.printed(
+      /"epoch":2,"activation":\d+,"members":\[0,1,2,3,4\],"pauseMs":[\d.]+,"msg":"a new epoch begins"/,
+    );
     const { store } = await cluster.connect();
     await store.put("key", "with another key");
     const again = await members("rotate-key", "1", "--data", cluster.path, "--out", join(folder, "rotate.json"));
