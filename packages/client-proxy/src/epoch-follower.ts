@@ -28,8 +28,9 @@ interface Asked {
 }
 
 /**
- * Brings the chain of epochs to the newest that anyone tells of (protocol rule 11.4). Whoever is linked is asked once; after
- * that all are, again and again, while anyone tells of an epoch that is not known. Whoever tells is believed only by its links,
+ * Brings the chain of epochs to the newest that anyone tells of (protocol rule 11.4). Whoever is linked is asked, and
+ * again until it has shown all that it has: a question may be lost. After that all are, again and again, while anyone tells of an epoch
+ * that is not known. Whoever tells is believed only by its links,
  * which prove themselves: a liar makes a client send a small frame from time to time, and no more.
  */
 export class EpochFollower {
@@ -46,12 +47,12 @@ export class EpochFollower {
     this.#expected = expected;
   }
 
-  /** When there is someone to be asked again; undefined while nobody tells of anything new. */
+  /** When there is someone to be asked again; undefined while all have answered, and nobody tells of anything new. */
   get dueAtMs(): number | undefined {
-    if (!this.#isBehind) return undefined;
+    const isBehind = this.#isBehind;
     let earliest: number | undefined;
-    for (const { dueAtMs } of this.#asked.values())
-      if (earliest === undefined || dueAtMs < earliest) earliest = dueAtMs;
+    for (const asked of this.#asked.values())
+      if ((isBehind || isUnanswered(asked)) && asked.dueAtMs < (earliest ?? Infinity)) earliest = asked.dueAtMs;
     return earliest;
   }
 
@@ -108,10 +109,11 @@ export class EpochFollower {
     return isAdvanced;
   }
 
-  /** Asks all whose time has come, if anyone tells of an epoch that is not known. */
+  /** Asks all whose time has come: everyone if anyone tells of an epoch that is not known, and else who has not answered. */
   askDue(nowMs: number, effects: ClientEffect[]): void {
-    if (!this.#isBehind) return;
-    for (const [replica, asked] of this.#asked) if (asked.dueAtMs <= nowMs) this.#ask(replica, asked, nowMs, effects);
+    const isBehind = this.#isBehind;
+    for (const [replica, asked] of this.#asked)
+      if ((isBehind || isUnanswered(asked)) && asked.dueAtMs <= nowMs) this.#ask(replica, asked, nowMs, effects);
   }
 
   get #isBehind(): boolean {
@@ -144,6 +146,11 @@ export class EpochFollower {
   #ask(to: ReplicaId, asked: Asked, nowMs: number, effects: ClientEffect[]): void {
     asked.dueAtMs = nowMs + asked.intervalMs;
     asked.intervalMs = Math.min(asked.intervalMs * 2, this.#timings.resendAfterMaxMs);
-    effects.push({ type: "send", to, frame: asked.question.ask() });
+    effects.push({ type: "send", to, frame: asked.question.ask(nowMs) });
   }
+}
+
+/** Whether there may be more to hear of it: also one that has shown only what another had shown before. */
+function isUnanswered({ question, isHeard }: Asked): boolean {
+  return question.isOpen || !isHeard;
 }

@@ -17,11 +17,11 @@ describe("the question for links of the epoch chain", () => {
   it("is for those above the latest that is known, and open until it is answered or its link is down", () => {
     const { question, add } = askedOf(1);
     expect(question.isOpen).to.equal(false);
-    expect(question.ask()).to.deep.equal({ type: "fetch-epochs", fetch: { above: 3 } });
+    expect(question.ask(0)).to.deep.equal({ type: "fetch-epochs", fetch: { above: 3 } });
     expect(question.isOpen).to.equal(true);
     question.onLinks(linksOf(1), add);
     expect(question.isOpen).to.equal(false);
-    expect(question.ask()).to.deep.equal({ type: "fetch-epochs", fetch: { above: 4 } });
+    expect(question.ask(0)).to.deep.equal({ type: "fetch-epochs", fetch: { above: 4 } });
     question.onDown();
     expect(question.isOpen).to.equal(false);
   });
@@ -29,18 +29,29 @@ describe("the question for links of the epoch chain", () => {
   it("has one answer: what comes without it is not looked at", () => {
     const { question, chain, add } = askedOf(1);
     expect(question.onLinks(linksOf(1), add)).to.equal("unasked");
-    question.ask();
+    question.ask(0);
     expect(question.onLinks(linksOf(1), add)).to.equal("all");
     expect(question.onLinks(linksOf(1), add)).to.equal("unasked");
     expect(chain.epoch).to.equal(4);
   });
 
+  it("is late when it has been open for two seconds since it was asked last", () => {
+    const { question, add } = askedOf(1);
+    expect(question.isLate(9_000)).to.equal(false);
+    question.ask(1_000);
+    expect([2_999, 3_000].map((atMs) => question.isLate(atMs))).to.deep.equal([false, true]);
+    question.ask(3_000);
+    expect([4_999, 5_000].map((atMs) => question.isLate(atMs))).to.deep.equal([false, true]);
+    question.onLinks(linksOf(1), add);
+    expect(question.isLate(9_000)).to.equal(false);
+  });
+
   it("is to be asked again where an answer is full, and only if it led on", () => {
     const honest = askedOf(EPOCH_LINKS_MAX);
-    honest.question.ask();
+    honest.question.ask(0);
     expect(honest.question.onLinks(linksOf(EPOCH_LINKS_MAX), honest.add)).to.equal("more");
     const lying = askedOf(0);
-    lying.question.ask();
+    lying.question.ask(0);
     expect(lying.question.onLinks(linksOf(EPOCH_LINKS_MAX), lying.add)).to.equal("nothing-new");
   });
 });

@@ -68,6 +68,17 @@ describe("A watch of the epochs", () => {
     expect(told(rig)).to.deep.equal({ epoch: 1, activation: epochs.membershipAt(1).start?.seq });
   });
 
+  it("asks again where its questions were lost", () => {
+    const rig = rigOf(new ScriptedEpochs(), { resendAfterMs: 100 }).begin(40);
+    rig.takeAsked();
+
+    rig.pass(100);
+
+    expect(rig.takeAsked()).to.deep.equal(rig.ids.map((to) => ({ to, above: 0 })));
+    for (const id of rig.ids.slice(0, 2)) rig.links(id, []);
+    expect(told(rig)).to.deep.equal({ epoch: 0, activation: 0 });
+  });
+
   it("says at its deadline how far a quorum has certified", () => {
     const rig = rigOf(new ScriptedEpochs(), { epoch: epochNumber(3), defaultDeadlineMs: 500 }).begin(40);
     const alone = rigOf(new ScriptedEpochs(), { defaultDeadlineMs: 500 });

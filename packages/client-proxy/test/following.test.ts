@@ -26,16 +26,46 @@ function activate(rig: ClientRig, by: ReplicaId = R2): void {
 }
 
 describe("A client that follows the epochs (protocol rule 11.4)", () => {
-  it("asks each replica once, when it is linked, for what is above its own epoch", () => {
+  it("asks each replica that answers once, when it is linked, for what is above its own epoch", () => {
     const rig = new ClientRig();
 
     for (const id of rig.ids) rig.welcome(id);
     for (const id of rig.ids) rig.welcome(id);
-    rig.pass(100_000);
 
     expect(rig.takeAsked()).to.deep.equal(rig.ids.map((to) => ({ to, above: 0 })));
+    for (const id of rig.ids) rig.links(id, []);
+    rig.pass(100_000);
+    expect(rig.takeAsked()).to.deep.equal([]);
     rig.run({ type: "link-down", replica: R1 }, { type: "link-up", replica: R1 });
     expect(rig.takeAsked()).to.deep.equal([{ to: 1, above: 0 }]);
+  });
+
+  it("asks whoever does not answer again, ever more rarely, though nobody tells of anything new", () => {
+    const rig = new ClientRig(4, { resendAfterMs: 100, resendAfterMaxMs: 400 });
+    for (const id of rig.ids) rig.welcome(id);
+    for (const id of [R0, R2, R3]) rig.links(id, []);
+    rig.takeAsked();
+
+    rig.pass(100 + 200 + 400 + 400);
+    expect(rig.takeAsked()).to.deep.equal(Array(4).fill({ to: 1, above: 0 }));
+    rig.links(R1, []);
+    rig.pass(100_000);
+    expect(rig.takeAsked()).to.deep.equal([]);
+  });
+
+  it("asks on where the answer is one to a question that is overtaken", () => {
+    const rig = new ClientRig(4, { resendAfterMs: 100, resendAfterMaxMs: 100 });
+    rig.epochs.idle(EPOCH_LINKS_MAX);
+    rig.run({ type: "link-up", replica: R1 }, { type: "link-up", replica: R2 });
+    rig.links(R1, rig.epochs.links);
+    rig.links(R1, []);
+    rig.pass(100);
+    rig.takeAsked();
+
+    rig.links(R2, rig.epochs.links);
+    rig.pass(100);
+
+    expect(rig.takeAsked()).to.deep.equal([{ to: 2, above: EPOCH_LINKS_MAX }]);
   });
 
   it("is told by a welcome, takes the link, and says to whom it shall be linked", () => {
@@ -150,6 +180,7 @@ describe("A client that follows the epochs (protocol rule 11.4)", () => {
     const asked = rig.takeAsked();
     expect(asked.length).to.be.within(4 * 90, 4 * 110);
     rig.run({ type: "link-down", replica: R3 });
+    for (const id of rig.ids) rig.links(id, []);
     rig.pass(10_000);
     expect(rig.takeAsked(), "the liar is gone").to.deep.equal([]);
   });

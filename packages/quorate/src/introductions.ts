@@ -20,12 +20,7 @@ export interface IntroductionsOptions {
 interface Introduction {
   link: PersistentLink | undefined;
   readonly question: EpochQuestion;
-  /** When it was asked last. */
-  askedAtMs: number;
 }
-
-/** Whoever does not answer for so long is asked again: a replica drops what is asked too often. */
-const ASK_AGAIN_MS = 2_000;
 
 /**
  * Finds the members of a later epoch through an address at which someone answers whose key no known epoch names. That key
@@ -44,8 +39,11 @@ export class Introductions {
   /** Asks at an address, until there is an answer. To be called again from time to time, for as long as one is needed. */
   introduce(address: string): void {
     const open = this.#open.get(address);
-    if (open !== undefined) return this.#askAgain(open);
-    const own: Introduction = { link: undefined, question: new EpochQuestion(this.#o.chain), askedAtMs: 0 };
+    if (open !== undefined) {
+      if (open.question.isLate(this.#o.nowMs())) this.#ask(open);
+      return;
+    }
+    const own: Introduction = { link: undefined, question: new EpochQuestion(this.#o.chain) };
     this.#open.set(address, own);
     try {
       own.link = this.#o.dial(address, {
@@ -75,12 +73,7 @@ export class Introductions {
   }
 
   #ask(own: Introduction): void {
-    own.askedAtMs = this.#o.nowMs();
-    own.link?.send(this.#o.encode(own.question.ask()));
-  }
-
-  #askAgain(own: Introduction): void {
-    if (own.question.isOpen && this.#o.nowMs() - own.askedAtMs >= ASK_AGAIN_MS) this.#ask(own);
+    own.link?.send(this.#o.encode(own.question.ask(this.#o.nowMs())));
   }
 
   #end(address: string, reason: string): void {

@@ -180,7 +180,7 @@ export class StaleReads {
   }
 
   #askForLinks(own: OtherLink): void {
-    own.link?.send(this.#o.links().encode(own.question.ask()));
+    own.link?.send(this.#o.links().encode(own.question.ask(this.#o.nowMs())));
   }
 
   #endOther(address: string): void {
@@ -202,7 +202,7 @@ export class StaleReads {
       case "epoch-told": {
         if (typeof effect.from !== "string") return this.#o.links().onTold(effect.from, effect.epoch);
         const own = this.#others.get(effect.from);
-        if (own !== undefined && !own.question.isOpen) this.#askForLinks(own);
+        if (own !== undefined && (!own.question.isOpen || own.question.isLate(this.#o.nowMs()))) this.#askForLinks(own);
         return;
       }
       case "start-timer": {

@@ -42,8 +42,9 @@ export class EpochExchange {
     this.#o.ports.sendToReplica(peer, { type: "epoch-links", links });
   }
 
-  /** A client asks. It is told in its turn; one that asks for too much asks again. */
+  /** A client asks. It is told in its turn; one that asks for too much asks again, and takes no place in the queue from others. */
   onClient(client: PublicKey, above: Epoch): void {
+    if (!this.#servedToClients.isLeft(client, this.#nowMs())) return;
     this.#clients.ask(client, above);
   }
 

@@ -149,6 +149,14 @@ describe("links for those who are behind (protocol rules 11.3 and 13.1)", () => 
     expect(scene.tells(5, "greedy")).to.equal(1);
   });
 
+  it("are for those who have asked within their share: whoever has not holds no place before them", () => {
+    const scene = new Scene(idleEpochs(1).chainAt(1));
+    scene.tells(CLIENT_SERVED, "greedy");
+    for (const client of ["greedy", "another"]) scene.exchange.onClient(clientOf(client).publicKey, epochNumber(0));
+    scene.go();
+    expect(scene.toClients.length).to.equal(CLIENT_SERVED + 1);
+  });
+
   it("are told to one client a turn, with a rest, however many ask; nobody is told any when the replica stops", () => {
     const scene = new Scene(idleEpochs(1).chainAt(1));
     scene.tookMs = 3;
