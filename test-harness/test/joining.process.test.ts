@@ -87,6 +87,10 @@ describe("members that come and go, as real processes", function () {
     second = await startJoiner("second");
     await second.process.printed(/quorate members add --from/);
     const args = ["replace", "0", "--from", second.address, "--data", cluster.path] as const;
+    rmSync(cluster.folder(0).path, { recursive: true });
+    const lost = await RunningCommand.quorate(["status", "--data", cluster.path]);
+    expect(lost.code, lost.stderr).to.equal(6);
+    expect(lost.stdout).to.contain(`down (no folder; at ${cluster.genesis.members[0]?.address})`);
     const mistyped = await members("replace", "9", "--from", second.address, "--data", cluster.path);
     expect([mistyped.code, mistyped.stdout]).to.deep.equal([1, ""]);
     expect(mistyped.stderr).to.contain("replica 9 is no member in epoch 2; its members are 0, 1, 2, 3, 4");
@@ -104,6 +108,11 @@ describe("members that come and go, as real processes", function () {
     expect(again.stderr).to.contain("is a member already").and.to.contain("replica 0 is no member any more");
     const { store } = await cluster.connect();
     await store.put("key", "without the lost one");
+    expect((await list()).members.map(({ id }) => id)).to.deep.equal([1, 2, 3, 4, 5]);
+    const left = await RunningCommand.quorate(["status", "--data", cluster.path, "--json"]);
+    expect(left.code, left.stderr).to.equal(0);
+    const shown = JSON.parse(left.stdout) as readonly { readonly replica: number }[];
+    expect(shown.map(({ replica }) => replica).sort()).to.deep.equal([1, 2, 3, 4, 5]);
   });
 
   it("a member leaves by its own key, and whoever would be one too few stays", async () => {
@@ -115,6 +124,7 @@ describe("members that come and go, as real processes", function () {
 
     expect(left.code, left.stderr).to.equal(0);
     expect(left.stdout).to.match(/^epoch 5 has begun above \d+: replica 5 leaves; 4 members \(1, 2, 3, 4\)/);
+    await second.process.printed(/left: replica 5 is no member any more in epoch 5/);
     expect([tooFew.code, tooFew.stdout]).to.deep.equal([5, ""]);
     expect(tooFew.stderr).to.contain("(members-too-few)");
     await first.process.printed(
@@ -171,6 +181,15 @@ describe("members that come and go, as real processes", function () {
       [`replica 6 has joined at ${second.address}`],
       ["replica 2 has rejoined after a lost disk"],
     ]);
+  });
+
+  it("the folders that are there start again together, and none is missing of one that has left", async () => {
+    await cluster.kill([1, 2, 3]);
+    const again = new RunningCommand(process.execPath, [QUORATE_COMMAND, "cluster", "--data", cluster.path]);
+
+    await again.printed(/replica 3 {2}/);
+
+    expect(again.output).to.contain("3 replicas with").and.to.not.contain("no data folder");
   });
 
   async function startJoiner(name: string): Promise<Joiner> {

@@ -100,6 +100,7 @@ describe("every command of quorate", () => {
       expect(command.description()).to.not.equal("");
       for (const option of command.options) expect(option.description, option.flags).to.not.equal("");
       expect(help).to.contain(`Usage: ${name}`);
+      expect(help, "a default that says nothing").to.not.contain("(default: [])");
     });
 
     it(`shows an example of \`${name}\` that its own command line takes`, async () => {

@@ -25,7 +25,7 @@ describe("what a folder is told for one run", () => {
       advertise: "spare.example:7001",
       peers: ["10.0.0.1:7000", "[::1]:7002"],
     });
-    expect(withFlags(folder, observing, { peer: [] }).config).to.deep.equal(folder.config);
+    expect(withFlags(folder, observing, {}).config).to.deep.equal(folder.config);
   });
 
   for (const [what, flags, kind, says] of [

@@ -81,8 +81,8 @@ describe("The rows of `quorate status`", () => {
     ]);
     const found = await readReplicaRows(folder);
     expect(found.distant).to.deep.equal([
-      { replica: 4, address: "10.0.0.4:7000", isLinked: true },
-      { replica: 5, address: "10.0.0.5:7000", isLinked: false },
+      { replica: 4, address: "10.0.0.4:7000", isLinked: true, isFolderGone: false },
+      { replica: 5, address: "10.0.0.5:7000", isLinked: false, isFolderGone: false },
     ]);
     expect([found.quorum, membersUp(found)], "4 of the 5 that there are").to.deep.equal([4, 2]);
     membership = undefined;

@@ -40,6 +40,7 @@ export { FolderKeys, type FolderKeysOptions } from "./folder-keys.ts";
 export type { NumberRange } from "./history-reading.ts";
 export * from "./host.ts";
 export { type KeptEvidenceList, type KeptOnDisk, type KeptPiece, readKeptEvidence } from "./kept-evidence.ts";
+export { type KnownEpochs, knownEpochs } from "./known-epochs.ts";
 export { type KnownMembers, knownMembersOf } from "./known-members.ts";
 export { type LinkCount, LinkCounts } from "./link-counts.ts";
 export type { LogPage, LogPageItem, LogPageRequest } from "./log-page.ts";

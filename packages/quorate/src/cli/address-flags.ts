@@ -12,7 +12,7 @@ export function withAddressFlags(command: Command): Command {
   return command.option(
     "--at <host:port>",
     "where a replica may be found, if members have changed since the genesis document; repeat",
-    (text: string, before?: readonly string[]) => collect(text, before ?? []),
+    collect,
   );
 }
 

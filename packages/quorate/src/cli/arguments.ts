@@ -28,6 +28,6 @@ export function path(text: string): string {
 }
 
 /** Gathers a repeated option. */
-export function collect(text: string, before: readonly string[]): string[] {
+export function collect(text: string, before: readonly string[] = []): string[] {
   return [...before, text];
 }

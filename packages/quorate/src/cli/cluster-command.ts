@@ -4,13 +4,14 @@ import { fileURLToPath } from "node:url";
 import { ConfigurationError } from "@quorate/server";
 import { type Command, Option } from "commander";
 import { integer, path, port } from "./arguments.ts";
+import { foldersToRun } from "./cluster-folders.ts";
 import { type ClusterService, serviceOf } from "./cluster-service.ts";
 import { EXIT } from "./exit-codes.ts";
 import { loadService } from "./load-service.ts";
 import { type LocalCluster, openOrMakeLocalCluster, runningReplicas } from "./local-cluster.ts";
 import { LOG_LEVELS, type LogLevel } from "./logger.ts";
 import { QUIET_START, SERVICE_FLAG, type StartMessage } from "./start-command.ts";
-import { printJson, printLine, shellWord } from "./terminal.ts";
+import { printComplaint, printJson, printLine, shellWord } from "./terminal.ts";
 
 /** Where a local cluster lives unless told otherwise. */
 export const DEFAULT_DATA = ".quorate";
@@ -65,7 +66,16 @@ export function addClusterCommand(program: Command): void {
         process.stderr.write("quorate: stopped before the cluster ran\n");
         process.exitCode = EXIT.ok;
       } else {
-        const run = { cluster, service: serviceOf(cluster, service), given: service, logLevel, json: json === true };
+        const { replicas, missing } = await foldersToRun(cluster);
+        for (const line of missing) printComplaint(line);
+        const there = { ...cluster, replicas };
+        const run = {
+          cluster: there,
+          service: serviceOf(there, service),
+          given: service,
+          logLevel,
+          json: json === true,
+        };
         process.exitCode = await runCluster(run, stop.signal);
       }
     });
@@ -108,7 +118,9 @@ async function runCluster(run: ClusterRun, stop: AbortSignal): Promise<number> {
   };
   stop.addEventListener("abort", end);
   const starts = await Promise.all(children.map(({ started }) => started));
-  const failures = starts.flatMap((start, id) => (start.type === "failed" ? [`replica ${id}: ${start.message}`] : []));
+  const failures = starts.flatMap((start, i) =>
+    start.type === "failed" ? [`replica ${children[i]?.id}: ${start.message}`] : [],
+  );
   const everyExit = Promise.all(children.map(({ exited }) => exited));
   const [failure] = failures;
   if (failure !== undefined && !stop.aborted) {

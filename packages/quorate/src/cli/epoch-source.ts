@@ -3,7 +3,7 @@ import type { Genesis } from "@quorate/protocol";
 import type { EpochChain } from "@quorate/reconfiguration";
 import { judgesOf, openStoppedStore, type ReplicaFolder, readReplicaFolder } from "@quorate/server";
 import { lockHolderOf } from "@quorate/storage";
-import { isReplicaFolder, replicaFoldersIn } from "./local-cluster.ts";
+import { replicaFoldersIn } from "./local-cluster.ts";
 import { type OperatorFlags, openOperator } from "./members/operator.ts";
 
 /** The chain of epochs, and who showed it. */
@@ -28,10 +28,10 @@ export async function openEpochSource(flags: OperatorFlags): Promise<EpochSource
   return { genesis: client.genesis, epochs: client.epochs, source: "members" };
 }
 
-/** Undefined when there are none, or one of them runs. */
+/** Undefined when one of them runs. */
 async function stoppedFolders(data: string): Promise<readonly string[] | undefined> {
-  const there = (await replicaFoldersIn(data)).filter((path) => isReplicaFolder(path));
-  return there.length === 0 || there.some((path) => lockHolderOf(path) !== undefined) ? undefined : there;
+  const there = await replicaFoldersIn(data);
+  return there.some((path) => lockHolderOf(path) !== undefined) ? undefined : there;
 }
 
 /** What the folders of replicas that do not run know; undefined where one runs, or cannot be read. */

@@ -14,7 +14,7 @@ export interface FolderFlags {
   readonly listen?: string;
   readonly admin?: string;
   readonly advertise?: string;
-  readonly peer: readonly string[];
+  readonly peer?: readonly string[];
 }
 
 /** What `--epoch` means, for `--help`. */
@@ -35,7 +35,7 @@ export function epochDocument(file: string | undefined): GivenDocument | undefin
  */
 export function withFlags(folder: ReplicaFolder, { member }: Standing, flags: FolderFlags): ReplicaFolder {
   const { config } = folder;
-  const { listen, admin } = flags;
+  const { listen, admin, peer = [] } = flags;
   const advertise = flags.advertise === undefined ? undefined : dialedAddress(flags.advertise);
   if (advertise !== undefined && member !== undefined && advertise !== member.address)
     throw new ConfigurationError(
@@ -49,7 +49,7 @@ export function withFlags(folder: ReplicaFolder, { member }: Standing, flags: Fo
       listen: listen === undefined ? config.listen : normalAddress(listen),
       admin: admin === undefined ? config.admin : normalAddress(admin),
       ...(advertise !== undefined && { advertise }),
-      peers: [...new Set([...config.peers, ...flags.peer.map(dialedAddress)])],
+      peers: [...new Set([...config.peers, ...peer.map(dialedAddress)])],
     },
   };
 }

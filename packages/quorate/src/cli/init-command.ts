@@ -30,7 +30,7 @@ interface InitFlags {
   readonly observe?: true;
   readonly epoch?: string;
   readonly advertise?: string;
-  readonly peer: readonly string[];
+  readonly peer?: readonly string[];
   readonly json?: true;
 }
 
@@ -67,7 +67,6 @@ export function addInitCommand(program: Command): void {
       "--peer <host:port>",
       "with --observe or --lost-disk: a replica to dial beside the members of genesis; repeat it",
       collect,
-      [],
     )
     .option(
       "--lost-disk",
@@ -123,7 +122,7 @@ async function makeFrom(flags: InitFlags): Promise<ReplicaFolder> {
 }
 
 /** What only an observer says: of a member genesis says it. */
-function observing({ observe, lostDisk, advertise, peer }: InitFlags): Pick<InitOptions, "advertise" | "peers"> {
+function observing({ observe, lostDisk, advertise, peer = [] }: InitFlags): Pick<InitOptions, "advertise" | "peers"> {
   // One that joined later observes until it knows the epoch that it is a member of.
   if (observe !== true && lostDisk !== true && (advertise !== undefined || peer.length > 0))
     throw new ConfigurationError(

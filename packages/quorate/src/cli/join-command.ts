@@ -47,12 +47,7 @@ export function addJoinCommand(program: Command): void {
     .command("join")
     .description("make a new replica that follows the cluster, and run it; an admin then makes it a member")
     .requiredOption("--genesis <file>", "the cluster's genesis document", path)
-    .option(
-      "--peer <host:port>",
-      "a replica of the cluster as it is now, needed for a new folder; repeat it",
-      collect,
-      [],
-    )
+    .option("--peer <host:port>", "a replica of the cluster as it is now, needed for a new folder; repeat it", collect)
     .requiredOption("--listen <host:port>", "where it listens")
     .requiredOption(
       "--data <dir>",
@@ -103,7 +98,7 @@ async function joinCluster(flags: JoinFlags): Promise<number> {
 
 /** The one that is there already, or a new one. A key that was made before the folder was whole is kept. */
 async function folderFor(flags: JoinFlags, cryptography: Cryptography): Promise<ReplicaFolder> {
-  const { data, genesis: source, service, advertise, admin, listen, peer } = flags;
+  const { data, genesis: source, service, advertise, admin, listen, peer = [] } = flags;
   const genesis = { text: readDocument(source, "genesis document", "get it from whoever runs the cluster"), source };
   const epoch = epochDocument(flags.epoch);
   if (isReplicaFolder(data)) {
@@ -144,6 +139,8 @@ class JoinProgress {
   readonly #isJson: boolean;
   #timer: NodeJS.Timeout | undefined;
   #said: JoinStep["step"] | undefined;
+  /** As which it was seen last. */
+  #member: number | undefined;
 
   constructor(folder: ReplicaFolder, isJson: boolean) {
     this.#folder = folder;
@@ -154,11 +151,16 @@ class JoinProgress {
     const { path: data, owner } = this.#folder;
     if (this.#isJson) printLine(JSON.stringify({ step: "started", data, owner }));
     else printLine(`data folder ${data}, key ${owner}`);
-    this.#timer = setInterval(() => this.#say(joinStepOf(replica.status, this.#folder)), LOOK_MS);
+    this.#timer = setInterval(() => this.#look(replica.status), LOOK_MS);
   }
 
   stop(): void {
     clearInterval(this.#timer);
+  }
+
+  #look(status: ProcessStatus): void {
+    this.#member = status.replica ?? this.#member;
+    this.#say(joinStepOf(status, this.#folder, this.#member));
   }
 
   #say({ step, text }: JoinStep): void {
@@ -170,7 +172,16 @@ class JoinProgress {
 
 /** Where a joiner stands, and what is to be done next. */
 export interface JoinStep {
-  readonly step: "alone" | "fetching" | "stranded" | "waiting" | "following" | "level" | "member";
+  readonly step:
+    | "alone"
+    | "fetching"
+    | "stranded"
+    | "waiting"
+    | "following"
+    | "level"
+    | "member"
+    | "left"
+    | "dispensable";
   readonly text: string;
 }
 
@@ -180,9 +191,15 @@ export interface JoinStep {
  */
 const BEHIND_MAX = 4;
 
-export function joinStepOf(status: ProcessStatus, { config }: Pick<ReplicaFolder, "config">): JoinStep {
+/** @param member its id when it was one last, since this process runs. */
+export function joinStepOf(
+  status: ProcessStatus,
+  { config }: Pick<ReplicaFolder, "config">,
+  member?: number,
+): JoinStep {
   const { replica, transfer, lowWatermark, peers, isStranded, observer } = status;
   if (replica !== null) return { step: "member", text: `it is a member: replica ${replica} of epoch ${status.epoch}` };
+  if (member !== undefined) return leftStepOf(status, member);
   if (!peers.some(({ isConnected }) => isConnected))
     return {
       step: "alone",
@@ -201,4 +218,15 @@ export function joinStepOf(status: ProcessStatus, { config }: Pick<ReplicaFolder
     step: "level",
     text: `level with the others: an admin makes it a member with\n  quorate members add --from ${address}`,
   };
+}
+
+/** Whoever goes on without it may need what it has; it gives that until it is stopped. */
+function leftStepOf({ epoch, mayStop }: ProcessStatus, member: number): JoinStep {
+  const left = `left: replica ${member} is no member any more in epoch ${epoch}`;
+  return mayStop
+    ? { step: "dispensable", text: `${left}, and nobody needs it: it may be stopped` }
+    : {
+        step: "left",
+        text: `${left}; it may be stopped once enough members have gone on without it, which is said here`,
+      };
 }

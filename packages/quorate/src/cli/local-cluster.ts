@@ -57,17 +57,23 @@ export async function openLocalCluster(path: string): Promise<LocalCluster> {
 }
 
 /**
- * The data folders of a local cluster's replicas, with those that joined later where they lie beside; or the one that is named itself.
+ * The data folders of a local cluster's replicas that are there, with those that joined later where they lie beside; or the one that is
+ * named itself. One that is not there may be lost, or of a replica that has left: whoever only looks can do without.
  *
- * @throws ConfigurationError when the folder is neither.
+ * @throws ConfigurationError when the folder is neither, or there is none.
  */
 export async function replicaFoldersIn(data: string): Promise<readonly string[]> {
   if (isReplicaFolder(data)) return [data];
-  const known = (await openLocalCluster(data)).replicas.map(({ path }) => path);
-  const others = readdirSync(data)
+  const there = (await openLocalCluster(data)).replicas.map(({ path }) => path).filter(isReplicaFolder);
+  const beside = readdirSync(data)
     .map((name) => join(data, name))
-    .filter((path) => !known.includes(path) && isReplicaFolder(path));
-  return [...known, ...others.sort()];
+    .filter((path) => isReplicaFolder(path) && !there.includes(path));
+  const all = [...there, ...beside.sort()];
+  if (all.length > 0) return all;
+  throw new ConfigurationError(
+    "configuration.missing",
+    `${data} holds the genesis document of a cluster, and no data folder of a replica; name the folder of one with --data`,
+  );
 }
 
 /** Whether it is the data folder of one replica. */

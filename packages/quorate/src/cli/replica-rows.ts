@@ -1,5 +1,5 @@
 import { chooseBackend, createNodeHasher } from "@quorate/crypto/node";
-import { genesisMembership, invariant, quorumSize, type ReplicaId } from "@quorate/protocol";
+import { type Genesis, genesisMembership, invariant, quorumSize, type ReplicaId } from "@quorate/protocol";
 import {
   type AuditDocument,
   describeReplica,
@@ -29,13 +29,15 @@ export interface ReplicaRow {
   readonly answeredBy: string | undefined;
 }
 
-/** A member whose folder is somewhere else. */
+/** A member whose folder is somewhere else, or is not there where it ought to be. */
 export interface DistantMember {
   readonly replica: ReplicaId;
   /** Where others dial it. */
   readonly address: string;
   /** Whether somebody here has a link with it. */
   readonly isLinked: boolean;
+  /** It is of genesis: its folder was here, and is gone. */
+  readonly isFolderGone: boolean;
 }
 
 export interface ReplicaRows {
@@ -83,7 +85,7 @@ export async function readReplicaRows(data: string): Promise<ReplicaRows> {
   });
   return {
     rows,
-    distant: isSingle ? [] : distantMembers(membership, rows),
+    distant: isSingle ? [] : distantMembers(membership, rows, first.genesis),
     cluster: first.cluster,
     membership,
     quorum: isSingle ? 1 : quorumSize(membership),
@@ -108,7 +110,11 @@ export function latestOf([first, ...others]: readonly [KnownMembers, ...KnownMem
   return others.reduce((latest, next) => (next.epoch > latest.epoch ? next : latest), first);
 }
 
-function distantMembers({ members }: KnownMembers, rows: readonly ReplicaRow[]): DistantMember[] {
+function distantMembers(
+  { members }: KnownMembers,
+  rows: readonly ReplicaRow[],
+  { members: first }: Genesis,
+): DistantMember[] {
   const linked = new Set(
     rows.flatMap(({ status }) =>
       (status?.peers ?? []).flatMap(({ replica, isConnected }) => (isConnected ? [replica] : [])),
@@ -116,7 +122,12 @@ function distantMembers({ members }: KnownMembers, rows: readonly ReplicaRow[]):
   );
   return members
     .filter(({ id }) => !rows.some(({ replica }) => replica === id))
-    .map(({ id, address }) => ({ replica: id, address, isLinked: linked.has(id) }));
+    .map(({ id, address }) => ({
+      replica: id,
+      address,
+      isLinked: linked.has(id),
+      isFolderGone: first.some((member) => member.id === id),
+    }));
 }
 
 /**

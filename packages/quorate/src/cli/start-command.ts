@@ -51,12 +51,7 @@ export function addStartCommand(program: Command): void {
       "--observe",
       "it is no member as far as it knows: it follows, keeps state and log; a member is refused, for it votes",
     )
-    .option(
-      "--peer <host:port>",
-      "an observer dials this replica too, beside those of its folder; repeat it",
-      collect,
-      [],
-    )
+    .option("--peer <host:port>", "an observer dials this replica too, beside those of its folder; repeat it", collect)
     .option("--epoch <file>", EPOCH_FLAG, path)
     .option("--service <file>", SERVICE_FLAG, path)
     .option("--pipeline <depth>", "proposals that this replica as primary keeps on the way at once", positive)

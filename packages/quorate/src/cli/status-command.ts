@@ -26,7 +26,7 @@ export function addStatusCommand(program: Command): void {
             ({ replica, owner, status, admin, answeredBy }) =>
               status ?? { replica: replica === "observer" ? null : replica, owner, role: "down", admin, answeredBy },
           ),
-          ...distant.map((member) => ({ ...member, role: "distant" })),
+          ...distant.map((member) => ({ ...member, role: isLost(member) ? "down" : "distant" })),
         ]);
       else printTable(HEAD, [...rows.map(cellsOf), ...distant.map(cellsOfDistant)]);
       const areAllUp = rows.every(({ status }) => status !== undefined) && distant.every(({ isLinked }) => isLinked);
@@ -68,9 +68,17 @@ function cellsOf({ replica, status, admin, answeredBy }: ReplicaRow): string[] {
 }
 
 /** Nobody here can ask it. */
-function cellsOfDistant({ replica, address, isLinked }: DistantMember): string[] {
-  const how = isLinked ? "linked" : "no link";
-  return [`${replica}`, "-", `at ${address} (${how})`, ...HEAD.slice(3).map(() => "-")];
+function cellsOfDistant(member: DistantMember): string[] {
+  const { replica, address, isLinked } = member;
+  const where = isLost(member)
+    ? `down (no folder; at ${address})`
+    : `at ${address} (${isLinked ? "linked" : "no link"})`;
+  return [`${replica}`, "-", where, ...HEAD.slice(3).map(() => "-")];
+}
+
+/** Whoever is linked runs, with or without its folder. */
+function isLost({ isFolderGone, isLinked }: DistantMember): boolean {
+  return isFolderGone && !isLinked;
 }
 
 /** With what keeps it from its part. */

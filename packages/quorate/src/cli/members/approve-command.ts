@@ -40,7 +40,7 @@ export function addApproveCommand(members: Command): void {
       checkApproval(operator, prepared, file);
       for (const { seed } of operator.keys) prepared = await approveChange(prepared, seed);
       replaceOrder(file, prepared);
-      printApproved(file, prepared, flags);
+      printApproved(file, prepared, operator, flags);
     });
 }
 
@@ -86,8 +86,13 @@ export function addSubmitCommand(members: Command): void {
     });
 }
 
-function printApproved(file: string, { change, epoch, approvals }: PreparedChange, { json }: OperatorFlags): void {
+function printApproved(
+  file: string,
+  { change, epoch, approvals }: PreparedChange,
+  { client: { epochs } }: Operator,
+  { json }: OperatorFlags,
+): void {
   if (json === true) return printJson({ file, epoch, change, approvals: approvals.map(({ key }) => key) });
   const by = approvals.map(({ key }) => `${key.slice(0, 16)}…`).join(", ");
-  printLine(`${file}: ${describeChange(change)}; for epoch ${epoch}, approved by ${by}`);
+  printLine(`${file}: ${describeChange(change, epochs.membership)}; for epoch ${epoch}, approved by ${by}`);
 }

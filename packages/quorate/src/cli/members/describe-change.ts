@@ -1,14 +1,21 @@
-import { assertNever, type ReconfigurationChange } from "@quorate/protocol";
+import { assertNever, faultThreshold, type Member, type ReconfigurationChange } from "@quorate/protocol";
 
-/** What a change does, in one line: for whoever is asked to approve it. */
-export function describeChange(change: ReconfigurationChange): string {
+/** The membership of the epoch that an order is for. */
+type Before = { readonly members: readonly Member[] };
+
+/**
+ * What a change does, in one line: for whoever is asked to approve it.
+ *
+ * @param before the members that it changes.
+ */
+export function describeChange(change: ReconfigurationChange, { members }: Before): string {
   switch (change.type) {
     case "join": {
       const { id, address, publicKey } = change.member;
       return `replica ${id} joins at ${address} with the key ${publicKey}`;
     }
     case "leave":
-      return `replica ${change.id} leaves${change.mayLowerFaultThreshold ? ", even if fewer members may be faulty then" : ""}`;
+      return `replica ${change.id} leaves${change.mayLowerFaultThreshold && isLessTolerant(members) ? ", and fewer members may be faulty then" : ""}`;
     case "rejoin":
       return `replica ${change.id} takes part again after it lost its disk`;
     case "rotate-key":
@@ -24,4 +31,9 @@ export function describeChange(change: ReconfigurationChange): string {
     default:
       return assertNever(change);
   }
+}
+
+/** Whether f falls when one of them leaves. */
+function isLessTolerant(members: readonly Member[]): boolean {
+  return faultThreshold({ members: members.slice(1) }) < faultThreshold({ members });
 }

@@ -1,6 +1,13 @@
-import { faultThreshold, type Membership, quorumSize, type ReconfigurationChange } from "@quorate/protocol";
+import {
+  epochNumber,
+  faultThreshold,
+  type Membership,
+  quorumSize,
+  type ReconfigurationChange,
+} from "@quorate/protocol";
 import { ConfigurationError, type PreparedChange } from "@quorate/server";
 import { approveChange, type OrderedChange, prepareChange, submitWith } from "../../order-change.ts";
+import type { SessionlessClient } from "../../sessionless-client.ts";
 import { printJson, printLine, printProgress } from "../terminal.ts";
 import { describeChange } from "./describe-change.ts";
 import { type Operator, type OperatorFlags, type OperatorKey, requireKey } from "./operator.ts";
@@ -75,11 +82,16 @@ export function printOrdered(
       epoch,
       ...(isAtOnce ? { executed: activation } : { activation, members: membership.members, ...thresholds(membership) }),
     });
-  else if (isAtOnce) printLine(`executed at ${activation}: ${describeChange(change)}`);
+  else if (isAtOnce) printLine(`executed at ${activation}: ${describeChange(change, membership)}`);
   else
     printLine(
-      `epoch ${epoch} has begun above ${activation}: ${describeChange(change)}; ${describeMembers(membership)}`,
+      `epoch ${epoch} has begun above ${activation}: ${describeChange(change, membersBefore(client, epoch))}; ${describeMembers(membership)}`,
     );
+}
+
+/** Those of the epoch before one that has begun, which an order has changed. */
+export function membersBefore({ epochs }: Pick<SessionlessClient, "epochs">, epoch: number): Membership {
+  return (epoch === 0 ? undefined : epochs.membershipAt(epochNumber(epoch - 1))) ?? epochs.membership;
 }
 
 /** Who they are, and what they tolerate. */
@@ -142,6 +154,6 @@ function printWritten(file: string, prepared: PreparedChange, { client }: Operat
   if (json === true) printJson({ file, epoch, nonce, change, approvals: approvals.map(({ key }) => key), threshold });
   else
     printLine(
-      `${file}: ${describeChange(change)}; for epoch ${epoch}, approved by ${approvals.length} of the ${threshold} admins that it needs`,
+      `${file}: ${describeChange(change, client.epochs.membership)}; for epoch ${epoch}, approved by ${approvals.length} of the ${threshold} admins that it needs`,
     );
 }

@@ -13,7 +13,14 @@ import { printJson, printLine, printProgress } from "../terminal.ts";
 import { CHANGE_EXIT_CODES, changeExitCodes, runChange, withChangeFlags } from "./change-command.ts";
 import { type JoinerFlags, proposeJoin } from "./claims.ts";
 import { describeChange } from "./describe-change.ts";
-import { describeMembers, type IssueFlags, orderOrWrite, type Proposal, thresholds } from "./issue-change.ts";
+import {
+  describeMembers,
+  type IssueFlags,
+  membersBefore,
+  orderOrWrite,
+  type Proposal,
+  thresholds,
+} from "./issue-change.ts";
 import { knownMember } from "./known-member.ts";
 import { memberArgument } from "./leave-commands.ts";
 import { CHANGE_TIMEOUT_MS, type Operator, openOperator, withOperatorFlags } from "./operator.ts";
@@ -114,7 +121,10 @@ async function memberOrProposal(operator: Operator, flags: JoinerFlags): Promise
 
 async function orderStep(operator: Operator, proposal: Proposal, flags: JoinerFlags): Promise<void> {
   await orderOrWrite(operator, proposal, flags);
-  printProgress(`epoch ${operator.client.epochs.epoch} has begun: ${describeChange(proposal.change)}`);
+  const { client } = operator;
+  const { epoch } = client.epochs;
+  const what = describeChange(proposal.change, membersBefore(client, epoch));
+  printProgress(`epoch ${epoch} has begun: ${what}`);
 }
 
 /** With the joiner just come, it takes away no more than that one has brought. Of one that has been there for longer it may. */
