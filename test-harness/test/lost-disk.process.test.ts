@@ -118,7 +118,7 @@ describe("a replica of four real processes whose disk is lost", function () {
 
     await cluster.start(id);
 
-    expect(cluster.process(id).output).to.include("the disk is lost: this replica goes on mute");
+    await cluster.process(id).printed(/the disk is lost: this replica goes on mute/);
     const aside = join(cluster.folder(id).path, "store.lost-1", "log", log);
     expect(readFileSync(aside).equals(damaged), "what was damaged is kept as it was").to.equal(true);
   }
