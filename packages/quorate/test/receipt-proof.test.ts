@@ -22,7 +22,7 @@ import { expect } from "chai";
 const hex = (fill: string): Digest => digest(fill.repeat(64));
 
 /** What f+1 members of the last epoch of a script sign together. */
-function receiptIn(script: ScriptedEpochs): Receipt {
+function receiptIn(script: ScriptedEpochs, aboveStart = 3): Receipt {
   const epoch = epochNumber(script.epoch);
   const members = script.membershipAt(epoch);
   const output = {
@@ -34,7 +34,7 @@ function receiptIn(script: ScriptedEpochs): Receipt {
   };
   const leaf = outputLeafPreimage(outputLeafOf(script.hasher, output));
   const outputsRoot = rootFromPath(script.hasher, leaf, output.path)!;
-  const seq = sequenceNumber((members.start?.seq ?? 0) + 3);
+  const seq = sequenceNumber((members.start?.seq ?? 0) + aboveStart);
   const statement: Statement = { epoch, seq, historyDigest: hex("5"), outputsRoot };
   const signers = members.members.slice(0, weakQuorumSize(members));
   const signatures = signers.map(({ id }) => ({ from: id, signature: script.signerOf(id).signStatement(statement) }));
@@ -99,6 +99,15 @@ describe("the proof of a receipt (protocol rules 5.2 and 11.4)", () => {
       fault: "bad-signature",
     });
     expect(receiptProofFault(last, other.genesis, others)).to.deep.include({ part: "links", epoch: 1 });
+  });
+
+  it("is none of a number at or below the start of its epoch, though its members sign it", () => {
+    const faultAt = (aboveStart: number): unknown => faultOf(receiptProofOf(receiptIn(script, aboveStart), chain));
+    expect([1, 0, -1].map(faultAt)).to.deep.equal([
+      undefined,
+      { part: "receipt", fault: "out-of-epoch" },
+      { part: "receipt", fault: "out-of-epoch" },
+    ]);
   });
 
   it("says of a receipt what is wrong with it", () => {

@@ -1,5 +1,5 @@
 import type { ReceiptFault, Verifier } from "@quorate/crypto";
-import type { EpochLink, Genesis, Receipt } from "@quorate/protocol";
+import { type EpochLink, type Genesis, outOfEpoch, type Receipt } from "@quorate/protocol";
 import { type ChainFault, chainOfProof } from "./chain-of-proof.ts";
 import type { EpochChain, LinkJudge } from "./epoch-chain.ts";
 
@@ -16,7 +16,7 @@ export interface ReceiptProof {
 /** Why it proves nothing. */
 export type ReceiptProofFault =
   | ({ readonly part: "links" } & ChainFault)
-  | { readonly part: "receipt"; readonly fault: ReceiptFault };
+  | { readonly part: "receipt"; readonly fault: ReceiptFault | "out-of-epoch" };
 
 /** What a client hands to third parties: the receipt, and the links that it knows to its epoch. */
 export function receiptProofOf(receipt: Receipt, chain: Pick<EpochChain, "linksTo">): ReceiptProof {
@@ -31,6 +31,8 @@ export function receiptProofFault(
 ): ReceiptProofFault | undefined {
   const chain = chainOfProof(receipt.statement.epoch, links, genesis, judge);
   if ("fault" in chain) return { part: "links", ...chain };
+  // Whoever holds the keys of an epoch by now may sign for numbers that it never had.
+  if (outOfEpoch(chain, receipt.statement) !== undefined) return { part: "receipt", fault: "out-of-epoch" };
   const fault = judge.verifier.receiptFault(receipt, chain.membership);
   return fault && { part: "receipt", fault };
 }

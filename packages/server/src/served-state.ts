@@ -1,6 +1,7 @@
 import {
   type CheckpointCertificate,
   type FetchState,
+  isObserverPeer,
   type ReplicaId,
   type SequenceNumber,
   stateChunkBytesMax,
@@ -79,7 +80,7 @@ export class ServedState {
   /** @param stable what is kept here for certain: whoever asks for something else learns of it. */
   answer(peer: ReplicaId, request: FetchState, stable: CheckpointCertificate): void {
     const waiting = this.#waiting.get(peer) ?? [];
-    if (waiting.length === 0 && this.#donor.opensInMs(peer, this.#host.nowMs()) === 0)
+    if (!this.#isAnyoneBefore(peer) && this.#donor.opensInMs(peer, this.#host.nowMs()) === 0)
       return this.#serve(peer, { request, stable });
     if (waiting.length === WAITING_MAX) {
       this.#options.observer.onRejection?.({ code: "fetch.over-budget", from: peer });
@@ -88,6 +89,11 @@ export class ServedState {
     waiting.push({ request, stable });
     this.#waiting.set(peer, waiting);
     this.#wake();
+  }
+
+  /** Whether what this peer asks for has to wait for what was asked for before out of the same share: all observers have one. */
+  #isAnyoneBefore(peer: ReplicaId): boolean {
+    return this.#waiting.has(peer) || (isObserverPeer(peer) && [...this.#waiting.keys()].some(isObserverPeer));
   }
 
   /** One answer, to who has its share and has waited longest. */

@@ -26,8 +26,17 @@ import {
   signerOf,
 } from "./builders.ts";
 
-/** The number of the checkpoint: what is in the state says nothing of the epoch in these tests. */
-const CHECKPOINT = seqOf(8);
+/** Members rotate and join; the backup is of epoch 2. */
+function scriptOfTwo(): ScriptedEpochs {
+  const script = newScript();
+  script.rotateKey(replicaId(0));
+  script.join();
+  return script;
+}
+
+/** The first checkpoint of epoch 2: what is in the state says nothing of the epoch in these tests. */
+const START = scriptOfTwo().membershipAt(2).start!.seq;
+const CHECKPOINT = seqOf(START + genesis.checkpointInterval);
 
 function stateOfCluster(): Snapshot {
   const service = {
@@ -46,17 +55,9 @@ function stateOfCluster(): Snapshot {
   });
   for (let seq = 1; seq <= CHECKPOINT; seq++) {
     const request = clientOf().signRegistration({ nonce: digestOf(`${seq}`), lastValid: seqOf(100) });
-    executor.execute(seqOf(seq), composer.compose(timestampMs(seq), [request]));
+    executor.execute(seqOf(seq), composer.compose(timestampMs(seq), seq <= 8 ? [request] : []));
   }
   return executor.snapshotAt(CHECKPOINT)!;
-}
-
-/** Members rotate and join; the backup is of epoch 2. */
-function scriptOfTwo(): ScriptedEpochs {
-  const script = newScript();
-  script.rotateKey(replicaId(0));
-  script.join();
-  return script;
 }
 
 describe("a backup of a later epoch (protocol rules 9.1 and 11.4)", () => {
@@ -130,6 +131,14 @@ describe("a backup of a later epoch (protocol rules 9.1 and 11.4)", () => {
     const earlier = newScript().certify(CHECKPOINT, certificate.stateRoot);
     await refuses(partsOf(links, { ...earlier, epoch: epochNumber(2) }), /a quorum of epoch 2/);
     await refuses(partsOf(links, earlier), /a quorum of epoch 2/);
+  });
+
+  it("is refused for a number at or below the start of its epoch, though its members have signed it", async () => {
+    for (const seq of [START, seqOf(8)])
+      await refuses(
+        partsOf(links, script.certify(seq, certificate.stateRoot)),
+        new RegExp(`not proven: it is of number ${seq}, and of epoch 2, which begins at ${START + 1};`),
+      );
   });
 
   it("is refused with any bit of a link or of the certificate flipped", async () => {

@@ -144,6 +144,20 @@ describe("a state that is served", () => {
     expect(scene.sent.length).to.equal(2 * burst);
   });
 
+  it("goes to observers in their turn: none that comes later is before those who wait for the share of all", () => {
+    const scene = new Scene(undefined);
+    const plain = { ...FETCH, takesDeflated: false };
+    const [first, second] = [observerPeerId(0), observerPeerId(1)];
+    while (scene.rejected.length === 0) scene.served.answer(first, plain, STABLE);
+    const burst = scene.sent.length;
+    scene.nowMs += 10_000;
+    scene.served.answer(second, plain, STABLE);
+    expect(scene.sent.length, "it waits, too").to.equal(burst);
+    scene.served.answer(PEER, plain, STABLE);
+    for (let i = 0; i < 5; i++) scene.go();
+    expect(scene.to.slice(burst)).to.deep.equal([PEER, first, second, first, first, first]);
+  });
+
   it("is not asked for more than waits: what one peer asks beyond that is refused, and another one is served", () => {
     const scene = new Scene(undefined);
     const plain = { ...FETCH, takesDeflated: false };

@@ -1,6 +1,13 @@
 import { type Codec, createCodec, describeDecodeError, wireLimitsOf } from "@quorate/codec";
 import { Verifier } from "@quorate/crypto";
-import type { ClusterId, Genesis, RestoredState, VerifiedCheckpointCertificate } from "@quorate/protocol";
+import {
+  type ClusterId,
+  describeOutOfEpoch,
+  type Genesis,
+  outOfEpoch,
+  type RestoredState,
+  type VerifiedCheckpointCertificate,
+} from "@quorate/protocol";
 import { describeChainFault, EpochChain } from "@quorate/reconfiguration";
 import { RestorablePart, stateRootOf } from "@quorate/state-machine";
 import type { TreePiece } from "@quorate/state-tree";
@@ -74,6 +81,8 @@ export class BackupJudge {
     const { epoch } = this.#epochs;
     // A link beyond the epoch of the certificate would prove nothing of the state.
     const isOfLast = record?.epoch === epoch;
+    const outside = isOfLast ? outOfEpoch(this.#epochs, record) : undefined;
+    if (outside !== undefined) this.#refuse(describeOutOfEpoch(outside));
     const certificate = isOfLast && this.#verifier.verifyCheckpointCertificate(record, this.#epochs.membership);
     const isOfThis =
       certificate !== false &&
