@@ -8,6 +8,9 @@ import { type ReadLinks, StaleReads } from "../dist/stale-reads.js";
 const ADDRESS = "127.0.0.1:7009";
 
 describe("a read from somebody who is ahead (protocol rules 6.2 and 11.4)", () => {
+  let reads: StaleReads | undefined;
+  afterEach(() => reads?.close());
+
   it("asks for the links to its epoch again where the question was lost, and not more often than that", () => {
     const script = new ScriptedEpochs();
     const sent: ClientFrame[] = [];
@@ -28,7 +31,7 @@ describe("a read from somebody who is ahead (protocol rules 6.2 and 11.4)", () =
       decode: ([place]: Uint8Array) => frames[place!],
     } as unknown as ReadLinks;
     const outbox: ClientFrame[] = [];
-    const reads = new StaleReads({
+    reads = new StaleReads({
       ...{ cluster: script.cluster, hasher: script.hasher, verifier: script.verifier, chain: script.chainAt(0) },
       ...{ choose: () => 0, nowMs: () => nowMs, links: () => links },
     });
@@ -36,7 +39,7 @@ describe("a read from somebody who is ahead (protocol rules 6.2 and 11.4)", () =
     const readOnce = (): number => {
       const before = sent.length;
       const query = { type: "keys", keys: [Uint8Array.of(1)] } as const;
-      reads.read({ query, from: ADDRESS }).catch(() => undefined);
+      reads!.read({ query, from: ADDRESS }).catch(() => undefined);
       if (before === 0) calls!.onUp({ peer: { role: "replica" } as never });
       const asked = sent.findLast(({ type }) => type === "read-state") as Extract<ClientFrame, { type: "read-state" }>;
       const certificate = { epoch: epochNumber(1), seq: sequenceNumber(8), stateRoot: "5".repeat(64), signatures: [] };
@@ -51,6 +54,5 @@ describe("a read from somebody who is ahead (protocol rules 6.2 and 11.4)", () =
     expect(readOnce()).to.equal(0);
     nowMs += 1;
     expect(readOnce()).to.equal(1);
-    reads.close();
   });
 });
