@@ -65,7 +65,7 @@ describe("a replica whose disk is damaged in a simulated cluster (protocol rule 
   });
 
   it("goes on when only its history is damaged, and gives that to nobody: the one who asks gets it elsewhere", () => {
-    for (const seed of [11, 14]) {
+    for (const seed of [11, 21]) {
       const marks = run(seed, 7, [
         { type: "disk-damage", atMs: 500, replica: 1, damage: "bit-in-entry", downMs: 30 },
         { type: "lose-disk", atMs: 700, replica: 2, downMs: 30 },

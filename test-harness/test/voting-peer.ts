@@ -22,7 +22,8 @@ export interface VotingPeerOptions {
 /** A peer that is nothing but links and a key: it hears what is proposed to it, and votes when it is told to. */
 export class VotingPeer {
   readonly #codec: Codec;
-  readonly #signer: Signer;
+  readonly #signerOf: (seed: Uint8Array) => Signer;
+  readonly #seed: Uint8Array;
   readonly #links: readonly PersistentLink[];
   readonly #proposals: PrePrepare[] = [];
   readonly #listeners: ((proposal: PrePrepare) => void)[] = [];
@@ -30,7 +31,8 @@ export class VotingPeer {
 
   constructor({ cluster, backend, codec, targets, identity, self, seed }: VotingPeerOptions) {
     this.#codec = codec;
-    this.#signer = createReplicaSigner({ backend, seed, self, cluster: cluster.folder(0).cluster });
+    this.#seed = seed;
+    this.#signerOf = (key) => createReplicaSigner({ backend, seed: key, self, cluster: cluster.folder(0).cluster });
     this.#links = targets.map((target) => {
       const { id, publicKey, address } = cluster.member(target);
       return dial({
@@ -58,10 +60,11 @@ export class VotingPeer {
     for (const proposal of this.#proposals) listen(proposal);
   }
 
-  /** Says that it has prepared this, and has seen a quorum prepare it. */
-  vote({ epoch, view, seq, digest }: PrePrepare): void {
+  /** Says that it has prepared this, and has seen a quorum prepare it; with its own key, or another one. */
+  vote({ epoch, view, seq, digest }: PrePrepare, seed: Uint8Array = this.#seed): void {
+    const signer = this.#signerOf(seed);
     for (const type of ["prepare", "commit"] as const) {
-      const envelope = this.#signer.sign({ type, epoch, view, seq, digest });
+      const envelope = signer.sign({ type, epoch, view, seq, digest });
       const frame = this.#codec.encodeReplicaFrame({ type: "signed", envelope });
       for (const link of this.#links) link.send(frame);
     }
