@@ -67,7 +67,6 @@ export function addClusterCommand(program: Command): void {
         process.exitCode = EXIT.ok;
       } else {
         const { replicas, missing } = await foldersToRun(cluster);
-        for (const line of missing) printComplaint(line);
         const there = { ...cluster, replicas };
         const run = {
           cluster: there,
@@ -76,6 +75,7 @@ export function addClusterCommand(program: Command): void {
           logLevel,
           json: json === true,
         };
+        for (const line of missing) printComplaint(line);
         process.exitCode = await runCluster(run, stop.signal);
       }
     });
