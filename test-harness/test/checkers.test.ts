@@ -11,6 +11,7 @@ import {
   publicKey,
   type ReplicaFrame,
   type ReplicaId,
+  type Reply,
   type Request,
   replicaId,
   requestNumber,
@@ -284,6 +285,25 @@ describe("The promises checker", () => {
     violation("promises.equivocation", () => promises.onSent(R0, commit(R0, "b")));
     promises.onSent(R1, commit(R1, "a"));
     violation(undefined, () => promises.onSent(R1, commit(R1, "b")));
+  });
+
+  it("finds two statements for one number, but not of one whose wrong state was lost, or damage, in between", () => {
+    const reply = (outputsRoot: string): Reply =>
+      ({ statement: { epoch: 0, seq: 8, historyDigest: "h", outputsRoot } }) as unknown as Reply;
+    for (const between of [
+      (promises: PromisesChecker) => promises.onRecovered(R0),
+      (promises: PromisesChecker) => promises.onDamaged(R0),
+    ]) {
+      const promises = checker();
+      promises.onReply(R0, reply("a"));
+      between(promises);
+      violation("promises.equivocation", () => promises.onReply(R0, reply("b")));
+      promises.onDiverging(R0);
+      violation(undefined, () => promises.onReply(R0, reply("c")));
+      violation("promises.equivocation", () => promises.onReply(R0, reply("d")));
+      between(promises);
+      violation(undefined, () => promises.onReply(R0, reply("e")));
+    }
   });
 
   it("finds evidence against a correct replica", () => {

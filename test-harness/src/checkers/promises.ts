@@ -13,7 +13,7 @@ import { type Checker, demand } from "./checker.ts";
  * Promises: in all its life, over all its crashes, a correct replica signs one digest for one place of one phase, one
  * root for one checkpoint, one VIEW-CHANGE and NEW-VIEW for one view and one statement for one number; so nobody has
  * evidence against it. One whose state is wrong is one of the faulty: it is held to what it signs all the same, for it is silent after a
- * quarantine, but not to what it made of its wrong state before it found that to be damage, after which it is not.
+ * quarantine, but not to what it made of another state before it became wrong, was found to be damage, or was lost with a start, after which it is not.
  */
 export class PromisesChecker implements Checker {
   readonly #isCorrect: (replica: ReplicaId) => boolean;
@@ -38,11 +38,22 @@ export class PromisesChecker implements Checker {
     this.#keep(`${from} statement e${epoch} n${seq}`, `${historyDigest} ${outputsRoot}`);
   }
 
+  /** What a crash took it executes again, on a state that is wrong now. */
   onDiverging(replica: ReplicaId): void {
     this.#diverged.add(replica);
+    this.#forget(replica);
   }
 
   onDamaged(replica: ReplicaId): void {
+    this.#forget(replica);
+  }
+
+  /** What it had executed and not made durable it executes again, and makes something else of a state that is wrong otherwise. */
+  onRecovered(replica: ReplicaId): void {
+    this.#forget(replica);
+  }
+
+  #forget(replica: ReplicaId): void {
     if (!this.#diverged.has(replica)) return;
     for (const place of this.#signed.keys())
       if (place.startsWith(`${replica} statement `) || place.startsWith(`${replica} checkpoint `))
