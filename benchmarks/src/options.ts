@@ -68,7 +68,7 @@ export const HELP: string = `Usage: npm run bench -- [options]
        npm run bench -- crypto [--json]
        npm run bench -- state [--keys N] [--value-bytes B] [--check] [--json]
        npm run bench -- transfer [--keys N] [--value-bytes B] [--seconds S] [--compressible] [--durability MODE] [--data DIR]
-                                      [--check] [--json]
+                                      [--profile DIR] [--check] [--json]
 
 Measures operations of closed-loop clients against a fresh cluster of real processes on this machine.
 
@@ -127,6 +127,7 @@ hundred changes: how long its state takes to come back, how many bytes move, and
   --seconds S        measure the load for this long before (10)
   --durability MODE  sync (default) or async
   --data DIR         make the cluster's temporary folder in DIR: the disk matters
+  --profile DIR      write CPU profiles of the replicas to DIR, of their whole lives
   --check            exit 1 unless the state moves at 40 MB/s, the others keep 60 % of their throughput, no replica has
                      600 MB of anonymous memory, and after 1 % changed less than 3 % moves
   --json             print JSON
@@ -162,6 +163,7 @@ const TRANSFER_FLAGS = {
   seconds: TEXT,
   durability: TEXT,
   data: TEXT,
+  profile: TEXT,
   check: FLAG,
   json: FLAG,
   help: FLAG,
@@ -276,6 +278,7 @@ export function parseTransferOptions(args: readonly string[]): TransferBenchOpti
     seconds: wholeNumber("seconds", flags.seconds) ?? 10,
     durability,
     data: flags.data,
+    profile: flags.profile,
     compressible: flags.compressible === true,
     check: flags.check === true,
     json: flags.json === true,

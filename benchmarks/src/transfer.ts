@@ -12,6 +12,8 @@ export interface TransferBenchOptions {
   readonly seconds: number;
   readonly durability: "sync" | "async";
   readonly data: string | undefined;
+  /** Where CPU profiles of the replicas go. */
+  readonly profile: string | undefined;
   /** Values that shrink when they are compressed; otherwise they do not. */
   readonly compressible: boolean;
   readonly json: boolean;
@@ -81,7 +83,7 @@ export async function measureTransfer(options: TransferBenchOptions): Promise<nu
     pipeline: undefined,
     historyBytesMax: HISTORY_BYTES,
     data: options.data,
-    profile: undefined,
+    profile: options.profile,
   });
   try {
     const report = await new TransferBench(cluster, options).run();

@@ -260,6 +260,12 @@ export class Ordering {
     return decisions;
   }
 
+  /** The pause before the next null batch is over, see `NullBatchPace`. */
+  onNullBatchDue(atMs: number, out: Outbox): void {
+    this.#proposer.onNullBatchDue();
+    this.#propose(atMs, out);
+  }
+
   /** From now on this replica votes: for what it has taken note of until now, too. */
   unmute(atMs: number, out: Outbox): readonly Decision[] {
     this.#view.unmute();
@@ -411,7 +417,9 @@ export class Ordering {
   #propose(atMs: number, out: Outbox): void {
     if (!this.isPrimary) return;
     const { last } = this.#view;
-    for (let next = this.#proposer.next(last, atMs); next !== undefined; next = this.#proposer.next(last, atMs)) {
+    for (;;) {
+      const next = this.#proposer.next(last, atMs, out);
+      if (next === undefined) return;
       const { seq, batch } = next;
       const { epoch } = this.#view.membership;
       const view = this.#view.number;

@@ -2,11 +2,13 @@ import {
   type BatchComposer,
   invariant,
   nextSequenceNumber,
+  type Outbox,
   type SequenceNumber,
   sequenceNumber,
   timestampMs,
   type VerifiedBatch,
 } from "@quorate/protocol";
+import { NullBatchPace } from "./null-batch-pace.ts";
 import type { OrderingOptions } from "./ordering-options.ts";
 import type { BatchLimits, RequestQueue } from "./request-queue.ts";
 import type { Window } from "./window.ts";
@@ -27,6 +29,7 @@ export class Proposer {
   readonly #pipelineDepthMax: number;
   readonly #queue: RequestQueue;
   readonly #window: Window;
+  readonly #pace = new NullBatchPace();
   #lastProposed: SequenceNumber;
 
   constructor(options: OrderingOptions, queue: RequestQueue, window: Window, executed: SequenceNumber) {
@@ -50,6 +53,11 @@ export class Proposer {
     this.#lastProposed = sequenceNumber(Math.max(this.#lastProposed, seq));
   }
 
+  /** The pause before the next null batch is over. */
+  onNullBatchDue(): void {
+    this.#pace.onTimeout();
+  }
+
   /** A view begins, with everything up to `seq` taken. */
   restartAt(seq: SequenceNumber): void {
     this.#lastProposed = seq;
@@ -60,7 +68,7 @@ export class Proposer {
    *
    * @param last of the view.
    */
-  next(last: SequenceNumber, atMs: number): Proposal | undefined {
+  next(last: SequenceNumber, atMs: number, out: Outbox): Proposal | undefined {
     this.skipTo(this.#window.lastDelivered);
     if (this.#lastProposed >= Math.min(this.#window.high, last)) return undefined;
     const undelivered = this.#lastProposed - this.#window.lastDelivered;
@@ -69,13 +77,14 @@ export class Proposer {
     if (this.#queue.readyCount === 0) {
       // Requests that come meanwhile find a place beside them, unless there is only one.
       const hasPlace = undelivered < Math.max(1, this.#pipelineDepthMax - 1);
-      if (seq > this.nullBatchesUntil || !hasPlace) return undefined;
+      if (seq > this.nullBatchesUntil || !hasPlace || !this.#pace.take(atMs, out)) return undefined;
       this.#lastProposed = seq;
       return { seq, batch: this.#nullBatch };
     }
     const requests = this.#queue.take(seq, this.#limits, atMs);
     invariant(requests.length > 0, "ordering.empty-proposal", { seq });
     this.#lastProposed = seq;
+    this.#pace.onRequests(atMs);
     return { seq, batch: this.#composer.compose(timestampMs(Math.floor(atMs)), requests) };
   }
 }

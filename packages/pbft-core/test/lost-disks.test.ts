@@ -38,12 +38,50 @@ describe("null batches for a member that lost its disk (protocol rule 8.5)", () 
     const digest = composer.compose(second!.batch.timestampMs, [requestOf(1)]).digest;
     scene.prepares([1, 2], nullBatch.digest).commits([1, 2], nullBatch.digest);
     scene.prepares([1, 2], digest, 2).commits([1, 2], digest, 2);
+    scene.nowMs += 50;
     allow(scene, seqOf(3), seqOf(3));
     expect(proposalsIn(scene.effects).map(({ seq }) => seq)).to.deep.equal([1, 2, 3]);
     scene.prepares([1, 2], nullBatch.digest, 3).commits([1, 2], nullBatch.digest, 3);
     allow(scene, seqOf(3), seqOf(3));
     expect(proposalsIn(scene.effects), "none above").to.have.length(3);
     expect(scene.delivered).to.deep.equal([1, 2, 3]);
+  });
+
+  /** A primary that has proposed a null batch and, at the same time, a request; both are decided after `laterMs`. */
+  function served(laterMs: number): Scene {
+    const scene = allow(new Scene({ self: 0, options: { pipelineDepthMax: 2 } }), seqOf(9), seqOf(9));
+    scene.request(requestOf(1));
+    const [, second] = proposalsIn(scene.effects);
+    const { digest } = composer.compose(second!.batch.timestampMs, [requestOf(1)]);
+    scene.nowMs += laterMs;
+    scene.prepares([1, 2], nullBatch.digest).commits([1, 2], nullBatch.digest);
+    scene.prepares([1, 2], digest, 2).commits([1, 2], digest, 2);
+    return allow(scene, seqOf(9), seqOf(9));
+  }
+  const sizes = (scene: Scene): number[] => proposalsIn(scene.effects).map(({ batch }) => batch.requests.length);
+  const timers = (scene: Scene): unknown[] => scene.of("start-timer").map(({ timer, afterMs }) => [timer, afterMs]);
+  const due = (scene: Scene): void => scene.ordering.onNullBatchDue(scene.nowMs, scene.out);
+
+  it("are few while requests come, and follow each other again in the first longer pause", () => {
+    const scene = served(10);
+    expect([sizes(scene), timers(scene)]).to.deep.equal([[0, 1], [["null-batch", 40]]]);
+    scene.nowMs += 40;
+    due(scene);
+    expect(sizes(scene)).to.deep.equal([0, 1, 0]);
+    scene.prepares([1, 2], nullBatch.digest, 3).commits([1, 2], nullBatch.digest, 3);
+    scene.nowMs += 10;
+    allow(scene, seqOf(9), seqOf(9));
+    expect([sizes(scene), timers(scene).length], "nobody asked for anything meanwhile").to.deep.equal([
+      [0, 1, 0, 0],
+      1,
+    ]);
+  });
+
+  it("wait no longer than that when the clock is set back", () => {
+    const scene = served(-1_000_000);
+    expect([sizes(scene), timers(scene)]).to.deep.equal([[0, 1], [["null-batch", 50]]]);
+    due(scene);
+    expect(sizes(scene)).to.deep.equal([0, 1, 0]);
   });
 
   it("are proposed by nobody but the primary", () => {

@@ -8,7 +8,7 @@ import type { CommittedEntry, ReplicaFrame } from "./replica-frame.ts";
 import type { DigestedCertifiedBatch } from "./verified.ts";
 
 /** The timers of a replica. Starting one that runs replaces it. */
-export type TimerName = "status" | "clock-wait" | "fetch" | "progress" | "view-change";
+export type TimerName = "status" | "clock-wait" | "null-batch" | "fetch" | "progress" | "view-change";
 
 /**
  * What a replica asks of the world. The runner performs effects in order. `persist` is a barrier: no send, execute or

@@ -331,6 +331,8 @@ export class Replica {
         return;
       case "clock-wait":
         return this.#deliveries.deliver(this.#ordering.onClockWait(atMs, out), out);
+      case "null-batch":
+        return this.#ordering.onNullBatchDue(atMs, out);
       case "fetch":
         return this.#gapFiller.onTimeout(event.token, this.#ordering.lastDelivered, out);
       case "progress":

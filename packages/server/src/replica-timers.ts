@@ -4,6 +4,7 @@ import type { TimerName } from "@quorate/protocol";
 const ALL: Readonly<Record<TimerName, true>> = {
   status: true,
   "clock-wait": true,
+  "null-batch": true,
   fetch: true,
   progress: true,
   "view-change": true,
