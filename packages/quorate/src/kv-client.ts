@@ -6,14 +6,10 @@ import {
   type KvResult,
   prefixRange,
 } from "@quorate/kv";
-import {
-  type CallOptions,
-  type QuorateClient,
-  QuorateError,
-  type StaleEntries,
-  type StaleOutcome,
-  type StaleReadOptions,
-} from "./client.ts";
+import type { CallOptions } from "./call-options.ts";
+import type { QuorateClient, StaleEntries, StaleOutcome, StaleReadOptions } from "./client.ts";
+import { OperationFailedError, readAs } from "./errors.ts";
+import type { OperationOutcome } from "./operation-calls.ts";
 
 /** A key or a value: bytes, or text that is taken as UTF-8. */
 export type KvBytes = Uint8Array | string;
@@ -30,8 +26,8 @@ const decoder = new TextDecoder("utf-8", { fatal: false });
 export const RANGE_LIMIT_DEFAULT = 100;
 
 /**
- * The replicated key-value store, typed. Every method rejects with a `QuorateError`: `client.operation-failed` when the
- * service refused the operation, another code when there is no agreed result. What the format of operations cannot hold (a
+ * The replicated key-value store, typed. Every method rejects with a `QuorateError`: an `OperationFailedError` when the
+ * service refused the operation, another when there is no agreed result, and what its `retry()` gives is what the method gives. What the format of operations cannot hold (a
  * number beyond 64 bits, a limit beyond 32) rejects with a `KvError`.
  */
 export class KvClient {
@@ -110,9 +106,11 @@ export class KvClient {
   }
 
   async #run<O extends KvOperation>(operation: O, options?: CallOptions): Promise<KvResult<O>> {
-    const { result } = await this.#client.execute(encodeKvOperation(operation), options);
-    if (result.status === "ok") return decodeKvResult(operation, result.value);
-    throw new QuorateError("client.operation-failed", decoder.decode(result.value));
+    const read = ({ result }: OperationOutcome): KvResult<O> => {
+      if (result.status === "ok") return decodeKvResult(operation, result.value);
+      throw new OperationFailedError(decoder.decode(result.value));
+    };
+    return readAs(this.#client.execute(encodeKvOperation(operation), options), read);
   }
 }
 

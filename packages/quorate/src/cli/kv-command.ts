@@ -2,8 +2,9 @@ import { join } from "node:path";
 import { bytesToHex, equalBytes, STATE_READ_KEYS_MAX } from "@quorate/protocol";
 import { readDocument } from "@quorate/server";
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { QuorateError, type StaleEntries, type StaleOutcome, type StaleReadOptions } from "../client.ts";
+import type { StaleEntries, StaleOutcome, StaleReadOptions } from "../client.ts";
 import { connect } from "../connect.ts";
+import { QuorateError } from "../errors.ts";
 import { KvClient, RANGE_LIMIT_DEFAULT } from "../kv-client.ts";
 import { type AddressFlags, addressesOf, addressWords, withAddressFlags } from "./address-flags.ts";
 import { integer, path } from "./arguments.ts";
@@ -164,7 +165,7 @@ async function rangeOf(store: KvClient, from: string, to: string | undefined, fl
 }
 
 function readOptions({ from, deadline }: StaleFlags): StaleReadOptions {
-  return { deadlineMs: Math.max(1, deadline), ...(from !== undefined && { from }) };
+  return { timeoutMs: Math.max(1, deadline), ...(from !== undefined && { from }) };
 }
 
 /** Which state was read, for programs. */
@@ -233,7 +234,7 @@ async function withStore(flags: StaleFlags, use: (store: KvClient) => Promise<nu
   const client = await connect({
     genesis,
     ...addressesOf(flags),
-    settings: { defaultDeadlineMs: Math.max(1, flags.deadline), sessionAtOnce: flags.stale !== true },
+    settings: { defaultTimeoutMs: Math.max(1, flags.deadline), sessionAtOnce: flags.stale !== true },
     ...(flags.key !== undefined && { seed: await readSeed(flags.key) }),
   });
   try {
