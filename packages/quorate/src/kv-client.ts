@@ -38,21 +38,21 @@ export class KvClient {
   }
 
   /** The value at `key`, undefined if there is none. Linearizable: ordered like a write. */
-  async get(key: KvBytes, options?: CallOptions): Promise<Uint8Array | undefined> {
-    return (await this.#run({ type: "get", key: bytesOf(key) }, options)).value;
+  get(key: KvBytes, options?: CallOptions): Promise<Uint8Array | undefined> {
+    return this.#run({ type: "get", key: bytesOf(key) }, options, ({ value }) => value);
   }
   /** As `get`, as text. */
-  async getText(key: KvBytes, options?: CallOptions): Promise<string | undefined> {
-    const value = await this.get(key, options);
-    return value === undefined ? undefined : decoder.decode(value);
+  getText(key: KvBytes, options?: CallOptions): Promise<string | undefined> {
+    return readAs(this.get(key, options), (value) => (value === undefined ? undefined : decoder.decode(value)));
   }
   /** Sets `key`; resolves to whether there was a value before. */
-  async put(key: KvBytes, value: KvBytes, options?: CallOptions): Promise<boolean> {
-    return (await this.#run({ type: "put", key: bytesOf(key), value: bytesOf(value) }, options)).replaced;
+  put(key: KvBytes, value: KvBytes, options?: CallOptions): Promise<boolean> {
+    const operation = { type: "put", key: bytesOf(key), value: bytesOf(value) } as const;
+    return this.#run(operation, options, ({ replaced }) => replaced);
   }
   /** Removes `key`; resolves to whether there was a value. */
-  async delete(key: KvBytes, options?: CallOptions): Promise<boolean> {
-    return (await this.#run({ type: "delete", key: bytesOf(key) }, options)).deleted;
+  delete(key: KvBytes, options?: CallOptions): Promise<boolean> {
+    return this.#run({ type: "delete", key: bytesOf(key) }, options, ({ deleted }) => deleted);
   }
   /** Sets `key` to `next` if it is `expected`; undefined stands for absent on either side. */
   compareAndSwap(
@@ -62,11 +62,11 @@ export class KvClient {
     options?: CallOptions,
   ): Promise<KvResult<{ type: "compare-and-swap" }>> {
     const operation = { type: "compare-and-swap", key: bytesOf(key) } as const;
-    return this.#run({ ...operation, expected: optionalBytes(expected), next: optionalBytes(next) }, options);
+    return this.#run({ ...operation, expected: optionalBytes(expected), next: optionalBytes(next) }, options, asItIs);
   }
   /** Adds `by` to the number at `key`, which counts as 0 when absent; resolves to the sum. */
-  async increment(key: KvBytes, by: bigint | number = 1n, options?: CallOptions): Promise<bigint> {
-    return (await this.#run({ type: "increment", key: bytesOf(key), by: BigInt(by) }, options)).value;
+  increment(key: KvBytes, by: bigint | number = 1n, options?: CallOptions): Promise<bigint> {
+    return this.#run({ type: "increment", key: bytesOf(key), by: BigInt(by) }, options, ({ value }) => value);
   }
   /** Entries with `from ≤ key < to` in byte order; `next` is where it goes on. */
   range(
@@ -75,7 +75,7 @@ export class KvClient {
     limit: number = RANGE_LIMIT_DEFAULT,
     options?: CallOptions,
   ): Promise<KvResult<{ type: "range" }>> {
-    return this.#run({ type: "range", from: bytesOf(from), to: optionalBytes(to), limit }, options);
+    return this.#run({ type: "range", from: bytesOf(from), to: optionalBytes(to), limit }, options, asItIs);
   }
   /** All entries whose key starts with `prefix`, page by page. Each page is a snapshot, the whole is not. */
   async *scan(prefix: KvBytes, pageSize: number = RANGE_LIMIT_DEFAULT): AsyncIterable<KvEntry> {
@@ -105,13 +105,21 @@ export class KvClient {
     return this.#client.readStaleRange(bytesOf(from), optionalBytes(to), limit, options);
   }
 
-  async #run<O extends KvOperation>(operation: O, options?: CallOptions): Promise<KvResult<O>> {
-    const read = ({ result }: OperationOutcome): KvResult<O> => {
-      if (result.status === "ok") return decodeKvResult(operation, result.value);
+  async #run<O extends KvOperation, T>(
+    operation: O,
+    options: CallOptions | undefined,
+    pick: (result: KvResult<O>) => T,
+  ): Promise<T> {
+    const read = ({ result }: OperationOutcome): T => {
+      if (result.status === "ok") return pick(decodeKvResult(operation, result.value));
       throw new OperationFailedError(decoder.decode(result.value));
     };
     return readAs(this.#client.execute(encodeKvOperation(operation), options), read);
   }
+}
+
+function asItIs<T>(result: T): T {
+  return result;
 }
 
 function bytesOf(text: KvBytes): Uint8Array {
