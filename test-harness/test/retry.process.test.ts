@@ -1,4 +1,6 @@
-import { ProcessCluster } from "@quorate/test-harness";
+import { readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { ProcessCluster, RunningCommand } from "@quorate/test-harness";
 import { expect } from "chai";
 import { CancelledError, ClosedError, NoQuorumError, type QuorateClient } from "quorate";
 
@@ -9,7 +11,10 @@ describe("calls of a real cluster that is too small for a while (protocol rule 5
     cluster = await ProcessCluster.make();
     await cluster.startAll();
   });
-  after(() => ProcessCluster.closeAll());
+  after(async () => {
+    await ProcessCluster.closeAll();
+    await RunningCommand.killAll();
+  });
 
   const next = (client: QuorateClient, type: "up" | "down"): Promise<unknown> =>
     new Promise((resolve) => {
@@ -42,6 +47,28 @@ describe("calls of a real cluster that is too small for a while (protocol rule 5
     expect(await (second as CancelledError).retry({ timeoutMs: 60_000 })).to.equal(111n);
     expect(await (first as NoQuorumError).retry(), "again").to.equal(11n);
     expect(await store.increment("counter", 0n)).to.equal(111n);
+  });
+
+  it("are proven to whoever has the genesis document, by a file", async () => {
+    const file = join(dirname(cluster.genesisPath), "counter.receipt");
+    const where = ["--genesis", cluster.genesisPath];
+    const put = await RunningCommand.quorate(["kv", "put", "greeting", "hello", "--receipt", file, ...where]);
+    expect(put).to.include({ code: 0, stdout: "created\n" });
+    const again = await RunningCommand.quorate(["kv", "put", "greeting", "goodbye", "--receipt", file, ...where]);
+    expect(again.code).to.equal(1);
+    expect(again.stderr).to.match(/exists already/);
+    const proven = await RunningCommand.quorate(["verify", file, ...where, "--json"]);
+    expect(JSON.parse(proven.stdout)).to.deep.include({ valid: true, epoch: 0, number: 1 });
+    expect(proven.code).to.equal(0);
+    const people = await RunningCommand.quorate(["verify", file, ...where]);
+    expect(people.stdout).to.match(/is proven: replicas \d, \d of epoch 0 have signed what number \d+ gave\n/);
+
+    const bytes = readFileSync(file);
+    bytes[bytes.length - 1]! ^= 1;
+    writeFileSync(file, bytes);
+    const forged = await RunningCommand.quorate(["verify", file, ...where]);
+    expect(forged).to.include({ code: 1, stdout: "" });
+    expect(forged.stderr).to.match(/proves nothing: \w+/);
   });
 
   it("end with a client that is disposed of", async () => {

@@ -40,6 +40,7 @@ export type { ClientPlatform } from "./core-runner.ts";
 export * from "./errors.ts";
 export * from "./kv-client.ts";
 export type { OperationOutcome } from "./operation-calls.ts";
+export type { OperationReceipt } from "./operation-receipt.ts";
 
 /** How to reach a cluster from a browser. */
 export interface BrowserConnectOptions {

@@ -7,6 +7,7 @@ import {
   type ProvenRead,
   type StaleRead,
 } from "@quorate/client-proxy";
+import { wireLimitsOf } from "@quorate/codec";
 import { Verifier } from "@quorate/crypto";
 import {
   bytesToHex,
@@ -29,6 +30,7 @@ import { type ClientEvents, StandingEvents } from "./client-events.ts";
 import { type ClientPlatform, CoreRunner } from "./core-runner.ts";
 import { QuorateError } from "./errors.ts";
 import { OperationCalls, type OperationOutcome } from "./operation-calls.ts";
+import { operationReceipt } from "./operation-receipt.ts";
 import { type StaleReadFailure, StaleReads } from "./stale-reads.ts";
 
 /** Of whom a stale read is asked, and what will do. */
@@ -113,9 +115,11 @@ export class QuorateClient {
       resendAfterMs: decideResendAfterMs(genesis.timeouts),
       ...init.settings,
     });
+    const limits = wireLimitsOf(genesis);
     this.#events = new StandingEvents(this.#core.standing);
     this.#calls = new OperationCalls({
       nowMs: platform.nowMs,
+      receiptOf: (receipt) => operationReceipt(receipt, { cluster, chain, limits }),
       step: (events) => this.#runner.perform(this.#core.stepAll(events)),
       explain: (failure) => this.#runner.explain(failure),
     });

@@ -43,6 +43,7 @@ export * from "./errors.ts";
 export { type ClaimInit, type FetchedClaim, fetchClaim } from "./fetch-claim.ts";
 export * from "./kv-client.ts";
 export type { OperationOutcome } from "./operation-calls.ts";
+export type { OperationReceipt } from "./operation-receipt.ts";
 export {
   approveChange,
   type ChangeInit,

@@ -22,6 +22,9 @@ export interface StaleValue extends StaleOutcome {
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: false });
 
+/** What of a client the store is called by. */
+export type KvCalls = Pick<QuorateClient, "execute" | "readStale" | "readStaleRange">;
+
 /** The most entries one `range` call brings. */
 export const RANGE_LIMIT_DEFAULT = 100;
 
@@ -31,9 +34,10 @@ export const RANGE_LIMIT_DEFAULT = 100;
  * number beyond 64 bits, a limit beyond 32) rejects with a `KvError`.
  */
 export class KvClient {
-  readonly #client: QuorateClient;
+  readonly #client: KvCalls;
 
-  constructor(client: QuorateClient) {
+  /** @param client a `QuorateClient`, or what calls one. */
+  constructor(client: KvCalls) {
     this.#client = client;
   }
 

@@ -8,6 +8,7 @@ import {
 import { copyBytes, type OperationResult, type Receipt, type SequenceNumber } from "@quorate/protocol";
 import { type CallOptions, checkCallOptions } from "./call-options.ts";
 import { callError, QuorateError } from "./errors.ts";
+import type { OperationReceipt } from "./operation-receipt.ts";
 
 /** The agreed result of one operation. */
 export interface OperationOutcome {
@@ -16,7 +17,7 @@ export interface OperationOutcome {
   /** Where it was executed; undefined when the replicas that agreed had signed it at different places. */
   readonly seq: SequenceNumber | undefined;
   /** Proof for third parties; the operation's own result is `receipt.results[index]`. */
-  readonly receipt: Receipt | undefined;
+  readonly receipt: OperationReceipt | undefined;
   readonly index: number;
 }
 
@@ -25,6 +26,8 @@ export interface OperationCallsOptions {
   /** Has the core take these events as one step, and does what it asks for. */
   readonly step: (events: readonly ClientEvent[]) => void;
   readonly nowMs: () => number;
+  /** Lets a receipt write itself. */
+  readonly receiptOf: (receipt: Receipt) => OperationReceipt;
   /** The failure's message, with what is known of the links. */
   readonly explain: (failure: ClientFailure) => string;
 }
@@ -80,8 +83,9 @@ export class OperationCalls {
     call.waiting = undefined;
     waiting.release();
     if (outcome.type === "failed") return waiting.reject(this.#errorOf(call, outcome.failure, waiting.signal));
-    call.outcome = outcome;
-    waiting.resolve(outcome);
+    const { result, seq, index, receipt } = outcome;
+    call.outcome = { result, seq, index, receipt: receipt && this.#options.receiptOf(receipt) };
+    waiting.resolve(call.outcome);
   }
 
   async #retry(call: OperationCall, options: CallOptions = {}): Promise<OperationOutcome> {

@@ -25,6 +25,9 @@ class Rig {
   readonly calls = new OperationCalls({
     step: (events) => this.steps.push(events),
     nowMs: () => 7,
+    receiptOf: () => {
+      throw new Error("none has a receipt");
+    },
     explain: ({ message }) => `explained: ${message}`,
   });
 
