@@ -33,8 +33,8 @@ type Untimed<E> = E extends ClientEvent ? Omit<E, "atMs"> : never;
 /** A call's patience; far beyond the end of any run unless given. */
 const DEADLINE_MS = 600_000;
 
-/** A caller whose call failed comes back within so long, and may be impatient again. */
-const RETRY_WITHIN_MS = 300;
+/** A caller whose call failed comes back within so long: often before its request is answered. It may be impatient again. */
+const RETRY_WITHIN_MS = [5, 50, 300] as const;
 const RETRY_PATIENCE_MS = 200;
 
 /** How full everything is, is looked at after so many events. */
@@ -258,7 +258,7 @@ export class SimulatedClient {
     if (!prng.chance(chance)) return;
     const patienceMs = prng.chance(0.3) ? prng.integer(1, RETRY_PATIENCE_MS) : DEADLINE_MS;
     this.#retried.add(call);
-    this.#world.clock.after(prng.between(0, RETRY_WITHIN_MS), () => this.retry(call, patienceMs));
+    this.#world.clock.after(prng.between(0, prng.pick<number>(RETRY_WITHIN_MS)), () => this.retry(call, patienceMs));
   }
 
   #verifyReceipt(call: number, receipt: Parameters<Verifier["verifyReceipt"]>[0]): void {
