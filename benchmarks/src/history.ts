@@ -35,12 +35,12 @@ export async function recordHistory(options: HistoryOptions): Promise<HistoryRep
     const startedMs = performance.now();
     const clients: TestClient[] = [];
     for (let i = 0; i < options.clients; i++)
-      clients.push(await cluster.connect({ settings: { defaultDeadlineMs: DEADLINE_MS } }));
+      clients.push(await cluster.connect({ settings: { defaultTimeoutMs: DEADLINE_MS } }));
     const load = Promise.all(clients.map((client, index) => workload.run(client, index, options)));
     const primariesKilled = await killPrimaries(cluster, workload, options, load);
     await load;
     await cluster.settled();
-    const last = await cluster.connect({ settings: { defaultDeadlineMs: DEADLINE_MS } });
+    const last = await cluster.connect({ settings: { defaultTimeoutMs: DEADLINE_MS } });
     await workload.readAll(last, options.clients);
     workload.close();
     const seconds = Math.round(performance.now() - startedMs) / 1_000;

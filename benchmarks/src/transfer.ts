@@ -191,7 +191,7 @@ class TransferBench {
         const key = keyOf(next++);
         if (this.#options.compressible) writeText(value, key + next);
         else writeNoise(value, key + next);
-        await store.put(`user/${key}`, value.slice(), { deadlineMs: 120_000 });
+        await store.put(`user/${key}`, value.slice(), { timeoutMs: 120_000 });
       }
     };
     await Promise.all(Array.from({ length: Math.min(FILL_OUTSTANDING, count) }, loop));
@@ -233,7 +233,7 @@ class Load {
 
   async #loop(first: number): Promise<void> {
     for (let i = first; !this.#isOver; i += OUTSTANDING) {
-      await this.#store.put(`load/${i % LOAD_KEYS}`, this.#value, { deadlineMs: 120_000 });
+      await this.#store.put(`load/${i % LOAD_KEYS}`, this.#value, { timeoutMs: 120_000 });
       this.#answered++;
     }
   }

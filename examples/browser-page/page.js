@@ -33,7 +33,7 @@ async function ask(operation) {
   say("answer", "…");
   say("verdict", "");
   try {
-    const { result, seq, receipt } = await client.execute(encodeKvOperation(operation), { deadlineMs: 10_000 });
+    const { result, seq, receipt } = await client.execute(encodeKvOperation(operation), { timeoutMs: 10_000 });
     say("answer", result.status === "ok" ? wordsFor(operation, result.value) : `Refused: ${text.decode(result.value)}`);
     show(receipt, seq);
   } catch (error) {

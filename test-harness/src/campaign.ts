@@ -246,6 +246,7 @@ export const EXPECTED_MARKS: readonly string[] = [
   "faulty client: checkpoint-not-permitted",
   // What clients saw.
   "client: request sent again",
+  "client: result of a retry",
   "client: request sent to another",
   "client: reply not needed",
   "reply: made again",

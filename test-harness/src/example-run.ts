@@ -35,6 +35,7 @@ export const EXAMPLE_RUN: SimulationOptions = {
   clocks: [],
   resendAfterMs: 25,
   impatience: 0,
+  retries: 0,
   network: { lossMax: 0, duplicate: 0, straggle: 0, straggleMs: 1, delayMs: [2, 4], jitterMs: 0.5 },
   disk: { store: "memory", flushMs: [0.5, 1], slow: 0, slowMs: 1, historyBytesMax: HISTORY_BYTES_MAX },
   safetyMs: 160,

@@ -32,6 +32,7 @@ export const MIDDLE_RATES: MiddleRates = {
   clockSkewMs: 10,
   resendAfterMs: 150,
   impatience: 0.05,
+  retries: 0.5,
   network: { lossMax: 0.1, duplicate: 0.02, straggle: 0.05, straggleMs: 100, delayMs: [1, 10], jitterMs: 5 },
   disk: { flushMs: [1, 6], slow: 0.02, slowMs: 150, historyBytesMax: HISTORY_BYTES_MAX },
 };

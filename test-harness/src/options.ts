@@ -116,6 +116,8 @@ export interface SimulationOptions {
   readonly resendAfterMs: number;
   /** The probability that a caller is impatient: a short deadline, or a cancel. */
   readonly impatience: number;
+  /** The probability that a caller whose call failed with unknown effect retries it, each time. */
+  readonly retries: number;
   readonly network: LinkFaults;
   readonly disk: DiskFaults;
   /** How long faults go on. */

@@ -74,7 +74,7 @@ function* reductionsOf(options: SimulationOptions): Iterable<SimulationOptions> 
   yield* calmerNetworks(options);
   yield* calmerDisks(options);
   for (const fewer of fewerOf(options.clocks)) yield { ...options, clocks: fewer };
-  for (const name of ["clockSkewMs", "impatience", "rotateEveryBatches"] as const)
+  for (const name of ["clockSkewMs", "impatience", "retries", "rotateEveryBatches"] as const)
     if (options[name] > 0) yield { ...options, [name]: 0 };
   for (const safetyMs of halvesOf(options.safetyMs, SAFETY_MS_MIN)) yield { ...options, safetyMs };
   if (options.scheme === "real") yield { ...options, scheme: "fake" };

@@ -33,6 +33,10 @@ type Untimed<E> = E extends ClientEvent ? Omit<E, "atMs"> : never;
 /** A call's patience; far beyond the end of any run unless given. */
 const DEADLINE_MS = 600_000;
 
+/** A caller whose call failed comes back within so long: often before its request is answered. It may be impatient again. */
+const RETRY_WITHIN_MS = [5, 50, 300] as const;
+const RETRY_PATIENCE_MS = 200;
+
 /** How full everything is, is looked at after so many events. */
 const FILLS_EVERY = 16;
 
@@ -52,7 +56,10 @@ export class SimulatedClient {
   /** Frames sent, to tell the first time from the next. */
   readonly #sent = new WeakMap<ClientFrame, Set<number>>();
   readonly #outcomes = new Map<number, CallOutcome>();
+  /** Calls that were retried and have no result. */
+  readonly #retried = new Set<number>();
   readonly #plant: Plant;
+  readonly #retries: { readonly prng: Prng; readonly chance: number };
   #calls = 0;
   #steps = 0;
   #session: SessionId | undefined;
@@ -69,6 +76,7 @@ export class SimulatedClient {
     this.publicKey = signer.publicKey;
     this.#verifier = new Verifier({ backend, hasher, cluster, requestsMax: 16, statementsMax: 64 });
     this.#chain = new EpochChain({ hasher, cluster, verifier: this.#verifier }, genesis);
+    this.#retries = { prng: prng.fork("retries"), chance: options.retries };
     const nonces = prng.fork("nonces");
     this.#core = new ClientCore({
       signer,
@@ -111,13 +119,20 @@ export class SimulatedClient {
   }
 
   /** Hands an operation to the core. Returns the number of the call. */
-  submit(operation: Uint8Array, deadlineMs: number = DEADLINE_MS): number {
+  submit(operation: Uint8Array, timeoutMs: number = DEADLINE_MS): number {
     const call = this.#calls++;
     this.#world.note(`${this.end} submits ${call}`);
     for (const checker of this.#world.checkers) checker.onSubmitted?.(this.index, call, operation);
     const named = nameOperation({ client: this.index, call }, operation);
-    this.#step({ type: "submit", call, operation: named, deadlineMs });
+    this.#step({ type: "submit", call, operation: named, timeoutMs });
     return call;
+  }
+
+  /** Waits again for a call that failed with unknown effect. */
+  retry(call: number, timeoutMs: number = DEADLINE_MS): void {
+    this.#world.note(`${this.end} retries ${call}`);
+    this.#outcomes.delete(call);
+    this.#step({ type: "retry", call, timeoutMs });
   }
 
   cancel(call: number): void {
@@ -233,6 +248,17 @@ export class SimulatedClient {
     } catch (violation) {
       this.#world.fail(violation);
     }
+    if (outcome.type === "result") {
+      if (this.#retried.delete(call)) marks.add("client: result of a retry");
+    } else if (outcome.failure.effect === "unknown") this.#planRetry(call);
+  }
+
+  #planRetry(call: number): void {
+    const { prng, chance } = this.#retries;
+    if (!prng.chance(chance)) return;
+    const patienceMs = prng.chance(0.3) ? prng.integer(1, RETRY_PATIENCE_MS) : DEADLINE_MS;
+    this.#retried.add(call);
+    this.#world.clock.after(prng.between(0, prng.pick<number>(RETRY_WITHIN_MS)), () => this.retry(call, patienceMs));
   }
 
   #verifyReceipt(call: number, receipt: Parameters<Verifier["verifyReceipt"]>[0]): void {

@@ -90,7 +90,7 @@ export class SimulatedOrderer {
     const open = { core, chain, timers: new Map<string, Scheduled>(), isRepeated };
     this.#open.add(open);
     this.#world.note(`${this.end} orders a checkpoint`);
-    this.#step(open, { type: "order", deadlineMs: DEADLINE_MS });
+    this.#step(open, { type: "order", timeoutMs: DEADLINE_MS });
     for (const [from, welcome] of this.#welcomes) this.#step(open, { ...welcome, from: replicaId(from) });
   }
 

@@ -57,7 +57,7 @@ export class SimulatedReader {
         isApplicationProven({ hasher, cluster, stateRoot }, key, value, proof),
       silenceMs: 100,
       pauseMaxMs: 400,
-      defaultDeadlineMs: DEADLINE_MS,
+      defaultTimeoutMs: DEADLINE_MS,
     });
   }
 

@@ -35,6 +35,7 @@ export function calmed(options: SimulationOptions, fault: Fault | undefined): Si
     viewChangeMs: VIEW_CHANGE_MS,
     resendAfterMs: VIEW_CHANGE_MS / 4,
     impatience: 0,
+    retries: 0,
     network: { ...options.network, lossMax: 0.02, straggle: 0.01, straggleMs: 20, delayMs: [0.2, 2], jitterMs: 1 },
     disk: { ...options.disk, flushMs: [0.1, 0.5], slow: 0, slowMs: 1 },
     safetyMs: SAFETY_MS,

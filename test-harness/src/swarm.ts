@@ -91,6 +91,7 @@ export function optionsForSeed(seed: number, draw: SeedDraw = FULL_DRAW): Simula
     clocks,
     resendAfterMs: prng.pick([60, 150, 400]),
     impatience: prng.pick([0, 0.05, 0.2]),
+    retries: prng.fork("retries").pick([0, 0.5, 0.9, 0.9]),
     network: networkRates(prng),
     disk: { ...diskRates(prng, store), historyBytesMax: historyFor(prng.fork("history")) },
     safetyMs,

@@ -172,7 +172,7 @@ describe("a backup of four real processes", function () {
       const [mute] = await next.until(([status]) => status?.mute?.replies === 2, { ids: [2] });
       expect(mute?.mute).to.deep.include({ replies: 2, repliesNeeded: 3 });
       const failure = await store
-        .put("one vote short", bytesFor(2), { deadlineMs: 1_500 })
+        .put("one vote short", bytesFor(2), { timeoutMs: 1_500 })
         .catch((error: unknown) => error);
       expect(failure).to.be.instanceOf(QuorateError).with.property("code", "client.no-quorum");
       expect((await next.status(2))?.mute).to.deep.include({ replies: 2, repliesNeeded: 3 });

@@ -21,6 +21,9 @@ const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 /** What a page has to load for its client, gzipped: 60 kB. */
 const GZIPPED_BYTES_MAX = 61_440;
 const BUNDLE = "packages/quorate/dist/browser/quorate.js";
+/** What whoever judges receipts has to load, without a client. */
+const RECEIPT_BUNDLE = "packages/quorate/dist/browser/receipt.js";
+const RECEIPT_GZIPPED_BYTES_MAX = 36_000;
 
 function makeBundles(workspace: string): { code: number | null; stdout: string; stderr: string } {
   const script = join(workspace, "test-harness/bin/bundle-browser.js");
@@ -74,6 +77,28 @@ describe("The file that browsers load", function () {
     for (const source of replicas) expect(existsSync(join(root, "packages", source)), source).to.equal(true);
     expect(inside("codec/src/outputs.ts")).to.equal(true);
     expect(replicas.filter(inside)).to.deep.equal([]);
+  });
+});
+
+describe("The file that judges receipts", function () {
+  this.timeout(60_000);
+
+  it("is small, and has no client and no sockets", () => {
+    expect(makeBundles(root).code).to.equal(0);
+    const map = JSON.parse(readFileSync(join(root, `${RECEIPT_BUNDLE}.map`), "utf8")) as { sources: string[] };
+    const inside = (folder: string): string[] => map.sources.filter((source) => source.includes(folder));
+
+    const text = readFileSync(join(root, RECEIPT_BUNDLE), "utf8");
+    expect(gzipSync(text, { level: 9 }).length).to.be.within(10_000, RECEIPT_GZIPPED_BYTES_MAX);
+    expect(inside("/reconfiguration/src/")).to.not.be.empty;
+    for (const folder of ["/transport/src/", "/client-proxy/src/"]) expect(inside(folder), folder).to.be.empty;
+    expect(text).to.not.match(/WebSocket/);
+  });
+
+  it("has the same face as the module that it is made of", async () => {
+    const [module, file] = await Promise.all([import("quorate/receipt"), import(join(root, RECEIPT_BUNDLE))]);
+
+    expect(Object.keys(file)).to.deep.equal(Object.keys(module));
   });
 });
 

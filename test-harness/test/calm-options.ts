@@ -7,6 +7,7 @@ export function calmOptions(seed: number, change: Partial<SimulationOptions>): S
     ...options,
     faultyClients: 0,
     impatience: 0,
+    retries: 0,
     ...NO_CHANGES,
     clocks: [],
     clockSkewMs: 0,

@@ -133,7 +133,7 @@ describe("a change of four real processes that are killed, and of a fifth that v
     now.each((proposal) => now.vote(proposal, firstSeed));
     let isPut = false;
 
-    const put = store.put("key", "under the new key", { deadlineMs: DEADLINE_MS }).then(() => (isPut = true));
+    const put = store.put("key", "under the new key", { timeoutMs: DEADLINE_MS }).then(() => (isPut = true));
     await refusals("ingress.bad-signature", others);
 
     expect(isPut, "by votes under the old key").to.equal(false);
@@ -163,7 +163,7 @@ describe("a change of four real processes that are killed, and of a fifth that v
     third.each((proposal) => left.vote(proposal));
     let isPut = false;
 
-    const put = store.put("key", "without the fifth", { deadlineMs: DEADLINE_MS }).then(() => (isPut = true));
+    const put = store.put("key", "without the fifth", { timeoutMs: DEADLINE_MS }).then(() => (isPut = true));
     await refusals("observer.speaks", others);
 
     expect(isPut, "by votes of one that has left").to.equal(false);
@@ -179,7 +179,7 @@ describe("a change of four real processes that are killed, and of a fifth that v
       change,
       approverSeeds: [admin],
       possession: (epoch) => possessionOf(epoch, change),
-      deadlineMs: DEADLINE_MS,
+      timeoutMs: DEADLINE_MS,
       isAwaited: change.type !== "join",
       onProgress: ({ type }) => {
         if (type === "accepted") onAccepted?.();

@@ -85,7 +85,7 @@ describe("an observer beside four real processes", function () {
     await cluster.kill([2, 3]);
     const before = await until(() => true);
     const { client } = await cluster.connect();
-    const outcome = await client.execute(new Uint8Array(1), { deadlineMs: 2_000 }).then(
+    const outcome = await client.execute(new Uint8Array(1), { timeoutMs: 2_000 }).then(
       () => "ordered",
       () => "not ordered",
     );

@@ -132,7 +132,7 @@ describe("the ordered log and the data folder of replicas", function () {
   it("is in sound folders after all were killed under load, which stay as they are", async () => {
     const { store } = await cluster.connect();
     const load = (async (): Promise<void> => {
-      for (;;) await store.increment("counter", 1n, { deadlineMs: 3_000 });
+      for (;;) await store.increment("counter", 1n, { timeoutMs: 3_000 });
     })().catch(() => undefined);
     await cluster.until((statuses) => statuses.every(({ executed }) => executed > running.length + 20));
     await cluster.kill();

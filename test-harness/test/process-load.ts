@@ -29,9 +29,9 @@ export class Ledger {
   isClosed: boolean = false;
   #onAcknowledged: (() => void)[] = [];
 
-  async increment(store: KvClient, key: string, deadlineMs: number): Promise<boolean> {
+  async increment(store: KvClient, key: string, timeoutMs: number): Promise<boolean> {
     try {
-      const sum = await store.increment(key, 1n, { deadlineMs });
+      const sum = await store.increment(key, 1n, { timeoutMs });
       this.sums.set(key, [...(this.sums.get(key) ?? []), sum]);
       return this.#acknowledge();
     } catch (error) {
@@ -41,9 +41,9 @@ export class Ledger {
     }
   }
 
-  async put(store: KvClient, key: string, value: string, deadlineMs: number): Promise<boolean> {
+  async put(store: KvClient, key: string, value: string, timeoutMs: number): Promise<boolean> {
     try {
-      await store.put(key, value, { deadlineMs });
+      await store.put(key, value, { timeoutMs });
       this.written.set(key, value);
       return this.#acknowledge();
     } catch (error) {
@@ -87,10 +87,10 @@ export class Load {
   readonly #lanes: Promise<unknown>;
   #isOver = false;
 
-  constructor(clients: readonly TestClient[], name: string, deadlineMs: number, counters: string = "counter") {
+  constructor(clients: readonly TestClient[], name: string, timeoutMs: number, counters: string = "counter") {
     this.clients = clients;
     this.#counters = counters;
-    this.#lanes = Promise.all(clients.map((client, lane) => this.#run(client, `${name}/${lane}`, deadlineMs)));
+    this.#lanes = Promise.all(clients.map((client, lane) => this.#run(client, `${name}/${lane}`, timeoutMs)));
     // Whoever ends the load sees what went wrong.
     this.#lanes.catch(() => undefined);
   }
@@ -122,13 +122,13 @@ export class Load {
     await this.#lanes;
   }
 
-  async #run({ client, store }: TestClient, name: string, deadlineMs: number): Promise<void> {
+  async #run({ client, store }: TestClient, name: string, timeoutMs: number): Promise<void> {
     // A lane that went on with a closed client would leave no turn to anything else.
     for (let i = 0; !this.#isOver && !this.ledger.isClosed; i++) {
       const isAcknowledged =
         i % 2 === 1
-          ? await this.ledger.put(store, `put/${name}/${i}`, `${i}`, deadlineMs)
-          : await this.ledger.increment(store, `${this.#counters}/${i % 3}`, deadlineMs);
+          ? await this.ledger.put(store, `put/${name}/${i}`, `${i}`, timeoutMs)
+          : await this.ledger.increment(store, `${this.#counters}/${i % 3}`, timeoutMs);
       if (isAcknowledged) this.#acknowledged.push({ atMs: performance.now(), epoch: client.epochs.epoch });
     }
   }

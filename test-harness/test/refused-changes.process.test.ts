@@ -187,7 +187,7 @@ describe("what a cluster of real processes refuses is told to whoever asked for 
       change,
       approverSeeds: by,
       ...(change.type === "join" && { possession: (epoch) => possessionOf(ofKey, { epoch, change }) }),
-      deadlineMs: 120_000,
+      timeoutMs: 120_000,
     });
   }
 

@@ -88,7 +88,7 @@ describe("reads of one of four real replicas, while the others are stopped (prot
     const { seq } = await store.getStale("a");
 
     const atLeast = (seq + 1) as typeof seq;
-    const failure = await store.getStale("a", { atLeast, deadlineMs: 1_000 }).catch((error: unknown) => error);
+    const failure = await store.getStale("a", { atLeast, timeoutMs: 1_000 }).catch((error: unknown) => error);
 
     expect(failure).to.include({ code: "client.read-unanswered" });
     expect(String(failure)).to.match(/replica 1 has no checkpoint that is new enough/);

@@ -38,6 +38,12 @@ export class CallTable {
     this.#waitingBytes += call.operation.length;
   }
 
+  /** A call on the way whose caller waits again. */
+  addSent(call: Call): void {
+    invariant(!this.has(call.id), "client.call-twice", { call: call.id });
+    this.#sent.set(call.id, call);
+  }
+
   /** Whether what waits fills a request, so that waiting longer would not make it larger. */
   fillsRequest(limits: ClientLimits): boolean {
     return this.#waiting.size >= limits.requestOperationsMax || this.#waitingBytes >= limits.requestBytesMax;
@@ -63,7 +69,9 @@ export class CallTable {
 
   /** Puts calls that were sent and did not run back in front of those that wait; the settled ones are left out. */
   postpone(calls: readonly Call[]): void {
-    const postponed = calls.filter(({ id }) => this.#sent.delete(id));
+    // Those of the table: a caller that waits again has another deadline.
+    const postponed = calls.flatMap(({ id }) => this.#sent.get(id) ?? []);
+    for (const { id } of postponed) this.#sent.delete(id);
     const waiting = [...this.#waiting.values()];
     this.#waiting.clear();
     for (const call of [...postponed, ...waiting]) this.#waiting.set(call.id, call);

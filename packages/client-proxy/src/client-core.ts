@@ -3,8 +3,7 @@ import {
   type Digest,
   type Fill,
   invariant,
-  type OperationResult,
-  type Receipt,
+  type Membership,
   type ReplicaId,
   type Reply,
   type RequestNumber,
@@ -13,6 +12,7 @@ import {
   type SessionId,
   type VerifiedReply,
   type VerifiedRequest,
+  type ViewNumber,
   weakQuorumSize,
 } from "@quorate/protocol";
 import { Alarm } from "./alarm.ts";
@@ -22,13 +22,15 @@ import type { ClientEffect, ClientEvent } from "./events.ts";
 import * as failures from "./failures.ts";
 import { OpenRequest } from "./open-request.ts";
 import { type ClientOptions, completeOptions } from "./options.ts";
-import type { ClientFailure, FailureEffect } from "./outcome.ts";
+import type { CallOutcome, ClientFailure, FailureEffect } from "./outcome.ts";
 import type { AcceptedOutput } from "./output-filter.ts";
 import { decideRegistration, selectLastValid } from "./registration.ts";
 import { ReplicaHints } from "./replica-hints.ts";
 import { RequestTable } from "./request-table.ts";
+import { UNCLAIMED_BYTES_MAX, type UnclaimedEnd, UnclaimedEnds } from "./unclaimed-ends.ts";
 
 type SubmitEvent = Extract<ClientEvent, { type: "submit" }>;
+type RetryEvent = Extract<ClientEvent, { type: "retry" }>;
 
 /** The one session of a client at a time (protocol rule 3.2). */
 type Session =
@@ -36,6 +38,19 @@ type Session =
   | { readonly type: "none"; readonly wanted: boolean }
   | { readonly type: "opening" }
   | { readonly type: "open"; readonly id: SessionId; readonly next: RequestNumber };
+
+/** Where a client stands: what it knows of its cluster, for people and programs to look at. */
+export interface ClientStanding {
+  /** Of the latest epoch that is proven. */
+  readonly membership: Membership;
+  /** As f+1 members say, and who is believed to be the primary: hints. */
+  readonly view: ViewNumber;
+  readonly primary: ReplicaId;
+  /** Members that are linked, ascending. */
+  readonly linked: readonly ReplicaId[];
+  /** f+1 of them are: without so many there is no answer. */
+  readonly isUp: boolean;
+}
 
 /** How full a client is; for metrics and tests. Each has a bound that follows from the options. */
 export interface ClientOccupancy {
@@ -45,6 +60,9 @@ export interface ClientOccupancy {
   readonly sentOperations: number;
   readonly requestsOutstanding: number;
   readonly repliesHeld: number;
+  /** Requests that ended after callers of theirs had given up, remembered for a retry; and the bytes of their results. */
+  readonly requestsRemembered: number;
+  readonly bytesRemembered: number;
 }
 
 /**
@@ -53,7 +71,9 @@ export interface ClientOccupancy {
  * (OSDI'99 §4.1; protocol rules 3 and 5). Deterministic: equal events, nonces and signatures give equal effects.
  *
  * A call that failed with effect `unknown` may have executed and may still execute: its request keeps its number and
- * is sent on in the background, because no later request of the session executes before it.
+ * is sent on in the background, because no later request of the session executes before it. A `retry` waits for that same
+ * request, or is given what became of it, which is remembered for as many requests as the session's window holds: it
+ * never leads to a second request, so the operation runs at most once.
  */
 export class ClientCore {
   readonly #options: Required<ClientOptions>;
@@ -61,6 +81,7 @@ export class ClientCore {
   readonly #follower: EpochFollower;
   readonly #calls = new CallTable();
   readonly #requests: RequestTable;
+  readonly #ends: UnclaimedEnds;
   readonly #resendAlarm = new Alarm("resend");
   readonly #deadlineAlarm = new Alarm("deadline");
   #session: Session;
@@ -76,6 +97,7 @@ export class ClientCore {
     this.#hints = new ReplicaHints(options.chain.membership);
     this.#follower = new EpochFollower(options.chain, this.#options);
     this.#requests = new RequestTable(this.#options.requestsOutstandingMax);
+    this.#ends = new UnclaimedEnds(this.#options.limits.sessionWindow);
   }
 
   get occupancy(): ClientOccupancy {
@@ -85,6 +107,8 @@ export class ClientCore {
       sentOperations: this.#calls.sent,
       requestsOutstanding: this.#requests.size,
       repliesHeld: [...this.#requests.values()].reduce((sum, request) => sum + request.repliesHeld, 0),
+      requestsRemembered: this.#ends.requests,
+      bytesRemembered: this.#ends.bytes,
     };
   }
 
@@ -101,12 +125,15 @@ export class ClientCore {
       { of: "bytes of waiting operations", size: waitingBytes, max: waitingBytesMax + bytesAgain },
       { of: "requests on the way", size: requestsOutstanding, max: requestsOutstandingMax },
       { of: "replies held", size: repliesHeld, max: repliesMax },
+      { of: "requests remembered", size: this.#ends.requests, max: limits.sessionWindow },
+      { of: "bytes remembered", size: this.#ends.bytes, max: UNCLAIMED_BYTES_MAX },
     ];
   }
 
-  /** Who is believed to be the primary: a hint, for people. */
-  get believedPrimary(): ReplicaId {
-    return this.#hints.primary;
+  get standing(): ClientStanding {
+    const { view, primary, linked } = this.#hints;
+    const { membership } = this.#options.chain;
+    return { membership, view, primary, linked, isUp: linked.length >= this.#weakQuorum };
   }
 
   /**
@@ -147,10 +174,12 @@ export class ClientCore {
   }
 
   #on(event: ClientEvent): void {
-    if (this.#closed && event.type !== "submit") return;
+    if (this.#closed && event.type !== "submit" && event.type !== "retry") return;
     switch (event.type) {
       case "submit":
         return this.#onSubmit(event);
+      case "retry":
+        return this.#onRetry(event);
       case "reply":
         return this.#onReply(event.reply);
       case "welcome":
@@ -178,8 +207,8 @@ export class ClientCore {
     }
   }
 
-  #onSubmit({ call, operation, deadlineMs }: SubmitEvent): void {
-    const { limits, waitingOperationsMax, waitingBytesMax, defaultDeadlineMs } = this.#options;
+  #onSubmit({ call, operation, timeoutMs }: SubmitEvent): void {
+    const { limits, waitingOperationsMax, waitingBytesMax } = this.#options;
     const { waiting, waitingBytes } = this.#calls;
     if (this.#closed) return this.#refuse(call, failures.closed("none"));
     invariant(!this.#calls.has(call), "client.call-twice", { call });
@@ -187,9 +216,35 @@ export class ClientCore {
       return this.#refuse(call, failures.operationTooLarge(operation.length, limits.requestBytesMax));
     if (waiting >= waitingOperationsMax || waitingBytes + operation.length > waitingBytesMax)
       return this.#refuse(call, failures.overloaded(waiting, waitingBytes));
-    const deadlineAtMs = this.#nowMs + (deadlineMs ?? defaultDeadlineMs);
-    this.#calls.add({ id: call, operation, deadlineAtMs });
+    this.#calls.add({ id: call, operation, deadlineAtMs: this.#deadlineIn(timeoutMs) });
+  }
+
+  #onRetry({ call, timeoutMs }: RetryEvent): void {
+    if (this.#closed) return this.#refuse(call, failures.closed("unknown"));
+    invariant(!this.#calls.has(call), "client.call-twice", { call });
+    const request = this.#requests.carrying(call);
+    if (request !== undefined) return this.#resume(call, request, timeoutMs);
+    const end = this.#ends.take(call);
+    if (end === undefined) return this.#refuse(call, failures.forgotten());
+    if (end.type === "outcome") this.#effects.push({ type: "settle", call, outcome: end.outcome });
+    // The reply had no room for it, so it did not run: it is submitted for the first time.
+    else this.#onSubmit({ type: "submit", call, operation: end.operation, atMs: this.#nowMs, ...optional(timeoutMs) });
+  }
+
+  /** The caller waits again for the request that carries its call. */
+  #resume(call: number, request: OpenRequest, timeoutMs: number | undefined): void {
+    const operation = request.calls.find(({ id }) => id === call)?.operation;
+    invariant(operation !== undefined, "client.call-not-carried", { call });
+    this.#calls.addSent({ id: call, operation, deadlineAtMs: this.#deadlineIn(timeoutMs) });
+    request.onRetry(this.#nowMs, this.#options.resendAfterMs);
+    this.#sendToAll(request);
+  }
+
+  /** When a call ends that may take so long; the alarm is set to it. */
+  #deadlineIn(timeoutMs: number = this.#options.defaultTimeoutMs): number {
+    const deadlineAtMs = this.#nowMs + timeoutMs;
     this.#deadlineAlarm.set(deadlineAtMs, this.#nowMs, this.#effects);
+    return deadlineAtMs;
   }
 
   #onReply(reply: VerifiedReply): void {
@@ -276,6 +331,7 @@ export class ClientCore {
     for (const request of this.#requests.values()) this.#failAll(request.calls, failures.closed("unknown"));
     for (const call of this.#calls.waitingIds()) this.#fail(call, failures.closed("none"));
     this.#requests.clear();
+    this.#ends.clear();
     this.#session = { type: "none", wanted: false };
     this.#resendAlarm.cancel(this.#effects);
     this.#deadlineAlarm.cancel(this.#effects);
@@ -288,19 +344,24 @@ export class ClientCore {
     const status = reply.results[0]?.status ?? "session-unknown";
     if (status !== "ok" && status !== "failed") return this.#afterSessionLost(request, status);
     const postponed: Call[] = [];
+    const unclaimed = new Map<number, UnclaimedEnd>();
     for (const [index, call] of request.calls.entries()) {
       const result = reply.results[index];
       invariant(result !== undefined, "client.result-missing", { index });
-      if (result.status === "postponed") postponed.push(call);
-      else this.#settle(call, result, index, receipt);
+      const { id, operation } = call;
+      const isPostponed = result.status === "postponed";
+      const outcome = { type: "result", result, seq: receipt?.statement.seq, index, receipt } as const;
+      if (!this.#calls.has(id))
+        unclaimed.set(id, isPostponed ? { type: "postponed", operation } : { type: "outcome", outcome });
+      else if (isPostponed) postponed.push(call);
+      else this.#settle(id, outcome);
     }
     this.#calls.postpone(postponed);
+    this.#ends.add(unclaimed, reply.results);
   }
 
-  #settle({ id }: Call, result: OperationResult, index: number, receipt: Receipt | undefined): void {
-    if (!this.#calls.remove(id)) return;
-    const outcome = { type: "result", result, seq: receipt?.statement.seq, index, receipt } as const;
-    this.#effects.push({ type: "settle", call: id, outcome });
+  #settle(call: number, outcome: CallOutcome): void {
+    if (this.#calls.remove(call)) this.#effects.push({ type: "settle", call, outcome });
   }
 
   #afterRegistration(output: AcceptedOutput): void {
@@ -324,8 +385,8 @@ export class ClientCore {
    */
   #afterSessionLost(request: OpenRequest, reason: ResultStatus): void {
     const own = reason === "client-not-admitted" ? failures.notAdmitted("unknown") : failures.sessionEvicted(reason);
-    this.#failAll(request.calls, own);
-    for (const { calls } of this.#requests.values()) this.#failAll(calls, failures.sessionEvicted(reason));
+    this.#loseAll(request.calls, own);
+    for (const { calls } of this.#requests.values()) this.#loseAll(calls, failures.sessionEvicted(reason));
     this.#requests.clear();
     this.#session = { type: "none", wanted: false };
   }
@@ -421,6 +482,13 @@ export class ClientCore {
     for (const { id } of calls) this.#fail(id, failure);
   }
 
+  /** As `#failAll`; who comes back for a call of these is told the same. */
+  #loseAll(calls: readonly Call[], failure: ClientFailure): void {
+    this.#failAll(calls, failure);
+    const outcome = { type: "failed", failure } as const;
+    this.#ends.add(new Map(calls.map(({ id }) => [id, { type: "outcome", outcome }])), []);
+  }
+
   #fail(call: number, failure: ClientFailure): void {
     if (this.#calls.remove(call)) this.#refuse(call, failure);
   }
@@ -447,4 +515,8 @@ export class ClientCore {
       previous = number;
     }
   }
+}
+
+function optional(timeoutMs: number | undefined): { readonly timeoutMs?: number } {
+  return timeoutMs === undefined ? {} : { timeoutMs };
 }

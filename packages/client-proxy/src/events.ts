@@ -29,9 +29,14 @@ export type ClientEvent = { readonly atMs: number } & (
       /** The caller's name for it, echoed in `settle`; unique among the calls that are not settled. */
       readonly call: number;
       readonly operation: Uint8Array;
-      /** Milliseconds from now after which the call fails with `client.no-quorum`; `defaultDeadlineMs` if left out. */
-      readonly deadlineMs?: number;
+      /** Milliseconds from now after which the call fails with `client.no-quorum`; `defaultTimeoutMs` if left out. */
+      readonly timeoutMs?: number;
     }
+  /**
+   * The caller of a call that failed wants its result after all: the request that carries it is sent again under its own number, so
+   * that the operation runs once. Settles the call once more.
+   */
+  | { readonly type: "retry"; readonly call: number; readonly timeoutMs?: number }
   /**
    * A reply whose signature and path are verified, by the members of its statement's epoch, from the replica at the other
    * end of the link it came by.
@@ -79,5 +84,5 @@ export type ClientEffect =
   | { readonly type: "members"; readonly membership: Membership }
   | { readonly type: "start-timer"; readonly timer: ClientTimer; readonly token: number; readonly afterMs: number }
   | { readonly type: "cancel-timer"; readonly timer: ClientTimer }
-  /** The end of a call; exactly one for each submit. */
+  /** The end of a call; exactly one for each submit and each retry. */
   | { readonly type: "settle"; readonly call: number; readonly outcome: CallOutcome };

@@ -47,7 +47,7 @@ export function noQuorum(request: OpenRequest | undefined, weakQuorum: number, e
   const next =
     effect === "none"
       ? "the operation was never sent"
-      : "the operation may have executed or may still do so: look before you submit it again";
+      : "the operation may have executed or may still do so: a retry of the same request is safe, submitting it anew is not";
   return {
     code: "client.no-quorum",
     effect,
@@ -63,7 +63,7 @@ export function divergent(request: OpenRequest, weakQuorum: number): ClientFailu
     code: "client.divergent",
     effect: "unknown",
     replies: request.replies,
-    message: `no ${weakQuorum} members can agree on a result any more: more are faulty than the cluster tolerates, or the service is not deterministic`,
+    message: `no ${weakQuorum} members can agree on a result any more: more are faulty than the cluster tolerates, or the service is not deterministic; whether the operation executed is unknown: a retry of the same request is safe, submitting it anew is not`,
   };
 }
 
@@ -72,7 +72,23 @@ export function closed(effect: FailureEffect): ClientFailure {
 }
 
 export function cancelled(effect: FailureEffect): ClientFailure {
-  return { code: "client.cancelled", effect, message: "the caller cancelled the operation before it had a result" };
+  const next =
+    effect === "none" ? "it was never sent" : "it may execute all the same: a retry of the same request is safe";
+  return {
+    code: "client.cancelled",
+    effect,
+    message: `the caller cancelled the operation before it had a result; ${next}`,
+  };
+}
+
+/** A retry of a call of which nothing is known here. */
+export function forgotten(): ClientFailure {
+  return {
+    code: "client.forgotten",
+    effect: "unknown",
+    message:
+      "this client no longer knows the call: so many requests were answered since it failed that its own has left the window; look whether it executed before you submit it again",
+  };
 }
 
 export function registrationRefused(reason: ResultStatus): ClientFailure {

@@ -7,11 +7,12 @@
  */
 export { type ChangeOrderOptions, createChangeOrder } from "./change-order.ts";
 export { type CheckpointOrderOptions, createCheckpointOrder } from "./checkpoint-order.ts";
-export { ClientCore, type ClientOccupancy } from "./client-core.ts";
+export { ClientCore, type ClientOccupancy, type ClientStanding } from "./client-core.ts";
 export type { ClientEpochs } from "./epoch-follower.ts";
 export { type EpochAnswer, EpochQuestion } from "./epoch-question.ts";
 export { createEpochWatch, type EpochWatchOptions } from "./epoch-watch.ts";
 export type { ClientEffect, ClientEvent, ClientTimer, RequestFrame, TurnedAwayReason } from "./events.ts";
+export { cancelled as cancelledFailure } from "./failures.ts";
 export type { ReadJudge, ReadLie } from "./judge-read.ts";
 export { CLIENT_DEFAULTS, type ClientLimits, type ClientOptions, decideResendAfterMs } from "./options.ts";
 export {

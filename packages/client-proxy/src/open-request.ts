@@ -45,7 +45,8 @@ export class OpenRequest {
   #resendAtMs: number;
   #intervalMs: number;
   #backOffLimitMs: number;
-  readonly #filters: EpochFilters;
+  #filters: EpochFilters;
+  readonly #chain: ClientEpochs;
   readonly #refusals = new Map<ReplicaId, RefusalCode>();
 
   constructor(
@@ -64,6 +65,7 @@ export class OpenRequest {
     this.#intervalMs = sent.resendAfterMs;
     this.#resendAtMs = sent.atMs + sent.resendAfterMs;
     this.#backOffLimitMs = this.#resendAtMs + sent.resendAfterMs;
+    this.#chain = chain;
     this.#filters = new EpochFilters(chain);
   }
 
@@ -119,6 +121,17 @@ export class OpenRequest {
     this.#intervalMs = Math.min(this.#intervalMs * 2, capMs);
     this.#resendAtMs = atMs + this.#intervalMs;
     this.#backOffLimitMs = this.#resendAtMs + this.#intervalMs;
+  }
+
+  /**
+   * A caller of it waits again: it goes out again soon. Where no f+1 replies could match any more, members are asked anew, and what they said
+   * before is forgotten.
+   */
+  onRetry(atMs: number, resendAfterMs: number): void {
+    this.#intervalMs = resendAfterMs;
+    this.#resendAtMs = atMs + resendAfterMs;
+    this.#backOffLimitMs = this.#resendAtMs + resendAfterMs;
+    if (this.isDivergent) this.#filters = new EpochFilters(this.#chain);
   }
 
   /** It goes out in this view. Views that members report may fall; what was done in a higher one is not done again. */

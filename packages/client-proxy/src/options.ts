@@ -27,7 +27,7 @@ export interface ClientOptions {
   /** Whether a session is opened before any call waits for one: not for whoever only reads. */
   readonly sessionAtOnce?: boolean;
   /** For calls that name no deadline of their own. */
-  readonly defaultDeadlineMs?: number;
+  readonly defaultTimeoutMs?: number;
 }
 
 /** The options a user need not think about. */
@@ -39,7 +39,7 @@ export const CLIENT_DEFAULTS: Required<
   waitingBytesMax: 64 * 1024 * 1024,
   resendAfterMs: 500,
   resendAfterMaxMs: 8_000,
-  defaultDeadlineMs: 30_000,
+  defaultTimeoutMs: 30_000,
 };
 
 /**

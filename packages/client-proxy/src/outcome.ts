@@ -39,6 +39,8 @@ export type ClientFailure = {
   | { readonly code: "client.divergent"; readonly replies: readonly VerifiedReply[] }
   | { readonly code: "client.closed" }
   | { readonly code: "client.cancelled" }
+  /** A retry came too late: the request has left the window of what the client remembers. */
+  | { readonly code: "client.forgotten" }
   /** The cluster opened no session; `client.not-admitted` is told apart. */
   | { readonly code: "client.registration-refused"; readonly reason: ResultStatus }
   /** The checkpoint that was ordered is not made; the last one is at `lastCheckpoint`, if that is why (protocol rule 9.1). */

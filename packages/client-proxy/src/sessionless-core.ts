@@ -21,14 +21,14 @@ import { ReplicaHints } from "./replica-hints.ts";
 
 /** What a core without a session is made of. What is left out is as for a client. */
 export interface SessionlessOptions
-  extends Partial<Pick<ClientOptions, "resendAfterMs" | "resendAfterMaxMs" | "defaultDeadlineMs">> {
+  extends Partial<Pick<ClientOptions, "resendAfterMs" | "resendAfterMaxMs" | "defaultTimeoutMs">> {
   readonly chain: ClientEpochs;
 }
 
 /** What happens to it: as to a client, but that nothing is submitted. `order` comes first, and once. */
 export type SessionlessEvent =
-  | Exclude<ClientEvent, { readonly type: "submit" | "cancel" }>
-  | { readonly type: "order"; readonly atMs: number; readonly deadlineMs?: number };
+  | Exclude<ClientEvent, { readonly type: "submit" | "retry" | "cancel" }>
+  | { readonly type: "order"; readonly atMs: number; readonly timeoutMs?: number };
 
 /** What members have said, for a task to decide by. */
 export interface Surroundings {
@@ -107,8 +107,8 @@ export class SessionlessCore {
   #on(event: SessionlessEvent): void {
     switch (event.type) {
       case "order": {
-        const { defaultDeadlineMs = CLIENT_DEFAULTS.defaultDeadlineMs } = this.#options;
-        this.#deadlineAtMs = this.#nowMs + (event.deadlineMs ?? defaultDeadlineMs);
+        const { defaultTimeoutMs = CLIENT_DEFAULTS.defaultTimeoutMs } = this.#options;
+        this.#deadlineAtMs = this.#nowMs + (event.timeoutMs ?? defaultTimeoutMs);
         return this.#deadlineAlarm.set(this.#deadlineAtMs, this.#nowMs, this.#effects);
       }
       case "reply":

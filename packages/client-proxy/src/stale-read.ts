@@ -22,8 +22,8 @@ export interface StaleRead {
   readonly atLeast?: SequenceNumber;
   /** An older checkpoint will do than one that an earlier read has come to, or that the latest epoch begins with. */
   readonly mayGoBack?: boolean;
-  /** Milliseconds from now after which the read fails; `defaultDeadlineMs` if left out. */
-  readonly deadlineMs?: number;
+  /** Milliseconds from now after which the read fails; `defaultTimeoutMs` if left out. */
+  readonly timeoutMs?: number;
 }
 
 /** Why an answer of somebody was no use. */

@@ -30,11 +30,11 @@ export interface StateReadingOptions extends Omit<ReadJudge, "epochs"> {
   readonly silenceMs?: number;
   readonly pauseMaxMs?: number;
   /** For reads that name no deadline of their own. */
-  readonly defaultDeadlineMs?: number;
+  readonly defaultTimeoutMs?: number;
 }
 
 /** The values of what is left out. */
-const DEFAULTS = { silenceMs: 2_000, pauseMaxMs: 8_000, defaultDeadlineMs: 30_000 } as const;
+const DEFAULTS = { silenceMs: 2_000, pauseMaxMs: 8_000, defaultTimeoutMs: 30_000 } as const;
 
 /** Reads that are not settled; one more is refused. */
 export const READS_OPEN_MAX = 1_024;
@@ -121,8 +121,8 @@ export class StateReading {
     const code = this.#isClosed ? "client.closed" : "client.overloaded";
     if (this.#isClosed || this.#open.size === READS_OPEN_MAX)
       return this.#settle(call, { type: "failed", code, refused: new Map() });
-    const { defaultDeadlineMs, silenceMs } = this.#o;
-    const deadlineAtMs = this.#nowMs + (read.deadlineMs ?? defaultDeadlineMs);
+    const { defaultTimeoutMs, silenceMs } = this.#o;
+    const deadlineAtMs = this.#nowMs + (read.timeoutMs ?? defaultTimeoutMs);
     this.#open.set(call, new OpenRead(call, read, deadlineAtMs, silenceMs));
   }
 

@@ -1,4 +1,5 @@
 import { REPLIES_PER_MEMBER_MAX } from "@quorate/client-proxy";
+import { DEFAULT_LIMITS } from "@quorate/protocol";
 import { expect } from "chai";
 import fc from "fast-check";
 import { ClientRig } from "./client-rig.ts";
@@ -9,7 +10,14 @@ describe("A client core", () => {
     const { waitingOperationsMax, requestsOutstandingMax, requestOperationsMax } = WALK_LIMITS;
     const walk = new RandomWalk(42);
     const { core } = walk.rig;
-    const most = { waitingOperations: 0, requestsOutstanding: 0, sentOperations: 0, repliesHeld: 0 };
+    const most = {
+      waitingOperations: 0,
+      requestsOutstanding: 0,
+      sentOperations: 0,
+      repliesHeld: 0,
+      requestsRemembered: 0,
+      bytesRemembered: 0,
+    };
 
     for (let step = 0; step < 1_000_000; step++) {
       walk.step();
@@ -23,13 +31,18 @@ describe("A client core", () => {
     expect(most.requestsOutstanding).to.equal(requestsOutstandingMax);
     expect(most.sentOperations).to.be.at.most(requestsOutstandingMax * requestOperationsMax);
     expect(most.repliesHeld).to.be.at.most(requestsOutstandingMax * 4 * REPLIES_PER_MEMBER_MAX);
-    expect(walk.endedCalls + core.occupancy.waitingOperations + core.occupancy.sentOperations).to.equal(walk.submitted);
+    expect(walk.endedCalls + core.occupancy.waitingOperations + core.occupancy.sentOperations).to.equal(
+      walk.submitted + walk.retried,
+    );
+    expect(most.requestsRemembered).to.equal(DEFAULT_LIMITS.sessionWindow);
+    expect(most.bytesRemembered).to.be.above(0);
     expect(walk.ended.get("result")).to.be.above(10_000);
     expect([...walk.ended.keys()]).to.include.members([
       "client.overloaded",
       "client.no-quorum",
       "client.session-evicted",
       "client.cancelled",
+      "client.forgotten",
     ]);
   }).timeout(0);
 
@@ -57,7 +70,7 @@ describe("A client core", () => {
 
   it("waits in pieces for a deadline further away than a timer can run", () => {
     const rig = ClientRig.open();
-    rig.run({ type: "submit", call: 1, operation: Uint8Array.of(1), deadlineMs: 2 ** 33 });
+    rig.run({ type: "submit", call: 1, operation: Uint8Array.of(1), timeoutMs: 2 ** 33 });
 
     expect(rig.timers.get("deadline")!.atMs - rig.nowMs).to.equal(2 ** 31 - 1);
     const { token } = rig.timers.get("deadline")!;

@@ -171,8 +171,8 @@ describe("An order of a change", () => {
 
   it("fails at its deadline, as never sent when nobody was there, else with an outcome that nobody knows", () => {
     const alone = rigOf();
-    alone.run({ type: "order", deadlineMs: 500 });
-    const unanswered = rigOf(SMALLER, { options: { defaultDeadlineMs: 500 } }).begin(40);
+    alone.run({ type: "order", timeoutMs: 500 });
+    const unanswered = rigOf(SMALLER, { options: { defaultTimeoutMs: 500 } }).begin(40);
 
     for (const rig of [alone, unanswered]) rig.pass(500);
 
@@ -293,7 +293,7 @@ describe("An order of a change that was signed for another epoch than that of ge
   });
 
   it("is never sent when nobody shows that epoch", () => {
-    const rig = rigOf(SMALLER, { epoch: 9, options: { defaultDeadlineMs: 500 } }).begin(40);
+    const rig = rigOf(SMALLER, { epoch: 9, options: { defaultTimeoutMs: 500 } }).begin(40);
 
     rig.pass(500);
 

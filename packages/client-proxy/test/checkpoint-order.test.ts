@@ -174,8 +174,8 @@ describe("An order of a checkpoint", () => {
 
   it("fails at its deadline, as never sent when nobody was there, else with an outcome that nobody knows", () => {
     const alone = rigOf();
-    alone.run({ type: "order", deadlineMs: 500 });
-    const unanswered = rigAt(40, 4, { defaultDeadlineMs: 500 });
+    alone.run({ type: "order", timeoutMs: 500 });
+    const unanswered = rigAt(40, 4, { defaultTimeoutMs: 500 });
 
     for (const rig of [alone, unanswered]) rig.pass(500);
 

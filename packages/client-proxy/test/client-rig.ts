@@ -109,8 +109,14 @@ export class ClientRig {
     return answers;
   }
 
-  submit(call: number, operation: Uint8Array = Uint8Array.of(call & 255, call >> 8), deadlineMs?: number): void {
-    this.run({ type: "submit", call, operation, ...(deadlineMs === undefined ? {} : { deadlineMs }) });
+  submit(call: number, operation: Uint8Array = Uint8Array.of(call & 255, call >> 8), timeoutMs?: number): void {
+    this.run({ type: "submit", call, operation, ...(timeoutMs === undefined ? {} : { timeoutMs }) });
+  }
+
+  /** Waits again for a call that has failed. */
+  retry(call: number, timeoutMs?: number): void {
+    this.outcomes.delete(call);
+    this.run({ type: "retry", call, ...(timeoutMs === undefined ? {} : { timeoutMs }) });
   }
 
   reply(reply: VerifiedReply): void {

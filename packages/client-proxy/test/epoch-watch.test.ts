@@ -80,8 +80,8 @@ describe("A watch of the epochs", () => {
   });
 
   it("says at its deadline how far a quorum has certified", () => {
-    const rig = rigOf(new ScriptedEpochs(), { epoch: epochNumber(3), defaultDeadlineMs: 500 }).begin(40);
-    const alone = rigOf(new ScriptedEpochs(), { defaultDeadlineMs: 500 });
+    const rig = rigOf(new ScriptedEpochs(), { epoch: epochNumber(3), defaultTimeoutMs: 500 }).begin(40);
+    const alone = rigOf(new ScriptedEpochs(), { defaultTimeoutMs: 500 });
     alone.run({ type: "order" });
 
     for (const each of [rig, alone]) each.pass(500);

@@ -79,7 +79,7 @@ describe("A client that follows the epochs (protocol rule 11.4)", () => {
 
     expect([rig.chain.epoch, rig.members]).to.deep.equal([1, [rig.epochs.membershipAt(1)]]);
     expect(rig.members[0]?.members.at(-1)).to.deep.equal(joined);
-    expect(rig.core.believedPrimary, "view 0 of epoch 1").to.equal(1);
+    expect(rig.core.standing.primary, "view 0 of epoch 1").to.equal(1);
   });
 
   it("is told by a reply that it cannot verify yet", () => {
@@ -370,15 +370,15 @@ describe("The links of a client that follows", () => {
   it("go first to the primary of the new epoch; what views were before counts no more", () => {
     const rig = ClientRig.open();
     for (const id of rig.ids) rig.welcome(id, 3);
-    expect(rig.core.believedPrimary).to.equal(3);
+    expect(rig.core.standing.primary).to.equal(3);
     rig.epochs.idle(1);
     activate(rig);
-    expect(rig.core.believedPrimary).to.equal(1);
+    expect(rig.core.standing.primary).to.equal(1);
 
     for (const id of [R0, R3]) rig.welcome(id, 1, 9, 1);
     rig.submit(1);
 
-    expect(rig.core.believedPrimary).to.equal(2);
+    expect(rig.core.standing.primary).to.equal(2);
     expect(rig.takeSent().map(({ to }) => to)).to.deep.equal([2]);
   });
 
@@ -386,10 +386,10 @@ describe("The links of a client that follows", () => {
     const rig = ClientRig.open();
     rig.epochs.idle(1);
     for (const id of rig.ids) rig.welcome(id, 2, 9, 1);
-    expect(rig.core.believedPrimary).to.equal(0);
+    expect(rig.core.standing.primary).to.equal(0);
 
     rig.answerAsked();
 
-    expect(rig.core.believedPrimary, "view 2 of epoch 1").to.equal(3);
+    expect(rig.core.standing.primary, "view 2 of epoch 1").to.equal(3);
   });
 });

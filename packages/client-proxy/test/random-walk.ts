@@ -19,15 +19,18 @@ export const WALK_LIMITS = { waitingOperationsMax: 20, requestsOutstandingMax: 4
 export class RandomWalk {
   readonly rig: ClientRig;
   submitted = 0;
+  retried = 0;
   /** Calls that ended so far, by failure code or "result". */
   readonly ended: Map<string, number> = new Map();
   readonly #below: (below: number) => number;
   readonly #recent: Request[] = [];
+  /** Calls that failed with unknown effect, the latest ones. */
+  #unknown: number[] = [];
 
   constructor(seed: number) {
     const { waitingOperationsMax, requestsOutstandingMax, requestOperationsMax } = WALK_LIMITS;
     const limits = { ...DEFAULT_LIMITS, requestOperationsMax };
-    this.rig = ClientRig.open(4, { limits, waitingOperationsMax, requestsOutstandingMax, defaultDeadlineMs: 60 });
+    this.rig = ClientRig.open(4, { limits, waitingOperationsMax, requestsOutstandingMax, defaultTimeoutMs: 60 });
     this.#below = xorshift(seed);
   }
 
@@ -39,10 +42,12 @@ export class RandomWalk {
     this.#act(this.#below(20_000));
     for (const { request } of this.rig.takeSent()) if (this.#recent[0] !== request) this.#recent.unshift(request);
     this.#recent.length = Math.min(this.#recent.length, 8);
-    for (const outcome of this.rig.outcomes.values()) {
+    for (const [call, outcome] of this.rig.outcomes) {
+      if (outcome.type === "failed" && outcome.failure.effect === "unknown") this.#unknown.push(call);
       const end = outcome.type === "result" ? "result" : outcome.failure.code;
       this.ended.set(end, (this.ended.get(end) ?? 0) + 1);
     }
+    this.#unknown = this.#unknown.slice(-64);
     this.rig.outcomes.clear();
     this.rig.execution.log.length = 0;
   }
@@ -55,7 +60,15 @@ export class RandomWalk {
     else if (dice < 7200) rig.welcome(this.#member());
     else if (dice < 7201) rig.execution.evict();
     else if (dice < 7400) rig.run({ type: "cancel", call: this.submitted - this.#below(20) });
+    else if (dice < 7700) this.#retry();
     else this.#reply();
+  }
+
+  #retry(): void {
+    const [call] = this.#unknown.splice(this.#below(64), 1);
+    if (call === undefined) return;
+    this.retried++;
+    this.rig.retry(call);
   }
 
   #reply(): void {

@@ -14,7 +14,7 @@ function sendOne(rig: ClientRig): { readonly executed: Executed; readonly reques
 
 describe("Sending", () => {
   it("goes to the primary only, and after silence to all, in the same bytes, at doubling intervals up to a cap", () => {
-    const rig = ClientRig.open(4, { resendAfterMs: 100, resendAfterMaxMs: 400, defaultDeadlineMs: 100_000 });
+    const rig = ClientRig.open(4, { resendAfterMs: 100, resendAfterMaxMs: 400, defaultTimeoutMs: 100_000 });
 
     rig.submit(1);
     const [first, ...others] = rig.takeSent();
@@ -56,7 +56,7 @@ describe("Sending", () => {
   });
 
   it("lets its timers run out once, and sends nothing, when nothing is open", () => {
-    const rig = ClientRig.open(4, { resendAfterMs: 100, defaultDeadlineMs: 1_000 });
+    const rig = ClientRig.open(4, { resendAfterMs: 100, defaultTimeoutMs: 1_000 });
     rig.submit(1);
     rig.answerAll();
 
@@ -221,7 +221,7 @@ describe("Sending", () => {
 
     rig.welcome(rig.ids[6]!, 3);
 
-    expect(rig.core.believedPrimary).to.equal(2);
+    expect(rig.core.standing.primary).to.equal(2);
     expect(targets(rig)).to.deep.equal([2]);
     rig.submit(2);
     expect(targets(rig)).to.deep.equal([2]);
@@ -232,7 +232,7 @@ describe("Sending", () => {
       const rig = ClientRig.open(n);
       for (const liar of rig.ids.slice(-rig.f)) for (let i = 1; i < 9; i++) rig.welcome(liar, i * 1001);
 
-      expect(rig.core.believedPrimary).to.equal(0);
+      expect(rig.core.standing.primary).to.equal(0);
       rig.submit(1);
       expect(targets(rig)).to.deep.equal([0]);
     });

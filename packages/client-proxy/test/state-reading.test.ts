@@ -403,7 +403,7 @@ describe("stale reads", () => {
 
   it("ask all again, after pauses that grow, while any of them may still have it", () => {
     const rig = Rig.linked();
-    const call = rig.read(keys("a"), { deadlineMs: 60_000 });
+    const call = rig.read(keys("a"), { timeoutMs: 60_000 });
     const rounds: number[] = [];
     for (const reason of ["no-state", "no-state", "no-checkpoint", "not-readable"] as const)
       rig.answer(rig.unavailable(reason));
@@ -436,7 +436,7 @@ describe("stale reads", () => {
   it("wait for a member that is not linked yet, for it may have what the others refuse, until their deadline", () => {
     const rig = new Rig();
     rig.run({ type: "source-up", source: id(0) });
-    const call = rig.read(keys("a"), { deadlineMs: 700 });
+    const call = rig.read(keys("a"), { timeoutMs: 700 });
     rig.answer(rig.unavailable("not-readable"));
     expect(rig.outcome(call)).to.equal(undefined);
 

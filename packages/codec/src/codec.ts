@@ -4,7 +4,6 @@ import type {
   CommittedEntry,
   Evidence,
   LogRecord,
-  Receipt,
   ReplicaFrame,
   ServerFrame,
 } from "@quorate/protocol";
@@ -26,7 +25,7 @@ import {
   writeReplicaFrame,
   writeServerFrame,
 } from "./frames.ts";
-import { readReceipt, writeReceipt } from "./outputs.ts";
+import { type ReceiptCodec, receiptCodecOver } from "./receipt-codec.ts";
 import { isStateChunk } from "./state-transfer.ts";
 import { readVoteFrame } from "./vote-frames.ts";
 import type { WireLimits } from "./wire-limits.ts";
@@ -42,7 +41,7 @@ import type { WireLimits } from "./wire-limits.ts";
  * Decoding never throws, and copies: nothing of the value is a view into the bytes, so a frame of megabytes is not kept
  * alive by a digest, and its buffer may be used again.
  */
-export interface Codec extends ClientCodec {
+export interface Codec extends ClientCodec, ReceiptCodec {
   encodeReplicaFrame(frame: ReplicaFrame): Uint8Array;
   decodeReplicaFrame(bytes: Uint8Array): Decoded<ReplicaFrame>;
   decodeClientFrame(bytes: Uint8Array): Decoded<ClientFrame>;
@@ -53,8 +52,6 @@ export interface Codec extends ClientCodec {
   decodeCommittedEntry(bytes: Uint8Array): Decoded<CommittedEntry>;
   encodeCheckpointCertificate(certificate: CheckpointCertificate): Uint8Array;
   decodeCheckpointCertificate(bytes: Uint8Array): Decoded<CheckpointCertificate>;
-  encodeReceipt(receipt: Receipt): Uint8Array;
-  decodeReceipt(bytes: Uint8Array): Decoded<Receipt>;
   encodeEvidence(evidence: Evidence): Uint8Array;
   decodeEvidence(bytes: Uint8Array): Decoded<Evidence>;
 }
@@ -65,6 +62,7 @@ export function createCodec(limits: WireLimits): Codec {
   const { encode, decode } = coding;
   return {
     ...clientCodecOver(coding, limits),
+    ...receiptCodecOver(coding, limits),
     encodeReplicaFrame: (frame) => encode("replica-frame", limits.replicaFrame, writeReplicaFrame, frame),
     decodeReplicaFrame: (bytes) => {
       const vote = readVoteFrame(bytes, limits.replicaFrame);
@@ -81,8 +79,6 @@ export function createCodec(limits: WireLimits): Codec {
       encode("checkpoint", limits.checkpointCertificate, writeCheckpointCertificate, certificate).slice(),
     decodeCheckpointCertificate: (bytes) =>
       decode(bytes, "checkpoint", limits.checkpointCertificate, readCheckpointCertificate),
-    encodeReceipt: (receipt) => encode("receipt", limits.receipt, writeReceipt, receipt).slice(),
-    decodeReceipt: (bytes) => decode(bytes, "receipt", limits.receipt, readReceipt),
     encodeEvidence: (evidence) => encode("evidence", limits.evidence, writeEvidence, evidence).slice(),
     decodeEvidence: (bytes) => decode(bytes, "evidence", limits.evidence, readEvidence),
   };

@@ -16,6 +16,7 @@ export {
 } from "./frames.ts";
 export { decodePlainValue, encodePlainValue } from "./plain-values.ts";
 export { DEPTH_MAX, preScan, type ScanLimits } from "./pre-scan.ts";
+export { createReceiptCodec, type ReceiptCodec } from "./receipt-codec.ts";
 export { REQUEST_TYPE_CODES } from "./requests.ts";
 export { chunkFrameBytesMax } from "./state-transfer.ts";
 export { PATH_SIBLINGS_MAX, type WireLimits, wireLimitsOf } from "./wire-limits.ts";

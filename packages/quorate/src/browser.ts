@@ -33,9 +33,14 @@ export {
   type ReceiptProof,
   type ReceiptProofFault,
 } from "@quorate/reconfiguration";
+export type { CallOptions } from "./call-options.ts";
 export * from "./client.ts";
+export type { ClientEventMap, ClientEvents } from "./client-events.ts";
 export type { ClientPlatform } from "./core-runner.ts";
+export * from "./errors.ts";
 export * from "./kv-client.ts";
+export type { OperationOutcome } from "./operation-calls.ts";
+export type { OperationReceipt } from "./operation-receipt.ts";
 
 /** How to reach a cluster from a browser. */
 export interface BrowserConnectOptions {

@@ -30,7 +30,7 @@ export interface ClaimRequestOptions {
   readonly codec: ClientCodec;
   /** Whether the joiner's key has signed it for the question's epoch. */
   readonly isProven: (claim: JoinClaim) => boolean;
-  readonly deadlineMs: number;
+  readonly timeoutMs: number;
   /** Whoever is not ready, or has not heard the question, is asked again after so long. */
   readonly askAgainMs: number;
 }
@@ -53,7 +53,7 @@ const PASSING: ReadonlySet<NoClaimReason> = new Set(["epoch-other", "not-level"]
  */
 export function requestClaim(
   { address, epoch, id }: ClaimQuestion,
-  { dial, codec, isProven, deadlineMs, askAgainMs }: ClaimRequestOptions,
+  { dial, codec, isProven, timeoutMs, askAgainMs }: ClaimRequestOptions,
 ): Promise<JoinClaim> {
   return new Promise((resolve, reject) => {
     let why = "nobody answers there";
@@ -65,7 +65,7 @@ export function requestClaim(
     const asking = setInterval(ask, askAgainMs);
     const late = setTimeout(() => {
       settle(new ClaimError("claim.late", `there is no claim of ${address} in time: ${why}`));
-    }, deadlineMs);
+    }, timeoutMs);
     const settle = (outcome: JoinClaim | ClaimError): void => {
       clearInterval(asking);
       clearTimeout(late);

@@ -1,14 +1,13 @@
 import {
   type CallOutcome,
   ClientCore,
-  type ClientEvent,
-  type ClientFailure,
   type ClientOptions,
+  type ClientStanding,
   decideResendAfterMs,
   type ProvenRead,
-  type ReadFailureCode,
   type StaleRead,
 } from "@quorate/client-proxy";
+import { wireLimitsOf } from "@quorate/codec";
 import { Verifier } from "@quorate/crypto";
 import {
   bytesToHex,
@@ -18,7 +17,6 @@ import {
   type Epoch,
   type Genesis,
   invariant,
-  type OperationResult,
   type Receipt,
   type ReplicaId,
   type SequenceNumber,
@@ -27,38 +25,13 @@ import {
   type StateQuery,
 } from "@quorate/protocol";
 import { EpochChain, type ReceiptProof, receiptProofOf, type TrustedEpoch } from "@quorate/reconfiguration";
+import type { CallOptions } from "./call-options.ts";
+import { type ClientEvents, StandingEvents } from "./client-events.ts";
 import { type ClientPlatform, CoreRunner } from "./core-runner.ts";
+import { QuorateError } from "./errors.ts";
+import { OperationCalls, type OperationOutcome } from "./operation-calls.ts";
+import { operationReceipt } from "./operation-receipt.ts";
 import { type StaleReadFailure, StaleReads } from "./stale-reads.ts";
-
-/** An operation has no result; `failure.code` says why, `failure.effect` whether it may have had an effect. */
-export class QuorateError extends Error {
-  readonly code: ClientFailure["code"] | ReadFailureCode | "client.read-malformed" | "client.operation-failed";
-  readonly failure: ClientFailure | undefined;
-
-  constructor(code: QuorateError["code"], message: string, failure?: ClientFailure) {
-    super(message);
-    this.name = "QuorateError";
-    this.code = code;
-    this.failure = failure;
-  }
-}
-
-/** The agreed result of one operation. */
-export interface OperationOutcome {
-  /** Of status `ok`, or `failed` when the service refused the operation. */
-  readonly result: OperationResult;
-  /** Where it was executed; undefined when the replicas that agreed had signed it at different places. */
-  readonly seq: SequenceNumber | undefined;
-  /** Proof for third parties; the operation's own result is `receipt.results[index]`. */
-  readonly receipt: Receipt | undefined;
-  readonly index: number;
-}
-
-/** How long a call may take. */
-export interface CallOptions {
-  /** Milliseconds until the call fails with `client.no-quorum`. */
-  readonly deadlineMs?: number;
-}
 
 /** Of whom a stale read is asked, and what will do. */
 export interface StaleReadOptions extends Omit<StaleRead, "query" | "from"> {
@@ -92,7 +65,7 @@ export interface StaleEntries extends StaleOutcome {
 export type ClientSettings = Partial<
   Pick<
     ClientOptions,
-    "requestsOutstandingMax" | "waitingOperationsMax" | "resendAfterMs" | "defaultDeadlineMs" | "sessionAtOnce"
+    "requestsOutstandingMax" | "waitingOperationsMax" | "resendAfterMs" | "defaultTimeoutMs" | "sessionAtOnce"
   >
 >;
 
@@ -114,11 +87,6 @@ export type KnownEpochs = Pick<
   "epoch" | "configuration" | "membership" | "membershipAt" | "linksAbove" | "linksTo" | "trusted"
 >;
 
-interface Waiting {
-  readonly resolve: (outcome: OperationOutcome) => void;
-  readonly reject: (error: QuorateError) => void;
-}
-
 /**
  * A client of one cluster: runs the sans-I/O `ClientCore` over links to all members. It believes a result when f+1
  * members of one epoch signed it, and nothing else, and follows the members from epoch to epoch.
@@ -126,13 +94,11 @@ interface Waiting {
 export class QuorateClient {
   /** For whoever verifies receipts: by the members of the statement's epoch. */
   readonly epochs: KnownEpochs;
-  readonly #platform: ClientPlatform;
   readonly #core: ClientCore;
   readonly #runner: CoreRunner;
   readonly #reads: StaleReads;
-  readonly #waiting = new Map<number, Waiting>();
-  #submitted: ClientEvent[] = [];
-  #calls = 0;
+  readonly #calls: OperationCalls;
+  readonly #events: StandingEvents;
   #isClosed = false;
 
   constructor(init: ClientInit, platform: ClientPlatform) {
@@ -141,7 +107,6 @@ export class QuorateClient {
     const verifier = new Verifier({ backend, hasher, cluster });
     const chain = new EpochChain({ cluster, hasher, verifier }, genesis, { from: init.epoch });
     this.epochs = chain;
-    this.#platform = platform;
     this.#core = new ClientCore({
       signer,
       chain,
@@ -150,7 +115,16 @@ export class QuorateClient {
       resendAfterMs: decideResendAfterMs(genesis.timeouts),
       ...init.settings,
     });
-    const onSettled = (call: number, outcome: CallOutcome): void => this.#settle(call, outcome);
+    const limits = wireLimitsOf(genesis);
+    this.#events = new StandingEvents(this.#core.standing);
+    this.#calls = new OperationCalls({
+      nowMs: platform.nowMs,
+      receiptOf: (receipt) => operationReceipt(receipt, { cluster, chain, limits }),
+      step: (events) => this.#runner.perform(this.#core.stepAll(events)),
+      explain: (failure) => this.#runner.explain(failure),
+    });
+    const onSettled = (call: number, outcome: CallOutcome): void => this.#calls.onSettled(call, outcome);
+    const onStepped = (): void => this.#events.onStanding(this.#core.standing);
     const { publicKey } = signer;
     this.#reads = new StaleReads({
       ...{ cluster, hasher, chain, verifier, nowMs: platform.nowMs },
@@ -158,24 +132,30 @@ export class QuorateClient {
       links: () => this.#runner.readLinks,
     });
     this.#runner = new CoreRunner(
-      { ...init, publicKey, chain, verifier, core: this.#core, onSettled, reads: this.#reads },
+      { ...init, publicKey, chain, verifier, core: this.#core, onSettled, onStepped, reads: this.#reads },
       platform,
     );
   }
 
+  /** Tells of views, epochs, and whether enough members are linked. */
+  get events(): ClientEvents {
+    return this.#events.target;
+  }
+
+  /** Where the client stands now: what `events` tells the changes of. */
+  get standing(): ClientStanding {
+    return this.#core.standing;
+  }
+
   /**
-   * Has `operation` ordered and executed. The bytes must not change until the promise settles.
+   * Has `operation` ordered and executed. The bytes are copied.
    *
-   * @throws QuorateError when there is no agreed result (the promise rejects); a refusal by the service is a result.
+   * @throws QuorateError when there is no agreed result (the promise rejects), of the class that tells why: `NoQuorumError`,
+   * `DivergentRepliesError`, `CancelledError` and `OverloadedError` have `retry()`. A refusal by the service is a result. RangeError for
+   * a `timeoutMs` that is no positive number.
    */
   execute(operation: Uint8Array, options: CallOptions = {}): Promise<OperationOutcome> {
-    const call = this.#calls++;
-    return new Promise((resolve, reject) => {
-      this.#waiting.set(call, { resolve, reject });
-      // What is submitted in one turn travels together: fewer and larger requests.
-      if (this.#submitted.length === 0) queueMicrotask(() => this.#submit());
-      this.#submitted.push({ type: "submit", call, operation, atMs: this.#platform.nowMs(), ...options });
-    });
+    return this.#calls.execute(operation, options);
   }
 
   /**
@@ -228,26 +208,17 @@ export class QuorateClient {
     }
   }
 
-  /** Ends every call that waits and every link. */
+  /** Ends every call that waits, with a `ClosedError`, and every link. At once; a second time does nothing. */
   close(): void {
     if (this.#isClosed) return;
-    this.#submit();
+    this.#calls.flush();
     this.#isClosed = true;
     this.#runner.close();
   }
 
-  #submit(): void {
-    const submitted = this.#submitted;
-    this.#submitted = [];
-    if (submitted.length > 0) this.#runner.perform(this.#core.stepAll(submitted));
-  }
-
-  #settle(call: number, outcome: CallOutcome): void {
-    const waiting = this.#waiting.get(call);
-    this.#waiting.delete(call);
-    if (outcome.type === "failed")
-      waiting?.reject(new QuorateError(outcome.failure.code, this.#runner.explain(outcome.failure), outcome.failure));
-    else waiting?.resolve(outcome);
+  /** `close`, for `await using`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close();
   }
 }
 

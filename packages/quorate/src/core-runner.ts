@@ -40,7 +40,7 @@ export interface ClientPlatform {
 }
 
 /** What happens to a client's core from outside; what its user wants it is told by whoever made it. */
-export type OutsideEvent = Exclude<ClientEvent, { readonly type: "submit" | "cancel" }>;
+export type OutsideEvent = Exclude<ClientEvent, { readonly type: "submit" | "retry" | "cancel" }>;
 
 /** A core of the client's side: `ClientCore`, or one for a single order. */
 export interface RunnableCore extends Pick<ClientCore, "wants" | "openDigests"> {
@@ -60,6 +60,8 @@ export interface CoreRunnerOptions {
   /** Where replicas may be found, beside the addresses of members; those of genesis unless given. */
   readonly addresses?: readonly string[];
   readonly onSettled: (call: number, outcome: CallOutcome) => void;
+  /** After each step. */
+  readonly onStepped?: () => void;
   /** What else goes over the links to members. */
   readonly reads?: Pick<StaleReads, "onUp" | "onDown" | "onStateRead" | "onEpoch" | "close">;
 }
@@ -130,6 +132,7 @@ export class CoreRunner {
           break;
       }
     }
+    this.#options.onStepped?.();
   }
 
   /** For what else goes over its links; see `ReadLinks`. */

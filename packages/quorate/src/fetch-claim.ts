@@ -17,7 +17,7 @@ export interface ClaimInit extends SessionlessInit {
   /** Where the replica is that `quorate join` runs: `host:port`. */
   readonly from: string;
   /** Milliseconds until it fails, all steps together; 30 s unless given. */
-  readonly deadlineMs?: number;
+  readonly timeoutMs?: number;
 }
 
 /** A claim to become a member, of which cluster, and in which epoch it is good: what `prepareChange` takes. */
@@ -35,10 +35,10 @@ const CLAIM_DEADLINE_MS = 30_000;
  * @throws ClaimError when there is none in time, QuorateError when too few members show their epoch, ConfigurationError when there
  * are no ids left (the promise rejects).
  */
-export async function fetchClaim({ from, deadlineMs = CLAIM_DEADLINE_MS, ...init }: ClaimInit): Promise<FetchedClaim> {
-  const endMs = performance.now() + deadlineMs;
+export async function fetchClaim({ from, timeoutMs = CLAIM_DEADLINE_MS, ...init }: ClaimInit): Promise<FetchedClaim> {
+  const endMs = performance.now() + timeoutMs;
   const client = await SessionlessClient.open(init);
-  await client.follow(undefined, deadlineMs);
+  await client.follow(undefined, timeoutMs);
   const { epoch, link } = client.epochs;
   const claim = await client.fetchClaim(from, nextId(link, client.genesis), Math.max(1, endMs - performance.now()));
   return { cluster: client.cluster, epoch, ...claim };

@@ -32,13 +32,18 @@ export {
   type StateReader,
   type StateStore,
 } from "@quorate/state-machine";
+export type { CallOptions } from "./call-options.ts";
 export { ClaimError } from "./claim-request.ts";
 export { createLogger, LOG_LEVELS, type LogLevel } from "./cli/logger.ts";
 export * from "./client.ts";
+export type { ClientEventMap, ClientEvents } from "./client-events.ts";
 export { type ConnectOptions, connect } from "./connect.ts";
 export type { ClientPlatform } from "./core-runner.ts";
+export * from "./errors.ts";
 export { type ClaimInit, type FetchedClaim, fetchClaim } from "./fetch-claim.ts";
 export * from "./kv-client.ts";
+export type { OperationOutcome } from "./operation-calls.ts";
+export type { OperationReceipt } from "./operation-receipt.ts";
 export {
   approveChange,
   type ChangeInit,

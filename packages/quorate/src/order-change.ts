@@ -33,7 +33,7 @@ const CHANGE_DEADLINE_MS = 60_000;
 /** How an order is submitted. */
 export interface ChangeSubmission {
   /** Milliseconds until it fails with `client.no-quorum`, all steps together; 60 s unless given. It may come into force all the same. */
-  readonly deadlineMs?: number;
+  readonly timeoutMs?: number;
   /** Whether to wait until the change is in force; true unless given. */
   readonly isAwaited?: boolean;
   readonly onProgress?: (progress: ChangeProgress) => void;
@@ -78,14 +78,14 @@ export async function submitChange(
 export async function submitWith(
   client: SessionlessClient,
   { cluster, ...order }: PreparedChange,
-  { deadlineMs = CHANGE_DEADLINE_MS, isAwaited = true, onProgress }: ChangeSubmission = {},
+  { timeoutMs = CHANGE_DEADLINE_MS, isAwaited = true, onProgress }: ChangeSubmission = {},
 ): Promise<OrderedChange> {
   if (cluster !== client.cluster)
     throw new ConfigurationError(
       "configuration.foreign",
       `the order is for cluster ${cluster}, the genesis document is that of cluster ${client.cluster}; submit it with that of its own`,
     );
-  const left = countdown(deadlineMs);
+  const left = countdown(timeoutMs);
   const request = client.signer.signReconfiguration(order);
   const { result, receipt } = await client.run((options) => createChangeOrder({ ...options, request }), left());
   const accepted = bytesToAcceptedChange(result.value);
@@ -113,8 +113,8 @@ export interface ChangeOrderInit extends SessionlessInit, ChangeSubmission {
  * @throws QuorateError as `submitChange` (the promise rejects).
  */
 export async function orderChange(init: ChangeOrderInit): Promise<OrderedChange> {
-  const { change, approverSeeds, possession, deadlineMs = CHANGE_DEADLINE_MS } = init;
-  const left = countdown(deadlineMs);
+  const { change, approverSeeds, possession, timeoutMs = CHANGE_DEADLINE_MS } = init;
+  const left = countdown(timeoutMs);
   const [submitter] = approverSeeds;
   const client = await SessionlessClient.open(submitter === undefined ? init : { seed: submitter, ...init });
   await client.follow(undefined, left());
@@ -122,7 +122,7 @@ export async function orderChange(init: ChangeOrderInit): Promise<OrderedChange>
   const proven = possession === undefined ? {} : { possession: possession(epoch) };
   let prepared = prepareChange({ cluster: client.cluster, epoch, change, ...proven });
   for (const seed of approverSeeds) prepared = await approveChange(prepared, seed);
-  return submitWith(client, prepared, { ...init, deadlineMs: left() });
+  return submitWith(client, prepared, { ...init, timeoutMs: left() });
 }
 
 /** What is left of a time that begins now; at least 1. */

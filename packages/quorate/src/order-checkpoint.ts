@@ -11,7 +11,7 @@ export interface CheckpointOrderInit {
   /** As for `connect`. */
   readonly addresses?: readonly string[];
   /** Milliseconds until it fails with `client.no-quorum`; 30 s unless given. */
-  readonly deadlineMs?: number;
+  readonly timeoutMs?: number;
 }
 
 /** A checkpoint that f+1 members, hence a correct one, have made since it was ordered. */
@@ -30,10 +30,10 @@ export interface OrderedCheckpoint {
  * @throws QuorateError when no checkpoint was made, `client.checkpoint-refused` when the cluster would not (the promise
  * rejects).
  */
-export async function orderCheckpoint({ deadlineMs, ...init }: CheckpointOrderInit): Promise<OrderedCheckpoint> {
+export async function orderCheckpoint({ timeoutMs, ...init }: CheckpointOrderInit): Promise<OrderedCheckpoint> {
   const client = await SessionlessClient.open(init);
   const { signer } = client;
-  return checkpointOf(await client.run((options) => createCheckpointOrder({ ...options, signer }), deadlineMs));
+  return checkpointOf(await client.run((options) => createCheckpointOrder({ ...options, signer }), timeoutMs));
 }
 
 function checkpointOf({ result, receipt }: Extract<CallOutcome, { type: "result" }>): OrderedCheckpoint {

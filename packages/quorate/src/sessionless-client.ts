@@ -21,10 +21,10 @@ import {
 } from "@quorate/protocol";
 import { EpochChain } from "@quorate/reconfiguration";
 import { requestClaim } from "./claim-request.ts";
-import { QuorateError } from "./client.ts";
 import { clientDial } from "./client-dialing.ts";
 import { genesisOf, nodePlatform } from "./connect.ts";
 import { CoreRunner } from "./core-runner.ts";
+import { QuorateError } from "./errors.ts";
 
 /** Who wants something of which cluster. */
 export interface SessionlessInit {
@@ -76,7 +76,7 @@ export class SessionlessClient {
    *
    * @throws QuorateError when it ends without a result (the promise rejects).
    */
-  async run(make: (options: SessionlessOptions) => SessionlessCore, deadlineMs?: number): Promise<Result> {
+  async run(make: (options: SessionlessOptions) => SessionlessCore, timeoutMs?: number): Promise<Result> {
     const { genesis, cluster, epochs: chain, signer } = this;
     const platform = nodePlatform(this.backend, this.hasher);
     const core = make({ chain, resendAfterMs: decideResendAfterMs(genesis.timeouts) });
@@ -92,7 +92,7 @@ export class SessionlessClient {
       },
       platform,
     );
-    const order = { type: "order", atMs: platform.nowMs(), ...(deadlineMs !== undefined && { deadlineMs }) } as const;
+    const order = { type: "order", atMs: platform.nowMs(), ...(timeoutMs !== undefined && { timeoutMs }) } as const;
     runner.perform(core.step(order));
     const outcome = await promise;
     runner.close();
@@ -105,9 +105,9 @@ export class SessionlessClient {
    *
    * @throws QuorateError `client.no-quorum` when that was not in time (the promise rejects).
    */
-  async follow(until?: Epoch, deadlineMs?: number): Promise<void> {
+  async follow(until?: Epoch, timeoutMs?: number): Promise<void> {
     const watched = until === undefined ? {} : { epoch: until, resendAfterMaxMs: ASK_EVERY_MS };
-    await this.run((options) => createEpochWatch({ ...options, ...watched }), deadlineMs);
+    await this.run((options) => createEpochWatch({ ...options, ...watched }), timeoutMs);
   }
 
   /**
@@ -115,7 +115,7 @@ export class SessionlessClient {
    *
    * @throws ClaimError when there is none in time (the promise rejects).
    */
-  fetchClaim(address: string, id: ReplicaId, deadlineMs: number): Promise<JoinClaim> {
+  fetchClaim(address: string, id: ReplicaId, timeoutMs: number): Promise<JoinClaim> {
     const { backend, hasher, cluster, signer, genesis } = this;
     const { epoch } = this.epochs;
     const codec = createClientCodec(wireLimitsOf(genesis));
@@ -123,7 +123,7 @@ export class SessionlessClient {
     const dial = clientDial(nodePlatform(backend, hasher), self, codec);
     const isProven = ({ change, possession }: JoinClaim): boolean =>
       backend.verify(change.member.publicKey, possessionPreimage(cluster, { epoch, change }), possession);
-    return requestClaim({ address, epoch, id }, { dial, codec, isProven, deadlineMs, askAgainMs: ASK_EVERY_MS });
+    return requestClaim({ address, epoch, id }, { dial, codec, isProven, timeoutMs, askAgainMs: ASK_EVERY_MS });
   }
 }
 

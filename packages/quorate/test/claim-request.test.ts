@@ -59,7 +59,7 @@ class Joiner {
 
   ask(options: Partial<ClaimRequestOptions> = {}): Promise<JoinClaim> {
     const { dial } = this;
-    return requestClaim(QUESTION, { dial, codec, isProven: () => true, deadlineMs: 60_000, askAgainMs: 1, ...options });
+    return requestClaim(QUESTION, { dial, codec, isProven: () => true, timeoutMs: 60_000, askAgainMs: 1, ...options });
   }
   async refusal(options?: Partial<ClaimRequestOptions>): Promise<ClaimError> {
     const error = await this.ask(options).catch((reason: unknown) => reason);
@@ -119,8 +119,8 @@ describe("Whoever asks a joiner for its claim", () => {
   });
 
   it("says at its deadline what it lacked", async () => {
-    const lagging = await new Joiner(LATER).refusal({ deadlineMs: 20 });
-    const silent = await new Joiner().refusal({ deadlineMs: 20 });
+    const lagging = await new Joiner(LATER).refusal({ timeoutMs: 20 });
+    const silent = await new Joiner().refusal({ timeoutMs: 20 });
     expect([lagging.code, silent.code]).to.deep.equal(["claim.late", "claim.late"]);
     expect(lagging.message).to.contain("has no stable checkpoint yet");
     expect(silent.message).to.contain("nobody answers there");

@@ -86,6 +86,7 @@ describe("every command of quorate", () => {
       "quorate backup create",
       "quorate backup verify",
       "quorate log",
+      "quorate verify",
       "quorate verify-data",
       "quorate keygen",
       "quorate genesis",

@@ -1,59 +1,17 @@
 import { createCodec, wireLimitsOf } from "@quorate/codec";
-import { outputLeafOf, rootFromPath } from "@quorate/crypto";
 import {
-  type Digest,
-  digest,
   type EpochLink,
   epochNumber,
-  outputLeafPreimage,
   type Receipt,
   replicaId,
   requestNumber,
   type SessionId,
-  type Statement,
-  sequenceNumber,
   utf8,
-  weakQuorumSize,
 } from "@quorate/protocol";
 import { type ReceiptProof, receiptProofFault, receiptProofOf } from "@quorate/reconfiguration";
 import { ScriptedEpochs } from "@quorate/reconfiguration/testing";
 import { expect } from "chai";
-
-const hex = (fill: string): Digest => digest(fill.repeat(64));
-
-/** What f+1 members of the last epoch of a script sign together. */
-function receiptIn(script: ScriptedEpochs, aboveStart = 3): Receipt {
-  const epoch = epochNumber(script.epoch);
-  const members = script.membershipAt(epoch);
-  const output = {
-    session: hex("3") as string as SessionId,
-    number: requestNumber(5),
-    requestDigest: hex("4"),
-    results: [{ status: "ok", value: utf8("paid") } as const],
-    path: { index: 0, size: 1, siblings: [] },
-  };
-  const leaf = outputLeafPreimage(outputLeafOf(script.hasher, output));
-  const outputsRoot = rootFromPath(script.hasher, leaf, output.path)!;
-  const seq = sequenceNumber((members.start?.seq ?? 0) + aboveStart);
-  const statement: Statement = { epoch, seq, historyDigest: hex("5"), outputsRoot };
-  const signers = members.members.slice(0, weakQuorumSize(members));
-  const signatures = signers.map(({ id }) => ({ from: id, signature: script.signerOf(id).signStatement(statement) }));
-  return { ...output, statement, signatures };
-}
-
-/** A receipt of each epoch: between them all keys change, and members come and go. */
-function scene(): { script: ScriptedEpochs; receipts: Receipt[] } {
-  const script = new ScriptedEpochs();
-  const receipts = [receiptIn(script)];
-  const next = (change: () => unknown): void => {
-    change();
-    receipts.push(receiptIn(script));
-  };
-  for (const id of [0, 1, 2, 3].map(replicaId)) next(() => script.rotateKey(id));
-  next(() => script.join());
-  next(() => script.leave(replicaId(0)));
-  return { script, receipts };
-}
+import { receiptIn, scene } from "./receipt-scene.ts";
 
 describe("the proof of a receipt (protocol rules 5.2 and 11.4)", () => {
   const { script, receipts } = scene();

@@ -19,6 +19,12 @@ export { EpochChain, type EpochChainOptions, type LinkFault, type LinkJudge } fr
 export { type EpochDocument, epochDocumentOf, type LinkCodec, parseEpochDocument } from "./epoch-document.ts";
 export type { JudgedChange } from "./judged-change.ts";
 export { CONFIGURATION_KEY, CONFIGURATION_PART, isConfigurationProven } from "./proven-configuration.ts";
+export {
+  decodeReceiptProof,
+  encodeReceiptProof,
+  type ReceiptFileCodec,
+  type ReceiptFileFault,
+} from "./receipt-file.ts";
 export { type ReceiptProof, type ReceiptProofFault, receiptProofFault, receiptProofOf } from "./receipt-proof.ts";
 export { shownChange } from "./shown-change.ts";
 export { type TrustedEpoch, TrustedEpochError } from "./trusted-epoch.ts";

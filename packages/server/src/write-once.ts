@@ -1,12 +1,12 @@
-import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { ConfigurationError } from "./configuration-error.ts";
 
 /** Writes a new file and makes it durable; an existing one is never overwritten. */
-export function writeOnce(path: string, text: string, mode: number): void {
+export function writeOnce(path: string, content: string | Uint8Array, mode: number): void {
   try {
     const file = openSync(path, "wx", mode);
     try {
-      writeSync(file, text);
+      writeFileSync(file, content);
       fsyncSync(file);
     } finally {
       closeSync(file);

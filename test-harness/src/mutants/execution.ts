@@ -122,4 +122,18 @@ export const EXECUTION_MUTANTS: readonly Mutant[] = [
     ],
     caughtBy: ["packages/client-proxy/test/output-filter.test.ts"],
   },
+  {
+    name: "client-retries-under-another-number",
+    rule: "5.3",
+    bug: "a retry of a call on the way is submitted as a new operation",
+    file: "packages/client-proxy/src/client-core.ts",
+    edits: [
+      {
+        find: "if (request !== undefined) return this.#resume(call, request, timeoutMs);",
+        replace:
+          'if (request !== undefined) {\n      const operation = request.calls.find(({ id }) => id === call)?.operation ?? new Uint8Array(0);\n      return this.#onSubmit({ type: "submit", call, operation, atMs: this.#nowMs, ...optional(timeoutMs) });\n    }',
+      },
+    ],
+    caughtBy: ["packages/client-proxy/test/retry.test.ts"],
+  },
 ];

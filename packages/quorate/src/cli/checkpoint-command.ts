@@ -55,7 +55,7 @@ export function addCheckpointCommand(program: Command): void {
       const { seq, isByThisOrder } = await orderCheckpoint({
         genesis,
         seed,
-        deadlineMs: flags.timeout,
+        timeoutMs: flags.timeout,
         ...addressesOf(flags),
       });
       const stableOn = flags.genesis === undefined ? await untilStable(flags.data, seq, deadlineMs) : undefined;

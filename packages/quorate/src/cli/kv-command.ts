@@ -1,10 +1,12 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { bytesToHex, equalBytes, STATE_READ_KEYS_MAX } from "@quorate/protocol";
-import { readDocument } from "@quorate/server";
+import { ConfigurationError, readDocument, writeOnce } from "@quorate/server";
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { QuorateError, type StaleEntries, type StaleOutcome, type StaleReadOptions } from "../client.ts";
+import type { QuorateClient, StaleEntries, StaleOutcome, StaleReadOptions } from "../client.ts";
 import { connect } from "../connect.ts";
-import { KvClient, RANGE_LIMIT_DEFAULT } from "../kv-client.ts";
+import { QuorateError } from "../errors.ts";
+import { type KvCalls, KvClient, RANGE_LIMIT_DEFAULT } from "../kv-client.ts";
 import { type AddressFlags, addressesOf, addressWords, withAddressFlags } from "./address-flags.ts";
 import { integer, path } from "./arguments.ts";
 import { DEFAULT_DATA } from "./cluster-command.ts";
@@ -17,6 +19,7 @@ interface ConnectionFlags extends AddressFlags {
   readonly genesis?: string;
   readonly key?: string;
   readonly deadline: number;
+  readonly receipt?: string;
   readonly json?: true;
 }
 
@@ -164,7 +167,7 @@ async function rangeOf(store: KvClient, from: string, to: string | undefined, fl
 }
 
 function readOptions({ from, deadline }: StaleFlags): StaleReadOptions {
-  return { deadlineMs: Math.max(1, deadline), ...(from !== undefined && { from }) };
+  return { timeoutMs: Math.max(1, deadline), ...(from !== undefined && { from }) };
 }
 
 /** Which state was read, for programs. */
@@ -221,6 +224,11 @@ function leaf(kv: Command, usage: string, description: string, example: string):
   return withAddressFlags(command)
     .option("--key <file>", "the client's key pair; a fresh one unless given", path)
     .option("--deadline <ms>", "give up after so long", integer, DEADLINE_MS)
+    .addOption(
+      new Option("--receipt <file>", "write the receipt, the proof of the answer, for `quorate verify`")
+        .argParser(path)
+        .conflicts("stale"),
+    )
     .option("--json", "print JSON")
     .addHelpText("after", `\nExample:\n  ${example}`);
 }
@@ -230,19 +238,40 @@ async function withStore(flags: StaleFlags, use: (store: KvClient) => Promise<nu
   const genesis = flags.genesis ?? join(flags.data, "genesis.json");
   // Read here for the message; connect parses it.
   readDocument(genesis, "genesis document", advice);
+  // Before anything has an effect.
+  if (flags.receipt !== undefined && existsSync(flags.receipt))
+    throw new ConfigurationError("configuration.exists", `${flags.receipt} exists already; it is not overwritten`);
   const client = await connect({
     genesis,
     ...addressesOf(flags),
-    settings: { defaultDeadlineMs: Math.max(1, flags.deadline), sessionAtOnce: flags.stale !== true },
+    settings: { defaultTimeoutMs: Math.max(1, flags.deadline), sessionAtOnce: flags.stale !== true },
     ...(flags.key !== undefined && { seed: await readSeed(flags.key) }),
   });
   try {
-    process.exitCode = await use(new KvClient(client));
+    process.exitCode = await use(new KvClient(flags.receipt === undefined ? client : witnessed(client, flags.receipt)));
   } catch (error) {
     throw withAdvice(error, flags);
   } finally {
     client.close();
   }
+}
+
+/** Each answer is written down with its proof, before anything is made of it. */
+function witnessed(client: QuorateClient, file: string): KvCalls {
+  return {
+    execute: async (operation, options) => {
+      const outcome = await client.execute(operation, options);
+      if (outcome.receipt === undefined)
+        throw new ConfigurationError(
+          "configuration.missing",
+          "the operation is executed, but the replicas signed the answer at different places, so there is no receipt of it",
+        );
+      writeOnce(file, outcome.receipt.toBytes(), 0o644);
+      return outcome;
+    },
+    readStale: (keys, options) => client.readStale(keys, options),
+    readStaleRange: (from, to, limit, options) => client.readStaleRange(from, to, limit, options),
+  };
 }
 
 /** What nobody ever got: the cluster is down, more often than not. */

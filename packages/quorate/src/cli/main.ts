@@ -19,6 +19,7 @@ import { addPrimaryCommand } from "./primary-command.ts";
 import { addStartCommand } from "./start-command.ts";
 import { addStatusCommand } from "./status-command.ts";
 import { reportError } from "./terminal.ts";
+import { addVerifyCommand } from "./verify-command.ts";
 import { addVerifyDataCommand } from "./verify-data-command.ts";
 
 /** The `quorate` command with all that is below it. */
@@ -36,6 +37,7 @@ export function createProgram(): Command {
   addEvidenceCommand(program);
   addBackupCommand(program);
   addLogCommand(program);
+  addVerifyCommand(program);
   addVerifyDataCommand(program);
   addKeygenCommand(program);
   addGenesisCommand(program);

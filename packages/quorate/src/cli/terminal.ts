@@ -6,7 +6,7 @@ import { StorageError } from "@quorate/storage";
 import { TransportError } from "@quorate/transport";
 import Table from "cli-table3";
 import { ClaimError } from "../claim-request.ts";
-import { QuorateError } from "../client.ts";
+import { QuorateError } from "../errors.ts";
 import { CheckpointError } from "./checkpoint-error.ts";
 import { EXIT } from "./exit-codes.ts";
 import { LeadershipError } from "./leadership-error.ts";

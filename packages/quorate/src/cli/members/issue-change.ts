@@ -59,7 +59,7 @@ export async function orderOrWrite(
 export function submitPrepared({ client, leftMs }: Operator, prepared: PreparedChange): Promise<OrderedChange> {
   const isAtOnce = prepared.change.type === "admit" || prepared.change.type === "expel";
   return submitWith(client, prepared, {
-    deadlineMs: leftMs(),
+    timeoutMs: leftMs(),
     onProgress: ({ type, epoch, activation }) => {
       if (type === "accepted" && !isAtOnce)
         printProgress(`accepted: epoch ${epoch} begins above ${activation}, to which the cluster goes by itself`);
