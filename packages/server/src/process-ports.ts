@@ -6,6 +6,8 @@ import type { ReplicaLinks } from "./replica-links.ts";
 export class ProcessPorts implements HostPorts {
   readonly #links: ReplicaLinks;
   readonly #timers = new Map<HostTimer, NodeJS.Timeout>();
+  /** Those that are due, and wait for what is there to be read. */
+  readonly #due = new Map<HostTimer, NodeJS.Immediate>();
 
   constructor(links: ReplicaLinks) {
     this.#links = links;
@@ -31,17 +33,31 @@ export class ProcessPorts implements HostPorts {
     this.#links.sendToClient(client, frame);
   }
 
+  /**
+   * When the event loop is late, frames that came in time lie unread behind a timer that is due. They are read first, for
+   * they may cancel it or start it anew: a busy process suspects nobody of its own lateness.
+   */
   startTimer(timer: HostTimer, afterMs: number, fire: () => void): void {
-    clearTimeout(this.#timers.get(timer));
-    this.#timers.set(timer, setTimeout(fire, afterMs));
+    this.cancelTimer(timer);
+    const onDue = (): void => {
+      this.#timers.delete(timer);
+      const onRead = (): void => {
+        this.#due.delete(timer);
+        fire();
+      };
+      this.#due.set(timer, setImmediate(onRead));
+    };
+    this.#timers.set(timer, setTimeout(onDue, afterMs));
   }
   cancelTimer(timer: HostTimer): void {
     clearTimeout(this.#timers.get(timer));
     this.#timers.delete(timer);
+    clearImmediate(this.#due.get(timer));
+    this.#due.delete(timer);
   }
 
   /** No timer fires any more. */
   stop(): void {
-    for (const timer of this.#timers.values()) clearTimeout(timer);
+    for (const timer of [...this.#timers.keys(), ...this.#due.keys()]) this.cancelTimer(timer);
   }
 }

@@ -6,6 +6,7 @@ import { expect } from "chai";
 import { EpochExchange } from "../dist/epoch-exchange.js";
 import { readEpochs } from "../dist/epoch-records.js";
 import { clientOf, cluster, codec, genesis, hasher, newScript, newVerifier } from "./builders.ts";
+import { ManualTimer } from "./manual-timer.ts";
 
 /** What one peer, or client, may be given at once, and then in what time one more. */
 const [SERVED, SERVED_REFILL_MS] = [16, 50];
@@ -26,10 +27,9 @@ class Scene {
   readonly rejected: string[] = [];
   readonly sent: (readonly [to: number, frame: ReplicaFrame])[] = [];
   readonly toClients: (readonly EpochLink[])[] = [];
-  nowMs = 0;
+  readonly timer = new ManualTimer();
   /** What an answer to a client takes. */
   tookMs = 0;
-  #timer: { readonly atMs: number; readonly fire: () => void } | undefined;
 
   constructor(epochs: EpochChain) {
     this.epochs = epochs;
@@ -39,20 +39,15 @@ class Scene {
       codec,
       ports: {
         nowMs: () => 0,
-        monotonicMs: () => this.nowMs,
+        monotonicMs: () => this.timer.nowMs,
         sendToReplica: (to, frame) => this.sent.push([to, frame]),
         sendToReplicas: () => undefined,
         sendToObservers: () => undefined,
         sendToClient: (_client, frame) => {
           if (frame.type === "epoch-links") this.toClients.push(frame.links);
-          this.nowMs += this.tookMs;
+          this.timer.nowMs += this.tookMs;
         },
-        startTimer: (_timer, afterMs, fire) => {
-          this.#timer = { atMs: this.nowMs + afterMs, fire };
-        },
-        cancelTimer: () => {
-          this.#timer = undefined;
-        },
+        ...this.timer.ports,
       },
       observer: { onRejection: ({ code, from }) => this.rejected.push(`${code} of ${from}`), onFatal: () => undefined },
     });
@@ -63,19 +58,10 @@ class Scene {
     const before = this.toClients.length;
     for (let i = 0; i < times; i++) {
       this.exchange.onClient(clientOf(client).publicKey, epochNumber(above));
-      while (this.go());
+      while (this.timer.go());
     }
     return this.toClients.length - before;
   }
-  /** Goes on to when the timer fires; false if none runs. */
-  go(): boolean {
-    const timer = this.#timer;
-    this.#timer = undefined;
-    this.nowMs = Math.max(this.nowMs, timer?.atMs ?? 0);
-    timer?.fire();
-    return timer !== undefined;
-  }
-
   answers(times: number, peer = TWO, above = 0): number {
     const before = this.sent.length;
     for (let i = 0; i < times; i++) this.exchange.answer(peer, epochNumber(above));
@@ -127,9 +113,9 @@ describe("links for those who are behind (protocol rules 11.3 and 13.1)", () => 
     expect(scene.answers(SERVED + 3)).to.equal(SERVED);
     expect(scene.rejected).to.deep.equal(Array(3).fill("epochs.over-budget of 2"));
     expect(scene.answers(1, THREE), "another's").to.equal(1);
-    scene.nowMs += SERVED_REFILL_MS - 1;
+    scene.timer.nowMs += SERVED_REFILL_MS - 1;
     expect(scene.answers(1)).to.equal(0);
-    scene.nowMs += 1;
+    scene.timer.nowMs += 1;
     expect(scene.answers(2)).to.equal(1);
   });
 
@@ -145,7 +131,7 @@ describe("links for those who are behind (protocol rules 11.3 and 13.1)", () => 
     expect(scene.tells(10 * CLIENT_SERVED, "greedy")).to.equal(CLIENT_SERVED);
     expect(scene.tells(2, "another")).to.equal(2);
     expect(scene.answers(1)).to.equal(1);
-    scene.nowMs += CLIENT_REFILL_MS;
+    scene.timer.nowMs += CLIENT_REFILL_MS;
     expect(scene.tells(5, "greedy")).to.equal(1);
   });
 
@@ -153,7 +139,7 @@ describe("links for those who are behind (protocol rules 11.3 and 13.1)", () => 
     const scene = new Scene(idleEpochs(1).chainAt(1));
     scene.tells(CLIENT_SERVED, "greedy");
     for (const client of ["greedy", "another"]) scene.exchange.onClient(clientOf(client).publicKey, epochNumber(0));
-    scene.go();
+    scene.timer.go();
     expect(scene.toClients.length).to.equal(CLIENT_SERVED + 1);
   });
 
@@ -163,10 +149,10 @@ describe("links for those who are behind (protocol rules 11.3 and 13.1)", () => 
     for (let i = 0; i < 40; i++) scene.exchange.onClient(clientOf(`client ${i}`).publicKey, epochNumber(0));
     expect(scene.toClients).to.have.length(0);
     const times: number[] = [];
-    while (times.length < 3 && scene.go()) times.push(scene.nowMs);
+    while (times.length < 3 && scene.timer.go()) times.push(scene.timer.nowMs);
     expect([scene.toClients.length, times]).to.deep.equal([3, [3, 12, 21]]);
     scene.exchange.stop();
-    expect(scene.go()).to.equal(false);
+    expect(scene.timer.go()).to.equal(false);
   });
 });
 
@@ -175,9 +161,9 @@ describe("links from those who are ahead (protocol rule 11.3)", () => {
     const scene = new Scene(idleEpochs(1).chainAt(1));
     expect(scene.asks(5)).to.equal(1);
     expect(scene.asks(5, THREE)).to.equal(1);
-    scene.nowMs += 49;
+    scene.timer.nowMs += 49;
     expect(scene.asks(1)).to.equal(0);
-    scene.nowMs += 1;
+    scene.timer.nowMs += 1;
     expect(scene.asks(5)).to.equal(1);
     expect(scene.asked).to.deep.equal([
       [2, 1],

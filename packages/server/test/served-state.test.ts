@@ -16,6 +16,7 @@ import type { IngressRejection } from "../dist/ports.js";
 import { ServedState } from "../dist/served-state.js";
 import { cluster, codec, digestOf, epoch, genesis, hasher, newEpochs, seqOf } from "./builders.ts";
 import { HeldCompressor } from "./held-compressor.ts";
+import { ManualTimer } from "./manual-timer.ts";
 
 const PEER = replicaId(2);
 const STABLE: CheckpointCertificate = { epoch, seq: seqOf(8), stateRoot: digestOf("root"), signatures: [] };
@@ -30,8 +31,7 @@ class Scene {
   readonly sent: ReplicaFrame[] = [];
   readonly to: ReplicaId[] = [];
   readonly rejected: string[] = [];
-  nowMs = 0;
-  #timer: { readonly atMs: number; readonly fire: () => void } | undefined;
+  readonly timer = new ManualTimer();
   readonly served: ServedState;
 
   constructor(compressor: HeldCompressor | undefined) {
@@ -49,26 +49,12 @@ class Scene {
           this.sent.push(frame);
           this.to.push(to);
         },
-        startTimer: (_: unknown, afterMs: number, fire: () => void) => {
-          this.#timer = { atMs: this.nowMs + afterMs, fire };
-        },
-        cancelTimer: () => {
-          this.#timer = undefined;
-        },
+        ...this.timer.ports,
       },
       observer: { onRejection: ({ code }: IngressRejection) => this.rejected.push(code) },
     } as unknown as HostOptions;
-    const host = { nowMs: () => this.nowMs, onThrown: (error: unknown) => this.rejected.push(String(error)) };
+    const host = { nowMs: () => this.timer.nowMs, onThrown: (error: unknown) => this.rejected.push(String(error)) };
     this.served = new ServedState(options, { snapshotAt: (seq) => tree.at(seq) }, host);
-  }
-
-  /** Goes on to when the timer fires; false if none runs. */
-  go(): boolean {
-    const timer = this.#timer;
-    this.#timer = undefined;
-    this.nowMs = Math.max(this.nowMs, timer?.atMs ?? 0);
-    timer?.fire();
-    return timer !== undefined;
   }
 
   get types(): string[] {
@@ -114,17 +100,17 @@ describe("a state that is served", () => {
       while (request < asked && request - scene.sent.length < 4)
         scene.served.answer(PEER, { ...plain, request: request++ }, STABLE);
       const before = scene.sent.length;
-      scene.go();
+      scene.timer.go();
       most = Math.max(most, scene.sent.length - before);
     }
-    while (scene.go());
+    while (scene.timer.go());
     expect([scene.sent.length, most, scene.rejected]).to.deep.equal([asked, 1, []]);
     expect(scene.sent.map((frame) => frame.type === "state-chunk" && frame.chunk.request)).to.deep.equal(
       Array.from({ length: asked }, (_, request) => request),
     );
     // 16 MiB a second for each of three peers, after a burst of eight; a page costs 2 KiB beside its 16.
     const bytes = asked * (30 * 500 + 2048);
-    expect(scene.nowMs / 1000).to.be.within((bytes * 0.9) / 2 ** 24 - 0.5, (bytes * 1.2) / 2 ** 24 - 0.5);
+    expect(scene.timer.nowMs / 1000).to.be.within((bytes * 0.9) / 2 ** 24 - 0.5, (bytes * 1.2) / 2 ** 24 - 0.5);
   });
 
   it("goes to all observers together as fast as to one member, which takes nothing from a member", () => {
@@ -150,11 +136,11 @@ describe("a state that is served", () => {
     const [first, second] = [observerPeerId(0), observerPeerId(1)];
     while (scene.rejected.length === 0) scene.served.answer(first, plain, STABLE);
     const burst = scene.sent.length;
-    scene.nowMs += 10_000;
+    scene.timer.nowMs += 10_000;
     scene.served.answer(second, plain, STABLE);
     expect(scene.sent.length, "it waits, too").to.equal(burst);
     scene.served.answer(PEER, plain, STABLE);
-    for (let i = 0; i < 5; i++) scene.go();
+    for (let i = 0; i < 5; i++) scene.timer.go();
     expect(scene.to.slice(burst)).to.deep.equal([PEER, first, second, first, first, first]);
   });
 
@@ -167,10 +153,10 @@ describe("a state that is served", () => {
     expect(scene.rejected).to.deep.equal(Array.from({ length: 1_000 - burst - 4 }, () => "fetch.over-budget"));
     scene.served.answer(replicaId(1), plain, STABLE);
     expect(scene.to.at(-1)).to.equal(1);
-    while (scene.go());
+    while (scene.timer.go());
     expect(scene.sent.length).to.equal(burst + 1 + 4);
     scene.served.answer(PEER, plain, STABLE);
     scene.served.stop();
-    expect(scene.go()).to.equal(false);
+    expect(scene.timer.go()).to.equal(false);
   });
 });
