@@ -21,6 +21,7 @@ const PACKAGES = {
   "state-machine": { floor: 3, imports: ["protocol", "crypto", "state-tree", "reconfiguration"] },
   replica: { floor: 3, imports: ["protocol", "pbft-core", "view-change", "checkpoint", "state-transfer"] },
   kv: { floor: 4, imports: ["protocol", "state-machine"] },
+  "typed-service": { floor: 4, imports: ["protocol", "state-machine"] },
   server: { floor: 5 },
   quorate: { floor: 6 },
 };
@@ -39,6 +40,7 @@ const SANS_IO = {
   "state-machine": [],
   replica: [],
   kv: [],
+  "typed-service": [],
 };
 
 /** Modules that a browser loads: nothing they reach may need Node. */

@@ -137,8 +137,10 @@ class TransferBench {
 
   /** The replica is down while `meanwhile` goes on, and comes back under load. */
   async #transferred(load: Load, meanwhile: () => Promise<void>): Promise<Transferred> {
+    const before = await this.#cluster.statusOf(WIPED);
     await this.#cluster.kill(WIPED);
     await meanwhile();
+    await this.#untilOutOfHistory(before?.highWatermark ?? 0);
     let moved: Moved = { bytes: 0, bytesOnWire: 0, seconds: 0 };
     const { operationsPerSecond, seconds } = await load.during(async () => {
       await this.#cluster.restart(WIPED);
@@ -155,6 +157,11 @@ class TransferBench {
       share: round(bytes / (this.#options.keys * this.#options.valueBytes), 4),
       operationsPerSecond,
     };
+  }
+
+  /** What was ordered up to `seq` is in no log any more, and the history is short: who is there needs the state. */
+  async #untilOutOfHistory(seq: number): Promise<void> {
+    while (((await this.#cluster.statusOf(0))?.lowWatermark ?? 0) < seq) await delay(POLL_MS);
   }
 
   /** @returns what state came, when the replica executes what the others do. */

@@ -25,12 +25,14 @@ import {
   type StateQuery,
 } from "@quorate/protocol";
 import { EpochChain, type ReceiptProof, receiptProofOf, type TrustedEpoch } from "@quorate/reconfiguration";
+import type { ServiceCalls } from "@quorate/typed-service";
 import type { CallOptions } from "./call-options.ts";
 import { type ClientEvents, StandingEvents } from "./client-events.ts";
 import { type ClientPlatform, CoreRunner } from "./core-runner.ts";
 import { QuorateError } from "./errors.ts";
 import { OperationCalls, type OperationOutcome } from "./operation-calls.ts";
 import { operationReceipt } from "./operation-receipt.ts";
+import { type AnyDefinedService, serviceCalls } from "./service-calls.ts";
 import { type StaleReadFailure, StaleReads } from "./stale-reads.ts";
 
 /** Of whom a stale read is asked, and what will do. */
@@ -156,6 +158,23 @@ export class QuorateClient {
    */
   execute(operation: Uint8Array, options: CallOptions = {}): Promise<OperationOutcome> {
     return this.#calls.execute(operation, options);
+  }
+
+  /**
+   * The operations of a service that was made by `defineService`, typed by it. The client stays what it is: any number of these share its
+   * session and links.
+   *
+   * @param options of every call.
+   *
+   * @example
+   * ```ts
+   * import type { service } from "./counter.js";
+   * const counter = client.as<typeof service>();
+   * const sum = await counter.increment("visits", 5);
+   * ```
+   */
+  as<S extends AnyDefinedService>(options: CallOptions = {}): ServiceCalls<S> {
+    return serviceCalls<S>(this.#calls, options);
   }
 
   /**
