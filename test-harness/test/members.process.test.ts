@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { generateSeed } from "@quorate/crypto";
 import { chooseBackend } from "@quorate/crypto/node";
@@ -222,8 +222,15 @@ describe("members of four real processes", function () {
     ];
     writeFileSync(changed, JSON.stringify({ ...order, change: { ...order.change, checkpointInterval: 8 } }));
     writeFileSync(foreign, JSON.stringify({ ...order, cluster: "ab".repeat(32) }));
-    const next = await members("parameters", "--checkpoint-interval", "8", "--data", cluster.path, ...allKeys());
+    const applied = join(cluster.path, "applied.json");
+    const to = ["--data", cluster.path, ...allKeys(), "--out", applied];
+    const written = await members("parameters", "--checkpoint-interval", "8", ...to);
+    expect(written.code, written.stderr).to.equal(0);
+    const next = await submit(applied);
     expect(next.code, next.stderr).to.equal(0);
+    const again = await submit(applied);
+    expect([again.code, again.stdout]).to.deep.equal([0, next.stdout]);
+    expect(again.stderr).to.match(/^already in force since epoch 3, which began above \d+\n$/);
 
     const [one, two, three] = [await submit(changed), await submit(foreign), await submit(file)];
     const late = await members("approve", file, "--data", cluster.path);
@@ -243,6 +250,13 @@ describe("members of four real processes", function () {
   it("get orders of another key from their own folders, where it waits until it is theirs", async () => {
     const { path } = cluster.folder(1);
     const [first, second] = ["first.json", "second.json"].map((name) => join(cluster.path, name)) as [string, string];
+
+    const unsigned = await members("rotate-key", "1", "--data", path);
+    expect([unsigned.code, unsigned.stdout]).to.deep.equal([1, ""]);
+    expect(unsigned.stderr).to.contain("which is no admin's");
+    expect(existsSync(join(path, "key.next.json")), "nothing is made for an order that cannot be signed").to.equal(
+      false,
+    );
 
     const made = await members("rotate-key", "1", "--data", path, "--out", first);
     const again = await members("rotate-key", "1", "--data", cluster.path, "--out", second);

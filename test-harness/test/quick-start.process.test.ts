@@ -91,6 +91,19 @@ describe("the quick start", function () {
       await gone(pids);
     });
 
+    for (const signal of ["SIGTERM", "SIGHUP"] as const)
+      it(`ends all replicas when npm alone gets ${signal}`, async () => {
+        const data = join(path, "a");
+        const args = ["start", "--", "--data", data, "--port-base", `${await freePortBase(4)}`];
+        const command = new RunningCommand("npm", args, { cwd: ROOT, ownGroup: true });
+        await command.printed(/4 replicas with the key-value service are ready/);
+        const pids = (await rows("a")).map(({ pid }) => pid);
+
+        command.signalLeader(signal);
+
+        await gone(pids);
+      });
+
     it("runs clusters of four and of seven beside each other, which know nothing of one another", async () => {
       const [four, seven] = await Promise.all([fresh("four", 4), fresh("seven", 7)]);
 

@@ -116,7 +116,7 @@ export function checkpointRefused(
 ): ClientFailure {
   const message =
     reason === "checkpoint-too-soon"
-      ? `the last checkpoint is at ${last}, the next one may be ordered from ${next} on; order it again when so many numbers are executed`
+      ? `the last checkpoint is at ${last}, the next one may be ordered from ${next} on; order it again when so many numbers are executed, one for each batch of requests that clients send`
       : reason === "checkpoint-not-permitted"
         ? "this key is neither an admin's nor a member's of this cluster: expected one that its genesis document names"
         : `the cluster refused the checkpoint (${reason}); order it again`;

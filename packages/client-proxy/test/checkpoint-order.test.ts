@@ -123,7 +123,7 @@ describe("An order of a checkpoint", () => {
       reason: "checkpoint-too-soon",
       lastCheckpoint: 39,
     });
-    expect(rig.failure.message).to.contain("39").and.to.contain("43");
+    expect(rig.failure.message).to.contain("39").and.to.contain("43").and.to.contain("one for each batch of requests");
   });
 
   for (const status of ["checkpoint-not-permitted", "checkpoint-too-far"] as const)

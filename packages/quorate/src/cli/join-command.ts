@@ -17,12 +17,14 @@ import {
   standingOf,
   trustEpoch,
 } from "@quorate/server";
+import { parseAddress } from "@quorate/transport";
 import { type Command, Option } from "commander";
 import { collect, path } from "./arguments.ts";
 import { EPOCH_FLAG, epochDocument, type FolderFlags, refuseDeadEnd, withFlags } from "./folder-flags.ts";
 import { loadService } from "./load-service.ts";
 import { isReplicaFolder, refuseClusterFolder } from "./local-cluster.ts";
 import { LOG_LEVELS, type LogLevel } from "./logger.ts";
+import { listenObstacle } from "./probe-ports.ts";
 import { keyInOrNew } from "./read-key.ts";
 import { runReplica } from "./run-replica.ts";
 import { SERVICE_FLAG, serviceFor } from "./start-command.ts";
@@ -109,6 +111,7 @@ async function folderFor(flags: JoinFlags, cryptography: Cryptography): Promise<
   }
   refuseDeadEnd({ listen, peers: peer, ...(advertise !== undefined && { advertise }) });
   if (service !== undefined) await loadService(service);
+  await refuseTakenPort(listen);
   makeFolder(data, "choose another --data folder");
   return await initReplicaFolder({
     path: data,
@@ -123,6 +126,16 @@ async function folderFor(flags: JoinFlags, cryptography: Cryptography): Promise<
     ...(service !== undefined && { service }),
     ...cryptography,
   });
+}
+
+/** Before anything is made: a folder that is left behind by what cannot start would be taken for one that has run. */
+async function refuseTakenPort(listen: string): Promise<void> {
+  const code = await listenObstacle(parseAddress(listen));
+  if (code === undefined) return;
+  throw new ConfigurationError(
+    "configuration.inconsistent",
+    `it cannot listen on ${listen} (${code}), and no data folder was made: name another address with --listen, or stop the process that listens there`,
+  );
 }
 
 function refuseOtherCluster({ path, cluster }: ReplicaFolder, given: string, source: string): void {

@@ -76,6 +76,22 @@ export async function replicaFoldersIn(data: string): Promise<readonly string[]>
   );
 }
 
+/**
+ * The data folders of replicas in the folder of a local cluster, by their names or by what they hold, damaged ones too; none in a folder of
+ * something else. In the order of their numbers.
+ */
+export function foldersOfReplicas(path: string): readonly string[] {
+  if (isReplicaFolder(path) || !existsSync(path)) return [];
+  return readdirSync(path, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => name)
+    .filter((name) => REPLICA_FOLDER.test(name) || isReplicaFolder(join(path, name)))
+    .sort((a, b) => a.localeCompare(b, "en", { numeric: true }))
+    .map((name) => join(path, name));
+}
+
+const REPLICA_FOLDER = /^replica-\d+$/;
+
 /** Whether it is the data folder of one replica. */
 export function isReplicaFolder(path: string): boolean {
   return existsSync(join(path, "replica.json"));
@@ -98,11 +114,11 @@ export function runningReplicas({ replicas }: LocalCluster): readonly { readonly
  * @throws ConfigurationError when the folder is that of a whole cluster, where the data folder of one replica is meant.
  */
 export function refuseClusterFolder(path: string): void {
-  const isCluster = !isReplicaFolder(path) && isReplicaFolder(join(path, "replica-0"));
-  if (!isCluster) return;
+  const [first] = foldersOfReplicas(path).filter(isReplicaFolder);
+  if (first === undefined) return;
   throw new ConfigurationError(
     "configuration.foreign",
-    `${path} is the folder of a whole cluster: \`quorate cluster --data ${path}\` runs all of it, \`quorate start --data ${join(path, "replica-0")}\` one replica`,
+    `${path} is the folder of a whole cluster: \`quorate cluster --data ${path}\` runs all of it, \`quorate start --data ${first}\` one replica`,
   );
 }
 

@@ -19,6 +19,17 @@ export async function findPortObstacle(ports: readonly number[]): Promise<PortOb
   return undefined;
 }
 
+/** Why this process could not listen at an address now, as the system's code says it; undefined when it could. */
+export function listenObstacle({
+  host,
+  port,
+}: {
+  readonly host: string;
+  readonly port: number;
+}): Promise<string | undefined> {
+  return listenOnce(host, port);
+}
+
 /** As long as a connection within a machine or a data center may take at worst. */
 const CONNECT_MS = 1_000;
 

@@ -1,13 +1,11 @@
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import type { DataCheck, DataVerdict } from "@quorate/server";
 import type { Command } from "commander";
 import { path } from "./arguments.ts";
 import { DEFAULT_DATA } from "./cluster-command.ts";
 import { dataFolderOf } from "./data-argument.ts";
 import { EXIT } from "./exit-codes.ts";
-import { isReplicaFolder, openLocalCluster } from "./local-cluster.ts";
-import { printComplaint, printJson, printLine, printTable } from "./terminal.ts";
+import { foldersOfReplicas, openLocalCluster } from "./local-cluster.ts";
+import { printComplaint, printJson, printLine, printProgress, printTable } from "./terminal.ts";
 import { isApart, tellVerdict, verifyApart } from "./verify-apart.ts";
 
 /** `quorate verify-data`: whether a data folder is what its replica wrote. */
@@ -36,10 +34,17 @@ export function addVerifyDataCommand(program: Command): void {
     });
 }
 
-/** Of a local cluster all, of which each is checked by itself. */
+/**
+ * Of a local cluster all that are there, of which each is checked by itself. One that is not may be lost, or of a member that has left:
+ * that is told, and nothing is said of its soundness.
+ */
 async function foldersIn(data: string): Promise<readonly string[]> {
-  const isCluster = !isReplicaFolder(data) && existsSync(join(data, "replica-0"));
-  return isCluster ? (await openLocalCluster(data)).replicas.map((replica) => replica.path) : [data];
+  const there = foldersOfReplicas(data);
+  if (there.length === 0) return [data];
+  for (const { id, path: folder } of (await openLocalCluster(data)).replicas)
+    if (!there.includes(folder))
+      printProgress(`no data folder of replica ${id} at ${folder}, which was lost or has left: it is not checked`);
+  return there;
 }
 
 function print({ path: folder, isSound, checks }: DataVerdict): void {

@@ -81,6 +81,8 @@ export function addSubmitCommand(members: Command): void {
     .action(async (file: string, { from, ...flags }: OperatorFlags & { from?: string }) => {
       const operator = await openOperator(flags);
       const read = readOrder(file, operator.client.cluster, operator.client.backend);
+      // What is in force already shows in the chain of epochs, and is not ordered anew.
+      await operator.client.follow(undefined, operator.leftMs());
       const prepared = from === undefined ? read : await refreshJoin(operator, read, { ...flags, from });
       printOrdered(await submitPrepared(operator, prepared), prepared.change, operator, flags);
     });

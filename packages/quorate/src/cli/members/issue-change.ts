@@ -4,6 +4,7 @@ import {
   type Membership,
   quorumSize,
   type ReconfigurationChange,
+  type ReplicaId,
 } from "@quorate/protocol";
 import { ConfigurationError, type PreparedChange } from "@quorate/server";
 import { approveChange, type OrderedChange, prepareChange, submitWith } from "../../order-change.ts";
@@ -57,14 +58,22 @@ export async function orderOrWrite(
 
 /** Has an order executed that is signed, and tells of each step on standard error. */
 export function submitPrepared({ client, leftMs }: Operator, prepared: PreparedChange): Promise<OrderedChange> {
+  const latest = client.epochs.epoch;
   const isAtOnce = prepared.change.type === "admit" || prepared.change.type === "expel";
   return submitWith(client, prepared, {
     timeoutMs: leftMs(),
     onProgress: ({ type, epoch, activation }) => {
-      if (type === "accepted" && !isAtOnce)
-        printProgress(`accepted: epoch ${epoch} begins above ${activation}, to which the cluster goes by itself`);
+      if (type !== "accepted" || isAtOnce) return;
+      if (epoch <= latest) printProgress(`already in force since epoch ${epoch}, which began above ${activation}`);
+      else printProgress(`accepted: epoch ${epoch} begins above ${activation}, to which the cluster goes by itself`);
     },
   });
+}
+
+/** What of a change says who signs it. */
+interface SignedChange {
+  readonly type: ReconfigurationChange["type"];
+  readonly id?: ReplicaId;
 }
 
 /** Prints how an order ended. */
@@ -111,9 +120,9 @@ export function thresholds(membership: Membership): { readonly f: number; readon
  *
  * @throws ConfigurationError when they are not enough and nobody else is to approve, or when one has no say.
  */
-function signersOf(
+export function signersOf(
   operator: Operator,
-  change: ReconfigurationChange,
+  change: SignedChange,
   isForOthers: boolean,
 ): { readonly approvers: readonly OperatorKey[] } {
   const { members, admins } = operator.client.epochs.configuration;

@@ -6,7 +6,7 @@ import type { Command } from "commander";
 import { isReplicaFolder } from "../local-cluster.ts";
 import { keyInOrNew, readKeyFile } from "../read-key.ts";
 import { CHANGE_EXIT_CODES, runChange, withChangeFlags } from "./change-command.ts";
-import type { IssueFlags, Proposal } from "./issue-change.ts";
+import { type IssueFlags, type Proposal, signersOf } from "./issue-change.ts";
 import { knownMember } from "./known-member.ts";
 import { memberArgument } from "./leave-commands.ts";
 import type { Operator } from "./operator.ts";
@@ -26,7 +26,12 @@ export function addRotateKeyCommand(members: Command): void {
         `takes it into use by itself.\n\n${CHANGE_EXIT_CODES}`,
     )
     .action((id: ReplicaId, flags: IssueFlags) =>
-      runChange(flags, (operator) => rotationOf(operator, id, folderOf(id, flags))),
+      runChange(flags, (operator) => {
+        const folder = folderOf(id, flags);
+        // A key that is made for an order which cannot be signed would lie there for nothing.
+        signersOf(operator, { type: "rotate-key", id }, flags.out !== undefined);
+        return rotationOf(operator, id, folder);
+      }),
     );
 }
 
