@@ -314,7 +314,9 @@ export class Simulation {
 
   /** The longest chain that any replica has shown so far: each has proven its own. */
   #latestEpochs(): EpochChain {
-    for (const { host } of this.#replicas ?? [])
+    // Of a member that exists twice the second may be the first of all.
+    const twins = [...this.#twins.values()].flatMap(({ all }) => all);
+    for (const { host } of [...(this.#replicas ?? []), ...twins])
       if (host !== undefined && host.epochs.epoch > this.#epochs.epoch) this.#epochs = host.epochs;
     return this.#epochs;
   }

@@ -1,4 +1,12 @@
-import { type ByzantineBehaviour, Marks, NO_CHANGES, optionsForSeed, Simulation } from "@quorate/test-harness";
+import { readFileSync } from "node:fs";
+import {
+  type ByzantineBehaviour,
+  Marks,
+  NO_CHANGES,
+  optionsForSeed,
+  parseSimulationOptions,
+  Simulation,
+} from "@quorate/test-harness";
 import { expect } from "chai";
 
 /** So many seeds run at the least, and then until all has been seen that is looked for: rare events need some luck. */
@@ -25,6 +33,12 @@ describe("Twins", function () {
     ] as const;
 
     expect(run(7, two, wanted).missing(wanted)).to.deep.equal([]);
+  });
+
+  it("may be in an epoch before everyone else is", () => {
+    const file = new URL("../test/twin-first-in-an-epoch.json", import.meta.url);
+    const report = new Simulation(parseSimulationOptions(readFileSync(file, "utf8"))).run();
+    expect(report.marks.missing(["twins equivocated"])).to.deep.equal([]);
   });
 
   /** Seeds of the swarm with these liars, and no disk that is lost beside them: it would be one of the f. A seed that fails throws. */

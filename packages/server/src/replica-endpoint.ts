@@ -63,8 +63,13 @@ export class ReplicaEndpoint implements Endpoint {
     return randomBytes(length);
   }
 
+  /**
+   * By which of its keys it would be let in, a replica that was away cannot tell where clients are listed: the old one may be nobody's
+   * any more, the new one not in force yet. It proves now this one and now that.
+   */
   #asObserver(): LinkCredentials {
-    const publicKey = this.member?.publicKey ?? this.#o.keys.held[0]?.publicKey;
+    const { held } = this.#o.keys;
+    const publicKey = held[(this.randomBytes(1)[0] ?? 0) % held.length]?.publicKey;
     invariant(publicKey !== undefined, "endpoint.no-key");
     return this.#as({ role: "observer", publicKey });
   }

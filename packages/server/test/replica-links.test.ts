@@ -448,6 +448,25 @@ describe("ReplicaLinks", () => {
     expect(await ends.nth(2)).to.equal("hello.not-admitted");
   });
 
+  for (const [when, epochs] of [
+    ["its new one has been in force for two epochs", ["anew", "anew"]],
+    ["its new one is not in force yet", []],
+  ] as const)
+    it(`let a member in that was away, knows two keys, and does not know that ${when}, where clients are listed`, async () => {
+      // Nobody finds it where it is said to listen, or else it would be dialed, and by the right key.
+      const first = [memberOf(0), memberOf(1, "replica 1", ports[7])];
+      const later = epochs.map((name) => [memberOf(0), memberOf(1, `replica 1 ${name}`, ports[7])]);
+      const admitted = (later.at(-1) ?? first).map(({ publicKey }) => publicKey);
+      const zero = await linked("replica 0", 0, [first, ...later], {
+        isClientAdmitted: (key) => admitted.includes(key),
+      });
+      const one = new Linked("replica 1", ports[1]!, [first]);
+      open.push(one);
+      one.held = ["replica 1", "replica 1 anew"];
+      await one.links.open();
+      expect(await says(one, zero, 0, 71)).to.equal(1);
+    });
+
   function endpointOf(identity: LinkIdentity, seed: Uint8Array): Endpoint {
     return {
       cluster,
