@@ -85,7 +85,7 @@ describe("the quorate package", function () {
   it("has types for every entry point", () => {
     const entries = Object.entries(manifest.exports as Record<string, { types: string; default: string }>);
 
-    expect(entries.map(([name]) => name)).to.deep.equal([".", "./browser", "./receipt"]);
+    expect(entries.map(([name]) => name)).to.deep.equal([".", "./browser", "./service", "./receipt"]);
     for (const [name, { types, default: code }] of entries) {
       expect(existsSync(join(PACKAGE, types)), `${name}: ${types}`).to.equal(true);
       expect(existsSync(join(PACKAGE, code)), `${name}: ${code}`).to.equal(true);

@@ -240,6 +240,8 @@ export class Node {
   /** The timer ends, if it runs. */
   fire(timer: TimerName): void {
     const token = this.timers.get(timer);
+    // The others are started again by what they are for, or fire late to no effect.
+    if (timer === "null-batch") this.timers.delete(timer);
     if (token !== undefined) this.#step({ type: "timeout", timer, token });
   }
   flush(): void {
@@ -410,13 +412,16 @@ export class Cluster {
     if (node === undefined) throw new Error(`no replica ${id}`);
     return node;
   }
-  /** Delivers and flushes until nothing moves. */
+  /** Delivers, flushes and lets pauses between null batches end until nothing moves. */
   run(): this {
     for (;;) {
       for (const node of this.#all) node.flush();
       const packet = this.packets.shift();
-      if (packet === undefined) return this;
-      if (!this.isLost(packet)) this.at(packet.to).receive(packet);
+      if (packet === undefined) {
+        const pausing = this.#all.filter(({ timers }) => timers.has("null-batch"));
+        if (pausing.length === 0) return this;
+        for (const node of pausing) node.fire("null-batch");
+      } else if (!this.isLost(packet)) this.at(packet.to).receive(packet);
     }
   }
   /** One status interval for everyone. */
