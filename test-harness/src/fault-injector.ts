@@ -109,7 +109,7 @@ export class FaultInjector {
       case "disk-full":
         return this.#fillDisk(fault.replica, fault.forMs, fault.downMs);
       case "damage-state":
-        return this.#replicas[fault.replica]?.damageState();
+        return this.#replicas[fault.replica]?.damageState(fault.part);
       case "diverge":
         return this.#replicas[fault.replica]?.diverge(fault.key);
       case "slow-disk":

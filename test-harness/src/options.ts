@@ -11,6 +11,9 @@ import type { PlannedChange, PlannedJoiner } from "./planned-changes.ts";
 /** A replica by its id, or the one that is primary when the fault comes: of the highest view that runs. */
 export type Victim = number | "primary";
 
+/** A part of the replicated state: what the service keeps, or the table of sessions with the replies that are kept. */
+export type StatePart = "service" | "sessions";
+
 /** One planned fault of the safety phase. */
 export type Fault = { readonly atMs: number } & (
   | /** All of them end at once, by a power cut unless given; each comes back after `downMs`. */ {
@@ -58,8 +61,8 @@ export type Fault = { readonly atMs: number } & (
   | { readonly type: "flush-failure"; readonly replica: number; readonly downMs: number }
   /** No write succeeds for a while: the replica stops, and is restarted every `downMs`. Only where a run has files. */
   | { readonly type: "disk-full"; readonly replica: number; readonly forMs: number; readonly downMs: number }
-  /** A bit of an entry of its state flips, in memory or on the disk, without a word. */
-  | { readonly type: "damage-state"; readonly replica: number }
+  /** A bit of an entry of its state flips, in memory or on the disk, without a word: of any unless it is said in which part. */
+  | { readonly type: "damage-state"; readonly replica: number; readonly part?: StatePart }
   /**
    * An entry of the service in its state becomes another one that looks whole, as if the replica had computed it wrongly: one of the f until
    * it finds out. Which one is `key`'s choice, by its place among them; unless given, any.

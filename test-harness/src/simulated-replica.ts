@@ -20,6 +20,7 @@ import type { DiskFaults } from "./disk/flush-times.ts";
 import type { CrashKind } from "./disk/simulated-files.ts";
 import type { DiskImage } from "./disk-image.ts";
 import { EndDrawing } from "./end-drawing.ts";
+import type { StatePart } from "./options.ts";
 import { Pause } from "./pause.ts";
 import { peerNumberOf } from "./peer-number.ts";
 import type { Plant } from "./plant.ts";
@@ -261,8 +262,8 @@ export class SimulatedReplica implements WorldReplica {
   }
 
   /** See `StateFaults.damage`. */
-  damageState(): void {
-    this.#stateFaults.damage();
+  damageState(part: StatePart | undefined): void {
+    this.#stateFaults.damage(part);
   }
   /** See `StateFaults.diverge`. */
   diverge(key: number | undefined): void {

@@ -2,11 +2,12 @@ import { bytesToHex } from "@quorate/protocol";
 import { sealed, unsealed } from "@quorate/state-tree";
 import type { ReplicaStore } from "@quorate/storage";
 import type { EndDrawing } from "./end-drawing.ts";
+import type { StatePart } from "./options.ts";
 import type { Prng } from "./prng.ts";
 import type { World } from "./world.ts";
 
-/** The first byte of keys of the service. */
-const APPLICATION = 1;
+/** By the first byte of keys, from the first to the last of each part. */
+const FIRST_BYTES: Readonly<Record<StatePart, readonly [number, number]>> = { service: [1, 1], sessions: [3, 4] };
 
 export interface StateFaultsOptions {
   /** The name of the replica in the trace. */
@@ -44,11 +45,11 @@ export class StateFaults {
   }
 
   /** A bit of an entry of the state flips. */
-  damage(): void {
+  damage(part: StatePart | undefined): void {
     const { end, prng, drawing, isRunning } = this.#o;
     const store = this.#o.store();
     if (store === undefined || !isRunning()) return;
-    const entries = [...store.state.range(new Uint8Array(0), undefined)];
+    const entries = entriesOf(store, part);
     const entry = entries[prng.integer(0, entries.length - 1)];
     if (entry === undefined) return;
     const [key, record] = entry;
@@ -57,6 +58,7 @@ export class StateFaults {
     flipped[bit >> 3] = (flipped[bit >> 3] ?? 0) ^ (1 << (bit & 7));
     store.state.write([{ key, value: flipped }]);
     this.#world.marks.add("state: damaged");
+    if (part !== undefined) this.#world.marks.add(`state: damaged in ${part}`);
     this.#world.note(`${end} a bit flips in the entry at ${bytesToHex(key)}`);
     drawing.happened("disk", "a bit of the state flips");
   }
@@ -70,7 +72,7 @@ export class StateFaults {
     const { end, prng, drawing, isRunning, onDiverging } = this.#o;
     const store = this.#o.store();
     if (store === undefined || !isRunning()) return;
-    const entries = [...store.state.range(Uint8Array.of(APPLICATION), Uint8Array.of(APPLICATION + 1))];
+    const entries = entriesOf(store, "service");
     const entry = entries[(key ?? prng.integer(0, entries.length - 1)) % entries.length];
     if (entry === undefined) return;
     const { hasher } = this.#world.cluster;
@@ -92,4 +94,10 @@ export class StateFaults {
       if (failure === undefined && store === this.#o.store()) this.#volatileDivergences -= 1;
     });
   }
+}
+
+function entriesOf(store: ReplicaStore, part: StatePart | undefined): (readonly [Uint8Array, Uint8Array])[] {
+  if (part === undefined) return [...store.state.range(new Uint8Array(0), undefined)];
+  const [first, last] = FIRST_BYTES[part];
+  return [...store.state.range(Uint8Array.of(first), Uint8Array.of(last + 1))];
 }

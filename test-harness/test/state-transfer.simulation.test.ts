@@ -129,6 +129,52 @@ describe("a replica that is left behind (protocol rule 10.1)", () => {
     });
   }
 
+  it("takes part in a view change while it is brought to it, and that goes on", () => {
+    const away = { type: "crash", atMs: 100, replicas: [3], by: "kill", downMs: 4_000 } as const;
+    let across = 0;
+    for (let atMs = 4_400; atMs <= 4_600; atMs += 50) {
+      // Then three are left, and it is one of them: no view without it.
+      const primary = { type: "crash", atMs, replicas: [0], by: "kill", downMs: 8_000 } as const;
+      const lines: string[] = [];
+      const indexOf = (pattern: RegExp): number => lines.findIndex((line) => pattern.test(line));
+      const backAt = (): number => {
+        const downAt = indexOf(/^\S+ r0 down$/);
+        return lines.findIndex((line, at) => downAt >= 0 && at > downAt && line.endsWith(" r0 up"));
+      };
+      // What is left of its state comes only in the next view, or when the primary is back.
+      const withholds = (frame: ReplicaFrame): boolean => {
+        const isChunk = frame.type === "state-chunk" || frame.type === "deflated-chunk";
+        return isChunk && indexOf(/ r3 votes above/) >= 0 && indexOf(/ r3 enters v1/) < 0 && backAt() < 0;
+      };
+      const options = optionsFor(2, { operations: 200, safetyMs: 16_000, faults: [away, primary] });
+      const network = { ...options.network, delayMs: [20, 30] as const };
+
+      new Simulation({ ...options, network }, { withholds }, undefined, lines).run();
+
+      const [began = -1, entered = -1, ended = -1] = [/ r3 fetches/, / r3 enters v1/, / r3 has the state/].map(indexOf);
+      expect([began > 0, ended > began], `killed at ${atMs}`).to.deep.equal([true, true]);
+      if (began < entered && entered < ended && entered < backAt()) across++;
+    }
+    expect(across).to.be.greaterThan(0);
+  });
+
+  it("finds bits that flip in its table of sessions when it reads them, and has what differs brought to it", () => {
+    const faults = Array.from({ length: 60 }, (_, i) => {
+      return { type: "damage-state", part: "sessions", atMs: 1_000 + 20 * i, replica: 1 } as const;
+    });
+
+    // What is damaged it finds by itself: it need not hear where the others stand.
+    const isDeafTo = (frame: ReplicaFrame, replica: number): boolean =>
+      replica === 1 && frame.type === "signed" && frame.envelope.message.type === "status";
+    for (const plant of [{}, { isDeafTo }]) {
+      const { marks } = new Simulation(optionsFor(1, { faults }), plant).run();
+
+      expect(marks.count("state: damaged in sessions")).to.be.greaterThan(0);
+      expect(marks.count("state transfer: damage found")).to.be.greaterThan(0);
+      expect(marks.count("state transfer: repaired")).to.be.greaterThan(0);
+    }
+  });
+
   for (const { victim, who } of [
     { victim: 1, who: "a donor" },
     { victim: 2, who: "it" },
