@@ -98,6 +98,7 @@ export class ReplicaCounters
   stateTransfers = 0;
   stateTransferBytes = 0;
   stateTransferWireBytes = 0;
+  stateTransferChunksRejected = 0;
   stateDamages = 0;
   repairs = 0;
   scrubRounds = 0;
@@ -130,10 +131,11 @@ export class ReplicaCounters
     if (type === "started") this.viewChangesStarted += 1;
     else this.viewsEntered += 1;
   }
-  onTransferred({ bytesReceived, bytesOnWire }: FetchProgress): void {
+  onTransferred({ bytesReceived, bytesOnWire, chunksRejected }: FetchProgress): void {
     this.stateTransfers += 1;
     this.stateTransferBytes += bytesReceived;
     this.stateTransferWireBytes += bytesOnWire;
+    this.stateTransferChunksRejected += chunksRejected;
   }
   onStateDamaged(): void {
     this.stateDamages += 1;

@@ -114,6 +114,7 @@ function epochMetrics({ replica, members, status, counters }: MetricSource): Met
 /** A transfer that runs counts with what it has got so far. */
 function transferMetrics({ counters, transfer, repairsInARow }: MetricSource): MetricFamily[] {
   const { leaves = 0, leavesSkipped = 0, leavesFetched = 0, bytesReceived = 0, bytesOnWire = 0 } = transfer ?? {};
+  const { chunksRejected = 0 } = transfer ?? {};
   return [
     gauge("quorate_state_transfer", "1 while the state is brought here.", Number(transfer !== undefined)),
     gauge("quorate_state_transfer_entries", "Entries of the state that is brought here.", leaves),
@@ -128,6 +129,11 @@ function transferMetrics({ counters, transfer, repairsInARow }: MetricSource): M
       "quorate_state_transfer_wire_bytes_total",
       "The same as they came, less where they were compressed.",
       counters.stateTransferWireBytes + bytesOnWire,
+    ),
+    counter(
+      "quorate_state_transfer_chunks_rejected_total",
+      "Answers that were not what the target's root says, or not what was asked for.",
+      counters.stateTransferChunksRejected + chunksRejected,
     ),
     counter("quorate_state_damages_total", "Damaged parts of the own state that were found.", counters.stateDamages),
     counter("quorate_state_repairs_total", "Times that damage had the state repaired.", counters.repairs),

@@ -10,6 +10,7 @@ import {
   replicaMetrics,
 } from "@quorate/server";
 import { type IngressRejection, REJECTION_CODES } from "@quorate/server/host";
+import type { FetchProgress } from "@quorate/state-transfer";
 import { expect } from "chai";
 import { membership, seqOf } from "./builders.ts";
 import { LINT_RULES, lintOf } from "./exposition-lint.ts";
@@ -111,6 +112,18 @@ describe("the metrics of a replica", () => {
     );
 
     expect(given.map((line) => line.trim())).to.deep.equal(listed.map((line) => line.trim()));
+  });
+
+  it("count what was rejected of a transfer that is over and of one that runs", () => {
+    const counters = new ReplicaCounters();
+    const progress = { bytesReceived: 10, bytesOnWire: 5, chunksRejected: 2 } as FetchProgress;
+    counters.onTransferred(progress);
+    const families = parseExposition(
+      exposition(replicaMetrics({ ...sourceOf(counters), transfer: { ...progress, percent: 50, isVoting: false } })),
+    );
+
+    expect(metricOf(families, "quorate_state_transfer_chunks_rejected_total")).to.equal(4);
+    expect(metricOf(families, "quorate_state_transfer_wire_bytes_total")).to.equal(10);
   });
 
   it("that the operator's guide wants an alarm for are there", () => {
