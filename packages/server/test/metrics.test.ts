@@ -119,7 +119,12 @@ describe("the metrics of a replica", () => {
     const progress = { bytesReceived: 10, bytesOnWire: 5, chunksRejected: 2 } as FetchProgress;
     counters.onTransferred(progress);
     const families = parseExposition(
-      exposition(replicaMetrics({ ...sourceOf(counters), transfer: { ...progress, percent: 50, isVoting: false } })),
+      exposition(
+        replicaMetrics({
+          ...sourceOf(counters),
+          transfer: { ...progress, percent: 50, isVoting: false, differing: 0 },
+        }),
+      ),
     );
 
     expect(metricOf(families, "quorate_state_transfer_chunks_rejected_total")).to.equal(4);
