@@ -7,6 +7,7 @@ import ts from "typescript";
 const PACKAGE = fileURLToPath(new URL("..", import.meta.url));
 const ROOT_README = fileURLToPath(new URL("../../../README.md", import.meta.url));
 const BROWSER_DOCUMENT = fileURLToPath(new URL("../../../docs/browser.md", import.meta.url));
+const FIRST_SERVICE = fileURLToPath(new URL("../../../docs/first-service.md", import.meta.url));
 const manifest = JSON.parse(readFileSync(join(PACKAGE, "package.json"), "utf8"));
 
 const OPTIONS: ts.CompilerOptions = {
@@ -67,6 +68,18 @@ describe("the quorate package", function () {
     expect(files.map(([path]) => path)).to.deep.equal([join(PACKAGE, "counter.mjs"), join(PACKAGE, "add.mjs")]);
     expect(examplesOf(readme)).to.have.length.greaterThan(2);
     expect(complaints(new Map([...files, ...asFiles(examplesOf(readme))]))).to.deep.equal([]);
+  });
+
+  it("has a first service whose sources compile, with the types that its client takes from it", () => {
+    const document = readFileSync(FIRST_SERVICE, "utf8");
+    const [, service = ""] = /`seats\.mjs`:\n\n```js\n([\s\S]*?)^```$/m.exec(document) ?? [];
+    const examples = examplesOf(document);
+
+    expect([service.length > 0, examples.length]).to.deep.equal([true, 1]);
+    const sources = new Map([[join(PACKAGE, "seats.mjs"), service], ...asFiles(examples)]);
+    expect(complaints(sources)).to.deep.equal([]);
+    const wrong = examples.map((code) => code.replace('"7C", "Grace"', '"7C", 7'));
+    expect(complaints(new Map([...sources, ...asFiles(wrong)])), "the client is typed by it").to.have.length(1);
   });
 
   it("has an example in the document about browsers that compiles", () => {
