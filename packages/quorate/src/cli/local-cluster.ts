@@ -1,5 +1,5 @@
 import { existsSync, readdirSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { chooseBackend } from "@quorate/crypto/node";
 import { ConfigurationError, readDocument, readGenesis } from "@quorate/server";
 import { lockHolderOf } from "@quorate/storage";
@@ -114,7 +114,10 @@ export function runningReplicas({ replicas }: LocalCluster): readonly { readonly
  * @throws ConfigurationError when the folder is that of a whole cluster, where the data folder of one replica is meant.
  */
 export function refuseClusterFolder(path: string): void {
-  const [first] = foldersOfReplicas(path).filter(isReplicaFolder);
+  // Anything may lie in a folder of which one replica's is to become: only those names make it a cluster's.
+  const first = foldersOfReplicas(path).find(
+    (folder) => REPLICA_FOLDER.test(basename(folder)) && isReplicaFolder(folder),
+  );
   if (first === undefined) return;
   throw new ConfigurationError(
     "configuration.foreign",
