@@ -21,7 +21,7 @@ import { seedOf } from "./raw-endpoint.ts";
 
 const K = 8;
 /** So long a way to an activation that a second order arrives on it. */
-const L = 64;
+const L = 256;
 /** Five are a quorum of seven. */
 const RUNNING = [0, 1, 2, 3, 4];
 const LOWERED =
